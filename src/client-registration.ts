@@ -1,0 +1,46 @@
+import type { SigningAlgorithm } from './jose/algorithms.ts';
+
+/** How a client authenticates at the token endpoint (RFC 7591 §2, RFC 7523 §2.2). */
+export const tokenEndpointAuthMethods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const;
+export type TokenEndpointAuthMethod = (typeof tokenEndpointAuthMethods)[number];
+
+export const grantTypes = ['client_credentials'] as const;
+export type GrantType = (typeof grantTypes)[number];
+
+/** A JWK as registered: public members only; the gate in `jose/public-key.ts` has accepted it. */
+export type RegisteredJwk = Readonly<Record<string, unknown>>;
+
+/** Client metadata that the admin gives, in RFC 7591 names; members of ours are marked. */
+export interface ClientMetadata {
+  readonly client_name?: string;
+  readonly token_endpoint_auth_method: TokenEndpointAuthMethod;
+  /** The one algorithm that the client's assertions must have; absent: any that the server takes (RFC 7591, OIDC Registration §2). */
+  readonly token_endpoint_auth_signing_alg?: SigningAlgorithm;
+  readonly grant_types: readonly GrantType[];
+  /** Space-separated scope tokens that the client may ask for (RFC 6749 §3.3). */
+  readonly scope?: string;
+  readonly jwks?: { readonly keys: readonly RegisteredJwk[] };
+  readonly jwks_uri?: string;
+  /** True: a request without a DPoP proof is refused (RFC 9449 §5.2). */
+  readonly dpop_bound_access_tokens: boolean;
+  /** Ours. True: proofs of this client need a nonce of this server (RFC 9449 §8), whatever the server's default. */
+  readonly dpop_nonce_required: boolean;
+  /** Ours. True: the key that signed the client's assertion may be the bound key. */
+  readonly client_assertion_bound_access_tokens: boolean;
+  /** Ours. Audiences of the resource servers that the client may ask for; absent: all. */
+  readonly resources?: readonly string[];
+  /** Ours. True: the client is refused everywhere. */
+  readonly disabled: boolean;
+}
+
+/** A registered client as the protocol sees it. */
+export interface ClientRegistration extends ClientMetadata {
+  readonly client_id: string;
+  /** base64url SHA-256 of the client secret, for the `client_secret_*` methods. */
+  readonly clientSecretHash?: string;
+}
+
+/** How a client proved who it is, and what it proved on the way. Only `client-authentication/` makes one. */
+export interface AuthenticatedClient {
+  readonly registration: ClientRegistration;
+}

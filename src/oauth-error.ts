@@ -1,0 +1,47 @@
+/** Registered error codes and their HTTP status (RFC 6749 §5.2, RFC 8707 §2, RFC 9449 §5 and §8, RFC 9200 §5.8.3, draft-ietf-ace-workflow-and-params §6). */
+export const oauthErrorStatus = {
+  invalid_request: 400,
+  invalid_client: 401,
+  invalid_grant: 400,
+  unauthorized_client: 400,
+  unsupported_grant_type: 400,
+  invalid_scope: 400,
+  invalid_target: 400,
+  invalid_dpop_proof: 400,
+  use_dpop_nonce: 400,
+  failed_pop_verification: 400,
+  unsupported_pop_key: 400,
+  server_error: 500,
+  temporarily_unavailable: 503,
+} as const;
+
+export type OAuthErrorCode = keyof typeof oauthErrorStatus;
+
+interface OAuthErrorOptions {
+  readonly cause?: unknown;
+  /** Machine-readable reason for the log and the metrics; never sent. */
+  readonly reason?: string;
+}
+
+/** A refusal in OAuth's words. The description is a constant sentence: what varies goes to `cause` and the log. */
+export class OAuthError extends Error {
+  readonly code: OAuthErrorCode;
+  readonly reason: string;
+  constructor(code: OAuthErrorCode, description: string, options: OAuthErrorOptions = {}) {
+    super(description, 'cause' in options ? { cause: options.cause } : undefined);
+    this.name = 'OAuthError';
+    this.code = code;
+    this.reason = options.reason ?? code;
+  }
+  get status(): number {
+    return oauthErrorStatus[this.code];
+  }
+}
+
+/** A store did not answer. Thrown by `store/` only; the error handlers answer 503 with `Retry-After`. */
+export class StoreUnavailable extends Error {
+  constructor(store: 'database' | 'replay', cause: unknown) {
+    super(`${store} is unavailable`, { cause });
+    this.name = 'StoreUnavailable';
+  }
+}

@@ -1,0 +1,50 @@
+/** What the protocol needs from the world outside it: time, randomness, stores. Each implementation lives in `store/` or the wiring. */
+import type { ClientRegistration } from './client-registration.ts';
+import type { ResourceServer } from './resource-server.ts';
+
+/** The time, as milliseconds since the epoch. */
+export type Clock = () => number;
+
+/** A new identifier with at least 128 bits of randomness, base64url (`jti`, `client_id`, request ids). */
+export type RandomId = () => string;
+
+/** One use of something that counts once: a DPoP proof, a client assertion. */
+export interface SingleUse {
+  /** base64url SHA-256 over kind, owner and `jti`; see `single-use.ts`. 43 characters. */
+  readonly key: string;
+  /** Seconds since the epoch until which the used thing could still be accepted; the record lives at least that long. */
+  readonly expiresAt: number;
+}
+
+export interface ReplayStore {
+  /**
+   * Marks every use in one atomic step and answers, in order, whether each was the first.
+   * Of any number of concurrent calls with one key exactly one is answered `true`. Throws when the store is away.
+   */
+  markUsed(uses: readonly SingleUse[]): Promise<readonly boolean[]>;
+}
+
+export interface ClientRegistrations {
+  /** The registration, disabled ones included, or undefined. */
+  findClient(clientId: string): Promise<ClientRegistration | undefined>;
+}
+
+export interface ResourceServers {
+  /** The resource server with exactly this RFC 8707 resource identifier, or undefined. */
+  findByAudience(audience: string): Promise<ResourceServer | undefined>;
+  /** The only resource server there is, or undefined when there is none or more than one. */
+  findSole(): Promise<ResourceServer | undefined>;
+}
+
+/** Fetches the JWK Set behind a registered `jwks_uri`; `{ fresh: true }` asks for a new copy, within the cool-down. Throws when it cannot be had. */
+export type FetchJwks = (uri: string, options?: { readonly fresh?: boolean }) => Promise<unknown>;
+
+/** Everything the public listener's steps may ask for. A step names what it uses: `Pick<Ports, 'replay' | 'clock'>`. */
+export interface Ports {
+  readonly clock: Clock;
+  readonly randomId: RandomId;
+  readonly replay: ReplayStore;
+  readonly clients: ClientRegistrations;
+  readonly resourceServers: ResourceServers;
+  readonly fetchJwks: FetchJwks;
+}
