@@ -1,4 +1,5 @@
 import type { SigningAlgorithm } from './jose/algorithms.ts';
+import type { Proof } from './proven-key.ts';
 
 /** How a client authenticates at the token endpoint (RFC 7591 §2, RFC 7523 §2.2). */
 export const tokenEndpointAuthMethods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const;
@@ -40,7 +41,9 @@ export interface ClientRegistration extends ClientMetadata {
   readonly clientSecretHash?: string;
 }
 
-/** How a client proved who it is, and what it proved on the way. Only `client-authentication/` makes one. */
+/** A client that proved who it is. Only `client-authentication/` makes one. */
 export interface AuthenticatedClient {
   readonly registration: ClientRegistration;
+  /** The key that signed its assertion, when it authenticated by one. */
+  readonly assertion?: Proof;
 }

@@ -1,0 +1,46 @@
+import type { AuthenticatedClient, ClientRegistration } from '../client-registration.ts';
+import { OAuthError } from '../oauth-error.ts';
+import type { Ports } from '../ports.ts';
+import type { Proof } from '../proven-key.ts';
+import type { TokenRequest } from '../token-request.ts';
+import { clientSecretMatches } from './client-secret.ts';
+import { readCredentials } from './credentials.ts';
+import { readAssertion, type UnverifiedAssertion } from './private-key-jwt.ts';
+
+/** The step of the token endpoint: who asks. Reads only; a stranger can make nothing grow. Throws `invalid_client` or `invalid_request`. */
+export type AuthenticateClient = (request: Pick<TokenRequest, 'authorization' | 'parameters'>) => Promise<AuthenticatedClient>;
+
+/** What the step is made of. */
+export interface ClientAuthenticationOptions extends Pick<Ports, 'clients'> {
+  readonly privateKeyJwt: (assertion: UnverifiedAssertion, client: ClientRegistration) => Promise<Proof>;
+}
+
+/** Picks the method by the credentials in the request; it must be the one that the client is registered for. */
+export function authenticateClient({ clients, privateKeyJwt }: ClientAuthenticationOptions): AuthenticateClient {
+  return async (request) => {
+    const credentials = readCredentials(request);
+    if (credentials.method === 'private_key_jwt') {
+      const assertion = readAssertion(credentials.assertion);
+      if (credentials.clientId !== undefined && credentials.clientId !== assertion.clientId) throw refused('client_id_mismatch');
+      const client = admit(await clients.findClient(assertion.clientId), 'private_key_jwt');
+      return { registration: client, assertion: await privateKeyJwt(assertion, client) };
+    }
+    const client = await clients.findClient(credentials.clientId);
+    const matches = clientSecretMatches(client, credentials.clientSecret);
+    const admitted = admit(client, credentials.method);
+    if (!matches) throw refused('client_secret_mismatch');
+    return { registration: admitted };
+  };
+}
+
+function admit(client: ClientRegistration | undefined, method: ClientRegistration['token_endpoint_auth_method']): ClientRegistration {
+  if (client === undefined) throw refused('client_unknown');
+  if (client.disabled) throw refused('client_disabled');
+  if (client.token_endpoint_auth_method !== method) throw refused('auth_method_not_registered');
+  return client;
+}
+
+// One sentence for every reason: unknown, disabled and wrong look the same from outside.
+function refused(reason: string): OAuthError {
+  return new OAuthError('invalid_client', 'client authentication failed', { reason });
+}

@@ -1,0 +1,99 @@
+import type { ClientRegistration } from '../client-registration.ts';
+import type { SigningAlgorithm } from '../jose/algorithms.ts';
+import { type ParsedJws, parseCompactJws, verifyJws } from '../jose/compact-jws.ts';
+import type { PublicKey } from '../jose/public-key.ts';
+import { OAuthError } from '../oauth-error.ts';
+import type { Clock } from '../ports.ts';
+import type { Proof } from '../proven-key.ts';
+import type { RegisteredKeys } from '../registered-keys.ts';
+import { singleUse } from '../single-use.ts';
+
+/** What a client assertion is checked against. Times in seconds. */
+export interface PrivateKeyJwtOptions {
+  readonly clock: Clock;
+  readonly keys: RegisteredKeys;
+  /** The only acceptable `aud` (rfc7523bis: the issuer identifier as sole value). */
+  readonly issuer: string;
+  readonly algs: readonly SigningAlgorithm[];
+  readonly maxLifetime: number;
+  readonly clockTolerance: number;
+}
+
+/** Explicit types that a client assertion may have; another one is another kind of JWT (RFC 8725 §3.11). */
+const assertionTypes: ReadonlySet<unknown> = new Set([undefined, 'jwt', 'client-authentication+jwt', 'application/client-authentication+jwt']);
+
+/** An assertion whose signature is still unchecked; `clientId` is only a hint where to look for the key. */
+export interface UnverifiedAssertion {
+  readonly clientId: string;
+  readonly jws: ParsedJws;
+}
+
+/** Parses an assertion far enough to know whose it claims to be: `iss` and `sub` agree before any look-up. Throws `invalid_client`. */
+export function readAssertion(text: string): UnverifiedAssertion {
+  const jws = parse(text);
+  const { iss, sub } = jws.payload;
+  if (typeof iss !== 'string' || iss === '' || iss !== sub) throw refused('iss and sub of the client assertion must both be the client_id', 'assertion_subject_mismatch');
+  return { clientId: iss, jws };
+}
+
+/** Checks an assertion by RFC 7523 §3 and rfc7523bis, all but the replay, which the atomic commit at the end does. Throws `invalid_client`. */
+export function privateKeyJwt(options: PrivateKeyJwtOptions) {
+  return async ({ jws }: UnverifiedAssertion, client: ClientRegistration): Promise<Proof> => {
+    const { typ, kid } = jws.header;
+    if (!assertionTypes.has(typeof typ === 'string' ? typ.toLowerCase() : typ)) throw refused('typ of the client assertion is not one for client authentication', 'assertion_typ_mismatch');
+    if (kid !== undefined && typeof kid !== 'string') throw refused('kid of the client assertion is not a string', 'assertion_kid_invalid');
+    const algs = client.token_endpoint_auth_signing_alg === undefined ? options.algs : [client.token_endpoint_auth_signing_alg];
+    const key = verifyingKey(jws, await findKeys(options.keys, client, kid), algs);
+    const { jti, exp } = checkClaims(jws.payload, options);
+    return { key, provenBy: 'client_assertion', use: singleUse('client_assertion', client.client_id, '', jti, exp) };
+  };
+}
+
+async function findKeys(keys: RegisteredKeys, client: ClientRegistration, kid: string | undefined): Promise<readonly PublicKey[]> {
+  try {
+    return await keys.find(client, kid);
+  } catch (cause) {
+    throw new OAuthError('invalid_client', 'the keys of the client cannot be read', { cause, reason: 'client_keys_unavailable' });
+  }
+}
+
+function verifyingKey(jws: ParsedJws, candidates: readonly PublicKey[], algs: readonly SigningAlgorithm[]): PublicKey {
+  // Only keys that fit the algorithm are tried: a set has at most one or two of them.
+  const fitting = candidates.filter((key) => key.algs.some((alg) => alg === jws.alg));
+  for (const key of fitting) {
+    try {
+      verifyJws(jws, key, algs);
+      return key;
+    } catch {
+      // The next key may have signed it.
+    }
+  }
+  throw refused('the client assertion is not signed by a registered key of the client', fitting.length === 0 ? 'assertion_key_unknown' : 'assertion_signature_invalid');
+}
+
+function checkClaims({ aud, jti, exp, iat, nbf }: Record<string, unknown>, { clock, issuer, maxLifetime, clockTolerance }: PrivateKeyJwtOptions): { jti: string; exp: number } {
+  const now = clock() / 1000;
+  const time = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+  if (aud !== issuer) throw refused('aud of the client assertion must be the issuer identifier of this server, as a single string', 'assertion_aud_mismatch');
+  if (!time(exp)) throw refused('the client assertion needs a numeric exp', 'assertion_exp_invalid');
+  if (exp <= now) throw refused('the client assertion has expired', 'assertion_expired');
+  if (exp > now + maxLifetime + clockTolerance) throw refused('exp of the client assertion is too far ahead', 'assertion_exp_too_far');
+  for (const start of [iat, nbf]) {
+    if (start !== undefined && !(time(start) && start <= now + clockTolerance)) throw refused('the client assertion is not valid yet', 'assertion_not_yet_valid');
+  }
+  if (time(iat) && iat < now - maxLifetime) throw refused('iat of the client assertion is too old', 'assertion_iat_too_old');
+  if (typeof jti !== 'string' || jti === '' || jti.length > 256) throw refused('the client assertion needs a jti of 1 to 256 characters', 'assertion_jti_invalid');
+  return { jti, exp };
+}
+
+function parse(text: string): ParsedJws {
+  try {
+    return parseCompactJws(text);
+  } catch (cause) {
+    throw new OAuthError('invalid_client', 'the client assertion is not a well-formed signed JWT', { cause, reason: 'assertion_malformed' });
+  }
+}
+
+function refused(description: string, reason: string): OAuthError {
+  return new OAuthError('invalid_client', description, { reason });
+}

@@ -1,0 +1,41 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+
+/** What the server says of a nonce that a proof carries. `acceptableUntil` in seconds since the epoch. */
+export type NonceVerdict = { readonly valid: true; readonly newest: boolean; readonly acceptableUntil: number } | { readonly valid: false };
+
+/** Stateless nonces that every replica with the same secret makes and accepts (RFC 9449 §8). */
+export interface DpopNonces {
+  /** The newest nonce: 27 base64url characters, all of them NQCHAR. */
+  current(): string;
+  check(nonce: unknown): NonceVerdict;
+}
+
+/**
+ * A nonce names a time slot and proves it by a MAC. The slot before and the slot after pass too, so that a nonce handed out at the end of a slot,
+ * or by a replica whose clock runs ahead, still serves.
+ * @param secret at least 32 octets, shared by all replicas
+ * @param lifetime seconds for which a nonce is good at least; one slot lasts as long
+ */
+export function dpopNonces(secret: Buffer, lifetime: number, clock: () => number): DpopNonces {
+  const currentSlot = () => Math.floor(clock() / 1000 / lifetime);
+  const nonceOf = (slot: number) => {
+    const time = Buffer.alloc(4);
+    time.writeUInt32BE(slot % 2 ** 32);
+    const mac = createHmac('sha256', secret).update('DPoP-Nonce').update(time).digest().subarray(0, 16);
+    return Buffer.concat([time, mac]).toString('base64url');
+  };
+  return {
+    current: () => nonceOf(currentSlot()),
+    check(nonce) {
+      if (typeof nonce !== 'string' || nonce.length !== 27) return { valid: false };
+      const slot = currentSlot();
+      const match = [slot, slot - 1, slot + 1].find((candidate) => sameText(nonceOf(candidate), nonce));
+      return match === undefined ? { valid: false } : { valid: true, newest: match >= slot, acceptableUntil: (match + 2) * lifetime };
+    },
+  };
+}
+
+function sameText(expected: string, presented: string): boolean {
+  const [a, b] = [Buffer.from(expected), Buffer.from(presented)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}

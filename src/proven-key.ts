@@ -1,0 +1,16 @@
+import type { PublicKey } from './jose/public-key.ts';
+import type { SingleUse } from './ports.ts';
+
+/** How a key was proven in this request. */
+export type Evidence = 'dpop_proof' | 'client_assertion';
+
+/** A key whose possession was proven in this request, and by which evidence. */
+export interface ProvenKey {
+  readonly key: PublicKey;
+  readonly provenBy: Evidence;
+}
+
+/** A proven key and the single-use identifier of its evidence, to be committed with the token. */
+export interface Proof extends ProvenKey {
+  readonly use: SingleUse;
+}

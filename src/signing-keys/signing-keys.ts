@@ -1,0 +1,72 @@
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from 'jose';
+import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
+import type { Clock } from '../ports.ts';
+import type { KeyEncryption } from './key-encryption.ts';
+import type { SigningKey } from './signing-key.ts';
+import type { SigningKeyStore, StoredSigningKey } from './signing-key-store.ts';
+
+/** The server's signing keys, shared by all replicas through the store. */
+export interface SigningKeys {
+  /** The key that signs tokens of this algorithm. Throws when there is none. */
+  current(alg: AccessTokenSigningAlgorithm): Promise<SigningKey>;
+  /** Makes the first key of an algorithm where there is none; of several replicas one makes it, all use it. */
+  ensure(alg: AccessTokenSigningAlgorithm): Promise<void>;
+  /** Public keys as last read from the store; answers without the store. */
+  publicJwks(): { readonly keys: readonly JWK[] };
+  /** Reads the store again, for keys that another replica made. */
+  refresh(): Promise<void>;
+}
+
+/** What the signing keys live on. */
+export interface SigningKeysOptions {
+  readonly store: SigningKeyStore;
+  readonly encryption: KeyEncryption;
+  readonly clock: Clock;
+}
+
+/** Loads the signing keys. Throws KeyEncryptionError when a stored key cannot be opened. */
+export async function signingKeys({ store, encryption, clock }: SigningKeysOptions): Promise<SigningKeys> {
+  const byKid = new Map<string, { readonly key: SigningKey; readonly publicJwk: JWK }>();
+  const refresh = async () => {
+    for (const stored of await store.listSigningKeys()) {
+      if (!byKid.has(stored.kid)) byKid.set(stored.kid, { key: await openKey(stored, encryption), publicJwk: JSON.parse(stored.publicJwk) as JWK });
+    }
+  };
+  const find = (alg: AccessTokenSigningAlgorithm) => [...byKid.values()].find(({ key }) => key.alg === alg)?.key;
+  await refresh();
+  return {
+    refresh,
+    publicJwks: () => ({ keys: [...byKid.values()].map(({ publicJwk }) => publicJwk) }),
+    async current(alg) {
+      const known = find(alg);
+      if (known !== undefined) return known;
+      await refresh();
+      const found = find(alg);
+      if (found === undefined) throw new Error(`no signing key for ${alg}`);
+      return found;
+    },
+    async ensure(alg) {
+      if (find(alg) !== undefined) return;
+      await store.addFirstSigningKey(await makeKey(alg, encryption, clock));
+      await refresh();
+    },
+  };
+}
+
+async function makeKey(alg: AccessTokenSigningAlgorithm, encryption: KeyEncryption, clock: Clock): Promise<StoredSigningKey> {
+  const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true, modulusLength: 3072 });
+  const publicJwk = await exportJWK(publicKey);
+  const kid = await calculateJwkThumbprint(publicJwk);
+  return {
+    kid,
+    alg,
+    publicJwk: JSON.stringify({ ...publicJwk, kid, alg, use: 'sig' }),
+    privateJwe: await encryption.seal(JSON.stringify({ ...(await exportJWK(privateKey)), alg })),
+    createdAt: clock(),
+  };
+}
+
+async function openKey({ kid, alg, privateJwe }: StoredSigningKey, encryption: KeyEncryption): Promise<SigningKey> {
+  const privateKey = await importJWK(JSON.parse(await encryption.open(privateJwe)) as JWK, alg);
+  return { kid, alg, signJwt: (typ, claims) => new SignJWT(claims).setProtectedHeader({ alg, kid, typ }).sign(privateKey) };
+}

@@ -1,0 +1,39 @@
+import type { IssueAccessToken } from './access-token/issue-access-token.ts';
+import type { AuthenticateClient } from './client-authentication/authenticate-client.ts';
+import type { AuthenticatedClient } from './client-registration.ts';
+import { confirm } from './confirmation/confirm.ts';
+import type { Grant, ValidateGrant } from './grant/grant.ts';
+import type { ProvePossession } from './possession/prove-possession.ts';
+import type { ProvenKey } from './proven-key.ts';
+import type { TokenRequest, TokenResponse } from './token-request.ts';
+
+/** The steps that the wiring puts together. */
+export interface TokenEndpointSteps {
+  readonly authenticateClient: AuthenticateClient;
+  readonly validateGrant: ValidateGrant;
+  readonly provePossession: ProvePossession;
+  readonly issueAccessToken: IssueAccessToken;
+}
+
+/** An issued token, the answer to the client and what the log may say of it. */
+export interface IssuedToken {
+  readonly response: TokenResponse;
+  readonly client: AuthenticatedClient;
+  readonly grant: Grant;
+  readonly boundKey: ProvenKey;
+  readonly jti: string;
+  /** A nonce for the client's next proof, when the one it used is no longer the newest (RFC 9449 §8.2). */
+  readonly dpopNonce?: string;
+}
+
+/** An access token request from start to end. Every step may throw an OAuthError; only the last one writes. */
+export function tokenEndpoint(steps: TokenEndpointSteps): (request: TokenRequest) => Promise<IssuedToken> {
+  return async (request) => {
+    const client = await steps.authenticateClient(request);
+    const grant = await steps.validateGrant(request, client);
+    const possession = await steps.provePossession(request, client);
+    const confirmation = confirm(possession.boundKey, grant.resourceServer);
+    const { response, jti } = await steps.issueAccessToken(client, grant, possession, confirmation);
+    return { response, client, grant, boundKey: possession.boundKey, jti, ...(possession.dpopNonce !== undefined && { dpopNonce: possession.dpopNonce }) };
+  };
+}

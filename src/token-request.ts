@@ -1,0 +1,23 @@
+import type { Confirmation } from './confirmation/confirmation.ts';
+
+/** An access token request without the framework. Empty parameters are already gone, repeated ones refused (RFC 6749 §3.2). */
+export interface TokenRequest {
+  readonly parameters: ReadonlyMap<string, string>;
+  /** Values of `resource`, which alone may repeat (RFC 8707 §2). */
+  readonly resources: readonly string[];
+  /** Value of the `Authorization` header field. */
+  readonly authorization?: string;
+  /** Every `DPoP` header field of the message in order, empty values included; Node would join them. */
+  readonly dpop: readonly string[];
+}
+
+/** An access token response (RFC 6749 §5.1). */
+export interface TokenResponse {
+  readonly access_token: string;
+  readonly token_type: 'DPoP' | 'PoP';
+  /** Seconds. */
+  readonly expires_in: number;
+  readonly scope?: string;
+  /** How the token names the key, for a client that cannot tell from `token_type` (RFC 9201 §3.2). */
+  readonly cnf?: Confirmation;
+}
