@@ -27,16 +27,18 @@ export interface SigningKeysOptions {
 /** Loads the signing keys. Throws KeyEncryptionError when a stored key cannot be opened. */
 export async function signingKeys({ store, encryption, clock }: SigningKeysOptions): Promise<SigningKeys> {
   const byKid = new Map<string, { readonly key: SigningKey; readonly publicJwk: JWK }>();
+  let publicJwks: { readonly keys: readonly JWK[] } = { keys: [] };
   const refresh = async () => {
-    for (const stored of await store.listSigningKeys()) {
-      if (!byKid.has(stored.kid)) byKid.set(stored.kid, { key: await openKey(stored, encryption), publicJwk: JSON.parse(stored.publicJwk) as JWK });
-    }
+    const added = (await store.listSigningKeys()).filter(({ kid }) => !byKid.has(kid));
+    for (const stored of added) byKid.set(stored.kid, { key: await openKey(stored, encryption), publicJwk: JSON.parse(stored.publicJwk) as JWK });
+    // A new object only when something changed: the JWKS route renders each object once.
+    if (added.length > 0) publicJwks = { keys: [...byKid.values()].map(({ publicJwk }) => publicJwk) };
   };
   const find = (alg: AccessTokenSigningAlgorithm) => [...byKid.values()].find(({ key }) => key.alg === alg)?.key;
   await refresh();
   return {
     refresh,
-    publicJwks: () => ({ keys: [...byKid.values()].map(({ publicJwk }) => publicJwk) }),
+    publicJwks: () => publicJwks,
     async current(alg) {
       const known = find(alg);
       if (known !== undefined) return known;

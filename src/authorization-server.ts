@@ -1,0 +1,84 @@
+import formbody from '@fastify/formbody';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { issueAccessToken } from './access-token/issue-access-token.ts';
+import { authenticateClient } from './client-authentication/authenticate-client.ts';
+import { privateKeyJwt } from './client-authentication/private-key-jwt.ts';
+import type { Config } from './config.ts';
+import { endpointsOf } from './endpoints.ts';
+import { clientCredentials } from './grant/client-credentials.ts';
+import { validateGrant } from './grant/validate-grant.ts';
+import { errorHandler } from './http/error-handler.ts';
+import { readForm } from './http/form.ts';
+import { type HealthChecks, healthRoutes } from './http/health-routes.ts';
+import { jwksRoute } from './http/jwks-route.ts';
+import { listener } from './http/listener.ts';
+import { metadataRoute } from './http/metadata-route.ts';
+import { refuseOtherMethods } from './http/other-methods.ts';
+import { tokenBodyLimit, tokenRoute } from './http/token-route.ts';
+import type { Ports } from './ports.ts';
+import { dpop } from './possession/dpop.ts';
+import { dpopNonces } from './possession/dpop-nonce.ts';
+import { provePossession } from './possession/prove-possession.ts';
+import { registeredKeys } from './registered-keys.ts';
+import { serverMetadata } from './server-metadata.ts';
+import type { SigningKeys } from './signing-keys/signing-keys.ts';
+import { tokenEndpoint } from './token-endpoint.ts';
+
+/** What the public listener stands on. */
+export interface AuthorizationServerOptions {
+  readonly config: Config;
+  readonly ports: Ports;
+  readonly signingKeys: SigningKeys;
+  /** Secret of the DPoP nonces, shared by all replicas; 32 octets. */
+  readonly nonceSecret: Buffer;
+  readonly health: HealthChecks;
+  readonly stopping: () => boolean;
+  readonly logger: Logger;
+}
+
+/** The public listener: which methods, grants, proofs, confirmations and routes exist. */
+export async function authorizationServer({ config, ports, signingKeys, nonceSecret, health, stopping, logger }: AuthorizationServerOptions): Promise<FastifyInstance> {
+  const { clock } = ports;
+  const endpoints = endpointsOf(config.issuer);
+  const nonces = dpopNonces(nonceSecret, config.dpopNonceLifetime, clock);
+  const keys = registeredKeys(ports.fetchJwks);
+
+  const answer = tokenEndpoint({
+    authenticateClient: authenticateClient({
+      clients: ports.clients,
+      privateKeyJwt: privateKeyJwt({
+        clock,
+        keys,
+        issuer: config.issuer,
+        algs: config.assertionAlgs,
+        maxLifetime: config.assertionMaxLifetime,
+        clockTolerance: config.clockTolerance,
+      }),
+    }),
+    validateGrant: validateGrant({ client_credentials: clientCredentials(ports) }),
+    provePossession: provePossession({
+      dpop: dpop({ clock, nonces, endpoint: endpoints.token, algs: config.dpopAlgs, maxAge: config.dpopProofMaxAge, maxFuture: config.dpopProofMaxFuture }),
+      nonceRequired: config.dpopNonceRequired,
+      registeredKey: async (client, kid) => (await keys.find(client, kid))[0],
+    }),
+    issueAccessToken: issueAccessToken({ ...ports, issuer: config.issuer, signingKey: signingKeys.current }),
+  });
+
+  const app = listener(logger, ports.randomId, tokenBodyLimit);
+  await app.register(formbody, { bodyLimit: tokenBodyLimit, parser: readForm as unknown as (body: string) => Record<string, unknown> });
+  // Only the form encoding is spoken here; Fastify's own JSON and text parsers would let other bodies in.
+  app.removeContentTypeParser(['application/json', 'text/plain']);
+  app.setErrorHandler(errorHandler(nonces.current));
+  app.setNotFoundHandler((_request, reply) => reply.code(404).header('cache-control', 'no-store').send({ error: 'invalid_request', error_description: 'there is nothing at this path' }));
+
+  const { basePath, metadataPath } = endpoints;
+  tokenRoute(app, `${basePath}/token`, answer);
+  refuseOtherMethods(app, `${basePath}/token`, ['POST']);
+  jwksRoute(app, `${basePath}/jwks`, signingKeys.publicJwks, config.jwksMaxAge);
+  refuseOtherMethods(app, `${basePath}/jwks`, ['GET', 'HEAD']);
+  metadataRoute(app, metadataPath, serverMetadata(config, endpoints));
+  refuseOtherMethods(app, metadataPath, ['GET', 'HEAD']);
+  healthRoutes(app, health, stopping);
+  return app;
+}

@@ -1,0 +1,93 @@
+import { type SigningAlgorithm, signingAlgorithms } from './jose/algorithms.ts';
+import { type EnvironmentReader, environmentReader } from './environment.ts';
+
+/** Everything an operator can set. Times in seconds unless a name says otherwise. */
+export interface Config {
+  readonly issuer: string;
+  readonly host: string;
+  readonly port: number;
+  readonly adminHost: string;
+  readonly adminPort: number;
+  readonly adminToken?: string;
+  readonly databaseUrl: string;
+  readonly redisUrl?: string;
+  readonly logLevel: string;
+  readonly keyEncryptionKey?: string;
+  readonly keyEncryptionKeyFile: string;
+  readonly dpopAlgs: readonly SigningAlgorithm[];
+  readonly dpopProofMaxAge: number;
+  readonly dpopProofMaxFuture: number;
+  readonly dpopNonceRequired: boolean;
+  readonly dpopNonceLifetime: number;
+  readonly assertionAlgs: readonly SigningAlgorithm[];
+  readonly assertionMaxLifetime: number;
+  readonly clockTolerance: number;
+  readonly accessTokenMaxLifetime: number;
+  readonly jwksMaxAge: number;
+  readonly jwksUriAllowPrivateAddresses: boolean;
+  readonly shutdownDelayMs: number;
+  readonly shutdownTimeoutMs: number;
+}
+
+/** The environment has faults; the message names every one of them. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+// RS256 is left out: PKCS #1 v1.5 is for old clients only, and an operator who has some can add it.
+const defaultAlgs: readonly SigningAlgorithm[] = ['ES256', 'ES384', 'PS256', 'EdDSA', 'Ed25519', 'ML-DSA-44', 'ML-DSA-65', 'ML-DSA-87'];
+
+/** Reads the environment; an empty variable counts as not set. Pure. Throws ConfigError. */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const read = environmentReader(env);
+  const databaseUrl = read.matching('DATABASE_URL', /^(file:.+|postgres(ql)?:\/\/.+)/, 'file:PATH or postgresql://…') ?? 'file:data/holdfast.db';
+  const adminToken = read.matching('ADMIN_TOKEN', /^[\x21-\x7e]{32,512}$/, 'at least 32 printable characters without spaces');
+  const redisUrl = read.matching('REDIS_URL', /^rediss?:\/\/.+/, 'redis://… or rediss://…');
+  const keyEncryptionKey = read.matching('KEY_ENCRYPTION_KEY', /^[A-Za-z0-9_-]{43}$/, 'base64url of 32 octets (43 characters)');
+  const config: Config = {
+    issuer: readIssuer(read),
+    host: read.text('HOST') ?? 'localhost',
+    port: read.integer('PORT', 8080, 0, 65_535),
+    adminHost: read.text('ADMIN_HOST') ?? '127.0.0.1',
+    adminPort: read.integer('ADMIN_PORT', 8081, 0, 65_535),
+    ...(adminToken !== undefined && { adminToken }),
+    databaseUrl,
+    ...(redisUrl !== undefined && { redisUrl }),
+    logLevel: read.oneOf('LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info'),
+    ...(keyEncryptionKey !== undefined && { keyEncryptionKey }),
+    keyEncryptionKeyFile: read.text('KEY_ENCRYPTION_KEY_FILE') ?? defaultKeyFile(databaseUrl),
+    dpopAlgs: read.list('DPOP_SIGNING_ALGS', signingAlgorithms, defaultAlgs),
+    dpopProofMaxAge: read.integer('DPOP_PROOF_MAX_AGE', 60, 1, 3600),
+    dpopProofMaxFuture: read.integer('DPOP_PROOF_MAX_FUTURE', 30, 0, 3600),
+    dpopNonceRequired: read.oneOf('DPOP_NONCE', ['off', 'required'], 'off') === 'required',
+    dpopNonceLifetime: read.integer('DPOP_NONCE_LIFETIME', 120, 1, 3600),
+    assertionAlgs: read.list('CLIENT_ASSERTION_SIGNING_ALGS', signingAlgorithms, defaultAlgs),
+    assertionMaxLifetime: read.integer('CLIENT_ASSERTION_MAX_LIFETIME', 300, 10, 3600),
+    clockTolerance: read.integer('CLOCK_TOLERANCE', 30, 0, 300),
+    accessTokenMaxLifetime: read.integer('ACCESS_TOKEN_MAX_LIFETIME', 86_400, 30, 604_800),
+    jwksMaxAge: read.integer('JWKS_MAX_AGE', 300, 0, 86_400),
+    jwksUriAllowPrivateAddresses: read.oneOf('JWKS_URI_ALLOW_PRIVATE_ADDRESSES', ['true', 'false'], 'false') === 'true',
+    shutdownDelayMs: read.integer('SHUTDOWN_DELAY_MS', 0, 0, 60_000),
+    shutdownTimeoutMs: read.integer('SHUTDOWN_TIMEOUT_MS', 10_000, 0, 600_000),
+  };
+  if (read.faults.length > 0) throw new ConfigError(`The environment has faults:\n${read.faults.map((fault) => `  - ${fault}`).join('\n')}`);
+  return config;
+}
+
+function readIssuer(read: EnvironmentReader): string {
+  const issuer = read.text('ISSUER') ?? 'http://localhost:8080';
+  const allowHttp = read.oneOf('ALLOW_HTTP_ISSUER', ['true', 'false'], 'false') === 'true';
+  if (!/^https?:\/\/[^\s?#@\\]+$/.test(issuer) || !URL.canParse(issuer)) {
+    read.faults.push('ISSUER must be an http(s) URL without query, fragment or credentials, such as https://as.example.com');
+    return issuer;
+  }
+  const { protocol, hostname } = new URL(issuer);
+  const loopback = hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+  if (protocol === 'http:' && !loopback && !allowHttp) read.faults.push('ISSUER must be https unless its host is loopback; ALLOW_HTTP_ISSUER=true overrides this for tests');
+  return issuer;
+}
+
+function defaultKeyFile(databaseUrl: string): string {
+  const path = databaseUrl.startsWith('file:') ? databaseUrl.slice('file:'.length).replace(/\?.*$/, '') : 'data/holdfast';
+  return `${path.replace(/\.(db|sqlite3?)$/, '')}.key-encryption-key`;
+}

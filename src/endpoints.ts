@@ -1,0 +1,16 @@
+/** Where the public endpoints are, as clients see them and as this server mounts them. */
+export interface Endpoints {
+  /** Path before every protocol route: the path of the issuer, empty for a plain host. */
+  readonly basePath: string;
+  readonly token: string;
+  readonly jwks: string;
+  /** Path of the metadata document: the issuer's path goes behind the well-known part (RFC 8414 §3.1). */
+  readonly metadataPath: string;
+}
+
+/** Derives the endpoints from the issuer identifier, which itself stays the string that it is. */
+export function endpointsOf(issuer: string): Endpoints {
+  const root = issuer.replace(/\/$/, '');
+  const basePath = new URL(issuer).pathname.replace(/\/$/, '');
+  return { basePath, token: `${root}/token`, jwks: `${root}/jwks`, metadataPath: `/.well-known/oauth-authorization-server${basePath}` };
+}

@@ -1,0 +1,56 @@
+import { OAuthError } from '../oauth-error.ts';
+
+/** Parameters that mean something at our endpoints and therefore must not be repeated (RFC 6749 §3.2). */
+const defined: ReadonlySet<string> = new Set([
+  'grant_type',
+  'scope',
+  'client_id',
+  'client_secret',
+  'client_assertion',
+  'client_assertion_type',
+  'req_cnf',
+]);
+
+/** A decoded form. */
+export interface Form {
+  readonly parameters: ReadonlyMap<string, string>;
+  readonly resources: readonly string[];
+}
+
+/**
+ * Reads `application/x-www-form-urlencoded` strictly: UTF-8 only; a defined parameter once, whatever its value; empty ones are omitted;
+ * unknown ones are ignored (RFC 6749 §3.2, Appendix B). Throws `invalid_request`.
+ */
+export function readForm(body: string): Form {
+  const parameters = new Map<string, string>();
+  const resources: string[] = [];
+  const seen = new Set<string>();
+  for (const pair of body.split('&')) {
+    if (pair === '') continue;
+    const equals = pair.indexOf('=');
+    const name = decode(equals === -1 ? pair : pair.slice(0, equals));
+    const value = equals === -1 ? '' : decode(pair.slice(equals + 1));
+    if (name === 'resource') {
+      if (value !== '' && resources.includes(value)) throw malformed('a resource is named twice', 'resource_repeated');
+      if (value !== '') resources.push(value);
+      continue;
+    }
+    if (!defined.has(name)) continue;
+    if (seen.has(name)) throw malformed('a parameter is repeated', 'parameter_repeated');
+    seen.add(name);
+    if (value !== '') parameters.set(name, value);
+  }
+  return { parameters, resources };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    throw malformed('the form is not percent-encoded UTF-8', 'form_encoding_invalid');
+  }
+}
+
+function malformed(description: string, reason: string): OAuthError {
+  return new OAuthError('invalid_request', description, { reason });
+}

@@ -1,0 +1,20 @@
+import type { FastifyInstance } from 'fastify';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the request's one log line says besides method, route and status: identifiers and reasons, never a credential. */
+    logFields?: Readonly<Record<string, string>>;
+  }
+}
+
+/** One log line a request. The route pattern stands for the URL, because a query may hold what a client put there by mistake. */
+export function logRequests(app: FastifyInstance): void {
+  app.decorateRequest('logFields');
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.header('x-request-id', request.id);
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const fields = { method: request.method, route: request.routeOptions.url ?? 'unknown', status: reply.statusCode, ms: Math.round(reply.elapsedTime * 10) / 10, ...request.logFields };
+    request.log.info(fields, 'request');
+  });
+}

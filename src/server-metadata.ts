@@ -1,0 +1,19 @@
+import type { Config } from './config.ts';
+import { grantTypes, tokenEndpointAuthMethods } from './client-registration.ts';
+import type { Endpoints } from './endpoints.ts';
+
+/** Authorization server metadata (RFC 8414 §2): only what is really switched on. */
+export function serverMetadata(config: Config, endpoints: Endpoints): object {
+  return {
+    issuer: config.issuer,
+    token_endpoint: endpoints.token,
+    jwks_uri: endpoints.jwks,
+    // Required by RFC 8414 §2 though empty: there is no authorization endpoint.
+    response_types_supported: [],
+    grant_types_supported: grantTypes,
+    token_endpoint_auth_methods_supported: tokenEndpointAuthMethods,
+    token_endpoint_auth_signing_alg_values_supported: config.assertionAlgs,
+    dpop_signing_alg_values_supported: config.dpopAlgs,
+    req_cnf_methods_supported: ['jwk', 'jkt', 'kid'],
+  };
+}

@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { adminServer } from './admin-server.ts';
+import { authorizationServer } from './authorization-server.ts';
+import type { Config } from './config.ts';
+import { firstStartText, prepareSecrets, startText } from './first-start.ts';
+import { housekeeping } from './housekeeping.ts';
+import type { Clock, Ports, RandomId } from './ports.ts';
+import { remoteJwks } from './remote-jwks/remote-jwks.ts';
+import { signingKeys } from './signing-keys/signing-keys.ts';
+import { openStores } from './store/stores.ts';
+
+/** What a process gives the server. */
+export interface ServerOptions {
+  readonly clock: Clock;
+  readonly randomId: RandomId;
+  readonly logger: Logger;
+  /** Writes to the operator's terminal; the admin token passes here once and never through the log. */
+  readonly print: (text: string) => void;
+}
+
+/** A running server. */
+export interface RunningServer {
+  readonly publicPort: number;
+  readonly adminPort: number;
+  /** Readiness fails first, requests in flight finish, then the stores close. */
+  stop(): Promise<void>;
+}
+
+/** Milliseconds between two readings of the signing keys, which another replica may have added to. */
+const keyRefreshInterval = 1000;
+
+/** Opens stores, keys and listeners in the order in which they need one another. Throws a sentence for the operator when it cannot. */
+export async function startServer(config: Config, { clock, randomId, logger, print }: ServerOptions): Promise<RunningServer> {
+  const stores = await openStores(config, logger);
+  try {
+    const secrets = await prepareSecrets(config, stores);
+    const keys = await signingKeys({ store: stores.signingKeys, encryption: secrets.encryption, clock });
+    await keys.ensure('ES256');
+
+    let stopping = false;
+    const ports: Ports = {
+      clock,
+      randomId,
+      replay: stores.replay,
+      clients: stores.clients,
+      resourceServers: stores.resourceServers,
+      fetchJwks: remoteJwks({ clock, allowPrivateAddresses: config.jwksUriAllowPrivateAddresses }),
+    };
+    const health = { database: stores.pingDatabase, replay: stores.pingReplay, signing_keys: async () => void (await keys.current('ES256')) };
+    const publicApp = await authorizationServer({ config, ports, signingKeys: keys, nonceSecret: secrets.nonceSecret, health, stopping: () => stopping, logger });
+    const adminApp = await adminServer({
+      clients: stores.clients,
+      resourceServers: stores.resourceServers,
+      clock,
+      randomId,
+      verifyAdminToken: secrets.verifyAdminToken,
+      ensureSigningKey: keys.ensure,
+      maxAccessTokenLifetime: config.accessTokenMaxLifetime,
+      assertionAlgs: config.assertionAlgs,
+      logger,
+    });
+    await publicApp.listen({ host: config.host, port: config.port });
+    await adminApp.listen({ host: config.adminHost, port: config.adminPort });
+
+    const refresh = setInterval(() => keys.refresh().catch((err: unknown) => logger.debug({ err }, 'signing keys not refreshed')), keyRefreshInterval);
+    const stopHousekeeping = housekeeping({ removeExpired: stores.removeExpiredReplays, clock, logger });
+    const adminPort = portOf(adminApp);
+    print(secrets.newAdminToken === undefined ? startText(config, adminPort) : firstStartText(config, adminPort, secrets.newAdminToken, randomId));
+
+    return {
+      publicPort: portOf(publicApp),
+      adminPort,
+      async stop() {
+        stopping = true;
+        clearInterval(refresh);
+        await sleep(config.shutdownDelayMs);
+        await Promise.race([Promise.all([publicApp.close(), adminApp.close(), stopHousekeeping()]), sleep(config.shutdownTimeoutMs)]);
+        await stores.close();
+      },
+    };
+  } catch (error) {
+    await stores.close();
+    throw error;
+  }
+}
+
+function portOf(app: FastifyInstance): number {
+  const address = app.server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
