@@ -1,0 +1,35 @@
+/** Why a key or a JWS is not acceptable. */
+export type JoseFaultReason =
+  | 'not_an_object'
+  | 'kty_unsupported'
+  | 'crv_unsupported'
+  | 'alg_unsupported'
+  | 'private_member'
+  | 'unknown_member'
+  | 'member_invalid'
+  | 'coordinate_invalid'
+  | 'not_on_curve'
+  | 'small_order'
+  | 'rsa_modulus'
+  | 'rsa_exponent'
+  | 'rsa_roca'
+  | 'not_for_signatures'
+  | 'jws_malformed'
+  | 'jws_too_large'
+  | 'json_invalid'
+  | 'crit_unsupported'
+  | 'alg_not_allowed'
+  | 'alg_key_mismatch'
+  | 'signature_invalid';
+
+/** A key or JWS from outside that the gate refuses. `member` names the member of the JWK, where one is to blame. */
+export class JoseFault extends Error {
+  override readonly name = 'JoseFault';
+  readonly reason: JoseFaultReason;
+  readonly member: string | undefined;
+  constructor(reason: JoseFaultReason, member?: string, cause?: unknown) {
+    super(member === undefined ? reason : `${reason}: ${member}`, cause === undefined ? undefined : { cause });
+    this.reason = reason;
+    this.member = member;
+  }
+}
