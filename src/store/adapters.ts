@@ -1,0 +1,36 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { PrismaLibSql } from '@prisma/adapter-libsql';
+import { PrismaPg } from '@prisma/adapter-pg';
+import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import type { DatabaseKind } from './schema.ts';
+
+/** Milliseconds after which a database that does not answer counts as away: two of them in a row stay below the 2 s that a client waits. */
+const answerTimeout = 900;
+
+/** Which database a `DATABASE_URL` names. */
+export function databaseKind(url: string): DatabaseKind {
+  return url.startsWith('file:') ? 'sqlite' : 'postgresql';
+}
+
+/** The file behind a `file:` URL. */
+export function databaseFile(url: string): string {
+  return url.slice('file:'.length).replace(/\?.*$/, '');
+}
+
+/** Prisma's driver adapter for a `DATABASE_URL`. `onError` hears of idle connections that broke; the pool opens new ones. */
+export function adapterFor(url: string, onError: (error: Error) => void): SqlMigrationAwareDriverAdapterFactory {
+  if (databaseKind(url) === 'sqlite') {
+    mkdirSync(dirname(databaseFile(url)), { recursive: true, mode: 0o700 });
+    return new PrismaLibSql({ url });
+  }
+  return new PrismaPg(
+    { connectionString: url, connectionTimeoutMillis: answerTimeout, query_timeout: answerTimeout, statement_timeout: answerTimeout, max: 10, keepAlive: true },
+    { onPoolError: onError, onConnectionError: onError },
+  );
+}
+
+/** An adapter without time limits, for migrations: they may wait for another replica's. */
+export function migrationAdapterFor(url: string): SqlMigrationAwareDriverAdapterFactory {
+  return databaseKind(url) === 'sqlite' ? adapterFor(url, () => undefined) : new PrismaPg({ connectionString: url, connectionTimeoutMillis: 5000 });
+}

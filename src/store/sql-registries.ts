@@ -1,0 +1,117 @@
+import type { ClientRegistry, ResourceServerRegistry, Stored } from '../admin/registry.ts';
+import type { ClientMetadata, ClientRegistration } from '../client-registration.ts';
+import type { ClientRegistrations, ResourceServers } from '../ports.ts';
+import type { ResourceServer, ResourceServerMetadata } from '../resource-server.ts';
+import { answered, type Database } from './database.ts';
+
+interface Row {
+  readonly metadata: string;
+  readonly version: number;
+  readonly createdAt: bigint;
+  readonly updatedAt: bigint;
+}
+
+const stored = <T>(row: Row, value: T): Stored<T> => ({ value, version: row.version, createdAt: Number(row.createdAt), updatedAt: Number(row.updatedAt) });
+// The cursor is the key of the last item; base64url only so that nobody builds one by hand.
+const cursorOf = (key: string) => Buffer.from(key).toString('base64url');
+const keyOf = (cursor: string | undefined) => (cursor === undefined ? '' : Buffer.from(cursor, 'base64url').toString());
+
+/** Clients, for the protocol and for the admin. */
+export function sqlClients(database: Database): ClientRegistry & ClientRegistrations {
+  type ClientRow = Row & { readonly clientId: string; readonly secretHash: string | null };
+  const toClient = (row: ClientRow): ClientRegistration => ({
+    ...(JSON.parse(row.metadata) as ClientMetadata),
+    client_id: row.clientId,
+    ...(row.secretHash !== null && { clientSecretHash: row.secretHash }),
+  });
+  const columns = ({ client_id, clientSecretHash, ...metadata }: ClientRegistration) => ({
+    clientId: client_id,
+    clientName: metadata.client_name ?? '',
+    metadata: JSON.stringify(metadata),
+    secretHash: clientSecretHash ?? null,
+  });
+  const find = (clientId: string) => answered(() => database.client.findUnique({ where: { clientId } }));
+  return {
+    async findClient(clientId) {
+      const row = await find(clientId);
+      return row === null ? undefined : toClient(row);
+    },
+    async create(value, at) {
+      const { clientId, clientName, metadata, secretHash } = columns(value);
+      const count = await answered(
+        () =>
+          database.$executeRaw`insert into client (client_id, client_name, metadata, secret_hash, version, created_at, updated_at) values (${clientId}, ${clientName}, ${metadata}, ${secretHash}, 1, ${BigInt(at)}, ${BigInt(at)}) on conflict do nothing`,
+      );
+      return count === 0 ? 'conflict' : { value, version: 1, createdAt: at, updatedAt: at };
+    },
+    async get(clientId) {
+      const row = await find(clientId);
+      return row === null ? undefined : stored(row, toClient(row));
+    },
+    async list({ limit, cursor, name }) {
+      const rows = await answered(() =>
+        database.client.findMany({ where: { clientId: { gt: keyOf(cursor) }, ...(name !== undefined && { clientName: { contains: name } }) }, orderBy: { clientId: 'asc' }, take: limit + 1 }),
+      );
+      const page = rows.slice(0, limit);
+      return { items: page.map((row) => stored(row, toClient(row))), nextCursor: rows.length > limit ? cursorOf(page.at(-1)?.clientId ?? '') : null };
+    },
+    async replace(value, version, at) {
+      const { clientId, ...data } = columns(value);
+      const { count } = await answered(() => database.client.updateMany({ where: { clientId, version }, data: { ...data, version: version + 1, updatedAt: BigInt(at) } }));
+      const row = await find(clientId);
+      if (row === null) return 'not_found';
+      return count === 0 ? 'version_mismatch' : stored(row, value);
+    },
+    async remove(clientId, version) {
+      const { count } = await answered(() => database.client.deleteMany({ where: { clientId, ...(version !== undefined && { version }) } }));
+      return count > 0 ? 'removed' : (await find(clientId)) === null ? 'not_found' : 'version_mismatch';
+    },
+  };
+}
+
+/** Resource servers, for the protocol and for the admin. */
+export function sqlResourceServers(database: Database): ResourceServerRegistry & ResourceServers {
+  const toResourceServer = (row: Row & { readonly id: string }): ResourceServer => ({ ...(JSON.parse(row.metadata) as ResourceServerMetadata), id: row.id });
+  const columns = ({ id, ...metadata }: ResourceServer) => ({ id, audience: metadata.audience, name: metadata.name ?? '', metadata: JSON.stringify(metadata) });
+  const find = (id: string) => answered(() => database.resourceServer.findUnique({ where: { id } }));
+  return {
+    async findByAudience(audience) {
+      const row = await answered(() => database.resourceServer.findUnique({ where: { audience } }));
+      return row === null ? undefined : toResourceServer(row);
+    },
+    async findSole() {
+      const [row, other] = await answered(() => database.resourceServer.findMany({ take: 2 }));
+      return row === undefined || other !== undefined ? undefined : toResourceServer(row);
+    },
+    async create(value, at) {
+      const { id, audience, name, metadata } = columns(value);
+      const count = await answered(
+        () =>
+          database.$executeRaw`insert into resource_server (id, audience, name, metadata, version, created_at, updated_at) values (${id}, ${audience}, ${name}, ${metadata}, 1, ${BigInt(at)}, ${BigInt(at)}) on conflict do nothing`,
+      );
+      return count === 0 ? 'conflict' : { value, version: 1, createdAt: at, updatedAt: at };
+    },
+    async get(id) {
+      const row = await find(id);
+      return row === null ? undefined : stored(row, toResourceServer(row));
+    },
+    async list({ limit, cursor, name }) {
+      const rows = await answered(() =>
+        database.resourceServer.findMany({ where: { id: { gt: keyOf(cursor) }, ...(name !== undefined && { name: { contains: name } }) }, orderBy: { id: 'asc' }, take: limit + 1 }),
+      );
+      const page = rows.slice(0, limit);
+      return { items: page.map((row) => stored(row, toResourceServer(row))), nextCursor: rows.length > limit ? cursorOf(page.at(-1)?.id ?? '') : null };
+    },
+    async replace(value, version, at) {
+      const { id, ...data } = columns(value);
+      const { count } = await answered(() => database.resourceServer.updateMany({ where: { id, version }, data: { ...data, version: version + 1, updatedAt: BigInt(at) } }));
+      const row = await find(id);
+      if (row === null) return 'not_found';
+      return count === 0 ? 'version_mismatch' : stored(row, value);
+    },
+    async remove(id, version) {
+      const { count } = await answered(() => database.resourceServer.deleteMany({ where: { id, ...(version !== undefined && { version }) } }));
+      return count > 0 ? 'removed' : (await find(id)) === null ? 'not_found' : 'version_mismatch';
+    },
+  };
+}

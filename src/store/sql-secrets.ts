@@ -1,0 +1,29 @@
+import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
+import type { SharedSecretStore, SigningKeyStore } from '../signing-keys/signing-key-store.ts';
+import { answered, type Database } from './database.ts';
+
+/** Signing keys, private halves sealed. */
+export function sqlSigningKeys(database: Database): SigningKeyStore {
+  return {
+    listSigningKeys: () =>
+      answered(async () => (await database.signingKey.findMany({ orderBy: { createdAt: 'asc' } })).map((row) => ({ ...row, alg: row.alg as AccessTokenSigningAlgorithm, createdAt: Number(row.createdAt) }))),
+    addFirstSigningKey: ({ kid, alg, publicJwk, privateJwe, createdAt }) =>
+      answered(
+        async () =>
+          (await database.$executeRaw`insert into signing_key (kid, alg, first_for, public_jwk, private_jwe, created_at) values (${kid}, ${alg}, ${alg}, ${publicJwk}, ${privateJwe}, ${BigInt(createdAt)}) on conflict do nothing`) ===
+          1,
+      ),
+  };
+}
+
+/** Secrets that all replicas share. */
+export function sqlSharedSecrets(database: Database): SharedSecretStore {
+  const getSecret = (name: string) => answered(async () => (await database.sharedSecret.findUnique({ where: { name } }))?.value);
+  return {
+    getSecret,
+    putSecretOnce: async (name, value) => {
+      await answered(() => database.$executeRaw`insert into shared_secret (name, value) values (${name}, ${value}) on conflict do nothing`);
+      return (await getSecret(name)) ?? value;
+    },
+  };
+}

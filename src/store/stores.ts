@@ -1,0 +1,30 @@
+import type { Logger } from 'pino';
+import type { Config } from '../config.ts';
+import { answered, openDatabase } from './database.ts';
+import { redisReplay } from './redis-replay.ts';
+import { sqlClients, sqlResourceServers } from './sql-registries.ts';
+import { sqlReplay } from './sql-replay.ts';
+import { sqlSharedSecrets, sqlSigningKeys } from './sql-secrets.ts';
+
+/** Every store, on the database and, when there is one, on Redis. */
+export async function openStores({ databaseUrl, redisUrl }: Pick<Config, 'databaseUrl' | 'redisUrl'>, logger: Logger) {
+  const onError = (err: Error) => logger.warn({ err }, 'store connection lost');
+  const database = await openDatabase(databaseUrl, onError);
+  const redis = redisUrl === undefined ? undefined : redisReplay(redisUrl, onError);
+  const replay = sqlReplay(database);
+  const pingDatabase = async () => void (await answered(() => database.$queryRaw`select 1`));
+  return {
+    clients: sqlClients(database),
+    resourceServers: sqlResourceServers(database),
+    replay: redis ?? replay,
+    removeExpiredReplays: replay.removeExpired,
+    signingKeys: sqlSigningKeys(database),
+    secrets: sqlSharedSecrets(database),
+    pingDatabase,
+    pingReplay: redis?.ping ?? pingDatabase,
+    async close() {
+      redis?.close();
+      await database.$disconnect();
+    },
+  };
+}
