@@ -11,7 +11,10 @@ if (issuer === undefined || clientId === undefined || clientSecret === undefined
 
 // 1. What the server can do (RFC 8414).
 const { pathname } = new URL(issuer);
-const metadata = (await (await fetch(new URL(`/.well-known/oauth-authorization-server${pathname.replace(/\/$/, '')}`, issuer))).json()) as Record<string, string>;
+const metadata = (await (await fetch(new URL(`/.well-known/oauth-authorization-server${pathname.replace(/\/$/, '')}`, issuer))).json()) as Record<
+  string,
+  string
+>;
 const tokenEndpoint = metadata['token_endpoint'] ?? '';
 const jwksUri = metadata['jwks_uri'] ?? '';
 
@@ -47,4 +50,6 @@ console.log('claims ', payload);
 const cnf = payload['cnf'] as { jkt?: string } | undefined;
 const ours = await calculateJwkThumbprint(jwk);
 console.log(`\nThe signature verifies, and cnf.jkt ${cnf?.jkt === ours ? 'is' : 'IS NOT'} the thumbprint of the key that signed the proof.`);
-console.log(`A call to the API carries "Authorization: DPoP <token>" and a new proof with ath ${createHash('sha256').update(answer.access_token).digest('base64url')}.`);
+console.log(
+  `A call to the API carries "Authorization: DPoP <token>" and a new proof with ath ${createHash('sha256').update(answer.access_token).digest('base64url')}.`,
+);

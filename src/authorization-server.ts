@@ -38,7 +38,15 @@ export interface AuthorizationServerOptions {
 }
 
 /** The public listener: which methods, grants, proofs, confirmations and routes exist. */
-export async function authorizationServer({ config, ports, signingKeys, nonceSecret, health, stopping, logger }: AuthorizationServerOptions): Promise<FastifyInstance> {
+export async function authorizationServer({
+  config,
+  ports,
+  signingKeys,
+  nonceSecret,
+  health,
+  stopping,
+  logger,
+}: AuthorizationServerOptions): Promise<FastifyInstance> {
   const { clock } = ports;
   const endpoints = endpointsOf(config.issuer);
   const nonces = dpopNonces(nonceSecret, config.dpopNonceLifetime, clock);
@@ -58,7 +66,14 @@ export async function authorizationServer({ config, ports, signingKeys, nonceSec
     }),
     validateGrant: validateGrant({ client_credentials: clientCredentials(ports) }),
     provePossession: provePossession({
-      dpop: dpop({ clock, nonces, endpoint: endpoints.token, algs: config.dpopAlgs, maxAge: config.dpopProofMaxAge, maxFuture: config.dpopProofMaxFuture }),
+      dpop: dpop({
+        clock,
+        nonces,
+        endpoint: endpoints.token,
+        algs: config.dpopAlgs,
+        maxAge: config.dpopProofMaxAge,
+        maxFuture: config.dpopProofMaxFuture,
+      }),
       nonceRequired: config.dpopNonceRequired,
       registeredKey: async (client, kid) => (await keys.find(client, kid))[0],
     }),
@@ -70,7 +85,9 @@ export async function authorizationServer({ config, ports, signingKeys, nonceSec
   // Only the form encoding is spoken here; Fastify's own JSON and text parsers would let other bodies in.
   app.removeContentTypeParser(['application/json', 'text/plain']);
   app.setErrorHandler(errorHandler(nonces.current));
-  app.setNotFoundHandler((_request, reply) => reply.code(404).header('cache-control', 'no-store').send({ error: 'invalid_request', error_description: 'there is nothing at this path' }));
+  app.setNotFoundHandler((_request, reply) =>
+    reply.code(404).header('cache-control', 'no-store').send({ error: 'invalid_request', error_description: 'there is nothing at this path' }),
+  );
 
   const { basePath, metadataPath } = endpoints;
   tokenRoute(app, `${basePath}/token`, answer);

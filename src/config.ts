@@ -1,5 +1,5 @@
-import { type SigningAlgorithm, signingAlgorithms } from './jose/algorithms.ts';
 import { type EnvironmentReader, environmentReader } from './environment.ts';
+import { type SigningAlgorithm, signingAlgorithms } from './jose/algorithms.ts';
 
 /** Everything an operator can set. Times in seconds unless a name says otherwise. */
 export interface Config {
@@ -83,7 +83,8 @@ function readIssuer(read: EnvironmentReader): string {
   }
   const { protocol, hostname } = new URL(issuer);
   const loopback = hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
-  if (protocol === 'http:' && !loopback && !allowHttp) read.faults.push('ISSUER must be https unless its host is loopback; ALLOW_HTTP_ISSUER=true overrides this for tests');
+  if (protocol === 'http:' && !loopback && !allowHttp)
+    read.faults.push('ISSUER must be https unless its host is loopback; ALLOW_HTTP_ISSUER=true overrides this for tests');
   return issuer;
 }
 

@@ -40,7 +40,10 @@ export function environmentReader(env: Readonly<Record<string, string | undefine
     list(name, values, fallback) {
       const value = text(name);
       if (value === undefined) return fallback;
-      const found = value.split(/[\s,]+/).filter((item) => item !== '').map((item) => values.find((known) => known === item));
+      const found = value
+        .split(/[\s,]+/)
+        .filter((item) => item !== '')
+        .map((item) => values.find((known) => known === item));
       if (found.length === 0 || found.includes(undefined)) faults.push(`${name} must be a list of ${values.join(', ')}`);
       return [...new Set(found.filter((item) => item !== undefined))];
     },

@@ -18,7 +18,10 @@ const nonceSecretName = 'dpop_nonce_secret';
 const adminTokenName = 'admin_token_hash';
 
 /** Opens the secrets at rest and makes those that are missing; of several replicas that start at once, one makes each. Throws KeyEncryptionError. */
-export async function prepareSecrets(config: Config, stores: { readonly signingKeys: SigningKeyStore; readonly secrets: SharedSecretStore }): Promise<PreparedSecrets> {
+export async function prepareSecrets(
+  config: Config,
+  stores: { readonly signingKeys: SigningKeyStore; readonly secrets: SharedSecretStore },
+): Promise<PreparedSecrets> {
   const sealedAlready = (await stores.signingKeys.listSigningKeys()).length > 0 || (await stores.secrets.getSecret(nonceSecretName)) !== undefined;
   const key = readKeyEncryptionKey({
     ...(config.keyEncryptionKey !== undefined && { value: config.keyEncryptionKey }),
@@ -26,10 +29,13 @@ export async function prepareSecrets(config: Config, stores: { readonly signingK
     mayCreate: !sealedAlready,
   });
   const encryption = keyEncryption(key);
-  const sealedNonceSecret = (await stores.secrets.getSecret(nonceSecretName)) ?? (await stores.secrets.putSecretOnce(nonceSecretName, await encryption.seal(randomBytes(32).toString('base64url'))));
+  const sealedNonceSecret =
+    (await stores.secrets.getSecret(nonceSecretName)) ??
+    (await stores.secrets.putSecretOnce(nonceSecretName, await encryption.seal(randomBytes(32).toString('base64url'))));
   const nonceSecret = Buffer.from(await encryption.open(sealedNonceSecret), 'base64url');
 
-  if (config.adminToken !== undefined) return { encryption, nonceSecret, verifyAdminToken: verifyAdminTokenAgainst(adminTokenHash(config.adminToken)) };
+  if (config.adminToken !== undefined)
+    return { encryption, nonceSecret, verifyAdminToken: verifyAdminTokenAgainst(adminTokenHash(config.adminToken)) };
   const storedHash = await stores.secrets.getSecret(adminTokenName);
   if (storedHash !== undefined) return { encryption, nonceSecret, verifyAdminToken: verifyAdminTokenAgainst(storedHash) };
   const made = generateAdminToken();

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import pino from 'pino';
 import { ConfigError, readConfig } from './config.ts';
-import { KeyEncryptionError } from './signing-keys/key-encryption.ts';
 import { startServer } from './server.ts';
+import { KeyEncryptionError } from './signing-keys/key-encryption.ts';
 import { MigrationError } from './store/migrate.ts';
 
 /** Faults that the operator can mend: the sentence is enough, a stack trace would only hide it. */
@@ -11,7 +11,12 @@ const operatorFaults = [ConfigError, KeyEncryptionError, MigrationError];
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const logger = pino({ level: config.logLevel, base: { service: 'holdfast' } });
-  const server = await startServer(config, { clock: Date.now, randomId: () => randomBytes(16).toString('base64url'), logger, print: (text) => process.stdout.write(text) });
+  const server = await startServer(config, {
+    clock: Date.now,
+    randomId: () => randomBytes(16).toString('base64url'),
+    logger,
+    print: (text) => process.stdout.write(text),
+  });
   let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {

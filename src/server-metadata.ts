@@ -1,5 +1,5 @@
-import type { Config } from './config.ts';
 import { grantTypes, tokenEndpointAuthMethods } from './client-registration.ts';
+import type { Config } from './config.ts';
 import type { Endpoints } from './endpoints.ts';
 
 /** Authorization server metadata (RFC 8414 §2): only what is really switched on. */

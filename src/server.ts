@@ -7,6 +7,7 @@ import type { Config } from './config.ts';
 import { firstStartText, prepareSecrets, startText } from './first-start.ts';
 import { housekeeping } from './housekeeping.ts';
 import type { Clock, Ports, RandomId } from './ports.ts';
+import { jwkSetFetcher } from './remote-jwks/fetch.ts';
 import { remoteJwks } from './remote-jwks/remote-jwks.ts';
 import { signingKeys } from './signing-keys/signing-keys.ts';
 import { openStores } from './store/stores.ts';
@@ -46,10 +47,18 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
       replay: stores.replay,
       clients: stores.clients,
       resourceServers: stores.resourceServers,
-      fetchJwks: remoteJwks({ clock, allowPrivateAddresses: config.jwksUriAllowPrivateAddresses }),
+      fetchJwks: remoteJwks({ fetch: jwkSetFetcher({ allowPrivateAddresses: config.jwksUriAllowPrivateAddresses }), clock }),
     };
     const health = { database: stores.pingDatabase, replay: stores.pingReplay, signing_keys: async () => void (await keys.current('ES256')) };
-    const publicApp = await authorizationServer({ config, ports, signingKeys: keys, nonceSecret: secrets.nonceSecret, health, stopping: () => stopping, logger });
+    const publicApp = await authorizationServer({
+      config,
+      ports,
+      signingKeys: keys,
+      nonceSecret: secrets.nonceSecret,
+      health,
+      stopping: () => stopping,
+      logger,
+    });
     const adminApp = await adminServer({
       clients: stores.clients,
       resourceServers: stores.resourceServers,
@@ -58,13 +67,15 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
       verifyAdminToken: secrets.verifyAdminToken,
       ensureSigningKey: keys.ensure,
       maxAccessTokenLifetime: config.accessTokenMaxLifetime,
-      assertionAlgs: config.assertionAlgs,
       logger,
     });
     await publicApp.listen({ host: config.host, port: config.port });
     await adminApp.listen({ host: config.adminHost, port: config.adminPort });
 
-    const refresh = setInterval(() => keys.refresh().catch((err: unknown) => logger.debug({ err }, 'signing keys not refreshed')), keyRefreshInterval);
+    const refresh = setInterval(
+      () => keys.refresh().catch((err: unknown) => logger.debug({ err }, 'signing keys not refreshed')),
+      keyRefreshInterval,
+    );
     const stopHousekeeping = housekeeping({ removeExpired: stores.removeExpiredReplays, clock, logger });
     const adminPort = portOf(adminApp);
     print(secrets.newAdminToken === undefined ? startText(config, adminPort) : firstStartText(config, adminPort, secrets.newAdminToken, randomId));

@@ -12,6 +12,8 @@ export type SingleUseKind = 'dpop_proof' | 'client_assertion';
  * @param expiresAt seconds since the epoch until which the thing could be accepted
  */
 export function singleUse(kind: SingleUseKind, owner: string, target: string, jti: string, expiresAt: number): SingleUse {
-  const key = createHash('sha256').update(JSON.stringify([kind, owner, target, jti])).digest('base64url');
+  const key = createHash('sha256')
+    .update(JSON.stringify([kind, owner, target, jti]))
+    .digest('base64url');
   return { key, expiresAt: Math.ceil(expiresAt) };
 }

@@ -34,6 +34,13 @@ export function tokenEndpoint(steps: TokenEndpointSteps): (request: TokenRequest
     const possession = await steps.provePossession(request, client);
     const confirmation = confirm(possession.boundKey, grant.resourceServer);
     const { response, jti } = await steps.issueAccessToken(client, grant, possession, confirmation);
-    return { response, client, grant, boundKey: possession.boundKey, jti, ...(possession.dpopNonce !== undefined && { dpopNonce: possession.dpopNonce }) };
+    return {
+      response,
+      client,
+      grant,
+      boundKey: possession.boundKey,
+      jti,
+      ...(possession.dpopNonce !== undefined && { dpopNonce: possession.dpopNonce }),
+    };
   };
 }

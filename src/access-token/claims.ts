@@ -15,7 +15,14 @@ export interface AccessTokenClaims {
 }
 
 /** The claims for a grant; pure. `now` in seconds since the epoch. */
-export function accessTokenClaims(issuer: string, clientId: string, grant: Grant, confirmation: Confirmation, jti: string, now: number): AccessTokenClaims {
+export function accessTokenClaims(
+  issuer: string,
+  clientId: string,
+  grant: Grant,
+  confirmation: Confirmation,
+  jti: string,
+  now: number,
+): AccessTokenClaims {
   return {
     iss: issuer,
     sub: grant.subject,

@@ -12,7 +12,7 @@ const jwtBearer = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
  * Finds the credentials in the request. A `client_id` beside them is accepted when equal; a second credential never.
  * Throws `invalid_request` for several credentials, `invalid_client` for none or unreadable ones.
  */
-export function readCredentials({ authorization, parameters }: Pick<TokenRequest, "authorization" | "parameters">): Credentials {
+export function readCredentials({ authorization, parameters }: Pick<TokenRequest, 'authorization' | 'parameters'>): Credentials {
   const clientId = parameters.get('client_id');
   const secret = parameters.get('client_secret');
   const assertion = parameters.get('client_assertion');
@@ -28,11 +28,13 @@ export function readCredentials({ authorization, parameters }: Pick<TokenRequest
     return basic;
   }
   if (assertion !== undefined) {
-    if (assertionType !== jwtBearer) throw new OAuthError('invalid_request', 'client_assertion_type is not supported', { reason: 'assertion_type_unknown' });
+    if (assertionType !== jwtBearer)
+      throw new OAuthError('invalid_request', 'client_assertion_type is not supported', { reason: 'assertion_type_unknown' });
     return { method: 'private_key_jwt', clientId, assertion };
   }
   if (assertionType !== undefined) throw new OAuthError('invalid_request', 'client_assertion is missing', { reason: 'assertion_missing' });
-  if (clientId === undefined || secret === undefined) throw new OAuthError('invalid_client', 'client authentication is required', { reason: 'credentials_missing' });
+  if (clientId === undefined || secret === undefined)
+    throw new OAuthError('invalid_client', 'client authentication is required', { reason: 'credentials_missing' });
   return { method: 'client_secret_post', clientId, clientSecret: secret };
 }
 

@@ -32,7 +32,8 @@ export interface UnverifiedAssertion {
 export function readAssertion(text: string): UnverifiedAssertion {
   const jws = parse(text);
   const { iss, sub } = jws.payload;
-  if (typeof iss !== 'string' || iss === '' || iss !== sub) throw refused('iss and sub of the client assertion must both be the client_id', 'assertion_subject_mismatch');
+  if (typeof iss !== 'string' || iss === '' || iss !== sub)
+    throw refused('iss and sub of the client assertion must both be the client_id', 'assertion_subject_mismatch');
   return { clientId: iss, jws };
 }
 
@@ -40,7 +41,8 @@ export function readAssertion(text: string): UnverifiedAssertion {
 export function privateKeyJwt(options: PrivateKeyJwtOptions) {
   return async ({ jws }: UnverifiedAssertion, client: ClientRegistration): Promise<Proof> => {
     const { typ, kid } = jws.header;
-    if (!assertionTypes.has(typeof typ === 'string' ? typ.toLowerCase() : typ)) throw refused('typ of the client assertion is not one for client authentication', 'assertion_typ_mismatch');
+    if (!assertionTypes.has(typeof typ === 'string' ? typ.toLowerCase() : typ))
+      throw refused('typ of the client assertion is not one for client authentication', 'assertion_typ_mismatch');
     if (kid !== undefined && typeof kid !== 'string') throw refused('kid of the client assertion is not a string', 'assertion_kid_invalid');
     const algs = client.token_endpoint_auth_signing_alg === undefined ? options.algs : [client.token_endpoint_auth_signing_alg];
     const key = verifyingKey(jws, await findKeys(options.keys, client, kid), algs);
@@ -68,21 +70,30 @@ function verifyingKey(jws: ParsedJws, candidates: readonly PublicKey[], algs: re
       // The next key may have signed it.
     }
   }
-  throw refused('the client assertion is not signed by a registered key of the client', fitting.length === 0 ? 'assertion_key_unknown' : 'assertion_signature_invalid');
+  throw refused(
+    'the client assertion is not signed by a registered key of the client',
+    fitting.length === 0 ? 'assertion_key_unknown' : 'assertion_signature_invalid',
+  );
 }
 
-function checkClaims({ aud, jti, exp, iat, nbf }: Record<string, unknown>, { clock, issuer, maxLifetime, clockTolerance }: PrivateKeyJwtOptions): { jti: string; exp: number } {
+function checkClaims(
+  { aud, jti, exp, iat, nbf }: Record<string, unknown>,
+  { clock, issuer, maxLifetime, clockTolerance }: PrivateKeyJwtOptions,
+): { jti: string; exp: number } {
   const now = clock() / 1000;
   const time = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
-  if (aud !== issuer) throw refused('aud of the client assertion must be the issuer identifier of this server, as a single string', 'assertion_aud_mismatch');
+  if (aud !== issuer)
+    throw refused('aud of the client assertion must be the issuer identifier of this server, as a single string', 'assertion_aud_mismatch');
   if (!time(exp)) throw refused('the client assertion needs a numeric exp', 'assertion_exp_invalid');
   if (exp <= now) throw refused('the client assertion has expired', 'assertion_expired');
   if (exp > now + maxLifetime + clockTolerance) throw refused('exp of the client assertion is too far ahead', 'assertion_exp_too_far');
   for (const start of [iat, nbf]) {
-    if (start !== undefined && !(time(start) && start <= now + clockTolerance)) throw refused('the client assertion is not valid yet', 'assertion_not_yet_valid');
+    if (start !== undefined && !(time(start) && start <= now + clockTolerance))
+      throw refused('the client assertion is not valid yet', 'assertion_not_yet_valid');
   }
   if (time(iat) && iat < now - maxLifetime) throw refused('iat of the client assertion is too old', 'assertion_iat_too_old');
-  if (typeof jti !== 'string' || jti === '' || jti.length > 256) throw refused('the client assertion needs a jti of 1 to 256 characters', 'assertion_jti_invalid');
+  if (typeof jti !== 'string' || jti === '' || jti.length > 256)
+    throw refused('the client assertion needs a jti of 1 to 256 characters', 'assertion_jti_invalid');
   return { jti, exp };
 }
 

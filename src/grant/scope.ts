@@ -21,7 +21,9 @@ export function grantedScopes(requested: string | undefined, client: ClientRegis
     throw new OAuthError('invalid_scope', 'scope is not a list of scope tokens separated by single spaces', { reason: 'scope_malformed' });
   }
   if (!scopes.every((scope) => allowed.includes(scope))) {
-    throw new OAuthError('invalid_scope', 'a requested scope is not allowed for this client at this resource server', { reason: 'scope_not_allowed' });
+    throw new OAuthError('invalid_scope', 'a requested scope is not allowed for this client at this resource server', {
+      reason: 'scope_not_allowed',
+    });
   }
   return scopes;
 }

@@ -19,7 +19,8 @@ export function targetResourceServer({ resourceServers }: Pick<Ports, 'resourceS
     const audience = requested ?? (client.resources?.length === 1 ? client.resources[0] : undefined);
     if (audience === undefined) {
       const sole = client.resources === undefined ? await resourceServers.findSole() : undefined;
-      if (sole === undefined) throw new OAuthError('invalid_target', 'resource is required, for there is no single resource server', { reason: 'resource_missing' });
+      if (sole === undefined)
+        throw new OAuthError('invalid_target', 'resource is required, for there is no single resource server', { reason: 'resource_missing' });
       return sole;
     }
     const found = await resourceServers.findByAudience(audience);

@@ -16,17 +16,20 @@ export function errorHandler(freshNonce: () => string) {
     void reply.code(error.status).header('cache-control', 'no-store').header('pragma', 'no-cache');
     if (error.code === 'use_dpop_nonce') void reply.header('dpop-nonce', freshNonce());
     if (error.status === 503) void reply.header('retry-after', retryAfter);
-    if (error.status === 401 && request.headers.authorization !== undefined) void reply.header('www-authenticate', 'Basic realm="holdfast", charset="UTF-8"');
+    if (error.status === 401 && request.headers.authorization !== undefined)
+      void reply.header('www-authenticate', 'Basic realm="holdfast", charset="UTF-8"');
     return reply.send({ error: error.code, error_description: error.message });
   };
 }
 
 function asOAuthError(thrown: unknown): OAuthError {
   if (thrown instanceof OAuthError) return thrown;
-  if (thrown instanceof StoreUnavailable) return new OAuthError('temporarily_unavailable', 'the server cannot answer now, try again', { reason: 'store_unavailable' });
+  if (thrown instanceof StoreUnavailable)
+    return new OAuthError('temporarily_unavailable', 'the server cannot answer now, try again', { reason: 'store_unavailable' });
   const { statusCode, code } = (thrown ?? {}) as Partial<FastifyError>;
   if (statusCode === 415) return new OAuthError('invalid_request', 'the body must be application/x-www-form-urlencoded', { reason: 'content_type' });
   if (statusCode === 413) return new OAuthError('invalid_request', 'the request is too large', { reason: 'body_too_large' });
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new OAuthError('invalid_request', 'the request is malformed', { reason: code ?? 'http' });
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return new OAuthError('invalid_request', 'the request is malformed', { reason: code ?? 'http' });
   return new OAuthError('server_error', 'the server failed to answer this request');
 }

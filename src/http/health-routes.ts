@@ -25,7 +25,10 @@ export function healthRoutes(app: FastifyInstance, checks: HealthChecks, stoppin
     );
     const ready = !stopping() && Object.values(parts).every((state) => state === 'up');
     const status = stopping() ? 'stopping' : ready ? 'ready' : 'not_ready';
-    return reply.code(ready ? 200 : 503).header('cache-control', 'no-store').send({ status, ...parts });
+    return reply
+      .code(ready ? 200 : 503)
+      .header('cache-control', 'no-store')
+      .send({ status, ...parts });
   });
 }
 

@@ -16,7 +16,8 @@ export function jwksRoute(app: FastifyInstance, path: string, publicJwks: () => 
     const { body, etag } = render();
     void reply.header('cache-control', `public, max-age=${maxAge}`).header('etag', etag).header('access-control-allow-origin', '*');
     const known = request.headers['if-none-match'];
-    if (known !== undefined && (known.trim() === '*' || known.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag))) return reply.code(304).send();
+    if (known !== undefined && (known.trim() === '*' || known.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag)))
+      return reply.code(304).send();
     return reply.type('application/jwk-set+json').send(body);
   });
 }

@@ -3,5 +3,7 @@ import type { FastifyInstance } from 'fastify';
 /** `GET /.well-known/oauth-authorization-server` (RFC 8414 §3). */
 export function metadataRoute(app: FastifyInstance, path: string, metadata: object): void {
   const body = JSON.stringify(metadata);
-  app.get(path, (_request, reply) => reply.header('cache-control', 'public, max-age=300').header('access-control-allow-origin', '*').type('application/json').send(body));
+  app.get(path, (_request, reply) =>
+    reply.header('cache-control', 'public, max-age=300').header('access-control-allow-origin', '*').type('application/json').send(body),
+  );
 }

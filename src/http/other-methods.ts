@@ -10,7 +10,11 @@ export function refuseOtherMethods(app: FastifyInstance, path: string, allowed: 
     exposeHeadRoute: false,
     // Answered before the body is read: a method that is not for this path needs no parsing.
     onRequest: async (_request, reply): Promise<FastifyReply> =>
-      reply.code(405).header('allow', allowed.join(', ')).header('cache-control', 'no-store').send({ error: 'invalid_request', error_description: 'method not allowed' }),
+      reply
+        .code(405)
+        .header('allow', allowed.join(', '))
+        .header('cache-control', 'no-store')
+        .send({ error: 'invalid_request', error_description: 'method not allowed' }),
     handler: async () => undefined,
   });
 }

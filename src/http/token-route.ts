@@ -27,7 +27,8 @@ export function tokenRoute(app: FastifyInstance, path: string, answer: (request:
 
 function readTokenRequest(request: FastifyRequest): TokenRequest {
   const authorization = headerFields(request.raw, 'authorization');
-  if (authorization.length > 1) throw new OAuthError('invalid_request', 'the Authorization header field is repeated', { reason: 'authorization_repeated' });
+  if (authorization.length > 1)
+    throw new OAuthError('invalid_request', 'the Authorization header field is repeated', { reason: 'authorization_repeated' });
   const form = request.body as Form | undefined | null;
   return {
     parameters: form?.parameters ?? new Map<string, string>(),

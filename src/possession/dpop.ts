@@ -37,7 +37,8 @@ export function dpop(options: DpopOptions): (fields: readonly string[], method: 
   return (fields, method, nonceRequired) => {
     const { jws, key } = readProof(fields, options.algs);
     const { jti, htm, htu, iat, nonce } = jws.payload;
-    if (typeof jti !== 'string' || jti === '' || jti.length > maxJtiLength) throw refused('the DPoP proof needs a jti of 1 to 128 characters', 'proof_jti_invalid');
+    if (typeof jti !== 'string' || jti === '' || jti.length > maxJtiLength)
+      throw refused('the DPoP proof needs a jti of 1 to 128 characters', 'proof_jti_invalid');
     if (htm !== method) throw refused('htm of the DPoP proof is not the method of this request', 'proof_htm_mismatch');
     const target = typeof htu === 'string' ? comparableHtu(htu) : undefined;
     if (target === undefined || target !== expectedHtu) throw refused('htu of the DPoP proof is not the URI of this endpoint', 'proof_htu_mismatch');
@@ -51,7 +52,10 @@ export function dpop(options: DpopOptions): (fields: readonly string[], method: 
       return { ...proven, use: use(iat + options.maxAge + options.maxFuture) };
     }
     const verdict = options.nonces.check(nonce);
-    if (!verdict.valid) throw new OAuthError('use_dpop_nonce', 'a nonce of this server is required in the DPoP proof', { reason: nonce === undefined ? 'nonce_missing' : 'nonce_stale' });
+    if (!verdict.valid)
+      throw new OAuthError('use_dpop_nonce', 'a nonce of this server is required in the DPoP proof', {
+        reason: nonce === undefined ? 'nonce_missing' : 'nonce_stale',
+      });
     // With a nonce its time counts, not the client's clock (RFC 9449 §4.3 item 11).
     return { ...proven, use: use(verdict.acceptableUntil), ...(!verdict.newest && { freshNonce: options.nonces.current() }) };
   };
@@ -67,7 +71,10 @@ function readProof(fields: readonly string[], algs: readonly SigningAlgorithm[])
     key = readPublicKey(jws.header['jwk']);
     verifyJws(jws, key, algs);
   } catch (cause) {
-    throw new OAuthError('invalid_dpop_proof', 'the DPoP proof is not a JWT signed by the acceptable public key in its header', { cause, reason: 'proof_malformed' });
+    throw new OAuthError('invalid_dpop_proof', 'the DPoP proof is not a JWT signed by the acceptable public key in its header', {
+      cause,
+      reason: 'proof_malformed',
+    });
   }
   if (jws.header['typ'] !== 'dpop+jwt') throw refused('typ of the DPoP proof is not dpop+jwt', 'proof_typ_mismatch');
   return { jws, key };
@@ -83,7 +90,8 @@ function checkAge(iat: number, { clock, maxAge, maxFuture }: DpopOptions): void 
 function checkExpNbf({ exp, nbf }: Record<string, unknown>, { clock, maxFuture }: DpopOptions): void {
   const now = clock() / 1000;
   if (exp !== undefined && !(typeof exp === 'number' && exp > now)) throw refused('the DPoP proof has expired', 'proof_expired');
-  if (nbf !== undefined && !(typeof nbf === 'number' && nbf <= now + maxFuture)) throw refused('the DPoP proof is not valid yet', 'proof_not_yet_valid');
+  if (nbf !== undefined && !(typeof nbf === 'number' && nbf <= now + maxFuture))
+    throw refused('the DPoP proof is not valid yet', 'proof_not_yet_valid');
 }
 
 function refused(description: string, reason: string): OAuthError {

@@ -33,7 +33,8 @@ export interface PossessionMechanisms {
 export function provePossession(mechanisms: PossessionMechanisms): ProvePossession {
   return async (request, client) => {
     const { registration, assertion } = client;
-    const proof = request.dpop.length === 0 ? undefined : mechanisms.dpop(request.dpop, 'POST', mechanisms.nonceRequired || registration.dpop_nonce_required);
+    const proof =
+      request.dpop.length === 0 ? undefined : mechanisms.dpop(request.dpop, 'POST', mechanisms.nonceRequired || registration.dpop_nonce_required);
     if (proof === undefined && registration.dpop_bound_access_tokens) {
       throw new OAuthError('invalid_request', 'the client is registered to send a DPoP proof', { reason: 'proof_missing' });
     }
@@ -50,17 +51,29 @@ export function provePossession(mechanisms: PossessionMechanisms): ProvePossessi
 
 function onlyKey(proven: readonly ProvenKey[]): ProvenKey {
   const [first, ...others] = proven;
-  if (first === undefined) throw new OAuthError('invalid_request', 'a proof of possession is required, for this server issues no bearer tokens', { reason: 'proof_missing' });
+  if (first === undefined)
+    throw new OAuthError('invalid_request', 'a proof of possession is required, for this server issues no bearer tokens', {
+      reason: 'proof_missing',
+    });
   if (others.some(({ key }) => key.jkt !== first.key.jkt)) {
-    throw new OAuthError('invalid_request', 'two different keys are proven and req_cnf does not say which to bind', { reason: 'proven_keys_ambiguous' });
+    throw new OAuthError('invalid_request', 'two different keys are proven and req_cnf does not say which to bind', {
+      reason: 'proven_keys_ambiguous',
+    });
   }
   return first;
 }
 
-async function namedKey(named: NamedKey, proven: readonly ProvenKey[], client: ClientRegistration, { registeredKey }: PossessionMechanisms): Promise<ProvenKey> {
+async function namedKey(
+  named: NamedKey,
+  proven: readonly ProvenKey[],
+  client: ClientRegistration,
+  { registeredKey }: PossessionMechanisms,
+): Promise<ProvenKey> {
   const jkt = 'jkt' in named ? named.jkt : (await registeredKey(client, named.kid))?.jkt;
-  if (jkt === undefined) throw new OAuthError('unsupported_pop_key', 'req_cnf names a key that the client has not registered', { reason: 'req_cnf_kid_unknown' });
+  if (jkt === undefined)
+    throw new OAuthError('unsupported_pop_key', 'req_cnf names a key that the client has not registered', { reason: 'req_cnf_kid_unknown' });
   const match = proven.find(({ key }) => key.jkt === jkt);
-  if (match === undefined) throw new OAuthError('failed_pop_verification', 'req_cnf does not match a key proven in this request', { reason: 'req_cnf_not_proven' });
+  if (match === undefined)
+    throw new OAuthError('failed_pop_verification', 'req_cnf does not match a key proven in this request', { reason: 'req_cnf_not_proven' });
   return match;
 }

@@ -50,8 +50,12 @@ function thumbprintOf(jwk: unknown): string {
   try {
     return readPublicKey(jwk).jkt;
   } catch (cause) {
-    if (cause instanceof JoseFault && cause.reason === 'private_member') throw malformed('req_cnf carries private key material', 'req_cnf_private_key');
-    throw new OAuthError('unsupported_pop_key', 'the key in req_cnf is not a public signature key that this server can use', { cause, reason: 'req_cnf_key_unusable' });
+    if (cause instanceof JoseFault && cause.reason === 'private_member')
+      throw malformed('req_cnf carries private key material', 'req_cnf_private_key');
+    throw new OAuthError('unsupported_pop_key', 'the key in req_cnf is not a public signature key that this server can use', {
+      cause,
+      reason: 'req_cnf_key_unusable',
+    });
   }
 }
 

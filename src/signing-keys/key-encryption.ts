@@ -41,7 +41,9 @@ function readKeyFile(file: string): string {
   try {
     return readFileSync(file, 'utf8').trim();
   } catch (cause) {
-    throw new KeyEncryptionError(`The key-encryption key ${file} cannot be read. Give the server's user read access to it. Nothing was changed.`, { cause });
+    throw new KeyEncryptionError(`The key-encryption key ${file} cannot be read. Give the server's user read access to it. Nothing was changed.`, {
+      cause,
+    });
   }
 }
 
@@ -61,7 +63,9 @@ function createKeyFile(file: string): Buffer {
 function decodeKey(text: string, where: string): Buffer {
   const key = Buffer.from(text, 'base64url');
   if (key.length !== 32 || key.toString('base64url') !== text) {
-    throw new KeyEncryptionError(`${where} is not base64url of 32 octets (43 characters). Restore the right key, or make one with: openssl rand 32 | basenc --base64url | tr -d =. Nothing was changed.`);
+    throw new KeyEncryptionError(
+      `${where} is not base64url of 32 octets (43 characters). Restore the right key, or make one with: openssl rand 32 | basenc --base64url | tr -d =. Nothing was changed.`,
+    );
   }
   return key;
 }
@@ -75,9 +79,12 @@ export function keyEncryption(key: Buffer): KeyEncryption {
         const { plaintext } = await compactDecrypt(jwe, key, { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'] });
         return Buffer.from(plaintext).toString('utf8');
       } catch (cause) {
-        throw new KeyEncryptionError('A key in the database was not sealed by this key-encryption key. Start with the key-encryption key that belongs to this database. Nothing was changed.', {
-          cause,
-        });
+        throw new KeyEncryptionError(
+          'A key in the database was not sealed by this key-encryption key. Start with the key-encryption key that belongs to this database. Nothing was changed.',
+          {
+            cause,
+          },
+        );
       }
     },
   };

@@ -70,5 +70,5 @@ async function makeKey(alg: AccessTokenSigningAlgorithm, encryption: KeyEncrypti
 
 async function openKey({ kid, alg, privateJwe }: StoredSigningKey, encryption: KeyEncryption): Promise<SigningKey> {
   const privateKey = await importJWK(JSON.parse(await encryption.open(privateJwe)) as JWK, alg);
-  return { kid, alg, signJwt: (typ, claims) => new SignJWT(claims).setProtectedHeader({ alg, kid, typ }).sign(privateKey) };
+  return { kid, alg, signJwt: (typ, claims) => new SignJWT({ ...claims }).setProtectedHeader({ alg, kid, typ }).sign(privateKey) };
 }

@@ -25,7 +25,14 @@ export function adapterFor(url: string, onError: (error: Error) => void): SqlMig
     return new PrismaLibSql({ url });
   }
   return new PrismaPg(
-    { connectionString: url, connectionTimeoutMillis: answerTimeout, query_timeout: answerTimeout, statement_timeout: answerTimeout, max: 10, keepAlive: true },
+    {
+      connectionString: url,
+      connectionTimeoutMillis: answerTimeout,
+      query_timeout: answerTimeout,
+      statement_timeout: answerTimeout,
+      max: 10,
+      keepAlive: true,
+    },
     { onPoolError: onError, onConnectionError: onError },
   );
 }

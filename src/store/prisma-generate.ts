@@ -28,7 +28,8 @@ const cli = prismaCli();
 const generated = join(prismaFolder, 'generated');
 if (cli === undefined) {
   // Without development dependencies the clients must have been generated before, as in the container image.
-  if (!existsSync(join(generated, 'sqlite'))) throw new Error('The Prisma clients are not generated and the prisma package is not installed: run npm ci with development dependencies once.');
+  if (!existsSync(join(generated, 'sqlite')))
+    throw new Error('The Prisma clients are not generated and the prisma package is not installed: run npm ci with development dependencies once.');
 } else {
   rmSync(generated, { recursive: true, force: true });
   mkdirSync(generated, { recursive: true });

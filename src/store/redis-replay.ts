@@ -4,7 +4,13 @@ import type { ReplayStore } from '../ports.ts';
 
 /** Replay records in Redis: one MULTI of `SET NX PXAT` marks all uses. `onError` hears of lost connections; the client reconnects for ever. */
 export function redisReplay(url: string, onError: (error: Error) => void): ReplayStore & { ping(): Promise<void>; close(): void } {
-  const redis = new Redis(url, { commandTimeout: 1000, connectTimeout: 1000, enableOfflineQueue: false, maxRetriesPerRequest: 0, retryStrategy: (tries) => Math.min(tries * 100, 1000) });
+  const redis = new Redis(url, {
+    commandTimeout: 1000,
+    connectTimeout: 1000,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: (tries) => Math.min(tries * 100, 1000),
+  });
   redis.on('error', onError);
   return {
     async markUsed(uses) {

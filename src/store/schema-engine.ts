@@ -2,9 +2,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bindMigrationAwareSqlAdapterFactory, type SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm';
 // The bundler-less entry: `schema_engine.js` imports the WebAssembly file in a way that Node does not know.
 import * as engineModule from '@prisma/schema-engine-wasm/schema_engine_bg';
-import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm';
 import { type DatabaseKind, migrationsFolder, schemaFor } from './schema.ts';
 
 interface EngineModule {
@@ -24,10 +24,18 @@ async function instantiate(): Promise<EngineModule> {
 }
 
 /** Runs `work` with Prisma's schema engine, in this process, on the database behind the adapter. */
-export async function withSchemaEngine<T>(kind: DatabaseKind, adapter: SqlMigrationAwareDriverAdapterFactory, work: (engine: SchemaEngine) => Promise<T>): Promise<T> {
+export async function withSchemaEngine<T>(
+  kind: DatabaseKind,
+  adapter: SqlMigrationAwareDriverAdapterFactory,
+  work: (engine: SchemaEngine) => Promise<T>,
+): Promise<T> {
   instantiated ??= instantiate();
   const { SchemaEngine: Engine } = await instantiated;
-  const engine = await Engine.new({ datamodels: [['schema.prisma', schemaFor(kind)]] }, () => undefined, bindMigrationAwareSqlAdapterFactory(adapter));
+  const engine = await Engine.new(
+    { datamodels: [['schema.prisma', schemaFor(kind)]] },
+    () => undefined,
+    bindMigrationAwareSqlAdapterFactory(adapter),
+  );
   try {
     return await work(engine);
   } finally {

@@ -11,7 +11,12 @@ interface Row {
   readonly updatedAt: bigint;
 }
 
-const stored = <T>(row: Row, value: T): Stored<T> => ({ value, version: row.version, createdAt: Number(row.createdAt), updatedAt: Number(row.updatedAt) });
+const stored = <T>(row: Row, value: T): Stored<T> => ({
+  value,
+  version: row.version,
+  createdAt: Number(row.createdAt),
+  updatedAt: Number(row.updatedAt),
+});
 // The cursor is the key of the last item; base64url only so that nobody builds one by hand.
 const cursorOf = (key: string) => Buffer.from(key).toString('base64url');
 const keyOf = (cursor: string | undefined) => (cursor === undefined ? '' : Buffer.from(cursor, 'base64url').toString());
@@ -50,14 +55,20 @@ export function sqlClients(database: Database): ClientRegistry & ClientRegistrat
     },
     async list({ limit, cursor, name }) {
       const rows = await answered(() =>
-        database.client.findMany({ where: { clientId: { gt: keyOf(cursor) }, ...(name !== undefined && { clientName: { contains: name } }) }, orderBy: { clientId: 'asc' }, take: limit + 1 }),
+        database.client.findMany({
+          where: { clientId: { gt: keyOf(cursor) }, ...(name !== undefined && { clientName: { contains: name } }) },
+          orderBy: { clientId: 'asc' },
+          take: limit + 1,
+        }),
       );
       const page = rows.slice(0, limit);
       return { items: page.map((row) => stored(row, toClient(row))), nextCursor: rows.length > limit ? cursorOf(page.at(-1)?.clientId ?? '') : null };
     },
     async replace(value, version, at) {
       const { clientId, ...data } = columns(value);
-      const { count } = await answered(() => database.client.updateMany({ where: { clientId, version }, data: { ...data, version: version + 1, updatedAt: BigInt(at) } }));
+      const { count } = await answered(() =>
+        database.client.updateMany({ where: { clientId, version }, data: { ...data, version: version + 1, updatedAt: BigInt(at) } }),
+      );
       const row = await find(clientId);
       if (row === null) return 'not_found';
       return count === 0 ? 'version_mismatch' : stored(row, value);
@@ -71,8 +82,16 @@ export function sqlClients(database: Database): ClientRegistry & ClientRegistrat
 
 /** Resource servers, for the protocol and for the admin. */
 export function sqlResourceServers(database: Database): ResourceServerRegistry & ResourceServers {
-  const toResourceServer = (row: Row & { readonly id: string }): ResourceServer => ({ ...(JSON.parse(row.metadata) as ResourceServerMetadata), id: row.id });
-  const columns = ({ id, ...metadata }: ResourceServer) => ({ id, audience: metadata.audience, name: metadata.name ?? '', metadata: JSON.stringify(metadata) });
+  const toResourceServer = (row: Row & { readonly id: string }): ResourceServer => ({
+    ...(JSON.parse(row.metadata) as ResourceServerMetadata),
+    id: row.id,
+  });
+  const columns = ({ id, ...metadata }: ResourceServer) => ({
+    id,
+    audience: metadata.audience,
+    name: metadata.name ?? '',
+    metadata: JSON.stringify(metadata),
+  });
   const find = (id: string) => answered(() => database.resourceServer.findUnique({ where: { id } }));
   return {
     async findByAudience(audience) {
@@ -97,14 +116,23 @@ export function sqlResourceServers(database: Database): ResourceServerRegistry &
     },
     async list({ limit, cursor, name }) {
       const rows = await answered(() =>
-        database.resourceServer.findMany({ where: { id: { gt: keyOf(cursor) }, ...(name !== undefined && { name: { contains: name } }) }, orderBy: { id: 'asc' }, take: limit + 1 }),
+        database.resourceServer.findMany({
+          where: { id: { gt: keyOf(cursor) }, ...(name !== undefined && { name: { contains: name } }) },
+          orderBy: { id: 'asc' },
+          take: limit + 1,
+        }),
       );
       const page = rows.slice(0, limit);
-      return { items: page.map((row) => stored(row, toResourceServer(row))), nextCursor: rows.length > limit ? cursorOf(page.at(-1)?.id ?? '') : null };
+      return {
+        items: page.map((row) => stored(row, toResourceServer(row))),
+        nextCursor: rows.length > limit ? cursorOf(page.at(-1)?.id ?? '') : null,
+      };
     },
     async replace(value, version, at) {
       const { id, ...data } = columns(value);
-      const { count } = await answered(() => database.resourceServer.updateMany({ where: { id, version }, data: { ...data, version: version + 1, updatedAt: BigInt(at) } }));
+      const { count } = await answered(() =>
+        database.resourceServer.updateMany({ where: { id, version }, data: { ...data, version: version + 1, updatedAt: BigInt(at) } }),
+      );
       const row = await find(id);
       if (row === null) return 'not_found';
       return count === 0 ? 'version_mismatch' : stored(row, value);

@@ -15,15 +15,20 @@ export function sqlReplay(database: Database): ReplayStore & { removeExpired(now
         if (a === undefined || more.length > 0) throw new Error('one or two uses at a time');
         const rows =
           b === undefined
-            ? await database.$queryRaw<Inserted[]>`insert into replay_record (key, expires_at) values (${a.key}, ${BigInt(a.expiresAt)}) on conflict do nothing returning key`
-            : await database.$queryRaw<Inserted[]>`insert into replay_record (key, expires_at) values (${a.key}, ${BigInt(a.expiresAt)}), (${b.key}, ${BigInt(b.expiresAt)}) on conflict do nothing returning key`;
+            ? await database.$queryRaw<
+                Inserted[]
+              >`insert into replay_record (key, expires_at) values (${a.key}, ${BigInt(a.expiresAt)}) on conflict do nothing returning key`
+            : await database.$queryRaw<
+                Inserted[]
+              >`insert into replay_record (key, expires_at) values (${a.key}, ${BigInt(a.expiresAt)}), (${b.key}, ${BigInt(b.expiresAt)}) on conflict do nothing returning key`;
         const inserted = new Set(rows.map(({ key }) => key));
         return uses.map(({ key }) => inserted.delete(key));
       }),
     removeExpired: (now, limit) =>
       answered(
         // A minute of grace: the clock of another replica may be behind.
-        () => database.$executeRaw`delete from replay_record where key in (select key from replay_record where expires_at < ${BigInt(now - 60)} limit ${limit})`,
+        () =>
+          database.$executeRaw`delete from replay_record where key in (select key from replay_record where expires_at < ${BigInt(now - 60)} limit ${limit})`,
       ),
   };
 }

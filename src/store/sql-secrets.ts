@@ -6,7 +6,13 @@ import { answered, type Database } from './database.ts';
 export function sqlSigningKeys(database: Database): SigningKeyStore {
   return {
     listSigningKeys: () =>
-      answered(async () => (await database.signingKey.findMany({ orderBy: { createdAt: 'asc' } })).map((row) => ({ ...row, alg: row.alg as AccessTokenSigningAlgorithm, createdAt: Number(row.createdAt) }))),
+      answered(async () =>
+        (await database.signingKey.findMany({ orderBy: { createdAt: 'asc' } })).map((row) => ({
+          ...row,
+          alg: row.alg as AccessTokenSigningAlgorithm,
+          createdAt: Number(row.createdAt),
+        })),
+      ),
     addFirstSigningKey: ({ kid, alg, publicJwk, privateJwe, createdAt }) =>
       answered(
         async () =>

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import type { DiffTarget } from '@prisma/schema-engine-wasm';
 import { migrationAdapterFor } from './adapters.ts';
-import { databaseKinds, type DatabaseKind, migrationsFolder, schemaFor } from './schema.ts';
+import { type DatabaseKind, databaseKinds, migrationsFolder, schemaFor } from './schema.ts';
 import { withSchemaEngine } from './schema-engine.ts';
 
 const noFilter = { externalTables: [], externalEnums: [] };
@@ -20,7 +20,9 @@ export async function pendingMigration(kind: DatabaseKind): Promise<string> {
   const datamodel = (content: string): DiffTarget => ({ tag: 'schemaDatamodel', files: [{ path: 'schema.prisma', content }] });
   const from: DiffTarget = existsSync(snapshot) ? datamodel(readFileSync(snapshot, 'utf8')) : { tag: 'empty' };
   const adapter = kind === 'sqlite' ? migrationAdapterFor('file::memory:') : offlinePostgresql;
-  const { stdout, exitCode } = await withSchemaEngine(kind, adapter, (engine) => engine.diff({ from, to: datamodel(schemaFor(kind)), script: true, exitCode: true, filters: noFilter }));
+  const { stdout, exitCode } = await withSchemaEngine(kind, adapter, (engine) =>
+    engine.diff({ from, to: datamodel(schemaFor(kind)), script: true, exitCode: true, filters: noFilter }),
+  );
   return exitCode === 0 ? '' : (stdout ?? '').replace(/^-- CreateSchema\n.*\n\n/, '');
 }
 

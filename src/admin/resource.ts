@@ -1,0 +1,87 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Clock } from '../ports.ts';
+import { Problem } from './problem.ts';
+import type { NotChanged, Registry, Stored } from './registry.ts';
+
+/** One kind of registration as REST: POST, GET list, GET one, PUT, PATCH (RFC 7396), DELETE. */
+export interface RestResource<Value, Body extends object> {
+  readonly path: string;
+  readonly nameParameter: string;
+  readonly schema: object;
+  readonly registry: Registry<Value>;
+  readonly clock: Clock;
+  readonly idOf: (value: Value) => string;
+  /** Body and, for a change, the stored value, to the new value and members that only this answer shows. Throws Problem. */
+  readonly read: (body: Body, stored?: Value) => Promise<{ readonly value: Value; readonly once?: object }>;
+  readonly show: (stored: Stored<Value>) => object;
+  /** The stored value as a body again, for PATCH to change. */
+  readonly toBody: (value: Value) => object;
+}
+
+type ById = FastifyRequest<{ Params: { id: string }; Body: Record<string, unknown> }>;
+
+/** Mounts the routes of one kind of registration. */
+export function restResource<Value, Body extends object>(app: FastifyInstance, resource: RestResource<Value, Body>): void {
+  const { path, registry, clock, read, show, idOf, schema } = resource;
+  const etag = ({ version }: Stored<Value>) => `"${version}"`;
+  const get = async (id: string) => (await registry.get(id)) ?? notFound();
+  app.post<{ Body: Body }>(path, { schema: { body: schema } }, async (request, reply) => {
+    const { value, once } = await read(request.body as Body);
+    const created = await registry.create(value, clock());
+    if (created === 'conflict') throw new Problem(409, 'the identifier is taken');
+    return reply
+      .code(201)
+      .header('location', `${path}/${encodeURIComponent(idOf(value))}`)
+      .header('etag', etag(created))
+      .send({ ...show(created), ...once });
+  });
+  app.get<{ Querystring: Record<string, string | undefined> }>(path, async ({ query }) => {
+    const asked = Number(query['limit'] ?? 50);
+    const name = query[resource.nameParameter] ?? query['name'];
+    const limit = Number.isInteger(asked) && asked > 0 ? Math.min(asked, 200) : 50;
+    const page = await registry.list({
+      limit,
+      ...(query['cursor'] !== undefined && { cursor: query['cursor'] }),
+      ...(name !== undefined && { name }),
+    });
+    return { items: page.items.map(show), next_cursor: page.nextCursor };
+  });
+  app.get(`${path}/:id`, async (request: ById, reply) => {
+    const found = await get(request.params.id);
+    return reply.header('etag', etag(found)).send(show(found));
+  });
+  const change = async (request: ById, body: Body, found: Stored<Value>) => {
+    const match = request.headers['if-match'];
+    if (match !== undefined && match !== '*' && match !== etag(found)) throw new Problem(412, 'the registration was changed since it was read');
+    const { value, once } = await read(body, found.value);
+    const changed = await registry.replace(value, found.version, clock());
+    return typeof changed === 'string' ? refuse(changed) : { ...show(changed), ...once };
+  };
+  app.put(`${path}/:id`, { schema: { body: schema } }, async (request: ById) => change(request, request.body as Body, await get(request.params.id)));
+  app.patch(`${path}/:id`, { schema: { body: { type: 'object' } } }, async (request: ById) => {
+    const found = await get(request.params.id);
+    const merged = mergePatch(resource.toBody(found.value), request.body);
+    const validate = request.compileValidationSchema(schema as Record<string, unknown>);
+    if (!validate(merged)) throw Object.assign(new Error('invalid'), { statusCode: 400, validation: validate.errors });
+    return change(request, merged as Body, found);
+  });
+  app.delete(`${path}/:id`, async (request: ById, reply) => {
+    const removed = await registry.remove(request.params.id);
+    return removed === 'removed' ? reply.code(204).send() : refuse(removed);
+  });
+}
+
+function mergePatch(target: object, patch: Record<string, unknown>): object {
+  const merged = new Map(Object.entries(target));
+  for (const [member, value] of Object.entries(patch)) value === null ? merged.delete(member) : merged.set(member, value);
+  return Object.fromEntries(merged);
+}
+
+function notFound(): never {
+  throw new Problem(404, 'there is no such registration');
+}
+
+function refuse(reason: NotChanged): never {
+  if (reason === 'not_found') return notFound();
+  throw new Problem(reason === 'conflict' ? 409 : 412, 'the registration was changed since it was read');
+}

@@ -1,0 +1,49 @@
+import Type from 'typebox';
+import { grantTypes, tokenEndpointAuthMethods } from '../client-registration.ts';
+import { accessTokenSigningAlgorithms, signingAlgorithms } from '../jose/algorithms.ts';
+import { confirmationMethods } from '../resource-server.ts';
+
+const text = (options: object) => Type.Unsafe<string>({ type: 'string', ...options });
+const oneOf = <T extends string>(values: readonly T[]) => Type.Unsafe<T>({ type: 'string', enum: values });
+const listOf = <T>(items: ReturnType<typeof Type.Unsafe<T>>, options: object = {}) =>
+  Type.Unsafe<T[]>({ type: 'array', items, uniqueItems: true, maxItems: 100, ...options });
+const scopeToken = text({ pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$', maxLength: 100 });
+const resourceIdentifier = text({ pattern: '^[A-Za-z][A-Za-z0-9+.-]*:[\\x21\\x22\\x24-\\x7e]+$', maxLength: 512 });
+
+/** Members of a client (RFC 7591 §2 and ours). */
+export const clientBody = Type.Object(
+  {
+    client_id: Type.Optional(text({ pattern: '^[\\x21-\\x7e]+$', maxLength: 255 })),
+    client_secret: Type.Optional(text({ pattern: '^[\\x21-\\x7e]+$', minLength: 32, maxLength: 256 })),
+    client_name: Type.Optional(text({ maxLength: 200, pattern: '^[^\\x00-\\x1f\\x7f]*$' })),
+    token_endpoint_auth_method: Type.Optional(oneOf(tokenEndpointAuthMethods)),
+    token_endpoint_auth_signing_alg: Type.Optional(oneOf(signingAlgorithms)),
+    grant_types: Type.Optional(listOf(oneOf(grantTypes), { minItems: 1 })),
+    scope: Type.Optional(text({ pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]+( [\\x21\\x23-\\x5b\\x5d-\\x7e]+)*$', maxLength: 4000 })),
+    jwks: Type.Optional(
+      Type.Object({ keys: Type.Array(Type.Record(Type.String(), Type.Unknown()), { minItems: 1, maxItems: 20 }) }, { additionalProperties: false }),
+    ),
+    jwks_uri: Type.Optional(text({ pattern: '^https://[^\\s#@\\\\]+$', maxLength: 2048 })),
+    dpop_bound_access_tokens: Type.Optional(Type.Boolean()),
+    dpop_nonce_required: Type.Optional(Type.Boolean()),
+    client_assertion_bound_access_tokens: Type.Optional(Type.Boolean()),
+    resources: Type.Optional(listOf(resourceIdentifier, { minItems: 1 })),
+    disabled: Type.Optional(Type.Boolean()),
+  },
+  { additionalProperties: false },
+);
+export type ClientBody = Type.Static<typeof clientBody>;
+
+/** Members of a resource server. */
+export const resourceServerBody = Type.Object(
+  {
+    audience: resourceIdentifier,
+    name: Type.Optional(text({ maxLength: 200, pattern: '^[^\\x00-\\x1f\\x7f]*$' })),
+    scopes: Type.Optional(listOf(scopeToken)),
+    cnf_methods_supported: Type.Optional(listOf(oneOf(confirmationMethods), { minItems: 1 })),
+    access_token_lifetime: Type.Optional(Type.Integer({ minimum: 1, maximum: 604_800 })),
+    access_token_signing_alg: Type.Optional(oneOf(accessTokenSigningAlgorithms)),
+  },
+  { additionalProperties: false },
+);
+export type ResourceServerBody = Type.Static<typeof resourceServerBody>;

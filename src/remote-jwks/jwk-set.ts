@@ -1,0 +1,30 @@
+import { RemoteJwksUnavailable } from './unavailable.ts';
+
+/** A JWK Set's outer form (RFC 7517 §5): its keys are objects, and nothing is known of them yet. */
+export interface JwkSetDocument {
+  readonly keys: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** More keys than any client rotates through; each one costs the key gate work. */
+export const maxKeys = 50;
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function parseJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+  } catch {
+    throw new RemoteJwksUnavailable('body_not_json');
+  }
+}
+
+/** Reads a UTF-8 JSON document as a JWK Set of at most 50 keys; other members are dropped. The keys still have to pass the key gate. Throws `RemoteJwksUnavailable`. */
+export function parseJwkSet(body: Uint8Array): JwkSetDocument {
+  const document = parseJson(body);
+  if (!isObject(document)) throw new RemoteJwksUnavailable('body_not_jwk_set');
+  const keys: unknown = document['keys'];
+  if (!Array.isArray(keys) || keys.length > maxKeys || !keys.every(isObject)) throw new RemoteJwksUnavailable('body_not_jwk_set');
+  return { keys };
+}

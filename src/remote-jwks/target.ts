@@ -1,0 +1,52 @@
+import { isIP, type LookupFunction } from 'node:net';
+import type { ResolveHost } from './resolve.ts';
+import { errorCode, RemoteJwksUnavailable } from './unavailable.ts';
+
+/**
+ * The URL of a `jwks_uri` that may be fetched: printable ASCII, `https`, an authority without user information, no fragment; any port,
+ * since keys are often served on 8443 and only TLS with a trusted certificate is ever spoken. The text is checked before it is parsed,
+ * because URL parsing repairs what RFC 3986 does not allow. Throws `RemoteJwksUnavailable`.
+ */
+export function parseJwksUri(uri: string): URL {
+  const url = /^https:\/\/[^/?@]+(?:[/?]|$)/i.test(uri) && !/[#\\]|[^!-~]/.test(uri) ? URL.parse(uri) : null;
+  if (url === null) throw new RemoteJwksUnavailable('uri_not_allowed');
+  return url;
+}
+
+/** Rejects when the signal fires, also for work that does not listen to it. */
+function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  return Promise.race([work, promise]);
+}
+
+async function resolve(host: string, resolveHost: ResolveHost, signal: AbortSignal): Promise<readonly string[]> {
+  const addresses = await orAborted(resolveHost(host, signal), signal).catch((error: unknown) => {
+    throw new RemoteJwksUnavailable(signal.aborted ? 'deadline_exceeded' : 'name_not_resolved', errorCode(error));
+  });
+  if (addresses.length === 0) throw new RemoteJwksUnavailable('name_not_resolved');
+  return addresses;
+}
+
+/**
+ * Checks every address behind a URL's host, then answers with a look-up that knows only these: a second, different DNS answer (rebinding)
+ * is never asked for. Literal addresses, which Node connects to without a look-up, are checked here too. Throws `RemoteJwksUnavailable`.
+ */
+export async function pinnedLookup(
+  url: URL,
+  isAllowed: (address: string) => boolean,
+  resolveHost: ResolveHost,
+  signal: AbortSignal,
+): Promise<LookupFunction> {
+  // URL parsing has already turned 2130706433, 0x7f.1 and %31%32%37.0.0.1 into 127.0.0.1.
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const addresses = isIP(host) === 0 ? await resolve(host, resolveHost, signal) : [host];
+  // One bad address refuses all: an honest name does not point inside, and Node may try every address of a list.
+  if (!addresses.every(isAllowed)) throw new RemoteJwksUnavailable('address_not_allowed');
+  const records = addresses.map((address) => ({ address, family: isIP(address) }));
+  return (_hostname, { all }, callback) => {
+    const [first] = records;
+    if (all === true || first === undefined) callback(null, records);
+    else callback(null, first.address, first.family);
+  };
+}

@@ -1,0 +1,34 @@
+/** Why a remote JWK Set could not be had; for the log and the metrics, never sent. */
+export type RemoteJwksReason =
+  | 'uri_not_allowed'
+  | 'name_not_resolved'
+  | 'address_not_allowed'
+  | 'deadline_exceeded'
+  | 'connection_failed'
+  | 'status_not_200'
+  | 'content_type_not_json'
+  | 'content_encoding_not_identity'
+  | 'body_too_large'
+  | 'body_not_json'
+  | 'body_not_jwk_set';
+
+/**
+ * The JWK Set behind a `jwks_uri` could not be had. It carries no cause: parser and HTTP errors quote what was fetched, and a client
+ * must not read other hosts through our errors or log (ASVS 5.0 13.2.5). `code` is the system's or TLS's constant, such as `ECONNREFUSED`.
+ */
+export class RemoteJwksUnavailable extends Error {
+  readonly reason: RemoteJwksReason;
+  readonly code: string | undefined;
+  constructor(reason: RemoteJwksReason, code?: string) {
+    super('the JWK Set of the client could not be fetched');
+    this.name = 'RemoteJwksUnavailable';
+    this.reason = reason;
+    this.code = code;
+  }
+}
+
+/** The constant that Node, OpenSSL or undici gave an error (`ENOTFOUND`, `CERT_HAS_EXPIRED`), or undefined; never free text. */
+export function errorCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;
+  return /^[A-Z][A-Z0-9_]{1,63}$/.test(error.code) ? error.code : undefined;
+}
