@@ -11,7 +11,12 @@ import { type RunningServer, startServer } from '../../src/server.ts';
 const secret = 's'.repeat(32);
 const adminToken = 'a'.repeat(32);
 const issuer = 'http://localhost:18080';
-const databases = ['sqlite', ...(process.env['TEST_REDIS_URL'] === undefined ? [] : ['sqlite with redis'])];
+const postgresql = process.env['TEST_DATABASE_URL'];
+const databases = [
+  ...(postgresql === undefined ? [] : ['postgresql']),
+  'sqlite',
+  ...(process.env['TEST_REDIS_URL'] === undefined ? [] : ['sqlite with redis']),
+];
 
 describe.each(databases)('a bound token, end to end, on %s', (kind) => {
   let server: RunningServer;
@@ -34,14 +39,26 @@ describe.each(databases)('a bound token, end to end, on %s', (kind) => {
       headers: { authorization: `Basic ${btoa(`app:${secret}`)}`, ...headers },
       body: new URLSearchParams({ grant_type: 'client_credentials', ...form }),
     });
+  const databaseName = `holdfast_${randomBytes(6).toString('hex')}`;
+  const onPostgresql = async (script: string) => {
+    const connection = await new PrismaPg({ connectionString: postgresql ?? '' }).connect();
+    await connection.executeScript(script);
+    await connection.dispose();
+  };
   beforeAll(async () => {
+    if (kind === 'postgresql') await onPostgresql(`create database ${databaseName}`);
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-'));
     const config = readConfig({
       ISSUER: issuer,
       PORT: '18080',
       ADMIN_PORT: '0',
       ADMIN_TOKEN: adminToken,
       LOG_LEVEL: 'silent',
-      DATABASE_URL: `file:${join(mkdtempSync(join(tmpdir(), 'holdfast-')), 'holdfast.db')}`,
+      DATABASE_URL:
+        kind === 'postgresql'
+          ? Object.assign(new URL(postgresql ?? ''), { pathname: `/${databaseName}` }).href
+          : `file:${join(folder, 'holdfast.db')}`,
+      KEY_ENCRYPTION_KEY_FILE: join(folder, 'key-encryption-key'),
       REDIS_URL: kind === 'sqlite with redis' ? process.env['TEST_REDIS_URL'] : undefined,
     });
     server = await startServer(config, {
@@ -53,7 +70,10 @@ describe.each(databases)('a bound token, end to end, on %s', (kind) => {
     expect((await admin('resource-servers', { audience: 'https://api.example.com', scopes: ['read'] })).status).toBe(201);
     expect((await admin('clients', { client_id: 'app', client_secret: secret, scope: 'read' })).status).toBe(201);
   });
-  afterAll(() => server.stop());
+  afterAll(async () => {
+    await server.stop();
+    if (kind === 'postgresql') await onPostgresql(`drop database ${databaseName}`);
+  });
 
   test('RFC 9449 §5, §6.1: the token carries the thumbprint of the proven key and verifies by the JWKS', async () => {
     const response = await token({ dpop: await proof() });
