@@ -73,7 +73,7 @@ describe.each(databases)('a bound token, end to end, on %s', (kind) => {
   });
   afterAll(async () => {
     await server.stop();
-    if (kind === 'postgresql') await onPostgresql(`drop database ${databaseName}`);
+    if (kind === 'postgresql') await onPostgresql(`drop database ${databaseName} with (force)`);
   });
 
   test('RFC 9449 §5, §6.1: the token carries the thumbprint of the proven key and verifies by the JWKS', async () => {
