@@ -11,6 +11,8 @@ export function listener(logger: Logger, randomId: RandomId, bodyLimit: number):
   const app = Fastify({
     loggerInstance: logger as unknown as NonNullable<Parameters<typeof Fastify>[0]>['loggerInstance'] & object,
     disableRequestLogging: true,
+    // What was sent is what is judged: nothing is dropped, nothing is converted.
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
     genReqId: () => randomId(),
     bodyLimit,
     routerOptions: { maxParamLength: 1024 },

@@ -122,4 +122,46 @@ describe.each(databases)('a bound token, end to end, on %s', (kind) => {
     const response = await token({ dpop: await proof(), authorization: `Basic ${btoa('app:wrong')}` });
     expect([response.status, response.headers.get('www-authenticate')?.startsWith('Basic')]).toEqual([401, true]);
   });
+
+  test('RFC 7523 §3: of 20 parallel uses of one client assertion exactly one gets a token, the others invalid_client', async () => {
+    const pair = await generateKeyPair('ES256', { extractable: true });
+    const jwk = { ...(await exportJWK(pair.publicKey)), kid: 'k1' };
+    expect(
+      (await admin('clients', { client_id: 'signer', token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [jwk] }, scope: 'read' })).status,
+    ).toBe(201);
+    const assertion = await new SignJWT({ jti: randomBytes(16).toString('hex') })
+      .setProtectedHeader({ alg: 'ES256', kid: 'k1' })
+      .setIssuer('signer')
+      .setSubject('signer')
+      .setAudience(issuer)
+      .setIssuedAt()
+      .setExpirationTime('1m')
+      .sign(pair.privateKey);
+    const form = {
+      grant_type: 'client_credentials',
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion: assertion,
+    };
+    const statuses = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const response = await fetch(`http://localhost:${server.publicPort}/token`, {
+          method: 'POST',
+          headers: { dpop: await proof() },
+          body: new URLSearchParams(form),
+        });
+        return response.status;
+      }),
+    );
+    expect(statuses.sort()).toEqual([200, ...Array.from({ length: 19 }, () => 401)]);
+  });
+
+  test.each([
+    ['a private key', { jwks: { keys: [{ kty: 'EC', crv: 'P-256', x: 'a', y: 'b', d: 'c' }] } }, 'jwks.keys[0].d'],
+    ['an unknown member', { colour: 'red' }, 'colour'],
+    ['a short secret', { client_secret: 'short' }, 'client_secret'],
+    ['a wrong type', { disabled: 'yes' }, 'disabled'],
+  ])('RFC 9457: a client with %s is refused with the member named', async (_, body, member) => {
+    const response = await admin('clients', body);
+    expect([response.status, ((await response.json()) as { member: string }).member]).toEqual([400, member]);
+  });
 });
