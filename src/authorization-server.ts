@@ -55,6 +55,7 @@ export async function authorizationServer({
   const answer = tokenEndpoint({
     authenticateClient: authenticateClient({
       clients: ports.clients,
+      clock,
       privateKeyJwt: privateKeyJwt({
         clock,
         keys,

@@ -34,11 +34,22 @@ export interface ClientMetadata {
   readonly disabled: boolean;
 }
 
+/** A client secret as stored. Times in seconds since the epoch. */
+export interface StoredSecret {
+  /** Names the secret to the operator; tells nothing of it. */
+  readonly id: string;
+  /** base64url SHA-256 of the secret. */
+  readonly hash: string;
+  readonly created_at: number;
+  /** Good until then; absent: until it is removed. */
+  readonly expires_at?: number;
+}
+
 /** A registered client as the protocol sees it. */
 export interface ClientRegistration extends ClientMetadata {
   readonly client_id: string;
-  /** base64url SHA-256 of the client secret, for the `client_secret_*` methods. */
-  readonly clientSecretHash?: string;
+  /** For the `client_secret_*` methods; several may be good at once, so that one can be replaced without a gap. Empty for the other methods. */
+  readonly clientSecrets: readonly StoredSecret[];
 }
 
 /** A client that proved who it is. Only `client-authentication/` makes one. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hashClientSecret } from '../client-authentication/client-secret.ts';
-import type { ClientRegistration } from '../client-registration.ts';
+import type { ClientRegistration, StoredSecret } from '../client-registration.ts';
 import { JoseFault } from '../jose/jose-fault.ts';
 import { readPublicKey } from '../jose/public-key.ts';
 import { Problem } from './problem.ts';
@@ -13,7 +13,7 @@ export interface CheckedClient {
 }
 
 /** Checks what the schema cannot: which members go together, and every key. Keeps the stored secret unless a new one is given. Throws Problem. */
-export function checkClient(body: ClientBody, clientId: string, storedHash?: string): CheckedClient {
+export function checkClient(body: ClientBody, clientId: string, stored: readonly StoredSecret[], now: number): CheckedClient {
   const { client_id: _, client_secret, ...members } = body;
   const method = members.token_endpoint_auth_method ?? 'client_secret_basic';
   const usesSecret = method !== 'private_key_jwt';
@@ -30,8 +30,8 @@ export function checkClient(body: ClientBody, clientId: string, storedHash?: str
   }
   if (members.jwks_uri !== undefined && !URL.canParse(members.jwks_uri)) throw new Problem(400, 'jwks_uri is not a URL', 'jwks_uri');
   if (members.jwks !== undefined) checkKeys(members.jwks.keys);
-  const clientSecret = usesSecret ? (client_secret ?? (storedHash === undefined ? randomBytes(32).toString('base64url') : undefined)) : undefined;
-  const clientSecretHash = usesSecret ? (clientSecret === undefined ? storedHash : hashClientSecret(clientSecret)) : undefined;
+  const clientSecret = usesSecret ? (client_secret ?? (stored.length === 0 ? randomBytes(32).toString('base64url') : undefined)) : undefined;
+  const replacement = clientSecret === undefined ? stored : [{ id: secretId(), hash: hashClientSecret(clientSecret), created_at: now }];
   const client = {
     ...members,
     client_id: clientId,
@@ -41,9 +41,14 @@ export function checkClient(body: ClientBody, clientId: string, storedHash?: str
     dpop_nonce_required: members.dpop_nonce_required ?? false,
     client_assertion_bound_access_tokens: members.client_assertion_bound_access_tokens ?? false,
     disabled: members.disabled ?? false,
-    ...(clientSecretHash !== undefined && { clientSecretHash }),
+    clientSecrets: usesSecret ? replacement : [],
   } as ClientRegistration;
   return { client, ...(clientSecret !== undefined && { clientSecret }) };
+}
+
+/** Names a secret to the operator. */
+function secretId(): string {
+  return randomBytes(6).toString('base64url');
 }
 
 function checkKeys(keys: readonly unknown[]): void {

@@ -3,7 +3,7 @@ import { OAuthError } from '../oauth-error.ts';
 import type { Ports } from '../ports.ts';
 import type { Proof } from '../proven-key.ts';
 import type { TokenRequest } from '../token-request.ts';
-import { clientSecretMatches } from './client-secret.ts';
+import { matchingSecret } from './client-secret.ts';
 import { readCredentials } from './credentials.ts';
 import { readAssertion, type UnverifiedAssertion } from './private-key-jwt.ts';
 
@@ -11,12 +11,12 @@ import { readAssertion, type UnverifiedAssertion } from './private-key-jwt.ts';
 export type AuthenticateClient = (request: Pick<TokenRequest, 'authorization' | 'parameters'>) => Promise<AuthenticatedClient>;
 
 /** What the step is made of. */
-export interface ClientAuthenticationOptions extends Pick<Ports, 'clients'> {
+export interface ClientAuthenticationOptions extends Pick<Ports, 'clients' | 'clock'> {
   readonly privateKeyJwt: (assertion: UnverifiedAssertion, client: ClientRegistration) => Promise<Proof>;
 }
 
 /** Picks the method by the credentials in the request; it must be the one that the client is registered for. */
-export function authenticateClient({ clients, privateKeyJwt }: ClientAuthenticationOptions): AuthenticateClient {
+export function authenticateClient({ clients, clock, privateKeyJwt }: ClientAuthenticationOptions): AuthenticateClient {
   return async (request) => {
     const credentials = readCredentials(request);
     if (credentials.method === 'private_key_jwt') {
@@ -26,9 +26,9 @@ export function authenticateClient({ clients, privateKeyJwt }: ClientAuthenticat
       return { registration: client, assertion: await privateKeyJwt(assertion, client) };
     }
     const client = await clients.findClient(credentials.clientId);
-    const matches = clientSecretMatches(client, credentials.clientSecret);
+    const secret = matchingSecret(client?.clientSecrets ?? [], credentials.clientSecret, clock() / 1000);
     const admitted = admit(client, credentials.method);
-    if (!matches) throw refused('client_secret_mismatch');
+    if (secret === undefined) throw refused('client_secret_mismatch');
     return { registration: admitted };
   };
 }

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { ClientRegistration } from '../client-registration.ts';
+import type { StoredSecret } from '../client-registration.ts';
 
 // What an unknown client's secret is compared with, so that "unknown" costs the same as "wrong".
 const nobody = createHash('sha256').update('no client has this secret').digest();
@@ -9,10 +9,18 @@ export function hashClientSecret(secret: string): string {
   return createHash('sha256').update(secret).digest('base64url');
 }
 
-/** Whether this is the client's secret; constant time, and the same work without a client (RFC 6749 §2.3.1). */
-export function clientSecretMatches(client: ClientRegistration | undefined, secret: string): boolean {
-  const stored = client?.clientSecretHash === undefined ? nobody : Buffer.from(client.clientSecretHash, 'base64url');
-  const presented = createHash('sha256').update(secret).digest();
-  const equal = stored.length === presented.length && timingSafeEqual(stored, presented);
-  return equal && client?.clientSecretHash !== undefined;
+/**
+ * The one of these secrets that was presented and is still good at `now` (seconds since the epoch); each comparison takes constant time,
+ * and there is one without any secret too (RFC 6749 §2.3.1).
+ */
+export function matchingSecret(secrets: readonly StoredSecret[], presented: string, now: number): StoredSecret | undefined {
+  const digest = createHash('sha256').update(presented).digest();
+  if (secrets.length === 0) timingSafeEqual(nobody, digest);
+  let match: StoredSecret | undefined;
+  for (const secret of secrets) {
+    const stored = Buffer.from(secret.hash, 'base64url');
+    const equal = stored.length === digest.length && timingSafeEqual(stored, digest);
+    if (equal && (secret.expires_at === undefined || secret.expires_at > now)) match = secret;
+  }
+  return match;
 }

@@ -1,5 +1,5 @@
 import type { ClientRegistry, ResourceServerRegistry, Stored } from '../admin/registry.ts';
-import type { ClientMetadata, ClientRegistration } from '../client-registration.ts';
+import type { ClientMetadata, ClientRegistration, StoredSecret } from '../client-registration.ts';
 import type { ClientRegistrations, ResourceServers } from '../ports.ts';
 import type { ResourceServer, ResourceServerMetadata } from '../resource-server.ts';
 import { answered, type Database } from './database.ts';
@@ -23,17 +23,17 @@ const keyOf = (cursor: string | undefined) => (cursor === undefined ? '' : Buffe
 
 /** Clients, for the protocol and for the admin. */
 export function sqlClients(database: Database): ClientRegistry & ClientRegistrations {
-  type ClientRow = Row & { readonly clientId: string; readonly secretHash: string | null };
+  type ClientRow = Row & { readonly clientId: string; readonly secrets: string };
   const toClient = (row: ClientRow): ClientRegistration => ({
     ...(JSON.parse(row.metadata) as ClientMetadata),
     client_id: row.clientId,
-    ...(row.secretHash !== null && { clientSecretHash: row.secretHash }),
+    clientSecrets: JSON.parse(row.secrets) as StoredSecret[],
   });
-  const columns = ({ client_id, clientSecretHash, ...metadata }: ClientRegistration) => ({
+  const columns = ({ client_id, clientSecrets, ...metadata }: ClientRegistration) => ({
     clientId: client_id,
     clientName: metadata.client_name ?? '',
     metadata: JSON.stringify(metadata),
-    secretHash: clientSecretHash ?? null,
+    secrets: JSON.stringify(clientSecrets),
   });
   const find = (clientId: string) => answered(() => database.client.findUnique({ where: { clientId } }));
   return {
@@ -42,10 +42,10 @@ export function sqlClients(database: Database): ClientRegistry & ClientRegistrat
       return row === null ? undefined : toClient(row);
     },
     async create(value, at) {
-      const { clientId, clientName, metadata, secretHash } = columns(value);
+      const { clientId, clientName, metadata, secrets } = columns(value);
       const count = await answered(
         () =>
-          database.$executeRaw`insert into client (client_id, client_name, metadata, secret_hash, version, created_at, updated_at) values (${clientId}, ${clientName}, ${metadata}, ${secretHash}, 1, ${BigInt(at)}, ${BigInt(at)}) on conflict do nothing`,
+          database.$executeRaw`insert into client (client_id, client_name, metadata, secrets, version, created_at, updated_at) values (${clientId}, ${clientName}, ${metadata}, ${secrets}, 1, ${BigInt(at)}, ${BigInt(at)}) on conflict do nothing`,
       );
       return count === 0 ? 'conflict' : { value, version: 1, createdAt: at, updatedAt: at };
     },
