@@ -51,11 +51,16 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
     read: async (body, stored) => {
       if (stored !== undefined && body.client_id !== undefined && body.client_id !== stored.client_id)
         throw new Problem(400, 'client_id cannot be changed', 'client_id');
-      const { client, clientSecret } = checkClient(body, stored?.client_id ?? body.client_id ?? randomId(), stored?.clientSecretHash);
+      const { client, clientSecret } = checkClient(
+        body,
+        stored?.client_id ?? body.client_id ?? randomId(),
+        stored?.clientSecrets ?? [],
+        Math.floor(clock() / 1000),
+      );
       return { value: client, ...(clientSecret !== undefined && { once: { client_secret: clientSecret, client_secret_expires_at: 0 } }) };
     },
-    show: ({ value: { clientSecretHash: _, ...client }, createdAt }) => ({ ...client, client_id_issued_at: Math.floor(createdAt / 1000) }),
-    toBody: ({ clientSecretHash: _, ...client }) => client,
+    show: ({ value: { clientSecrets: _, ...client }, createdAt }) => ({ ...client, client_id_issued_at: Math.floor(createdAt / 1000) }),
+    toBody: ({ clientSecrets: _, ...client }) => client,
   });
   restResource<ResourceServer, ResourceServerBody>(app, {
     path: '/admin/resource-servers',

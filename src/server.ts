@@ -72,10 +72,9 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
     await publicApp.listen({ host: config.host, port: config.port });
     await adminApp.listen({ host: config.adminHost, port: config.adminPort });
 
-    const refresh = setInterval(
-      () => keys.refresh().catch((err: unknown) => logger.debug({ err }, 'signing keys not refreshed')),
-      keyRefreshInterval,
-    );
+    const refresh = setInterval(() => {
+      keys.refresh().catch((err: unknown) => logger.debug({ err }, 'signing keys not refreshed'));
+    }, keyRefreshInterval);
     const stopHousekeeping = housekeeping({ removeExpired: stores.removeExpiredReplays, clock, logger });
     const adminPort = portOf(adminApp);
     print(secrets.newAdminToken === undefined ? startText(config, adminPort) : firstStartText(config, adminPort, secrets.newAdminToken, randomId));

@@ -73,7 +73,10 @@ export function restResource<Value, Body extends object>(app: FastifyInstance, r
 
 function mergePatch(target: object, patch: Record<string, unknown>): object {
   const merged = new Map(Object.entries(target));
-  for (const [member, value] of Object.entries(patch)) value === null ? merged.delete(member) : merged.set(member, value);
+  for (const [member, value] of Object.entries(patch)) {
+    if (value === null) merged.delete(member);
+    else merged.set(member, value);
+  }
   return Object.fromEntries(merged);
 }
 

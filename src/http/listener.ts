@@ -1,4 +1,4 @@
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import type { RandomId } from '../ports.ts';
 import { logRequests } from './logging.ts';
@@ -9,14 +9,16 @@ const timeouts = { requestTimeout: 10_000, connectionTimeout: 30_000, keepAliveT
 /** A Fastify instance as both listeners need it: time-outs, request ids of our own, one log line a request. */
 export function listener(logger: Logger, randomId: RandomId, bodyLimit: number): FastifyInstance {
   const app = Fastify({
-    loggerInstance: logger as unknown as NonNullable<Parameters<typeof Fastify>[0]>['loggerInstance'] & object,
-    disableRequestLogging: true,
+    loggerInstance: logger as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
     // What was sent is what is judged: nothing is dropped, nothing is converted.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
     genReqId: () => randomId(),
     bodyLimit,
     routerOptions: { maxParamLength: 1024 },
     return503OnClosing: false,
+    // At stop, connections without a request close at once; the others when their answer is out.
+    forceCloseConnections: 'idle',
     ...timeouts,
   }) as unknown as FastifyInstance;
   logRequests(app);
