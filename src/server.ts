@@ -34,7 +34,7 @@ const keyRefreshInterval = 1000;
 
 /** Opens stores, keys and listeners in the order in which they need one another. Throws a sentence for the operator when it cannot. */
 export async function startServer(config: Config, { clock, randomId, logger, print }: ServerOptions): Promise<RunningServer> {
-  const stores = await openStores(config, logger);
+  const stores = await openStores(config, logger, clock);
   try {
     const secrets = await prepareSecrets(config, stores);
     const keys = await signingKeys({ store: stores.signingKeys, encryption: secrets.encryption, clock });

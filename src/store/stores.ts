@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
+import type { Clock } from '../ports.ts';
 import { answered, openDatabase } from './database.ts';
 import { redisReplay } from './redis-replay.ts';
 import { sqlClients, sqlResourceServers } from './sql-registries.ts';
@@ -7,10 +8,10 @@ import { sqlReplay } from './sql-replay.ts';
 import { sqlSharedSecrets, sqlSigningKeys } from './sql-secrets.ts';
 
 /** Every store, on the database and, when there is one, on Redis. */
-export async function openStores({ databaseUrl, redisUrl }: Pick<Config, 'databaseUrl' | 'redisUrl'>, logger: Logger) {
+export async function openStores({ databaseUrl, redisUrl }: Pick<Config, 'databaseUrl' | 'redisUrl'>, logger: Logger, clock: Clock) {
   const onError = (err: Error) => logger.warn({ err }, 'store connection lost');
   const database = await openDatabase(databaseUrl, onError);
-  const redis = redisUrl === undefined ? undefined : redisReplay(redisUrl, onError);
+  const redis = redisUrl === undefined ? undefined : redisReplay({ url: redisUrl, clock, onError });
   const replay = sqlReplay(database);
   const pingDatabase = async () => void (await answered(() => database.$queryRaw`select 1`));
   return {
