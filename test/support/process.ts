@@ -1,0 +1,57 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from './ports.ts';
+import { adminToken } from './server.ts';
+
+/** The server as an operator runs it: a process of its own, with the real clock. */
+export interface ServerProcess {
+  readonly url: string;
+  readonly adminUrl: string;
+  /** Everything that it wrote to its terminal so far. */
+  readonly output: () => string;
+  readonly child: ChildProcess;
+  /** Ends it by this signal and answers its exit code, null when the signal killed it. */
+  end(signal: NodeJS.Signals): Promise<number | null>;
+}
+
+/** An issuer with free ports behind it; a restarted process keeps both. */
+export async function freeAddress(): Promise<{ readonly port: number; readonly adminPort: number }> {
+  return { port: await freePort(), adminPort: await freePort() };
+}
+
+/** Starts the process and waits until it is ready; answers early when it ends before that. */
+export async function startProcess(env: Readonly<Record<string, string>>, address: { port: number; adminPort: number }): Promise<ServerProcess> {
+  const url = `http://127.0.0.1:${address.port}`;
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../../src/main.ts')], {
+    env: {
+      PATH: process.env['PATH'],
+      ISSUER: url,
+      HOST: '127.0.0.1',
+      PORT: String(address.port),
+      ADMIN_PORT: String(address.adminPort),
+      ADMIN_TOKEN: adminToken,
+      LOG_LEVEL: 'debug',
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const ready = async () => (await fetch(`${url}/health/ready`).catch(() => undefined))?.status === 200;
+  while (child.exitCode === null && !(await ready())) await sleep(20);
+  return {
+    url,
+    adminUrl: `http://127.0.0.1:${address.adminPort}/admin`,
+    output: () => output,
+    child,
+    async end(signal) {
+      if (child.exitCode !== null) return child.exitCode;
+      const ended = once(child, 'exit');
+      child.kill(signal);
+      await ended;
+      return child.exitCode;
+    },
+  };
+}
