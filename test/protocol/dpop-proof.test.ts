@@ -1,0 +1,184 @@
+import { exportJWK, generateKeyPair } from 'jose';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { craft, type Desk, es256, openDesk, seconds } from '../support/desk.ts';
+import { randomJti, testKey } from '../support/keys.ts';
+
+const token = 'https://as.example.com/token';
+
+let desk: Desk;
+beforeAll(async () => {
+  desk = await openDesk();
+});
+afterAll(async () => desk.server.stop());
+
+const header = (change: object = {}) => ({ typ: 'dpop+jwt', alg: 'ES256', jwk: desk.key.jwk, ...change });
+const claims = (change: object = {}) => ({ jti: randomJti(), htm: 'POST', htu: token, iat: seconds, ...change });
+const withHeader = (change: object) => () => craft(header(change), claims(), desk.key);
+const withClaims = (change: object) => () => craft(header(), claims(change), desk.key);
+const withJwk = (change: (jwk: object) => unknown) => () => craft(header({ jwk: change(desk.key.jwk) }), claims(), desk.key);
+
+type Row = readonly [string, () => string | readonly string[] | Promise<string>];
+
+const accepted: readonly Row[] = [
+  ['an ordinary proof', () => desk.key.proof()],
+  ['iat 10 s ago', withClaims({ iat: seconds - 10 })],
+  ['iat 60 s ago', withClaims({ iat: seconds - 60 })],
+  ['iat 30 s ahead', withClaims({ iat: seconds + 30 })],
+  ['iat with a fraction', withClaims({ iat: seconds - 0.5 })],
+  ['nbf now and exp in 300 s', withClaims({ nbf: seconds, exp: seconds + 300 })],
+  ['an ath, which means nothing here', withClaims({ ath: 'x' })],
+  ['unknown claims', withClaims({ client: { nested: [1] } })],
+  ['htu with a query', withClaims({ htu: `${token}?foo=bar` })],
+  ['htu with a fragment', withClaims({ htu: `${token}#fragment` })],
+  ['htu with scheme and host in capitals', withClaims({ htu: 'HTTPS://AS.example.COM/token' })],
+  ['htu with the default port', withClaims({ htu: 'https://as.example.com:443/token' })],
+  ['jwk with use, alg and kid', withJwk((jwk) => ({ ...jwk, use: 'sig', alg: 'ES256', kid: 'any' }))],
+  ['jti of 128 characters', withClaims({ jti: randomJti().padEnd(128, 'x') })],
+];
+
+describe('RFC 9449 §4.3: accepted', () => {
+  it.each(accepted)('%s', async (_, make) => {
+    expect(await desk.outcome({ dpop: await make() })).toBe(`200 ${desk.key.jkt}`);
+  });
+});
+
+const refused: readonly Row[] = [
+  ['item 1: two header fields', async () => desk.key.proof()],
+  ['item 1: an empty header field', () => ''],
+  ['item 2: not a JWT', () => 'invalid'],
+  ['item 2: five parts', () => 'a.b.c.d.e'],
+  ['item 2: a fourth part', async () => `${await desk.key.proof()}.extra`],
+  ['item 2: header null', () => craft('null', claims(), desk.key)],
+  ['item 2: header an array', () => craft('[]', claims(), desk.key)],
+  ['item 2: payload an array', () => craft(header(), '[]', desk.key)],
+  ['item 2: payload null', () => craft(header(), 'null', desk.key)],
+  ['item 2: payload not JSON', () => craft(header(), '{', desk.key)],
+  ['item 2: a member twice in the payload', () => craft(header(), JSON.stringify(claims()).replace('{', '{"htm":"GET",'), desk.key)],
+  ['item 2: padding in base64url', async () => (await desk.key.proof()).replace('.', '=.')],
+  ...['jti', 'htm', 'htu', 'iat'].map((claim): Row => [`item 3: no ${claim}`, withClaims({ [claim]: undefined })]),
+  ...[1, '', null, {}].map((jti): Row => [`item 3: jti ${JSON.stringify(jti)}`, withClaims({ jti })]),
+  ['item 3: jti of 129 characters', withClaims({ jti: 'x'.repeat(129) })],
+  ['item 3: jti of 129 characters before trimming', withClaims({ jti: ` ${'x'.repeat(127)} ` })],
+  ...['jwt+dpop', 'JWT', 'at+jwt', '', true, undefined].map((typ): Row => [`item 4: typ ${JSON.stringify(typ)}`, withHeader({ typ })]),
+  ...['none', 'HS256', 'unsupported', 'es256', 1, true, undefined].map((alg): Row => [`item 5: alg ${JSON.stringify(alg)}`, withHeader({ alg })]),
+  ['item 5: alg none without signature', () => craft(header({ alg: 'none' }), claims(), () => Buffer.alloc(0))],
+  ['item 5: RS256 where it is not offered', async () => (await testKey('RS256')).proof()],
+  ['item 5: alg ES256 with an Ed25519 key', async () => craft(header({ jwk: (await testKey('Ed25519')).jwk }), claims(), desk.key)],
+  ['item 5: alg ES256 with a P-384 key', async () => craft(header({ jwk: (await testKey('ES384')).jwk }), claims(), desk.key)],
+  ['item 6: signed by another key', async () => craft(header(), claims(), await testKey())],
+  ['item 6: signature of zeros', () => craft(header(), claims(), () => Buffer.alloc(64))],
+  ['item 6: signature empty', () => craft(header(), claims(), () => Buffer.alloc(0))],
+  ['item 6: signature in DER', () => craft(header(), claims(), (input) => es256(desk.key, input, 'der'))],
+  ['item 6: an unknown crit', withHeader({ crit: ['x'], x: 1 })],
+  ['item 6: b64 false', withHeader({ crit: ['b64'], b64: false })],
+  ...[undefined, null, 1, [], {}, 'jwk'].map((jwk): Row => [`jwk ${JSON.stringify(jwk)}`, withHeader({ jwk })]),
+  ['item 7: a private member in jwk', withJwk((jwk) => ({ ...jwk, d: 'AAAA' }))],
+  ['a symmetric jwk', () => craft(header({ jwk: { kty: 'oct', k: 'AAAA' } }), claims(), desk.key)],
+  ['jwk.alg differs from alg', withJwk((jwk) => ({ ...jwk, alg: 'ES384' }))],
+  ['jwk.use is enc', withJwk((jwk) => ({ ...jwk, use: 'enc' }))],
+  ['jwk.key_ops without verify', withJwk((jwk) => ({ ...jwk, key_ops: ['sign'] }))],
+  ['jwk.key_ops unknown', withJwk((jwk) => ({ ...jwk, key_ops: ['bogus'] }))],
+  ['jwk.x with padding', withJwk((jwk) => ({ ...jwk, x: `${(jwk as { x: string }).x}=` }))],
+  [
+    'jwk.x with a leading zero octet',
+    withJwk((jwk) => ({ ...jwk, x: Buffer.concat([Buffer.alloc(1), Buffer.from((jwk as { x: string }).x, 'base64url')]).toString('base64url') })),
+  ],
+  ['a point that is not on the curve', withJwk((jwk) => ({ ...jwk, y: (jwk as { x: string }).x }))],
+  ['a tiny RSA modulus', () => craft(header({ alg: 'PS256', jwk: { kty: 'RSA', n: 'AQAB', e: 'AQAB' } }), claims(), desk.key)],
+  ['an Ed25519 key of 3 octets', () => craft(header({ alg: 'EdDSA', jwk: { kty: 'OKP', crv: 'Ed25519', x: 'AQAB' } }), claims(), desk.key)],
+  [
+    'an X25519 key',
+    async () =>
+      craft(header({ alg: 'EdDSA', jwk: await exportJWK((await generateKeyPair('ECDH-ES', { crv: 'X25519' })).publicKey) }), claims(), desk.key),
+  ],
+  ...['GET', 'PUT', 'post', 1].map((htm): Row => [`item 8: htm ${JSON.stringify(htm)}`, withClaims({ htm })]),
+  ...[
+    ':::*;',
+    '/token',
+    'https://u:p@as.example.com/token',
+    'http://as.example.com/token',
+    'https://as.example.com/Token',
+    'https://as.example.com:8443/token',
+    'https://as.example.com/token/',
+    'https://as.example.com/',
+    'https://as.example.com.evil.example/token',
+    1,
+  ].map((htu): Row => [`item 9: htu ${JSON.stringify(htu)}`, withClaims({ htu })]),
+  ...['invalid', null, -1, 1e308, seconds - 61, seconds - 3600, seconds + 31, seconds + 3600, String(seconds)].map(
+    (iat): Row => [`item 11: iat ${JSON.stringify(iat)}`, withClaims({ iat })],
+  ),
+  ['an exp that is over', withClaims({ exp: seconds })],
+  ['an nbf ahead', withClaims({ nbf: seconds + 31 })],
+  ['longer than 8192 characters', withClaims({ padding: 'x'.repeat(8192) })],
+];
+
+describe('RFC 9449 §4.3: refused', () => {
+  it.each(refused)('%s', async (title, make) => {
+    const made = await make();
+    expect(await desk.outcome({ dpop: title.startsWith('item 1: two') ? [made as string, made as string] : made })).toBe('400 invalid_dpop_proof');
+  });
+
+  it('no proof at all: bearer tokens do not exist here', async () => {
+    expect(await desk.outcome({ dpop: null })).toBe('400 invalid_request');
+  });
+
+  it('a proof larger than the header limit is cut off by HTTP itself (RFC 6585 §5)', async () => {
+    const { status, body } = await desk.send({ dpop: craft(header(), claims({ jti: 'x'.repeat(100_000) }), desk.key) });
+    expect([status, body.includes('access_token')]).toEqual([431, false]);
+  });
+
+  it('the same jti in another spelling of the proof is a replay (§11.1)', async () => {
+    const jti = randomJti();
+    const first = craft(header(), claims({ jti }), desk.key);
+    const second = craft(JSON.stringify(header(), null, 1), claims({ jti, htu: `${token}?again` }), desk.key);
+    expect([await desk.outcome({ dpop: first }), await desk.outcome({ dpop: second })]).toEqual([`200 ${desk.key.jkt}`, '400 invalid_dpop_proof']);
+  });
+});
+
+describe('RFC 9449 §5: every algorithm that the metadata offers', () => {
+  it.each(['ES256', 'ES384', 'PS256', 'EdDSA', 'Ed25519', 'ML-DSA-44', 'ML-DSA-65', 'ML-DSA-87'])('%s', async (alg) => {
+    const { body } = await desk.server.get('/.well-known/oauth-authorization-server');
+    expect(body.dpop_signing_alg_values_supported).toContain(alg);
+    const key = await testKey(alg === 'EdDSA' ? 'Ed25519' : alg);
+    const dpop = await key.proof({}, { alg: key.alg });
+    expect(await desk.outcome({ dpop })).toBe(`200 ${key.jkt}`);
+  });
+});
+
+describe('RFC 9449 §8: nonces', () => {
+  let strict: Desk;
+  beforeAll(async () => {
+    strict = await openDesk({ env: { DPOP_NONCE: 'required' }, clock: { now: seconds * 1000 } });
+  });
+  afterAll(async () => strict.server.stop());
+  const nonceOf = async () => String((await strict.send()).headers['dpop-nonce']);
+
+  it('none: use_dpop_nonce, and a nonce of NQCHAR only', async () => {
+    expect(await strict.outcome()).toBe('400 use_dpop_nonce');
+    expect(await nonceOf()).toMatch(/^[\x21\x23-\x5b\x5d-\x7e]+$/);
+  });
+  it('handed out: accepted, with no other one while it is the newest', async () => {
+    const { status, headers } = await strict.send({ dpop: await strict.key.proof({ nonce: await nonceOf() }) });
+    expect([status, headers['dpop-nonce']]).toEqual([200, undefined]);
+  });
+  it('handed out, by a client whose clock is an hour off: accepted', async () => {
+    expect(await strict.outcome({ dpop: await strict.key.proof({ nonce: await nonceOf(), iat: seconds - 3600 }) })).toBe(`200 ${strict.key.jkt}`);
+  });
+  it('stale, forged, of another type: use_dpop_nonce', async () => {
+    const nonce = await nonceOf();
+    const outcomes: string[] = [];
+    for (const other of [`${nonce}x`, nonce.slice(1), '', 'x', 1, null, `A${nonce.slice(1, -1)}A`])
+      outcomes.push(await strict.outcome({ dpop: await strict.key.proof({ nonce: other }) }));
+    strict.server.clock.now += 600_000;
+    outcomes.push(await strict.outcome({ dpop: await strict.key.proof({ nonce, iat: seconds + 600 }) }));
+    strict.server.clock.now -= 600_000;
+    expect(new Set(outcomes)).toEqual(new Set(['400 use_dpop_nonce']));
+  });
+  it('of the slot before: accepted, and the newest comes along', async () => {
+    const nonce = await nonceOf();
+    strict.server.clock.now += 120_000;
+    const { status, headers } = await strict.send({ dpop: await strict.key.proof({ nonce, iat: seconds + 120 }) });
+    strict.server.clock.now -= 120_000;
+    expect([status, typeof headers['dpop-nonce']]).toEqual([200, 'string']);
+  });
+});
