@@ -55,7 +55,7 @@ export async function openDesk(options: TestServerOptions = {}): Promise<Desk> {
         ...(fields.some(([name]) => name === 'content-type') ? [] : [['content-type', 'application/x-www-form-urlencoded'] as const]),
         ...fields,
       ],
-      method === 'GET' ? '' : typeof form === 'string' ? form : formBody(form),
+      method === 'GET' || method === 'DELETE' ? '' : typeof form === 'string' ? form : formBody(form),
     );
   return { server, key, send, outcome: async (asked) => outcomeOf(await send(asked)) };
 }

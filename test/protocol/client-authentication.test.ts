@@ -1,0 +1,188 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Asked, assertionForm, clientSecret, craft, type Desk, jwtBearer, openDesk, seconds } from '../support/desk.ts';
+import { randomJti, type TestKey, testKey } from '../support/keys.ts';
+import { basic, issuer } from '../support/server.ts';
+
+const cc = { grant_type: 'client_credentials' };
+const wrong = 'w'.repeat(32);
+
+let desk: Desk;
+let other: TestKey;
+beforeAll(async () => {
+  desk = await openDesk();
+  other = await testKey();
+  const admin = async (body: object) => expect((await desk.server.admin('POST', 'clients', body)).status).toBe(201);
+  await admin({ client_id: 'poster', client_secret: clientSecret, token_endpoint_auth_method: 'client_secret_post' });
+  await admin({ client_id: 'off', client_secret: clientSecret, disabled: true });
+  await admin({ client_id: 'a b:c%+ä', client_secret: clientSecret }).catch(() => undefined);
+});
+afterAll(async () => desk.server.stop());
+
+describe('RFC 6749 §2.3.1: client_secret_basic and client_secret_post', () => {
+  const bare = (text: string): Asked => ({ authorization: `Basic ${Buffer.from(text).toString('base64')}` });
+  const rows: readonly (readonly [string, Asked, string])[] = [
+    ['Basic, right', {}, '200'],
+    ['Basic, with the same client_id in the form', { form: { ...cc, client_id: 'app' } }, '200'],
+    ['Basic, scheme in other case', { authorization: basic('app', clientSecret).replace('Basic', 'bAsIc') }, '200'],
+    ['post, right', { authorization: null, form: { ...cc, client_id: 'poster', client_secret: clientSecret } }, '200'],
+    ['Basic, wrong secret', { authorization: basic('app', wrong) }, '401 invalid_client'],
+    ['Basic, unknown client', { authorization: basic('nobody', wrong) }, '401 invalid_client'],
+    ['Basic, disabled client', { authorization: basic('off', clientSecret) }, '401 invalid_client'],
+    ['Basic, no colon', bare('foo'), '401 invalid_client'],
+    ['Basic, empty', bare(''), '401 invalid_client'],
+    ['Basic, only a colon', bare(':'), '401 invalid_client'],
+    ['Basic alone', { authorization: 'Basic' }, '401 invalid_client'],
+    ['Basic, not base64', { authorization: 'Basic %%%' }, '401 invalid_client'],
+    ['Basic, a percent sign that encodes nothing', bare('foo with %:foo with $'), '401 invalid_client'],
+    ['another scheme', { authorization: 'Bearer x' }, '401 invalid_client'],
+    ['post, wrong secret', { authorization: null, form: { ...cc, client_id: 'poster', client_secret: wrong } }, '401 invalid_client'],
+    ['post, unknown client', { authorization: null, form: { ...cc, client_id: 'nobody', client_secret: wrong } }, '401 invalid_client'],
+    ['post, empty secret', { authorization: null, form: { ...cc, client_id: 'poster', client_secret: '' } }, '401 invalid_client'],
+    ['no credentials', { authorization: null }, '401 invalid_client'],
+    ['a client_id alone', { authorization: null, form: { ...cc, client_id: 'app' } }, '401 invalid_client'],
+    ['Basic by a client registered for post', { authorization: basic('poster', clientSecret) }, '401 invalid_client'],
+    [
+      'post by a client registered for Basic',
+      { authorization: null, form: { ...cc, client_id: 'app', client_secret: clientSecret } },
+      '401 invalid_client',
+    ],
+    ['a secret by a client registered for private_key_jwt', { authorization: basic('signer', clientSecret) }, '401 invalid_client'],
+    ['Basic and a secret in the form', { form: { ...cc, client_secret: clientSecret } }, '400 invalid_request'],
+    ['Basic and an assertion', { form: { ...cc, client_assertion_type: jwtBearer, client_assertion: 'a.b.c' } }, '400 invalid_request'],
+    ['Basic and another client_id in the form', { form: { ...cc, client_id: 'signer' } }, '400 invalid_request'],
+    ['two Authorization header fields', { authorization: [basic('app', clientSecret), basic('app', clientSecret)] }, '400 invalid_request'],
+    ['unknown grant_type with a wrong secret', { authorization: basic('app', wrong), form: { grant_type: 'x' } }, '401 invalid_client'],
+  ];
+  it.each(rows)('%s', async (_, asked, expected) => {
+    expect(await desk.outcome(asked)).toBe(expected === '200' ? `200 ${desk.key.jkt}` : expected);
+  });
+
+  it('unknown, wrong and disabled answer with the same words, and a challenge only where Basic was tried', async () => {
+    const answers = await Promise.all([
+      desk.send({ authorization: basic('app', wrong) }),
+      desk.send({ authorization: basic('nobody', wrong) }),
+      desk.send({ authorization: basic('off', clientSecret) }),
+    ]);
+    const post = await desk.send({ authorization: null, form: { ...cc, client_id: 'poster', client_secret: wrong } });
+    expect(new Set([...answers, post].map(({ body }) => body)).size).toBe(1);
+    expect(answers.map(({ headers }) => headers['www-authenticate']?.startsWith('Basic '))).toEqual([true, true, true]);
+    expect(post.headers['www-authenticate']).toBeUndefined();
+  });
+});
+
+describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
+  const claims = (change: object = {}) => ({
+    iss: 'signer',
+    sub: 'signer',
+    aud: issuer,
+    jti: randomJti(),
+    iat: seconds,
+    exp: seconds + 60,
+    ...change,
+  });
+  const of = (change: object = {}, header: object = {}) => craft({ alg: 'ES256', kid: 'registered', ...header }, claims(change), desk.key);
+  const accepted: readonly (readonly [string, () => string | Promise<string>])[] = [
+    ['an ordinary assertion', () => of()],
+    ['without kid', () => of({}, { kid: undefined })],
+    ['typ JWT', () => of({}, { typ: 'JWT' })],
+    ['typ client-authentication+jwt', () => of({}, { typ: 'client-authentication+jwt' })],
+    ['without iat', () => of({ iat: undefined })],
+    ['iat 30 s ahead', () => of({ iat: seconds + 30 })],
+    ['exp in 300 s', () => of({ exp: seconds + 300 })],
+    ['unknown claims', () => of({ foo: { bar: [1] } })],
+  ];
+  it.each(accepted)('accepted: %s', async (_, make) => {
+    expect(await desk.outcome({ authorization: null, form: assertionForm(await make()) })).toBe(`200 ${desk.key.jkt}`);
+  });
+
+  const refused: readonly (readonly [string, () => string | Promise<string>])[] = [
+    ...[
+      [issuer, 'https://other.example'],
+      [issuer],
+      [issuer, null],
+      [[issuer]],
+      `${issuer}/token`,
+      `${issuer}/par`,
+      `${issuer}/`,
+      'https://other.example',
+      undefined,
+    ].map((aud) => [`aud ${JSON.stringify(aud)}`, () => of({ aud })] as const),
+    ...[undefined, '', 1, null, 'x'.repeat(257)].map((jti) => [`jti ${JSON.stringify(jti)?.slice(0, 20)}`, () => of({ jti })] as const),
+    ['no sub', () => of({ sub: undefined })],
+    ['no iss', () => of({ iss: undefined })],
+    ['iss of another', () => of({ iss: 'not the client' })],
+    ['sub of another', () => of({ sub: 'app' })],
+    ['iss and sub of a client without keys', () => of({ iss: 'app', sub: 'app' })],
+    ['iss and sub unknown', () => of({ iss: 'nobody', sub: 'nobody' })],
+    ...[undefined, seconds, seconds - 300, String(seconds + 60), null, seconds + 331, 1e308].map(
+      (exp) => [`exp ${JSON.stringify(exp)}`, () => of({ exp })] as const,
+    ),
+    ...[seconds + 70, seconds - 301, 'now', null].map((iat) => [`iat ${JSON.stringify(iat)}`, () => of({ iat })] as const),
+    ...[seconds + 70, 'now'].map((nbf) => [`nbf ${JSON.stringify(nbf)}`, () => of({ nbf })] as const),
+    ...['at+jwt', 'dpop+jwt', 'secevent+jwt', 'logout+jwt', 1].map((typ) => [`typ ${JSON.stringify(typ)}`, () => of({}, { typ })] as const),
+    ['kid unknown', () => of({}, { kid: 'unknown' })],
+    ['kid a number', () => of({}, { kid: 1 })],
+    ['alg none', () => craft({ alg: 'none' }, claims(), () => Buffer.alloc(0))],
+    ['alg HS256', () => of({}, { alg: 'HS256' })],
+    ['signed by another key', () => craft({ alg: 'ES256', kid: 'registered' }, claims(), other)],
+    [
+      'signed by the key in its own header',
+      () => craft({ alg: 'ES256', jwk: other.jwk, jku: 'https://evil.example/jwks', x5u: 'https://evil.example' }, claims(), other),
+    ],
+    ['no signature', () => of().replace(/[^.]+$/, '')],
+    ['garbage', () => 'this.notatall.valid'],
+    ['a DPoP proof', async () => desk.key.proof()],
+    ['an unknown crit', () => of({}, { crit: ['x'], x: 1 })],
+    [
+      'a member twice',
+      () => craft(JSON.stringify({ alg: 'ES256' }), JSON.stringify(claims()).replace('{', '{"aud":"https://other.example",'), desk.key),
+    ],
+  ];
+  it.each(refused)('refused: %s', async (_, make) => {
+    expect(await desk.outcome({ authorization: null, form: assertionForm(await make()) })).toBe('401 invalid_client');
+  });
+
+  it('another client_assertion_type, or one half of the pair: invalid_request', async () => {
+    const outcomes = [
+      await desk.outcome({ authorization: null, form: { ...assertionForm(of()), client_assertion_type: 'urn:ietf:mycustom' } }),
+      await desk.outcome({ authorization: null, form: { ...cc, client_assertion_type: jwtBearer } }),
+      await desk.outcome({ authorization: null, form: { ...cc, client_assertion: of() } }),
+    ];
+    expect(outcomes).toEqual(['400 invalid_request', '400 invalid_request', '400 invalid_request']);
+  });
+
+  it('a client_id beside the assertion must be the same', async () => {
+    expect(await desk.outcome({ authorization: null, form: assertionForm(of(), { client_id: 'signer' }) })).toBe(`200 ${desk.key.jkt}`);
+    expect(await desk.outcome({ authorization: null, form: assertionForm(of(), { client_id: 'app' }) })).toBe('401 invalid_client');
+  });
+
+  it('a jti used before: invalid_client', async () => {
+    const form = assertionForm(of());
+    expect([await desk.outcome({ authorization: null, form }), await desk.outcome({ authorization: null, form })]).toEqual([
+      `200 ${desk.key.jkt}`,
+      '401 invalid_client',
+    ]);
+  });
+
+  it('keys rotate: both are good while both are registered, the old one not after its removal', async () => {
+    const [old, next] = [await testKey(), await testKey()];
+    const body = (keys: readonly TestKey[]) => ({ token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: keys.map(({ jwk }) => jwk) } });
+    await desk.server.admin('POST', 'clients', { client_id: 'rotating', ...body([old, next]) });
+    const ask = async (key: TestKey) => desk.outcome({ authorization: null, form: assertionForm(await key.assertion('rotating')) });
+    expect([await ask(old), await ask(next)]).toEqual([`200 ${desk.key.jkt}`, `200 ${desk.key.jkt}`]);
+    await desk.server.admin('PUT', 'clients/rotating', body([next]));
+    expect([await ask(old), await ask(next)]).toEqual(['401 invalid_client', `200 ${desk.key.jkt}`]);
+  });
+
+  it.each(['ES384', 'PS256', 'Ed25519', 'ML-DSA-44', 'ML-DSA-65', 'ML-DSA-87'])('signed by %s, and its key bound', async (alg) => {
+    const key = await testKey(alg);
+    const client_id = `by-${alg}`;
+    await desk.server.admin('POST', 'clients', {
+      client_id,
+      token_endpoint_auth_method: 'private_key_jwt',
+      client_assertion_bound_access_tokens: true,
+      jwks: { keys: [key.jwk] },
+    });
+    expect(await desk.outcome({ authorization: null, dpop: null, form: assertionForm(await key.assertion(client_id)) })).toBe(`200 ${key.jkt}`);
+  });
+});

@@ -1,0 +1,197 @@
+import { decodeJwt, decodeProtectedHeader } from 'jose';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Asked, assertionForm, audience, clientSecret, type Desk, openDesk, outcomeOf, seconds } from '../support/desk.ts';
+import { testKey } from '../support/keys.ts';
+import { basic, issuer } from '../support/server.ts';
+
+const cc = { grant_type: 'client_credentials' };
+
+let desk: Desk;
+beforeAll(async () => {
+  desk = await openDesk();
+  await desk.server.admin('POST', 'clients', { client_id: 'limited', client_secret: clientSecret, scope: 'read openid', resources: [audience] });
+});
+afterAll(async () => desk.server.stop());
+const bound = () => `200 ${desk.key.jkt}`;
+
+describe('RFC 6749 §3.2, §4.4, RFC 8707: the form', () => {
+  const rows: readonly (readonly [string, Asked, string])[] = [
+    ['a granted scope', { form: { ...cc, scope: 'read' } }, 'bound'],
+    ['an empty scope counts as omitted', { form: { ...cc, scope: '' } }, 'bound'],
+    ['the resource', { form: { ...cc, resource: audience } }, 'bound'],
+    ['an unknown parameter, even twice', { form: `${'grant_type=client_credentials'}&foo=1&foo=2` }, 'bound'],
+    ['__proto__ and constructor as names', { form: 'grant_type=client_credentials&__proto__[x]=1&constructor=2&__proto__=3' }, 'bound'],
+    ['charset in the content type', { fields: [['content-type', 'application/x-www-form-urlencoded; charset=UTF-8']] }, 'bound'],
+    ['no grant_type', { form: {} }, '400 invalid_request'],
+    ['an empty grant_type', { form: { grant_type: '' } }, '400 invalid_request'],
+    ['a grant_type of blanks', { form: 'grant_type=%20%20' }, '400 invalid_request'],
+    ['grant_type password', { form: { grant_type: 'password' } }, '400 unsupported_grant_type'],
+    ['grant_type refresh_token', { form: { grant_type: 'refresh_token', refresh_token: 'x' } }, '400 unsupported_grant_type'],
+    ['a scope of nobody', { form: { ...cc, scope: 'admin' } }, '400 invalid_scope'],
+    ['a scope of the resource server that the client has not', { form: { ...cc, scope: 'write' } }, '400 invalid_scope'],
+    ['one good scope and one bad', { form: { ...cc, scope: 'read admin' } }, '400 invalid_scope'],
+    ['scope with two spaces', { form: { ...cc, scope: 'read  read' } }, '400 invalid_scope'],
+    ['scope with a quote', { form: { ...cc, scope: 'read"' } }, '400 invalid_scope'],
+    ['scope openid, though registered', { authorization: basic('limited', clientSecret), form: { ...cc, scope: 'openid' } }, '400 invalid_scope'],
+    ['an unknown resource', { form: { ...cc, resource: 'https://nobody.example.com' } }, '400 invalid_target'],
+    ['a relative resource', { form: { ...cc, resource: '/api' } }, '400 invalid_target'],
+    ['a resource with a fragment', { form: { ...cc, resource: `${audience}#x` } }, '400 invalid_target'],
+    ['two resources', { form: `grant_type=client_credentials&resource=${audience}&resource=https://b.example` }, '400 invalid_target'],
+    ['one resource twice', { form: `grant_type=client_credentials&resource=${audience}&resource=${audience}` }, '400 invalid_request'],
+    ['bytes that are no UTF-8', { form: 'grant_type=client_credentials&scope=%ff' }, '400 invalid_request'],
+    ['a percent sign that encodes nothing', { form: 'grant_type=client_credentials&scope=%zz' }, '400 invalid_request'],
+    ['JSON', { form: JSON.stringify(cc), fields: [['content-type', 'application/json']] }, '400 invalid_request'],
+    ['text', { form: 'grant_type=client_credentials', fields: [['content-type', 'text/plain']] }, '400 invalid_request'],
+    ['a malformed content type', { form: '{}', fields: [['content-type', 'application/json\ta']] }, '400 invalid_request'],
+    ['a body of 100 kB', { form: `grant_type=client_credentials&foo=${'x'.repeat(100_000)}` }, '400 invalid_request'],
+    ['GET', { method: 'GET' }, '405 invalid_request'],
+    ['PUT', { method: 'PUT' }, '405 invalid_request'],
+    ['DELETE', { method: 'DELETE' }, '405 invalid_request'],
+    ['PATCH', { method: 'PATCH' }, '405 invalid_request'],
+  ];
+  it.each(rows)('%s', async (_, asked, expected) => {
+    expect(await desk.outcome(asked)).toBe(expected === 'bound' ? bound() : expected);
+  });
+
+  it.each(['grant_type', 'scope', 'client_id', 'client_secret', 'client_assertion', 'client_assertion_type', 'req_cnf'])(
+    'a second %s is refused, whatever its value',
+    async (name) => {
+      const outcomes: string[] = [];
+      for (const pair of ['x&x', 'x&y', '&', 'x&', '&x']) {
+        const [first, second] = pair.split('&');
+        outcomes.push(
+          await desk.outcome({ form: `${name === 'grant_type' ? '' : 'grant_type=client_credentials&'}${name}=${first}&${name}=${second}` }),
+        );
+      }
+      expect(new Set(outcomes)).toEqual(new Set(['400 invalid_request']));
+    },
+  );
+});
+
+describe('RFC 9068 §2, RFC 6749 §5: the token and the answer', () => {
+  it('has every required claim, and nothing of a refresh token', async () => {
+    const { status, headers, body } = await desk.send({ form: { ...cc, scope: 'read' } });
+    const answer = JSON.parse(body) as Record<string, unknown>;
+    expect([status, headers['content-type'], headers['cache-control'], headers['pragma']]).toEqual([
+      200,
+      'application/json; charset=utf-8',
+      'no-store',
+      'no-cache',
+    ]);
+    expect(answer).toEqual({ access_token: expect.any(String), token_type: 'DPoP', expires_in: expect.any(Number), scope: 'read' });
+    const token = String(answer['access_token']);
+    expect(decodeProtectedHeader(token)).toEqual({ typ: 'at+jwt', alg: 'ES256', kid: expect.any(String) });
+    expect(decodeJwt(token)).toEqual({
+      iss: issuer,
+      aud: audience,
+      sub: 'app',
+      client_id: 'app',
+      scope: 'read',
+      iat: seconds,
+      exp: seconds + Number(answer['expires_in']),
+      jti: expect.stringMatching(/^[\w-]{22,}$/),
+      cnf: { jkt: desk.key.jkt },
+    });
+    expect(token.length).toBeLessThan(1500);
+  });
+
+  it('names the scope that was granted when none was asked for', async () => {
+    expect(JSON.parse((await desk.send()).body)).toMatchObject({ scope: 'read' });
+  });
+
+  it('errors say nothing of the inside and are not cached', async () => {
+    const { headers, body } = await desk.send({ form: { ...cc, scope: 'admin' } });
+    expect([headers['cache-control'], headers['server'], headers['x-powered-by']]).toEqual(['no-store', undefined, undefined]);
+    expect(Object.keys(JSON.parse(body) as object)).toEqual(['error', 'error_description']);
+    expect(body).not.toMatch(/node_modules|\.ts|select |Error:/);
+  });
+
+  it('no other origin is allowed to read it (no CORS)', async () => {
+    for (const origin of ['null', 'https://spa.example'])
+      expect((await desk.send({ fields: [['origin', origin]] })).headers['access-control-allow-origin']).toBeUndefined();
+  });
+
+  it('100 clients at once, each with its own key, each get their own', async () => {
+    const keys = await Promise.all(Array.from({ length: 100 }, async () => testKey()));
+    const outcomes = await Promise.all(keys.map(async (key) => desk.outcome({ dpop: await key.proof() })));
+    expect(outcomes).toEqual(keys.map(({ jkt }) => `200 ${jkt}`));
+  });
+
+  it.each(['RS256', 'PS256', 'EdDSA', 'Ed25519', 'ML-DSA-65'])('signed by %s where the resource server asks for it', async (alg) => {
+    const name = `https://${alg.toLowerCase()}.example.com`;
+    expect((await desk.server.admin('POST', 'resource-servers', { audience: name, access_token_signing_alg: alg })).status).toBe(201);
+    const { access_token: token } = JSON.parse((await desk.send({ form: { ...cc, resource: name } })).body) as { access_token: string };
+    const { createLocalJWKSet, jwtVerify } = await import('jose');
+    const { body: jwks } = await desk.server.get('/jwks');
+    const { protectedHeader } = await jwtVerify(token, createLocalJWKSet(jwks), {
+      issuer,
+      audience: name,
+      typ: 'at+jwt',
+      currentDate: new Date(seconds * 1000),
+    });
+    expect(protectedHeader.alg).toBe(alg);
+    await desk.server.admin(
+      'DELETE',
+      `resource-servers/${((await desk.server.admin('GET', `resource-servers?name=`)).body.items as { id: string; audience: string }[]).find((item) => item.audience === name)?.id}`,
+    );
+  });
+});
+
+describe('RFC 9201 §3.1 (as the design profiles it): req_cnf', () => {
+  const name = 'https://jwk.example.com';
+  let signerKey: Desk['key'];
+  beforeAll(async () => {
+    signerKey = desk.key;
+    await desk.server.admin('POST', 'resource-servers', { audience: name, cnf_methods_supported: ['jwk'] });
+  });
+  const ask = async (reqCnf: unknown, more: Asked = {}) =>
+    desk.outcome({ ...more, form: { ...cc, resource: audience, req_cnf: typeof reqCnf === 'string' ? reqCnf : JSON.stringify(reqCnf) } });
+
+  it('the proven key by jwk or jkt', async () => {
+    const { jwk, jkt } = desk.key;
+    expect([await ask({ jwk }), await ask({ jkt })]).toEqual([bound(), bound()]);
+  });
+  it('a registered key by kid', async () => {
+    const form = assertionForm(await signerKey.assertion('signer'), { resource: audience, req_cnf: '{"kid":"registered"}' });
+    expect(await desk.outcome({ authorization: null, form })).toBe(bound());
+  });
+  it('cnf.jwk is exactly the public members of the key', async () => {
+    const { body } = await desk.send({
+      form: { ...cc, resource: name, req_cnf: JSON.stringify({ jwk: { ...desk.key.jwk, kid: 'x', use: 'sig' } }) },
+    });
+    const { access_token: token } = JSON.parse(body) as { access_token: string };
+    expect(decodeJwt(token)['cnf']).toEqual({ jwk: desk.key.jwk });
+    expect(outcomeOf({ status: 200, headers: {}, body })).toBe('200 jwk');
+  });
+
+  const faults: readonly (readonly [string, unknown, string])[] = [
+    ['not JSON', '[', '400 invalid_request'],
+    ['an array', '[]', '400 invalid_request'],
+    ['a string', '"x"', '400 invalid_request'],
+    ['null', 'null', '400 invalid_request'],
+    ['no member', '{}', '400 invalid_request'],
+    ['a member twice', '{"jkt":"x","jkt":"y"}', '400 invalid_request'],
+    ['two members', { jkt: 'x', kid: 'y' }, '400 invalid_request'],
+    ['x5t#S256 as text', { 'x5t#S256': 'bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2' }, '400 invalid_request'],
+    ['jku', { jku: 'https://client.example/jwks', kid: 'x' }, '400 invalid_request'],
+    ['deeply nested', `{"jwk":${'['.repeat(5000)}${']'.repeat(5000)}}`, '400 invalid_request'],
+    ['an unknown kid', { kid: 'nope' }, '400 unsupported_pop_key'],
+    ["another client's kid", { kid: 'registered' }, '400 unsupported_pop_key'],
+    ['a key without substance', { jwk: { kty: 'AKP' } }, '400 unsupported_pop_key'],
+  ];
+  it.each(faults)('%s', async (_, reqCnf, expected) => {
+    expect(await ask(reqCnf)).toBe(expected);
+  });
+  it('a private or symmetric key is refused and nowhere in the log', async () => {
+    const outcomes = [await ask({ jwk: { ...desk.key.jwk, d: 'very-private' } }), await ask({ jwk: { kty: 'oct', k: 'very-private' } })];
+    expect(outcomes).toEqual(['400 invalid_request', '400 invalid_request']);
+    expect(JSON.stringify(desk.server.logs)).not.toContain('very-private');
+  });
+  it('another key than the proven one: failed_pop_verification', async () => {
+    const { jwk, jkt } = await testKey();
+    expect([await ask({ jwk }), await ask({ jkt })]).toEqual(['400 failed_pop_verification', '400 failed_pop_verification']);
+  });
+  it('a key without any proof: invalid_request or failed_pop_verification, never a token', async () => {
+    expect(await ask({ jwk: desk.key.jwk }, { dpop: null })).toMatch(/^400 (invalid_request|failed_pop_verification)$/);
+  });
+});
