@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { checkClient } from './admin/client-registration-request.ts';
+import { type PairingRegistry, pairingRoutes } from './admin/pairings.ts';
 import { Problem, problemHandler } from './admin/problem.ts';
 import type { ClientRegistry, ResourceServerRegistry } from './admin/registry.ts';
 import { restResource } from './admin/resource.ts';
@@ -9,13 +10,16 @@ import { type ClientBody, clientBody, type ResourceServerBody, resourceServerBod
 import { headerFields } from './http/header-fields.ts';
 import { listener } from './http/listener.ts';
 import type { AccessTokenSigningAlgorithm } from './jose/algorithms.ts';
-import type { Clock, RandomId } from './ports.ts';
+import type { ClientRegistrations, Clock, RandomId } from './ports.ts';
 import type { ResourceServer } from './resource-server.ts';
 
 /** What the admin listener stands on. */
 export interface AdminServerOptions {
   readonly clients: ClientRegistry;
   readonly resourceServers: ResourceServerRegistry;
+  /** Clients as the protocol reads them. */
+  readonly clientRegistrations: ClientRegistrations;
+  readonly pairings: PairingRegistry;
   readonly clock: Clock;
   readonly randomId: RandomId;
   readonly verifyAdminToken: (presented: string) => boolean;
@@ -87,5 +91,6 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
     show: ({ value }) => value,
     toBody: ({ id: _, ...body }) => body,
   });
+  pairingRoutes(app, { pairings: options.pairings, clients: options.clientRegistrations, clock, randomId });
   return app;
 }

@@ -30,6 +30,12 @@ export interface ClientMetadata {
   readonly client_assertion_bound_access_tokens: boolean;
   /** Ours. Audiences of the resource servers that the client may ask for; absent: all. */
   readonly resources?: readonly string[];
+  /** Ours. Clients whose keys this one may add to its tokens (`alt_cnf`); absent: none. */
+  readonly alt_cnf_holders?: readonly string[];
+  /** Ours. Clients that may add a key of this one to their tokens; absent: those that it gives a `cnf-proof+jwt`. */
+  readonly alt_cnf_requesters?: readonly string[];
+  /** Ours. True: a registered key of this client may be added without a fresh proof, once this server has seen it proven. */
+  readonly alt_cnf_registered_key?: boolean;
   /** Ours. True: the client is refused everywhere. */
   readonly disabled: boolean;
 }

@@ -1,5 +1,6 @@
 /** What the protocol needs from the world outside it: time, randomness, stores. Each implementation lives in `store/` or the wiring. */
 import type { ClientRegistration } from './client-registration.ts';
+import type { Pairing } from './pairing.ts';
 import type { ResourceServer } from './resource-server.ts';
 
 /** The time, as milliseconds since the epoch. */
@@ -36,6 +37,11 @@ export interface ResourceServers {
   findSole(): Promise<ResourceServer | undefined>;
 }
 
+export interface Pairings {
+  /** The pairing in force of these two clients, or undefined. */
+  findPairing(requester: string, holder: string): Promise<Pairing | undefined>;
+}
+
 /** Fetches the JWK Set behind a registered `jwks_uri`; `{ fresh: true }` asks for a new copy, within the cool-down. Throws when it cannot be had. */
 export type FetchJwks = (uri: string, options?: { readonly fresh?: boolean }) => Promise<unknown>;
 
@@ -46,5 +52,6 @@ export interface Ports {
   readonly replay: ReplayStore;
   readonly clients: ClientRegistrations;
   readonly resourceServers: ResourceServers;
+  readonly pairings: Pairings;
   readonly fetchJwks: FetchJwks;
 }

@@ -4,6 +4,10 @@ import type { AccessTokenSigningAlgorithm } from './jose/algorithms.ts';
 export const confirmationMethods = ['jkt', 'jwk'] as const;
 export type ConfirmationMethod = (typeof confirmationMethods)[number];
 
+/** How a token names several keys: the claim `alt_cnf`, or a JWK Set inside `cnf` for recipients that were built for that form. */
+export const multiKeyForms = ['alt_cnf', 'jwks'] as const;
+export type MultiKeyForm = (typeof multiKeyForms)[number];
+
 /** What an admin says of a resource server. */
 export interface ResourceServerMetadata {
   /** RFC 8707 resource identifier: an absolute URI without fragment; the token's `aud`. */
@@ -13,6 +17,10 @@ export interface ResourceServerMetadata {
   readonly scopes: readonly string[];
   /** Confirmation methods that it accepts, in order of preference; never empty. */
   readonly cnf_methods_supported: readonly ConfirmationMethod[];
+  /** True: it knows `alt_cnf`, so its tokens may carry keys of several holders. */
+  readonly alt_cnf_supported?: boolean;
+  /** `jwks` is an explicit choice: a recipient that does not know the form may take such a token for a bearer token. */
+  readonly multi_key_form?: MultiKeyForm;
   /** Seconds. */
   readonly access_token_lifetime: number;
   readonly access_token_signing_alg: AccessTokenSigningAlgorithm;

@@ -47,6 +47,7 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
       replay: stores.replay,
       clients: stores.clients,
       resourceServers: stores.resourceServers,
+      pairings: stores.pairings,
       fetchJwks: remoteJwks({ fetch: jwkSetFetcher({ allowPrivateAddresses: config.jwksUriAllowPrivateAddresses }), clock }),
     };
     const health = { database: stores.pingDatabase, replay: stores.pingReplay, signing_keys: async () => void (await keys.current('ES256')) };
@@ -61,7 +62,9 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
     });
     const adminApp = await adminServer({
       clients: stores.clients,
+      clientRegistrations: stores.clients,
       resourceServers: stores.resourceServers,
+      pairings: stores.pairings,
       clock,
       randomId,
       verifyAdminToken: secrets.verifyAdminToken,

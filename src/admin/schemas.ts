@@ -1,13 +1,14 @@
 import Type from 'typebox';
 import { grantTypes, tokenEndpointAuthMethods } from '../client-registration.ts';
 import { accessTokenSigningAlgorithms, signingAlgorithms } from '../jose/algorithms.ts';
-import { confirmationMethods } from '../resource-server.ts';
+import { confirmationMethods, multiKeyForms } from '../resource-server.ts';
 
 const text = (options: object) => Type.Unsafe<string>({ type: 'string', ...options });
 const oneOf = <T extends string>(values: readonly T[]) => Type.Unsafe<T>({ type: 'string', enum: values });
 const listOf = <T>(items: ReturnType<typeof Type.Unsafe<T>>, options: object = {}) =>
   Type.Unsafe<T[]>({ type: 'array', items, uniqueItems: true, maxItems: 100, ...options });
 const scopeToken = text({ pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$', maxLength: 100 });
+const clientIdentifier = text({ pattern: '^[\\x21-\\x7e]+$', maxLength: 255 });
 const resourceIdentifier = text({ pattern: '^[A-Za-z][A-Za-z0-9+.-]*:[\\x21\\x22\\x24-\\x7e]+$', maxLength: 512 });
 
 /** Members of a client (RFC 7591 §2 and ours). */
@@ -28,6 +29,9 @@ export const clientBody = Type.Object(
     dpop_nonce_required: Type.Optional(Type.Boolean()),
     client_assertion_bound_access_tokens: Type.Optional(Type.Boolean()),
     resources: Type.Optional(listOf(resourceIdentifier, { minItems: 1 })),
+    alt_cnf_holders: Type.Optional(listOf(clientIdentifier)),
+    alt_cnf_requesters: Type.Optional(listOf(clientIdentifier)),
+    alt_cnf_registered_key: Type.Optional(Type.Boolean()),
     disabled: Type.Optional(Type.Boolean()),
   },
   { additionalProperties: false },
@@ -41,6 +45,8 @@ export const resourceServerBody = Type.Object(
     name: Type.Optional(text({ maxLength: 200, pattern: '^[^\\x00-\\x1f\\x7f]*$' })),
     scopes: Type.Optional(listOf(scopeToken)),
     cnf_methods_supported: Type.Optional(listOf(oneOf(confirmationMethods), { minItems: 1 })),
+    alt_cnf_supported: Type.Optional(Type.Boolean()),
+    multi_key_form: Type.Optional(oneOf(multiKeyForms)),
     access_token_lifetime: Type.Optional(Type.Integer({ minimum: 1, maximum: 604_800 })),
     access_token_signing_alg: Type.Optional(oneOf(accessTokenSigningAlgorithms)),
   },

@@ -3,6 +3,7 @@ import type { Config } from '../config.ts';
 import type { Clock } from '../ports.ts';
 import { answered, openDatabase } from './database.ts';
 import { redisReplay } from './redis-replay.ts';
+import { sqlPairings } from './sql-pairings.ts';
 import { sqlClients, sqlResourceServers } from './sql-registries.ts';
 import { sqlReplay } from './sql-replay.ts';
 import { sqlSharedSecrets, sqlSigningKeys } from './sql-secrets.ts';
@@ -16,6 +17,7 @@ export async function openStores({ databaseUrl, redisUrl }: Pick<Config, 'databa
   const pingDatabase = async () => void (await answered(() => database.$queryRaw`select 1`));
   return {
     clients: sqlClients(database),
+    pairings: sqlPairings(database),
     resourceServers: sqlResourceServers(database),
     replay: redis ?? replay,
     removeExpiredReplays: replay.removeExpired,

@@ -1,0 +1,23 @@
+/** How a further holder's key gets into a token: by a fresh `cnf-proof+jwt`, or also by a registered key that this server has seen proven. */
+export const pairingModes = ['proof', 'registered_key'] as const;
+export type PairingMode = (typeof pairingModes)[number];
+
+/** Two clients whose keys may be in one token: the requester obtains it, the holder may present it as well. */
+export interface Pairing {
+  readonly id: string;
+  /** `client_id` of the client that requests tokens. */
+  readonly requester: string;
+  /** `client_id` of the client whose key may be added. */
+  readonly holder: string;
+  readonly mode: PairingMode;
+  /** True: both belong to the operator, so that tokens of a user's authorization may be shared too, though no consent page showed the holder. */
+  readonly first_party: boolean;
+  /** Upper bound of a shared token's scope, space-separated; absent: whatever the requester may have. */
+  readonly scope?: string;
+  /** Audiences of shared tokens; absent: every resource server that knows several keys. */
+  readonly resources?: readonly string[];
+  /** Milliseconds since the epoch. A token issued before is never shared by this pairing. */
+  readonly createdAt: number;
+  /** Milliseconds since the epoch; from then on nobody may use the pairing. */
+  readonly revokedAt?: number;
+}

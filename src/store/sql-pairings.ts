@@ -1,0 +1,71 @@
+import type { PairingRegistry } from '../admin/pairings.ts';
+import type { Pairing, PairingMode } from '../pairing.ts';
+import type { Pairings } from '../ports.ts';
+import { answered, type Database } from './database.ts';
+
+interface Row {
+  readonly id: string;
+  readonly requester: string;
+  readonly holder: string;
+  readonly mode: string;
+  readonly firstParty: boolean;
+  readonly metadata: string;
+  readonly revokedAt: bigint | null;
+  readonly createdAt: bigint;
+}
+
+const toPairing = ({ firstParty, metadata, revokedAt, createdAt, id, requester, holder, mode }: Row): Pairing => ({
+  ...(JSON.parse(metadata) as Pick<Pairing, 'scope' | 'resources'>),
+  id,
+  requester,
+  holder,
+  mode: mode as PairingMode,
+  first_party: firstParty,
+  createdAt: Number(createdAt),
+  ...(revokedAt !== null && { revokedAt: Number(revokedAt) }),
+});
+
+/** Pairings, for the protocol and for the admin. */
+export function sqlPairings(database: Database): PairingRegistry & Pairings {
+  const find = async (id: string) => {
+    const row = await answered(() => database.pairing.findUnique({ where: { id } }));
+    return row === null ? undefined : toPairing(row);
+  };
+  return {
+    get: find,
+    async findPairing(requester, holder) {
+      const row = await answered(() => database.pairing.findFirst({ where: { requester, holder, revokedAt: null } }));
+      return row === null ? undefined : toPairing(row);
+    },
+    async create(pairing) {
+      const { id, requester, holder, mode, first_party, scope, resources, createdAt } = pairing;
+      const metadata = JSON.stringify({ ...(scope !== undefined && { scope }), ...(resources !== undefined && { resources }) });
+      const at = BigInt(createdAt);
+      // A revoked pairing makes room for a new one of the same two clients; one in force is never replaced.
+      const count = await answered(
+        () =>
+          database.$executeRaw`insert into pairing (id, requester, holder, mode, first_party, metadata, version, created_at, updated_at) values (${id}, ${requester}, ${holder}, ${mode}, ${first_party}, ${metadata}, 1, ${at}, ${at}) on conflict (requester, holder) do update set id = excluded.id, mode = excluded.mode, first_party = excluded.first_party, metadata = excluded.metadata, revoked_at = null, version = 1, created_at = excluded.created_at, updated_at = excluded.updated_at where pairing.revoked_at is not null`,
+      );
+      return count === 0 ? 'conflict' : pairing;
+    },
+    async list({ limit, after, requester, holder }) {
+      const rows = await answered(() =>
+        database.pairing.findMany({
+          where: { id: { gt: after ?? '' }, ...(requester !== undefined && { requester }), ...(holder !== undefined && { holder }) },
+          orderBy: { id: 'asc' },
+          take: limit,
+        }),
+      );
+      return rows.map(toPairing);
+    },
+    async revoke(id, at) {
+      await answered(() =>
+        database.pairing.updateMany({
+          where: { id, revokedAt: null },
+          data: { revokedAt: BigInt(at), updatedAt: BigInt(at), version: { increment: 1 } },
+        }),
+      );
+      return find(id);
+    },
+  };
+}
