@@ -36,6 +36,11 @@ async function main(): Promise<void> {
 
 main().catch((error: unknown) => {
   const mendable = operatorFaults.some((kind) => error instanceof kind);
-  process.stderr.write(`Holdfast did not start.\n${mendable ? (error as Error).message : error instanceof Error ? error.stack : String(error)}\n`);
+  process.stderr.write(`Holdfast did not start.\n${mendable ? sentences(error as Error) : error instanceof Error ? error.stack : String(error)}\n`);
   process.exit(1);
 });
+
+/** What the operator needs to know, and the cause where another program named it. */
+function sentences({ message, cause }: Error): string {
+  return cause instanceof Error ? `${message}\nCause: ${cause.message}` : message;
+}

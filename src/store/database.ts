@@ -1,7 +1,8 @@
 import type { PrismaClient } from '../../prisma/generated/sqlite/client.ts';
 import { StoreUnavailable } from '../oauth-error.ts';
 import { adapterFor, databaseKind, migrationAdapterFor } from './adapters.ts';
-import { migrate } from './migrate.ts';
+import { isUpToDate, migrate } from './migrate.ts';
+import { withMigrationLock } from './migration-lock.ts';
 
 /** Prisma's client; both databases have the same models. */
 export type Database = PrismaClient;
@@ -9,16 +10,23 @@ export type Database = PrismaClient;
 /** Opens the database that the URL names, brings its structure up to date, and answers Prisma's client for it. */
 export async function openDatabase(url: string, onError: (error: Error) => void): Promise<Database> {
   const kind = databaseKind(url);
-  await migrate(kind, migrationAdapterFor(url));
-  const adapter = adapterFor(url, onError);
-  if (kind === 'postgresql') {
-    const { PrismaClient } = await import('../../prisma/generated/postgresql/client.ts');
-    return new PrismaClient({ adapter }) as unknown as Database;
-  }
-  const { PrismaClient } = await import('../../prisma/generated/sqlite/client.ts');
-  const client = new PrismaClient({ adapter });
+  const adapter = migrationAdapterFor(url);
+  // SQLite has no waiting for a database that another process is just making: even the first look is under the lock.
+  if (kind === 'sqlite')
+    return withMigrationLock(url, async () => {
+      await migrate(kind, adapter);
+      return openSqlite(url, onError);
+    });
+  if (!(await isUpToDate(kind, adapter))) await withMigrationLock(url, async () => migrate(kind, adapter));
+  const { PrismaClient: PostgresqlClient } = await import('../../prisma/generated/postgresql/client.ts');
+  return new PostgresqlClient({ adapter: adapterFor(url, onError) }) as unknown as Database;
+}
+
+async function openSqlite(url: string, onError: (error: Error) => void): Promise<Database> {
+  const { PrismaClient: SqliteClient } = await import('../../prisma/generated/sqlite/client.ts');
+  const client = new SqliteClient({ adapter: adapterFor(url, onError) });
   // FULL: an answered token survives a power cut too, so that its proof cannot count again.
-  for (const pragma of ['journal_mode = WAL', 'synchronous = FULL', 'busy_timeout = 1500']) await client.$queryRawUnsafe(`pragma ${pragma}`);
+  for (const pragma of ['busy_timeout = 1500', 'journal_mode = WAL', 'synchronous = FULL']) await client.$queryRawUnsafe(`pragma ${pragma}`);
   return client;
 }
 

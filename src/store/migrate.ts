@@ -12,21 +12,17 @@ interface Applied {
   readonly finished: boolean;
 }
 
-/** Applies the missing migrations in this process, under the engine's lock; loads the engine only when one is missing. Throws MigrationError. */
+/** Whether every migration of this version is applied and there is no other. */
+export async function isUpToDate(kind: DatabaseKind, adapter: SqlMigrationAwareDriverAdapterFactory): Promise<boolean> {
+  return matches(await appliedMigrations(kind, adapter), migrationNames(kind));
+}
+
+/** Applies the missing migrations in this process; loads the engine only when one is missing. Under `withMigrationLock`. Throws MigrationError. */
 export async function migrate(kind: DatabaseKind, adapter: SqlMigrationAwareDriverAdapterFactory): Promise<void> {
   const names = migrationNames(kind);
   const applied = await appliedMigrations(kind, adapter);
-  const unknown = applied.find(({ name }) => !names.includes(name));
-  if (unknown !== undefined)
-    throw new MigrationError(
-      `The database has a migration that this version of Holdfast does not know (${unknown.name}): start the newer version, or restore a backup. Nothing was changed.`,
-    );
-  const failed = applied.find(({ finished }) => !finished);
-  if (failed !== undefined)
-    throw new MigrationError(
-      `The migration ${failed.name} was begun and not finished: restore the database from a backup made before it. Nothing was changed.`,
-    );
-  if (applied.length === names.length) return;
+  if (matches(applied, names)) return;
+  refuseUnknownOrUnfinished(applied, names);
   try {
     await withSchemaEngine(kind, adapter, (engine) =>
       engine.applyMigrations({ migrationsList: migrationList(kind), filters: { externalTables: [], externalEnums: [] } }),
@@ -37,6 +33,23 @@ export async function migrate(kind: DatabaseKind, adapter: SqlMigrationAwareDriv
       { cause },
     );
   }
+}
+
+function matches(applied: readonly Applied[], names: readonly string[]): boolean {
+  return applied.length === names.length && applied.every(({ name, finished }) => finished && names.includes(name));
+}
+
+function refuseUnknownOrUnfinished(applied: readonly Applied[], names: readonly string[]): void {
+  const unknown = applied.find(({ name }) => !names.includes(name));
+  if (unknown !== undefined)
+    throw new MigrationError(
+      `The database has a migration that this version of Holdfast does not know (${unknown.name}): start the newer version, or restore a backup. Nothing was changed.`,
+    );
+  const failed = applied.find(({ finished }) => !finished);
+  if (failed !== undefined)
+    throw new MigrationError(
+      `The migration ${failed.name} was begun and not finished: restore the database from a backup made before it. Nothing was changed.`,
+    );
 }
 
 async function appliedMigrations(kind: DatabaseKind, adapter: SqlMigrationAwareDriverAdapterFactory): Promise<readonly Applied[]> {

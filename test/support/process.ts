@@ -21,7 +21,7 @@ export async function freeAddress(): Promise<{ readonly port: number; readonly a
   return { port: await freePort(), adminPort: await freePort() };
 }
 
-/** Starts the process and waits until it is ready; answers early when it ends before that. */
+/** Starts the process and waits until it is ready. Throws what it said when it ends before that. */
 export async function startProcess(env: Readonly<Record<string, string>>, address: { port: number; adminPort: number }): Promise<ServerProcess> {
   const url = `http://127.0.0.1:${address.port}`;
   const child = spawn(process.execPath, [join(import.meta.dirname, '../../src/main.ts')], {
@@ -40,7 +40,10 @@ export async function startProcess(env: Readonly<Record<string, string>>, addres
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const ready = async () => (await fetch(`${url}/health/ready`).catch(() => undefined))?.status === 200;
-  while (child.exitCode === null && !(await ready())) await sleep(20);
+  while (!(await ready())) {
+    if (child.exitCode !== null) throw new Error(`the process ended:\n${output}`);
+    await sleep(20);
+  }
   return {
     url,
     adminUrl: `http://127.0.0.1:${address.adminPort}/admin`,
