@@ -1,0 +1,59 @@
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+/** What happens to connections: forwarded; refused; accepted and never answered. */
+export type Line = 'open' | 'refused' | 'silent';
+
+/** A stretch of network between the server and one of its stores, which a test can cut. */
+export interface TcpProxy {
+  readonly port: number;
+  set(line: Line): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Forwards to this port of loopback. */
+export async function tcpProxy(target: number): Promise<TcpProxy> {
+  const sockets = new Set<Socket>();
+  let line: Line = 'open';
+  const keep = (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket)).on('error', () => socket.destroy());
+    return socket;
+  };
+  const listener = (): Server =>
+    createServer((downstream) => {
+      keep(downstream);
+      if (line === 'silent') return;
+      const upstream = keep(connect(target, '127.0.0.1'));
+      const forward = (from: Socket, to: Socket) => {
+        from.on('data', (chunk) => line === 'open' && to.write(chunk)).on('close', () => to.destroy());
+      };
+      forward(downstream, upstream);
+      forward(upstream, downstream);
+    });
+  let server = listener().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const drop = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  return {
+    port,
+    async set(next) {
+      if (line === 'refused' && next !== 'refused') {
+        server = listener().listen(port, '127.0.0.1');
+        await once(server, 'listening');
+      }
+      if (next === 'refused' && line !== 'refused') server.close();
+      // After silence a connection has lost data in the middle: only new ones can work.
+      if (next !== 'silent') drop();
+      line = next;
+    },
+    async close() {
+      drop();
+      server.close();
+      await Promise.resolve();
+    },
+  };
+}
