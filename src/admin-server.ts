@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { checkClient } from './admin/client-registration-request.ts';
+import { refusingOtherMethods } from './admin/other-methods.ts';
 import { type PairingRegistry, pairingRoutes } from './admin/pairings.ts';
 import { Problem, problemHandler } from './admin/problem.ts';
 import type { ClientRegistry, ResourceServerRegistry } from './admin/registry.ts';
@@ -41,8 +42,17 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
     const [, token] = /^bearer +(\S+)$/i.exec(field ?? '') ?? [];
     if (token === undefined || more.length > 0 || !verifyAdminToken(token)) throw new Problem(401, 'the admin token is required');
   });
+  app.removeContentTypeParser('text/plain');
   app.addContentTypeParser('application/merge-patch+json', { parseAs: 'string' }, app.getDefaultJsonParser('error', 'error'));
-  await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Holdfast admin API', version: '0.1.0' } } });
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Holdfast admin API', version: '0.1.0' },
+      components: { securitySchemes: { admin_token: { type: 'http', scheme: 'bearer' } } },
+      security: [{ admin_token: [] }],
+    },
+  });
+  const refuseOtherMethods = refusingOtherMethods(app);
   app.get('/admin/openapi.json', () => app.swagger());
 
   restResource<Parameters<ClientRegistry['create']>[0], ClientBody>(app, {
@@ -92,5 +102,6 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
     toBody: ({ id: _, ...body }) => body,
   });
   pairingRoutes(app, { pairings: options.pairings, clients: options.clientRegistrations, clock, randomId });
+  refuseOtherMethods();
   return app;
 }

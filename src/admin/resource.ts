@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../ports.ts';
 import { Problem } from './problem.ts';
 import type { NotChanged, Registry, Stored } from './registry.ts';
@@ -36,11 +36,9 @@ export function restResource<Value, Body extends object>(app: FastifyInstance, r
       .send({ ...show(created), ...once });
   });
   app.get<{ Querystring: Record<string, string | undefined> }>(path, async ({ query }) => {
-    const asked = Number(query['limit'] ?? 50);
     const name = query[resource.nameParameter] ?? query['name'];
-    const limit = Number.isInteger(asked) && asked > 0 ? Math.min(asked, 200) : 50;
     const page = await registry.list({
-      limit,
+      limit: readLimit(query['limit']),
       ...(query['cursor'] !== undefined && { cursor: query['cursor'] }),
       ...(name !== undefined && { name }),
     });
@@ -50,23 +48,32 @@ export function restResource<Value, Body extends object>(app: FastifyInstance, r
     const found = await get(request.params.id);
     return reply.header('etag', etag(found)).send(show(found));
   });
-  const change = async (request: ById, body: Body, found: Stored<Value>) => {
+  const checkMatch = (request: ById, found: Stored<Value>) => {
     const match = request.headers['if-match'];
     if (match !== undefined && match !== '*' && match !== etag(found)) throw new Problem(412, 'the registration was changed since it was read');
+  };
+  const change = async (request: ById, reply: FastifyReply, body: Body, found: Stored<Value>) => {
+    checkMatch(request, found);
     const { value, once } = await read(body, found.value);
     const changed = await registry.replace(value, found.version, clock());
-    return typeof changed === 'string' ? refuse(changed) : { ...show(changed), ...once };
+    if (typeof changed === 'string') return refuse(changed);
+    return reply.header('etag', etag(changed)).send({ ...show(changed), ...once });
   };
-  app.put(`${path}/:id`, { schema: { body: schema } }, async (request: ById) => change(request, request.body as Body, await get(request.params.id)));
-  app.patch(`${path}/:id`, { schema: { body: { type: 'object' } } }, async (request: ById) => {
+  app.put(`${path}/:id`, { schema: { body: schema } }, async (request: ById, reply) =>
+    change(request, reply, request.body as Body, await get(request.params.id)),
+  );
+  app.patch(`${path}/:id`, { schema: { body: { type: 'object' } } }, async (request: ById, reply) => {
     const found = await get(request.params.id);
     const merged = mergePatch(resource.toBody(found.value), request.body);
     const validate = request.compileValidationSchema(schema as Record<string, unknown>);
     if (!validate(merged)) throw Object.assign(new Error('invalid'), { statusCode: 400, validation: validate.errors });
-    return change(request, merged as Body, found);
+    return change(request, reply, merged as Body, found);
   });
   app.delete(`${path}/:id`, async (request: ById, reply) => {
-    const removed = await registry.remove(request.params.id);
+    const match = request.headers['if-match'];
+    const found = match === undefined ? undefined : await get(request.params.id);
+    if (found !== undefined) checkMatch(request, found);
+    const removed = await registry.remove(request.params.id, match === '*' ? undefined : found?.version);
     return removed === 'removed' ? reply.code(204).send() : refuse(removed);
   });
 }
@@ -78,6 +85,13 @@ function mergePatch(target: object, patch: Record<string, unknown>): object {
     else merged.set(member, value);
   }
   return Object.fromEntries(merged);
+}
+
+/** Items a page: 50 unless asked otherwise, never more than 200. */
+function readLimit(text: string | undefined): number {
+  const limit = text === undefined ? 50 : Number(text);
+  if (!Number.isInteger(limit) || limit < 1) throw new Problem(400, 'limit is not a positive whole number', 'limit');
+  return Math.min(limit, 200);
 }
 
 function notFound(): never {

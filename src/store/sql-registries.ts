@@ -21,6 +21,7 @@ const stored = <T>(row: Row, value: T): Stored<T> => ({
 const cursorOf = (key: string) => Buffer.from(key).toString('base64url');
 const keyOf = (cursor: string | undefined) => (cursor === undefined ? '' : Buffer.from(cursor, 'base64url').toString());
 
+// Names are stored a second time in lower case, for the filter only: the databases differ in how they compare.
 /** Clients, for the protocol and for the admin. */
 export function sqlClients(database: Database): ClientRegistry & ClientRegistrations {
   type ClientRow = Row & { readonly clientId: string; readonly secrets: string };
@@ -31,7 +32,7 @@ export function sqlClients(database: Database): ClientRegistry & ClientRegistrat
   });
   const columns = ({ client_id, clientSecrets, ...metadata }: ClientRegistration) => ({
     clientId: client_id,
-    clientName: metadata.client_name ?? '',
+    clientName: metadata.client_name?.toLowerCase() ?? '',
     metadata: JSON.stringify(metadata),
     secrets: JSON.stringify(clientSecrets),
   });
@@ -56,7 +57,7 @@ export function sqlClients(database: Database): ClientRegistry & ClientRegistrat
     async list({ limit, cursor, name }) {
       const rows = await answered(() =>
         database.client.findMany({
-          where: { clientId: { gt: keyOf(cursor) }, ...(name !== undefined && { clientName: { contains: name } }) },
+          where: { clientId: { gt: keyOf(cursor) }, ...(name !== undefined && { clientName: { contains: name.toLowerCase() } }) },
           orderBy: { clientId: 'asc' },
           take: limit + 1,
         }),
@@ -89,7 +90,7 @@ export function sqlResourceServers(database: Database): ResourceServerRegistry &
   const columns = ({ id, ...metadata }: ResourceServer) => ({
     id,
     audience: metadata.audience,
-    name: metadata.name ?? '',
+    name: metadata.name?.toLowerCase() ?? '',
     metadata: JSON.stringify(metadata),
   });
   const find = (id: string) => answered(() => database.resourceServer.findUnique({ where: { id } }));
@@ -117,7 +118,7 @@ export function sqlResourceServers(database: Database): ResourceServerRegistry &
     async list({ limit, cursor, name }) {
       const rows = await answered(() =>
         database.resourceServer.findMany({
-          where: { id: { gt: keyOf(cursor) }, ...(name !== undefined && { name: { contains: name } }) },
+          where: { id: { gt: keyOf(cursor) }, ...(name !== undefined && { name: { contains: name.toLowerCase() } }) },
           orderBy: { id: 'asc' },
           take: limit + 1,
         }),
