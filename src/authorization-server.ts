@@ -1,7 +1,11 @@
 import formbody from '@fastify/formbody';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { activeToken } from './access-token/active-token.ts';
+import { confirmingProof } from './access-token/confirming-proof.ts';
 import { issueAccessToken } from './access-token/issue-access-token.ts';
+import { verifyAccessToken } from './access-token/verify-access-token.ts';
+import { authenticateCaller } from './client-authentication/authenticate-caller.ts';
 import { authenticateClient } from './client-authentication/authenticate-client.ts';
 import { privateKeyJwt } from './client-authentication/private-key-jwt.ts';
 import type { Config } from './config.ts';
@@ -11,16 +15,20 @@ import { validateGrant } from './grant/validate-grant.ts';
 import { errorHandler } from './http/error-handler.ts';
 import { readForm } from './http/form.ts';
 import { type HealthChecks, healthRoutes } from './http/health-routes.ts';
+import { introspectionRoute } from './http/introspection-route.ts';
 import { jwksRoute } from './http/jwks-route.ts';
 import { listener } from './http/listener.ts';
 import { metadataRoute } from './http/metadata-route.ts';
 import { refuseOtherMethods } from './http/other-methods.ts';
+import { revocationRoute } from './http/revocation-route.ts';
 import { tokenBodyLimit, tokenRoute } from './http/token-route.ts';
+import { introspectionEndpoint } from './introspection-endpoint.ts';
 import type { Ports } from './ports.ts';
 import { dpop } from './possession/dpop.ts';
 import { dpopNonces } from './possession/dpop-nonce.ts';
 import { provePossession } from './possession/prove-possession.ts';
 import { registeredKeys } from './registered-keys.ts';
+import { revocationEndpoint } from './revocation-endpoint.ts';
 import { serverMetadata } from './server-metadata.ts';
 import type { SigningKeys } from './signing-keys/signing-keys.ts';
 import { tokenEndpoint } from './token-endpoint.ts';
@@ -52,34 +60,37 @@ export async function authorizationServer({
   const nonces = dpopNonces(nonceSecret, config.dpopNonceLifetime, clock);
   const keys = registeredKeys(ports.fetchJwks);
 
-  const answer = tokenEndpoint({
-    authenticateClient: authenticateClient({
-      clients: ports.clients,
+  const authenticate = authenticateClient({
+    clients: ports.clients,
+    clock,
+    privateKeyJwt: privateKeyJwt({
       clock,
-      privateKeyJwt: privateKeyJwt({
-        clock,
-        keys,
-        issuer: config.issuer,
-        algs: config.assertionAlgs,
-        maxLifetime: config.assertionMaxLifetime,
-        clockTolerance: config.clockTolerance,
-      }),
+      keys,
+      issuer: config.issuer,
+      algs: config.assertionAlgs,
+      maxLifetime: config.assertionMaxLifetime,
+      clockTolerance: config.clockTolerance,
     }),
+  });
+  const proofs = { clock, nonces, algs: config.dpopAlgs, maxAge: config.dpopProofMaxAge, maxFuture: config.dpopProofMaxFuture };
+  const answer = tokenEndpoint({
+    authenticateClient: authenticate,
     validateGrant: validateGrant({ client_credentials: clientCredentials(ports) }),
     provePossession: provePossession({
-      dpop: dpop({
-        clock,
-        nonces,
-        endpoint: endpoints.token,
-        algs: config.dpopAlgs,
-        maxAge: config.dpopProofMaxAge,
-        maxFuture: config.dpopProofMaxFuture,
-      }),
+      dpop: dpop({ ...proofs, endpoint: endpoints.token }),
       nonceRequired: config.dpopNonceRequired,
       registeredKey: async (client, kid) => (await keys.find(client, kid))[0],
     }),
     issueAccessToken: issueAccessToken({ ...ports, issuer: config.issuer, signingKey: signingKeys.current }),
   });
+
+  const verify = verifyAccessToken({ issuer: config.issuer, verificationKey: signingKeys.verificationKey });
+  const introspect = introspectionEndpoint({
+    authenticateCaller: authenticateCaller(ports),
+    activeToken: activeToken({ ...ports, verify, keys }),
+    confirmingProof: confirmingProof({ ...proofs, replay: ports.replay, nonceRequired: config.dpopNonceRequired }),
+  });
+  const revoke = revocationEndpoint({ ...ports, authenticateClient: authenticate, verify });
 
   const app = listener(logger, ports.randomId, tokenBodyLimit);
   await app.register(formbody, { bodyLimit: tokenBodyLimit, parser: readForm as unknown as (body: string) => Record<string, unknown> });
@@ -93,6 +104,10 @@ export async function authorizationServer({
   const { basePath, metadataPath } = endpoints;
   tokenRoute(app, `${basePath}/token`, answer);
   refuseOtherMethods(app, `${basePath}/token`, ['POST']);
+  introspectionRoute(app, `${basePath}/introspect`, { issuer: config.issuer, clock, signingKey: signingKeys.current, answer: introspect });
+  refuseOtherMethods(app, `${basePath}/introspect`, ['POST']);
+  revocationRoute(app, `${basePath}/revoke`, revoke);
+  refuseOtherMethods(app, `${basePath}/revoke`, ['POST']);
   jwksRoute(app, `${basePath}/jwks`, signingKeys.publicJwks, config.jwksMaxAge);
   refuseOtherMethods(app, `${basePath}/jwks`, ['GET', 'HEAD']);
   metadataRoute(app, metadataPath, serverMetadata(config, endpoints));

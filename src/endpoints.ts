@@ -4,6 +4,8 @@ export interface Endpoints {
   readonly basePath: string;
   readonly token: string;
   readonly jwks: string;
+  readonly introspection: string;
+  readonly revocation: string;
   /** Path of the metadata document: the issuer's path goes behind the well-known part (RFC 8414 §3.1). */
   readonly metadataPath: string;
 }
@@ -12,5 +14,12 @@ export interface Endpoints {
 export function endpointsOf(issuer: string): Endpoints {
   const root = issuer.replace(/\/$/, '');
   const basePath = new URL(issuer).pathname.replace(/\/$/, '');
-  return { basePath, token: `${root}/token`, jwks: `${root}/jwks`, metadataPath: `/.well-known/oauth-authorization-server${basePath}` };
+  return {
+    basePath,
+    token: `${root}/token`,
+    jwks: `${root}/jwks`,
+    introspection: `${root}/introspect`,
+    revocation: `${root}/revoke`,
+    metadataPath: `/.well-known/oauth-authorization-server${basePath}`,
+  };
 }

@@ -1,4 +1,5 @@
 /** What the protocol needs from the world outside it: time, randomness, stores. Each implementation lives in `store/` or the wiring. */
+import type { AuditTrail, IssuedTokens } from './audit.ts';
 import type { ClientRegistration } from './client-registration.ts';
 import type { Pairing } from './pairing.ts';
 import type { ResourceServer } from './resource-server.ts';
@@ -33,6 +34,8 @@ export interface ClientRegistrations {
 export interface ResourceServers {
   /** The resource server with exactly this RFC 8707 resource identifier, or undefined. */
   findByAudience(audience: string): Promise<ResourceServer | undefined>;
+  /** The resource server that authenticates by this `client_id`, or undefined. */
+  findByClientId(clientId: string): Promise<ResourceServer | undefined>;
   /** The only resource server there is, or undefined when there is none or more than one. */
   findSole(): Promise<ResourceServer | undefined>;
 }
@@ -54,4 +57,6 @@ export interface Ports {
   readonly resourceServers: ResourceServers;
   readonly pairings: Pairings;
   readonly fetchJwks: FetchJwks;
+  readonly audit: AuditTrail;
+  readonly issuedTokens: IssuedTokens;
 }

@@ -1,3 +1,4 @@
+import type { StoredSecret } from './client-registration.ts';
 import type { AccessTokenSigningAlgorithm } from './jose/algorithms.ts';
 
 /** Members of `cnf` (IANA JWT Confirmation Methods) that this server issues. */
@@ -29,4 +30,7 @@ export interface ResourceServerMetadata {
 /** A registered resource server (RFC 6749 §1.1) as the protocol sees it. */
 export interface ResourceServer extends ResourceServerMetadata {
   readonly id: string;
+  /** By which it authenticates at the introspection endpoint (RFC 7662 §2.1). */
+  readonly client_id: string;
+  readonly clientSecrets: readonly StoredSecret[];
 }

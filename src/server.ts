@@ -48,6 +48,8 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
       clients: stores.clients,
       resourceServers: stores.resourceServers,
       pairings: stores.pairings,
+      audit: stores.audit,
+      issuedTokens: stores.issuedTokens,
       fetchJwks: remoteJwks({ fetch: jwkSetFetcher({ allowPrivateAddresses: config.jwksUriAllowPrivateAddresses }), clock }),
     };
     const health = { database: stores.pingDatabase, replay: stores.pingReplay, signing_keys: async () => void (await keys.current('ES256')) };
@@ -63,6 +65,9 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
     const adminApp = await adminServer({
       clients: stores.clients,
       clientRegistrations: stores.clients,
+      audit: stores.audit,
+      auditLog: stores.audit,
+      issuedTokens: stores.issuedTokens,
       resourceServers: stores.resourceServers,
       pairings: stores.pairings,
       clock,

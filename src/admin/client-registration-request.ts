@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto';
-import { hashClientSecret } from '../client-authentication/client-secret.ts';
 import type { ClientRegistration, StoredSecret } from '../client-registration.ts';
 import { JoseFault } from '../jose/jose-fault.ts';
 import { readPublicKey } from '../jose/public-key.ts';
+import { generateClientSecret, storedSecret } from './client-secrets.ts';
 import { Problem } from './problem.ts';
 import type { ClientBody } from './schemas.ts';
 
@@ -30,8 +29,8 @@ export function checkClient(body: ClientBody, clientId: string, stored: readonly
   }
   if (members.jwks_uri !== undefined && !URL.canParse(members.jwks_uri)) throw new Problem(400, 'jwks_uri is not a URL', 'jwks_uri');
   if (members.jwks !== undefined) checkKeys(members.jwks.keys);
-  const clientSecret = usesSecret ? (client_secret ?? (stored.length === 0 ? randomBytes(32).toString('base64url') : undefined)) : undefined;
-  const replacement = clientSecret === undefined ? stored : [{ id: secretId(), hash: hashClientSecret(clientSecret), created_at: now }];
+  const clientSecret = usesSecret ? (client_secret ?? (stored.length === 0 ? generateClientSecret() : undefined)) : undefined;
+  const replacement = clientSecret === undefined ? stored : [storedSecret(clientSecret, now)];
   const client = {
     ...members,
     client_id: clientId,
@@ -44,11 +43,6 @@ export function checkClient(body: ClientBody, clientId: string, stored: readonly
     clientSecrets: usesSecret ? replacement : [],
   } as ClientRegistration;
   return { client, ...(clientSecret !== undefined && { clientSecret }) };
-}
-
-/** Names a secret to the operator. */
-function secretId(): string {
-  return randomBytes(6).toString('base64url');
 }
 
 function checkKeys(keys: readonly unknown[]): void {

@@ -16,6 +16,8 @@ export interface RestResource<Value, Body extends object> {
   readonly show: (stored: Stored<Value>) => object;
   /** The stored value as a body again, for PATCH to change. */
   readonly toBody: (value: Value) => object;
+  /** Told of every change that stands; awaited before the answer. */
+  readonly changed?: (what: 'created' | 'changed' | 'deleted', id: string, value?: Value) => Promise<void>;
 }
 
 type ById = FastifyRequest<{ Params: { id: string }; Body: Record<string, unknown> }>;
@@ -29,6 +31,7 @@ export function restResource<Value, Body extends object>(app: FastifyInstance, r
     const { value, once } = await read(request.body as Body);
     const created = await registry.create(value, clock());
     if (created === 'conflict') throw new Problem(409, 'the identifier is taken');
+    await resource.changed?.('created', idOf(value), value);
     return reply
       .code(201)
       .header('location', `${path}/${encodeURIComponent(idOf(value))}`)
@@ -57,6 +60,7 @@ export function restResource<Value, Body extends object>(app: FastifyInstance, r
     const { value, once } = await read(body, found.value);
     const changed = await registry.replace(value, found.version, clock());
     if (typeof changed === 'string') return refuse(changed);
+    await resource.changed?.('changed', idOf(value), value);
     return reply.header('etag', etag(changed)).send({ ...show(changed), ...once });
   };
   app.put(`${path}/:id`, { schema: { body: schema } }, async (request: ById, reply) =>
@@ -74,7 +78,9 @@ export function restResource<Value, Body extends object>(app: FastifyInstance, r
     const found = match === undefined ? undefined : await get(request.params.id);
     if (found !== undefined) checkMatch(request, found);
     const removed = await registry.remove(request.params.id, match === '*' ? undefined : found?.version);
-    return removed === 'removed' ? reply.code(204).send() : refuse(removed);
+    if (removed !== 'removed') return refuse(removed);
+    await resource.changed?.('deleted', request.params.id);
+    return reply.code(204).send();
   });
 }
 

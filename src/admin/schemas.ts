@@ -11,11 +11,13 @@ const scopeToken = text({ pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$', maxLength
 const clientIdentifier = text({ pattern: '^[\\x21-\\x7e]+$', maxLength: 255 });
 const resourceIdentifier = text({ pattern: '^[A-Za-z][A-Za-z0-9+.-]*:[\\x21\\x22\\x24-\\x7e]+$', maxLength: 512 });
 
+const clientSecret = text({ pattern: '^[\\x21-\\x7e]+$', minLength: 32, maxLength: 256 });
+
 /** Members of a client (RFC 7591 §2 and ours). */
 export const clientBody = Type.Object(
   {
     client_id: Type.Optional(text({ pattern: '^[\\x21-\\x7e]+$', maxLength: 255 })),
-    client_secret: Type.Optional(text({ pattern: '^[\\x21-\\x7e]+$', minLength: 32, maxLength: 256 })),
+    client_secret: Type.Optional(clientSecret),
     client_name: Type.Optional(text({ maxLength: 200, pattern: '^[^\\x00-\\x1f\\x7f]*$' })),
     token_endpoint_auth_method: Type.Optional(oneOf(tokenEndpointAuthMethods)),
     token_endpoint_auth_signing_alg: Type.Optional(oneOf(signingAlgorithms)),
@@ -42,6 +44,8 @@ export type ClientBody = Type.Static<typeof clientBody>;
 export const resourceServerBody = Type.Object(
   {
     audience: resourceIdentifier,
+    client_id: Type.Optional(clientIdentifier),
+    client_secret: Type.Optional(clientSecret),
     name: Type.Optional(text({ maxLength: 200, pattern: '^[^\\x00-\\x1f\\x7f]*$' })),
     scopes: Type.Optional(listOf(scopeToken)),
     cnf_methods_supported: Type.Optional(listOf(oneOf(confirmationMethods), { minItems: 1 })),

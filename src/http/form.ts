@@ -9,6 +9,12 @@ const defined: ReadonlySet<string> = new Set([
   'client_assertion',
   'client_assertion_type',
   'req_cnf',
+  'token',
+  'token_type_hint',
+  'dpop_proof',
+  'htm',
+  'htu',
+  'client_certificate',
 ]);
 
 /** A decoded form. */

@@ -1,9 +1,7 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { OAuthError } from '../oauth-error.ts';
+import type { FastifyInstance } from 'fastify';
 import type { IssuedToken } from '../token-endpoint.ts';
 import type { TokenRequest } from '../token-request.ts';
-import type { Form } from './form.ts';
-import { headerFields } from './header-fields.ts';
+import { readTokenRequest } from './token-request.ts';
 
 /** Octets of a token request's body; a request with ML-DSA keys has about 10,000. */
 export const tokenBodyLimit = 65_536;
@@ -23,17 +21,4 @@ export function tokenRoute(app: FastifyInstance, path: string, answer: (request:
     };
     return response;
   });
-}
-
-function readTokenRequest(request: FastifyRequest): TokenRequest {
-  const authorization = headerFields(request.raw, 'authorization');
-  if (authorization.length > 1)
-    throw new OAuthError('invalid_request', 'the Authorization header field is repeated', { reason: 'authorization_repeated' });
-  const form = request.body as Form | undefined | null;
-  return {
-    parameters: form?.parameters ?? new Map<string, string>(),
-    resources: form?.resources ?? [],
-    ...(authorization[0] !== undefined && { authorization: authorization[0] }),
-    dpop: headerFields(request.raw, 'dpop'),
-  };
 }

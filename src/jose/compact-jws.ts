@@ -16,12 +16,19 @@ export interface ParsedJws {
 }
 
 /** Characters of each part. The header holds a public key, up to ML-DSA-87; claims are small, so padding has no room. */
-const limits = { header: 8192, payload: 2048, signature: 6400 } as const;
+const proofLimits: JwsLimits = { header: 8192, payload: 2048, signature: 6400 };
+
+/** Most characters of each part. */
+export interface JwsLimits {
+  readonly header: number;
+  readonly payload: number;
+  readonly signature: number;
+}
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Parses a compact JWS strictly: three parts in canonical base64url, capped before decoding, no `crit`, a known asymmetric `alg`. Throws JoseFault. */
-export function parseCompactJws(text: string): ParsedJws {
+export function parseCompactJws(text: string, limits: JwsLimits = proofLimits): ParsedJws {
   const parts = text.length > limits.header + limits.payload + limits.signature + 2 ? undefined : text.split('.', 4);
   if (parts === undefined) throw new JoseFault('jws_too_large');
   const [header64, payload64, signature64] = parts;

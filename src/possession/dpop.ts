@@ -23,6 +23,8 @@ export interface DpopOptions {
 export interface DpopProof extends Proof {
   /** A newer nonce to hand out, when the proof used one that is about to expire. */
   readonly freshNonce?: string;
+  /** The `ath` claim, which only a resource server asks for. */
+  readonly ath?: unknown;
 }
 
 /** Characters of `jti`; the raw string counts. A UUID has 36. */
@@ -46,7 +48,7 @@ export function dpop(options: DpopOptions): (fields: readonly string[], method: 
     checkExpNbf(jws.payload, options);
 
     const use = (expiresAt: number) => singleUse('dpop_proof', key.jkt, target, jti, expiresAt);
-    const proven = { key, provenBy: 'dpop_proof' } as const;
+    const proven = { key, provenBy: 'dpop_proof', ath: jws.payload['ath'] } as const;
     if (!nonceRequired) {
       checkAge(iat, options);
       return { ...proven, use: use(iat + options.maxAge + options.maxFuture) };

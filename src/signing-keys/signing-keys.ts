@@ -1,5 +1,6 @@
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from 'jose';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
+import { type PublicKey, readPublicKey } from '../jose/public-key.ts';
 import type { Clock } from '../ports.ts';
 import type { KeyEncryption } from './key-encryption.ts';
 import type { SigningKey } from './signing-key.ts';
@@ -13,6 +14,8 @@ export interface SigningKeys {
   ensure(alg: AccessTokenSigningAlgorithm): Promise<void>;
   /** Public keys as last read from the store; answers without the store. */
   publicJwks(): { readonly keys: readonly JWK[] };
+  /** A published key by its `kid`, to check what it signed. */
+  verificationKey(kid: string): PublicKey | undefined;
   /** Reads the store again, for keys that another replica made. */
   refresh(): Promise<void>;
 }
@@ -26,11 +29,14 @@ export interface SigningKeysOptions {
 
 /** Loads the signing keys. Throws KeyEncryptionError when a stored key cannot be opened. */
 export async function signingKeys({ store, encryption, clock }: SigningKeysOptions): Promise<SigningKeys> {
-  const byKid = new Map<string, { readonly key: SigningKey; readonly publicJwk: JWK }>();
+  const byKid = new Map<string, { readonly key: SigningKey; readonly publicJwk: JWK; readonly publicKey: PublicKey }>();
   let publicJwks: { readonly keys: readonly JWK[] } = { keys: [] };
   const refresh = async () => {
     const added = (await store.listSigningKeys()).filter(({ kid }) => !byKid.has(kid));
-    for (const stored of added) byKid.set(stored.kid, { key: await openKey(stored, encryption), publicJwk: JSON.parse(stored.publicJwk) as JWK });
+    for (const stored of added) {
+      const publicJwk = JSON.parse(stored.publicJwk) as JWK;
+      byKid.set(stored.kid, { key: await openKey(stored, encryption), publicJwk, publicKey: readPublicKey(publicJwk) });
+    }
     // A new object only when something changed: the JWKS route renders each object once.
     if (added.length > 0) publicJwks = { keys: [...byKid.values()].map(({ publicJwk }) => publicJwk) };
   };
@@ -39,6 +45,7 @@ export async function signingKeys({ store, encryption, clock }: SigningKeysOptio
   return {
     refresh,
     publicJwks: () => publicJwks,
+    verificationKey: (kid) => byKid.get(kid)?.publicKey,
     async current(alg) {
       const known = find(alg);
       if (known !== undefined) return known;

@@ -83,12 +83,17 @@ export function sqlClients(database: Database): ClientRegistry & ClientRegistrat
 
 /** Resource servers, for the protocol and for the admin. */
 export function sqlResourceServers(database: Database): ResourceServerRegistry & ResourceServers {
-  const toResourceServer = (row: Row & { readonly id: string }): ResourceServer => ({
+  type ResourceServerRow = Row & { readonly id: string; readonly clientId: string | null; readonly secrets: string };
+  const toResourceServer = (row: ResourceServerRow): ResourceServer => ({
     ...(JSON.parse(row.metadata) as ResourceServerMetadata),
     id: row.id,
+    client_id: row.clientId ?? row.id,
+    clientSecrets: JSON.parse(row.secrets) as StoredSecret[],
   });
-  const columns = ({ id, ...metadata }: ResourceServer) => ({
+  const columns = ({ id, client_id, clientSecrets, ...metadata }: ResourceServer) => ({
     id,
+    clientId: client_id,
+    secrets: JSON.stringify(clientSecrets),
     audience: metadata.audience,
     name: metadata.name?.toLowerCase() ?? '',
     metadata: JSON.stringify(metadata),
@@ -99,15 +104,19 @@ export function sqlResourceServers(database: Database): ResourceServerRegistry &
       const row = await answered(() => database.resourceServer.findUnique({ where: { audience } }));
       return row === null ? undefined : toResourceServer(row);
     },
+    async findByClientId(clientId) {
+      const row = await answered(() => database.resourceServer.findUnique({ where: { clientId } }));
+      return row === null ? undefined : toResourceServer(row);
+    },
     async findSole() {
       const [row, other] = await answered(() => database.resourceServer.findMany({ take: 2 }));
       return row === undefined || other !== undefined ? undefined : toResourceServer(row);
     },
     async create(value, at) {
-      const { id, audience, name, metadata } = columns(value);
+      const { id, clientId, secrets, audience, name, metadata } = columns(value);
       const count = await answered(
         () =>
-          database.$executeRaw`insert into resource_server (id, audience, name, metadata, version, created_at, updated_at) values (${id}, ${audience}, ${name}, ${metadata}, 1, ${BigInt(at)}, ${BigInt(at)}) on conflict do nothing`,
+          database.$executeRaw`insert into resource_server (id, client_id, secrets, audience, name, metadata, version, created_at, updated_at) values (${id}, ${clientId}, ${secrets}, ${audience}, ${name}, ${metadata}, 1, ${BigInt(at)}, ${BigInt(at)}) on conflict do nothing`,
       );
       return count === 0 ? 'conflict' : { value, version: 1, createdAt: at, updatedAt: at };
     },

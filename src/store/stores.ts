@@ -1,8 +1,11 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { Clock } from '../ports.ts';
+import { databaseKind } from './adapters.ts';
 import { answered, openDatabase } from './database.ts';
 import { redisReplay } from './redis-replay.ts';
+import { sqlAudit } from './sql-audit.ts';
+import { sqlIssuedTokens } from './sql-issued-tokens.ts';
 import { sqlPairings } from './sql-pairings.ts';
 import { sqlClients, sqlResourceServers } from './sql-registries.ts';
 import { sqlReplay } from './sql-replay.ts';
@@ -14,11 +17,14 @@ export async function openStores({ databaseUrl, redisUrl }: Pick<Config, 'databa
   const database = await openDatabase(databaseUrl, onError);
   const redis = redisUrl === undefined ? undefined : redisReplay({ url: redisUrl, clock, onError });
   const replay = sqlReplay(database);
+  const kind = databaseKind(databaseUrl);
   const pingDatabase = async () => void (await answered(() => database.$queryRaw`select 1`));
   return {
     clients: sqlClients(database),
     pairings: sqlPairings(database),
     resourceServers: sqlResourceServers(database),
+    audit: sqlAudit(database, kind, clock),
+    issuedTokens: sqlIssuedTokens(database, kind),
     replay: redis ?? replay,
     removeExpiredReplays: replay.removeExpired,
     signingKeys: sqlSigningKeys(database),

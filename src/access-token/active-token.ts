@@ -1,0 +1,36 @@
+import type { ClientRegistration } from '../client-registration.ts';
+import type { Ports } from '../ports.ts';
+import type { RegisteredKeys } from '../registered-keys.ts';
+import type { ResourceServer } from '../resource-server.ts';
+import type { AccessTokenClaims } from './claims.ts';
+import type { VerifyAccessToken } from './verify-access-token.ts';
+
+/** What the check needs. */
+export interface ActiveTokenOptions extends Pick<Ports, 'clients' | 'issuedTokens' | 'clock'> {
+  readonly verify: VerifyAccessToken;
+  readonly keys: RegisteredKeys;
+}
+
+/**
+ * The claims of a token that is active for this resource server: signed by this server, for this audience, not expired, known as issued, not revoked,
+ * of a client that exists and is enabled, and, where it was bound to a registered key, with that key still registered. Undefined otherwise.
+ */
+export function activeToken({ verify, clients, issuedTokens, keys, clock }: ActiveTokenOptions) {
+  return async (token: string, { audience }: ResourceServer): Promise<AccessTokenClaims | undefined> => {
+    const claims = verify(token);
+    if (claims === undefined || claims.aud !== audience || claims.exp <= clock() / 1000) return undefined;
+    const [state, client] = await Promise.all([issuedTokens.state(claims.jti), clients.findClient(claims.client_id)]);
+    if (state === undefined || state.revoked || client === undefined || client.disabled) return undefined;
+    const bound = state.evidence === 'client_assertion' ? state.jkt : undefined;
+    return bound === undefined || (await isRegistered(keys, client, bound)) ? claims : undefined;
+  };
+}
+
+async function isRegistered(keys: RegisteredKeys, client: ClientRegistration, jkt: string): Promise<boolean> {
+  try {
+    return (await keys.find(client, undefined)).some((key) => key.jkt === jkt);
+  } catch {
+    // A jwks_uri that cannot be read says nothing for the key.
+    return false;
+  }
+}

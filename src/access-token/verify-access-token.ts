@@ -1,0 +1,44 @@
+import { LRUCache } from 'lru-cache';
+import { type JwsLimits, parseCompactJws, verifyJws } from '../jose/compact-jws.ts';
+import { JoseFault } from '../jose/jose-fault.ts';
+import type { PublicKey } from '../jose/public-key.ts';
+import type { AccessTokenClaims } from './claims.ts';
+
+/** Characters of each part of our own tokens; several keys make the payload long. */
+const limits: JwsLimits = { header: 1024, payload: 16_384, signature: 6400 };
+
+/** Verified tokens remembered: their signatures need no second look while their key is published. */
+const remembered = 5000;
+
+/** What the check needs. */
+export interface VerifyAccessTokenOptions {
+  readonly issuer: string;
+  /** A published signing key of this server. */
+  readonly verificationKey: (kid: string) => PublicKey | undefined;
+}
+
+/** The claims of an access token that this server signed, whatever its age and state, or undefined for anything else (RFC 9068 §4). */
+export type VerifyAccessToken = (token: string) => AccessTokenClaims | undefined;
+
+/** Checks type, signature and issuer. */
+export function verifyAccessToken({ issuer, verificationKey }: VerifyAccessTokenOptions): VerifyAccessToken {
+  const known = new LRUCache<string, { readonly kid: string; readonly claims: AccessTokenClaims }>({ max: remembered });
+  return (token) => {
+    const before = known.get(token);
+    if (before !== undefined) return verificationKey(before.kid) === undefined ? undefined : before.claims;
+    try {
+      const jws = parseCompactJws(token, limits);
+      const { kid, typ } = jws.header;
+      const key = typeof kid === 'string' ? verificationKey(kid) : undefined;
+      if (key === undefined || typeof kid !== 'string' || typ !== 'at+jwt' || jws.payload['iss'] !== issuer) return undefined;
+      verifyJws(jws, key, key.algs);
+      // Signed by this server under this type, so it has the shape that this server gives.
+      const claims = jws.payload as unknown as AccessTokenClaims;
+      known.set(token, { kid, claims });
+      return claims;
+    } catch (fault) {
+      if (fault instanceof JoseFault) return undefined;
+      throw fault;
+    }
+  };
+}

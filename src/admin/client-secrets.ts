@@ -1,0 +1,19 @@
+import { randomBytes } from 'node:crypto';
+import { hashClientSecret } from '../client-authentication/client-secret.ts';
+import type { StoredSecret } from '../client-registration.ts';
+
+/** A new secret with 256 bits, base64url; shown once. */
+export function generateClientSecret(): string {
+  return randomBytes(32).toString('base64url');
+}
+
+/** What is stored of a secret. Times in seconds since the epoch. */
+export function storedSecret(secret: string, now: number, expiresAt?: number): StoredSecret {
+  return {
+    // Names the secret to the operator; tells nothing of it.
+    id: randomBytes(6).toString('base64url'),
+    hash: hashClientSecret(secret),
+    created_at: now,
+    ...(expiresAt !== undefined && { expires_at: expiresAt }),
+  };
+}

@@ -1,0 +1,39 @@
+import type { FastifyInstance } from 'fastify';
+import type { AuditTrail } from '../audit.ts';
+import type { ClientRegistration } from '../client-registration.ts';
+import type { Clock, RandomId } from '../ports.ts';
+import { checkClient } from './client-registration-request.ts';
+import { Problem } from './problem.ts';
+import type { ClientRegistry } from './registry.ts';
+import { restResource } from './resource.ts';
+import { type ClientBody, clientBody } from './schemas.ts';
+
+/** What the routes need. */
+export interface ClientRoutesOptions {
+  readonly clients: ClientRegistry;
+  readonly audit: AuditTrail;
+  readonly clock: Clock;
+  readonly randomId: RandomId;
+}
+
+/** `/admin/clients` (metadata of RFC 7591 §2). */
+export function clientRoutes(app: FastifyInstance, { clients, audit, clock, randomId }: ClientRoutesOptions): void {
+  restResource<ClientRegistration, ClientBody>(app, {
+    path: '/admin/clients',
+    nameParameter: 'client_name',
+    schema: clientBody,
+    registry: clients,
+    clock,
+    idOf: ({ client_id }) => client_id,
+    read: async (body, stored) => {
+      if (stored !== undefined && body.client_id !== undefined && body.client_id !== stored.client_id)
+        throw new Problem(400, 'client_id cannot be changed', 'client_id');
+      const clientId = stored?.client_id ?? body.client_id ?? randomId();
+      const { client, clientSecret } = checkClient(body, clientId, stored?.clientSecrets ?? [], Math.floor(clock() / 1000));
+      return { value: client, ...(clientSecret !== undefined && { once: { client_secret: clientSecret, client_secret_expires_at: 0 } }) };
+    },
+    show: ({ value: { clientSecrets: _, ...client }, createdAt }) => ({ ...client, client_id_issued_at: Math.floor(createdAt / 1000) }),
+    toBody: ({ clientSecrets: _, ...client }) => client,
+    changed: async (what, id) => audit.record({ type: `client_${what}`, actor: 'admin', client_id: id }),
+  });
+}

@@ -1,0 +1,63 @@
+import type { FastifyInstance } from 'fastify';
+import type { AuditTrail } from '../audit.ts';
+import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
+import type { Clock, RandomId } from '../ports.ts';
+import type { ResourceServer } from '../resource-server.ts';
+import { generateClientSecret, storedSecret } from './client-secrets.ts';
+import { Problem } from './problem.ts';
+import type { ResourceServerRegistry } from './registry.ts';
+import { restResource } from './resource.ts';
+import { type ResourceServerBody, resourceServerBody } from './schemas.ts';
+
+/** What the routes need. */
+export interface ResourceServerRoutesOptions {
+  readonly resourceServers: ResourceServerRegistry;
+  readonly audit: AuditTrail;
+  readonly clock: Clock;
+  readonly randomId: RandomId;
+  /** Awaited before a resource server is stored, so that the JWKS has its key before the first token. */
+  readonly ensureSigningKey: (alg: AccessTokenSigningAlgorithm) => Promise<void>;
+  readonly maxAccessTokenLifetime: number;
+}
+
+const defaults = {
+  scopes: [],
+  cnf_methods_supported: ['jkt' as const],
+  access_token_lifetime: 600,
+  access_token_signing_alg: 'ES256' as const,
+};
+
+/** `/admin/resource-servers`; each gets credentials for the introspection endpoint. */
+export function resourceServerRoutes(app: FastifyInstance, options: ResourceServerRoutesOptions): void {
+  const { resourceServers, audit, clock, randomId, ensureSigningKey, maxAccessTokenLifetime } = options;
+  restResource<ResourceServer, ResourceServerBody>(app, {
+    path: '/admin/resource-servers',
+    nameParameter: 'name',
+    schema: resourceServerBody,
+    registry: resourceServers,
+    clock,
+    idOf: ({ id }) => id,
+    read: async ({ client_id: clientId, client_secret: given, ...body }, stored) => {
+      if (stored !== undefined && body.audience !== stored.audience)
+        throw new Problem(400, 'audience cannot be changed, for tokens name it', 'audience');
+      if (stored !== undefined && clientId !== undefined && clientId !== stored.client_id)
+        throw new Problem(400, 'client_id cannot be changed', 'client_id');
+      if ((body.access_token_lifetime ?? 0) > maxAccessTokenLifetime)
+        throw new Problem(400, 'access_token_lifetime is above the maximum', 'access_token_lifetime');
+      const secret = given ?? (stored === undefined ? generateClientSecret() : undefined);
+      const value: ResourceServer = {
+        ...defaults,
+        ...body,
+        id: stored?.id ?? randomId(),
+        client_id: stored?.client_id ?? clientId ?? randomId(),
+        clientSecrets: secret === undefined ? (stored?.clientSecrets ?? []) : [storedSecret(secret, Math.floor(clock() / 1000))],
+      };
+      await ensureSigningKey(value.access_token_signing_alg);
+      return { value, ...(secret !== undefined && { once: { client_secret: secret, client_secret_expires_at: 0 } }) };
+    },
+    show: ({ value: { clientSecrets: _, ...shown } }) => shown,
+    toBody: ({ id: _, client_id: __, clientSecrets: ___, ...body }) => body,
+    changed: async (what, id, value) =>
+      audit.record({ type: `resource_server_${what}`, actor: 'admin', ...(value !== undefined && { audience: value.audience }), detail: { id } }),
+  });
+}

@@ -1,0 +1,36 @@
+import type { FastifyInstance } from 'fastify';
+import type { AuditTrail, IssuedTokens } from '../audit.ts';
+import type { Clock } from '../ports.ts';
+import { Problem } from './problem.ts';
+
+/** What the routes need. */
+export interface TokenRoutesOptions {
+  readonly issuedTokens: IssuedTokens;
+  readonly audit: AuditTrail;
+  readonly clock: Clock;
+  /** Seconds: no token lives longer. */
+  readonly maxAccessTokenLifetime: number;
+}
+
+type Params<Name extends string> = { Params: Record<Name, string> };
+
+/** Revocation by the operator: one token, all tokens of a client, all tokens bound to a key. Every answered 204 holds for every later introspection. */
+export function tokenRoutes(app: FastifyInstance, { issuedTokens, audit, clock, maxAccessTokenLifetime }: TokenRoutesOptions): void {
+  const now = () => Math.floor(clock() / 1000);
+  app.delete<Params<'jti'>>('/admin/tokens/:jti', async ({ params: { jti } }, reply) => {
+    if ((await issuedTokens.state(jti)) === undefined) throw new Problem(404, 'no token with this jti was issued');
+    await issuedTokens.revoke(jti, now() + maxAccessTokenLifetime);
+    await audit.record({ type: 'token_revoked', actor: 'admin', jti });
+    return reply.code(204).send();
+  });
+  app.delete<Params<'client_id'>>('/admin/clients/:client_id/tokens', async ({ params: { client_id } }) => {
+    const revoked = await issuedTokens.revokeAll({ client_id }, now());
+    await audit.record({ type: 'client_tokens_revoked', actor: 'admin', client_id, detail: { revoked } });
+    return { revoked };
+  });
+  app.delete<Params<'jkt'>>('/admin/keys/:jkt/tokens', async ({ params: { jkt } }) => {
+    const revoked = await issuedTokens.revokeAll({ jkt }, now());
+    await audit.record({ type: 'key_tokens_revoked', actor: 'admin', jkt, detail: { revoked } });
+    return { revoked };
+  });
+}

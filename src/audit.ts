@@ -1,0 +1,81 @@
+/** What happened. */
+export type AuditEventType =
+  | 'token_issued'
+  | 'token_refused'
+  | 'token_revoked'
+  | 'client_tokens_revoked'
+  | 'key_tokens_revoked'
+  | `${'client' | 'resource_server' | 'pairing' | 'trusted_issuer'}_${'created' | 'changed' | 'deleted'}`
+  | `signing_key_${'announced' | 'activated' | 'retired' | 'removed' | 'revoked'}`
+  | 'key_encryption_key_changed'
+  | 'refusals_sampled';
+
+/** Who did it: `client:ID`, `resource_server:ID`, `admin` or `server`. */
+export type AuditActor = 'admin' | 'server' | `client:${string}` | `resource_server:${string}`;
+
+/** One entry of the audit trail. Nothing secret has a place in it. */
+export interface AuditEvent {
+  /** Sorts by time; for an issuance the `jti` of the token. Made when absent. */
+  readonly id?: string;
+  readonly type: AuditEventType;
+  readonly actor: AuditActor;
+  readonly client_id?: string;
+  readonly audience?: string;
+  /** RFC 7638 thumbprint of the key concerned, or the SHA-256 thumbprint of its certificate. */
+  readonly jkt?: string;
+  readonly jti?: string;
+  /** How possession was shown. */
+  readonly evidence?: string;
+  /** Reason code of a refusal. */
+  readonly reason?: string;
+  /** Seconds since the epoch. */
+  readonly token_expires_at?: number;
+  readonly detail?: Readonly<Record<string, unknown>>;
+}
+
+/** An entry as stored; `at` in milliseconds since the epoch. */
+export interface RecordedEvent extends AuditEvent {
+  readonly id: string;
+  readonly at: number;
+}
+
+/** The append-only record of everything that matters. */
+export interface AuditTrail {
+  /** Resolves when the record is durable. Throws StoreUnavailable. */
+  record(event: AuditEvent): Promise<void>;
+}
+
+/** Which entries are asked for; times in milliseconds since the epoch. */
+export interface AuditQuery {
+  readonly limit: number;
+  /** Entries after this `id`. */
+  readonly after?: string;
+  readonly type?: string;
+  readonly client_id?: string;
+  readonly jkt?: string;
+  readonly jti?: string;
+  readonly since?: number;
+  readonly until?: number;
+}
+
+/** The trail as the admin reads it, oldest first. */
+export interface AuditLog {
+  list(query: AuditQuery): Promise<readonly RecordedEvent[]>;
+}
+
+/** What is known of an issued token besides what it says itself. */
+export interface TokenState {
+  readonly revoked: boolean;
+  readonly evidence: string | undefined;
+  readonly jkt: string | undefined;
+}
+
+/** The tokens that were issued, as the audit trail knows them. */
+export interface IssuedTokens {
+  /** Undefined: this server has no record of having issued it. Reads what every replica has committed. */
+  state(jti: string): Promise<TokenState | undefined>;
+  /** Makes the token inactive until it has expired (seconds since the epoch); durable when it resolves. */
+  revoke(jti: string, expiresAt: number): Promise<void>;
+  /** Makes every token that was issued to the client, or is bound to the key, inactive; answers how many. `now` in seconds. */
+  revokeAll(of: { readonly client_id: string } | { readonly jkt: string }, now: number): Promise<number>;
+}

@@ -1,0 +1,30 @@
+import type { ClientRegistration } from '../client-registration.ts';
+import { OAuthError } from '../oauth-error.ts';
+import type { Ports } from '../ports.ts';
+import type { ResourceServer } from '../resource-server.ts';
+import type { TokenRequest } from '../token-request.ts';
+import { matchingSecret } from './client-secret.ts';
+import { readCredentials } from './credentials.ts';
+
+/** Who calls the introspection endpoint: a resource server, or a client, which is entitled to nothing there. */
+export type Caller = { readonly resourceServer: ResourceServer } | { readonly client: ClientRegistration };
+
+/** Authenticates the caller of the introspection endpoint by secret (RFC 7662 §2.1). Throws `invalid_client` or `invalid_request`. */
+export function authenticateCaller({ resourceServers, clients, clock }: Pick<Ports, 'resourceServers' | 'clients' | 'clock'>) {
+  return async (request: Pick<TokenRequest, 'authorization' | 'parameters'>): Promise<Caller> => {
+    const credentials = readCredentials(request);
+    if (credentials.method === 'private_key_jwt') throw refused('auth_method_not_registered');
+    const { clientId, clientSecret } = credentials;
+    const resourceServer = await resourceServers.findByClientId(clientId);
+    const client = resourceServer === undefined ? await clients.findClient(clientId) : undefined;
+    const secrets = resourceServer?.clientSecrets ?? client?.clientSecrets ?? [];
+    if (matchingSecret(secrets, clientSecret, clock() / 1000) === undefined) throw refused('client_secret_mismatch');
+    if (resourceServer !== undefined) return { resourceServer };
+    if (client === undefined || client.disabled) throw refused('client_unknown');
+    return { client };
+  };
+}
+
+function refused(reason: string): OAuthError {
+  return new OAuthError('invalid_client', 'client authentication failed', { reason });
+}

@@ -1,0 +1,48 @@
+import type { activeToken } from './access-token/active-token.ts';
+import type { confirmingProof } from './access-token/confirming-proof.ts';
+import type { authenticateCaller } from './client-authentication/authenticate-caller.ts';
+import { OAuthError } from './oauth-error.ts';
+import type { ResourceServer } from './resource-server.ts';
+import type { TokenRequest } from './token-request.ts';
+
+/** The steps that the wiring puts together. */
+export interface IntrospectionEndpointSteps {
+  readonly authenticateCaller: ReturnType<typeof authenticateCaller>;
+  readonly activeToken: ReturnType<typeof activeToken>;
+  readonly confirmingProof: ReturnType<typeof confirmingProof>;
+}
+
+/** An introspection response (RFC 7662 §2.2), and whom it is for. */
+export interface Introspection {
+  readonly response: { readonly active: boolean };
+  /** Absent for a client, which is entitled to nothing. */
+  readonly resourceServer?: ResourceServer;
+}
+
+/** An introspection request from start to end (RFC 7662 §2): whatever is not active for this caller looks the same. */
+export function introspectionEndpoint(steps: IntrospectionEndpointSteps): (request: TokenRequest) => Promise<Introspection> {
+  return async (request) => {
+    const caller = await steps.authenticateCaller(request);
+    const token = request.parameters.get('token');
+    if (token === undefined) throw new OAuthError('invalid_request', 'the parameter token is required', { reason: 'token_missing' });
+    if (!('resourceServer' in caller)) return { response: { active: false } };
+    const { resourceServer } = caller;
+    const claims = await steps.activeToken(token, resourceServer);
+    if (claims === undefined) return { response: { active: false }, resourceServer };
+    const proof = await steps.confirmingProof(presentedProof(request.parameters), token, claims);
+    return {
+      response: { active: true, token_type: claims.cnf.jkt === undefined ? 'PoP' : 'DPoP', ...claims, ...(proof !== undefined && { proof }) },
+      resourceServer,
+    } as Introspection;
+  };
+}
+
+function presentedProof(parameters: TokenRequest['parameters']) {
+  const [dpopProof, htm, htu, clientCertificate] = ['dpop_proof', 'htm', 'htu', 'client_certificate'].map((name) => parameters.get(name));
+  return {
+    ...(dpopProof !== undefined && { dpopProof }),
+    ...(htm !== undefined && { htm }),
+    ...(htu !== undefined && { htu }),
+    ...(clientCertificate !== undefined && { clientCertificate }),
+  };
+}

@@ -1,0 +1,38 @@
+import type { VerifyAccessToken } from './access-token/verify-access-token.ts';
+import type { AuthenticateClient } from './client-authentication/authenticate-client.ts';
+import { OAuthError } from './oauth-error.ts';
+import type { Ports } from './ports.ts';
+import type { TokenRequest } from './token-request.ts';
+
+/** What the endpoint needs. */
+export interface RevocationEndpointOptions extends Pick<Ports, 'issuedTokens' | 'replay' | 'audit'> {
+  readonly authenticateClient: AuthenticateClient;
+  readonly verify: VerifyAccessToken;
+}
+
+/**
+ * A revocation request (RFC 7009 §2): a client gives back a token of its own. What is no token of this server counts as revoked already (§2.2).
+ * Every answer without an error holds for every later introspection on every replica.
+ */
+export function revocationEndpoint({ authenticateClient, verify, issuedTokens, replay, audit }: RevocationEndpointOptions) {
+  return async (request: TokenRequest): Promise<void> => {
+    const { registration, assertion } = await authenticateClient(request);
+    const token = request.parameters.get('token');
+    if (token === undefined) throw new OAuthError('invalid_request', 'the parameter token is required', { reason: 'token_missing' });
+    if (assertion !== undefined && (await replay.markUsed([assertion.use]))[0] !== true)
+      throw new OAuthError('invalid_client', 'the client assertion was used before', { reason: 'assertion_replayed' });
+    const claims = verify(token);
+    if (claims === undefined) return;
+    if (claims.client_id !== registration.client_id)
+      throw new OAuthError('invalid_request', 'the token was not issued to this client', { reason: 'token_of_another_client' });
+    await issuedTokens.revoke(claims.jti, claims.exp);
+    await audit.record({
+      type: 'token_revoked',
+      actor: `client:${registration.client_id}`,
+      client_id: registration.client_id,
+      jti: claims.jti,
+      audience: claims.aud,
+      token_expires_at: claims.exp,
+    });
+  };
+}

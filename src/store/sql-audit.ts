@@ -1,0 +1,66 @@
+import type { AuditEvent, AuditLog, AuditTrail, RecordedEvent } from '../audit.ts';
+import type { Clock } from '../ports.ts';
+import { timeOrderedId, timePrefix } from '../time-ordered-id.ts';
+import { batched } from './batched.ts';
+import { answered, type Database } from './database.ts';
+import type { DatabaseKind } from './schema.ts';
+
+const columns = 'id, at, type, actor, client_id, audience, jkt, jti, evidence, reason, token_expires_at, detail';
+
+/** All events of a batch travel as one JSON parameter, so that the statement is always the same text. */
+const insert: Readonly<Record<DatabaseKind, string>> = {
+  sqlite: `insert into audit_event (${columns}) select ${columns
+    .split(', ')
+    .map((name) => `value->>'${name}'`)
+    .join(', ')} from json_each(?)`,
+  postgresql: `insert into audit_event (${columns}) select ${columns} from jsonb_to_recordset($1::jsonb) as event(id text, at bigint, type text, actor text, client_id text, audience text, jkt text, jti text, evidence text, reason text, token_expires_at bigint, detail text)`,
+};
+
+/** The audit trail in the database. */
+export function sqlAudit(database: Database, kind: DatabaseKind, clock: Clock): AuditTrail & AuditLog {
+  const append = batched<AuditEvent, undefined>(async (events) => {
+    const at = clock();
+    const rows = events.map((event) => ({
+      ...event,
+      id: event.id ?? timeOrderedId(at),
+      at,
+      ...(event.detail !== undefined && { detail: JSON.stringify(event.detail) }),
+    }));
+    await answered(() => database.$executeRawUnsafe(insert[kind], JSON.stringify(rows)));
+    return events.map(() => undefined);
+  });
+  return {
+    async record(event) {
+      await append(event);
+    },
+    async list({ limit, after, since, until, type, client_id, jkt, jti }) {
+      const from = [after, since === undefined ? undefined : timePrefix(since)]
+        .filter((bound) => bound !== undefined)
+        .sort()
+        .at(-1);
+      const rows = await answered(() =>
+        database.auditEvent.findMany({
+          where: {
+            id: { ...(from !== undefined && { gt: from }), ...(until !== undefined && { lt: timePrefix(until) }) },
+            ...(type !== undefined && { type }),
+            ...(client_id !== undefined && { clientId: client_id }),
+            ...(jkt !== undefined && { jkt }),
+            ...(jti !== undefined && { jti }),
+          },
+          orderBy: { id: 'asc' },
+          take: limit,
+        }),
+      );
+      return rows.map(({ at, clientId, tokenExpiresAt, detail, ...row }) => {
+        const event = {
+          ...row,
+          at: Number(at),
+          client_id: clientId,
+          token_expires_at: tokenExpiresAt === null ? null : Number(tokenExpiresAt),
+          detail: detail === null ? null : (JSON.parse(detail) as object),
+        };
+        return Object.fromEntries(Object.entries(event).filter(([, value]) => value !== null)) as unknown as RecordedEvent;
+      });
+    },
+  };
+}

@@ -1,0 +1,47 @@
+import type { IssuedTokens, TokenState } from '../audit.ts';
+import { batched } from './batched.ts';
+import { answered, type Database } from './database.ts';
+import type { DatabaseKind } from './schema.ts';
+
+interface StateRow {
+  readonly id: string;
+  readonly jkt: string | null;
+  readonly evidence: string | null;
+  readonly revoked: string | null;
+}
+
+const asked: Readonly<Record<DatabaseKind, string>> = {
+  sqlite: 'select value from json_each(?)',
+  postgresql: 'select jsonb_array_elements_text($1::jsonb)',
+};
+
+/** Issued and revoked tokens in the database. */
+export function sqlIssuedTokens(database: Database, kind: DatabaseKind): IssuedTokens {
+  const state = batched<string, TokenState | undefined>(async (jtis) => {
+    const rows = await answered(() =>
+      database.$queryRawUnsafe<StateRow[]>(
+        `select e.id, e.jkt, e.evidence, r.jti as revoked from audit_event e left join revoked_token r on r.jti = e.id where e.id in (${asked[kind]})`,
+        JSON.stringify(jtis),
+      ),
+    );
+    const byId = new Map(rows.map((row) => [row.id, row]));
+    return jtis.map((jti) => {
+      const row = byId.get(jti);
+      return row === undefined ? undefined : { revoked: row.revoked !== null, evidence: row.evidence ?? undefined, jkt: row.jkt ?? undefined };
+    });
+  });
+  return {
+    state,
+    async revoke(jti, expiresAt) {
+      await answered(
+        () => database.$executeRaw`insert into revoked_token (jti, expires_at) values (${jti}, ${BigInt(expiresAt)}) on conflict do nothing`,
+      );
+    },
+    revokeAll: (of, now) =>
+      answered(() =>
+        'jkt' in of
+          ? database.$executeRaw`insert into revoked_token (jti, expires_at) select id, token_expires_at from audit_event where jkt = ${of.jkt} and type = 'token_issued' and token_expires_at > ${BigInt(now)} on conflict do nothing`
+          : database.$executeRaw`insert into revoked_token (jti, expires_at) select id, token_expires_at from audit_event where client_id = ${of.client_id} and type = 'token_issued' and token_expires_at > ${BigInt(now)} on conflict do nothing`,
+      ),
+  };
+}
