@@ -118,6 +118,6 @@ export function basic(clientId: string, secret: string): string {
 
 async function read(response: Response): Promise<Answer> {
   const text = await response.text();
-  const json = /json/.test(response.headers.get('content-type') ?? '') && text !== '';
+  const json = /json(;|$)/.test(response.headers.get('content-type') ?? '') && text !== '';
   return { status: response.status, headers: response.headers, body: json ? (JSON.parse(text) as unknown) : text };
 }
