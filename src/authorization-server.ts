@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { activeToken } from './access-token/active-token.ts';
 import { confirmingProof } from './access-token/confirming-proof.ts';
 import { issueAccessToken } from './access-token/issue-access-token.ts';
+import { rememberProvenKeys } from './access-token/remember-proven-keys.ts';
 import { verifyAccessToken } from './access-token/verify-access-token.ts';
 import { authenticateCaller } from './client-authentication/authenticate-caller.ts';
 import { authenticateClient } from './client-authentication/authenticate-client.ts';
@@ -26,6 +27,7 @@ import { introspectionEndpoint } from './introspection-endpoint.ts';
 import type { Ports } from './ports.ts';
 import { dpop } from './possession/dpop.ts';
 import { dpopNonces } from './possession/dpop-nonce.ts';
+import { proveFurtherHolders } from './possession/prove-further-holders.ts';
 import { provePossession } from './possession/prove-possession.ts';
 import { registeredKeys } from './registered-keys.ts';
 import { revocationEndpoint } from './revocation-endpoint.ts';
@@ -81,7 +83,25 @@ export async function authorizationServer({
       nonceRequired: config.dpopNonceRequired,
       registeredKey: async (client, kid) => (await keys.find(client, kid))[0],
     }),
-    issueAccessToken: issueAccessToken({ ...ports, issuer: config.issuer, signingKey: signingKeys.current }),
+    proveFurtherHolders: proveFurtherHolders({
+      ...ports,
+      keys,
+      cnfProof: {
+        clock,
+        nonces,
+        issuer: config.issuer,
+        algs: config.dpopAlgs,
+        maxLifetime: config.cnfProofMaxLifetime,
+        clockTolerance: config.clockTolerance,
+      },
+      nonceRequired: config.dpopNonceRequired,
+      max: config.altCnfMax,
+      registeredKeyMaxAge: config.altCnfRegisteredKeyMaxAge,
+    }),
+    issueAccessToken: rememberProvenKeys(
+      issueAccessToken({ ...ports, issuer: config.issuer, signingKey: signingKeys.current, severalKeysMaxLifetime: config.altCnfMaxLifetime }),
+      ports,
+    ),
   });
 
   const verify = verifyAccessToken({ issuer: config.issuer, verificationKey: signingKeys.verificationKey });

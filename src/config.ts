@@ -22,6 +22,10 @@ export interface Config {
   readonly assertionAlgs: readonly SigningAlgorithm[];
   readonly assertionMaxLifetime: number;
   readonly clockTolerance: number;
+  readonly altCnfMax: number;
+  readonly altCnfMaxLifetime: number;
+  readonly cnfProofMaxLifetime: number;
+  readonly altCnfRegisteredKeyMaxAge: number;
   readonly accessTokenMaxLifetime: number;
   readonly jwksMaxAge: number;
   readonly jwksUriAllowPrivateAddresses: boolean;
@@ -64,6 +68,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     assertionAlgs: read.list('CLIENT_ASSERTION_SIGNING_ALGS', signingAlgorithms, defaultAlgs),
     assertionMaxLifetime: read.integer('CLIENT_ASSERTION_MAX_LIFETIME', 300, 10, 3600),
     clockTolerance: read.integer('CLOCK_TOLERANCE', 30, 0, 300),
+    altCnfMax: read.integer('ALT_CNF_MAX', 3, 1, 10),
+    altCnfMaxLifetime: read.integer('ALT_CNF_MAX_LIFETIME', 300, 10, 86_400),
+    cnfProofMaxLifetime: read.integer('CNF_PROOF_MAX_LIFETIME', 300, 10, 3600),
+    altCnfRegisteredKeyMaxAge: read.integer('ALT_CNF_REGISTERED_KEY_MAX_AGE', 7_776_000, 60, 31_536_000),
     accessTokenMaxLifetime: read.integer('ACCESS_TOKEN_MAX_LIFETIME', 86_400, 30, 604_800),
     jwksMaxAge: read.integer('JWKS_MAX_AGE', 300, 0, 86_400),
     jwksUriAllowPrivateAddresses: read.oneOf('JWKS_URI_ALLOW_PRIVATE_ADDRESSES', ['true', 'false'], 'false') === 'true',

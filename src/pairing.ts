@@ -21,3 +21,9 @@ export interface Pairing {
   /** Milliseconds since the epoch; from then on nobody may use the pairing. */
   readonly revokedAt?: number;
 }
+
+/** Whether a token of this audience and scope lies within the limits of a pairing. */
+export function withinPairing({ scope, resources }: Pairing, audience: string, scopes: readonly string[]): boolean {
+  const allowed = scope?.split(' ');
+  return (resources?.includes(audience) ?? true) && (allowed === undefined || scopes.every((wanted) => allowed.includes(wanted)));
+}

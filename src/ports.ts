@@ -40,6 +40,13 @@ export interface ResourceServers {
   findSole(): Promise<ResourceServer | undefined>;
 }
 
+export interface CredentialUses {
+  /** Records that this server verified a signature by the client's key; `at` in milliseconds since the epoch. */
+  markProven(clientId: string, jkt: string, at: number): Promise<void>;
+  /** Milliseconds since the epoch at which that was last recorded, or undefined. */
+  lastProven(clientId: string, jkt: string): Promise<number | undefined>;
+}
+
 export interface Pairings {
   /** The pairing in force of these two clients, or undefined. */
   findPairing(requester: string, holder: string): Promise<Pairing | undefined>;
@@ -56,6 +63,7 @@ export interface Ports {
   readonly clients: ClientRegistrations;
   readonly resourceServers: ResourceServers;
   readonly pairings: Pairings;
+  readonly credentialUses: CredentialUses;
   readonly fetchJwks: FetchJwks;
   readonly audit: AuditTrail;
   readonly issuedTokens: IssuedTokens;

@@ -21,6 +21,9 @@ export function serverMetadata(config: Config, endpoints: Endpoints): object {
     token_endpoint_auth_methods_supported: tokenEndpointAuthMethods,
     token_endpoint_auth_signing_alg_values_supported: config.assertionAlgs,
     dpop_signing_alg_values_supported: config.dpopAlgs,
+    alt_cnf_supported: true,
+    alt_cnf_max: config.altCnfMax,
+    cnf_proof_signing_alg_values_supported: config.dpopAlgs,
     req_cnf_methods_supported: ['jwk', 'jkt', 'kid'],
   };
 }

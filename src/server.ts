@@ -50,6 +50,7 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
       pairings: stores.pairings,
       audit: stores.audit,
       issuedTokens: stores.issuedTokens,
+      credentialUses: stores.credentialUses,
       fetchJwks: remoteJwks({ fetch: jwkSetFetcher({ allowPrivateAddresses: config.jwksUriAllowPrivateAddresses }), clock }),
     };
     const health = { database: stores.pingDatabase, replay: stores.pingReplay, signing_keys: async () => void (await keys.current('ES256')) };

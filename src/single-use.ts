@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { SingleUse } from './ports.ts';
 
 /** What counts once. */
-export type SingleUseKind = 'dpop_proof' | 'client_assertion';
+export type SingleUseKind = 'dpop_proof' | 'client_assertion' | 'cnf_proof';
 
 /**
  * Names one use of `jti`. The parts go through JSON so that no two different lists give the same text;

@@ -1,8 +1,9 @@
 import type { IssueAccessToken } from './access-token/issue-access-token.ts';
 import type { AuthenticateClient } from './client-authentication/authenticate-client.ts';
 import type { AuthenticatedClient } from './client-registration.ts';
-import { confirm } from './confirmation/confirm.ts';
+import { bind } from './confirmation/binding.ts';
 import type { Grant, ValidateGrant } from './grant/grant.ts';
+import type { ProveFurtherHolders } from './possession/prove-further-holders.ts';
 import type { ProvePossession } from './possession/prove-possession.ts';
 import type { ProvenKey } from './proven-key.ts';
 import type { TokenRequest, TokenResponse } from './token-request.ts';
@@ -12,6 +13,7 @@ export interface TokenEndpointSteps {
   readonly authenticateClient: AuthenticateClient;
   readonly validateGrant: ValidateGrant;
   readonly provePossession: ProvePossession;
+  readonly proveFurtherHolders: ProveFurtherHolders;
   readonly issueAccessToken: IssueAccessToken;
 }
 
@@ -32,8 +34,9 @@ export function tokenEndpoint(steps: TokenEndpointSteps): (request: TokenRequest
     const client = await steps.authenticateClient(request);
     const grant = await steps.validateGrant(request, client);
     const possession = await steps.provePossession(request, client);
-    const confirmation = confirm(possession.boundKey, grant.resourceServer);
-    const { response, jti } = await steps.issueAccessToken(client, grant, possession, confirmation);
+    const holders = await steps.proveFurtherHolders(request, client, grant, possession);
+    const binding = bind(client, possession.boundKey, holders, grant.resourceServer);
+    const { response, jti } = await steps.issueAccessToken(client, grant, possession, binding, holders);
     return {
       response,
       client,

@@ -1,4 +1,4 @@
-import type { Confirmation } from './confirmation/confirmation.ts';
+import type { AltConfirmation, Binding } from './confirmation/binding.ts';
 
 /** An access token request without the framework. Empty parameters are already gone, repeated ones refused (RFC 6749 §3.2). */
 export interface TokenRequest {
@@ -19,5 +19,7 @@ export interface TokenResponse {
   readonly expires_in: number;
   readonly scope?: string;
   /** How the token names the key, for a client that cannot tell from `token_type` (RFC 9201 §3.2). */
-  readonly cnf?: Confirmation;
+  readonly cnf?: Binding['cnf'];
+  /** The further holders and their keys: the client may not look into the token (RFC 9068 §6). */
+  readonly alt_cnf?: readonly AltConfirmation[];
 }

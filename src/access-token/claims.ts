@@ -1,4 +1,4 @@
-import type { Confirmation } from '../confirmation/confirmation.ts';
+import type { AltConfirmation, Binding } from '../confirmation/binding.ts';
 import type { Grant } from '../grant/grant.ts';
 
 /** Claims of an access token (RFC 9068 §2.2, RFC 7800 §3.1). Times in seconds since the epoch. */
@@ -11,17 +11,19 @@ export interface AccessTokenClaims {
   readonly exp: number;
   readonly jti: string;
   readonly scope?: string;
-  readonly cnf: Confirmation;
+  readonly cnf: Binding['cnf'];
+  readonly alt_cnf?: readonly AltConfirmation[];
 }
 
-/** The claims for a grant; pure. `now` in seconds since the epoch. */
+/** The claims for a grant; pure. `now` in seconds since the epoch, `lifetime` in seconds. */
 export function accessTokenClaims(
   issuer: string,
   clientId: string,
   grant: Grant,
-  confirmation: Confirmation,
+  binding: Binding,
   jti: string,
   now: number,
+  lifetime: number,
 ): AccessTokenClaims {
   return {
     iss: issuer,
@@ -29,9 +31,9 @@ export function accessTokenClaims(
     aud: grant.resourceServer.audience,
     client_id: clientId,
     iat: now,
-    exp: now + grant.resourceServer.access_token_lifetime,
+    exp: now + lifetime,
     jti,
     ...(grant.scopes.length > 0 && { scope: grant.scopes.join(' ') }),
-    cnf: confirmation,
+    ...binding,
   };
 }

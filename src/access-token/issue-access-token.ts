@@ -1,6 +1,7 @@
 import type { AuditEvent } from '../audit.ts';
 import type { AuthenticatedClient } from '../client-registration.ts';
-import type { Confirmation } from '../confirmation/confirmation.ts';
+import type { Binding } from '../confirmation/binding.ts';
+import type { FurtherHolder } from '../further-holder.ts';
 import type { Grant } from '../grant/grant.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import { OAuthError } from '../oauth-error.ts';
@@ -16,40 +17,46 @@ export type IssueAccessToken = (
   client: AuthenticatedClient,
   grant: Grant,
   possession: Possession,
-  confirmation: Confirmation,
+  binding: Binding,
+  holders: readonly FurtherHolder[],
 ) => Promise<{ readonly response: TokenResponse; readonly jti: string }>;
 
 /** What the step needs. */
 export interface IssueAccessTokenOptions extends Pick<Ports, 'replay' | 'clock' | 'audit'> {
   readonly issuer: string;
+  /** Seconds; the most for a token that names several keys (protocol reference D9). */
+  readonly severalKeysMaxLifetime: number;
   /** The key that signs tokens of this algorithm now. Throws when there is none. */
   readonly signingKey: (alg: AccessTokenSigningAlgorithm) => Promise<SigningKey>;
 }
 
 /** Marks proof and assertion as used and issues the token. Throws `invalid_dpop_proof` or `invalid_client` for a replay. */
-export function issueAccessToken({ replay, clock, audit, issuer, signingKey }: IssueAccessTokenOptions): IssueAccessToken {
-  return async (client, grant, possession, confirmation) => {
+export function issueAccessToken({ replay, clock, audit, issuer, signingKey, severalKeysMaxLifetime }: IssueAccessTokenOptions): IssueAccessToken {
+  return async (client, grant, possession, binding, holders) => {
     // The key first: a server that cannot sign must not use up what the client proved.
     const key = await signingKey(grant.resourceServer.access_token_signing_alg);
-    await commit(replay, client, possession);
+    await commit(replay, client, possession, holders);
     const now = clock();
     const jti = timeOrderedId(now);
-    const claims = accessTokenClaims(issuer, client.registration.client_id, grant, confirmation, jti, Math.floor(now / 1000));
+    const { access_token_lifetime } = grant.resourceServer;
+    const lifetime = holders.length === 0 ? access_token_lifetime : Math.min(access_token_lifetime, severalKeysMaxLifetime);
+    const claims = accessTokenClaims(issuer, client.registration.client_id, grant, binding, jti, Math.floor(now / 1000), lifetime);
     // Nothing is answered that is not on record: introspection and revocation know a token by its record.
-    const recorded = audit.record(issuance(claims, possession));
+    const recorded = audit.record(issuance(claims, possession, holders));
     const [accessToken] = await Promise.all([key.signJwt('at+jwt', claims), recorded]);
     const response: TokenResponse = {
       access_token: accessToken,
-      token_type: confirmation.jkt !== undefined ? 'DPoP' : 'PoP',
+      token_type: binding.cnf.jkt !== undefined ? 'DPoP' : 'PoP',
       expires_in: claims.exp - claims.iat,
       ...(claims.scope !== undefined && { scope: claims.scope }),
-      ...(confirmation.jkt === undefined && { cnf: confirmation }),
+      ...(binding.cnf.jkt === undefined && { cnf: binding.cnf }),
+      ...(binding.alt_cnf !== undefined && { alt_cnf: binding.alt_cnf }),
     };
     return { response, jti };
   };
 }
 
-function issuance({ jti, client_id, aud, exp }: AccessTokenClaims, { boundKey }: Possession): AuditEvent {
+function issuance({ jti, client_id, aud, exp }: AccessTokenClaims, { boundKey }: Possession, holders: readonly FurtherHolder[]): AuditEvent {
   return {
     id: jti,
     type: 'token_issued',
@@ -60,15 +67,32 @@ function issuance({ jti, client_id, aud, exp }: AccessTokenClaims, { boundKey }:
     jkt: boundKey.key.jkt,
     evidence: boundKey.provenBy,
     token_expires_at: exp,
+    ...(holders.length > 0 && {
+      detail: {
+        holders: holders.map(({ registration, key, provenBy }) => ({ client_id: registration.client_id, jkt: key.jkt, evidence: provenBy })),
+      },
+    }),
   };
 }
 
-async function commit(replay: Ports['replay'], client: AuthenticatedClient, { uses }: Possession): Promise<void> {
+async function commit(
+  replay: Ports['replay'],
+  client: AuthenticatedClient,
+  possession: Possession,
+  holders: readonly FurtherHolder[],
+): Promise<void> {
+  const uses = [...possession.uses, ...holders.map(({ use }) => use).filter((use) => use !== undefined)];
   if (uses.length === 0) return;
   const first = await replay.markUsed(uses);
   const replayed = uses.filter((_, index) => first[index] !== true);
   if (replayed.some((use) => use.key === client.assertion?.use.key)) {
     throw new OAuthError('invalid_client', 'the client assertion was used before', { reason: 'assertion_replayed' });
   }
-  if (replayed.length > 0) throw new OAuthError('invalid_dpop_proof', 'the DPoP proof was used before', { reason: 'proof_replayed' });
+  if (replayed.some((use) => possession.uses.includes(use)))
+    throw new OAuthError('invalid_dpop_proof', 'the DPoP proof was used before', { reason: 'proof_replayed' });
+  if (replayed.length > 0) {
+    throw new OAuthError('failed_pop_verification', 'proof for an additional key is invalid or not made for this request', {
+      reason: 'cnf_proof_replayed',
+    });
+  }
 }

@@ -9,6 +9,8 @@ export interface Grant {
   readonly subject: string;
   readonly resourceServer: ResourceServer;
   readonly scopes: readonly string[];
+  /** True: the token is for a user, not for the client itself. */
+  readonly ofUser?: boolean;
 }
 
 /** A grant type: reads its parameters, checks them, answers the grant. Throws OAuthError. */

@@ -15,6 +15,7 @@ const defined: ReadonlySet<string> = new Set([
   'htm',
   'htu',
   'client_certificate',
+  'req_alt_cnf',
 ]);
 
 /** A decoded form. */

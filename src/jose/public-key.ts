@@ -15,6 +15,8 @@ export interface PublicKey {
   /** Algorithms that signatures by this key may have. */
   readonly algs: readonly SigningAlgorithm[];
   readonly kid?: string;
+  /** Registered certificate chain, base64 DER, the leaf first (RFC 7517 §4.7); nobody has looked inside yet. */
+  readonly x5c?: readonly string[];
 }
 
 const privateMembers: ReadonlySet<string> = new Set(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']);
@@ -53,6 +55,7 @@ export function readPublicKey(value: unknown): PublicKey {
     keyObject: importKey(importJwk ?? required),
     algs: fitting,
     ...(typeof jwk['kid'] === 'string' && { kid: jwk['kid'] }),
+    ...(Array.isArray(jwk['x5c']) && { x5c: jwk['x5c'] as string[] }),
   };
 }
 

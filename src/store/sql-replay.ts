@@ -1,9 +1,12 @@
-import type { ReplayStore } from '../ports.ts';
+import { join, sqltag } from '@prisma/client/runtime/client';
+import type { ReplayStore, SingleUse } from '../ports.ts';
 import { answered, type Database } from './database.ts';
 
 interface Inserted {
   readonly key: string;
 }
+
+const rowOf = ({ key, expiresAt }: SingleUse) => sqltag`(${key}, ${BigInt(expiresAt)})`;
 
 /** Replay records in the database: one statement marks all uses (RFC 9449 §11.1). */
 export function sqlReplay(database: Database): ReplayStore & { removeExpired(now: number, limit: number): Promise<number> } {
@@ -11,16 +14,22 @@ export function sqlReplay(database: Database): ReplayStore & { removeExpired(now
     markUsed: (uses) =>
       answered(async () => {
         // One order for everybody: two requests with the same two identifiers must not wait for each other.
-        const [a, b, ...more] = [...new Map(uses.map((use) => [use.key, use])).values()].sort((x, y) => (x.key < y.key ? -1 : 1));
-        if (a === undefined || more.length > 0) throw new Error('one or two uses at a time');
+        const sorted = [...new Map(uses.map((use) => [use.key, use])).values()].sort((x, y) => (x.key < y.key ? -1 : 1));
+        const [a, b] = sorted;
+        if (a === undefined) return [];
+        // A request of one or two uses, as nearly all are, has a statement of its own that the driver knows already.
         const rows =
-          b === undefined
+          sorted.length > 2
             ? await database.$queryRaw<
                 Inserted[]
-              >`insert into replay_record (key, expires_at) values (${a.key}, ${BigInt(a.expiresAt)}) on conflict do nothing returning key`
-            : await database.$queryRaw<
-                Inserted[]
-              >`insert into replay_record (key, expires_at) values (${a.key}, ${BigInt(a.expiresAt)}), (${b.key}, ${BigInt(b.expiresAt)}) on conflict do nothing returning key`;
+              >`insert into replay_record (key, expires_at) values ${join(sorted.map(rowOf))} on conflict do nothing returning key`
+            : b === undefined
+              ? await database.$queryRaw<
+                  Inserted[]
+                >`insert into replay_record (key, expires_at) values (${a.key}, ${BigInt(a.expiresAt)}) on conflict do nothing returning key`
+              : await database.$queryRaw<
+                  Inserted[]
+                >`insert into replay_record (key, expires_at) values (${a.key}, ${BigInt(a.expiresAt)}), (${b.key}, ${BigInt(b.expiresAt)}) on conflict do nothing returning key`;
         const inserted = new Set(rows.map(({ key }) => key));
         return uses.map(({ key }) => inserted.delete(key));
       }),

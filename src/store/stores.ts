@@ -5,6 +5,7 @@ import { databaseKind } from './adapters.ts';
 import { answered, openDatabase } from './database.ts';
 import { redisReplay } from './redis-replay.ts';
 import { sqlAudit } from './sql-audit.ts';
+import { sqlCredentialUses } from './sql-credential-uses.ts';
 import { sqlIssuedTokens } from './sql-issued-tokens.ts';
 import { sqlPairings } from './sql-pairings.ts';
 import { sqlClients, sqlResourceServers } from './sql-registries.ts';
@@ -21,6 +22,7 @@ export async function openStores({ databaseUrl, redisUrl }: Pick<Config, 'databa
   const pingDatabase = async () => void (await answered(() => database.$queryRaw`select 1`));
   return {
     clients: sqlClients(database),
+    credentialUses: sqlCredentialUses(database),
     pairings: sqlPairings(database),
     resourceServers: sqlResourceServers(database),
     audit: sqlAudit(database, kind, clock),

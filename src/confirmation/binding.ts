@@ -1,0 +1,58 @@
+import type { AuthenticatedClient } from '../client-registration.ts';
+import type { FurtherHolder } from '../further-holder.ts';
+import type { PublicJwk } from '../jose/public-key.ts';
+import { OAuthError } from '../oauth-error.ts';
+import type { ProvenKey } from '../proven-key.ts';
+import type { ResourceServer } from '../resource-server.ts';
+import { confirm } from './confirm.ts';
+import type { Confirmation } from './confirmation.ts';
+
+/** One entry of `alt_cnf` (protocol reference D3.1): a further holder by name, and one key of its own. */
+export interface AltConfirmation {
+  readonly client_id: string;
+  readonly cnf: HolderConfirmation;
+}
+
+type HolderConfirmation = { readonly jkt: string } | { readonly 'x5t#S256': string } | { readonly jwk: PublicJwk };
+
+/** The form `jwks`: each key with `kid` = its thumbprint and the holder in the private member `client_id` (product decision 5). */
+export interface JwkSetConfirmation {
+  readonly jwks: { readonly keys: readonly Readonly<Record<string, string>>[] };
+  readonly jkt?: never;
+}
+
+/** Every key that confirms the token: proof of any one of them is enough. */
+export interface Binding {
+  readonly cnf: Confirmation | JwkSetConfirmation;
+  /** Never empty. */
+  readonly alt_cnf?: readonly AltConfirmation[];
+}
+
+/** Names the requester's key and those of the further holders as the resource server knows it. Throws `unsupported_pop_key`. */
+export function bind(client: AuthenticatedClient, boundKey: ProvenKey, holders: readonly FurtherHolder[], resourceServer: ResourceServer): Binding {
+  const cnf = confirm(boundKey, resourceServer);
+  if (holders.length === 0) return { cnf };
+  if (resourceServer.multi_key_form !== 'jwks') {
+    return { cnf, alt_cnf: holders.map((holder) => ({ client_id: holder.registration.client_id, cnf: confirmHolder(holder, resourceServer) })) };
+  }
+  // A certificate has no place in a set of keys: possession of its key would have to be proven by TLS, which the form cannot say.
+  if (!('jkt' in cnf || 'jwk' in cnf) || holders.some((holder) => holder['x5t#S256'] !== undefined)) throw notAccepted();
+  const named = [{ client_id: client.registration.client_id, key: boundKey.key }].concat(
+    holders.map(({ registration, key }) => ({ client_id: registration.client_id, key })),
+  );
+  return { cnf: { jwks: { keys: named.map(({ client_id, key }) => ({ ...key.jwk, kid: key.jkt, client_id })) } } };
+}
+
+function confirmHolder({ key, 'x5t#S256': thumbprint }: FurtherHolder, { cnf_methods_supported }: ResourceServer): HolderConfirmation {
+  const accepted: readonly string[] = cnf_methods_supported;
+  if (thumbprint !== undefined && accepted.includes('x5t#S256')) return { 'x5t#S256': thumbprint };
+  const method = thumbprint === undefined ? accepted.find((name) => name === 'jkt' || name === 'jwk') : undefined;
+  if (method === undefined) throw notAccepted();
+  return method === 'jkt' ? { jkt: key.jkt } : { jwk: key.jwk };
+}
+
+function notAccepted(): OAuthError {
+  return new OAuthError('unsupported_pop_key', 'the resource server does not accept a confirmation method that an additional key can be named by', {
+    reason: 'alt_cnf_method_not_accepted',
+  });
+}
