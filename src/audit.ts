@@ -1,3 +1,5 @@
+import type { ClientRegistration } from './client-registration.ts';
+
 /** What happened. */
 export type AuditEventType =
   | 'token_issued'
@@ -65,6 +67,8 @@ export interface AuditLog {
 
 /** What is known of an issued token besides what it says itself. */
 export interface TokenState {
+  /** The client as every replica has committed it; undefined: deleted. */
+  readonly client: ClientRegistration | undefined;
   readonly revoked: boolean;
   readonly evidence: string | undefined;
   readonly jkt: string | undefined;

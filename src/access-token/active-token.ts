@@ -6,7 +6,7 @@ import type { AccessTokenClaims } from './claims.ts';
 import type { VerifyAccessToken } from './verify-access-token.ts';
 
 /** What the check needs. */
-export interface ActiveTokenOptions extends Pick<Ports, 'clients' | 'issuedTokens' | 'clock'> {
+export interface ActiveTokenOptions extends Pick<Ports, 'issuedTokens' | 'clock'> {
   readonly verify: VerifyAccessToken;
   readonly keys: RegisteredKeys;
 }
@@ -15,14 +15,14 @@ export interface ActiveTokenOptions extends Pick<Ports, 'clients' | 'issuedToken
  * The claims of a token that is active for this resource server: signed by this server, for this audience, not expired, known as issued, not revoked,
  * of a client that exists and is enabled, and, where it was bound to a registered key, with that key still registered. Undefined otherwise.
  */
-export function activeToken({ verify, clients, issuedTokens, keys, clock }: ActiveTokenOptions) {
+export function activeToken({ verify, issuedTokens, keys, clock }: ActiveTokenOptions) {
   return async (token: string, { audience }: ResourceServer): Promise<AccessTokenClaims | undefined> => {
     const claims = verify(token);
     if (claims === undefined || claims.aud !== audience || claims.exp <= clock() / 1000) return undefined;
-    const [state, client] = await Promise.all([issuedTokens.state(claims.jti), clients.findClient(claims.client_id)]);
-    if (state === undefined || state.revoked || client === undefined || client.disabled) return undefined;
+    const state = await issuedTokens.state(claims.jti);
+    if (state === undefined || state.revoked || state.client === undefined || state.client.disabled) return undefined;
     const bound = state.evidence === 'client_assertion' ? state.jkt : undefined;
-    return bound === undefined || (await isRegistered(keys, client, bound)) ? claims : undefined;
+    return bound === undefined || (await isRegistered(keys, state.client, bound)) ? claims : undefined;
   };
 }
 

@@ -1,6 +1,7 @@
 import type { SigningAlgorithm } from '../jose/algorithms.ts';
 import { type ParsedJws, parseCompactJws, verifyJws } from '../jose/compact-jws.ts';
-import { type PublicKey, readPublicKey } from '../jose/public-key.ts';
+import { gatedKeys } from '../jose/gated-keys.ts';
+import type { PublicKey } from '../jose/public-key.ts';
 import { OAuthError } from '../oauth-error.ts';
 import type { Clock } from '../ports.ts';
 import type { Proof } from '../proven-key.ts';
@@ -26,6 +27,8 @@ export interface DpopProof extends Proof {
   /** The `ath` claim, which only a resource server asks for. */
   readonly ath?: unknown;
 }
+
+const readPublicKey = gatedKeys();
 
 /** Characters of `jti`; the raw string counts. A UUID has 36. */
 const maxJtiLength = 128;

@@ -1,6 +1,8 @@
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from 'jose';
+import { KeyObject } from 'node:crypto';
+import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import { type PublicKey, readPublicKey } from '../jose/public-key.ts';
+import { signInput } from '../jose/sign.ts';
 import type { Clock } from '../ports.ts';
 import type { KeyEncryption } from './key-encryption.ts';
 import type { SigningKey } from './signing-key.ts';
@@ -76,6 +78,14 @@ async function makeKey(alg: AccessTokenSigningAlgorithm, encryption: KeyEncrypti
 }
 
 async function openKey({ kid, alg, privateJwe }: StoredSigningKey, encryption: KeyEncryption): Promise<SigningKey> {
-  const privateKey = await importJWK(JSON.parse(await encryption.open(privateJwe)) as JWK, alg);
-  return { kid, alg, signJwt: (typ, claims) => new SignJWT({ ...claims }).setProtectedHeader({ alg, kid, typ }).sign(privateKey) };
+  const privateKey = KeyObject.from((await importJWK(JSON.parse(await encryption.open(privateJwe)) as JWK, alg)) as CryptoKey);
+  const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  return {
+    kid,
+    alg,
+    async signJwt(typ, claims) {
+      const input = `${encoded({ alg, kid, typ })}.${encoded(claims)}`;
+      return `${input}.${(await signInput(alg, privateKey, Buffer.from(input))).toString('base64url')}`;
+    },
+  };
 }

@@ -1,4 +1,6 @@
+import { LRUCache } from 'lru-cache';
 import type { IssuedTokens, TokenState } from '../audit.ts';
+import type { ClientMetadata, ClientRegistration } from '../client-registration.ts';
 import { batched } from './batched.ts';
 import { answered, type Database } from './database.ts';
 import type { DatabaseKind } from './schema.ts';
@@ -8,6 +10,8 @@ interface StateRow {
   readonly jkt: string | null;
   readonly evidence: string | null;
   readonly revoked: string | null;
+  readonly client_id: string | null;
+  readonly metadata: string | null;
 }
 
 const asked: Readonly<Record<DatabaseKind, string>> = {
@@ -17,17 +21,30 @@ const asked: Readonly<Record<DatabaseKind, string>> = {
 
 /** Issued and revoked tokens in the database. */
 export function sqlIssuedTokens(database: Database, kind: DatabaseKind): IssuedTokens {
+  // Parsed once for each text, so that its keys are imported once too.
+  const parsed = new LRUCache<string, ClientRegistration>({ max: 10_000 });
+  const readClient = ({ client_id, metadata }: StateRow): ClientRegistration | undefined => {
+    if (client_id === null || metadata === null) return undefined;
+    const key = `${client_id} ${metadata}`;
+    const known = parsed.get(key);
+    if (known !== undefined) return known;
+    const client = { ...(JSON.parse(metadata) as ClientMetadata), client_id, clientSecrets: [] };
+    parsed.set(key, client);
+    return client;
+  };
   const state = batched<string, TokenState | undefined>(async (jtis) => {
     const rows = await answered(() =>
       database.$queryRawUnsafe<StateRow[]>(
-        `select e.id, e.jkt, e.evidence, r.jti as revoked from audit_event e left join revoked_token r on r.jti = e.id where e.id in (${asked[kind]})`,
+        `select e.id, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.metadata from audit_event e left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id where e.id in (${asked[kind]})`,
         JSON.stringify(jtis),
       ),
     );
     const byId = new Map(rows.map((row) => [row.id, row]));
     return jtis.map((jti) => {
       const row = byId.get(jti);
-      return row === undefined ? undefined : { revoked: row.revoked !== null, evidence: row.evidence ?? undefined, jkt: row.jkt ?? undefined };
+      return row === undefined
+        ? undefined
+        : { revoked: row.revoked !== null, client: readClient(row), evidence: row.evidence ?? undefined, jkt: row.jkt ?? undefined };
     });
   });
   return {

@@ -1,38 +1,34 @@
-import { join, sqltag } from '@prisma/client/runtime/client';
 import type { ReplayStore, SingleUse } from '../ports.ts';
+import { batched } from './batched.ts';
 import { answered, type Database } from './database.ts';
+import type { DatabaseKind } from './schema.ts';
 
 interface Inserted {
   readonly key: string;
 }
 
-const rowOf = ({ key, expiresAt }: SingleUse) => sqltag`(${key}, ${BigInt(expiresAt)})`;
+/** All uses of a batch travel as one JSON parameter, so that the statement is always the same text. */
+const insert: Readonly<Record<DatabaseKind, string>> = {
+  sqlite:
+    "insert into replay_record (key, expires_at) select value->>'key', value->>'expiresAt' from json_each(?) where true on conflict do nothing returning key",
+  postgresql:
+    'insert into replay_record (key, expires_at) select key, "expiresAt" from jsonb_to_recordset($1::jsonb) as used(key text, "expiresAt" bigint) on conflict do nothing returning key',
+};
 
-/** Replay records in the database: one statement marks all uses (RFC 9449 §11.1). */
-export function sqlReplay(database: Database): ReplayStore & { removeExpired(now: number, limit: number): Promise<number> } {
+/** Replay records in the database: one statement marks the uses of all requests of one turn of the event loop (RFC 9449 §11.1). */
+export function sqlReplay(database: Database, kind: DatabaseKind): ReplayStore & { removeExpired(now: number, limit: number): Promise<number> } {
+  const markUsed = batched<readonly SingleUse[], readonly boolean[]>((requests) =>
+    answered(async () => {
+      // One order for everybody: two batches with the same identifiers must not wait for each other crosswise.
+      const uses = [...new Map(requests.flat().map((use) => [use.key, use])).values()].sort((x, y) => (x.key < y.key ? -1 : 1));
+      const rows = await database.$queryRawUnsafe<Inserted[]>(insert[kind], JSON.stringify(uses));
+      const inserted = new Set(rows.map(({ key }) => key));
+      // Within the batch too the first use counts and no other.
+      return requests.map((request) => request.map(({ key }) => inserted.delete(key)));
+    }),
+  );
   return {
-    markUsed: (uses) =>
-      answered(async () => {
-        // One order for everybody: two requests with the same two identifiers must not wait for each other.
-        const sorted = [...new Map(uses.map((use) => [use.key, use])).values()].sort((x, y) => (x.key < y.key ? -1 : 1));
-        const [a, b] = sorted;
-        if (a === undefined) return [];
-        // A request of one or two uses, as nearly all are, has a statement of its own that the driver knows already.
-        const rows =
-          sorted.length > 2
-            ? await database.$queryRaw<
-                Inserted[]
-              >`insert into replay_record (key, expires_at) values ${join(sorted.map(rowOf))} on conflict do nothing returning key`
-            : b === undefined
-              ? await database.$queryRaw<
-                  Inserted[]
-                >`insert into replay_record (key, expires_at) values (${a.key}, ${BigInt(a.expiresAt)}) on conflict do nothing returning key`
-              : await database.$queryRaw<
-                  Inserted[]
-                >`insert into replay_record (key, expires_at) values (${a.key}, ${BigInt(a.expiresAt)}), (${b.key}, ${BigInt(b.expiresAt)}) on conflict do nothing returning key`;
-        const inserted = new Set(rows.map(({ key }) => key));
-        return uses.map(({ key }) => inserted.delete(key));
-      }),
+    markUsed,
     removeExpired: (now, limit) =>
       answered(
         // A minute of grace: the clock of another replica may be behind.

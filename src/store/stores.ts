@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { Clock } from '../ports.ts';
 import { databaseKind } from './adapters.ts';
+import { cachedClients, cachedResourceServers } from './cached-registries.ts';
 import { answered, openDatabase } from './database.ts';
 import { redisReplay } from './redis-replay.ts';
 import { sqlAudit } from './sql-audit.ts';
@@ -17,14 +18,14 @@ export async function openStores({ databaseUrl, redisUrl }: Pick<Config, 'databa
   const onError = (err: Error) => logger.warn({ err }, 'store connection lost');
   const database = await openDatabase(databaseUrl, onError);
   const redis = redisUrl === undefined ? undefined : redisReplay({ url: redisUrl, clock, onError });
-  const replay = sqlReplay(database);
   const kind = databaseKind(databaseUrl);
+  const replay = sqlReplay(database, kind);
   const pingDatabase = async () => void (await answered(() => database.$queryRaw`select 1`));
   return {
-    clients: sqlClients(database),
+    clients: cachedClients(sqlClients(database)),
     credentialUses: sqlCredentialUses(database),
     pairings: sqlPairings(database),
-    resourceServers: sqlResourceServers(database),
+    resourceServers: cachedResourceServers(sqlResourceServers(database)),
     audit: sqlAudit(database, kind, clock),
     issuedTokens: sqlIssuedTokens(database, kind),
     replay: redis ?? replay,

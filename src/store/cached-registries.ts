@@ -1,0 +1,39 @@
+import type { ClientRegistry, Registry, ResourceServerRegistry } from '../admin/registry.ts';
+import type { ClientRegistrations, ResourceServers } from '../ports.ts';
+import { cached } from './cached.ts';
+
+/** A registry that tells of every change that it makes. */
+function telling<T>(registry: Registry<T>, changed: () => void): Registry<T> {
+  const after = async <R>(change: Promise<R>): Promise<R> => {
+    try {
+      return await change;
+    } finally {
+      // After a failure too: the change may stand.
+      changed();
+    }
+  };
+  return {
+    get: (id) => registry.get(id),
+    list: (query) => registry.list(query),
+    create: (value, at) => after(registry.create(value, at)),
+    replace: (value, version, at) => after(registry.replace(value, version, at)),
+    remove: (id, version) => after(registry.remove(id, version)),
+  };
+}
+
+/** Clients with a cache of a second for the protocol; the admin's own look-ups go to the store. */
+export function cachedClients(store: ClientRegistry & ClientRegistrations): ClientRegistry & ClientRegistrations {
+  const byId = cached((id) => store.findClient(id));
+  return { ...telling(store, byId.forget), findClient: byId.find };
+}
+
+/** Resource servers with a cache of a second for the protocol. */
+export function cachedResourceServers(store: ResourceServerRegistry & ResourceServers): ResourceServerRegistry & ResourceServers {
+  const byAudience = cached((audience) => store.findByAudience(audience));
+  const byClientId = cached((clientId) => store.findByClientId(clientId));
+  const sole = cached(() => store.findSole());
+  const forget = () => {
+    for (const cache of [byAudience, byClientId, sole]) cache.forget();
+  };
+  return { ...telling(store, forget), findByAudience: byAudience.find, findByClientId: byClientId.find, findSole: async () => sole.find('') };
+}

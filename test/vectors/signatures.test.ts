@@ -1,0 +1,39 @@
+import { KeyObject, sign } from 'node:crypto';
+import { type CryptoKey, compactVerify, exportJWK, generateKeyPair } from 'jose';
+import { describe, expect, it } from 'vitest';
+import { accessTokenSigningAlgorithms } from '../../src/jose/algorithms.ts';
+import { readPublicKey } from '../../src/jose/public-key.ts';
+import { concatenated, signInput } from '../../src/jose/sign.ts';
+import { verifySignature } from '../../src/jose/signature.ts';
+
+describe('RFC 7518 §3: our signatures and jose agree', () => {
+  it.each(accessTokenSigningAlgorithms)('%s', async (alg) => {
+    const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
+    const input = `${Buffer.from(JSON.stringify({ alg })).toString('base64url')}.e30`;
+    const signature = await signInput(alg, KeyObject.from(privateKey), Buffer.from(input));
+    const { payload } = await compactVerify(`${input}.${signature.toString('base64url')}`, publicKey as CryptoKey);
+    expect(Buffer.from(payload).toString()).toBe('{}');
+    const gated = readPublicKey({ ...(await exportJWK(publicKey)) });
+    expect(verifySignature(alg, gated.keyObject, Buffer.from(input), signature)).toBe(true);
+  });
+
+  it('ES256: every length of r and s in DER gives the 64 octets that verify', async () => {
+    const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
+    const key = KeyObject.from(privateKey);
+    const gated = readPublicKey({ ...(await exportJWK(publicKey)) });
+    const lengths = new Set<number>();
+    for (let index = 0; index < 2000; index++) {
+      const input = Buffer.from(String(index));
+      const der = sign('sha256', input, key);
+      lengths.add(der.length);
+      expect(verifySignature('ES256', gated.keyObject, input, concatenated(der, 32))).toBe(true);
+    }
+    expect(lengths.size).toBeGreaterThan(2);
+  });
+
+  it('ES256: integers of one octet are put right', () => {
+    const der = Buffer.from('3006020101020102', 'hex');
+    const raw = concatenated(der, 32);
+    expect([raw.length, raw[31], raw[63], raw.filter((octet) => octet !== 0).length]).toEqual([64, 1, 2, 2]);
+  });
+});
