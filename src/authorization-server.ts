@@ -9,10 +9,13 @@ import { verifyAccessToken } from './access-token/verify-access-token.ts';
 import { authenticateCaller } from './client-authentication/authenticate-caller.ts';
 import { authenticateClient } from './client-authentication/authenticate-client.ts';
 import { privateKeyJwt } from './client-authentication/private-key-jwt.ts';
+import { tlsClientAuth } from './client-authentication/tls-client-auth.ts';
 import type { Config } from './config.ts';
 import { endpointsOf } from './endpoints.ts';
 import { clientCredentials } from './grant/client-credentials.ts';
 import { validateGrant } from './grant/validate-grant.ts';
+import { certificateSource, readAnchors } from './http/client-certificate.ts';
+import { clientJwksRoute } from './http/client-jwks-route.ts';
 import { errorHandler } from './http/error-handler.ts';
 import { readForm } from './http/form.ts';
 import { type HealthChecks, healthRoutes } from './http/health-routes.ts';
@@ -58,13 +61,14 @@ export async function authorizationServer({
   logger,
 }: AuthorizationServerOptions): Promise<FastifyInstance> {
   const { clock } = ports;
-  const endpoints = endpointsOf(config.issuer);
+  const endpoints = endpointsOf(config.issuer, config.tls?.port);
   const nonces = dpopNonces(nonceSecret, config.dpopNonceLifetime, clock);
   const keys = registeredKeys(ports.fetchJwks);
 
   const authenticate = authenticateClient({
     clients: ports.clients,
     clock,
+    tlsClientAuth: tlsClientAuth(keys),
     privateKeyJwt: privateKeyJwt({
       clock,
       keys,
@@ -76,10 +80,12 @@ export async function authorizationServer({
   });
   const proofs = { clock, nonces, algs: config.dpopAlgs, maxAge: config.dpopProofMaxAge, maxFuture: config.dpopProofMaxFuture };
   const answer = tokenEndpoint({
+    issuer: config.issuer,
     authenticateClient: authenticate,
     validateGrant: validateGrant({ client_credentials: clientCredentials(ports) }),
     provePossession: provePossession({
-      dpop: dpop({ ...proofs, endpoint: endpoints.token }),
+      dpop: dpop({ ...proofs, endpoint: endpoints.token, ...(endpoints.mtlsToken !== undefined && { alias: endpoints.mtlsToken }) }),
+      clock,
       nonceRequired: config.dpopNonceRequired,
       registeredKey: async (client, kid) => (await keys.find(client, kid))[0],
     }),
@@ -113,6 +119,14 @@ export async function authorizationServer({
   const revoke = revocationEndpoint({ ...ports, authenticateClient: authenticate, verify });
 
   const app = listener(logger, ports.randomId, tokenBodyLimit);
+  app.decorate(
+    'clientCertificateOf',
+    certificateSource({
+      ...(config.clientCertificateHeader !== undefined && { headerForm: config.clientCertificateHeader }),
+      trustedProxies: config.trustedProxies,
+      clientCa: config.tlsClientCaFile === undefined ? [] : readAnchors(config.tlsClientCaFile),
+    }),
+  );
   await app.register(formbody, { bodyLimit: tokenBodyLimit, parser: readForm as unknown as (body: string) => Record<string, unknown> });
   // Only the form encoding is spoken here; Fastify's own JSON and text parsers would let other bodies in.
   app.removeContentTypeParser(['application/json', 'text/plain']);
@@ -128,6 +142,8 @@ export async function authorizationServer({
   refuseOtherMethods(app, `${basePath}/introspect`, ['POST']);
   revocationRoute(app, `${basePath}/revoke`, revoke);
   refuseOtherMethods(app, `${basePath}/revoke`, ['POST']);
+  clientJwksRoute(app, `${basePath}/clients/:client_id/jwks`, ports.clients, config.jwksMaxAge);
+  refuseOtherMethods(app, `${basePath}/clients/:client_id/jwks`, ['GET', 'HEAD']);
   jwksRoute(app, `${basePath}/jwks`, signingKeys.publicJwks, config.jwksMaxAge);
   refuseOtherMethods(app, `${basePath}/jwks`, ['GET', 'HEAD']);
   metadataRoute(app, metadataPath, serverMetadata(config, endpoints));

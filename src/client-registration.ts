@@ -1,8 +1,14 @@
 import type { SigningAlgorithm } from './jose/algorithms.ts';
 import type { Proof } from './proven-key.ts';
 
-/** How a client authenticates at the token endpoint (RFC 7591 §2, RFC 7523 §2.2). */
-export const tokenEndpointAuthMethods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const;
+/** How a client authenticates at the token endpoint (RFC 7591 §2, RFC 7523 §2.2, RFC 8705 §2). */
+export const tokenEndpointAuthMethods = [
+  'client_secret_basic',
+  'client_secret_post',
+  'private_key_jwt',
+  'tls_client_auth',
+  'self_signed_tls_client_auth',
+] as const;
 export type TokenEndpointAuthMethod = (typeof tokenEndpointAuthMethods)[number];
 
 export const grantTypes = ['client_credentials'] as const;
@@ -11,8 +17,18 @@ export type GrantType = (typeof grantTypes)[number];
 /** A JWK as registered: public members only; the gate in `jose/public-key.ts` has accepted it. */
 export type RegisteredJwk = Readonly<Record<string, unknown>>;
 
+/** The subject of a `tls_client_auth` client: exactly one member (RFC 8705 §2.1.2). */
+export interface TlsClientAuthSubject {
+  /** RFC 4514 string. */
+  readonly tls_client_auth_subject_dn?: string;
+  readonly tls_client_auth_san_dns?: string;
+  readonly tls_client_auth_san_uri?: string;
+  readonly tls_client_auth_san_ip?: string;
+  readonly tls_client_auth_san_email?: string;
+}
+
 /** Client metadata that the admin gives, in RFC 7591 names; members of ours are marked. */
-export interface ClientMetadata {
+export interface ClientMetadata extends TlsClientAuthSubject {
   readonly client_name?: string;
   readonly token_endpoint_auth_method: TokenEndpointAuthMethod;
   /** The one algorithm that the client's assertions must have; absent: any that the server takes (RFC 7591, OIDC Registration §2). */
@@ -22,6 +38,8 @@ export interface ClientMetadata {
   readonly scope?: string;
   readonly jwks?: { readonly keys: readonly RegisteredJwk[] };
   readonly jwks_uri?: string;
+  /** True: its tokens are bound to the certificate of the mutual TLS connection (RFC 8705 §3.4). */
+  readonly tls_client_certificate_bound_access_tokens?: boolean;
   /** True: a request without a DPoP proof is refused (RFC 9449 §5.2). */
   readonly dpop_bound_access_tokens: boolean;
   /** Ours. True: proofs of this client need a nonce of this server (RFC 9449 §8), whatever the server's default. */

@@ -1,3 +1,5 @@
+import ipaddr from 'ipaddr.js';
+import { type CertificateHeaderForm, certificateHeaderForms } from './certificate-header.ts';
 import { type EnvironmentReader, environmentReader } from './environment.ts';
 import { type SigningAlgorithm, signingAlgorithms } from './jose/algorithms.ts';
 
@@ -29,6 +31,12 @@ export interface Config {
   readonly accessTokenMaxLifetime: number;
   readonly jwksMaxAge: number;
   readonly jwksUriAllowPrivateAddresses: boolean;
+  /** The listener that asks for client certificates. */
+  readonly tls?: { readonly host: string; readonly port: number; readonly certFile: string; readonly keyFile: string };
+  /** PEM file of trust anchors for client certificates. */
+  readonly tlsClientCaFile?: string;
+  readonly trustedProxies: readonly string[];
+  readonly clientCertificateHeader?: CertificateHeaderForm;
   readonly shutdownDelayMs: number;
   readonly shutdownTimeoutMs: number;
 }
@@ -48,6 +56,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const adminToken = read.matching('ADMIN_TOKEN', /^[\x21-\x7e]{32,512}$/, 'at least 32 printable characters without spaces');
   const redisUrl = read.matching('REDIS_URL', /^rediss?:\/\/.+/, 'redis://… or rediss://…');
   const keyEncryptionKey = read.matching('KEY_ENCRYPTION_KEY', /^[A-Za-z0-9_-]{43}$/, 'base64url of 32 octets (43 characters)');
+  const tlsClientCaFile = read.text('TLS_CLIENT_CA_FILE');
   const config: Config = {
     issuer: readIssuer(read),
     host: read.text('HOST') ?? 'localhost',
@@ -75,6 +84,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     accessTokenMaxLifetime: read.integer('ACCESS_TOKEN_MAX_LIFETIME', 86_400, 30, 604_800),
     jwksMaxAge: read.integer('JWKS_MAX_AGE', 300, 0, 86_400),
     jwksUriAllowPrivateAddresses: read.oneOf('JWKS_URI_ALLOW_PRIVATE_ADDRESSES', ['true', 'false'], 'false') === 'true',
+    ...readTls(read),
+    ...(tlsClientCaFile !== undefined && { tlsClientCaFile }),
+    ...readProxies(read),
     shutdownDelayMs: read.integer('SHUTDOWN_DELAY_MS', 0, 0, 60_000),
     shutdownTimeoutMs: read.integer('SHUTDOWN_TIMEOUT_MS', 10_000, 0, 600_000),
   };
@@ -94,6 +106,23 @@ function readIssuer(read: EnvironmentReader): string {
   if (protocol === 'http:' && !loopback && !allowHttp)
     read.faults.push('ISSUER must be https unless its host is loopback; ALLOW_HTTP_ISSUER=true overrides this for tests');
   return issuer;
+}
+
+function readTls(read: EnvironmentReader): Pick<Config, 'tls'> {
+  const [certFile, keyFile, port] = [read.text('TLS_CERT_FILE'), read.text('TLS_KEY_FILE'), read.integer('TLS_PORT', 8443, 0, 65_535)];
+  if (certFile === undefined && keyFile === undefined) return {};
+  if (certFile === undefined || keyFile === undefined) read.faults.push('TLS_CERT_FILE and TLS_KEY_FILE belong together');
+  return { tls: { host: read.text('TLS_HOST') ?? read.text('HOST') ?? 'localhost', port, certFile: certFile ?? '', keyFile: keyFile ?? '' } };
+}
+
+function readProxies(read: EnvironmentReader): Pick<Config, 'trustedProxies' | 'clientCertificateHeader'> {
+  const trustedProxies = (read.text('TRUSTED_PROXIES') ?? '').split(/[\s,]+/).filter((range) => range !== '');
+  if (!trustedProxies.every((range) => ipaddr.isValidCIDR(range)))
+    read.faults.push('TRUSTED_PROXIES must be a list of CIDR ranges, such as 10.0.0.0/8');
+  const form = read.oneOf('CLIENT_CERTIFICATE_HEADER', ['off', ...certificateHeaderForms], 'off');
+  if (form === 'off') return { trustedProxies };
+  if (trustedProxies.length === 0) read.faults.push('CLIENT_CERTIFICATE_HEADER needs TRUSTED_PROXIES, or anybody could claim any certificate');
+  return { trustedProxies, clientCertificateHeader: form };
 }
 
 function defaultKeyFile(databaseUrl: string): string {

@@ -6,15 +6,19 @@ export interface Endpoints {
   readonly jwks: string;
   readonly introspection: string;
   readonly revocation: string;
+  /** The token endpoint on the TLS listener of this server (RFC 8705 §5), where there is one. */
+  readonly mtlsToken?: string;
   /** Path of the metadata document: the issuer's path goes behind the well-known part (RFC 8414 §3.1). */
   readonly metadataPath: string;
 }
 
 /** Derives the endpoints from the issuer identifier, which itself stays the string that it is. */
-export function endpointsOf(issuer: string): Endpoints {
+export function endpointsOf(issuer: string, tlsPort?: number): Endpoints {
   const root = issuer.replace(/\/$/, '');
   const basePath = new URL(issuer).pathname.replace(/\/$/, '');
+  const alias = Object.assign(new URL(issuer), { protocol: 'https:', port: String(tlsPort ?? '') });
   return {
+    ...(tlsPort !== undefined && { mtlsToken: `${alias.origin}${basePath}/token` }),
     basePath,
     token: `${root}/token`,
     jwks: `${root}/jwks`,

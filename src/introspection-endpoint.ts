@@ -1,6 +1,7 @@
 import type { activeToken } from './access-token/active-token.ts';
 import type { confirmingProof } from './access-token/confirming-proof.ts';
 import type { authenticateCaller } from './client-authentication/authenticate-caller.ts';
+import { tokenTypeOf } from './confirmation/confirmation.ts';
 import { OAuthError } from './oauth-error.ts';
 import type { ResourceServer } from './resource-server.ts';
 import type { TokenRequest } from './token-request.ts';
@@ -31,7 +32,7 @@ export function introspectionEndpoint(steps: IntrospectionEndpointSteps): (reque
     if (claims === undefined) return { response: { active: false }, resourceServer };
     const proof = await steps.confirmingProof(presentedProof(request.parameters), token, claims);
     return {
-      response: { active: true, token_type: claims.cnf.jkt === undefined ? 'PoP' : 'DPoP', ...claims, ...(proof !== undefined && { proof }) },
+      response: { active: true, token_type: tokenTypeOf(claims.cnf), ...claims, ...(proof !== undefined && { proof }) },
       resourceServer,
     } as Introspection;
   };

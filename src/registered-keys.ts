@@ -7,6 +7,8 @@ import type { FetchJwks } from './ports.ts';
 export interface RegisteredKeys {
   /** Keys that could have this `kid` (all keys when undefined); a `jwks_uri` is asked again once when none does. Throws when it cannot be read. */
   find(client: ClientRegistration, kid: string | undefined): Promise<readonly PublicKey[]>;
+  /** All keys; `fresh` asks a `jwks_uri` again, within the fetcher's cool-down. Throws when it cannot be read. */
+  all(client: ClientRegistration, fresh: boolean): Promise<readonly PublicKey[]>;
 }
 
 /** The public keys that a client registered, by value or by `jwks_uri`; every one has passed the gate. */
@@ -27,6 +29,7 @@ export function registeredKeys(fetchJwks: FetchJwks): RegisteredKeys {
     return typeof set === 'object' && set !== null ? gate(set) : [];
   };
   return {
+    all: load,
     async find(client, kid) {
       const matching = async (fresh: boolean) => (await load(client, fresh)).filter((key) => kid === undefined || key.kid === kid);
       const found = await matching(false);

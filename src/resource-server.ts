@@ -2,7 +2,7 @@ import type { StoredSecret } from './client-registration.ts';
 import type { AccessTokenSigningAlgorithm } from './jose/algorithms.ts';
 
 /** Members of `cnf` (IANA JWT Confirmation Methods) that this server issues. */
-export const confirmationMethods = ['jkt', 'jwk'] as const;
+export const confirmationMethods = ['jkt', 'x5t#S256', 'jwk', 'kid', 'jku'] as const;
 export type ConfirmationMethod = (typeof confirmationMethods)[number];
 
 /** How a token names several keys: the claim `alt_cnf`, or a JWK Set inside `cnf` for recipients that were built for that form. */

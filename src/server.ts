@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
@@ -6,6 +7,7 @@ import { authorizationServer } from './authorization-server.ts';
 import type { Config } from './config.ts';
 import { firstStartText, prepareSecrets, startText } from './first-start.ts';
 import { housekeeping } from './housekeeping.ts';
+import { type TlsListener, tlsListener } from './http/tls-listener.ts';
 import type { Clock, Ports, RandomId } from './ports.ts';
 import { jwkSetFetcher } from './remote-jwks/fetch.ts';
 import { remoteJwks } from './remote-jwks/remote-jwks.ts';
@@ -79,6 +81,7 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
       logger,
     });
     await publicApp.listen({ host: config.host, port: config.port });
+    const tls = config.tls === undefined ? undefined : await listenTls(publicApp, config.tls, config.tlsClientCaFile, logger);
     await adminApp.listen({ host: config.adminHost, port: config.adminPort });
 
     const refresh = setInterval(() => {
@@ -92,10 +95,11 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
       publicPort: portOf(publicApp),
       adminPort,
       async stop() {
+        tls?.stopWatching();
         stopping = true;
         clearInterval(refresh);
         await sleep(config.shutdownDelayMs);
-        await Promise.race([Promise.all([publicApp.close(), adminApp.close(), stopHousekeeping()]), sleep(config.shutdownTimeoutMs)]);
+        await Promise.race([Promise.all([publicApp.close(), adminApp.close(), closeTls(tls), stopHousekeeping()]), sleep(config.shutdownTimeoutMs)]);
         await stores.close();
       },
     };
@@ -103,6 +107,25 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
     await stores.close();
     throw error;
   }
+}
+
+async function listenTls(
+  app: FastifyInstance,
+  tls: NonNullable<Config['tls']>,
+  clientCaFile: string | undefined,
+  logger: Logger,
+): Promise<TlsListener> {
+  const server = tlsListener(app, { ...tls, ...(clientCaFile !== undefined && { clientCaFile }) }, logger);
+  server.listen(tls.port, tls.host);
+  await once(server, 'listening');
+  return server;
+}
+
+async function closeTls(server: TlsListener | undefined): Promise<void> {
+  if (server === undefined) return;
+  server.close();
+  server.closeIdleConnections();
+  await once(server, 'close');
 }
 
 function portOf(app: FastifyInstance): number {

@@ -10,6 +10,7 @@ import type { TokenRequest, TokenResponse } from './token-request.ts';
 
 /** The steps that the wiring puts together. */
 export interface TokenEndpointSteps {
+  readonly issuer: string;
   readonly authenticateClient: AuthenticateClient;
   readonly validateGrant: ValidateGrant;
   readonly provePossession: ProvePossession;
@@ -35,7 +36,7 @@ export function tokenEndpoint(steps: TokenEndpointSteps): (request: TokenRequest
     const grant = await steps.validateGrant(request, client);
     const possession = await steps.provePossession(request, client);
     const holders = await steps.proveFurtherHolders(request, client, grant, possession);
-    const binding = bind(client, possession.boundKey, holders, grant.resourceServer);
+    const binding = bind(client, possession.boundKey, holders, grant.resourceServer, steps.issuer);
     const { response, jti } = await steps.issueAccessToken(client, grant, possession, binding, holders);
     return {
       response,

@@ -1,3 +1,4 @@
+import type { ClientCertificate } from './client-certificate.ts';
 import type { AltConfirmation, Binding } from './confirmation/binding.ts';
 
 /** An access token request without the framework. Empty parameters are already gone, repeated ones refused (RFC 6749 §3.2). */
@@ -7,6 +8,8 @@ export interface TokenRequest {
   readonly resources: readonly string[];
   /** Value of the `Authorization` header field. */
   readonly authorization?: string;
+  /** The certificate that the client proved in its TLS handshake, with us or with a trusted proxy. */
+  readonly clientCertificate?: ClientCertificate;
   /** Every `DPoP` header field of the message in order, empty values included; Node would join them. */
   readonly dpop: readonly string[];
 }
@@ -14,7 +17,7 @@ export interface TokenRequest {
 /** An access token response (RFC 6749 §5.1). */
 export interface TokenResponse {
   readonly access_token: string;
-  readonly token_type: 'DPoP' | 'PoP';
+  readonly token_type: 'DPoP' | 'Bearer' | 'PoP';
   /** Seconds. */
   readonly expires_in: number;
   readonly scope?: string;

@@ -1,4 +1,5 @@
 import { createHash, X509Certificate } from 'node:crypto';
+import { readPublicKey } from '../jose/public-key.ts';
 import { OAuthError } from '../oauth-error.ts';
 import type { Ports } from '../ports.ts';
 import { type DpopOptions, dpop } from '../possession/dpop.ts';
@@ -41,7 +42,7 @@ export function confirmingProof({ replay, nonceRequired, ...options }: Confirmin
     try {
       const proof = dpop({ ...options, endpoint: htu })([dpopProof], htm, nonceRequired);
       if (proof.ath !== createHash('sha256').update(token).digest('base64url')) return { valid: false, reason: 'proof_ath_mismatch' };
-      if (claims.cnf.jkt !== proof.key.jkt) return { valid: false, reason: 'key_mismatch' };
+      if (boundThumbprint(claims.cnf) !== proof.key.jkt) return { valid: false, reason: 'key_mismatch' };
       const [first] = await replay.markUsed([proof.use]);
       return first === true ? { valid: true, presenter: claims.client_id } : { valid: false, reason: 'proof_replayed' };
     } catch (fault) {
@@ -49,6 +50,12 @@ export function confirmingProof({ replay, nonceRequired, ...options }: Confirmin
       return { valid: false, reason: fault.reason, ...(fault.code === 'use_dpop_nonce' && { nonce: options.nonces.current() }) };
     }
   };
+}
+
+/** The thumbprint of the one key in `cnf`, where `cnf` says enough of it. */
+function boundThumbprint(cnf: AccessTokenClaims['cnf']): string | undefined {
+  if ('jkt' in cnf) return cnf.jkt;
+  return 'jwk' in cnf ? readPublicKey(cnf.jwk).jkt : undefined;
 }
 
 function certificateVerdict(pem: string, { cnf, client_id }: AccessTokenClaims): ProofVerdict {

@@ -1,6 +1,7 @@
 import type { AuditEvent } from '../audit.ts';
 import type { AuthenticatedClient } from '../client-registration.ts';
 import type { Binding } from '../confirmation/binding.ts';
+import { tokenTypeOf } from '../confirmation/confirmation.ts';
 import type { FurtherHolder } from '../further-holder.ts';
 import type { Grant } from '../grant/grant.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
@@ -33,6 +34,7 @@ export interface IssueAccessTokenOptions extends Pick<Ports, 'replay' | 'clock' 
 /** Marks proof and assertion as used and issues the token. Throws `invalid_dpop_proof` or `invalid_client` for a replay. */
 export function issueAccessToken({ replay, clock, audit, issuer, signingKey, severalKeysMaxLifetime }: IssueAccessTokenOptions): IssueAccessToken {
   return async (client, grant, possession, binding, holders) => {
+    const tokenType = tokenTypeOf(binding.cnf);
     // The key first: a server that cannot sign must not use up what the client proved.
     const key = await signingKey(grant.resourceServer.access_token_signing_alg);
     await commit(replay, client, possession, holders);
@@ -46,10 +48,10 @@ export function issueAccessToken({ replay, clock, audit, issuer, signingKey, sev
     const [accessToken] = await Promise.all([key.signJwt('at+jwt', claims), recorded]);
     const response: TokenResponse = {
       access_token: accessToken,
-      token_type: binding.cnf.jkt !== undefined ? 'DPoP' : 'PoP',
+      token_type: tokenType,
       expires_in: claims.exp - claims.iat,
       ...(claims.scope !== undefined && { scope: claims.scope }),
-      ...(binding.cnf.jkt === undefined && { cnf: binding.cnf }),
+      ...(tokenType === 'PoP' && { cnf: binding.cnf }),
       ...(binding.alt_cnf !== undefined && { alt_cnf: binding.alt_cnf }),
     };
     return { response, jti };

@@ -1,9 +1,19 @@
+import ipaddr from 'ipaddr.js';
+import { parseDistinguishedName } from '../client-certificate.ts';
 import type { ClientRegistration, StoredSecret } from '../client-registration.ts';
 import { JoseFault } from '../jose/jose-fault.ts';
 import { readPublicKey } from '../jose/public-key.ts';
 import { generateClientSecret, storedSecret } from './client-secrets.ts';
 import { Problem } from './problem.ts';
 import type { ClientBody } from './schemas.ts';
+
+const tlsSubjectMembers = [
+  'tls_client_auth_subject_dn',
+  'tls_client_auth_san_dns',
+  'tls_client_auth_san_uri',
+  'tls_client_auth_san_ip',
+  'tls_client_auth_san_email',
+] as const;
 
 /** A checked registration, and the secret to show once when one was made. */
 export interface CheckedClient {
@@ -15,12 +25,14 @@ export interface CheckedClient {
 export function checkClient(body: ClientBody, clientId: string, stored: readonly StoredSecret[], now: number): CheckedClient {
   const { client_id: _, client_secret, ...members } = body;
   const method = members.token_endpoint_auth_method ?? 'client_secret_basic';
-  const usesSecret = method !== 'private_key_jwt';
+  const usesSecret = method === 'client_secret_basic' || method === 'client_secret_post';
   if (members.jwks !== undefined && members.jwks_uri !== undefined) throw new Problem(400, 'jwks and jwks_uri exclude each other', 'jwks_uri');
-  if (!usesSecret && members.jwks === undefined && members.jwks_uri === undefined)
-    throw new Problem(400, 'private_key_jwt needs jwks or jwks_uri', 'jwks');
-  if (!usesSecret && client_secret !== undefined) throw new Problem(400, 'a private_key_jwt client has no secret', 'client_secret');
-  if (usesSecret && members.client_assertion_bound_access_tokens) {
+  if ((method === 'private_key_jwt' || method === 'self_signed_tls_client_auth') && members.jwks === undefined && members.jwks_uri === undefined)
+    throw new Problem(400, 'this token_endpoint_auth_method needs jwks or jwks_uri', 'jwks');
+  if (!usesSecret && client_secret !== undefined)
+    throw new Problem(400, 'a client with this token_endpoint_auth_method has no secret', 'client_secret');
+  checkTlsSubject(members, method);
+  if (method !== 'private_key_jwt' && members.client_assertion_bound_access_tokens) {
     throw new Problem(
       400,
       'only a client that authenticates by private_key_jwt has an assertion key to bind',
@@ -43,6 +55,21 @@ export function checkClient(body: ClientBody, clientId: string, stored: readonly
     clientSecrets: usesSecret ? replacement : [],
   } as ClientRegistration;
   return { client, ...(clientSecret !== undefined && { clientSecret }) };
+}
+
+function checkTlsSubject(members: ClientBody, method: string): void {
+  const named = tlsSubjectMembers.filter((member) => members[member] !== undefined);
+  const [first = tlsSubjectMembers[0], second] = named;
+  if (method !== 'tls_client_auth' && named.length > 0) throw new Problem(400, 'only a tls_client_auth client has a certificate subject', first);
+  if (method === 'tls_client_auth' && (named.length === 0 || second !== undefined))
+    throw new Problem(400, 'tls_client_auth needs exactly one of the five members that name the subject', second ?? first);
+  const { tls_client_auth_subject_dn: dn, tls_client_auth_san_ip: ip } = members;
+  if (ip !== undefined && !ipaddr.isValid(ip)) throw new Problem(400, 'this is not an IP address', 'tls_client_auth_san_ip');
+  try {
+    if (dn !== undefined && parseDistinguishedName(dn).length === 0) throw new Error('empty');
+  } catch {
+    throw new Problem(400, 'this is not a distinguished name in the string form of RFC 4514', 'tls_client_auth_subject_dn');
+  }
 }
 
 function checkKeys(keys: readonly unknown[]): void {

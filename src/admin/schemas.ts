@@ -13,6 +13,8 @@ const resourceIdentifier = text({ pattern: '^[A-Za-z][A-Za-z0-9+.-]*:[\\x21\\x22
 
 const clientSecret = text({ pattern: '^[\\x21-\\x7e]+$', minLength: 32, maxLength: 256 });
 
+const subjectName = text({ minLength: 1, maxLength: 1024, pattern: '^[^\\x00-\\x1f\\x7f]*$' });
+
 /** Members of a client (RFC 7591 §2 and ours). */
 export const clientBody = Type.Object(
   {
@@ -27,6 +29,12 @@ export const clientBody = Type.Object(
       Type.Object({ keys: Type.Array(Type.Record(Type.String(), Type.Unknown()), { minItems: 1, maxItems: 20 }) }, { additionalProperties: false }),
     ),
     jwks_uri: Type.Optional(text({ pattern: '^https://[^\\s#@\\\\]+$', maxLength: 2048 })),
+    tls_client_auth_subject_dn: Type.Optional(subjectName),
+    tls_client_auth_san_dns: Type.Optional(subjectName),
+    tls_client_auth_san_uri: Type.Optional(subjectName),
+    tls_client_auth_san_ip: Type.Optional(subjectName),
+    tls_client_auth_san_email: Type.Optional(subjectName),
+    tls_client_certificate_bound_access_tokens: Type.Optional(Type.Boolean()),
     dpop_bound_access_tokens: Type.Optional(Type.Boolean()),
     dpop_nonce_required: Type.Optional(Type.Boolean()),
     client_assertion_bound_access_tokens: Type.Optional(Type.Boolean()),

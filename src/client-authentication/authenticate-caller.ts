@@ -13,7 +13,7 @@ export type Caller = { readonly resourceServer: ResourceServer } | { readonly cl
 export function authenticateCaller({ resourceServers, clients, clock }: Pick<Ports, 'resourceServers' | 'clients' | 'clock'>) {
   return async (request: Pick<TokenRequest, 'authorization' | 'parameters'>): Promise<Caller> => {
     const credentials = readCredentials(request);
-    if (credentials.method === 'private_key_jwt') throw refused('auth_method_not_registered');
+    if (credentials.method === 'private_key_jwt' || credentials.method === 'tls') throw refused('auth_method_not_registered');
     const { clientId, clientSecret } = credentials;
     const resourceServer = await resourceServers.findByClientId(clientId);
     const client = resourceServer === undefined ? await clients.findClient(clientId) : undefined;

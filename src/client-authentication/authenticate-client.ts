@@ -1,22 +1,23 @@
+import type { ClientCertificate } from '../client-certificate.ts';
 import type { AuthenticatedClient, ClientRegistration } from '../client-registration.ts';
 import { OAuthError } from '../oauth-error.ts';
 import type { Ports } from '../ports.ts';
 import type { Proof } from '../proven-key.ts';
-import type { TokenRequest } from '../token-request.ts';
 import { matchingSecret } from './client-secret.ts';
-import { readCredentials } from './credentials.ts';
+import { type RequestWithCredentials, readCredentials } from './credentials.ts';
 import { readAssertion, type UnverifiedAssertion } from './private-key-jwt.ts';
 
 /** The step of the token endpoint: who asks. Reads only; a stranger can make nothing grow. Throws `invalid_client` or `invalid_request`. */
-export type AuthenticateClient = (request: Pick<TokenRequest, 'authorization' | 'parameters'>) => Promise<AuthenticatedClient>;
+export type AuthenticateClient = (request: RequestWithCredentials) => Promise<AuthenticatedClient>;
 
 /** What the step is made of. */
 export interface ClientAuthenticationOptions extends Pick<Ports, 'clients' | 'clock'> {
   readonly privateKeyJwt: (assertion: UnverifiedAssertion, client: ClientRegistration) => Promise<Proof>;
+  readonly tlsClientAuth: (certificate: ClientCertificate, client: ClientRegistration, now: number) => Promise<boolean>;
 }
 
 /** Picks the method by the credentials in the request; it must be the one that the client is registered for. */
-export function authenticateClient({ clients, clock, privateKeyJwt }: ClientAuthenticationOptions): AuthenticateClient {
+export function authenticateClient({ clients, clock, privateKeyJwt, tlsClientAuth }: ClientAuthenticationOptions): AuthenticateClient {
   return async (request) => {
     const credentials = readCredentials(request);
     if (credentials.method === 'private_key_jwt') {
@@ -26,6 +27,13 @@ export function authenticateClient({ clients, clock, privateKeyJwt }: ClientAuth
       return { registration: client, assertion: await privateKeyJwt(assertion, client) };
     }
     const client = await clients.findClient(credentials.clientId);
+    if (credentials.method === 'tls') {
+      const method = client?.token_endpoint_auth_method === 'tls_client_auth' ? 'tls_client_auth' : 'self_signed_tls_client_auth';
+      const byTls = admit(client, method);
+      const { clientCertificate } = request;
+      if (clientCertificate === undefined || !(await tlsClientAuth(clientCertificate, byTls, clock()))) throw refused('certificate_mismatch');
+      return { registration: byTls };
+    }
     const secret = matchingSecret(client?.clientSecrets ?? [], credentials.clientSecret, clock() / 1000);
     const admitted = admit(client, credentials.method);
     if (secret === undefined) throw refused('client_secret_mismatch');

@@ -4,7 +4,11 @@ import type { TokenRequest } from '../token-request.ts';
 /** The credentials that a request carries; exactly one kind (RFC 6749 §2.3). */
 export type Credentials =
   | { readonly method: 'client_secret_basic' | 'client_secret_post'; readonly clientId: string; readonly clientSecret: string }
+  | { readonly method: 'tls'; readonly clientId: string }
   | { readonly method: 'private_key_jwt'; readonly clientId: string | undefined; readonly assertion: string };
+
+/** The parts of a request that can hold credentials. */
+export type RequestWithCredentials = Pick<TokenRequest, 'authorization' | 'parameters' | 'clientCertificate'>;
 
 const jwtBearer = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
@@ -12,7 +16,7 @@ const jwtBearer = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
  * Finds the credentials in the request. A `client_id` beside them is accepted when equal; a second credential never.
  * Throws `invalid_request` for several credentials, `invalid_client` for none or unreadable ones.
  */
-export function readCredentials({ authorization, parameters }: Pick<TokenRequest, 'authorization' | 'parameters'>): Credentials {
+export function readCredentials({ authorization, parameters, clientCertificate }: RequestWithCredentials): Credentials {
   const clientId = parameters.get('client_id');
   const secret = parameters.get('client_secret');
   const assertion = parameters.get('client_assertion');
@@ -33,6 +37,8 @@ export function readCredentials({ authorization, parameters }: Pick<TokenRequest
     return { method: 'private_key_jwt', clientId, assertion };
   }
   if (assertionType !== undefined) throw new OAuthError('invalid_request', 'client_assertion is missing', { reason: 'assertion_missing' });
+  // A certificate names nobody: every request by mutual TLS carries its client_id (RFC 8705 §2).
+  if (clientId !== undefined && secret === undefined && clientCertificate !== undefined) return { method: 'tls', clientId };
   if (clientId === undefined || secret === undefined)
     throw new OAuthError('invalid_client', 'client authentication is required', { reason: 'credentials_missing' });
   return { method: 'client_secret_post', clientId, clientSecret: secret };

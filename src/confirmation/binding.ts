@@ -18,7 +18,6 @@ type HolderConfirmation = { readonly jkt: string } | { readonly 'x5t#S256': stri
 /** The form `jwks`: each key with `kid` = its thumbprint and the holder in the private member `client_id` (product decision 5). */
 export interface JwkSetConfirmation {
   readonly jwks: { readonly keys: readonly Readonly<Record<string, string>>[] };
-  readonly jkt?: never;
 }
 
 /** Every key that confirms the token: proof of any one of them is enough. */
@@ -29,8 +28,14 @@ export interface Binding {
 }
 
 /** Names the requester's key and those of the further holders as the resource server knows it. Throws `unsupported_pop_key`. */
-export function bind(client: AuthenticatedClient, boundKey: ProvenKey, holders: readonly FurtherHolder[], resourceServer: ResourceServer): Binding {
-  const cnf = confirm(boundKey, resourceServer);
+export function bind(
+  client: AuthenticatedClient,
+  boundKey: ProvenKey,
+  holders: readonly FurtherHolder[],
+  resourceServer: ResourceServer,
+  issuer: string,
+): Binding {
+  const cnf = confirm(boundKey, client.registration, issuer, resourceServer);
   if (holders.length === 0) return { cnf };
   if (resourceServer.multi_key_form !== 'jwks') {
     return { cnf, alt_cnf: holders.map((holder) => ({ client_id: holder.registration.client_id, cnf: confirmHolder(holder, resourceServer) })) };

@@ -1,11 +1,20 @@
 import type { FastifyRequest } from 'fastify';
 import { OAuthError } from '../oauth-error.ts';
 import type { TokenRequest } from '../token-request.ts';
+import type { ReadCertificate } from './client-certificate.ts';
 import type { Form } from './form.ts';
 import { headerFields } from './header-fields.ts';
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Where the certificate of a request comes from. */
+    clientCertificateOf: ReadCertificate;
+  }
+}
+
 /** The request as the endpoints see it. Throws `invalid_request`. */
 export function readTokenRequest(request: FastifyRequest): TokenRequest {
+  const clientCertificate = request.server.clientCertificateOf(request.raw);
   const authorization = headerFields(request.raw, 'authorization');
   if (authorization.length > 1)
     throw new OAuthError('invalid_request', 'the Authorization header field is repeated', { reason: 'authorization_repeated' });
@@ -14,6 +23,7 @@ export function readTokenRequest(request: FastifyRequest): TokenRequest {
     parameters: form?.parameters ?? new Map<string, string>(),
     resources: form?.resources ?? [],
     ...(authorization[0] !== undefined && { authorization: authorization[0] }),
+    ...(clientCertificate !== undefined && { clientCertificate }),
     dpop: headerFields(request.raw, 'dpop'),
   };
 }

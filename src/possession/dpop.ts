@@ -15,6 +15,8 @@ export interface DpopOptions {
   readonly nonces: DpopNonces;
   /** The public URI of the endpoint, from configuration: `Host` is the client's word (RFC 9449 §4.3 item 9). */
   readonly endpoint: string;
+  /** The same endpoint under `mtls_endpoint_aliases` (RFC 8705 §5). */
+  readonly alias?: string;
   readonly algs: readonly SigningAlgorithm[];
   readonly maxAge: number;
   readonly maxFuture: number;
@@ -39,6 +41,7 @@ const maxJtiLength = 128;
  */
 export function dpop(options: DpopOptions): (fields: readonly string[], method: string, nonceRequired: boolean) => DpopProof {
   const expectedHtu = comparableHtu(options.endpoint);
+  const aliasHtu = options.alias === undefined ? undefined : comparableHtu(options.alias);
   return (fields, method, nonceRequired) => {
     const { jws, key } = readProof(fields, options.algs);
     const { jti, htm, htu, iat, nonce } = jws.payload;
@@ -46,7 +49,8 @@ export function dpop(options: DpopOptions): (fields: readonly string[], method: 
       throw refused('the DPoP proof needs a jti of 1 to 128 characters', 'proof_jti_invalid');
     if (htm !== method) throw refused('htm of the DPoP proof is not the method of this request', 'proof_htm_mismatch');
     const target = typeof htu === 'string' ? comparableHtu(htu) : undefined;
-    if (target === undefined || target !== expectedHtu) throw refused('htu of the DPoP proof is not the URI of this endpoint', 'proof_htu_mismatch');
+    if (target === undefined || (target !== expectedHtu && target !== aliasHtu))
+      throw refused('htu of the DPoP proof is not the URI of this endpoint', 'proof_htu_mismatch');
     if (typeof iat !== 'number' || !Number.isFinite(iat) || iat < 0) throw refused('the DPoP proof needs a numeric iat', 'proof_iat_invalid');
     checkExpNbf(jws.payload, options);
 

@@ -5,11 +5,11 @@ import type { PublicKey } from '../jose/public-key.ts';
 import { OAuthError } from '../oauth-error.ts';
 import { type PairingMode, withinPairing } from '../pairing.ts';
 import type { Ports } from '../ports.ts';
+import { registeredCertificateThumbprint } from '../registered-certificate.ts';
 import type { RegisteredKeys } from '../registered-keys.ts';
 import type { TokenRequest } from '../token-request.ts';
 import { type CnfProofOptions, checkCnfProof, type ProofContext, readCnfProof, refusedProof } from './cnf-proof.ts';
 import type { Possession } from './prove-possession.ts';
-import { registeredCertificateThumbprint } from './registered-certificate.ts';
 import { type RequestedHolder, readReqAltCnf } from './req-alt-cnf.ts';
 
 /** The step of the token endpoint: the further holders that `req_alt_cnf` asks for; none without it. */

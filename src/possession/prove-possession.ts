@@ -1,8 +1,8 @@
 import type { AuthenticatedClient, ClientRegistration } from '../client-registration.ts';
 import type { PublicKey } from '../jose/public-key.ts';
 import { OAuthError } from '../oauth-error.ts';
-import type { SingleUse } from '../ports.ts';
-import type { Proof, ProvenKey } from '../proven-key.ts';
+import type { Clock, SingleUse } from '../ports.ts';
+import type { ProvenKey } from '../proven-key.ts';
 import type { TokenRequest } from '../token-request.ts';
 import type { DpopProof } from './dpop.ts';
 import { type NamedKey, readReqCnf } from './req-cnf.ts';
@@ -23,6 +23,7 @@ export interface PossessionMechanisms {
   /** True: every client needs a nonce in its proof. */
   readonly nonceRequired: boolean;
   /** A registered key of the client by `kid`. */
+  readonly clock: Clock;
   readonly registeredKey: (client: ClientRegistration, kid: string) => Promise<PublicKey | undefined>;
 }
 
@@ -38,15 +39,40 @@ export function provePossession(mechanisms: PossessionMechanisms): ProvePossessi
     if (proof === undefined && registration.dpop_bound_access_tokens) {
       throw new OAuthError('invalid_request', 'the client is registered to send a DPoP proof', { reason: 'proof_missing' });
     }
-    const proven: Proof[] = [];
+    const certificate = provenCertificate(request, registration, mechanisms.clock());
+    if (proof !== undefined && certificate !== undefined)
+      throw new OAuthError('invalid_request', 'the client is registered for certificate-bound tokens and sent a DPoP proof', {
+        reason: 'proof_and_certificate',
+      });
+    const proven: ProvenKey[] = [];
     if (proof !== undefined) proven.push(proof);
-    if (assertion !== undefined && registration.client_assertion_bound_access_tokens) proven.push(assertion);
+    if (certificate !== undefined) proven.push(certificate);
+    const byAssertion = registration.client_assertion_bound_access_tokens ? assertion : undefined;
+    // The certificate comes before the assertion, unless req_cnf says otherwise (product decision 4).
+    if (byAssertion !== undefined && (certificate === undefined || request.parameters.has('req_cnf'))) proven.push(byAssertion);
 
     const reqCnf = request.parameters.get('req_cnf');
     const boundKey = reqCnf === undefined ? onlyKey(proven) : await namedKey(readReqCnf(reqCnf), proven, registration, mechanisms);
     const uses = [assertion?.use, proof?.use].filter((use) => use !== undefined);
     return { boundKey, uses, ...(proof?.freshNonce !== undefined && { dpopNonce: proof.freshNonce }) };
   };
+}
+
+/** The certificate of the connection, where the client's tokens are bound to it (RFC 8705 §3.4). */
+function provenCertificate({ clientCertificate }: TokenRequest, client: ClientRegistration, now: number): ProvenKey | undefined {
+  if (client.tls_client_certificate_bound_access_tokens !== true) return undefined;
+  if (clientCertificate === undefined)
+    throw new OAuthError('invalid_request', 'the client is registered for certificate-bound tokens and sent no certificate', {
+      reason: 'certificate_missing',
+    });
+  if (!clientCertificate.validAt(now))
+    throw new OAuthError('invalid_request', 'the client certificate has expired or is not valid yet', { reason: 'certificate_not_valid' });
+  const { key, 'x5t#S256': thumbprint } = clientCertificate;
+  if (key === undefined)
+    throw new OAuthError('unsupported_pop_key', 'the key of the client certificate is of a kind that this server does not accept', {
+      reason: 'certificate_key_unsupported',
+    });
+  return { key, provenBy: 'tls_handshake', 'x5t#S256': thumbprint };
 }
 
 function onlyKey(proven: readonly ProvenKey[]): ProvenKey {

@@ -1,0 +1,20 @@
+import type { FastifyInstance } from 'fastify';
+import type { ClientRegistrations } from '../ports.ts';
+
+/** `GET /clients/{client_id}/jwks`: the registered keys of a client, for resource servers that get `jku` and `kid` in `cnf` (RFC 7800 §3.5). */
+export function clientJwksRoute(app: FastifyInstance, path: string, clients: ClientRegistrations, maxAge: number): void {
+  app.get<{ Params: { client_id: string } }>(path, async ({ params }, reply) => {
+    const client = await clients.findClient(params.client_id);
+    // Unknown, disabled and without keys by value look the same.
+    if (client?.jwks === undefined || client.disabled)
+      return reply
+        .code(404)
+        .header('cache-control', 'no-store')
+        .send({ error: 'invalid_request', error_description: 'there is nothing at this path' });
+    return reply
+      .header('cache-control', `public, max-age=${maxAge}`)
+      .header('access-control-allow-origin', '*')
+      .type('application/jwk-set+json')
+      .send(JSON.stringify({ keys: client.jwks.keys }));
+  });
+}

@@ -1,0 +1,55 @@
+import { readFileSync, watch } from 'node:fs';
+import { createServer, type Server } from 'node:https';
+import { dirname } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+
+/** Files of the TLS listener. */
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Trust anchors for clients; without it only self-signed certificates can authenticate. */
+  readonly clientCaFile?: string;
+}
+
+/** The server, and a way to stop looking at its files. */
+export type TlsListener = Server & { readonly stopWatching: () => void };
+
+/** Milliseconds to wait for the other file of a pair that is being replaced. */
+const settle = 200;
+
+/**
+ * The same routes over TLS that asks for a client certificate (RFC 8705 §5). The handshake lets any certificate in: whose chain holds is
+ * the authentication's business. Replaced files are taken up without a restart; a bad one is logged, and the old one stays.
+ */
+export function tlsListener(app: FastifyInstance, files: TlsFiles, logger: Logger): TlsListener {
+  const load = () => ({
+    cert: readFileSync(files.certFile),
+    key: readFileSync(files.keyFile),
+    ...(files.clientCaFile !== undefined && { ca: readFileSync(files.clientCaFile) }),
+    minVersion: 'TLSv1.2' as const,
+  });
+  const server = createServer({ ...load(), requestCert: true, rejectUnauthorized: false }, (request, response) => app.routing(request, response));
+  server.requestTimeout = 10_000;
+  server.keepAliveTimeout = 72_000;
+  let timer: NodeJS.Timeout | undefined;
+  const reload = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      try {
+        server.setSecureContext(load());
+        logger.info('TLS certificate reloaded');
+      } catch (err) {
+        logger.error({ err }, 'TLS certificate not reloaded; the old one stays');
+      }
+    }, settle);
+  };
+  const folders = new Set([files.certFile, files.keyFile, files.clientCaFile ?? files.certFile].map((file) => dirname(file)));
+  const watchers = [...folders].map((folder) => watch(folder, { persistent: false }, reload));
+  return Object.assign(server, {
+    stopWatching: () => {
+      clearTimeout(timer);
+      for (const watcher of watchers) watcher.close();
+    },
+  });
+}
