@@ -49,7 +49,8 @@ export function readClientCertificate(der: Buffer, chainVerified: boolean): Clie
 
 /** The relative names of a distinguished name given as a string (RFC 4514 §3). Throws when it is none. */
 export function parseDistinguishedName(text: string): readonly RelativeName[] {
-  return relativeNames(new x509.Name(text));
+  // Attribute types are without case (RFC 4512 §1.4); the library knows them in capitals only.
+  return relativeNames(new x509.Name(text.replace(/(?<=^|[^\\][,+])\s*[A-Za-z]+\s*=/g, (type) => type.trim().toUpperCase())));
 }
 
 function relativeNames(name: x509.Name): readonly RelativeName[] {

@@ -1,0 +1,132 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { type RequestOptions, request } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect } from 'node:tls';
+import { decodeJwt } from 'jose';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { certificate, type TestCertificate } from '../support/certificates.ts';
+import { clientSecret, outcomeOf } from '../support/desk.ts';
+import { testKey } from '../support/keys.ts';
+import { freePort } from '../support/ports.ts';
+import { basic, formBody, type TestServer, testServer } from '../support/server.ts';
+
+const audience = 'https://mtls.example.com';
+const folder = mkdtempSync(join(tmpdir(), 'holdfast-tls-'));
+const file = (name: string, ...contents: string[]) => {
+  writeFileSync(join(folder, name), contents.join(''));
+  return join(folder, name);
+};
+
+let server: TestServer;
+let port: number;
+let ca: TestCertificate;
+let leaf: TestCertificate;
+let serverCertificate: TestCertificate;
+const clock = { now: Date.now() };
+const names = [{ type: 'ip', value: '127.0.0.1' }] as const;
+
+beforeAll(async () => {
+  ca = await certificate({ subject: 'CN=clients', ca: true });
+  leaf = await certificate({ subject: 'CN=device', issuer: ca });
+  serverCertificate = await certificate({ subject: 'CN=as', names: [...names] });
+  port = await freePort();
+  server = await testServer({
+    clock,
+    env: {
+      TLS_HOST: '127.0.0.1',
+      TLS_PORT: String(port),
+      TLS_CERT_FILE: file('cert.pem', serverCertificate.pem),
+      TLS_KEY_FILE: file('key.pem', serverCertificate.keyPem),
+      TLS_CLIENT_CA_FILE: file('ca.pem', ca.pem),
+    },
+  });
+  await server.admin('POST', 'resource-servers', { audience, cnf_methods_supported: ['x5t#S256', 'jkt'] });
+  await server.admin('POST', 'clients', { client_id: 'secret', client_secret: clientSecret, tls_client_certificate_bound_access_tokens: true });
+  await server.admin('POST', 'clients', { client_id: 'plain', client_secret: clientSecret });
+  await server.admin('POST', 'clients', {
+    client_id: 'pki',
+    token_endpoint_auth_method: 'tls_client_auth',
+    tls_client_auth_subject_dn: 'CN=device',
+    tls_client_certificate_bound_access_tokens: true,
+  });
+});
+afterAll(async () => {
+  await server.stop();
+  rmSync(folder, { recursive: true });
+});
+
+async function send(client: { cert?: string; key?: string }, form: Record<string, string>, headers: Record<string, string> = {}) {
+  const options: RequestOptions = { host: '127.0.0.1', port, path: '/token', method: 'POST', ca: serverCertificate.pem, agent: false, ...client };
+  const outgoing = request({ ...options, headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers } });
+  outgoing.end(formBody({ grant_type: 'client_credentials', ...form }));
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
+  return { status: response.statusCode ?? 0, headers: response.headers, body: await text(response) };
+}
+const identity = ({ pem, keyPem }: TestCertificate) => ({ cert: pem, key: keyPem });
+
+describe('RFC 8705 on the TLS listener', () => {
+  it('§5: the metadata names it', async () => {
+    const { body } = await server.get('/.well-known/oauth-authorization-server');
+    expect(body).toMatchObject({
+      tls_client_certificate_bound_access_tokens: true,
+      mtls_endpoint_aliases: { token_endpoint: `https://as.example.com:${port}/token` },
+    });
+    expect(body.token_endpoint_auth_methods_supported).toContain('self_signed_tls_client_auth');
+  });
+  it('§3: binds the token to the certificate of the handshake, whatever authenticates the client', async () => {
+    const { body } = await send(identity(leaf), {}, { authorization: basic('secret', clientSecret) });
+    const { access_token: token, token_type: type } = JSON.parse(body) as { access_token: string; token_type: string };
+    expect([type, decodeJwt(token)['cnf']]).toEqual(['Bearer', { 'x5t#S256': leaf.x5tS256 }]);
+  });
+  it('§2.1: tls_client_auth by the chain and the subject', async () => {
+    expect(outcomeOf(await send(identity(leaf), { client_id: 'pki' }))).toBe('200 x5t#S256');
+  });
+  it('§2.1: the same subject without the chain, no certificate, another one: invalid_client', async () => {
+    const selfMade = await certificate({ subject: 'CN=device' });
+    const other = await certificate({ subject: 'CN=other', issuer: ca });
+    const outcomes = [
+      await send(identity(selfMade), { client_id: 'pki' }),
+      await send({}, { client_id: 'pki' }),
+      await send(identity(other), { client_id: 'pki' }),
+    ];
+    expect(outcomes.map((answer) => outcomeOf(answer))).toEqual(Array.from({ length: 3 }, () => '401 invalid_client'));
+  });
+  it('a chain with the certificate of a victim appended: only the leaf counts (CVE-2023-2422)', async () => {
+    const attacker = await certificate({ subject: 'CN=attacker', issuer: ca });
+    expect(outcomeOf(await send({ cert: attacker.pem + leaf.pem, key: attacker.keyPem }, { client_id: 'pki' }))).toBe('401 invalid_client');
+  });
+  it('a certificate header is not looked at, on either listener', async () => {
+    const header = { 'client-cert': `:${leaf.der.toString('base64')}:` };
+    expect(outcomeOf(await send({}, { client_id: 'pki' }, header))).toBe('401 invalid_client');
+    expect((await server.post('/token', { grant_type: 'client_credentials', client_id: 'pki' }, header)).body.error).toBe('invalid_client');
+  });
+  it('a DPoP proof for the alias works there', async () => {
+    const key = await testKey();
+    const dpop = await key.proof({ htu: `https://as.example.com:${port}/token`, iat: Math.floor(clock.now / 1000) });
+    expect(outcomeOf(await send({}, {}, { authorization: basic('plain', clientSecret), dpop }))).toBe(`200 ${key.jkt}`);
+  });
+  it('takes up a renewed certificate without a restart, and keeps the old one when the new one is bad', async () => {
+    const renewed = await certificate({ subject: 'CN=as, O=renewed', names: [...names] });
+    file('cert.pem', 'not a certificate');
+    await sleep(400);
+    expect(await presented()).toBe(serverCertificate.der.toString('base64'));
+    file('cert.pem', renewed.pem);
+    file('key.pem', renewed.keyPem);
+    for (let tries = 0; tries < 50 && (await presented()) !== renewed.der.toString('base64'); tries++) await sleep(100);
+    expect(await presented()).toBe(renewed.der.toString('base64'));
+  });
+});
+
+/** The certificate that the server shows now. */
+async function presented(): Promise<string> {
+  const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false });
+  await once(socket, 'secureConnect');
+  const { raw } = socket.getPeerCertificate();
+  socket.destroy();
+  return raw.toString('base64');
+}
