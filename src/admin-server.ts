@@ -8,12 +8,14 @@ import { type PairingRegistry, pairingRoutes } from './admin/pairings.ts';
 import { Problem, problemHandler } from './admin/problem.ts';
 import type { ClientRegistry, ResourceServerRegistry } from './admin/registry.ts';
 import { resourceServerRoutes } from './admin/resource-servers.ts';
+import { signingKeyRoutes } from './admin/signing-keys.ts';
 import { tokenRoutes } from './admin/tokens.ts';
 import type { AuditLog, AuditTrail, IssuedTokens } from './audit.ts';
 import { headerFields } from './http/header-fields.ts';
 import { listener } from './http/listener.ts';
 import type { AccessTokenSigningAlgorithm } from './jose/algorithms.ts';
 import type { ClientRegistrations, Clock, RandomId } from './ports.ts';
+import type { SigningKeys } from './signing-keys/signing-keys.ts';
 
 /** What the admin listener stands on. */
 export interface AdminServerOptions {
@@ -25,6 +27,7 @@ export interface AdminServerOptions {
   readonly audit: AuditTrail;
   readonly auditLog: AuditLog;
   readonly issuedTokens: IssuedTokens;
+  readonly signingKeys: SigningKeys;
   readonly clock: Clock;
   readonly randomId: RandomId;
   readonly verifyAdminToken: (presented: string) => boolean;
@@ -63,6 +66,7 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
   resourceServerRoutes(app, options);
   tokenRoutes(app, options);
   auditRoutes(app, options.auditLog);
+  signingKeyRoutes(app, options.signingKeys);
   pairingRoutes(app, { pairings: options.pairings, clients: options.clientRegistrations, clock, randomId });
   refuseOtherMethods();
   return app;

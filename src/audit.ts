@@ -70,6 +70,8 @@ export interface TokenState {
   /** The client as every replica has committed it; undefined: deleted. */
   readonly client: ClientRegistration | undefined;
   readonly revoked: boolean;
+  /** `kid` of every signing key that is compromised. */
+  readonly revokedKids: readonly string[];
   readonly evidence: string | undefined;
   readonly jkt: string | undefined;
 }

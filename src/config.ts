@@ -30,6 +30,8 @@ export interface Config {
   readonly altCnfRegisteredKeyMaxAge: number;
   readonly accessTokenMaxLifetime: number;
   readonly jwksMaxAge: number;
+  readonly signingKeyRotationInterval: number;
+  readonly signingKeyAnnouncement: number;
   readonly jwksUriAllowPrivateAddresses: boolean;
   /** The listener that asks for client certificates. */
   readonly tls?: { readonly host: string; readonly port: number; readonly certFile: string; readonly keyFile: string };
@@ -82,6 +84,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     cnfProofMaxLifetime: read.integer('CNF_PROOF_MAX_LIFETIME', 300, 10, 3600),
     altCnfRegisteredKeyMaxAge: read.integer('ALT_CNF_REGISTERED_KEY_MAX_AGE', 7_776_000, 60, 31_536_000),
     accessTokenMaxLifetime: read.integer('ACCESS_TOKEN_MAX_LIFETIME', 86_400, 30, 604_800),
+    signingKeyRotationInterval: read.integer('SIGNING_KEY_ROTATION_INTERVAL', 90 * 86_400, 3600, 999_999_999),
+    signingKeyAnnouncement: read.integer('SIGNING_KEY_ANNOUNCEMENT', 14 * 86_400, 0, 999_999_999),
     jwksMaxAge: read.integer('JWKS_MAX_AGE', 300, 0, 86_400),
     jwksUriAllowPrivateAddresses: read.oneOf('JWKS_URI_ALLOW_PRIVATE_ADDRESSES', ['true', 'false'], 'false') === 'true',
     ...readTls(read),

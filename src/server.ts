@@ -39,7 +39,16 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
   const stores = await openStores(config, logger, clock);
   try {
     const secrets = await prepareSecrets(config, stores);
-    const keys = await signingKeys({ store: stores.signingKeys, encryption: secrets.encryption, clock });
+    const keys = await signingKeys({
+      store: stores.signingKeys,
+      encryption: secrets.encryption,
+      clock,
+      audit: stores.audit,
+      rotationInterval: config.signingKeyRotationInterval * 1000,
+      scheduledAnnouncement: config.signingKeyAnnouncement * 1000,
+      announcement: (config.jwksMaxAge + config.clockTolerance) * 1000,
+      published: (config.accessTokenMaxLifetime + config.clockTolerance) * 1000,
+    });
     await keys.ensure('ES256');
 
     let stopping = false;
@@ -76,6 +85,7 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
       clock,
       randomId,
       verifyAdminToken: secrets.verifyAdminToken,
+      signingKeys: keys,
       ensureSigningKey: keys.ensure,
       maxAccessTokenLifetime: config.accessTokenMaxLifetime,
       logger,

@@ -1,3 +1,4 @@
+import { decodeProtectedHeader } from 'jose';
 import type { ClientRegistration } from '../client-registration.ts';
 import type { Ports } from '../ports.ts';
 import type { RegisteredKeys } from '../registered-keys.ts';
@@ -21,6 +22,8 @@ export function activeToken({ verify, issuedTokens, keys, clock }: ActiveTokenOp
     if (claims === undefined || claims.aud !== audience || claims.exp <= clock() / 1000) return undefined;
     const state = await issuedTokens.state(claims.jti);
     if (state === undefined || state.revoked || state.client === undefined || state.client.disabled) return undefined;
+    // This replica may not have heard yet that the key of the signature is compromised.
+    if (state.revokedKids.length > 0 && state.revokedKids.includes(String(decodeProtectedHeader(token).kid))) return undefined;
     const bound = state.evidence === 'client_assertion' ? state.jkt : undefined;
     return bound === undefined || (await isRegistered(keys, state.client, bound)) ? claims : undefined;
   };

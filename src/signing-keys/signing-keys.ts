@@ -1,10 +1,11 @@
-import { KeyObject } from 'node:crypto';
-import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose';
+import type { JWK } from 'jose';
+import type { AuditTrail } from '../audit.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import { type PublicKey, readPublicKey } from '../jose/public-key.ts';
-import { signInput } from '../jose/sign.ts';
 import type { Clock } from '../ports.ts';
 import type { KeyEncryption } from './key-encryption.ts';
+import { type KeyInLife, livesAt } from './life-cycle.ts';
+import { makeKey, openKey } from './make-key.ts';
 import type { SigningKey } from './signing-key.ts';
 import type { SigningKeyStore, StoredSigningKey } from './signing-key-store.ts';
 
@@ -14,78 +15,133 @@ export interface SigningKeys {
   current(alg: AccessTokenSigningAlgorithm): Promise<SigningKey>;
   /** Makes the first key of an algorithm where there is none; of several replicas one makes it, all use it. */
   ensure(alg: AccessTokenSigningAlgorithm): Promise<void>;
-  /** Public keys as last read from the store; answers without the store. */
+  /** Published public keys as last read from the store; answers without the store. The same object as long as nothing changed. */
   publicJwks(): { readonly keys: readonly JWK[] };
   /** A published key by its `kid`, to check what it signed. */
   verificationKey(kid: string): PublicKey | undefined;
-  /** Reads the store again, for keys that another replica made. */
+  /** Reads the store again, for what another replica did, and announces the successors that are due. */
   refresh(): Promise<void>;
+  /** Every key in its life. */
+  list(): Promise<readonly KeyInLife[]>;
+  /** Announces a successor; it signs after `announcement` milliseconds, or at once. Of concurrent calls one makes it, all answer it. Undefined: no key of this algorithm. */
+  rotate(alg: AccessTokenSigningAlgorithm, options?: { readonly immediately?: boolean }): Promise<StoredSigningKey | undefined>;
+  /** Takes a compromised key out at once, a successor in its place; false when there is no such key or it was revoked before. */
+  revoke(kid: string): Promise<boolean>;
 }
 
-/** What the signing keys live on. */
+/** What the signing keys live on. Times in milliseconds. */
 export interface SigningKeysOptions {
   readonly store: SigningKeyStore;
   readonly encryption: KeyEncryption;
   readonly clock: Clock;
+  readonly audit: AuditTrail;
+  /** How long a key signs before its successor takes over. */
+  readonly rotationInterval: number;
+  /** How long before its use a key of the schedule is announced. */
+  readonly scheduledAnnouncement: number;
+  /** How long before its use a key made by hand is announced: until every cached JWK Set has it. */
+  readonly announcement: number;
+  /** How long a retired key stays published: until the last token that it signed has expired. */
+  readonly published: number;
+}
+
+interface OpenKey {
+  readonly handle: SigningKey;
+  readonly publicJwk: JWK;
+  readonly publicKey: PublicKey;
 }
 
 /** Loads the signing keys. Throws KeyEncryptionError when a stored key cannot be opened. */
-export async function signingKeys({ store, encryption, clock }: SigningKeysOptions): Promise<SigningKeys> {
-  const byKid = new Map<string, { readonly key: SigningKey; readonly publicJwk: JWK; readonly publicKey: PublicKey }>();
-  let publicJwks: { readonly keys: readonly JWK[] } = { keys: [] };
-  const refresh = async () => {
-    const added = (await store.listSigningKeys()).filter(({ kid }) => !byKid.has(kid));
-    for (const stored of added) {
-      const publicJwk = JSON.parse(stored.publicJwk) as JWK;
-      byKid.set(stored.kid, { key: await openKey(stored, encryption), publicJwk, publicKey: readPublicKey(publicJwk) });
-    }
-    // A new object only when something changed: the JWKS route renders each object once.
-    if (added.length > 0) publicJwks = { keys: [...byKid.values()].map(({ publicJwk }) => publicJwk) };
+export async function signingKeys(options: SigningKeysOptions): Promise<SigningKeys> {
+  const { store, encryption, clock, audit } = options;
+  const open = new Map<string, OpenKey>();
+  let stored: readonly StoredSigningKey[] = [];
+  let published: { readonly keys: readonly JWK[] } = { keys: [] };
+  let publishedKids = '';
+
+  const lives = () => livesAt(stored, clock(), options.published);
+  const publish = () => {
+    const shown = lives().filter(({ state }) => state === 'announced' || state === 'active' || state === 'retired');
+    const kids = shown.map(({ key }) => key.kid).join();
+    if (kids === publishedKids) return;
+    publishedKids = kids;
+    published = { keys: shown.flatMap(({ key }) => open.get(key.kid)?.publicJwk ?? []) };
   };
-  const find = (alg: AccessTokenSigningAlgorithm) => [...byKid.values()].find(({ key }) => key.alg === alg)?.key;
-  await refresh();
+  const read = async () => {
+    const keys = await store.listSigningKeys();
+    for (const key of keys) if (!open.has(key.kid)) open.set(key.kid, await opened(key, encryption));
+    stored = keys;
+    publish();
+  };
+  const find = (alg: AccessTokenSigningAlgorithm) => lives().find(({ key, state }) => key.alg === alg && state === 'active');
+  const last = (alg: AccessTokenSigningAlgorithm) =>
+    [...stored]
+      .filter((key) => key.alg === alg && key.revokedAt === undefined)
+      .sort((a, b) => a.activeAt - b.activeAt)
+      .at(-1);
+  const succeed = async (predecessor: StoredSigningKey, activeAt: number) => {
+    const successor = await makeKey(predecessor.alg, encryption, { createdAt: clock(), activeAt });
+    if (await store.addSigningKey(successor, predecessor.kid))
+      await audit.record({ type: 'signing_key_announced', actor: 'server', detail: { kid: successor.kid, alg: successor.alg, active_at: activeAt } });
+    await read();
+  };
+  const announceDue = async () => {
+    for (const alg of new Set(stored.map((key) => key.alg))) {
+      const latest = last(alg);
+      if (latest === undefined || latest.activeAt + options.rotationInterval - options.scheduledAnnouncement > clock()) continue;
+      await succeed(latest, Math.max(latest.activeAt + options.rotationInterval, clock() + options.announcement));
+    }
+  };
+
+  await read();
   return {
-    refresh,
-    publicJwks: () => publicJwks,
-    verificationKey: (kid) => byKid.get(kid)?.publicKey,
+    async refresh() {
+      await read();
+      await announceDue();
+    },
+    publicJwks: () => published,
+    verificationKey: (kid) => (published.keys.some((key) => key.kid === kid) ? open.get(kid)?.publicKey : undefined),
     async current(alg) {
+      if (find(alg) === undefined) await read();
       const known = find(alg);
-      if (known !== undefined) return known;
-      await refresh();
-      const found = find(alg);
-      if (found === undefined) throw new Error(`no signing key for ${alg}`);
-      return found;
+      const handle = known === undefined ? undefined : open.get(known.key.kid)?.handle;
+      if (handle === undefined) throw new Error(`no signing key for ${alg}`);
+      return handle;
     },
     async ensure(alg) {
-      if (find(alg) !== undefined) return;
-      await store.addFirstSigningKey(await makeKey(alg, encryption, clock));
-      await refresh();
+      if (last(alg) !== undefined) return;
+      const now = clock();
+      await store.addSigningKey(await makeKey(alg, encryption, { createdAt: now, activeAt: now }));
+      await read();
+    },
+    async list() {
+      await read();
+      return lives();
+    },
+    async rotate(alg, { immediately = false } = {}) {
+      await read();
+      const latest = last(alg);
+      if (latest === undefined) return undefined;
+      const activeAt = clock() + (immediately ? 0 : options.announcement);
+      // An announced successor only has to come sooner; several at once would have nothing to sign.
+      if (latest.activeAt > clock()) await store.advanceSigningKey(latest.kid, activeAt);
+      else await succeed(latest, activeAt);
+      await read();
+      return last(alg);
+    },
+    async revoke(kid) {
+      await read();
+      const revoked = stored.find((key) => key.kid === kid);
+      if (revoked === undefined || !(await store.revokeSigningKey(kid, clock()))) return false;
+      await audit.record({ type: 'signing_key_revoked', actor: 'admin', detail: { kid } });
+      await read();
+      if (find(revoked.alg) === undefined) await succeed(revoked, clock());
+      return true;
     },
   };
 }
 
-async function makeKey(alg: AccessTokenSigningAlgorithm, encryption: KeyEncryption, clock: Clock): Promise<StoredSigningKey> {
-  const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true, modulusLength: 3072 });
-  const publicJwk = await exportJWK(publicKey);
-  const kid = await calculateJwkThumbprint(publicJwk);
-  return {
-    kid,
-    alg,
-    publicJwk: JSON.stringify({ ...publicJwk, kid, alg, use: 'sig' }),
-    privateJwe: await encryption.seal(JSON.stringify({ ...(await exportJWK(privateKey)), alg })),
-    createdAt: clock(),
-  };
-}
-
-async function openKey({ kid, alg, privateJwe }: StoredSigningKey, encryption: KeyEncryption): Promise<SigningKey> {
-  const privateKey = KeyObject.from((await importJWK(JSON.parse(await encryption.open(privateJwe)) as JWK, alg)) as CryptoKey);
-  const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  return {
-    kid,
-    alg,
-    async signJwt(typ, claims) {
-      const input = `${encoded({ alg, kid, typ })}.${encoded(claims)}`;
-      return `${input}.${(await signInput(alg, privateKey, Buffer.from(input))).toString('base64url')}`;
-    },
-  };
+async function opened(key: StoredSigningKey, encryption: KeyEncryption): Promise<OpenKey> {
+  const publicJwk = JSON.parse(key.publicJwk) as JWK;
+  return { handle: await openKey(key, encryption), publicJwk, publicKey: readPublicKey(publicJwk) };
 }

@@ -12,12 +12,15 @@ interface StateRow {
   readonly revoked: string | null;
   readonly client_id: string | null;
   readonly metadata: string | null;
+  readonly revoked_kids: string | null;
 }
 
 const asked: Readonly<Record<DatabaseKind, string>> = {
   sqlite: 'select value from json_each(?)',
   postgresql: 'select jsonb_array_elements_text($1::jsonb)',
 };
+
+const listed: Readonly<Record<DatabaseKind, string>> = { sqlite: 'group_concat(kid)', postgresql: "string_agg(kid, ',')" };
 
 /** Issued and revoked tokens in the database. */
 export function sqlIssuedTokens(database: Database, kind: DatabaseKind): IssuedTokens {
@@ -35,7 +38,7 @@ export function sqlIssuedTokens(database: Database, kind: DatabaseKind): IssuedT
   const state = batched<string, TokenState | undefined>(async (jtis) => {
     const rows = await answered(() =>
       database.$queryRawUnsafe<StateRow[]>(
-        `select e.id, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.metadata from audit_event e left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id where e.id in (${asked[kind]})`,
+        `select e.id, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids from audit_event e left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id where e.id in (${asked[kind]})`,
         JSON.stringify(jtis),
       ),
     );
@@ -44,7 +47,13 @@ export function sqlIssuedTokens(database: Database, kind: DatabaseKind): IssuedT
       const row = byId.get(jti);
       return row === undefined
         ? undefined
-        : { revoked: row.revoked !== null, client: readClient(row), evidence: row.evidence ?? undefined, jkt: row.jkt ?? undefined };
+        : {
+            revoked: row.revoked !== null,
+            client: readClient(row),
+            revokedKids: row.revoked_kids?.split(',') ?? [],
+            evidence: row.evidence ?? undefined,
+            jkt: row.jkt ?? undefined,
+          };
     });
   });
   return {

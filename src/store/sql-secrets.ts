@@ -7,18 +7,30 @@ export function sqlSigningKeys(database: Database): SigningKeyStore {
   return {
     listSigningKeys: () =>
       answered(async () =>
-        (await database.signingKey.findMany({ orderBy: { createdAt: 'asc' } })).map((row) => ({
-          ...row,
-          alg: row.alg as AccessTokenSigningAlgorithm,
-          createdAt: Number(row.createdAt),
-        })),
+        (await database.signingKey.findMany({ orderBy: { createdAt: 'asc' } })).map(
+          ({ kid, alg, publicJwk, privateJwe, createdAt, activeAt, revokedAt }) => ({
+            kid,
+            alg: alg as AccessTokenSigningAlgorithm,
+            publicJwk,
+            privateJwe,
+            createdAt: Number(createdAt),
+            activeAt: Number(activeAt),
+            ...(revokedAt !== null && { revokedAt: Number(revokedAt) }),
+          }),
+        ),
       ),
-    addFirstSigningKey: ({ kid, alg, publicJwk, privateJwe, createdAt }) =>
+    addSigningKey: ({ kid, alg, publicJwk, privateJwe, createdAt, activeAt }, predecessor) =>
       answered(
         async () =>
-          (await database.$executeRaw`insert into signing_key (kid, alg, first_for, public_jwk, private_jwe, created_at) values (${kid}, ${alg}, ${alg}, ${publicJwk}, ${privateJwe}, ${BigInt(createdAt)}) on conflict do nothing`) ===
+          (await database.$executeRaw`insert into signing_key (kid, alg, first_for, public_jwk, private_jwe, created_at, active_at) values (${kid}, ${alg}, ${predecessor ?? alg}, ${publicJwk}, ${privateJwe}, ${BigInt(createdAt)}, ${BigInt(activeAt)}) on conflict do nothing`) ===
           1,
       ),
+    advanceSigningKey: (kid, activeAt) =>
+      answered(async () => {
+        await database.signingKey.updateMany({ where: { kid, activeAt: { gt: BigInt(activeAt) } }, data: { activeAt: BigInt(activeAt) } });
+      }),
+    revokeSigningKey: (kid, at) =>
+      answered(async () => (await database.signingKey.updateMany({ where: { kid, revokedAt: null }, data: { revokedAt: BigInt(at) } })).count === 1),
   };
 }
 

@@ -1,0 +1,39 @@
+import { KeyObject } from 'node:crypto';
+import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose';
+import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
+import { signInput } from '../jose/sign.ts';
+import type { KeyEncryption } from './key-encryption.ts';
+import type { SigningKey } from './signing-key.ts';
+import type { StoredSigningKey } from './signing-key-store.ts';
+
+/** A new key pair, its private half sealed. `kid` is the RFC 7638 thumbprint. Times in milliseconds since the epoch. */
+export async function makeKey(
+  alg: AccessTokenSigningAlgorithm,
+  encryption: KeyEncryption,
+  times: Pick<StoredSigningKey, 'createdAt' | 'activeAt'>,
+): Promise<StoredSigningKey> {
+  const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true, modulusLength: 3072 });
+  const publicJwk = await exportJWK(publicKey);
+  const kid = await calculateJwkThumbprint(publicJwk);
+  return {
+    kid,
+    alg,
+    publicJwk: JSON.stringify({ ...publicJwk, kid, alg, use: 'sig' }),
+    privateJwe: await encryption.seal(JSON.stringify({ ...(await exportJWK(privateKey)), alg })),
+    ...times,
+  };
+}
+
+/** A handle on a stored key. Throws KeyEncryptionError when it cannot be opened. */
+export async function openKey({ kid, alg, privateJwe }: StoredSigningKey, encryption: KeyEncryption): Promise<SigningKey> {
+  const privateKey = KeyObject.from((await importJWK(JSON.parse(await encryption.open(privateJwe)) as JWK, alg, { extractable: true })) as CryptoKey);
+  const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  return {
+    kid,
+    alg,
+    async signJwt(typ, claims) {
+      const input = `${encoded({ alg, kid, typ })}.${encoded(claims)}`;
+      return `${input}.${(await signInput(alg, privateKey, Buffer.from(input))).toString('base64url')}`;
+    },
+  };
+}
