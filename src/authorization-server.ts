@@ -32,6 +32,7 @@ import { dpop } from './possession/dpop.ts';
 import { dpopNonces } from './possession/dpop-nonce.ts';
 import { proveFurtherHolders } from './possession/prove-further-holders.ts';
 import { provePossession } from './possession/prove-possession.ts';
+import type { Refusals } from './refusals.ts';
 import { registeredKeys } from './registered-keys.ts';
 import { revocationEndpoint } from './revocation-endpoint.ts';
 import { serverMetadata } from './server-metadata.ts';
@@ -42,6 +43,7 @@ import { tokenEndpoint } from './token-endpoint.ts';
 export interface AuthorizationServerOptions {
   readonly config: Config;
   readonly ports: Ports;
+  readonly refusals: Refusals;
   readonly signingKeys: SigningKeys;
   /** Secret of the DPoP nonces, shared by all replicas; 32 octets. */
   readonly nonceSecret: Buffer;
@@ -54,6 +56,7 @@ export interface AuthorizationServerOptions {
 export async function authorizationServer({
   config,
   ports,
+  refusals,
   signingKeys,
   nonceSecret,
   health,
@@ -81,6 +84,7 @@ export async function authorizationServer({
   const proofs = { clock, nonces, algs: config.dpopAlgs, maxAge: config.dpopProofMaxAge, maxFuture: config.dpopProofMaxFuture };
   const answer = tokenEndpoint({
     issuer: config.issuer,
+    refusals,
     authenticateClient: authenticate,
     validateGrant: validateGrant({ client_credentials: clientCredentials(ports) }),
     provePossession: provePossession({

@@ -39,6 +39,9 @@ export interface Config {
   readonly tlsClientCaFile?: string;
   readonly trustedProxies: readonly string[];
   readonly clientCertificateHeader?: CertificateHeaderForm;
+  /** Seconds that audit events are kept. */
+  readonly auditRetention: number;
+  readonly housekeepingInterval: number;
   readonly shutdownDelayMs: number;
   readonly shutdownTimeoutMs: number;
 }
@@ -91,6 +94,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     ...readTls(read),
     ...(tlsClientCaFile !== undefined && { tlsClientCaFile }),
     ...readProxies(read),
+    auditRetention: read.integer('AUDIT_RETENTION', 400 * 86_400, 604_800, 999_999_999),
+    housekeepingInterval: read.integer('HOUSEKEEPING_INTERVAL', 10, 1, 3600),
     shutdownDelayMs: read.integer('SHUTDOWN_DELAY_MS', 0, 0, 60_000),
     shutdownTimeoutMs: read.integer('SHUTDOWN_TIMEOUT_MS', 10_000, 0, 600_000),
   };

@@ -1,32 +1,38 @@
 import type { Logger } from 'pino';
 import type { Clock } from './ports.ts';
 
-/** What housekeeping works on. */
-export interface HousekeepingOptions {
-  /** Removes at most `limit` records that expired before `now` (seconds since the epoch) and answers how many. */
-  readonly removeExpired: (now: number, limit: number) => Promise<number>;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** Milliseconds between two runs. */
-  readonly interval?: number;
+/** One thing that is done again and again. */
+export interface HousekeepingJob {
+  readonly name: string;
+  /** Does at most one small batch and answers whether there may be more. `now` in seconds since the epoch. */
+  run(now: number): Promise<boolean>;
 }
 
-/** Records a statement: small enough not to hold up a token request. */
-const batch = 500;
+/** What housekeeping works on. */
+export interface HousekeepingOptions {
+  readonly jobs: readonly HousekeepingJob[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Milliseconds between two rounds. */
+  readonly interval: number;
+}
 
-/** Removes expired replay records in small batches, again and again. Answers a function that stops it and waits for the batch under way. */
-export function housekeeping({ removeExpired, clock, logger, interval = 10_000 }: HousekeepingOptions): () => Promise<void> {
+/** Runs every job again and again, each batch in a turn of its own. Answers a function that stops it and waits for the batch under way. */
+export function housekeeping({ jobs, clock, logger, interval }: HousekeepingOptions): () => Promise<void> {
   let stopped = false;
-  let running: Promise<void> = Promise.resolve();
-  const run = async () => {
-    try {
-      while (!stopped && (await removeExpired(Math.floor(clock() / 1000), batch)) === batch) await new Promise((resolve) => setImmediate(resolve));
-    } catch (err) {
-      logger.warn({ err }, 'expired replay records were not removed; trying again later');
+  let running: Promise<void> | undefined;
+  const round = async () => {
+    for (const { name, run } of jobs) {
+      try {
+        while (!stopped && (await run(Math.floor(clock() / 1000)))) await new Promise((resolve) => setImmediate(resolve));
+      } catch (err) {
+        logger.warn({ err, job: name }, 'a housekeeping job failed; it is tried again later');
+      }
     }
+    running = undefined;
   };
   const timer = setInterval(() => {
-    running = running.then(run);
+    running ??= round();
   }, interval);
   timer.unref();
   return async () => {

@@ -9,6 +9,7 @@ import { firstStartText, prepareSecrets, startText } from './first-start.ts';
 import { housekeeping } from './housekeeping.ts';
 import { type TlsListener, tlsListener } from './http/tls-listener.ts';
 import type { Clock, Ports, RandomId } from './ports.ts';
+import { refusals } from './refusals.ts';
 import { jwkSetFetcher } from './remote-jwks/fetch.ts';
 import { remoteJwks } from './remote-jwks/remote-jwks.ts';
 import { signingKeys } from './signing-keys/signing-keys.ts';
@@ -65,7 +66,9 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
       fetchJwks: remoteJwks({ fetch: jwkSetFetcher({ allowPrivateAddresses: config.jwksUriAllowPrivateAddresses }), clock }),
     };
     const health = { database: stores.pingDatabase, replay: stores.pingReplay, signing_keys: async () => void (await keys.current('ES256')) };
+    const refused = refusals(stores.audit);
     const publicApp = await authorizationServer({
+      refusals: refused,
       config,
       ports,
       signingKeys: keys,
@@ -97,7 +100,21 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
     const refresh = setInterval(() => {
       keys.refresh().catch((err: unknown) => logger.debug({ err }, 'signing keys not refreshed'));
     }, keyRefreshInterval);
-    const stopHousekeeping = housekeeping({ removeExpired: stores.removeExpiredReplays, clock, logger });
+    const stopHousekeeping = housekeeping({
+      jobs: [
+        ...stores.expired.map(({ name, remove }) => ({ name, run: remove })),
+        {
+          name: 'refusals',
+          async run() {
+            await refused.flush();
+            return false;
+          },
+        },
+      ],
+      clock,
+      logger,
+      interval: config.housekeepingInterval * 1000,
+    });
     const adminPort = portOf(adminApp);
     print(secrets.newAdminToken === undefined ? startText(config, adminPort) : firstStartText(config, adminPort, secrets.newAdminToken, randomId));
 

@@ -6,11 +6,13 @@ import type { Grant, ValidateGrant } from './grant/grant.ts';
 import type { ProveFurtherHolders } from './possession/prove-further-holders.ts';
 import type { ProvePossession } from './possession/prove-possession.ts';
 import type { ProvenKey } from './proven-key.ts';
+import type { Refusals } from './refusals.ts';
 import type { TokenRequest, TokenResponse } from './token-request.ts';
 
 /** The steps that the wiring puts together. */
 export interface TokenEndpointSteps {
   readonly issuer: string;
+  readonly refusals: Refusals;
   readonly authenticateClient: AuthenticateClient;
   readonly validateGrant: ValidateGrant;
   readonly provePossession: ProvePossession;
@@ -31,8 +33,7 @@ export interface IssuedToken {
 
 /** An access token request from start to end. Every step may throw an OAuthError; only the last one writes. */
 export function tokenEndpoint(steps: TokenEndpointSteps): (request: TokenRequest) => Promise<IssuedToken> {
-  return async (request) => {
-    const client = await steps.authenticateClient(request);
+  const issueTo = async (client: AuthenticatedClient, request: TokenRequest): Promise<IssuedToken> => {
     const grant = await steps.validateGrant(request, client);
     const possession = await steps.provePossession(request, client);
     const holders = await steps.proveFurtherHolders(request, client, grant, possession);
@@ -46,5 +47,15 @@ export function tokenEndpoint(steps: TokenEndpointSteps): (request: TokenRequest
       jti,
       ...(possession.dpopNonce !== undefined && { dpopNonce: possession.dpopNonce }),
     };
+  };
+  return async (request) => {
+    const client = await steps.authenticateClient(request).catch((fault: unknown) => {
+      steps.refusals.ofStranger(fault);
+      throw fault;
+    });
+    return issueTo(client, request).catch((fault: unknown) => {
+      steps.refusals.ofClient(client, fault);
+      throw fault;
+    });
   };
 }

@@ -16,7 +16,7 @@ const insert: Readonly<Record<DatabaseKind, string>> = {
 };
 
 /** Replay records in the database: one statement marks the uses of all requests of one turn of the event loop (RFC 9449 §11.1). */
-export function sqlReplay(database: Database, kind: DatabaseKind): ReplayStore & { removeExpired(now: number, limit: number): Promise<number> } {
+export function sqlReplay(database: Database, kind: DatabaseKind): ReplayStore {
   const markUsed = batched<readonly SingleUse[], readonly boolean[]>((requests) =>
     answered(async () => {
       // One order for everybody: two batches with the same identifiers must not wait for each other crosswise.
@@ -27,13 +27,5 @@ export function sqlReplay(database: Database, kind: DatabaseKind): ReplayStore &
       return requests.map((request) => request.map(({ key }) => inserted.delete(key)));
     }),
   );
-  return {
-    markUsed,
-    removeExpired: (now, limit) =>
-      answered(
-        // A minute of grace: the clock of another replica may be behind.
-        () =>
-          database.$executeRaw`delete from replay_record where key in (select key from replay_record where expires_at < ${BigInt(now - 60)} limit ${limit})`,
-      ),
-  };
+  return { markUsed };
 }

@@ -7,6 +7,7 @@ import { answered, openDatabase } from './database.ts';
 import { redisReplay } from './redis-replay.ts';
 import { sqlAudit } from './sql-audit.ts';
 import { sqlCredentialUses } from './sql-credential-uses.ts';
+import { sqlExpired } from './sql-expired.ts';
 import { sqlIssuedTokens } from './sql-issued-tokens.ts';
 import { sqlPairings } from './sql-pairings.ts';
 import { sqlClients, sqlResourceServers } from './sql-registries.ts';
@@ -14,7 +15,11 @@ import { sqlReplay } from './sql-replay.ts';
 import { sqlSharedSecrets, sqlSigningKeys } from './sql-secrets.ts';
 
 /** Every store, on the database and, when there is one, on Redis. */
-export async function openStores({ databaseUrl, redisUrl }: Pick<Config, 'databaseUrl' | 'redisUrl'>, logger: Logger, clock: Clock) {
+export async function openStores(
+  { databaseUrl, redisUrl, auditRetention }: Pick<Config, 'databaseUrl' | 'redisUrl' | 'auditRetention'>,
+  logger: Logger,
+  clock: Clock,
+) {
   const onError = (err: Error) => logger.warn({ err }, 'store connection lost');
   const database = await openDatabase(databaseUrl, onError);
   const redis = redisUrl === undefined ? undefined : redisReplay({ url: redisUrl, clock, onError });
@@ -29,7 +34,7 @@ export async function openStores({ databaseUrl, redisUrl }: Pick<Config, 'databa
     audit: sqlAudit(database, kind, clock),
     issuedTokens: sqlIssuedTokens(database, kind),
     replay: redis ?? replay,
-    removeExpiredReplays: replay.removeExpired,
+    expired: sqlExpired(database, auditRetention),
     signingKeys: sqlSigningKeys(database),
     secrets: sqlSharedSecrets(database),
     pingDatabase,

@@ -1,0 +1,38 @@
+import { timePrefix } from '../time-ordered-id.ts';
+import { answered, type Database } from './database.ts';
+
+/** Rows a statement: few enough not to hold up a token request. */
+const batch = 500;
+
+/** Removes rows that mean nothing any more, a batch a call; each answers whether there may be more. */
+export interface ExpiredRows {
+  readonly name: string;
+  remove(now: number): Promise<boolean>;
+}
+
+/** Every table that grows with use. `auditRetention` in seconds; `now` in seconds since the epoch. A minute of grace: the clock of another replica may be behind. */
+export function sqlExpired(database: Database, auditRetention: number): readonly ExpiredRows[] {
+  const tables: readonly (readonly [string, (now: number) => Promise<number>])[] = [
+    [
+      'replay_record',
+      (now) =>
+        database.$executeRaw`delete from replay_record where key in (select key from replay_record where expires_at < ${BigInt(now - 60)} limit ${batch})`,
+    ],
+    [
+      'revoked_token',
+      (now) =>
+        database.$executeRaw`delete from revoked_token where jti in (select jti from revoked_token where expires_at < ${BigInt(now - 60)} limit ${batch})`,
+    ],
+    [
+      'withdrawn_holder',
+      (now) =>
+        database.$executeRaw`delete from withdrawn_holder where jti in (select jti from withdrawn_holder where expires_at < ${BigInt(now - 60)} limit ${batch})`,
+    ],
+    [
+      'audit_event',
+      (now) =>
+        database.$executeRaw`delete from audit_event where id in (select id from audit_event where id < ${timePrefix((now - auditRetention) * 1000)} order by id limit ${batch})`,
+    ],
+  ];
+  return tables.map(([name, remove]) => ({ name, remove: async (now) => (await answered(() => remove(now))) >= batch }));
+}
