@@ -10,6 +10,7 @@ import type { ClientRegistry, ResourceServerRegistry } from './admin/registry.ts
 import { resourceServerRoutes } from './admin/resource-servers.ts';
 import { signingKeyRoutes } from './admin/signing-keys.ts';
 import { tokenRoutes } from './admin/tokens.ts';
+import { type TrustedIssuerRegistry, trustedIssuerRoutes } from './admin/trusted-issuers.ts';
 import type { AuditLog, AuditTrail, IssuedTokens } from './audit.ts';
 import { headerFields } from './http/header-fields.ts';
 import { listener } from './http/listener.ts';
@@ -24,6 +25,7 @@ export interface AdminServerOptions {
   /** Clients as the protocol reads them. */
   readonly clientRegistrations: ClientRegistrations;
   readonly pairings: PairingRegistry;
+  readonly trustedIssuers: TrustedIssuerRegistry;
   readonly audit: AuditTrail;
   readonly auditLog: AuditLog;
   readonly issuedTokens: IssuedTokens;
@@ -67,6 +69,7 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
   tokenRoutes(app, options);
   auditRoutes(app, options.auditLog);
   signingKeyRoutes(app, options.signingKeys);
+  trustedIssuerRoutes(app, { registry: options.trustedIssuers, clock, randomId });
   pairingRoutes(app, { pairings: options.pairings, clients: options.clientRegistrations, clock, randomId });
   refuseOtherMethods();
   return app;

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { activeToken } from './access-token/active-token.ts';
 import { confirmingProof } from './access-token/confirming-proof.ts';
 import { issueAccessToken } from './access-token/issue-access-token.ts';
+import { liveHolders } from './access-token/live-holders.ts';
 import { rememberProvenKeys } from './access-token/remember-proven-keys.ts';
 import { verifyAccessToken } from './access-token/verify-access-token.ts';
 import { authenticateCaller } from './client-authentication/authenticate-caller.ts';
@@ -13,6 +14,9 @@ import { tlsClientAuth } from './client-authentication/tls-client-auth.ts';
 import type { Config } from './config.ts';
 import { endpointsOf } from './endpoints.ts';
 import { clientCredentials } from './grant/client-credentials.ts';
+import { subjectAccessToken } from './grant/subject-access-token.ts';
+import { subjectIdToken } from './grant/subject-id-token.ts';
+import { tokenExchange } from './grant/token-exchange.ts';
 import { validateGrant } from './grant/validate-grant.ts';
 import { certificateSource, readAnchors } from './http/client-certificate.ts';
 import { clientJwksRoute } from './http/client-jwks-route.ts';
@@ -82,11 +86,21 @@ export async function authorizationServer({
     }),
   });
   const proofs = { clock, nonces, algs: config.dpopAlgs, maxAge: config.dpopProofMaxAge, maxFuture: config.dpopProofMaxFuture };
+  const verify = verifyAccessToken({ issuer: config.issuer, verificationKey: signingKeys.verificationKey });
+  const live = liveHolders({ ...ports, keys });
   const answer = tokenEndpoint({
     issuer: config.issuer,
     refusals,
     authenticateClient: authenticate,
-    validateGrant: validateGrant({ client_credentials: clientCredentials(ports) }),
+    validateGrant: validateGrant({
+      client_credentials: clientCredentials(ports),
+      'urn:ietf:params:oauth:grant-type:token-exchange': tokenExchange({
+        ...ports,
+        accessToken: subjectAccessToken({ ...ports, verifyAccessToken: verify, liveHolders: live }),
+        // RS256 besides: OpenID providers must offer it, and few sign by anything else.
+        idToken: subjectIdToken({ ...ports, keys, algs: [...config.assertionAlgs, 'RS256'], clockTolerance: config.clockTolerance }),
+      }),
+    }),
     provePossession: provePossession({
       dpop: dpop({ ...proofs, endpoint: endpoints.token, ...(endpoints.mtlsToken !== undefined && { alias: endpoints.mtlsToken }) }),
       clock,
@@ -114,10 +128,9 @@ export async function authorizationServer({
     ),
   });
 
-  const verify = verifyAccessToken({ issuer: config.issuer, verificationKey: signingKeys.verificationKey });
   const introspect = introspectionEndpoint({
     authenticateCaller: authenticateCaller(ports),
-    activeToken: activeToken({ ...ports, verify, keys }),
+    activeToken: activeToken({ ...ports, verify, keys, liveHolders: live }),
     confirmingProof: confirmingProof({ ...proofs, replay: ports.replay, nonceRequired: config.dpopNonceRequired }),
   });
   const revoke = revocationEndpoint({ ...ports, authenticateClient: authenticate, verify });

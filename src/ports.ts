@@ -3,6 +3,7 @@ import type { AuditTrail, IssuedTokens } from './audit.ts';
 import type { ClientRegistration } from './client-registration.ts';
 import type { Pairing } from './pairing.ts';
 import type { ResourceServer } from './resource-server.ts';
+import type { TrustedIssuer } from './trusted-issuer.ts';
 
 /** The time, as milliseconds since the epoch. */
 export type Clock = () => number;
@@ -40,6 +41,18 @@ export interface ResourceServers {
   findSole(): Promise<ResourceServer | undefined>;
 }
 
+export interface TrustedIssuers {
+  /** The OpenID provider with exactly this issuer identifier, or undefined when it is not trusted. */
+  findTrustedIssuer(issuer: string): Promise<TrustedIssuer | undefined>;
+}
+
+export interface WithdrawnHolders {
+  /** From now on the holder's key confirms this token no more; durable when it resolves. `expiresAt` of the token in seconds since the epoch. */
+  withdraw(jti: string, clientId: string, expiresAt: number): Promise<void>;
+  /** Holders that withdrew from this token. */
+  withdrawnFrom(jti: string): Promise<readonly string[]>;
+}
+
 export interface CredentialUses {
   /** Records that this server verified a signature by the client's key; `at` in milliseconds since the epoch. */
   markProven(clientId: string, jkt: string, at: number): Promise<void>;
@@ -61,9 +74,13 @@ export interface Ports {
   readonly randomId: RandomId;
   readonly replay: ReplayStore;
   readonly clients: ClientRegistrations;
+  /** Clients as they are this moment, whatever another replica remembers of them. */
+  readonly currentClients: ClientRegistrations;
   readonly resourceServers: ResourceServers;
   readonly pairings: Pairings;
   readonly credentialUses: CredentialUses;
+  readonly trustedIssuers: TrustedIssuers;
+  readonly withdrawnHolders: WithdrawnHolders;
   readonly fetchJwks: FetchJwks;
   readonly audit: AuditTrail;
   readonly issuedTokens: IssuedTokens;

@@ -1,11 +1,14 @@
+import type { AccessTokenClaims } from './access-token/claims.ts';
+import { furtherHolders } from './access-token/live-holders.ts';
 import type { VerifyAccessToken } from './access-token/verify-access-token.ts';
+import type { AuditEvent } from './audit.ts';
 import type { AuthenticateClient } from './client-authentication/authenticate-client.ts';
 import { OAuthError } from './oauth-error.ts';
 import type { Ports } from './ports.ts';
 import type { TokenRequest } from './token-request.ts';
 
 /** What the endpoint needs. */
-export interface RevocationEndpointOptions extends Pick<Ports, 'issuedTokens' | 'replay' | 'audit'> {
+export interface RevocationEndpointOptions extends Pick<Ports, 'issuedTokens' | 'withdrawnHolders' | 'replay' | 'audit'> {
   readonly authenticateClient: AuthenticateClient;
   readonly verify: VerifyAccessToken;
 }
@@ -14,7 +17,7 @@ export interface RevocationEndpointOptions extends Pick<Ports, 'issuedTokens' | 
  * A revocation request (RFC 7009 §2): a client gives back a token of its own. What is no token of this server counts as revoked already (§2.2).
  * Every answer without an error holds for every later introspection on every replica.
  */
-export function revocationEndpoint({ authenticateClient, verify, issuedTokens, replay, audit }: RevocationEndpointOptions) {
+export function revocationEndpoint({ authenticateClient, verify, issuedTokens, withdrawnHolders, replay, audit }: RevocationEndpointOptions) {
   return async (request: TokenRequest): Promise<void> => {
     const { registration, assertion } = await authenticateClient(request);
     const token = request.parameters.get('token');
@@ -23,16 +26,19 @@ export function revocationEndpoint({ authenticateClient, verify, issuedTokens, r
       throw new OAuthError('invalid_client', 'the client assertion was used before', { reason: 'assertion_replayed' });
     const claims = verify(token);
     if (claims === undefined) return;
+    // A further holder takes back only its own key; the requester's token lives on (protocol reference D6.2).
+    if (furtherHolders(claims).has(registration.client_id)) {
+      await withdrawnHolders.withdraw(claims.jti, registration.client_id, claims.exp);
+      await audit.record({ ...event(registration.client_id, claims), detail: { withdrawn_holder: registration.client_id } });
+      return;
+    }
     if (claims.client_id !== registration.client_id)
       throw new OAuthError('invalid_request', 'the token was not issued to this client', { reason: 'token_of_another_client' });
     await issuedTokens.revoke(claims.jti, claims.exp);
-    await audit.record({
-      type: 'token_revoked',
-      actor: `client:${registration.client_id}`,
-      client_id: registration.client_id,
-      jti: claims.jti,
-      audience: claims.aud,
-      token_expires_at: claims.exp,
-    });
+    await audit.record(event(registration.client_id, claims));
   };
+}
+
+function event(clientId: string, { jti, aud, exp }: AccessTokenClaims): AuditEvent {
+  return { type: 'token_revoked', actor: `client:${clientId}`, client_id: clientId, jti, audience: aud, token_expires_at: exp };
 }

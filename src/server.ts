@@ -58,11 +58,14 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
       randomId,
       replay: stores.replay,
       clients: stores.clients,
+      currentClients: stores.currentClients,
       resourceServers: stores.resourceServers,
       pairings: stores.pairings,
       audit: stores.audit,
       issuedTokens: stores.issuedTokens,
       credentialUses: stores.credentialUses,
+      trustedIssuers: stores.trustedIssuers,
+      withdrawnHolders: stores.withdrawnHolders,
       fetchJwks: remoteJwks({ fetch: jwkSetFetcher({ allowPrivateAddresses: config.jwksUriAllowPrivateAddresses }), clock }),
     };
     const health = { database: stores.pingDatabase, replay: stores.pingReplay, signing_keys: async () => void (await keys.current('ES256')) };
@@ -85,6 +88,7 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
       issuedTokens: stores.issuedTokens,
       resourceServers: stores.resourceServers,
       pairings: stores.pairings,
+      trustedIssuers: stores.trustedIssuers,
       clock,
       randomId,
       verifyAdminToken: secrets.verifyAdminToken,

@@ -35,7 +35,7 @@ export interface IssuedToken {
 export function tokenEndpoint(steps: TokenEndpointSteps): (request: TokenRequest) => Promise<IssuedToken> {
   const issueTo = async (client: AuthenticatedClient, request: TokenRequest): Promise<IssuedToken> => {
     const grant = await steps.validateGrant(request, client);
-    const possession = await steps.provePossession(request, client);
+    const possession = await steps.provePossession(request, client, grant);
     const holders = await steps.proveFurtherHolders(request, client, grant, possession);
     const binding = bind(client, possession.boundKey, holders, grant.resourceServer, steps.issuer);
     const { response, jti } = await steps.issueAccessToken(client, grant, possession, binding, holders);

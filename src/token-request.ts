@@ -18,6 +18,8 @@ export interface TokenRequest {
 export interface TokenResponse {
   readonly access_token: string;
   readonly token_type: 'DPoP' | 'Bearer' | 'PoP';
+  /** RFC 8693 §2.2.1; in the answer to a token exchange. */
+  readonly issued_token_type?: string;
   /** Seconds. */
   readonly expires_in: number;
   readonly scope?: string;

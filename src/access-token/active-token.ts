@@ -4,20 +4,22 @@ import type { Ports } from '../ports.ts';
 import type { RegisteredKeys } from '../registered-keys.ts';
 import type { ResourceServer } from '../resource-server.ts';
 import type { AccessTokenClaims } from './claims.ts';
+import { bindingOf, type LiveHolders } from './live-holders.ts';
 import type { VerifyAccessToken } from './verify-access-token.ts';
 
 /** What the check needs. */
 export interface ActiveTokenOptions extends Pick<Ports, 'issuedTokens' | 'clock'> {
   readonly verify: VerifyAccessToken;
   readonly keys: RegisteredKeys;
+  readonly liveHolders: LiveHolders;
 }
 
 /**
  * The claims of a token that is active for this resource server: signed by this server, for this audience, not expired, known as issued, not revoked,
  * of a client that exists and is enabled, and, where it was bound to a registered key, with that key still registered. Undefined otherwise.
  */
-export function activeToken({ verify, issuedTokens, keys, clock }: ActiveTokenOptions) {
-  return async (token: string, { audience }: ResourceServer): Promise<AccessTokenClaims | undefined> => {
+export function activeToken({ verify, issuedTokens, keys, clock, liveHolders }: ActiveTokenOptions) {
+  return async (token: string, { audience, alt_cnf_supported, multi_key_form }: ResourceServer): Promise<AccessTokenClaims | undefined> => {
     const claims = verify(token);
     if (claims === undefined || claims.aud !== audience || claims.exp <= clock() / 1000) return undefined;
     const state = await issuedTokens.state(claims.jti);
@@ -25,7 +27,11 @@ export function activeToken({ verify, issuedTokens, keys, clock }: ActiveTokenOp
     // This replica may not have heard yet that the key of the signature is compromised.
     if (state.revokedKids.length > 0 && state.revokedKids.includes(String(decodeProtectedHeader(token).kid))) return undefined;
     const bound = state.evidence === 'client_assertion' ? state.jkt : undefined;
-    return bound === undefined || (await isRegistered(keys, state.client, bound)) ? claims : undefined;
+    if (bound !== undefined && !(await isRegistered(keys, state.client, bound))) return undefined;
+    // A resource server that is not, or no longer, registered as knowing several keys hears of the requester's only (protocol reference D3.5).
+    const knowsSeveral = alt_cnf_supported === true || multi_key_form === 'jwks';
+    const { alt_cnf: _, ...rest } = claims;
+    return { ...rest, ...bindingOf(claims, knowsSeveral ? await liveHolders(claims) : new Map()) };
   };
 }
 

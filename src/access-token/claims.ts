@@ -1,5 +1,6 @@
+import type { ClientRegistration } from '../client-registration.ts';
 import type { AltConfirmation, Binding } from '../confirmation/binding.ts';
-import type { Grant } from '../grant/grant.ts';
+import type { ActClaim, Grant } from '../grant/grant.ts';
 
 /** Claims of an access token (RFC 9068 §2.2, RFC 7800 §3.1). Times in seconds since the epoch. */
 export interface AccessTokenClaims {
@@ -13,12 +14,15 @@ export interface AccessTokenClaims {
   readonly scope?: string;
   readonly cnf: Binding['cnf'];
   readonly alt_cnf?: readonly AltConfirmation[];
+  readonly act?: ActClaim;
+  /** Who may exchange the token for one of its own (RFC 8693 §4.4); a list where there are several. */
+  readonly may_act?: { readonly client_id: string | readonly string[] };
 }
 
 /** The claims for a grant; pure. `now` in seconds since the epoch, `lifetime` in seconds. */
 export function accessTokenClaims(
   issuer: string,
-  clientId: string,
+  client: ClientRegistration,
   grant: Grant,
   binding: Binding,
   jti: string,
@@ -29,11 +33,20 @@ export function accessTokenClaims(
     iss: issuer,
     sub: grant.subject,
     aud: grant.resourceServer.audience,
-    client_id: clientId,
+    client_id: client.client_id,
     iat: now,
-    exp: now + lifetime,
+    exp: Math.min(now + lifetime, grant.expiresAt ?? Number.POSITIVE_INFINITY),
     jti,
     ...(grant.scopes.length > 0 && { scope: grant.scopes.join(' ') }),
     ...binding,
+    ...(grant.act !== undefined && { act: grant.act }),
+    ...mayAct(client, grant),
   };
+}
+
+/** Where the recipient does not know `alt_cnf`, the paired holders may ask for tokens of their own instead; an actor cannot pass this on. */
+function mayAct({ alt_cnf_holders = [] }: ClientRegistration, { resourceServer, act }: Grant): Pick<AccessTokenClaims, 'may_act'> {
+  const [first, ...more] = alt_cnf_holders;
+  if (first === undefined || act !== undefined || resourceServer.alt_cnf_supported === true || resourceServer.multi_key_form === 'jwks') return {};
+  return { may_act: { client_id: more.length === 0 ? first : alt_cnf_holders } };
 }

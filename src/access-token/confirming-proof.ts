@@ -42,9 +42,10 @@ export function confirmingProof({ replay, nonceRequired, ...options }: Confirmin
     try {
       const proof = dpop({ ...options, endpoint: htu })([dpopProof], htm, nonceRequired);
       if (proof.ath !== createHash('sha256').update(token).digest('base64url')) return { valid: false, reason: 'proof_ath_mismatch' };
-      if (boundThumbprint(claims.cnf) !== proof.key.jkt) return { valid: false, reason: 'key_mismatch' };
+      const presenter = presenterBy('jkt', proof.key.jkt, claims);
+      if (presenter === undefined) return { valid: false, reason: 'key_mismatch' };
       const [first] = await replay.markUsed([proof.use]);
-      return first === true ? { valid: true, presenter: claims.client_id } : { valid: false, reason: 'proof_replayed' };
+      return first === true ? { valid: true, presenter } : { valid: false, reason: 'proof_replayed' };
     } catch (fault) {
       if (!(fault instanceof OAuthError)) throw fault;
       return { valid: false, reason: fault.reason, ...(fault.code === 'use_dpop_nonce' && { nonce: options.nonces.current() }) };
@@ -52,19 +53,25 @@ export function confirmingProof({ replay, nonceRequired, ...options }: Confirmin
   };
 }
 
-/** The thumbprint of the one key in `cnf`, where `cnf` says enough of it. */
-function boundThumbprint(cnf: AccessTokenClaims['cnf']): string | undefined {
-  if ('jkt' in cnf) return cnf.jkt;
-  return 'jwk' in cnf ? readPublicKey(cnf.jwk).jkt : undefined;
-}
-
-function certificateVerdict(pem: string, { cnf, client_id }: AccessTokenClaims): ProofVerdict {
+function certificateVerdict(pem: string, claims: AccessTokenClaims): ProofVerdict {
   let thumbprint: string;
   try {
     thumbprint = createHash('sha256').update(new X509Certificate(pem).raw).digest('base64url');
   } catch {
     return { valid: false, reason: 'certificate_malformed' };
   }
-  const bound = (cnf as { readonly 'x5t#S256'?: string })['x5t#S256'];
-  return bound === thumbprint ? { valid: true, presenter: client_id } : { valid: false, reason: 'key_mismatch' };
+  const presenter = presenterBy('x5t#S256', thumbprint, claims);
+  return presenter === undefined ? { valid: false, reason: 'key_mismatch' } : { valid: true, presenter };
+}
+
+/** Whose key it is, among those of this method only: a thumbprint of one kind never matches in the place of another (protocol reference D5). */
+function presenterBy(method: 'jkt' | 'x5t#S256', thumbprint: string, { cnf, client_id, alt_cnf = [] }: AccessTokenClaims): string | undefined {
+  const named = (confirmation: object) => {
+    const { jkt, 'x5t#S256': certificate, jwk } = confirmation as { readonly jkt?: string; readonly 'x5t#S256'?: string; readonly jwk?: unknown };
+    if (method === 'x5t#S256') return certificate === thumbprint;
+    return (jkt ?? (jwk === undefined ? undefined : readPublicKey(jwk).jkt)) === thumbprint;
+  };
+  if (named(cnf)) return client_id;
+  if ('jwks' in cnf && method === 'jkt') return cnf.jwks.keys.find(({ kid }) => kid === thumbprint)?.['client_id'];
+  return alt_cnf.find((entry) => named(entry.cnf))?.client_id;
 }

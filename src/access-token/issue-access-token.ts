@@ -42,7 +42,7 @@ export function issueAccessToken({ replay, clock, audit, issuer, signingKey, sev
     const jti = timeOrderedId(now);
     const { access_token_lifetime } = grant.resourceServer;
     const lifetime = holders.length === 0 ? access_token_lifetime : Math.min(access_token_lifetime, severalKeysMaxLifetime);
-    const claims = accessTokenClaims(issuer, client.registration.client_id, grant, binding, jti, Math.floor(now / 1000), lifetime);
+    const claims = accessTokenClaims(issuer, client.registration, grant, binding, jti, Math.floor(now / 1000), lifetime);
     // Nothing is answered that is not on record: introspection and revocation know a token by its record.
     const recorded = audit.record(issuance(claims, possession, holders));
     const [accessToken] = await Promise.all([key.signJwt('at+jwt', claims), recorded]);
@@ -51,7 +51,9 @@ export function issueAccessToken({ replay, clock, audit, issuer, signingKey, sev
       token_type: tokenType,
       expires_in: claims.exp - claims.iat,
       ...(claims.scope !== undefined && { scope: claims.scope }),
-      ...(tokenType === 'PoP' && { cnf: binding.cnf }),
+      ...(grant.issuedTokenType !== undefined && { issued_token_type: grant.issuedTokenType }),
+      // Where `token_type` does not tell, and in an exchange, whose binding is not that of the subject token.
+      ...((tokenType === 'PoP' || grant.issuedTokenType !== undefined) && { cnf: binding.cnf }),
       ...(binding.alt_cnf !== undefined && { alt_cnf: binding.alt_cnf }),
     };
     return { response, jti };

@@ -11,6 +11,29 @@ export interface Grant {
   readonly scopes: readonly string[];
   /** True: the token is for a user, not for the client itself. */
   readonly ofUser?: boolean;
+  /** Seconds since the epoch; the token must not outlive it. */
+  readonly expiresAt?: number;
+  /** Who acts for the subject (RFC 8693 §4.1). */
+  readonly act?: ActClaim;
+  /** Where the grant is bound to keys itself: by whom it must be presented. */
+  readonly presentedBy?: PresentedBy;
+  /** RFC 8693 §2.2.1. */
+  readonly issuedTokenType?: string;
+}
+
+/** The current actor, and inside it those before (RFC 8693 §4.1). */
+export interface ActClaim {
+  readonly client_id: string;
+  readonly sub: string;
+  readonly act?: ActClaim;
+}
+
+/** Keys of a bound grant. */
+export interface PresentedBy {
+  /** Thumbprints; a proof by any one of these keys will do. */
+  readonly keys: readonly string[];
+  /** What `ath` of a DPoP proof must be. */
+  readonly ath?: string;
 }
 
 /** A grant type: reads its parameters, checks them, answers the grant. Throws OAuthError. */

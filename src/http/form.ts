@@ -16,6 +16,12 @@ const defined: ReadonlySet<string> = new Set([
   'htu',
   'client_certificate',
   'req_alt_cnf',
+  'subject_token',
+  'subject_token_type',
+  'actor_token',
+  'actor_token_type',
+  'requested_token_type',
+  'audience',
 ]);
 
 /** A decoded form. */

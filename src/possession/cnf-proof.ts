@@ -88,10 +88,11 @@ export function checkCnfProof(
 }
 
 // `cnf` of the proof is the requester's key in RFC 7800 terms: a proof stolen on its way is useless to another key.
-function namesKey(cnf: unknown, { key }: ProvenKey): boolean {
+function namesKey(cnf: unknown, { key, 'x5t#S256': certificate }: ProvenKey): boolean {
   if (typeof cnf !== 'object' || cnf === null) return false;
   const [member, ...more] = Object.entries(cnf);
-  return more.length === 0 && member?.[0] === 'jkt' && member[1] === key.jkt;
+  const expected = certificate === undefined ? ['jkt', key.jkt] : ['x5t#S256', certificate];
+  return more.length === 0 && member?.[0] === expected[0] && member?.[1] === expected[1];
 }
 
 function checkTimes({ iat, exp, nbf, consent_exp }: Record<string, unknown>, { clock, maxLifetime, clockTolerance }: CnfProofOptions): number {

@@ -1,10 +1,12 @@
 import type { AuthenticatedClient, ClientRegistration } from '../client-registration.ts';
+import type { Grant } from '../grant/grant.ts';
 import type { PublicKey } from '../jose/public-key.ts';
 import { OAuthError } from '../oauth-error.ts';
 import type { Clock, SingleUse } from '../ports.ts';
 import type { ProvenKey } from '../proven-key.ts';
 import type { TokenRequest } from '../token-request.ts';
 import type { DpopProof } from './dpop.ts';
+import { checkPresenter } from './presenter.ts';
 import { type NamedKey, readReqCnf } from './req-cnf.ts';
 
 /** The key that the token will be bound to, and everything that issuing it uses up. */
@@ -15,7 +17,7 @@ export interface Possession {
 }
 
 /** The step of the token endpoint. */
-export type ProvePossession = (request: TokenRequest, client: AuthenticatedClient) => Promise<Possession>;
+export type ProvePossession = (request: TokenRequest, client: AuthenticatedClient, grant: Pick<Grant, 'presentedBy'>) => Promise<Possession>;
 
 /** The ways to prove a key that are switched on. */
 export interface PossessionMechanisms {
@@ -32,7 +34,7 @@ export interface PossessionMechanisms {
  * No proven key, no token: bearer tokens do not exist here. Throws OAuthError.
  */
 export function provePossession(mechanisms: PossessionMechanisms): ProvePossession {
-  return async (request, client) => {
+  return async (request, client, { presentedBy }) => {
     const { registration, assertion } = client;
     const proof =
       request.dpop.length === 0 ? undefined : mechanisms.dpop(request.dpop, 'POST', mechanisms.nonceRequired || registration.dpop_nonce_required);
@@ -51,8 +53,11 @@ export function provePossession(mechanisms: PossessionMechanisms): ProvePossessi
     // The certificate comes before the assertion, unless req_cnf says otherwise (product decision 4).
     if (byAssertion !== undefined && (certificate === undefined || request.parameters.has('req_cnf'))) proven.push(byAssertion);
 
+    if (proven.length === 0 && presentedBy !== undefined)
+      throw new OAuthError('invalid_grant', 'the subject token is bound to a key that is not proven in this request', { reason: 'proof_missing' });
     const reqCnf = request.parameters.get('req_cnf');
     const boundKey = reqCnf === undefined ? onlyKey(proven) : await namedKey(readReqCnf(reqCnf), proven, registration, mechanisms);
+    if (presentedBy !== undefined) checkPresenter(presentedBy, boundKey, proof?.ath);
     const uses = [assertion?.use, proof?.use].filter((use) => use !== undefined);
     return { boundKey, uses, ...(proof?.freshNonce !== undefined && { dpopNonce: proof.freshNonce }) };
   };

@@ -13,6 +13,8 @@ import { sqlPairings } from './sql-pairings.ts';
 import { sqlClients, sqlResourceServers } from './sql-registries.ts';
 import { sqlReplay } from './sql-replay.ts';
 import { sqlSharedSecrets, sqlSigningKeys } from './sql-secrets.ts';
+import { sqlTrustedIssuers } from './sql-trusted-issuers.ts';
+import { sqlWithdrawnHolders } from './sql-withdrawn-holders.ts';
 
 /** Every store, on the database and, when there is one, on Redis. */
 export async function openStores(
@@ -25,10 +27,14 @@ export async function openStores(
   const redis = redisUrl === undefined ? undefined : redisReplay({ url: redisUrl, clock, onError });
   const kind = databaseKind(databaseUrl);
   const replay = sqlReplay(database, kind);
+  const clients = sqlClients(database);
   const pingDatabase = async () => void (await answered(() => database.$queryRaw`select 1`));
   return {
-    clients: cachedClients(sqlClients(database)),
+    clients: cachedClients(clients),
+    currentClients: clients,
     credentialUses: sqlCredentialUses(database),
+    trustedIssuers: sqlTrustedIssuers(database),
+    withdrawnHolders: sqlWithdrawnHolders(database),
     pairings: sqlPairings(database),
     resourceServers: cachedResourceServers(sqlResourceServers(database)),
     audit: sqlAudit(database, kind, clock),

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { decodeJwt } from 'jose';
 import { randomJti, type TestKey, testKey } from './keys.ts';
 import { type Answer, basic, issuer, startOfTime, type TestServer, type TestServerOptions, testServer } from './server.ts';
@@ -29,23 +30,32 @@ export interface Pair {
   ask(request?: PairRequest): Promise<Answer>;
   /** The backend authenticates and so proves its registered key to the server. */
   backendSignsIn(): Promise<Answer>;
+  /** The backend exchanges a token (RFC 8693) with a proof by `key`. */
+  backendExchanges(subjectToken: string, form?: Readonly<Record<string, string | undefined>>, key?: TestKey, proof?: object): Promise<Answer>;
+  /** What a recipient hears of a token. */
+  introspect(token: string, recipient?: string, form?: Readonly<Record<string, string>>): Promise<Answer>;
 }
+
+const grants = ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'];
 
 /** Registers everybody on a server of its own. */
 export async function openPair(options: TestServerOptions = {}): Promise<Pair> {
   const server = await testServer(options);
   const [appKey, backendKey, thiefKey] = [await testKey(), await testKey(), await testKey()];
   const scopes = ['read', 'write'];
-  await server.admin('POST', 'resource-servers', { audience: aware, scopes, alt_cnf_supported: true, cnf_methods_supported: ['jkt'] });
-  await server.admin('POST', 'resource-servers', { audience: unaware, scopes });
-  await server.admin('POST', 'resource-servers', { audience: setForm, scopes, alt_cnf_supported: true, multi_key_form: 'jwks' });
+  const recipient = (audience: string, client_id: string, more: object = {}) =>
+    server.admin('POST', 'resource-servers', { audience, scopes, client_id, client_secret: pairSecret, ...more });
+  await recipient(aware, 'aware-rs', { alt_cnf_supported: true, cnf_methods_supported: ['jkt'] });
+  await recipient(unaware, 'unaware-rs');
+  await recipient(setForm, 'set-rs', { alt_cnf_supported: true, multi_key_form: 'jwks' });
   const secretClient = (client_id: string, more: object) =>
-    server.admin('POST', 'clients', { client_id, client_secret: pairSecret, scope: 'read write', ...more });
+    server.admin('POST', 'clients', { client_id, client_secret: pairSecret, scope: 'read write', grant_types: grants, ...more });
   const signer = (client_id: string, key: TestKey, kid: string, more: object = {}) =>
     server.admin('POST', 'clients', {
       client_id,
       token_endpoint_auth_method: 'private_key_jwt',
       scope: 'read write',
+      grant_types: grants,
       jwks: { keys: [{ ...key.jwk, kid }] },
       ...more,
     });
@@ -62,6 +72,10 @@ export async function openPair(options: TestServerOptions = {}): Promise<Pair> {
       { iss: 'backend', aud: issuer, client_id: 'app', cnf: { jkt: appKey.jkt }, iat: now(), exp: now() + 120, jti: randomJti(), ...claims },
       { typ: 'cnf-proof+jwt', kid: 'be-1', ...header },
     );
+  const signedIn = async () => ({
+    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    client_assertion: await backendKey.assertion('backend', { iat: now(), exp: now() + 60 }),
+  });
   return {
     server,
     appKey,
@@ -83,16 +97,27 @@ export async function openPair(options: TestServerOptions = {}): Promise<Pair> {
     backendSignsIn: async () =>
       server.post(
         '/token',
-        {
-          grant_type: 'client_credentials',
-          resource: unaware,
-          client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-          client_assertion: await backendKey.assertion('backend', { iat: now(), exp: now() + 60 }),
-        },
+        { grant_type: 'client_credentials', resource: unaware, ...(await signedIn()) },
         { dpop: await backendKey.proof({ iat: now() }) },
       ),
+    backendExchanges: async (subjectToken, form = {}, key = backendKey, proof = {}) =>
+      server.post('/token', { ...exchangeForm(subjectToken), ...(await signedIn()), ...form }, { dpop: await key.proof({ iat: now(), ...proof }) }),
+    introspect: async (token, recipient = 'aware-rs', form = {}) =>
+      server.post('/introspect', { token, ...form }, { authorization: basic(recipient, pairSecret) }),
   };
 }
+
+/** The form of a token exchange for an access token. */
+export function exchangeForm(subjectToken: string): Record<string, string> {
+  return {
+    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+    subject_token: subjectToken,
+    subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+  };
+}
+
+/** `ath` of a DPoP proof for this token (RFC 9449 §4.2). */
+export const ath = (token: string): string => createHash('sha256').update(token).digest('base64url');
 
 /** The answer in short: status and error, or the claims that name keys. */
 export function keysOf({ status, body }: Answer): unknown {

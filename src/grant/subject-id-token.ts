@@ -1,0 +1,112 @@
+import type { ClientRegistration } from '../client-registration.ts';
+import type { SigningAlgorithm } from '../jose/algorithms.ts';
+import { type JwsLimits, type ParsedJws, parseCompactJws, verifyJws } from '../jose/compact-jws.ts';
+import { JoseFault } from '../jose/jose-fault.ts';
+import { type PublicKey, readPublicKey } from '../jose/public-key.ts';
+import { OAuthError } from '../oauth-error.ts';
+import type { Ports } from '../ports.ts';
+import type { RegisteredKeys } from '../registered-keys.ts';
+import type { TrustedIssuer } from '../trusted-issuer.ts';
+import type { ReadSubjectToken } from './subject-token.ts';
+
+/** What an ID token is checked against. Times in seconds. */
+export interface SubjectIdTokenOptions extends Pick<Ports, 'clients' | 'trustedIssuers' | 'clock'> {
+  readonly keys: RegisteredKeys;
+  readonly algs: readonly SigningAlgorithm[];
+  readonly clockTolerance: number;
+}
+
+/** Characters of each part; ID tokens carry a user's profile. */
+const limits: JwsLimits = { header: 2048, payload: 16_384, signature: 6400 };
+
+/** Explicit types that an ID token may have; another one is another kind of JWT (RFC 8725 §3.11). */
+const idTokenTypes: ReadonlySet<unknown> = new Set([undefined, 'jwt', 'dpop+id_token']);
+
+/** An ID token of a trusted OpenID provider as subject token (OpenID Connect Core §3.1.3.7). One that is bound needs a proof by its key. */
+export function subjectIdToken(options: SubjectIdTokenOptions): ReadSubjectToken {
+  return async (token, client) => {
+    const jws = parse(token);
+    const { typ } = jws.header;
+    if (!idTokenTypes.has(typeof typ === 'string' ? typ.toLowerCase() : typ)) throw refused('id_token_typ_mismatch');
+    const { iss } = jws.payload;
+    const issuer = typeof iss === 'string' ? await options.trustedIssuers.findTrustedIssuer(iss) : undefined;
+    if (issuer === undefined) throw refused('id_token_issuer_not_trusted');
+    if (issuer.clients?.includes(client.client_id) === false)
+      throw new OAuthError('unauthorized_client', 'the client may not exchange ID tokens of this issuer', { reason: 'id_token_client_not_allowed' });
+    await checkSignature(jws, issuer, options);
+    const { subject, expiresAt } = checkClaims(jws.payload, issuer, options);
+    // A user must not pass for a client where only `sub` is looked at (RFC 9700 §4.15).
+    if ((await options.clients.findClient(subject)) !== undefined) throw refused('id_token_sub_is_a_client');
+    const bound = boundKey(jws.payload['cnf']);
+    return { subject, ofUser: true, expiresAt, entitlement: bound === undefined ? {} : { keys: [bound] } };
+  };
+}
+
+async function checkSignature(jws: ParsedJws, { jwks_uri }: TrustedIssuer, { keys, algs }: SubjectIdTokenOptions): Promise<void> {
+  const { kid } = jws.header;
+  if (kid !== undefined && typeof kid !== 'string') throw refused('id_token_kid_invalid');
+  let candidates: readonly PublicKey[];
+  try {
+    candidates = await keys.find({ jwks_uri } as ClientRegistration, kid);
+  } catch (cause) {
+    throw new OAuthError('temporarily_unavailable', 'the keys of the issuer of the ID token cannot be had now', {
+      cause,
+      reason: 'issuer_keys_unavailable',
+    });
+  }
+  const signed = candidates.some((key) => {
+    try {
+      verifyJws(jws, key, algs);
+      return true;
+    } catch (fault) {
+      if (fault instanceof JoseFault) return false;
+      throw fault;
+    }
+  });
+  if (!signed) throw refused('id_token_signature_invalid');
+}
+
+function checkClaims(
+  { sub, aud, azp, exp, iat, nbf }: Record<string, unknown>,
+  { audience, subject_prefix = '' }: TrustedIssuer,
+  { clock, clockTolerance }: SubjectIdTokenOptions,
+): { readonly subject: string; readonly expiresAt: number } {
+  const now = clock() / 1000;
+  const time = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+  if (typeof sub !== 'string' || sub === '' || sub.length > 255) throw refused('id_token_sub_invalid');
+  const audiences: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
+  if (!audiences.includes(audience)) throw refused('id_token_aud_mismatch');
+  if ((audiences.length > 1 || azp !== undefined) && azp !== audience) throw refused('id_token_azp_mismatch');
+  if (!time(exp) || exp <= now) throw refused('id_token_expired');
+  if (!time(iat) || iat > now + clockTolerance || (nbf !== undefined && !(time(nbf) && nbf <= now + clockTolerance)))
+    throw refused('id_token_not_yet_valid');
+  return { subject: subject_prefix + sub, expiresAt: Math.floor(exp) };
+}
+
+/** The key that the ID token itself is bound to (RFC 7800 §3.1), if any. */
+function boundKey(cnf: unknown): string | undefined {
+  if (cnf === undefined) return undefined;
+  const { jkt, jwk } = (cnf ?? {}) as { readonly jkt?: unknown; readonly jwk?: unknown };
+  if (typeof jkt === 'string') return jkt;
+  try {
+    return readPublicKey(jwk).jkt;
+  } catch {
+    throw refused('id_token_cnf_unknown');
+  }
+}
+
+function parse(token: string): ParsedJws {
+  try {
+    return parseCompactJws(token, limits);
+  } catch (cause) {
+    throw refused('id_token_malformed', cause);
+  }
+}
+
+// RFC 8693 §2.2.2: a subject token that is invalid for any reason is an invalid request.
+function refused(reason: string, cause?: unknown): OAuthError {
+  return new OAuthError('invalid_request', 'the subject token is invalid, expired or not of a trusted issuer', {
+    reason,
+    ...(cause !== undefined && { cause }),
+  });
+}

@@ -1,0 +1,5 @@
+/** Token types of RFC 8693 §3 that this server takes or gives. */
+export const tokenTypes = {
+  accessToken: 'urn:ietf:params:oauth:token-type:access_token',
+  idToken: 'urn:ietf:params:oauth:token-type:id_token',
+} as const;
