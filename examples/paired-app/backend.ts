@@ -1,0 +1,32 @@
+// The app's server. It signs the consent that puts its key into the app's token, and uses that token with its own key.
+import { type Answer, serve } from './http.ts';
+import type { OwnKey } from './key.ts';
+
+/** Starts it. `POST /pair {"jkt"}` answers a proof for the signed-in app's key only: never sign for a key that the app's session does not vouch for. */
+export async function startBackend(issuer: string, audience: string, key: OwnKey) {
+  return serve(async (_request, body): Promise<Answer> => {
+    const { jkt } = JSON.parse(body) as { jkt: string };
+    const now = Math.floor(Date.now() / 1000);
+    const proof = await key.sign(
+      { iss: 'cal-backend', aud: issuer, client_id: 'cal-app', cnf: { jkt }, resource: [audience], exp: now + 120 },
+      { typ: 'cnf-proof+jwt', kid: 'be-1' },
+    );
+    return { status: 200, body: { proof } };
+  });
+}
+
+/** A token of its own for a recipient that does not know `alt_cnf` (RFC 8693). */
+export async function exchange(issuer: string, key: OwnKey, subjectToken: string): Promise<Response> {
+  const exp = Math.floor(Date.now() / 1000) + 60;
+  return fetch(`${issuer}/token`, {
+    method: 'POST',
+    headers: { dpop: await key.dpop('POST', `${issuer}/token`) },
+    body: new URLSearchParams({
+      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+      subject_token: subjectToken,
+      subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion: await key.sign({ iss: 'cal-backend', sub: 'cal-backend', aud: issuer, exp }, { kid: 'be-1' }),
+    }),
+  });
+}
