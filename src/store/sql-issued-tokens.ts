@@ -22,6 +22,12 @@ const asked: Readonly<Record<DatabaseKind, string>> = {
 
 const listed: Readonly<Record<DatabaseKind, string>> = { sqlite: 'group_concat(kid)', postgresql: "string_agg(kid, ',')" };
 
+/** Takes a key out of the tokens that name it for a further holder: time in seconds, thumbprint. */
+const withdrawKey: Readonly<Record<DatabaseKind, string>> = {
+  sqlite: `insert into withdrawn_holder (jti, client_id, expires_at) select e.id, json_extract(h.value, '$.client_id'), e.token_expires_at from audit_event e, json_each(e.detail, '$.holders') h where e.type = 'token_issued' and e.token_expires_at > ? and json_extract(h.value, '$.jkt') = ? on conflict do nothing`,
+  postgresql: `insert into withdrawn_holder (jti, client_id, expires_at) select e.id, h->>'client_id', e.token_expires_at from audit_event e, jsonb_array_elements((e.detail::jsonb)->'holders') h where e.type = 'token_issued' and e.token_expires_at > $1 and h->>'jkt' = $2 on conflict do nothing`,
+};
+
 /** Issued and revoked tokens in the database. */
 export function sqlIssuedTokens(database: Database, kind: DatabaseKind): IssuedTokens {
   // Parsed once for each text, so that its keys are imported once too.
@@ -64,10 +70,12 @@ export function sqlIssuedTokens(database: Database, kind: DatabaseKind): IssuedT
       );
     },
     revokeAll: (of, now) =>
-      answered(() =>
-        'jkt' in of
+      answered(async () => {
+        // A further holder's key leaves its tokens; the requesters' go on (protocol reference D6.2).
+        if ('jkt' in of) await database.$executeRawUnsafe(withdrawKey[kind], BigInt(now), of.jkt);
+        return 'jkt' in of
           ? database.$executeRaw`insert into revoked_token (jti, expires_at) select id, token_expires_at from audit_event where jkt = ${of.jkt} and type = 'token_issued' and token_expires_at > ${BigInt(now)} on conflict do nothing`
-          : database.$executeRaw`insert into revoked_token (jti, expires_at) select id, token_expires_at from audit_event where client_id = ${of.client_id} and type = 'token_issued' and token_expires_at > ${BigInt(now)} on conflict do nothing`,
-      ),
+          : database.$executeRaw`insert into revoked_token (jti, expires_at) select id, token_expires_at from audit_event where client_id = ${of.client_id} and type = 'token_issued' and token_expires_at > ${BigInt(now)} on conflict do nothing`;
+      }),
   };
 }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testKey } from '../support/keys.ts';
 import { ath, aware, exchangeForm, keysOf, openPair, type Pair, pairSecret, setForm, unaware } from '../support/pair.ts';
 import { basic, startOfTime, testServer } from '../support/server.ts';
-import { onSqlite } from '../support/stores.ts';
+import { onSqlite, storeKinds } from '../support/stores.ts';
 
 let pair: Pair;
 beforeAll(async () => {
@@ -198,6 +198,13 @@ describe('T10, D3.5, D6.2: introspection shows who holds the token now', () => {
     await replica.stop();
     await other.server.stop();
     await store.remove();
+  });
+  it.each(storeKinds.filter(({ name }) => !name.includes('Redis')))("the operator revokes the holder's key, on $name", async (kind) => {
+    const other = await openPair({ kind });
+    const token = (await other.ask()).body.access_token as string;
+    expect((await other.server.admin('DELETE', `keys/${other.backendKey.jkt}/tokens`)).status).toBe(200);
+    expect(await altCnf(other, token)).toEqual([true, undefined]);
+    await other.server.stop();
   });
   it('product decision 5: in the form jwks the key of the holder leaves the set', async () => {
     const other = await openPair();
