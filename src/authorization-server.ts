@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import formbody from '@fastify/formbody';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
@@ -33,7 +34,7 @@ import { tokenBodyLimit, tokenRoute } from './http/token-route.ts';
 import { introspectionEndpoint } from './introspection-endpoint.ts';
 import type { Ports } from './ports.ts';
 import { dpop } from './possession/dpop.ts';
-import { dpopNonces } from './possession/dpop-nonce.ts';
+import { dpopNonces, refusingSome } from './possession/dpop-nonce.ts';
 import { proveFurtherHolders } from './possession/prove-further-holders.ts';
 import { provePossession } from './possession/prove-possession.ts';
 import type { Refusals } from './refusals.ts';
@@ -69,7 +70,7 @@ export async function authorizationServer({
 }: AuthorizationServerOptions): Promise<FastifyInstance> {
   const { clock } = ports;
   const endpoints = endpointsOf(config.issuer, config.tls?.port);
-  const nonces = dpopNonces(nonceSecret, config.dpopNonceLifetime, clock);
+  const nonces = refusingSome(dpopNonces(nonceSecret, config.dpopNonceLifetime, clock), config.dpopNonceRefusePercent, () => randomInt(100));
   const keys = registeredKeys(ports.fetchJwks);
 
   const authenticate = authenticateClient({

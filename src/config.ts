@@ -21,6 +21,7 @@ export interface Config {
   readonly dpopProofMaxFuture: number;
   readonly dpopNonceRequired: boolean;
   readonly dpopNonceLifetime: number;
+  readonly dpopNonceRefusePercent: number;
   readonly assertionAlgs: readonly SigningAlgorithm[];
   readonly assertionMaxLifetime: number;
   readonly clockTolerance: number;
@@ -79,6 +80,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     dpopProofMaxFuture: read.integer('DPOP_PROOF_MAX_FUTURE', 30, 0, 3600),
     dpopNonceRequired: read.oneOf('DPOP_NONCE', ['off', 'required'], 'off') === 'required',
     dpopNonceLifetime: read.integer('DPOP_NONCE_LIFETIME', 120, 1, 3600),
+    dpopNonceRefusePercent: read.integer('DPOP_NONCE_REFUSE_PERCENT', 0, 0, 90),
     assertionAlgs: read.list('CLIENT_ASSERTION_SIGNING_ALGS', signingAlgorithms, defaultAlgs),
     assertionMaxLifetime: read.integer('CLIENT_ASSERTION_MAX_LIFETIME', 300, 10, 3600),
     clockTolerance: read.integer('CLOCK_TOLERANCE', 30, 0, 300),

@@ -35,6 +35,15 @@ export function dpopNonces(secret: Buffer, lifetime: number, clock: () => number
   };
 }
 
+/**
+ * For client authors who test their retry (RFC 9449 §8): valid nonces are refused by chance, as if they were stale.
+ * @param percent share of the valid nonces that is refused, 0 to 90
+ * @param draw a random whole number from 0 to 99
+ */
+export function refusingSome(nonces: DpopNonces, percent: number, draw: () => number): DpopNonces {
+  return { ...nonces, check: (nonce) => (percent > 0 && draw() < percent ? { valid: false } : nonces.check(nonce)) };
+}
+
 function sameText(expected: string, presented: string): boolean {
   const [a, b] = [Buffer.from(expected), Buffer.from(presented)];
   return a.length === b.length && timingSafeEqual(a, b);
