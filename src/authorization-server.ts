@@ -29,6 +29,7 @@ import { jwksRoute } from './http/jwks-route.ts';
 import { listener } from './http/listener.ts';
 import { metadataRoute } from './http/metadata-route.ts';
 import { refuseOtherMethods } from './http/other-methods.ts';
+import { refuseOverload } from './http/overload.ts';
 import { revocationRoute } from './http/revocation-route.ts';
 import { tokenBodyLimit, tokenRoute } from './http/token-route.ts';
 import { introspectionEndpoint } from './introspection-endpoint.ts';
@@ -145,6 +146,7 @@ export async function authorizationServer({
       clientCa: config.tlsClientCaFile === undefined ? [] : readAnchors(config.tlsClientCaFile),
     }),
   );
+  refuseOverload(app, config.maxRequestsUnderWay);
   await app.register(formbody, { bodyLimit: tokenBodyLimit, parser: readForm as unknown as (body: string) => Record<string, unknown> });
   // Only the form encoding is spoken here; Fastify's own JSON and text parsers would let other bodies in.
   app.removeContentTypeParser(['application/json', 'text/plain']);

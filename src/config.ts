@@ -43,6 +43,7 @@ export interface Config {
   /** Seconds that audit events are kept. */
   readonly auditRetention: number;
   readonly housekeepingInterval: number;
+  readonly maxRequestsUnderWay: number;
   readonly shutdownDelayMs: number;
   readonly shutdownTimeoutMs: number;
 }
@@ -98,6 +99,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     ...readProxies(read),
     auditRetention: read.integer('AUDIT_RETENTION', 400 * 86_400, 604_800, 999_999_999),
     housekeepingInterval: read.integer('HOUSEKEEPING_INTERVAL', 10, 1, 3600),
+    maxRequestsUnderWay: read.integer('MAX_REQUESTS_UNDER_WAY', 512, 1, 100_000),
     shutdownDelayMs: read.integer('SHUTDOWN_DELAY_MS', 0, 0, 60_000),
     shutdownTimeoutMs: read.integer('SHUTDOWN_TIMEOUT_MS', 10_000, 0, 600_000),
   };
