@@ -1,6 +1,5 @@
 import type { LookupFunction } from 'node:net';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
-import { Client } from 'undici';
 import { isGlobalUnicast, isGlobalUnicastOrPrivate } from './address.ts';
 import { type JwkSetDocument, parseJwkSet } from './jwk-set.ts';
 import { type ResolveHost, resolveByDns, resolveBySystem } from './resolve.ts';
@@ -38,6 +37,7 @@ async function request(
   signal: AbortSignal,
 ): Promise<FetchedJwkSet> {
   // A client of its own for each request: no proxy from the environment, no shared connection whose address was checked for another URL.
+  const { Client } = await import('undici');
   const client = new Client(url.origin, { connect: { lookup, secureContext, minVersion: 'TLSv1.2', signal }, allowH2: false });
   try {
     const response = await client.request({
