@@ -3,7 +3,7 @@ FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY prisma/schema.prisma prisma/
-COPY src/store/prisma-generate.ts src/store/
+COPY src/store/prisma-generate.ts src/store/schema.ts src/store/
 RUN npm ci --no-audit --no-fund
 COPY . .
 # The image brings Node 24 itself; what is left are the libraries that the server imports.

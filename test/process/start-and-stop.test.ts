@@ -1,0 +1,127 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PrismaLibSql } from '@prisma/adapter-libsql';
+import { afterAll, describe, expect, it } from 'vitest';
+import { readConfig } from '../../src/config.ts';
+import { freeAddress, startProcess } from '../support/process.ts';
+import { adminToken } from '../support/server.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'holdfast-start-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Starts the server, which must not come up, and answers its exit code and last words. */
+function refusedStart(env: Record<string, string>): { readonly code: number | null; readonly words: string } {
+  const { status, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, '../../src/main.ts')], {
+    env: { PATH: process.env['PATH'], PORT: '0', ADMIN_PORT: '0', LOG_LEVEL: 'silent', ...env },
+    timeout: 20_000,
+  });
+  return { code: status, words: stderr.toString() };
+}
+
+describe('configuration', () => {
+  it('names every fault at once, and repeats no value', () => {
+    const env = {
+      ISSUER: 'http://as.example.com',
+      PORT: 'x',
+      ADMIN_TOKEN: 'short-secret',
+      DATABASE_URL: 'mysql://x',
+      REDIS_URL: 'x',
+      LOG_LEVEL: 'loud',
+      KEY_ENCRYPTION_KEY: 'not-a-key',
+      DPOP_SIGNING_ALGS: 'HS256',
+      DPOP_PROOF_MAX_AGE: '-1',
+      DPOP_NONCE: 'maybe',
+    };
+    expect(() => readConfig(env)).toThrow(
+      new RegExp(
+        Object.keys(env)
+          .map((name) => `(?=[^]*${name} must)`)
+          .join(''),
+      ),
+    );
+    expect(() => readConfig(env)).not.toThrow(/short-secret|not-a-key/);
+  });
+  it.each(['https://as.example.com', 'https://as.example.com/tenant', 'http://localhost:8080', 'http://127.0.0.1', 'http://[::1]:8080'])(
+    'issuer %s',
+    (issuer) => {
+      expect(readConfig({ ISSUER: issuer }).issuer).toBe(issuer);
+    },
+  );
+  it.each([
+    'as.example.com',
+    'https://as.example.com?x',
+    'https://as.example.com#x',
+    'https://u:p@as.example.com',
+    'ftp://as.example.com',
+    'http://localhost.example.com',
+  ])('issuer %s is refused', (issuer) => {
+    expect(() => readConfig({ ISSUER: issuer })).toThrow(/ISSUER must/);
+  });
+  it('stops the start with a sentence', () => {
+    const { code, words } = refusedStart({ ISSUER: 'http://as.example.com' });
+    expect([code, words]).toEqual([1, expect.stringMatching(/^Holdfast did not start\.\nThe environment has faults:\n {2}- ISSUER must be https/)]);
+  });
+});
+
+describe('the key-encryption key', { timeout: 60_000 }, () => {
+  it('wrong, missing or malformed: a sentence that says what to do, and nothing is overwritten', async () => {
+    const database = join(folder, 'kek.db');
+    const key = join(folder, 'kek.key-encryption-key');
+    const env = { DATABASE_URL: `file:${database}`, ADMIN_TOKEN: adminToken };
+    const first = await startProcess(env, await freeAddress());
+    const jwks = await (await fetch(`${first.url}/jwks`)).text();
+    await first.end('SIGTERM');
+    const right = readFileSync(key, 'utf8');
+
+    rmSync(key);
+    expect(refusedStart(env)).toEqual({ code: 1, words: expect.stringMatching(/key-encryption key .* is missing\. Restore that file/) });
+    expect(existsSync(key)).toBe(false);
+    writeFileSync(key, 'truncated');
+    expect(refusedStart(env).words).toMatch(/is not base64url of 32 octets/);
+    expect(readFileSync(key, 'utf8')).toBe('truncated');
+    writeFileSync(key, Buffer.alloc(32, 1).toString('base64url'));
+    expect(refusedStart(env).words).toMatch(/was not sealed by this key-encryption key/);
+    writeFileSync(key, right);
+    const again = await startProcess(env, await freeAddress());
+    expect(await (await fetch(`${again.url}/jwks`)).text()).toBe(jwks);
+    await again.end('SIGTERM');
+  });
+});
+
+describe('migrations', { timeout: 60_000 }, () => {
+  it('one that was begun and not finished, or that a newer version made: a sentence, and nothing is changed', async () => {
+    const url = `file:${join(folder, 'migrations.db')}`;
+    const first = await startProcess({ DATABASE_URL: url }, await freeAddress());
+    await first.end('SIGTERM');
+    const run = async (sql: string) => {
+      const connection = await new PrismaLibSql({ url }).connect();
+      await connection.executeScript(sql);
+      await connection.dispose();
+    };
+    await run("update _prisma_migrations set finished_at = null where migration_name like '%life_cycle'");
+    expect(refusedStart({ DATABASE_URL: url }).words).toMatch(/was begun and not finished: restore the database/);
+    await run("update _prisma_migrations set finished_at = started_at, migration_name = '99990101000000_newer' where finished_at is null");
+    expect(refusedStart({ DATABASE_URL: url }).words).toMatch(/does not know \(99990101000000_newer\): start the newer version/);
+  });
+});
+
+describe('a stop by SIGTERM', { timeout: 30_000 }, () => {
+  it('fails readiness first, finishes, and exits with 0; a second start keeps everything and shows no token', async () => {
+    const env = { DATABASE_URL: `file:${join(folder, 'stop.db')}`, ADMIN_TOKEN: '', SHUTDOWN_DELAY_MS: '500' };
+    const first = await startProcess(env, await freeAddress());
+    expect(first.output()).toMatch(/admin token {2}hfadm_[\w-]{43}/);
+    const ended = first.end('SIGTERM');
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    const ready = await fetch(`${first.url}/health/ready`);
+    const jwks = await fetch(`${first.url}/jwks`);
+    expect([ready.status, ((await ready.json()) as { status: string }).status, jwks.status]).toEqual([503, 'stopping', 200]);
+    const keys = await jwks.text();
+    expect(await ended).toBe(0);
+    const second = await startProcess(env, await freeAddress());
+    expect(second.output()).not.toMatch(/hfadm_/);
+    expect(await (await fetch(`${second.url}/jwks`)).text()).toBe(keys);
+    expect(await second.end('SIGTERM')).toBe(0);
+  });
+});
