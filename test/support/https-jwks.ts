@@ -1,10 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:https';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { certificate } from './certificates.ts';
 
 /** A JWK Set behind https on loopback, with a certificate that this process trusts from now on. */
 export interface HttpsJwks {
@@ -16,18 +13,8 @@ export interface HttpsJwks {
 
 /** Serves these keys. Start it before the server that shall trust it. */
 export async function httpsJwks(current: readonly object[]): Promise<HttpsJwks> {
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-tls-'));
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-  const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2'];
-  execFileSync(
-    'openssl',
-    ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key, '-out', cert, ...subject],
-    {
-      stdio: 'ignore',
-    },
-  );
-  const tls = { key: readFileSync(key), cert: readFileSync(cert, 'utf8') };
-  rmSync(folder, { recursive: true });
+  const made = await certificate({ subject: 'CN=127.0.0.1', names: [{ type: 'ip', value: '127.0.0.1' }] });
+  const tls = { key: made.keyPem, cert: made.pem };
   setDefaultCACertificates([...getCACertificates(), tls.cert]);
   const keys = { current };
   const server = createServer(tls, (_request, response) =>
