@@ -17,6 +17,8 @@ export interface SingleUse {
   readonly key: string;
   /** Seconds since the epoch until which the used thing could still be accepted; the record lives at least that long. */
   readonly expiresAt: number;
+  /** Seconds since the epoch from which on the used thing could have been accepted. */
+  readonly acceptableFrom: number;
 }
 
 export interface ReplayStore {

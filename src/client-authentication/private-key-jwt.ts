@@ -6,7 +6,7 @@ import { OAuthError } from '../oauth-error.ts';
 import type { Clock } from '../ports.ts';
 import type { Proof } from '../proven-key.ts';
 import type { RegisteredKeys } from '../registered-keys.ts';
-import { singleUse } from '../single-use.ts';
+import { type Acceptable, singleUse } from '../single-use.ts';
 
 /** What a client assertion is checked against. Times in seconds. */
 export interface PrivateKeyJwtOptions {
@@ -46,8 +46,8 @@ export function privateKeyJwt(options: PrivateKeyJwtOptions) {
     if (kid !== undefined && typeof kid !== 'string') throw refused('kid of the client assertion is not a string', 'assertion_kid_invalid');
     const algs = client.token_endpoint_auth_signing_alg === undefined ? options.algs : [client.token_endpoint_auth_signing_alg];
     const key = verifyingKey(jws, await findKeys(options.keys, client, kid), algs);
-    const { jti, exp } = checkClaims(jws.payload, options);
-    return { key, provenBy: 'client_assertion', use: singleUse('client_assertion', client.client_id, '', jti, exp) };
+    const { jti, acceptable } = checkClaims(jws.payload, options);
+    return { key, provenBy: 'client_assertion', use: singleUse('client_assertion', client.client_id, '', jti, acceptable) };
   };
 }
 
@@ -79,7 +79,7 @@ function verifyingKey(jws: ParsedJws, candidates: readonly PublicKey[], algs: re
 function checkClaims(
   { aud, jti, exp, iat, nbf }: Record<string, unknown>,
   { clock, issuer, maxLifetime, clockTolerance }: PrivateKeyJwtOptions,
-): { jti: string; exp: number } {
+): { jti: string; acceptable: Acceptable } {
   const now = clock() / 1000;
   const time = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
   if (aud !== issuer)
@@ -94,7 +94,9 @@ function checkClaims(
   if (time(iat) && iat < now - maxLifetime) throw refused('iat of the client assertion is too old', 'assertion_iat_too_old');
   if (typeof jti !== 'string' || jti === '' || jti.length > 256)
     throw refused('the client assertion needs a jti of 1 to 256 characters', 'assertion_jti_invalid');
-  return { jti, exp };
+  // The latest of the moments before which a check above refuses it.
+  const from = Math.max(exp - maxLifetime - clockTolerance, ...[iat, nbf].filter(time).map((start) => start - clockTolerance));
+  return { jti, acceptable: { from, until: exp } };
 }
 
 function parse(text: string): ParsedJws {

@@ -5,7 +5,7 @@ import type { PublicKey } from '../jose/public-key.ts';
 import { OAuthError } from '../oauth-error.ts';
 import type { Clock, SingleUse } from '../ports.ts';
 import type { ProvenKey } from '../proven-key.ts';
-import { singleUse } from '../single-use.ts';
+import { type Acceptable, singleUse } from '../single-use.ts';
 import type { DpopNonces } from './dpop-nonce.ts';
 
 /** What a `cnf-proof+jwt` is checked against. Times in seconds. */
@@ -77,14 +77,17 @@ export function checkCnfProof(
   if (client_id !== context.requester.client_id) throw refusedProof('cnf_proof_client_mismatch');
   if (!namesKey(cnf, context.boundKey)) throw refusedProof('cnf_proof_key_mismatch');
   if (method !== 'jkt' && method !== 'x5t#S256') throw refusedProof('cnf_proof_method_unknown');
-  const exp = checkTimes(jws.payload, options);
+  const acceptable = checkTimes(jws.payload, options);
   if (typeof jti !== 'string' || jti === '' || jti.length > 256) throw refusedProof('cnf_proof_jti_invalid');
   if (resource !== undefined && !(Array.isArray(resource) && resource.includes(context.audience))) throw refusedProof('cnf_proof_resource_mismatch');
   if (scope !== undefined && !(typeof scope === 'string' && context.scopes.every((wanted) => scope.split(' ').includes(wanted))))
     throw refusedProof('cnf_proof_scope_exceeded');
   if (context.nonceRequired && !options.nonces.check(jws.payload['nonce']).valid)
     throw new OAuthError('use_dpop_nonce', 'nonce required in DPoP proof and cnf-proof', { reason: 'cnf_proof_nonce' });
-  return { use: singleUse('cnf_proof', iss, '', jti, exp + options.clockTolerance), byCertificate: method === 'x5t#S256' };
+  return {
+    use: singleUse('cnf_proof', iss, '', jti, acceptable),
+    byCertificate: method === 'x5t#S256',
+  };
 }
 
 // `cnf` of the proof is the requester's key in RFC 7800 terms: a proof stolen on its way is useless to another key.
@@ -95,7 +98,7 @@ function namesKey(cnf: unknown, { key, 'x5t#S256': certificate }: ProvenKey): bo
   return more.length === 0 && member?.[0] === expected[0] && member?.[1] === expected[1];
 }
 
-function checkTimes({ iat, exp, nbf, consent_exp }: Record<string, unknown>, { clock, maxLifetime, clockTolerance }: CnfProofOptions): number {
+function checkTimes({ iat, exp, nbf, consent_exp }: Record<string, unknown>, { clock, maxLifetime, clockTolerance }: CnfProofOptions): Acceptable {
   const now = clock() / 1000;
   const time = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
   if (!time(iat) || !time(exp)) throw refusedProof('cnf_proof_times_missing');
@@ -103,7 +106,7 @@ function checkTimes({ iat, exp, nbf, consent_exp }: Record<string, unknown>, { c
   if (exp + clockTolerance <= now) throw refusedProof('cnf_proof_expired');
   if (iat > now + clockTolerance || (nbf !== undefined && !(time(nbf) && nbf <= now + clockTolerance))) throw refusedProof('cnf_proof_not_yet_valid');
   if (consent_exp !== undefined && !(time(consent_exp) && consent_exp > now)) throw refusedProof('cnf_proof_consent_expired');
-  return exp;
+  return { from: iat - clockTolerance, until: exp + clockTolerance };
 }
 
 /** One sentence for every reason: the requester does not learn which holder failed, or how (protocol reference D3.7). */

@@ -1,7 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { Acceptable } from '../single-use.ts';
 
-/** What the server says of a nonce that a proof carries. `acceptableUntil` in seconds since the epoch. */
-export type NonceVerdict = { readonly valid: true; readonly newest: boolean; readonly acceptableUntil: number } | { readonly valid: false };
+/** What the server says of a nonce that a proof carries. Its own time decides how long that stands. */
+export type NonceVerdict = { readonly valid: true; readonly newest: boolean; readonly acceptable: Acceptable } | { readonly valid: false };
 
 /** Stateless nonces that every replica with the same secret makes and accepts (RFC 9449 §8). */
 export interface DpopNonces {
@@ -30,7 +31,8 @@ export function dpopNonces(secret: Buffer, lifetime: number, clock: () => number
       if (typeof nonce !== 'string' || nonce.length !== 27) return { valid: false };
       const slot = currentSlot();
       const match = [slot, slot - 1, slot + 1].find((candidate) => sameText(nonceOf(candidate), nonce));
-      return match === undefined ? { valid: false } : { valid: true, newest: match >= slot, acceptableUntil: (match + 2) * lifetime };
+      if (match === undefined) return { valid: false };
+      return { valid: true, newest: match >= slot, acceptable: { from: (match - 1) * lifetime, until: (match + 2) * lifetime } };
     },
   };
 }

@@ -5,7 +5,7 @@ import type { PublicKey } from '../jose/public-key.ts';
 import { OAuthError } from '../oauth-error.ts';
 import type { Clock } from '../ports.ts';
 import type { Proof } from '../proven-key.ts';
-import { singleUse } from '../single-use.ts';
+import { type Acceptable, singleUse } from '../single-use.ts';
 import type { DpopNonces } from './dpop-nonce.ts';
 import { comparableHtu } from './htu.ts';
 
@@ -54,11 +54,11 @@ export function dpop(options: DpopOptions): (fields: readonly string[], method: 
     if (typeof iat !== 'number' || !Number.isFinite(iat) || iat < 0) throw refused('the DPoP proof needs a numeric iat', 'proof_iat_invalid');
     checkExpNbf(jws.payload, options);
 
-    const use = (expiresAt: number) => singleUse('dpop_proof', key.jkt, target, jti, expiresAt);
+    const use = (acceptable: Acceptable) => singleUse('dpop_proof', key.jkt, target, jti, acceptable);
     const proven = { key, provenBy: 'dpop_proof', ath: jws.payload['ath'] } as const;
     if (!nonceRequired) {
       checkAge(iat, options);
-      return { ...proven, use: use(iat + options.maxAge + options.maxFuture) };
+      return { ...proven, use: use({ from: iat - options.maxFuture, until: iat + options.maxAge + options.maxFuture }) };
     }
     const verdict = options.nonces.check(nonce);
     if (!verdict.valid)
@@ -66,7 +66,7 @@ export function dpop(options: DpopOptions): (fields: readonly string[], method: 
         reason: nonce === undefined ? 'nonce_missing' : 'nonce_stale',
       });
     // With a nonce its time counts, not the client's clock (RFC 9449 §4.3 item 11).
-    return { ...proven, use: use(verdict.acceptableUntil), ...(!verdict.newest && { freshNonce: options.nonces.current() }) };
+    return { ...proven, use: use(verdict.acceptable), ...(!verdict.newest && { freshNonce: options.nonces.current() }) };
   };
 }
 

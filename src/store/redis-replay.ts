@@ -7,12 +7,27 @@ import { batched } from './batched.ts';
 export interface RedisReplayOptions {
   readonly url: string;
   readonly clock: Clock;
+  /** Names this installation among those that share the Redis; kept in the database. */
+  readonly installation: string;
+  /** True: nothing has been marked used before this start, so no Redis can have forgotten anything. */
+  readonly first: boolean;
+  /** Seconds by which the clocks of two replicas may differ. */
+  readonly clockTolerance: number;
   /** Hears of lost connections; the client reconnects for ever. */
   readonly onError: (error: Error) => void;
+  /** Hears that records were lost. */
+  readonly onLoss: () => void;
 }
 
-/** Replay records in Redis: one `SET NX PX` a use, those of all requests of one turn of the event loop in one round trip (RFC 9449 §11.1). */
-export function redisReplay({ url, clock, onError }: RedisReplayOptions): ReplayStore & { ping(): Promise<void>; close(): void } {
+/**
+ * Replay records in Redis: one `SET NX PX` a use, those of all requests of one turn of the event loop in one round trip (RFC 9449 §11.1).
+ *
+ * A Redis that comes back empty, or as another process (after a restart, or after a fail-over to a copy that lagged), may have forgotten uses.
+ * A marker beside the records holds the process (`run_id`) that keeps them, and since when. Where it is missing or names another process,
+ * records are complete only from now on, and whatever could have been used before is refused until it is too old: StoreUnavailable.
+ */
+export function redisReplay(options: RedisReplayOptions): ReplayStore & { ping(): Promise<void>; close(): void } {
+  const { url, clock, installation, clockTolerance, onError, onLoss } = options;
   const redis = new Redis(url, {
     commandTimeout: 1000,
     connectTimeout: 1000,
@@ -20,29 +35,64 @@ export function redisReplay({ url, clock, onError }: RedisReplayOptions): Replay
     maxRetriesPerRequest: 0,
     retryStrategy: (tries) => Math.min(tries * 100, 1000),
   });
+  const marker = `holdfast:${installation}:replay-since`;
+  let { first } = options;
+  let runId: string | undefined;
   redis.on('error', onError);
-  const markUsed = batched<readonly SingleUse[], readonly boolean[]>(async (requests) => {
+  redis.on('close', () => (runId = undefined));
+  redis.on('ready', () => {
+    greet().catch(onError);
+  });
+
+  const greet = async () => {
+    const [, process] = /^run_id:(\w+)/m.exec(await redis.info('server')) ?? [];
+    // On the very first start the marker is there before the first use, so that its absence always means a loss.
+    if (first && process !== undefined) await redis.set(marker, `0:${process}`, 'NX');
+    first = false;
+    runId = process;
+  };
+
+  /** Seconds since the epoch from which on the records are complete, by what the marker says. */
+  const completeSince = async (found: unknown, process: string): Promise<number> => {
+    const [, since, keeper] = /^(\d+):(\w+)$/.exec(String(found)) ?? [];
+    if (since !== undefined && keeper === process) return Number(since);
+    // A replica whose clock is ahead of this one may have accepted what is dated later.
+    const from = Math.ceil(clock() / 1000) + clockTolerance;
+    await redis.set(marker, `${from}:${process}`);
+    onLoss();
+    return from;
+  };
+
+  const mark = batched<readonly SingleUse[], readonly boolean[] | 'lost'>(async (requests) => {
     try {
-      const pipeline = redis.pipeline();
+      const process = runId;
+      if (process === undefined) throw new Error('Redis is not connected');
+      const pipeline = redis.pipeline().get(marker);
       // A span, not a moment: were the clock of Redis ahead of ours, a moment could be over before the proof is. The minute is for replicas behind us.
       const now = clock();
       for (const { key, expiresAt } of requests.flat())
-        pipeline.set(`holdfast:replay:${key}`, '1', 'PX', Math.max(Math.ceil(expiresAt * 1000 - now), 0) + 60_000, 'NX');
-      const answers = (await pipeline.exec()) ?? [];
-      let next = 0;
-      return requests.map((uses) =>
-        uses.map(() => {
-          const [error, answer] = answers[next++] ?? [new Error('Redis left a command unanswered')];
-          if (error !== null) throw error;
-          return answer === 'OK';
-        }),
-      );
+        pipeline.set(`holdfast:${installation}:replay:${key}`, '1', 'PX', Math.max(Math.ceil(expiresAt * 1000 - now), 0) + 60_000, 'NX');
+      const answers = ((await pipeline.exec()) ?? []).map(([error, answer]) => {
+        if (error !== null) throw error;
+        return answer;
+      });
+      if (answers.length !== requests.flat().length + 1) throw new Error('Redis left a command unanswered');
+      const since = await completeSince(answers[0], process);
+      let next = 1;
+      return requests.map((uses) => {
+        const marked = uses.map(() => answers[next++] === 'OK');
+        return uses.some(({ acceptableFrom }) => acceptableFrom < since) ? 'lost' : marked;
+      });
     } catch (cause) {
       throw new StoreUnavailable('replay', cause);
     }
   });
   return {
-    markUsed,
+    async markUsed(uses) {
+      const marked = await mark(uses);
+      if (marked === 'lost') throw new StoreUnavailable('replay', new Error('replay records of that time were lost'));
+      return marked;
+    },
     async ping() {
       await redis.ping();
     },

@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { Clock } from '../ports.ts';
+import type { SharedSecretStore } from '../signing-keys/signing-key-store.ts';
 import { databaseKind } from './adapters.ts';
 import { cachedClients, cachedResourceServers } from './cached-registries.ts';
-import { answered, openDatabase } from './database.ts';
+import { answered, type Database, openDatabase } from './database.ts';
 import { redisReplay } from './redis-replay.ts';
 import { sqlAudit } from './sql-audit.ts';
 import { sqlCredentialUses } from './sql-credential-uses.ts';
@@ -18,13 +20,18 @@ import { sqlWithdrawnHolders } from './sql-withdrawn-holders.ts';
 
 /** Every store, on the database and, when there is one, on Redis. */
 export async function openStores(
-  { databaseUrl, redisUrl, auditRetention }: Pick<Config, 'databaseUrl' | 'redisUrl' | 'auditRetention'>,
+  { databaseUrl, redisUrl, auditRetention, clockTolerance }: Pick<Config, 'databaseUrl' | 'redisUrl' | 'auditRetention' | 'clockTolerance'>,
   logger: Logger,
   clock: Clock,
 ) {
   const onError = (err: Error) => logger.warn({ err }, 'store connection lost');
+  const onLoss = () => logger.error('Redis has lost replay records: what could have been used before is refused until it is too old');
   const database = await openDatabase(databaseUrl, onError);
-  const redis = redisUrl === undefined ? undefined : redisReplay({ url: redisUrl, clock, onError });
+  const secrets = sqlSharedSecrets(database);
+  const redis =
+    redisUrl === undefined
+      ? undefined
+      : redisReplay({ url: redisUrl, clock, clockTolerance, onError, onLoss, ...(await installationOf(secrets, database)) });
   const kind = databaseKind(databaseUrl);
   const replay = sqlReplay(database, kind);
   const clients = sqlClients(database);
@@ -42,7 +49,7 @@ export async function openStores(
     replay: redis ?? replay,
     expired: sqlExpired(database, auditRetention),
     signingKeys: sqlSigningKeys(database),
-    secrets: sqlSharedSecrets(database),
+    secrets,
     pingDatabase,
     pingReplay: redis?.ping ?? pingDatabase,
     async close() {
@@ -50,4 +57,14 @@ export async function openStores(
       await database.$disconnect();
     },
   };
+}
+
+/** What names this installation in a shared Redis, and whether it has just got its name. */
+async function installationOf(secrets: SharedSecretStore, database: Database): Promise<{ readonly installation: string; readonly first: boolean }> {
+  const name = 'redis_installation';
+  const known = await secrets.getSecret(name);
+  if (known !== undefined) return { installation: known, first: false };
+  // Where records were kept in the database until now, the Redis lacks them.
+  const first = (await answered(() => database.replayRecord.findFirst())) === null;
+  return { installation: await secrets.putSecretOnce(name, randomBytes(16).toString('base64url')), first };
 }
