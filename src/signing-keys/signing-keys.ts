@@ -73,7 +73,12 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
     stored = keys;
     publish();
   };
-  const find = (alg: AccessTokenSigningAlgorithm) => lives().find(({ key, state }) => key.alg === alg && state === 'active');
+  // A replica whose clock is behind the one that made the first key, or a key in place of a revoked one, must not refuse to sign until then.
+  const find = (alg: AccessTokenSigningAlgorithm) => {
+    const keys = lives().filter(({ key }) => key.alg === alg);
+    const announced = keys.filter(({ state }) => state === 'announced').sort((a, b) => a.key.activeAt - b.key.activeAt);
+    return keys.find(({ state }) => state === 'active') ?? announced[0];
+  };
   const last = (alg: AccessTokenSigningAlgorithm) =>
     [...stored]
       .filter((key) => key.alg === alg && key.revokedAt === undefined)
