@@ -82,6 +82,8 @@ export interface IssuedTokens {
   state(jti: string): Promise<TokenState | undefined>;
   /** Makes the token inactive until it has expired (seconds since the epoch); durable when it resolves. */
   revoke(jti: string, expiresAt: number): Promise<void>;
+  /** Makes the client's tokens that are bound to this key inactive; answers how many. `now` in seconds. */
+  revokeKeyOf(clientId: string, jkt: string, now: number): Promise<number>;
   /** Makes every token that was issued to the client, or is bound to the key, inactive; answers how many. `now` in seconds. */
   revokeAll(of: { readonly client_id: string } | { readonly jkt: string }, now: number): Promise<number>;
 }

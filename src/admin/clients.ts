@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
-import type { AuditTrail } from '../audit.ts';
+import type { AuditTrail, IssuedTokens } from '../audit.ts';
 import type { ClientRegistration } from '../client-registration.ts';
+import { readPublicKey } from '../jose/public-key.ts';
 import type { Clock, RandomId } from '../ports.ts';
 import { checkClient } from './client-registration-request.ts';
 import { Problem } from './problem.ts';
@@ -12,12 +13,13 @@ import { type ClientBody, clientBody } from './schemas.ts';
 export interface ClientRoutesOptions {
   readonly clients: ClientRegistry;
   readonly audit: AuditTrail;
+  readonly issuedTokens: IssuedTokens;
   readonly clock: Clock;
   readonly randomId: RandomId;
 }
 
 /** `/admin/clients` (metadata of RFC 7591 §2). */
-export function clientRoutes(app: FastifyInstance, { clients, audit, clock, randomId }: ClientRoutesOptions): void {
+export function clientRoutes(app: FastifyInstance, { clients, audit, issuedTokens, clock, randomId }: ClientRoutesOptions): void {
   restResource<ClientRegistration, ClientBody>(app, {
     path: '/admin/clients',
     nameParameter: 'client_name',
@@ -34,6 +36,17 @@ export function clientRoutes(app: FastifyInstance, { clients, audit, clock, rand
     },
     show: ({ value: { clientSecrets: _, ...client }, createdAt }) => ({ ...client, client_id_issued_at: Math.floor(createdAt / 1000) }),
     toBody: ({ clientSecrets: _, ...client }) => client,
-    changed: async (what, id) => audit.record({ type: `client_${what}`, actor: 'admin', client_id: id }),
+    changed: async (what, id, value, previous) => {
+      // Tokens bound to a key that is registered no more are inactive, whatever proved it.
+      const kept = thumbprints(value);
+      const now = Math.floor(clock() / 1000);
+      for (const jkt of thumbprints(previous)) if (!kept.has(jkt)) await issuedTokens.revokeKeyOf(id, jkt, now);
+      await audit.record({ type: `client_${what}`, actor: 'admin', client_id: id });
+    },
   });
+}
+
+/** Thumbprints of the keys that are registered by value. */
+function thumbprints(client: ClientRegistration | undefined): ReadonlySet<string> {
+  return new Set(client?.jwks?.keys.map((jwk) => readPublicKey(jwk).jkt));
 }

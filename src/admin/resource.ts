@@ -17,7 +17,7 @@ export interface RestResource<Value, Body extends object> {
   /** The stored value as a body again, for PATCH to change. */
   readonly toBody: (value: Value) => object;
   /** Told of every change that stands; awaited before the answer. */
-  readonly changed?: (what: 'created' | 'changed' | 'deleted', id: string, value?: Value) => Promise<void>;
+  readonly changed?: (what: 'created' | 'changed' | 'deleted', id: string, value?: Value, previous?: Value) => Promise<void>;
 }
 
 type ById = FastifyRequest<{ Params: { id: string }; Body: Record<string, unknown> }>;
@@ -60,7 +60,7 @@ export function restResource<Value, Body extends object>(app: FastifyInstance, r
     const { value, once } = await read(body, found.value);
     const changed = await registry.replace(value, found.version, clock());
     if (typeof changed === 'string') return refuse(changed);
-    await resource.changed?.('changed', idOf(value), value);
+    await resource.changed?.('changed', idOf(value), value, found.value);
     return reply.header('etag', etag(changed)).send({ ...show(changed), ...once });
   };
   app.put(`${path}/:id`, { schema: { body: schema } }, async (request: ById, reply) =>

@@ -44,7 +44,7 @@ export function sqlIssuedTokens(database: Database, kind: DatabaseKind): IssuedT
   const state = batched<string, TokenState | undefined>(async (jtis) => {
     const rows = await answered(() =>
       database.$queryRawUnsafe<StateRow[]>(
-        `select e.id, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids from audit_event e left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id where e.id in (${asked[kind]})`,
+        `select e.id, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids from audit_event e left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id where e.type = 'token_issued' and e.id in (${asked[kind]})`,
         JSON.stringify(jtis),
       ),
     );
@@ -69,6 +69,11 @@ export function sqlIssuedTokens(database: Database, kind: DatabaseKind): IssuedT
         () => database.$executeRaw`insert into revoked_token (jti, expires_at) values (${jti}, ${BigInt(expiresAt)}) on conflict do nothing`,
       );
     },
+    revokeKeyOf: (clientId, jkt, now) =>
+      answered(
+        () =>
+          database.$executeRaw`insert into revoked_token (jti, expires_at) select id, token_expires_at from audit_event where client_id = ${clientId} and jkt = ${jkt} and type = 'token_issued' and token_expires_at > ${BigInt(now)} on conflict do nothing`,
+      ),
     revokeAll: (of, now) =>
       answered(async () => {
         // A further holder's key leaves its tokens; the requesters' go on (protocol reference D6.2).

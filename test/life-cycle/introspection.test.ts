@@ -183,6 +183,8 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('RFC 766
       await replica.admin('DELETE', 'clients/app/tokens');
       expect(await active(three)).toBe(false);
       expect((await replica.admin('DELETE', 'tokens/unknown')).status).toBe(404);
+      const { body } = await replica.admin('GET', 'audit-events?type=client_created');
+      expect((await replica.admin('DELETE', `tokens/${body.items[0].id}`)).status).toBe(404);
     });
     it('disables a client, and its tokens are inactive until it is enabled again', async () => {
       const accessToken = await token();
@@ -206,8 +208,14 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('RFC 766
         form: assertionForm(await old.assertion(client_id), { resource: audience }),
       });
       expect(await active(accessToken)).toBe(true);
+      const byProof = await token({
+        authorization: null,
+        dpop: await old.proof(),
+        form: assertionForm(await old.assertion(client_id), { resource: audience }),
+      });
+      expect(await active(byProof)).toBe(true);
       await replica.admin('PUT', `clients/${client_id}`, client(next));
-      expect(await active(accessToken)).toBe(false);
+      expect([await active(accessToken), await active(byProof)]).toEqual([false, false]);
     });
     it('deletes a client, and its tokens are inactive', async () => {
       await replica.admin('POST', 'clients', { client_id: 'gone', client_secret: clientSecret });
