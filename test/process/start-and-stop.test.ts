@@ -100,7 +100,7 @@ describe('migrations', { timeout: 60_000 }, () => {
       await connection.executeScript(sql);
       await connection.dispose();
     };
-    await run("update _prisma_migrations set finished_at = null where migration_name like '%life_cycle'");
+    await run("update _prisma_migrations set finished_at = null where migration_name like '%status_lists'");
     expect(refusedStart({ DATABASE_URL: url }).words).toMatch(/was begun and not finished: restore the database/);
     await run("update _prisma_migrations set finished_at = started_at, migration_name = '99990101000000_newer' where finished_at is null");
     expect(refusedStart({ DATABASE_URL: url }).words).toMatch(/does not know \(99990101000000_newer\): start the newer version/);

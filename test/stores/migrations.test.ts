@@ -23,7 +23,6 @@ describe('schema and migrations', () => {
         database.credentialUse,
         database.revokedToken,
         database.statusList,
-        database.revokedStatus,
         database.auditEvent,
         database.pairing,
         database.withdrawnHolder,

@@ -1,0 +1,24 @@
+-- DropTable
+PRAGMA foreign_keys=off;
+DROP TABLE "status_list";
+PRAGMA foreign_keys=on;
+
+-- DropTable
+PRAGMA foreign_keys=off;
+DROP TABLE "revoked_status";
+PRAGMA foreign_keys=on;
+
+-- CreateTable
+CREATE TABLE "token_status_list" (
+    "id" TEXT NOT NULL PRIMARY KEY,
+    "resource_server_id" TEXT NOT NULL,
+    "kid" TEXT NOT NULL,
+    "next_index" INTEGER NOT NULL,
+    "expires_at" BIGINT NOT NULL
+);
+
+-- CreateIndex
+CREATE INDEX "token_status_list_expires_at_idx" ON "token_status_list"("expires_at");
+
+-- CreateIndex
+CREATE INDEX "token_status_list_resource_server_id_kid_idx" ON "token_status_list"("resource_server_id", "kid");
