@@ -43,6 +43,9 @@ export interface Config {
   /** Seconds that audit events are kept. */
   readonly auditRetention: number;
   readonly housekeepingInterval: number;
+  /** Processes that serve on this machine. */
+  readonly workers: number;
+  readonly databasePoolSize: number;
   readonly maxRequestsUnderWay: number;
   readonly shutdownDelayMs: number;
   readonly shutdownTimeoutMs: number;
@@ -99,6 +102,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     ...readProxies(read),
     auditRetention: read.integer('AUDIT_RETENTION', 400 * 86_400, 604_800, 999_999_999),
     housekeepingInterval: read.integer('HOUSEKEEPING_INTERVAL', 10, 1, 3600),
+    workers: read.integer('WORKERS', 1, 1, 256),
+    databasePoolSize: read.integer('DATABASE_POOL_SIZE', 10, 1, 1000),
     maxRequestsUnderWay: read.integer('MAX_REQUESTS_UNDER_WAY', 512, 1, 100_000),
     shutdownDelayMs: read.integer('SHUTDOWN_DELAY_MS', 0, 0, 60_000),
     shutdownTimeoutMs: read.integer('SHUTDOWN_TIMEOUT_MS', 10_000, 0, 600_000),

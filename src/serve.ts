@@ -1,42 +1,35 @@
-import { randomBytes } from 'node:crypto';
+import cluster from 'node:cluster';
 import pino from 'pino';
-import { ConfigError, readConfig } from './config.ts';
-import { startServer } from './server.ts';
-import { KeyEncryptionError } from './signing-keys/key-encryption.ts';
-import { MigrationError } from './store/migrate.ts';
+import { readConfig } from './config.ts';
 
-/** Faults that the operator can mend: the sentence is enough, a stack trace would only hide it. */
-const operatorFaults = [ConfigError, KeyEncryptionError, MigrationError];
+/** Names of errors that the operator can mend: the sentence is enough, a stack trace would only hide it. */
+const operatorFaults: ReadonlySet<string> = new Set(['ConfigError', 'KeyEncryptionError', 'MigrationError']);
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
-  const logger = pino({ level: config.logLevel, base: { service: 'holdfast' } });
-  const server = await startServer(config, {
-    clock: Date.now,
-    randomId: () => randomBytes(16).toString('base64url'),
-    logger,
+  const base = { service: 'holdfast' };
+  if (config.workers === 1) {
+    const { run } = await import('./process/run.ts');
+    return run(config, pino({ level: config.logLevel, base }));
+  }
+  if (cluster.isWorker) {
+    const [{ run }, { supervisor }] = await Promise.all([import('./process/run.ts'), import('./process/worker.ts')]);
+    return run(config, pino({ level: config.logLevel, base: { ...base, worker: Number(process.argv[2]) } }), supervisor());
+  }
+  // The process that supervises loads nothing of the server.
+  const { supervise } = await import('./process/supervise.ts');
+  const code = await supervise({
+    workers: config.workers,
+    stopTimeout: config.shutdownDelayMs + config.shutdownTimeoutMs + 2000,
+    logger: pino({ level: config.logLevel, base }),
     print: (text) => process.stdout.write(text),
   });
-  let stopping = false;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      if (stopping) return;
-      stopping = true;
-      logger.info({ signal }, 'stopping');
-      server.stop().then(
-        () => process.exit(0),
-        (err: unknown) => {
-          logger.error({ err }, 'stop failed');
-          process.exit(1);
-        },
-      );
-    });
-  }
+  process.exit(code);
 }
 
 main().catch((error: unknown) => {
-  const mendable = operatorFaults.some((kind) => error instanceof kind);
-  process.stderr.write(`Holdfast did not start.\n${mendable ? sentences(error as Error) : error instanceof Error ? error.stack : String(error)}\n`);
+  const mendable = error instanceof Error && operatorFaults.has(error.name);
+  process.stderr.write(`Holdfast did not start.\n${mendable ? sentences(error) : error instanceof Error ? error.stack : String(error)}\n`);
   process.exit(1);
 });
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyListenOptions } from 'fastify';
 import type { Logger } from 'pino';
 import { adminServer } from './admin-server.ts';
 import { authorizationServer } from './authorization-server.ts';
@@ -12,6 +12,7 @@ import type { Clock, Ports, RandomId } from './ports.ts';
 import { refusals } from './refusals.ts';
 import { jwkSetFetcher } from './remote-jwks/fetch.ts';
 import { remoteJwks } from './remote-jwks/remote-jwks.ts';
+import { noSiblings, type Siblings } from './siblings.ts';
 import { signingKeys } from './signing-keys/signing-keys.ts';
 import { openStores } from './store/stores.ts';
 
@@ -22,6 +23,7 @@ export interface ServerOptions {
   readonly logger: Logger;
   /** Writes to the operator's terminal; the admin token passes here once and never through the log. */
   readonly print: (text: string) => void;
+  readonly siblings?: Siblings;
 }
 
 /** A running server. */
@@ -36,8 +38,8 @@ export interface RunningServer {
 const keyRefreshInterval = 1000;
 
 /** Opens stores, keys and listeners in the order in which they need one another. Throws a sentence for the operator when it cannot. */
-export async function startServer(config: Config, { clock, randomId, logger, print }: ServerOptions): Promise<RunningServer> {
-  const stores = await openStores(config, logger, clock);
+export async function startServer(config: Config, { clock, randomId, logger, print, siblings = noSiblings }: ServerOptions): Promise<RunningServer> {
+  const stores = await openStores(config, { logger, clock, siblings });
   try {
     const secrets = await prepareSecrets(config, stores);
     const keys = await signingKeys({
@@ -49,8 +51,13 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
       scheduledAnnouncement: config.signingKeyAnnouncement * 1000,
       announcement: (config.jwksMaxAge + config.clockTolerance) * 1000,
       published: (config.accessTokenMaxLifetime + config.clockTolerance) * 1000,
+      changed: siblings.tell,
     });
     await keys.ensure('ES256');
+    siblings.onTold(async () => {
+      stores.forget();
+      await keys.refresh();
+    });
 
     let stopping = false;
     const ports: Ports = {
@@ -97,9 +104,11 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
       maxAccessTokenLifetime: config.accessTokenMaxLifetime,
       logger,
     });
-    await publicApp.listen({ host: config.host, port: config.port });
-    const tls = config.tls === undefined ? undefined : await listenTls(publicApp, config.tls, config.tlsClientCaFile, logger);
-    await adminApp.listen({ host: config.adminHost, port: config.adminPort });
+    // Each process with a socket of its own: one that dies takes no connections along that others could serve. Elsewhere than on Linux, node:cluster shares them.
+    const reusePort = siblings !== noSiblings && process.platform === 'linux';
+    await publicApp.listen({ host: config.host, port: config.port, reusePort } as FastifyListenOptions);
+    const tls = config.tls === undefined ? undefined : await listenTls(publicApp, { ...config.tls, reusePort }, config.tlsClientCaFile, logger);
+    await adminApp.listen({ host: config.adminHost, port: config.adminPort, reusePort } as FastifyListenOptions);
 
     const refresh = setInterval(() => {
       keys.refresh().catch((err: unknown) => logger.debug({ err }, 'signing keys not refreshed'));
@@ -131,6 +140,8 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
         clearInterval(refresh);
         await sleep(config.shutdownDelayMs);
         await Promise.race([Promise.all([publicApp.close(), adminApp.close(), closeTls(tls), stopHousekeeping()]), sleep(config.shutdownTimeoutMs)]);
+        // What was counted since the last round.
+        await refused.flush().catch((err: unknown) => logger.warn({ err }, 'counts of refusals are lost'));
         await stores.close();
       },
     };
@@ -142,12 +153,12 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
 
 async function listenTls(
   app: FastifyInstance,
-  tls: NonNullable<Config['tls']>,
+  tls: NonNullable<Config['tls']> & { readonly reusePort: boolean },
   clientCaFile: string | undefined,
   logger: Logger,
 ): Promise<TlsListener> {
   const server = tlsListener(app, { ...tls, ...(clientCaFile !== undefined && { clientCaFile }) }, logger);
-  server.listen(tls.port, tls.host);
+  server.listen({ port: tls.port, host: tls.host, reusePort: tls.reusePort });
   await once(server, 'listening');
   return server;
 }

@@ -43,6 +43,8 @@ export interface SigningKeysOptions {
   readonly announcement: number;
   /** How long a retired key stays published: until the last token that it signed has expired. */
   readonly published: number;
+  /** Tells the other processes on this machine of a change, before it is answered. */
+  readonly changed: () => Promise<void>;
 }
 
 interface OpenKey {
@@ -118,6 +120,7 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
       const now = clock();
       await store.addSigningKey(await makeKey(alg, encryption, { createdAt: now, activeAt: now }));
       await read();
+      await options.changed();
     },
     async list() {
       await read();
@@ -132,6 +135,7 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
       if (latest.activeAt > clock()) await store.advanceSigningKey(latest.kid, activeAt);
       else await succeed(latest, activeAt);
       await read();
+      await options.changed();
       return last(alg);
     },
     async revoke(kid) {
@@ -141,6 +145,7 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
       await audit.record({ type: 'signing_key_revoked', actor: 'admin', detail: { kid } });
       await read();
       if (find(revoked.alg) === undefined) await succeed(revoked, clock());
+      await options.changed();
       return true;
     },
   };

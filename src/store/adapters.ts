@@ -18,8 +18,8 @@ export function databaseFile(url: string): string {
   return url.slice('file:'.length).replace(/\?.*$/, '');
 }
 
-/** Prisma's driver adapter for a `DATABASE_URL`. `onError` hears of idle connections that broke; the pool opens new ones. */
-export function adapterFor(url: string, onError: (error: Error) => void): SqlMigrationAwareDriverAdapterFactory {
+/** Prisma's driver adapter for a `DATABASE_URL`. `onError` hears of idle connections that broke; the pool opens new ones, `poolSize` at most. */
+export function adapterFor(url: string, onError: (error: Error) => void, poolSize = 1): SqlMigrationAwareDriverAdapterFactory {
   if (databaseKind(url) === 'sqlite') {
     mkdirSync(dirname(databaseFile(url)), { recursive: true, mode: 0o700 });
     return new PrismaLibSql({ url });
@@ -30,7 +30,7 @@ export function adapterFor(url: string, onError: (error: Error) => void): SqlMig
       connectionTimeoutMillis: answerTimeout,
       query_timeout: answerTimeout,
       statement_timeout: answerTimeout,
-      max: 10,
+      max: poolSize,
       keepAlive: true,
     },
     { onPoolError: onError, onConnectionError: onError },

@@ -2,14 +2,19 @@ import type { ClientRegistry, Registry, ResourceServerRegistry } from '../admin/
 import type { ClientRegistrations, ResourceServers } from '../ports.ts';
 import { cached } from './cached.ts';
 
-/** A registry that tells of every change that it makes. */
-function telling<T>(registry: Registry<T>, changed: () => void): Registry<T> {
+/** Forgets every copy. */
+interface Forgetful {
+  forget(): void;
+}
+
+/** A registry that tells of every change that it makes, before it answers. */
+function telling<T>(registry: Registry<T>, changed: () => Promise<void>): Registry<T> {
   const after = async <R>(change: Promise<R>): Promise<R> => {
     try {
       return await change;
     } finally {
       // After a failure too: the change may stand.
-      changed();
+      await changed();
     }
   };
   return {
@@ -21,19 +26,39 @@ function telling<T>(registry: Registry<T>, changed: () => void): Registry<T> {
   };
 }
 
-/** Clients with a cache of a second for the protocol; the admin's own look-ups go to the store. */
-export function cachedClients(store: ClientRegistry & ClientRegistrations): ClientRegistry & ClientRegistrations {
+/** Clients with a cache of a second for the protocol; the admin's own look-ups go to the store. `tell` hands the word of a change on. */
+export function cachedClients(
+  store: ClientRegistry & ClientRegistrations,
+  tell: () => Promise<void>,
+): ClientRegistry & ClientRegistrations & Forgetful {
   const byId = cached((id) => store.findClient(id));
-  return { ...telling(store, byId.forget), findClient: byId.find };
+  const changed = async () => {
+    byId.forget();
+    await tell();
+  };
+  return { ...telling(store, changed), findClient: byId.find, forget: byId.forget };
 }
 
 /** Resource servers with a cache of a second for the protocol. */
-export function cachedResourceServers(store: ResourceServerRegistry & ResourceServers): ResourceServerRegistry & ResourceServers {
+export function cachedResourceServers(
+  store: ResourceServerRegistry & ResourceServers,
+  tell: () => Promise<void>,
+): ResourceServerRegistry & ResourceServers & Forgetful {
   const byAudience = cached((audience) => store.findByAudience(audience));
   const byClientId = cached((clientId) => store.findByClientId(clientId));
   const sole = cached(() => store.findSole());
   const forget = () => {
     for (const cache of [byAudience, byClientId, sole]) cache.forget();
   };
-  return { ...telling(store, forget), findByAudience: byAudience.find, findByClientId: byClientId.find, findSole: async () => sole.find('') };
+  const changed = async () => {
+    forget();
+    await tell();
+  };
+  return {
+    ...telling(store, changed),
+    findByAudience: byAudience.find,
+    findByClientId: byClientId.find,
+    findSole: async () => sole.find(''),
+    forget,
+  };
 }

@@ -8,7 +8,7 @@ import { withMigrationLock } from './migration-lock.ts';
 export type Database = PrismaClient;
 
 /** Opens the database that the URL names, brings its structure up to date, and answers Prisma's client for it. */
-export async function openDatabase(url: string, onError: (error: Error) => void): Promise<Database> {
+export async function openDatabase(url: string, onError: (error: Error) => void, poolSize = 10): Promise<Database> {
   const kind = databaseKind(url);
   const adapter = migrationAdapterFor(url);
   // SQLite has no waiting for a database that another process is just making: even the first look is under the lock.
@@ -19,7 +19,7 @@ export async function openDatabase(url: string, onError: (error: Error) => void)
     });
   if (!(await isUpToDate(kind, adapter))) await withMigrationLock(url, async () => migrate(kind, adapter));
   const { PrismaClient: PostgresqlClient } = await import('../../prisma/generated/postgresql/client.ts');
-  return new PostgresqlClient({ adapter: adapterFor(url, onError) }) as unknown as Database;
+  return new PostgresqlClient({ adapter: adapterFor(url, onError, poolSize) }) as unknown as Database;
 }
 
 async function openSqlite(url: string, onError: (error: Error) => void): Promise<Database> {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { Clock } from '../ports.ts';
+import type { Siblings } from '../siblings.ts';
 import type { SharedSecretStore } from '../signing-keys/signing-key-store.ts';
 import { databaseKind } from './adapters.ts';
 import { cachedClients, cachedResourceServers } from './cached-registries.ts';
@@ -18,15 +19,16 @@ import { sqlSharedSecrets, sqlSigningKeys } from './sql-secrets.ts';
 import { sqlTrustedIssuers } from './sql-trusted-issuers.ts';
 import { sqlWithdrawnHolders } from './sql-withdrawn-holders.ts';
 
+type StoreConfig = Pick<Config, 'databaseUrl' | 'databasePoolSize' | 'redisUrl' | 'auditRetention' | 'clockTolerance'>;
+
 /** Every store, on the database and, when there is one, on Redis. */
 export async function openStores(
-  { databaseUrl, redisUrl, auditRetention, clockTolerance }: Pick<Config, 'databaseUrl' | 'redisUrl' | 'auditRetention' | 'clockTolerance'>,
-  logger: Logger,
-  clock: Clock,
+  { databaseUrl, databasePoolSize, redisUrl, auditRetention, clockTolerance }: StoreConfig,
+  { logger, clock, siblings }: { readonly logger: Logger; readonly clock: Clock; readonly siblings: Siblings },
 ) {
   const onError = (err: Error) => logger.warn({ err }, 'store connection lost');
   const onLoss = () => logger.error('Redis has lost replay records: what could have been used before is refused until it is too old');
-  const database = await openDatabase(databaseUrl, onError);
+  const database = await openDatabase(databaseUrl, onError, databasePoolSize);
   const secrets = sqlSharedSecrets(database);
   const redis =
     redisUrl === undefined
@@ -34,16 +36,23 @@ export async function openStores(
       : redisReplay({ url: redisUrl, clock, clockTolerance, onError, onLoss, ...(await installationOf(secrets, database)) });
   const kind = databaseKind(databaseUrl);
   const replay = sqlReplay(database, kind);
-  const clients = sqlClients(database);
+  const registered = sqlClients(database);
+  const clients = cachedClients(registered, siblings.tell);
+  const resourceServers = cachedResourceServers(sqlResourceServers(database), siblings.tell);
   const pingDatabase = async () => void (await answered(() => database.$queryRaw`select 1`));
   return {
-    clients: cachedClients(clients),
-    currentClients: clients,
+    clients,
+    currentClients: registered,
     credentialUses: sqlCredentialUses(database),
     trustedIssuers: sqlTrustedIssuers(database),
     withdrawnHolders: sqlWithdrawnHolders(database),
     pairings: sqlPairings(database),
-    resourceServers: cachedResourceServers(sqlResourceServers(database)),
+    resourceServers,
+    /** Forgets every copy: another process on this machine has changed something. */
+    forget() {
+      clients.forget();
+      resourceServers.forget();
+    },
     audit: sqlAudit(database, kind, clock),
     issuedTokens: sqlIssuedTokens(database, kind),
     replay: redis ?? replay,

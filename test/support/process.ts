@@ -11,6 +11,8 @@ export interface ServerProcess {
   readonly adminUrl: string;
   /** Everything that it wrote to its terminal so far. */
   readonly output: () => string;
+  /** Resolves when it has written this to its terminal. */
+  said(words: RegExp): Promise<void>;
   readonly child: ChildProcess;
   /** Ends it by this signal and answers its exit code, null when the signal killed it. */
   end(signal: NodeJS.Signals): Promise<number | null>;
@@ -41,13 +43,16 @@ export async function startProcess(env: Readonly<Record<string, string>>, addres
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const ready = async () => (await fetch(`${url}/health/ready`).catch(() => undefined))?.status === 200;
   while (!(await ready())) {
-    if (child.exitCode !== null) throw new Error(`the process ended:\n${output}`);
+    if (child.exitCode !== null) throw new Error(`the process ended with ${child.exitCode}:\n${output}`);
     await sleep(20);
   }
   return {
     url,
     adminUrl: `http://127.0.0.1:${address.adminPort}/admin`,
     output: () => output,
+    async said(words) {
+      while (!words.test(output)) await sleep(10);
+    },
     child,
     async end(signal) {
       if (child.exitCode !== null) return child.exitCode;

@@ -1,0 +1,50 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Siblings } from '../siblings.ts';
+import type { FromWorker, ToWorker } from './messages.ts';
+
+/** Milliseconds after which every copy that another process may hold has expired by itself. */
+const copiesLive = 1000;
+
+/** The supervising process, as a worker sees it. */
+export interface Supervisor {
+  readonly siblings: Siblings;
+  /** This worker serves; `text` is for the operator's terminal. */
+  running(text: string): void;
+}
+
+/** Speaks with the process that forked this one. */
+export function supervisor(): Supervisor {
+  const send = (message: FromWorker) => {
+    // The channel closes when the supervising process dies; then this one ends as well.
+    if (process.connected) process.send?.(message);
+  };
+  const waiting = new Map<number, () => void>();
+  let changes = 0;
+  let forget = async (): Promise<void> => undefined;
+  process.on('message', (message: ToWorker) => {
+    if (message.type === 'told') waiting.get(message.change)?.();
+    else
+      forget().then(
+        () => send({ type: 'forgotten', round: message.round }),
+        // Not answered: the one that waits goes on when the copies have expired.
+        () => undefined,
+      );
+  });
+  return {
+    running: (text) => send({ type: 'running', text }),
+    siblings: {
+      async tell() {
+        const change = ++changes;
+        const told = new Promise<void>((resolve) => waiting.set(change, resolve));
+        send({ type: 'changed', change });
+        const late = new AbortController();
+        await Promise.race([told, sleep(copiesLive, undefined, { signal: late.signal }).catch(() => undefined)]);
+        late.abort();
+        waiting.delete(change);
+      },
+      onTold: (listener) => {
+        forget = listener;
+      },
+    },
+  };
+}
