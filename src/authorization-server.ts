@@ -104,7 +104,7 @@ export async function authorizationServer({
       }),
     }),
     provePossession: provePossession({
-      dpop: dpop({ ...proofs, endpoint: endpoints.token, ...(endpoints.mtlsToken !== undefined && { alias: endpoints.mtlsToken }) }),
+      dpop: dpop({ ...proofs, endpoint: endpoints.token, ...(endpoints.mtls !== undefined && { alias: endpoints.mtls.token }) }),
       clock,
       nonceRequired: config.dpopNonceRequired,
       registeredKey: async (client, kid) => (await keys.find(client, kid))[0],

@@ -6,8 +6,8 @@ export interface Endpoints {
   readonly jwks: string;
   readonly introspection: string;
   readonly revocation: string;
-  /** The token endpoint on the TLS listener of this server (RFC 8705 §5), where there is one. */
-  readonly mtlsToken?: string;
+  /** The endpoints that take certificates, on the TLS listener of this server (RFC 8705 §5), where there is one. */
+  readonly mtls?: { readonly token: string; readonly revocation: string };
   /** Path of the metadata document: the issuer's path goes behind the well-known part (RFC 8414 §3.1). */
   readonly metadataPath: string;
 }
@@ -16,9 +16,9 @@ export interface Endpoints {
 export function endpointsOf(issuer: string, tlsPort?: number): Endpoints {
   const root = issuer.replace(/\/$/, '');
   const basePath = new URL(issuer).pathname.replace(/\/$/, '');
-  const alias = Object.assign(new URL(issuer), { protocol: 'https:', port: String(tlsPort ?? '') });
+  const { origin } = Object.assign(new URL(issuer), { protocol: 'https:', port: String(tlsPort ?? '') });
   return {
-    ...(tlsPort !== undefined && { mtlsToken: `${alias.origin}${basePath}/token` }),
+    ...(tlsPort !== undefined && { mtls: { token: `${origin}${basePath}/token`, revocation: `${origin}${basePath}/revoke` } }),
     basePath,
     token: `${root}/token`,
     jwks: `${root}/jwks`,

@@ -5,7 +5,7 @@ import { accessTokenSigningAlgorithms } from './jose/algorithms.ts';
 
 /** Authorization server metadata (RFC 8414 §2): only what is really switched on. */
 export function serverMetadata(config: Config, endpoints: Endpoints): object {
-  const authMethods = tokenEndpointAuthMethods.filter((method) => !method.includes('tls_client_auth') || mutualTls(config));
+  const authMethods = tokenEndpointAuthMethods.filter((method) => !method.includes('tls_client_auth') || byCertificate(config).includes(method));
   return {
     issuer: config.issuer,
     token_endpoint: endpoints.token,
@@ -18,8 +18,10 @@ export function serverMetadata(config: Config, endpoints: Endpoints): object {
     revocation_endpoint_auth_signing_alg_values_supported: config.assertionAlgs,
     // Required by RFC 8414 §2 though empty: there is no authorization endpoint.
     response_types_supported: [],
-    ...(mutualTls(config) && { tls_client_certificate_bound_access_tokens: true }),
-    ...(endpoints.mtlsToken !== undefined && { mtls_endpoint_aliases: { token_endpoint: endpoints.mtlsToken } }),
+    ...(byCertificate(config).length > 0 && { tls_client_certificate_bound_access_tokens: true }),
+    ...(endpoints.mtls !== undefined && {
+      mtls_endpoint_aliases: { token_endpoint: endpoints.mtls.token, revocation_endpoint: endpoints.mtls.revocation },
+    }),
     grant_types_supported: grantTypes,
     token_endpoint_auth_methods_supported: authMethods,
     token_endpoint_auth_signing_alg_values_supported: config.assertionAlgs,
@@ -31,7 +33,9 @@ export function serverMetadata(config: Config, endpoints: Endpoints): object {
   };
 }
 
-/** Whether a certificate of a client can reach this server at all. */
-function mutualTls({ tls, clientCertificateHeader }: Config): boolean {
-  return tls !== undefined || clientCertificateHeader !== undefined;
+/** The methods by which a certificate can authenticate: none where none can reach this server; by its name only where somebody vouches for the chain. */
+function byCertificate({ tls, tlsClientCaFile, clientCertificateHeader }: Config): readonly string[] {
+  if (tls === undefined && clientCertificateHeader === undefined) return [];
+  const vouched = clientCertificateHeader !== undefined || tlsClientCaFile !== undefined;
+  return vouched ? ['tls_client_auth', 'self_signed_tls_client_auth'] : ['self_signed_tls_client_auth'];
 }

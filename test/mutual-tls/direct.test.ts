@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect } from 'node:tls';
+import { connect, getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { certificate, type TestCertificate } from '../support/certificates.ts';
@@ -60,8 +60,14 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function send(client: { cert?: string; key?: string }, form: Record<string, string>, headers: Record<string, string> = {}) {
-  const options: RequestOptions = { host: '127.0.0.1', port, path: '/token', method: 'POST', ca: serverCertificate.pem, agent: false, ...client };
+async function send(
+  client: { cert?: string; key?: string },
+  form: Record<string, string>,
+  headers: Record<string, string> = {},
+  path = '/token',
+  to = port,
+) {
+  const options: RequestOptions = { host: '127.0.0.1', port: to, path, method: 'POST', ca: serverCertificate.pem, agent: false, ...client };
   const outgoing = request({ ...options, headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers } });
   outgoing.end(formBody({ grant_type: 'client_credentials', ...form }));
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
@@ -74,7 +80,10 @@ describe('RFC 8705 on the TLS listener', () => {
     const { body } = await server.get('/.well-known/oauth-authorization-server');
     expect(body).toMatchObject({
       tls_client_certificate_bound_access_tokens: true,
-      mtls_endpoint_aliases: { token_endpoint: `https://as.example.com:${port}/token` },
+      mtls_endpoint_aliases: {
+        token_endpoint: `https://as.example.com:${port}/token`,
+        revocation_endpoint: `https://as.example.com:${port}/revoke`,
+      },
     });
     expect(body.token_endpoint_auth_methods_supported).toContain('self_signed_tls_client_auth');
   });
@@ -110,6 +119,13 @@ describe('RFC 8705 on the TLS listener', () => {
     const dpop = await key.proof({ htu: `https://as.example.com:${port}/token`, iat: Math.floor(clock.now / 1000) });
     expect(outcomeOf(await send({}, {}, { authorization: basic('plain', clientSecret), dpop }))).toBe(`200 ${key.jkt}`);
   });
+  it('RFC 7009 §2: the alias for revocations takes the certificate too', async () => {
+    const answers = [
+      await send(identity(leaf), { client_id: 'pki', token: 'x' }, {}, '/revoke'),
+      await send({}, { client_id: 'pki', token: 'x' }, {}, '/revoke'),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([200, 401]);
+  });
   it('takes up a renewed certificate without a restart, and keeps the old one when the new one is bad', async () => {
     const renewed = await certificate({ subject: 'CN=as, O=renewed', names: [...names] });
     file('cert.pem', 'not a certificate');
@@ -120,6 +136,38 @@ describe('RFC 8705 on the TLS listener', () => {
     for (let tries = 0; tries < 50 && (await presented()) !== renewed.der.toString('base64'); tries++) await sleep(100);
     expect(await presented()).toBe(renewed.der.toString('base64'));
   });
+});
+
+it('RFC 8705 §7.4: without anchors of its own it believes no authority, not even those that the system trusts', async () => {
+  const systemTrusts = getCACertificates('default');
+  setDefaultCACertificates([...systemTrusts, ca.pem]);
+  const to = await freePort();
+  const other = await testServer({
+    clock,
+    env: {
+      TLS_HOST: '127.0.0.1',
+      TLS_PORT: String(to),
+      TLS_CERT_FILE: file('other-cert.pem', serverCertificate.pem),
+      TLS_KEY_FILE: file('other-key.pem', serverCertificate.keyPem),
+    },
+  });
+  await other.admin('POST', 'resource-servers', { audience, cnf_methods_supported: ['x5t#S256'] });
+  await other.admin('POST', 'clients', {
+    client_id: 'pki',
+    token_endpoint_auth_method: 'tls_client_auth',
+    tls_client_auth_subject_dn: 'CN=device',
+    tls_client_certificate_bound_access_tokens: true,
+  });
+  const outcome = outcomeOf(await send(identity(leaf), { client_id: 'pki' }, {}, '/token', to));
+  const { body } = await other.get('/.well-known/oauth-authorization-server');
+  await other.stop();
+  setDefaultCACertificates(systemTrusts);
+  expect(outcome).toBe('401 invalid_client');
+  // Nobody can authenticate by a name, so the metadata does not offer it.
+  for (const endpoint of ['token', 'revocation'])
+    expect((body[`${endpoint}_endpoint_auth_methods_supported`] as string[]).filter((method) => method.includes('tls'))).toEqual([
+      'self_signed_tls_client_auth',
+    ]);
 });
 
 /** The certificate that the server shows now. */
