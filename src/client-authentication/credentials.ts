@@ -56,10 +56,11 @@ function readBasic(authorization: string): Credentials {
   return { method: 'client_secret_basic', clientId, clientSecret };
 }
 
-// RFC 6749 §2.3.1: both halves are form-encoded before they are joined.
+// RFC 6749 §2.3.1: both halves are form-encoded before they are joined; both are VSCHAR (Appendix A.1, A.2).
 function formDecode(text: string): string | undefined {
   try {
-    return decodeURIComponent(text.replaceAll('+', ' '));
+    const decoded = decodeURIComponent(text.replaceAll('+', ' '));
+    return /^[\x20-\x7e]*$/.test(decoded) ? decoded : undefined;
   } catch {
     return undefined;
   }

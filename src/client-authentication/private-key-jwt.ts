@@ -32,7 +32,8 @@ export interface UnverifiedAssertion {
 export function readAssertion(text: string): UnverifiedAssertion {
   const jws = parse(text);
   const { iss, sub } = jws.payload;
-  if (typeof iss !== 'string' || iss === '' || iss !== sub)
+  // VSCHAR (RFC 6749 Appendix A.1): what no client can be named by is not looked up.
+  if (typeof iss !== 'string' || !/^[\x20-\x7e]+$/.test(iss) || iss !== sub)
     throw refused('iss and sub of the client assertion must both be the client_id', 'assertion_subject_mismatch');
   return { clientId: iss, jws };
 }

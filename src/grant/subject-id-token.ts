@@ -29,7 +29,8 @@ export function subjectIdToken(options: SubjectIdTokenOptions): ReadSubjectToken
     const { typ } = jws.header;
     if (!idTokenTypes.has(typeof typ === 'string' ? typ.toLowerCase() : typ)) throw refused('id_token_typ_mismatch');
     const { iss } = jws.payload;
-    const issuer = typeof iss === 'string' ? await options.trustedIssuers.findTrustedIssuer(iss) : undefined;
+    // An issuer identifier is a URL; nothing else is looked up.
+    const issuer = typeof iss === 'string' && /^[\x21-\x7e]+$/.test(iss) ? await options.trustedIssuers.findTrustedIssuer(iss) : undefined;
     if (issuer === undefined) throw refused('id_token_issuer_not_trusted');
     if (issuer.clients?.includes(client.client_id) === false)
       throw new OAuthError('unauthorized_client', 'the client may not exchange ID tokens of this issuer', { reason: 'id_token_client_not_allowed' });
@@ -73,7 +74,7 @@ function checkClaims(
 ): { readonly subject: string; readonly expiresAt: number } {
   const now = clock() / 1000;
   const time = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
-  if (typeof sub !== 'string' || sub === '' || sub.length > 255) throw refused('id_token_sub_invalid');
+  if (typeof sub !== 'string' || sub === '' || sub.length > 255 || sub.includes('\0')) throw refused('id_token_sub_invalid');
   const audiences: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
   if (!audiences.includes(audience)) throw refused('id_token_aud_mismatch');
   if ((audiences.length > 1 || azp !== undefined) && azp !== audience) throw refused('id_token_azp_mismatch');

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Asked, assertionForm, clientSecret, craft, type Desk, jwtBearer, openDesk, seconds } from '../support/desk.ts';
 import { randomJti, type TestKey, testKey } from '../support/keys.ts';
 import { basic, issuer } from '../support/server.ts';
+import { storeKinds } from '../support/stores.ts';
 
 const cc = { grant_type: 'client_credentials' };
 const wrong = 'w'.repeat(32);
@@ -19,7 +20,7 @@ beforeAll(async () => {
 afterAll(async () => desk.server.stop());
 
 describe('RFC 6749 §2.3.1: client_secret_basic and client_secret_post', () => {
-  const bare = (text: string): Asked => ({ authorization: `Basic ${Buffer.from(text).toString('base64')}` });
+  const bare = (text: string | Buffer): Asked => ({ authorization: `Basic ${Buffer.from(text as string).toString('base64')}` });
   const rows: readonly (readonly [string, Asked, string])[] = [
     ['Basic, right', {}, '200'],
     ['Basic, with the same client_id in the form', { form: { ...cc, client_id: 'app' } }, '200'],
@@ -34,6 +35,15 @@ describe('RFC 6749 §2.3.1: client_secret_basic and client_secret_post', () => {
     ['Basic alone', { authorization: 'Basic' }, '401 invalid_client'],
     ['Basic, not base64', { authorization: 'Basic %%%' }, '401 invalid_client'],
     ['Basic, a percent sign that encodes nothing', bare('foo with %:foo with $'), '401 invalid_client'],
+    ['Basic, two blanks behind the scheme', { authorization: basic('app', clientSecret).replace(' ', '  ') }, '200'],
+    ['Basic, every character percent-encoded', bare(`%61%70%70:${'%73'.repeat(clientSecret.length)}`), '200'],
+    ['Basic, a plus is a blank', bare(`app+:${clientSecret}`), '401 invalid_client'],
+    ['Basic, octets that are no UTF-8', bare(Buffer.from([0x61, 0xff, 0x3a, 0x61])), '401 invalid_client'],
+    ['Basic, percent-encoded octets that are no UTF-8', bare('app:%ff'), '401 invalid_client'],
+    ['Basic, no secret behind the colon', bare('app:'), '401 invalid_client'],
+    ['Basic, something behind it', { authorization: `${basic('app', clientSecret)} x` }, '401 invalid_client'],
+    ['Basic twice in one field', { authorization: `${basic('app', clientSecret)}, ${basic('app', clientSecret)}` }, '401 invalid_client'],
+    ['an empty Authorization field', { authorization: '' }, '401 invalid_client'],
     ['another scheme', { authorization: 'Bearer x' }, '401 invalid_client'],
     ['post, wrong secret', { authorization: null, form: { ...cc, client_id: 'poster', client_secret: wrong } }, '401 invalid_client'],
     ['post, unknown client', { authorization: null, form: { ...cc, client_id: 'nobody', client_secret: wrong } }, '401 invalid_client'],
@@ -88,6 +98,9 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
     ['typ client-authentication+jwt', () => of({}, { typ: 'client-authentication+jwt' })],
     ['without iat', () => of({ iat: undefined })],
     ['iat 30 s ahead', () => of({ iat: seconds + 30 })],
+    ['typ in other case', () => of({}, { typ: 'Client-Authentication+JWT' })],
+    ['typ with its prefix', () => of({}, { typ: 'application/client-authentication+jwt' })],
+    ['exp with a fraction', () => of({ exp: seconds + 60.5 })],
     ['exp in 300 s', () => of({ exp: seconds + 300 })],
     ['unknown claims', () => of({ foo: { bar: [1] } })],
   ];
@@ -121,6 +134,12 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
     ...[seconds + 70, 'now'].map((nbf) => [`nbf ${JSON.stringify(nbf)}`, () => of({ nbf })] as const),
     ...['at+jwt', 'dpop+jwt', 'secevent+jwt', 'logout+jwt', 1].map((typ) => [`typ ${JSON.stringify(typ)}`, () => of({}, { typ })] as const),
     ['kid unknown', () => of({}, { kid: 'unknown' })],
+    ['kid a path', () => of({}, { kid: '../../etc/passwd' })],
+    ['kid a query', () => of({}, { kid: "' or 1=1 --" })],
+    ['typ null', () => of({}, { typ: null })],
+    ['iss and sub a list', () => of({ iss: ['signer'], sub: ['signer'] })],
+    ['iss and sub empty', () => of({ iss: '', sub: '' })],
+    ['iss and sub __proto__', () => of({ iss: '__proto__', sub: '__proto__' })],
     ['kid a number', () => of({}, { kid: 1 })],
     ['alg none', () => craft({ alg: 'none' }, claims(), () => Buffer.alloc(0))],
     ['alg HS256', () => of({}, { alg: 'HS256' })],
@@ -174,6 +193,17 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
     expect([await ask(old), await ask(next)]).toEqual(['401 invalid_client', `200 ${desk.key.jkt}`]);
   });
 
+  it('two registered keys without kid: the one that signed is found', async () => {
+    const [one, two] = [await testKey(), await testKey('ES384')];
+    await desk.server.admin('POST', 'clients', {
+      client_id: 'two-keys',
+      token_endpoint_auth_method: 'private_key_jwt',
+      jwks: { keys: [one.jwk, two.jwk, other.jwk] },
+    });
+    for (const key of [one, two, other])
+      expect(await desk.outcome({ authorization: null, form: assertionForm(await key.assertion('two-keys')) })).toBe(`200 ${desk.key.jkt}`);
+  });
+
   it.each(['ES384', 'PS256', 'Ed25519', 'ML-DSA-44', 'ML-DSA-65', 'ML-DSA-87'])('signed by %s, and its key bound', async (alg) => {
     const key = await testKey(alg);
     const client_id = `by-${alg}`;
@@ -184,5 +214,33 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
       jwks: { keys: [key.jwk] },
     });
     expect(await desk.outcome({ authorization: null, dpop: null, form: assertionForm(await key.assertion(client_id)) })).toBe(`200 ${key.jkt}`);
+  });
+});
+
+describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('RFC 6749 Appendix A: names that nobody can have, on $name', (kind) => {
+  let desk: Desk;
+  beforeAll(async () => {
+    desk = await openDesk({ kind });
+  });
+  afterAll(async () => desk.server.stop());
+
+  // PostgreSQL takes no zero octet in a text: the look-up itself would fail.
+  it.each(['\0', 'app\0', '\u0001', '\uffff', 'app\n', 'x'.repeat(5000)])('%j: unknown, never a fault of the server', async (name) => {
+    const escaped = encodeURIComponent(name);
+    const outcomes = [
+      await desk.outcome({ authorization: `Basic ${Buffer.from(`${escaped}:${clientSecret}`).toString('base64')}` }),
+      await desk.outcome({ authorization: `Basic ${Buffer.from(`app:${escaped}`).toString('base64')}` }),
+      await desk.outcome({ authorization: null, form: assertionForm(craft({ alg: 'ES256' }, { iss: name, sub: name, aud: issuer }, desk.key)) }),
+      await desk.outcome({ authorization: null, form: { ...cc, client_id: name, client_secret: clientSecret } }),
+    ];
+    const inForm = name.includes('\0') ? '400 invalid_request' : '401 invalid_client';
+    expect(outcomes).toEqual(['401 invalid_client', '401 invalid_client', '401 invalid_client', inForm]);
+    const introspection = await desk.server.post('/introspect', { token: 'x', client_id: name, client_secret: clientSecret });
+    expect(`${introspection.status} ${introspection.body.error}`).toBe(inForm);
+    expect((await desk.server.get(`/clients/${escaped.slice(0, 500)}/jwks`)).status).toBe(name.includes('\0') ? 400 : 404);
+    for (const path of [`clients/${escaped.slice(0, 500)}`, `clients/${escaped.slice(0, 500)}/tokens`])
+      expect((await desk.server.admin('DELETE', path)).status).toBeLessThan(500);
+    for (const query of ['clients?client_name=', 'clients?cursor=', 'audit-events?client_id=', 'audit-events?cursor=', 'pairings?requester='])
+      expect((await desk.server.admin('GET', `${query}${escaped}`)).status).toBeLessThan(500);
   });
 });
