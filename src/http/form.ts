@@ -1,6 +1,9 @@
 import { OAuthError } from '../oauth-error.ts';
 
-/** Parameters that mean something at our endpoints and therefore must not be repeated (RFC 6749 §3.2). */
+/**
+ * Parameters that must not be repeated (RFC 6749 §3.2): those of our endpoints, and those that IANA has registered for token requests of
+ * other kinds, since one who sends them twice means something that no server may guess.
+ */
 const defined: ReadonlySet<string> = new Set([
   'grant_type',
   'scope',
@@ -22,6 +25,15 @@ const defined: ReadonlySet<string> = new Set([
   'actor_token_type',
   'requested_token_type',
   'audience',
+  'assertion',
+  'authorization_details',
+  'code',
+  'code_verifier',
+  'device_code',
+  'password',
+  'redirect_uri',
+  'refresh_token',
+  'username',
 ]);
 
 /** A decoded form. */
@@ -57,11 +69,15 @@ export function readForm(body: string): Form {
 }
 
 function decode(text: string): string {
+  let decoded: string;
   try {
-    return decodeURIComponent(text.replaceAll('+', ' '));
+    decoded = decodeURIComponent(text.replaceAll('+', ' '));
   } catch {
     throw malformed('the form is not percent-encoded UTF-8', 'form_encoding_invalid');
   }
+  // No parameter may have one (RFC 6749 Appendix A), and PostgreSQL takes none.
+  if (decoded.includes('\0')) throw malformed('the form has a zero octet', 'form_zero_octet');
+  return decoded;
 }
 
 function malformed(description: string, reason: string): OAuthError {

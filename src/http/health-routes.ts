@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { refuseOtherMethods } from './other-methods.ts';
 
 /** Whether each part works; readiness needs all of them. */
 export type HealthChecks = Readonly<Record<string, () => Promise<void>>>;
@@ -30,6 +31,7 @@ export function healthRoutes(app: FastifyInstance, checks: HealthChecks, stoppin
       .header('cache-control', 'no-store')
       .send({ status, ...parts });
   });
+  for (const path of ['/health/live', '/health/ready']) refuseOtherMethods(app, path, ['GET', 'HEAD']);
 }
 
 async function withTimeout(check: Promise<void>): Promise<void> {

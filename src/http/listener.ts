@@ -2,6 +2,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import type { Logger } from 'pino';
 import type { RandomId } from '../ports.ts';
 import { logRequests } from './logging.ts';
+import { answerUnparsable, refuseAmbiguousMessages } from './message-framing.ts';
 
 /** Milliseconds: a client that is slower than this to send its request is cut off (slow-loris). */
 const timeouts = { requestTimeout: 10_000, connectionTimeout: 30_000, keepAliveTimeout: 72_000 } as const;
@@ -15,6 +16,9 @@ export function listener(logger: Logger, randomId: RandomId, bodyLimit: number):
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
     genReqId: () => randomId(),
     bodyLimit,
+    // A target that cannot be decoded is refused like everything else; Fastify's own answer would repeat it.
+    frameworkErrors: (error, request, reply) => void request.server.errorHandler(error, request, reply),
+    clientErrorHandler: answerUnparsable,
     routerOptions: { maxParamLength: 1024 },
     return503OnClosing: false,
     // At stop, connections without a request close at once; the others when their answer is out.
@@ -22,5 +26,6 @@ export function listener(logger: Logger, randomId: RandomId, bodyLimit: number):
     ...timeouts,
   }) as unknown as FastifyInstance;
   logRequests(app);
+  refuseAmbiguousMessages(app);
   return app;
 }

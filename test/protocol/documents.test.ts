@@ -54,6 +54,9 @@ describe('other methods and paths', () => {
     ['POST', '/jwks'],
     ['POST', '/.well-known/oauth-authorization-server'],
     ['GET', '/token'],
+    ['POST', '/health/live'],
+    ['DELETE', '/health/ready'],
+    ['OPTIONS', '/token'],
     ['DELETE', '/jwks'],
   ])('%s %s: 405 with Allow', async (method, path) => {
     const response = await fetch(`${server.url}${path}`, { method });
