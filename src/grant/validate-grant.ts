@@ -5,8 +5,9 @@ import type { GrantHandler, ValidateGrant } from './grant.ts';
 /** Picks the grant by `grant_type` (RFC 6749 §4.4.2, §4.5) among those that are switched on and that the client is registered for. */
 export function validateGrant(handlers: Readonly<Record<GrantType, GrantHandler>>): ValidateGrant {
   return async (request, client) => {
-    const named = request.parameters.get('grant_type')?.trim();
-    if (named === undefined || named === '') throw new OAuthError('invalid_request', 'grant_type is missing', { reason: 'grant_type_missing' });
+    const named = request.parameters.get('grant_type');
+    if (named === undefined || named.trim() === '')
+      throw new OAuthError('invalid_request', 'grant_type is missing', { reason: 'grant_type_missing' });
     const type = grantTypes.find((known) => known === named);
     if (type === undefined) throw new OAuthError('unsupported_grant_type', 'this grant_type is not supported');
     if (!client.registration.grant_types.includes(type)) {

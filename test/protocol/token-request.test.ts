@@ -25,6 +25,21 @@ describe('RFC 6749 §3.2, §4.4, RFC 8707: the form', () => {
     ['no grant_type', { form: {} }, '400 invalid_request'],
     ['an empty grant_type', { form: { grant_type: '' } }, '400 invalid_request'],
     ['a grant_type of blanks', { form: 'grant_type=%20%20' }, '400 invalid_request'],
+    ['a grant_type with a blank before it', { form: 'grant_type=%20client_credentials' }, '400 unsupported_grant_type'],
+    ['a grant_type in capitals', { form: 'grant_type=CLIENT_CREDENTIALS' }, '400 unsupported_grant_type'],
+    ['a name in capitals', { form: 'Grant_Type=client_credentials' }, '400 invalid_request'],
+    ['a name as a list', { form: 'grant_type[]=client_credentials' }, '400 invalid_request'],
+    ['a percent-encoded name', { form: '%67rant_type=client_credentials' }, 'bound'],
+    ['pairs without a name, and none at all', { form: '&grant_type=client_credentials&&=x' }, 'bound'],
+    ['a semicolon is no separator', { form: 'grant_type=client_credentials;scope=read' }, '400 unsupported_grant_type'],
+    ['a zero octet', { form: 'grant_type=client_credentials&scope=read%00' }, '400 invalid_request'],
+    ['a scope that is not ASCII', { form: 'grant_type=client_credentials&scope=r%C3%A9ad' }, '400 invalid_scope'],
+    ['a scope with a blank around it', { form: 'grant_type=client_credentials&scope=+read' }, '400 invalid_scope'],
+    ['a scope of blanks', { form: 'grant_type=client_credentials&scope=+' }, '400 invalid_scope'],
+    ['an empty resource counts as omitted', { form: 'grant_type=client_credentials&resource=' }, 'bound'],
+    ['the resource with a slash more', { form: { ...cc, resource: `${audience}/` } }, '400 invalid_target'],
+    ['the resource in capitals', { form: { ...cc, resource: audience.toUpperCase() } }, '400 invalid_target'],
+    ['no body', { form: '' }, '400 invalid_request'],
     ['grant_type password', { form: { grant_type: 'password' } }, '400 unsupported_grant_type'],
     ['grant_type refresh_token', { form: { grant_type: 'refresh_token', refresh_token: 'x' } }, '400 unsupported_grant_type'],
     ['a scope of nobody', { form: { ...cc, scope: 'admin' } }, '400 invalid_scope'],
@@ -43,6 +58,10 @@ describe('RFC 6749 §3.2, §4.4, RFC 8707: the form', () => {
     ['JSON', { form: JSON.stringify(cc), fields: [['content-type', 'application/json']] }, '400 invalid_request'],
     ['text', { form: 'grant_type=client_credentials', fields: [['content-type', 'text/plain']] }, '400 invalid_request'],
     ['a malformed content type', { form: '{}', fields: [['content-type', 'application/json\ta']] }, '400 invalid_request'],
+    ['the content type in capitals', { fields: [['content-type', 'APPLICATION/X-WWW-FORM-URLENCODED']] }, 'bound'],
+    ['a content type that only begins like it', { fields: [['content-type', 'application/x-www-form-urlencodedx']] }, '400 invalid_request'],
+    ['garbage behind the content type', { fields: [['content-type', 'application/x-www-form-urlencoded garbage']] }, '400 invalid_request'],
+    ['multipart', { fields: [['content-type', 'multipart/form-data; boundary=x']] }, '400 invalid_request'],
     ['a body of 100 kB', { form: `grant_type=client_credentials&foo=${'x'.repeat(100_000)}` }, '400 invalid_request'],
     ['GET', { method: 'GET' }, '405 invalid_request'],
     ['PUT', { method: 'PUT' }, '405 invalid_request'],
@@ -53,19 +72,21 @@ describe('RFC 6749 §3.2, §4.4, RFC 8707: the form', () => {
     expect(await desk.outcome(asked)).toBe(expected === 'bound' ? bound() : expected);
   });
 
-  it.each(['grant_type', 'scope', 'client_id', 'client_secret', 'client_assertion', 'client_assertion_type', 'req_cnf'])(
-    'a second %s is refused, whatever its value',
-    async (name) => {
-      const outcomes: string[] = [];
-      for (const pair of ['x&x', 'x&y', '&', 'x&', '&x']) {
-        const [first, second] = pair.split('&');
-        outcomes.push(
-          await desk.outcome({ form: `${name === 'grant_type' ? '' : 'grant_type=client_credentials&'}${name}=${first}&${name}=${second}` }),
-        );
-      }
-      expect(new Set(outcomes)).toEqual(new Set(['400 invalid_request']));
-    },
-  );
+  it.each([
+    ...['grant_type', 'scope', 'client_id', 'client_secret', 'client_assertion', 'client_assertion_type', 'req_cnf', 'req_alt_cnf'],
+    ...['subject_token', 'subject_token_type', 'actor_token', 'actor_token_type', 'requested_token_type', 'audience', 'token', 'token_type_hint'],
+    // Of grants that are not spoken here: sent twice they are refused all the same.
+    ...['code', 'redirect_uri', 'code_verifier', 'refresh_token', 'username', 'password', 'assertion', 'device_code', 'authorization_details'],
+  ])('a second %s is refused, whatever its value', async (name) => {
+    const outcomes: string[] = [];
+    for (const pair of ['x&x', 'x&y', '&', 'x&', '&x']) {
+      const [first, second] = pair.split('&');
+      outcomes.push(
+        await desk.outcome({ form: `${name === 'grant_type' ? '' : 'grant_type=client_credentials&'}${name}=${first}&${name}=${second}` }),
+      );
+    }
+    expect(new Set(outcomes)).toEqual(new Set(['400 invalid_request']));
+  });
 });
 
 describe('RFC 9068 §2, RFC 6749 §5: the token and the answer', () => {
