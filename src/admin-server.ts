@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { auditRoutes } from './admin/audit-events.ts';
 import { clientRoutes } from './admin/clients.ts';
+import { readJsonBodies } from './admin/json-body.ts';
 import { refusingOtherMethods } from './admin/other-methods.ts';
 import { type PairingRegistry, pairingRoutes } from './admin/pairings.ts';
 import { Problem, problemHandler } from './admin/problem.ts';
@@ -51,8 +52,7 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
     const [, token] = /^bearer +(\S+)$/i.exec(field ?? '') ?? [];
     if (token === undefined || more.length > 0 || !verifyAdminToken(token)) throw new Problem(401, 'the admin token is required');
   });
-  app.removeContentTypeParser('text/plain');
-  app.addContentTypeParser('application/merge-patch+json', { parseAs: 'string' }, app.getDefaultJsonParser('error', 'error'));
+  readJsonBodies(app);
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',

@@ -41,6 +41,8 @@ export function clientRoutes(app: FastifyInstance, { clients, audit, issuedToken
       const kept = thumbprints(value);
       const now = Math.floor(clock() / 1000);
       for (const jkt of thumbprints(previous)) if (!kept.has(jkt)) await issuedTokens.revokeKeyOf(id, jkt, now);
+      // Or a later client of the same name would bring the tokens of this one back to life.
+      if (what === 'deleted') await issuedTokens.revokeAll({ client_id: id }, now);
       await audit.record({ type: `client_${what}`, actor: 'admin', client_id: id });
     },
   });

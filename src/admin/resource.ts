@@ -38,15 +38,19 @@ export function restResource<Value, Body extends object>(app: FastifyInstance, r
       .header('etag', etag(created))
       .send({ ...show(created), ...once });
   });
-  app.get<{ Querystring: Record<string, string | undefined> }>(path, async ({ query }) => {
-    const name = query[resource.nameParameter] ?? query['name'];
-    const page = await registry.list({
-      limit: readLimit(query['limit']),
-      ...(query['cursor'] !== undefined && { cursor: query['cursor'] }),
-      ...(name !== undefined && { name }),
-    });
-    return { items: page.items.map(show), next_cursor: page.nextCursor };
-  });
+  app.get<{ Querystring: Record<string, string | undefined> }>(
+    path,
+    { schema: { querystring: listQuery(resource.nameParameter) } },
+    async ({ query }) => {
+      const name = query[resource.nameParameter] ?? query['name'];
+      const page = await registry.list({
+        limit: readLimit(query['limit']),
+        ...(query['cursor'] !== undefined && { cursor: query['cursor'] }),
+        ...(name !== undefined && { name }),
+      });
+      return { items: page.items.map(show), next_cursor: page.nextCursor };
+    },
+  );
   app.get(`${path}/:id`, async (request: ById, reply) => {
     const found = await get(request.params.id);
     return reply.header('etag', etag(found)).send(show(found));
@@ -93,10 +97,16 @@ function mergePatch(target: object, patch: Record<string, unknown>): object {
   return Object.fromEntries(merged);
 }
 
+/** Filters of a list; each once. */
+function listQuery(nameParameter: string): object {
+  const text = { type: 'string', maxLength: 512 };
+  return { type: 'object', properties: { limit: text, cursor: text, name: text, [nameParameter]: text } };
+}
+
 /** Items a page: 50 unless asked otherwise, never more than 200. */
 function readLimit(text: string | undefined): number {
-  const limit = text === undefined ? 50 : Number(text);
-  if (!Number.isInteger(limit) || limit < 1) throw new Problem(400, 'limit is not a positive whole number', 'limit');
+  const limit = text === undefined ? 50 : /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (limit < 1) throw new Problem(400, 'limit is not a positive whole number', 'limit');
   return Math.min(limit, 200);
 }
 

@@ -223,6 +223,9 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('RFC 766
       expect(await active(accessToken)).toBe(true);
       await replica.admin('DELETE', 'clients/gone');
       expect(await active(accessToken)).toBe(false);
+      // A namesake is another client: what its predecessor had stays inactive.
+      await replica.admin('POST', 'clients', { client_id: 'gone', client_secret: clientSecret });
+      expect([await active(accessToken), await active(await token({ authorization: basic('gone', clientSecret) }))]).toEqual([false, true]);
     });
     it('finds every issuance, revocation and registration in the audit trail', async () => {
       const accessToken = await token();

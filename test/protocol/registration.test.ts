@@ -174,6 +174,11 @@ describe('RFC 7591 §2: a client', () => {
     ['null', 'null', {}, 400],
     ['an array', '[]', {}, 400],
     ['no JSON', '{', {}, 400],
+    ['one with a member twice', '{"client_name":"a","client_name":"b"}', {}, 400],
+    ['one with a member twice, deep inside', '{"jwks":{"keys":[{"kty":"EC","kty":"RSA"}]}}', {}, 400],
+    ['one whose member is constructor', '{"constructor":{"prototype":{"x":1}}}', {}, 400],
+    ['no UTF-8', Buffer.from('{"client_name":"\xff"}', 'latin1'), {}, 400],
+    ['empty', '', {}, 400],
     ['a member twice or __proto__', '{"__proto__":{"x":1}}', {}, 400],
     ['10,000 levels', `{"jwks":{"keys":[${'['.repeat(10_000)}${']'.repeat(10_000)}]}}`, {}, 400],
     ['another content type', '{}', { 'content-type': 'application/json garbage' }, 415],
@@ -206,7 +211,15 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('lists o
     expect((await server.admin('GET', 'clients?limit=1000000')).body.items.length).toBeLessThanOrEqual(200);
   });
   it('an unusable limit or cursor is refused by name', async () => {
-    for (const query of ['limit=x', 'limit=0', 'limit=-1']) expect((await server.admin('GET', `clients?${query}`)).body.member).toBe('limit');
+    for (const query of ['limit=x', 'limit=0', 'limit=-1', 'limit=', 'limit=1e2', 'limit=0x10', 'limit=1&limit=2'])
+      expect((await server.admin('GET', `clients?${query}`)).body.member).toBe('limit');
+  });
+});
+
+describe('what is asked for twice', () => {
+  it.each(['client_name=a&client_name=b', 'name=a&name=b', 'cursor=a&cursor=b'])('%s: 400, and the parameter is named', async (query) => {
+    const { status, body } = await server.admin('GET', `clients?${query}`);
+    expect([status, body.member]).toEqual([400, query.slice(0, query.indexOf('='))]);
   });
 });
 

@@ -87,7 +87,9 @@ export async function testServer({
         await fetch(`${adminUrl}/admin/${path}`, {
           method,
           headers: { authorization: `Bearer ${adminToken}`, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-          ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+          ...(body !== undefined && {
+            body: typeof body === 'string' ? body : body instanceof Uint8Array ? new Uint8Array(body) : JSON.stringify(body),
+          }),
         }),
       ),
     post: async (path, form, headers = {}) =>
