@@ -17,7 +17,7 @@ export function listener(logger: Logger, randomId: RandomId, bodyLimit: number):
     genReqId: () => randomId(),
     bodyLimit,
     // A target that cannot be decoded is refused like everything else; Fastify's own answer would repeat it.
-    frameworkErrors: (error, request, reply) => void request.server.errorHandler(error, request, reply),
+    frameworkErrors: (error, request, reply) => request.server.errorHandler(error, request, reply),
     clientErrorHandler: answerUnparsable,
     routerOptions: { maxParamLength: 1024 },
     return503OnClosing: false,
