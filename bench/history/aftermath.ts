@@ -1,0 +1,24 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Asker } from './ask.ts';
+import type { Memory } from './memory.ts';
+import { lookUp } from './registration.ts';
+import { fetchJwks } from './signing-key-requests.ts';
+import { askForToken, introspect } from './token-requests.ts';
+
+/** Most requests of one kind: the latest ones. */
+const most = 1500;
+
+/** When everything runs again: every registration is looked up, every withdrawn token introspected, every proof sent once more. */
+export async function aftermath(asker: Asker, { registered, withdrawn, sent }: Memory): Promise<void> {
+  while ((await asker.get('/health/ready')).status !== 200) await sleep(100);
+  const requests = [
+    ...registered.slice(-most).map((client) => () => lookUp(asker, client)),
+    ...withdrawn.slice(-most).map((held) => () => introspect(asker, held)),
+    ...sent.slice(-most).map((prepared) => () => askForToken(asker, prepared)),
+    ...Array.from({ length: 6 }, () => () => fetchJwks(asker)),
+  ];
+  const worker = async () => {
+    for (let next = requests.pop(); next !== undefined; next = requests.pop()) await next();
+  };
+  await Promise.all(Array.from({ length: 16 }, worker));
+}

@@ -1,0 +1,77 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** A process of the run that faults can strike. */
+export interface ManagedProcess {
+  readonly name: string;
+  /** Starts it and waits until it serves. */
+  start(): Promise<void>;
+  /** Ends it without any warning to its clients, and waits until it is gone. */
+  kill(): Promise<void>;
+  /** Stops it with all its children (SIGSTOP). */
+  pause(): void;
+  resume(): void;
+  /** The process as it runs now. */
+  child(): ChildProcess | undefined;
+}
+
+/** How a process is started and known to serve. */
+export interface ManagedProcessOptions {
+  readonly name: string;
+  readonly spawn: () => ChildProcess;
+  readonly ready: () => Promise<boolean>;
+  /** SIGKILL unless its children would outlive it. */
+  readonly killSignal?: NodeJS.Signals;
+}
+
+/** Longest time that a start may take, in milliseconds. */
+const startLimit = 30_000;
+
+/** A process that ends with this one. */
+export function managedProcess({ name, spawn, ready, killSignal = 'SIGKILL' }: ManagedProcessOptions): ManagedProcess {
+  let child: ChildProcess | undefined;
+  const signal = (what: NodeJS.Signals) => {
+    for (const pid of child?.pid === undefined ? [] : withChildren(child.pid)) {
+      try {
+        process.kill(pid, what);
+      } catch {
+        // It ended in between.
+      }
+    }
+  };
+  process.on('exit', () => {
+    signal('SIGCONT');
+    child?.kill(killSignal);
+  });
+  return {
+    name,
+    child: () => child,
+    async start() {
+      const started = spawn();
+      child = started;
+      const limit = performance.now() + startLimit;
+      while (!(await ready().catch(() => false))) {
+        if (started.exitCode !== null || performance.now() > limit) throw new Error(`${name} did not start`);
+        await sleep(25);
+      }
+    },
+    async kill() {
+      const dying = child;
+      if (dying === undefined || dying.exitCode !== null || dying.signalCode !== null) return;
+      const gone = once(dying, 'exit');
+      dying.kill(killSignal);
+      await gone;
+    },
+    pause: () => signal('SIGSTOP'),
+    resume: () => signal('SIGCONT'),
+  };
+}
+
+/** The process and its direct children (Linux). */
+function withChildren(pid: number): readonly number[] {
+  const file = `/proc/${pid}/task/${pid}/children`;
+  const children = existsSync(file) ? readFileSync(file, 'utf8').trim().split(' ').filter(Boolean).map(Number) : [];
+  return [pid, ...children];
+}

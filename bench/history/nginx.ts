@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type ManagedProcess, managedProcess } from './managed-process.ts';
+
+/** The field that tells which replica answered. */
+export const replicaField = 'x-replica';
+
+/** What nginx stands before: a port of its own, and the ports of the replicas behind it. */
+export interface FrontDoor {
+  readonly port: number;
+  readonly replicas: readonly number[];
+}
+
+/** An nginx that passes requests to the replicas in turn; what a replica may have seen goes to no other one. */
+export function nginx(folder: string, doors: readonly FrontDoor[]): ManagedProcess {
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, 'nginx.conf');
+  writeFileSync(file, configuration(folder, doors));
+  return managedProcess({
+    name: 'nginx',
+    spawn: () => {
+      const child = spawn('nginx', ['-p', folder, '-c', file, '-e', join(folder, 'error.log')], { stdio: 'ignore' });
+      child.on('error', () => process.stderr.write('nginx is missing: apt-get install nginx\n'));
+      return child;
+    },
+    // Any answer will do: the replicas come later.
+    ready: async () => (await fetch(`http://127.0.0.1:${doors[0]?.port}/`)).status > 0,
+    killSignal: 'SIGTERM',
+  });
+}
+
+function configuration(folder: string, doors: readonly FrontDoor[]): string {
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${join(folder, name)};`);
+  const servers = doors.map(({ port, replicas }, index) => {
+    const upstream = replicas.map((replica) => `server 127.0.0.1:${replica} max_fails=1 fail_timeout=1s;`).join(' ');
+    return `
+  upstream door${index} { ${upstream} }
+  server {
+    listen 127.0.0.1:${port};
+    location / {
+      proxy_pass http://door${index};
+      add_header ${replicaField} $upstream_addr always;
+    }
+  }`;
+  });
+  return `daemon off;
+worker_processes 1;
+pid ${join(folder, 'pid')};
+${process.getuid?.() === 0 ? 'user root;' : ''}
+events { worker_connections 1024; }
+http {
+  access_log off;
+  ${temporary.join(' ')}
+  proxy_connect_timeout 1s;
+  proxy_read_timeout 3s;${servers.join('')}
+}
+`;
+}
