@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { adminTokenHash, generateAdminToken, verifyAdminTokenAgainst } from './admin/admin-token.ts';
 import type { Config } from './config.ts';
-import type { RandomId } from './ports.ts';
 import { type KeyEncryption, keyEncryption, readKeyEncryptionKey } from './signing-keys/key-encryption.ts';
 import type { SharedSecretStore, SigningKeyStore } from './signing-keys/signing-key-store.ts';
 
@@ -50,9 +49,9 @@ export function startText(config: Config, adminPort: number): string {
 }
 
 /** What the first start prints: the admin token, and two commands that lead to a first bound token. */
-export function firstStartText(config: Config, adminPort: number, adminToken: string, randomId: RandomId): string {
+export function firstStartText(config: Config, adminPort: number, adminToken: string): string {
   const admin = adminUrl(config, adminPort);
-  const secret = `${randomId()}${randomId()}`;
+  const secret = randomBytes(32).toString('base64url');
   const post = (path: string, body: object) =>
     `curl -sS ${admin}/${path} -H 'Authorization: Bearer ${adminToken}' -H 'Content-Type: application/json' \\\n    -d '${JSON.stringify(body)}'`;
   return `${startText(config, adminPort)}  admin token  ${adminToken}

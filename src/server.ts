@@ -129,7 +129,7 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
       interval: config.housekeepingInterval * 1000,
     });
     const adminPort = portOf(adminApp);
-    print(secrets.newAdminToken === undefined ? startText(config, adminPort) : firstStartText(config, adminPort, secrets.newAdminToken, randomId));
+    print(secrets.newAdminToken === undefined ? startText(config, adminPort) : firstStartText(config, adminPort, secrets.newAdminToken));
 
     return {
       publicPort: portOf(publicApp),

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { SingleUse } from './ports.ts';
 
 /** What counts once. */
@@ -18,8 +18,6 @@ export interface Acceptable {
  * @param acceptable seconds since the epoch from which on, and until which, the thing can be accepted
  */
 export function singleUse(kind: SingleUseKind, owner: string, target: string, jti: string, acceptable: Acceptable): SingleUse {
-  const key = createHash('sha256')
-    .update(JSON.stringify([kind, owner, target, jti]))
-    .digest('base64url');
+  const key = hash('sha256', JSON.stringify([kind, owner, target, jti]), 'base64url');
   return { key, expiresAt: Math.ceil(acceptable.until), acceptableFrom: Math.floor(acceptable.from) };
 }

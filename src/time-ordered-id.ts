@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomOctets } from './random-octets.ts';
 
 const base32hex = '0123456789abcdefghijklmnopqrstuv';
 
@@ -7,7 +7,9 @@ const base32hex = '0123456789abcdefghijklmnopqrstuv';
  * A token's `jti` and the audit event of its issuance share one, so that either is found by the other's primary key.
  */
 export function timeOrderedId(now: number): string {
-  return timePrefix(now) + [...randomBytes(32)].map((octet) => base32hex[octet & 31]).join('');
+  let id = timePrefix(now);
+  for (const octet of randomOctets(32)) id += base32hex[octet & 31];
+  return id;
 }
 
 /** The first ten characters of every identifier made at this time, in milliseconds. */

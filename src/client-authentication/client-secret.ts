@@ -1,12 +1,12 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import type { StoredSecret } from '../client-registration.ts';
 
 // What an unknown client's secret is compared with, so that "unknown" costs the same as "wrong".
-const nobody = createHash('sha256').update('no client has this secret').digest();
+const nobody = hash('sha256', 'no client has this secret', 'buffer');
 
 /** base64url SHA-256 of a client secret. Secrets have 256 bits or 32 characters at least, so no slow hash is needed. */
 export function hashClientSecret(secret: string): string {
-  return createHash('sha256').update(secret).digest('base64url');
+  return hash('sha256', secret, 'base64url');
 }
 
 /**
@@ -14,7 +14,7 @@ export function hashClientSecret(secret: string): string {
  * and there is one without any secret too (RFC 6749 §2.3.1).
  */
 export function matchingSecret(secrets: readonly StoredSecret[], presented: string, now: number): StoredSecret | undefined {
-  const digest = createHash('sha256').update(presented).digest();
+  const digest = hash('sha256', presented, 'buffer');
   if (secrets.length === 0) timingSafeEqual(nobody, digest);
   let match: StoredSecret | undefined;
   for (const secret of secrets) {

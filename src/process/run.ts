@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
+import { randomOctets } from '../random-octets.ts';
 import { startServer } from '../server.ts';
 import type { Supervisor } from './worker.ts';
 
@@ -9,7 +9,7 @@ export async function run(config: Config, logger: Logger, supervisor?: Superviso
   let text = '';
   const server = await startServer(config, {
     clock: Date.now,
-    randomId: () => randomBytes(16).toString('base64url'),
+    randomId: () => randomOctets(16).toString('base64url'),
     logger,
     print: (words) => {
       text += words;
