@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { describe, expect, it } from 'vitest';
-import { clientSecret, openDesk } from '../support/desk.ts';
+import { assertionForm, clientSecret, openDesk, seconds } from '../support/desk.ts';
+import { testKey } from '../support/keys.ts';
 import { basic, startOfTime } from '../support/server.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
 
@@ -47,6 +48,32 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('houseke
     expect([expired['replay_record'], expired['revoked_token'], expired['audit_event']]).toEqual([0, 0, before['audit_event']]);
     clock.now += 8 * 86_400_000;
     expect((await settled((counts) => counts['audit_event'] === 0))['audit_event']).toBe(0);
+    await desk.server.stop();
+    await store.remove();
+  });
+
+  it('RFC 9449 §11.1: a proof or an assertion that is refused leaves nothing behind', async () => {
+    const store = await kind.make();
+    const desk = await openDesk({ store });
+    const other = await testKey();
+    const outcomes = new Set<string>();
+    for (let index = 0; index < 10; index++) {
+      const assertion = async (claims: object, key = desk.key) => assertionForm(await key.assertion('signer', claims));
+      for (const asked of [
+        { dpop: await desk.key.proof({}, { jwk: other.jwk }) },
+        { dpop: await desk.key.proof({ htm: 'GET' }) },
+        { dpop: await desk.key.proof({ iat: seconds - 600 }) },
+        { authorization: basic('app', 'w'.repeat(32)) },
+        { form: { grant_type: 'client_credentials', scope: 'admin' } },
+        { authorization: null, form: await assertion({}, other) },
+        { authorization: null, form: await assertion({ aud: 'https://other.example' }) },
+      ])
+        outcomes.add(await desk.outcome(asked));
+    }
+    expect(outcomes).toEqual(new Set(['400 invalid_dpop_proof', '401 invalid_client', '400 invalid_scope']));
+    expect((await rows(store))['replay_record']).toBe(0);
+    expect(await desk.outcome()).toMatch(/^200 /);
+    expect((await rows(store))['replay_record']).toBe(1);
     await desk.server.stop();
     await store.remove();
   });

@@ -2,6 +2,7 @@ import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { certificate, type TestCertificate } from '../support/certificates.ts';
 import { type Asked, audience, clientSecret, type Desk, openDesk } from '../support/desk.ts';
+import { httpsJwks } from '../support/https-jwks.ts';
 import { startOfTime, testServer } from '../support/server.ts';
 
 const forms: Record<string, { readonly header: string; readonly write: (leaf: TestCertificate) => string }> = {
@@ -205,5 +206,36 @@ describe('RFC 8705 §2: authentication by certificate', () => {
       '401 invalid_client',
     ]);
     expect(await by(await register(x5c(other, mine)), mine)).toBe('401 invalid_client');
+  });
+  it('self_signed_tls_client_auth by jwks_uri: its errors refuse, a renewed certificate is taken up', async () => {
+    const [old, renewed] = [await certificate(), await certificate()];
+    const listed = ({ jwk, der }: TestCertificate) => ({ ...jwk, x5c: [der.toString('base64')] });
+    const jwks = await httpsJwks([listed(old)]);
+    const near = await openDesk({
+      env: { CLIENT_CERTIFICATE_HEADER: 'nginx', TRUSTED_PROXIES: '127.0.0.0/8, ::1/128', JWKS_URI_ALLOW_PRIVATE_ADDRESSES: 'true' },
+    });
+    const register = async (client_id: string, jwks_uri: string) =>
+      near.server.admin('POST', 'clients', {
+        client_id,
+        jwks_uri,
+        token_endpoint_auth_method: 'self_signed_tls_client_auth',
+        tls_client_certificate_bound_access_tokens: true,
+      });
+    await near.server.admin('POST', 'resource-servers', { audience: 'https://mtls.example.com', cnf_methods_supported: ['x5t#S256'] });
+    await register('remote', jwks.uri);
+    await register('nowhere', 'https://127.0.0.1:1/jwks');
+    const ask = async (client_id: string, { pem }: TestCertificate) =>
+      near.outcome({ authorization: null, dpop: null, form: { ...form, client_id }, fields: [['x-ssl-client-cert', encodeURIComponent(pem)]] });
+    const first = [await ask('remote', old), await ask('remote', renewed), await ask('nowhere', old)];
+    jwks.keys.current = [listed(old), listed(renewed)];
+    // Past the cool-down, within which no certificate, however new, causes a request.
+    near.server.clock.now += 61_000;
+    const second = [await ask('remote', renewed), await ask('remote', old)];
+    await near.server.stop();
+    await jwks.close();
+    expect([first, second]).toEqual([
+      ['200 x5t#S256', '401 invalid_client', '401 invalid_client'],
+      ['200 x5t#S256', '200 x5t#S256'],
+    ]);
   });
 });

@@ -150,6 +150,12 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
     ],
     ['no signature', () => of().replace(/[^.]+$/, '')],
     ['garbage', () => 'this.notatall.valid'],
+    [
+      'a JWE whose key derivation would take for ever',
+      () =>
+        `${Buffer.from('{"alg":"PBES2-HS256+A128KW","enc":"A128GCM","p2c":1000000000,"p2s":"AAAAAAAAAAA"}').toString('base64url')}.AAAA.AAAA.AAAA.AAAA`,
+    ],
+    ['an access token of this server', async () => (JSON.parse((await desk.send()).body) as { access_token: string }).access_token],
     ['a DPoP proof', async () => desk.key.proof()],
     ['an unknown crit', () => of({}, { crit: ['x'], x: 1 })],
     [

@@ -1,7 +1,10 @@
 import { exportJWK, generateKeyPair } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { craft, type Desk, es256, openDesk, seconds } from '../support/desk.ts';
+import { clientSecret, craft, type Desk, es256, openDesk, seconds } from '../support/desk.ts';
 import { randomJti, testKey } from '../support/keys.ts';
+import { basic, testServer } from '../support/server.ts';
+import { storeKinds } from '../support/stores.ts';
+import { rocaModulus } from '../support/weak-rsa.ts';
 
 const token = 'https://as.example.com/token';
 
@@ -21,6 +24,7 @@ type Row = readonly [string, () => string | readonly string[] | Promise<string>]
 
 const accepted: readonly Row[] = [
   ['an ordinary proof', () => desk.key.proof()],
+  ['a nonce that nobody asked for', withClaims({ nonce: 'x' })],
   ['iat 10 s ago', withClaims({ iat: seconds - 10 })],
   ['iat 60 s ago', withClaims({ iat: seconds - 60 })],
   ['iat 30 s ahead', withClaims({ iat: seconds + 30 })],
@@ -31,6 +35,8 @@ const accepted: readonly Row[] = [
   ['htu with a query', withClaims({ htu: `${token}?foo=bar` })],
   ['htu with a fragment', withClaims({ htu: `${token}#fragment` })],
   ['htu with scheme and host in capitals', withClaims({ htu: 'HTTPS://AS.example.COM/token' })],
+  ['htu with dot segments', withClaims({ htu: 'https://as.example.com/x/../token' })],
+  ['htu with a letter percent-encoded', withClaims({ htu: 'https://as.example.com/%74oken' })],
   ['htu with the default port', withClaims({ htu: 'https://as.example.com:443/token' })],
   ['jwk with use, alg and kid', withJwk((jwk) => ({ ...jwk, use: 'sig', alg: 'ES256', kid: 'any' }))],
   ['jti of 128 characters', withClaims({ jti: randomJti().padEnd(128, 'x') })],
@@ -45,6 +51,12 @@ describe('RFC 9449 §4.3: accepted', () => {
 const refused: readonly Row[] = [
   ['item 1: two header fields', async () => desk.key.proof()],
   ['item 1: an empty header field', () => ''],
+  ['item 1: a field of blanks', () => ' '],
+  ['item 1: two proofs in one field', async () => `${await desk.key.proof()}, ${await desk.key.proof()}`],
+  ['item 2: a scheme before it', async () => `DPoP ${await desk.key.proof()}`],
+  ['item 2: in quotes', async () => `"${await desk.key.proof()}"`],
+  ['item 2: dots only', () => '..'],
+  ['item 2: four parts', () => 'a.b.c.d'],
   ['item 2: not a JWT', () => 'invalid'],
   ['item 2: five parts', () => 'a.b.c.d.e'],
   ['item 2: a fourth part', async () => `${await desk.key.proof()}.extra`],
@@ -59,7 +71,9 @@ const refused: readonly Row[] = [
   ...[1, '', null, {}].map((jti): Row => [`item 3: jti ${JSON.stringify(jti)}`, withClaims({ jti })]),
   ['item 3: jti of 129 characters', withClaims({ jti: 'x'.repeat(129) })],
   ['item 3: jti of 129 characters before trimming', withClaims({ jti: ` ${'x'.repeat(127)} ` })],
-  ...['jwt+dpop', 'JWT', 'at+jwt', '', true, undefined].map((typ): Row => [`item 4: typ ${JSON.stringify(typ)}`, withHeader({ typ })]),
+  ...['jwt+dpop', 'JWT', 'at+jwt', 'DPOP+JWT', 'application/dpop+jwt', 'client-authentication+jwt', '', true, null, undefined].map(
+    (typ): Row => [`item 4: typ ${JSON.stringify(typ)}`, withHeader({ typ })],
+  ),
   ...['none', 'HS256', 'unsupported', 'es256', 1, true, undefined].map((alg): Row => [`item 5: alg ${JSON.stringify(alg)}`, withHeader({ alg })]),
   ['item 5: alg none without signature', () => craft(header({ alg: 'none' }), claims(), () => Buffer.alloc(0))],
   ['item 5: RS256 where it is not offered', async () => (await testKey('RS256')).proof()],
@@ -84,6 +98,26 @@ const refused: readonly Row[] = [
     withJwk((jwk) => ({ ...jwk, x: Buffer.concat([Buffer.alloc(1), Buffer.from((jwk as { x: string }).x, 'base64url')]).toString('base64url') })),
   ],
   ['a point that is not on the curve', withJwk((jwk) => ({ ...jwk, y: (jwk as { x: string }).x }))],
+  ...['AQ', 'Ag', 'Aw', 'BA', 'AA', 'AAEAAQ'].map(
+    (e): Row => [
+      `an RSA key with e ${e}`,
+      async () => craft(header({ alg: 'PS256', jwk: { ...(await testKey('PS256')).jwk, e } }), claims(), desk.key),
+    ],
+  ),
+  [
+    'an RSA key with the fingerprint of ROCA',
+    () => craft(header({ alg: 'PS256', jwk: { kty: 'RSA', n: rocaModulus(), e: 'AQAB' } }), claims(), desk.key),
+  ],
+  ['a point at infinity', withJwk((jwk) => ({ ...jwk, x: Buffer.alloc(32).toString('base64url'), y: Buffer.alloc(32).toString('base64url') }))],
+  [
+    'an Ed25519 point of small order',
+    () =>
+      craft(header({ alg: 'Ed25519', jwk: { kty: 'OKP', crv: 'Ed25519', x: Buffer.alloc(32).toString('base64url') } }), claims(), () =>
+        Buffer.alloc(64),
+      ),
+  ],
+  ['jwk.kid that is no text', withJwk((jwk) => ({ ...jwk, kid: 1 }))],
+  ['jwk.x5u, which nobody fetches', withJwk((jwk) => ({ ...jwk, x5u: 'https://evil.example/x' }))],
   ['a tiny RSA modulus', () => craft(header({ alg: 'PS256', jwk: { kty: 'RSA', n: 'AQAB', e: 'AQAB' } }), claims(), desk.key)],
   ['an Ed25519 key of 3 octets', () => craft(header({ alg: 'EdDSA', jwk: { kty: 'OKP', crv: 'Ed25519', x: 'AQAB' } }), claims(), desk.key)],
   [
@@ -101,6 +135,20 @@ const refused: readonly Row[] = [
     'https://as.example.com:8443/token',
     'https://as.example.com/token/',
     'https://as.example.com/',
+    'https://as.example.com//token',
+    'https://as.example.com./token',
+    'https://as.example.com/token%2F',
+    'https://as.example.com/token;x',
+    'https://as.example.com\\\\token',
+    'https:as.example.com/token',
+    '//as.example.com/token',
+    ' https://as.example.com/token',
+    'https://as.example.com/token ',
+    'https://as.example.com@evil.example/token',
+    'https://as.example.com/introspect',
+    '',
+    null,
+    [token],
     'https://as.example.com.evil.example/token',
     1,
   ].map((htu): Row => [`item 9: htu ${JSON.stringify(htu)}`, withClaims({ htu })]),
@@ -127,11 +175,40 @@ describe('RFC 9449 §4.3: refused', () => {
     expect([status, body.includes('access_token')]).toEqual([431, false]);
   });
 
+  it('the twin of its signature, s against n - s, is the same proof (§11.1)', async () => {
+    const proof = await desk.key.proof();
+    const signature = Buffer.from(proof.slice(proof.lastIndexOf('.') + 1), 'base64url');
+    const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+    const twin = (order - BigInt(`0x${signature.subarray(32).toString('hex')}`)).toString(16).padStart(64, '0');
+    const other = Buffer.concat([signature.subarray(0, 32), Buffer.from(twin, 'hex')]).toString('base64url');
+    expect(await desk.outcome({ dpop: proof })).toBe(`200 ${desk.key.jkt}`);
+    expect(await desk.outcome({ dpop: `${proof.slice(0, proof.lastIndexOf('.'))}.${other}` })).toBe('400 invalid_dpop_proof');
+  });
+
   it('the same jti in another spelling of the proof is a replay (§11.1)', async () => {
     const jti = randomJti();
     const first = craft(header(), claims({ jti }), desk.key);
     const second = craft(JSON.stringify(header(), null, 1), claims({ jti, htu: `${token}?again` }), desk.key);
     expect([await desk.outcome({ dpop: first }), await desk.outcome({ dpop: second })]).toEqual([`200 ${desk.key.jkt}`, '400 invalid_dpop_proof']);
+  });
+});
+
+describe('RFC 9449 §4.3 item 9 with other issuers', () => {
+  it.each([
+    ['an international host in letters', 'https://xn--bcher-kva.example', 'https://b\u00fccher.example/token', '200'],
+    ['an international host in ASCII', 'https://xn--bcher-kva.example', 'https://XN--BCHER-KVA.example/token', '200'],
+    ['a path', 'https://as.example.com/tenant', 'https://as.example.com/tenant/token', '200'],
+    ['the path of another tenant', 'https://as.example.com/tenant', 'https://as.example.com/other/token', '400 invalid_dpop_proof'],
+    ['no path where there is one', 'https://as.example.com/tenant', 'https://as.example.com/token', '400 invalid_dpop_proof'],
+    ['a port', 'https://as.example.com:8443', 'https://as.example.com:8443/token', '200'],
+    ['no port where there is one', 'https://as.example.com:8443', 'https://as.example.com/token', '400 invalid_dpop_proof'],
+  ])('%s', async (_, issuer, htu, expected) => {
+    const { server, key } = await openDesk({ env: { ISSUER: issuer } });
+    const path = `${new URL(issuer).pathname.replace(/\/$/, '')}/token`;
+    const headers = { authorization: basic('app', clientSecret), dpop: await key.proof({ htu }) };
+    const { status, body } = await server.post(path, { grant_type: 'client_credentials' }, headers);
+    await server.stop();
+    expect(`${status} ${body.error ?? ''}`.trim()).toBe(expected);
   });
 });
 
@@ -173,6 +250,33 @@ describe('RFC 9449 §8: nonces', () => {
     outcomes.push(await strict.outcome({ dpop: await strict.key.proof({ nonce, iat: seconds + 600 }) }));
     strict.server.clock.now -= 600_000;
     expect(new Set(outcomes)).toEqual(new Set(['400 use_dpop_nonce']));
+  });
+  it('of a server with another secret: use_dpop_nonce', async () => {
+    const foreign = await openDesk({ env: { DPOP_NONCE: 'required' }, clock: strict.server.clock });
+    const nonce = String((await foreign.send()).headers['dpop-nonce']);
+    await foreign.server.stop();
+    expect(await strict.outcome({ dpop: await strict.key.proof({ nonce }) })).toBe('400 use_dpop_nonce');
+  });
+  it.each(storeKinds)('of another replica on $name: accepted', async (kind) => {
+    const store = await kind.make();
+    const [one, other] = [await openDesk({ store, env: { DPOP_NONCE: 'required' } }), await testServer({ store, env: { DPOP_NONCE: 'required' } })];
+    const nonce = String((await one.send()).headers['dpop-nonce']);
+    const headers = { authorization: basic('app', clientSecret), dpop: await one.key.proof({ nonce }) };
+    const { status } = await other.post('/token', { grant_type: 'client_credentials' }, headers);
+    await other.stop();
+    await one.server.stop();
+    await store.remove();
+    expect(status).toBe(200);
+  });
+  it('for one client only, where that is registered so', async () => {
+    await desk.server.admin('POST', 'clients', { client_id: 'careful', client_secret: clientSecret, dpop_nonce_required: true });
+    const authorization = basic('careful', clientSecret);
+    const { status, headers } = await desk.send({ authorization });
+    const dpop = await desk.key.proof({ nonce: headers['dpop-nonce'] });
+    expect([status, await desk.outcome({ authorization, dpop }), await desk.outcome()]).toEqual([400, `200 ${desk.key.jkt}`, `200 ${desk.key.jkt}`]);
+  });
+  it('too old a proof without one: use_dpop_nonce, for only the nonce is missing', async () => {
+    expect(await strict.outcome({ dpop: await strict.key.proof({ iat: seconds - 301 }) })).toBe('400 use_dpop_nonce');
   });
   it('of the slot before: accepted, and the newest comes along', async () => {
     const nonce = await nonceOf();

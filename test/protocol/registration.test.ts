@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testKey } from '../support/keys.ts';
 import { type TestServer, testServer } from '../support/server.ts';
 import { storeKinds } from '../support/stores.ts';
+import { rocaModulus } from '../support/weak-rsa.ts';
 
 const audience = 'https://rs.example.com';
 let server: TestServer;
@@ -129,6 +130,10 @@ describe('RFC 7591 §2: a client', () => {
     ['RSA of 1024 bits', () => ({ keys: [rsa(odd(128))] }), 'jwks.keys[0].n'],
     ['RSA of 2040 bits behind a zero octet', () => ({ keys: [rsa(odd(256, 0))] }), 'jwks.keys[0].n'],
     ['RSA of 16384 bits', () => ({ keys: [rsa(odd(2048))] }), 'jwks.keys[0].n'],
+    ['RSA with the fingerprint of ROCA', () => ({ keys: [{ kty: 'RSA', n: rocaModulus(), e: 'AQAB' }] }), 'jwks.keys[0].n'],
+    ['EC, the point at infinity', () => ({ keys: [{ ...jwk, x: b64(Buffer.alloc(32)), y: b64(Buffer.alloc(32)) }] }), 'jwks.keys[0]'],
+    ['EC, a point of another curve', () => ({ keys: [{ ...jwk, crv: 'P-384' }] }), 'jwks.keys[0].x'],
+    ['OKP for key agreement', () => ({ keys: [{ kty: 'OKP', crv: 'X25519', x: b64(Buffer.alloc(32, 9)) }] }), 'jwks.keys[0].crv'],
     ['RSA, even', () => ({ keys: [rsa(Buffer.alloc(256, 0xc2))] }), 'jwks.keys[0].n'],
     ['AKP of an unknown algorithm', () => ({ keys: [{ kty: 'AKP', alg: 'x', pub: 'AA' }] }), 'jwks.keys[0].alg'],
     ['kid empty', () => ({ keys: [{ ...jwk, kid: '' }] }), 'jwks.keys[0].kid'],
@@ -209,6 +214,17 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('lists o
     } while (cursor !== null);
     expect(seen).toEqual(['page-0', 'page-1', 'page-2', 'page-3', 'page-4']);
     expect((await server.admin('GET', 'clients?limit=1000000')).body.items.length).toBeLessThanOrEqual(200);
+  });
+  it('of parallel registrations under one name one stands, and of parallel changes of one version one', async () => {
+    const created = await Promise.all(Array.from({ length: 8 }, async () => server.admin('POST', 'clients', { client_id: 'contested' })));
+    expect(created.map(({ status }) => status).sort()).toEqual([201, ...Array.from({ length: 7 }, () => 409)]);
+    const match = { 'if-match': String(created.find(({ status }) => status === 201)?.headers.get('etag')) };
+    const changed = await Promise.all(
+      Array.from({ length: 8 }, async (_, index) => server.admin('PUT', 'clients/contested', { client_name: `name ${index}` }, match)),
+    );
+    expect(changed.map(({ status }) => status).sort()).toEqual([200, ...Array.from({ length: 7 }, () => 412)]);
+    const { client_name } = changed.find(({ status }) => status === 200)?.body ?? {};
+    expect((await server.admin('GET', 'clients/contested')).body.client_name).toBe(client_name);
   });
   it('an unusable limit or cursor is refused by name', async () => {
     for (const query of ['limit=x', 'limit=0', 'limit=-1', 'limit=', 'limit=1e2', 'limit=0x10', 'limit=1&limit=2'])
