@@ -217,12 +217,12 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('lists o
   });
   it('of parallel registrations under one name one stands, and of parallel changes of one version one', async () => {
     const created = await Promise.all(Array.from({ length: 8 }, async () => server.admin('POST', 'clients', { client_id: 'contested' })));
-    expect(created.map(({ status }) => status).sort()).toEqual([201, ...Array.from({ length: 7 }, () => 409)]);
+    expect(created.map(({ status }) => status).sort((a, b) => a - b)).toEqual([201, ...Array.from({ length: 7 }, () => 409)]);
     const match = { 'if-match': String(created.find(({ status }) => status === 201)?.headers.get('etag')) };
     const changed = await Promise.all(
       Array.from({ length: 8 }, async (_, index) => server.admin('PUT', 'clients/contested', { client_name: `name ${index}` }, match)),
     );
-    expect(changed.map(({ status }) => status).sort()).toEqual([200, ...Array.from({ length: 7 }, () => 412)]);
+    expect(changed.map(({ status }) => status).sort((a, b) => a - b)).toEqual([200, ...Array.from({ length: 7 }, () => 412)]);
     const { client_name } = changed.find(({ status }) => status === 200)?.body ?? {};
     expect((await server.admin('GET', 'clients/contested')).body.client_name).toBe(client_name);
   });
