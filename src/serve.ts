@@ -1,27 +1,26 @@
 import cluster from 'node:cluster';
-import pino from 'pino';
 import { readConfig } from './config.ts';
+import { processLog } from './process/log.ts';
 
 /** Names of errors that the operator can mend: the sentence is enough, a stack trace would only hide it. */
 const operatorFaults: ReadonlySet<string> = new Set(['ConfigError', 'KeyEncryptionError', 'MigrationError']);
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
-  const base = { service: 'holdfast' };
   if (config.workers === 1) {
     const { run } = await import('./process/run.ts');
-    return run(config, pino({ level: config.logLevel, base }));
+    return run(config, processLog(config.logLevel));
   }
   if (cluster.isWorker) {
     const [{ run }, { supervisor }] = await Promise.all([import('./process/run.ts'), import('./process/worker.ts')]);
-    return run(config, pino({ level: config.logLevel, base: { ...base, worker: Number(process.argv[2]) } }), supervisor());
+    return run(config, processLog(config.logLevel, Number(process.argv[2])), supervisor());
   }
   // The process that supervises loads nothing of the server.
   const { supervise } = await import('./process/supervise.ts');
   const code = await supervise({
     workers: config.workers,
     stopTimeout: config.shutdownDelayMs + config.shutdownTimeoutMs + 2000,
-    logger: pino({ level: config.logLevel, base }),
+    logger: processLog(config.logLevel),
     print: (text) => process.stdout.write(text),
   });
   process.exit(code);

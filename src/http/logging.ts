@@ -10,10 +10,11 @@ declare module 'fastify' {
 /** One log line a request. The route pattern stands for the URL, because a query may hold what a client put there by mistake. */
 export function logRequests(app: FastifyInstance): void {
   app.decorateRequest('logFields');
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
+    done();
   });
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const fields = {
       method: request.method,
       route: request.routeOptions.url ?? 'unknown',
@@ -22,5 +23,6 @@ export function logRequests(app: FastifyInstance): void {
       ...request.logFields,
     };
     request.log.info(fields, 'request');
+    done();
   });
 }

@@ -10,21 +10,24 @@ const retryAfter = '1';
 export function refuseOverload(app: FastifyInstance, max: number): void {
   const underWay = new WeakSet<FastifyRequest>();
   let count = 0;
-  app.addHook('preHandler', async (request, reply) => {
-    if (request.method !== 'POST') return;
+  app.addHook('preHandler', (request, reply, done) => {
+    if (request.method !== 'POST') return done();
     if (count >= max) {
       request.logFields = { error: 'temporarily_unavailable', reason: 'overloaded' };
-      return reply
+      void reply
         .code(503)
         .header('cache-control', 'no-store')
         .header('retry-after', retryAfter)
         .send({ error: 'temporarily_unavailable', error_description: 'the server cannot answer now, try again' });
+      return;
     }
     count++;
     underWay.add(request);
+    done();
   });
   // Runs for a connection that broke too.
-  app.addHook('onResponse', async (request) => {
+  app.addHook('onResponse', (request, _reply, done) => {
     if (underWay.delete(request)) count--;
+    done();
   });
 }
