@@ -68,8 +68,10 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('RFC 766
       { iss: issuer, aud: audience, exp: seconds + 60, jti: 'x', client_id: 'app' },
       { typ: 'at+jwt', kid: 'x' },
     );
-    for (const other of ['random', `${header}.${payload}.AAAA`, foreign, await desk.key.proof()])
-      expect((await introspect({ token: other })).body).toEqual(inactive);
+    const unsigned = `${Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')}.${payload}.`;
+    const spellings = [`${good}=`, `${good} `, ` ${good}`, `${good}.`, `${header}.${payload}.`, `${header}.${payload}`];
+    const others = ['random', `${header}.${payload}.AAAA`, foreign, unsigned, ...spellings, await desk.key.proof(), 'a.b.c', 'x'.repeat(60_000)];
+    for (const other of others) expect((await introspect({ token: other })).body).toEqual(inactive);
     expect((await introspect({ token: good }, basic('other-rs', clientSecret))).body).toEqual(inactive);
     expect((await introspect({ token: good }, basic('app', clientSecret))).body).toEqual(inactive);
     clock.now += 3_600_000;
@@ -81,7 +83,14 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('RFC 766
     const good = await token();
     expect((await introspect({ token: good }, basic('rs', 'w'.repeat(32)))).status).toBe(401);
     expect((await replica.post('/introspect', { token: good })).status).toBe(401);
+    expect((await replica.post('/introspect', { token: good }, { authorization: `Bearer ${good}` })).status).toBe(401);
     expect((await introspect({})).body.error).toBe('invalid_request');
+    expect((await replica.post('/introspect', `token=${good}&token=${good}`, { authorization: rs })).body.error).toBe('invalid_request');
+    expect((await replica.post(`/introspect?token=${good}`, '', { authorization: rs })).body.error).toBe('invalid_request');
+    const json = { authorization: rs, 'content-type': 'application/json' };
+    expect((await replica.post('/introspect', JSON.stringify({ token: good }), json)).body.error).toBe('invalid_request');
+    const post = await replica.post('/introspect', { token: good, client_id: 'rs', client_secret: clientSecret });
+    expect(post.body.active).toBe(true);
     expect((await replica.get('/introspect')).status).toBe(405);
   });
   it('RFC 9701: signed for the resource server that asks, as oauth4webapi checks it', async () => {
@@ -94,6 +103,8 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('RFC 766
     expect(response.headers.get('content-type')).toBe('application/token-introspection+jwt');
     const jws = await response.clone().text();
     const claims = JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString()) as { iat: number };
+    // The answer is no token, though it is signed by the same key.
+    expect((await introspect({ token: jws })).body).toEqual(inactive);
     const as = { issuer, jwks_uri: `${replica.url}/jwks` };
     const answer = await oauth.processIntrospectionResponse(
       as,

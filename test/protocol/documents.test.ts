@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { assertionForm, openDesk } from '../support/desk.ts';
+import { testKey } from '../support/keys.ts';
 import { issuer, type TestServer, testServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -19,6 +21,37 @@ describe('RFC 8414: metadata', () => {
     );
     expect(lists.flat().filter((item) => typeof item !== 'string')).toEqual([]);
   });
+  it('whatever names an algorithm or a method, all of them are known, and each endpoint that is named answers', async () => {
+    const { body } = await server.get('/.well-known/oauth-authorization-server');
+    const names = Object.keys(body as object).filter((name) => name.endsWith('_endpoint') || name.endsWith('_uri'));
+    expect(names.sort((a, b) => a.localeCompare(b))).toEqual(['introspection_endpoint', 'jwks_uri', 'revocation_endpoint', 'token_endpoint']);
+    for (const name of names) {
+      const uri = String(body[name]);
+      expect(uri.startsWith(`${issuer}/`)).toBe(true);
+      const { pathname } = new URL(uri);
+      expect((await server.get(pathname)).status).toBe(name === 'jwks_uri' ? 200 : 405);
+    }
+  });
+  it('offers the algorithms that are configured, and only those', async () => {
+    const narrow = await openDesk({ env: { DPOP_SIGNING_ALGS: 'ES384, PS256', CLIENT_ASSERTION_SIGNING_ALGS: 'PS256' } });
+    const { body } = await narrow.server.get('/.well-known/oauth-authorization-server');
+    const outcomes = [
+      await narrow.outcome(),
+      await narrow.outcome({ dpop: await (await testKey('ES384')).proof() }),
+      await narrow.outcome({
+        authorization: null,
+        dpop: await (await testKey('PS256')).proof(),
+        form: assertionForm(await narrow.key.assertion('signer')),
+      }),
+    ];
+    await narrow.server.stop();
+    expect(body).toMatchObject({
+      dpop_signing_alg_values_supported: ['ES384', 'PS256'],
+      token_endpoint_auth_signing_alg_values_supported: ['PS256'],
+      revocation_endpoint_auth_signing_alg_values_supported: ['PS256'],
+    });
+    expect(outcomes).toEqual(['400 invalid_dpop_proof', expect.stringMatching(/^200 /), '401 invalid_client']);
+  });
   it('an issuer with a path has its metadata before the path (§3.1)', async () => {
     const tenant = await testServer({ env: { ISSUER: 'https://as.example.com/tenant' } });
     const { status, body } = await tenant.get('/.well-known/oauth-authorization-server/tenant');
@@ -35,6 +68,7 @@ describe('RFC 8414: metadata', () => {
 
 describe('RFC 7517: the JWK Set', () => {
   it('has public members only, and may be cached and read from anywhere', async () => {
+    await server.admin('POST', 'resource-servers', { audience: 'https://ps.example.com', access_token_signing_alg: 'PS256' });
     const { status, headers, body } = await server.get('/jwks');
     expect([status, headers.get('content-type')?.split(';')[0], headers.get('access-control-allow-origin')]).toEqual([
       200,
@@ -42,10 +76,19 @@ describe('RFC 7517: the JWK Set', () => {
       '*',
     ]);
     expect(headers.get('cache-control')).toMatch(/^public, max-age=\d+$/);
+    const keys = body.keys as { kid: string; alg: string; use: string }[];
+    expect(keys.map(({ alg, use }) => `${alg} ${use}`)).toEqual(['ES256 sig', 'PS256 sig']);
+    expect(new Set(keys.map(({ kid }) => kid)).size).toBe(2);
     for (const key of body.keys as object[])
       expect(Object.keys(key).filter((member) => ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'].includes(member))).toEqual([]);
-    const again = await server.get('/jwks', { 'if-none-match': String(headers.get('etag')) });
-    expect([again.status, again.body]).toEqual([304, '']);
+    const etag = String(headers.get('etag'));
+    for (const known of [etag, `W/${etag}`, `"x", ${etag}`, '*']) {
+      const again = await server.get('/jwks', { 'if-none-match': known });
+      expect([again.status, again.body, again.headers.get('etag')]).toEqual([304, '', etag]);
+    }
+    expect((await server.get('/jwks', { 'if-none-match': '"x"' })).status).toBe(200);
+    const head = await fetch(`${server.url}/jwks`, { method: 'HEAD' });
+    expect([head.status, head.headers.get('etag'), await head.text()]).toEqual([200, etag, '']);
   });
 });
 
