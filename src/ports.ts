@@ -1,33 +1,17 @@
 /** What the protocol needs from the world outside it: time, randomness, stores. Each implementation lives in `store/` or the wiring. */
 import type { AuditTrail, IssuedTokens } from './audit.ts';
 import type { ClientRegistration } from './client-registration.ts';
+import type { Clock } from './clock.ts';
 import type { Pairing } from './pairing.ts';
+import type { ReplayStore } from './replay-store.ts';
 import type { ResourceServer } from './resource-server.ts';
 import type { TrustedIssuer } from './trusted-issuer.ts';
 
-/** The time, as milliseconds since the epoch. */
-export type Clock = () => number;
+export type { Clock } from './clock.ts';
+export type { ReplayStore, SingleUse } from './replay-store.ts';
 
 /** A new identifier with at least 128 bits of randomness, base64url (`jti`, `client_id`, request ids). */
 export type RandomId = () => string;
-
-/** One use of something that counts once: a DPoP proof, a client assertion. */
-export interface SingleUse {
-  /** base64url SHA-256 over kind, owner and `jti`; see `single-use.ts`. 43 characters. */
-  readonly key: string;
-  /** Seconds since the epoch until which the used thing could still be accepted; the record lives at least that long. */
-  readonly expiresAt: number;
-  /** Seconds since the epoch from which on the used thing could have been accepted. */
-  readonly acceptableFrom: number;
-}
-
-export interface ReplayStore {
-  /**
-   * Marks every use in one atomic step and answers, in order, whether each was the first.
-   * Of any number of concurrent calls with one key exactly one is answered `true`. Throws when the store is away.
-   */
-  markUsed(uses: readonly SingleUse[]): Promise<readonly boolean[]>;
-}
 
 export interface ClientRegistrations {
   /** The registration, disabled ones included, or undefined. */

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { SingleUse } from './ports.ts';
+import type { SingleUse } from './replay-store.ts';
 
 /** What counts once. */
 export type SingleUseKind = 'dpop_proof' | 'client_assertion' | 'cnf_proof';

@@ -1,9 +1,9 @@
+import type { Clock } from '../clock.ts';
 import type { SigningAlgorithm } from '../jose/algorithms.ts';
 import { type ParsedJws, parseCompactJws, verifyJws } from '../jose/compact-jws.ts';
 import { gatedKeys } from '../jose/gated-keys.ts';
 import type { PublicKey } from '../jose/public-key.ts';
 import { OAuthError } from '../oauth-error.ts';
-import type { Clock } from '../ports.ts';
 import type { Proof } from '../proven-key.ts';
 import { type Acceptable, singleUse } from '../single-use.ts';
 import type { DpopNonces } from './dpop-nonce.ts';

@@ -1,20 +1,11 @@
 import type { LookupFunction } from 'node:net';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import { isGlobalUnicast, isGlobalUnicastOrPrivate } from './address.ts';
-import { type JwkSetDocument, parseJwkSet } from './jwk-set.ts';
+import { type FetchedJwkSet, type FetchJwkSet, parseJwkSet } from './jwk-set.ts';
 import { type ResolveHost, resolveByDns, resolveBySystem } from './resolve.ts';
 import { freshnessOf, readBody } from './response.ts';
 import { parseJwksUri, pinnedLookup } from './target.ts';
 import { errorCode, RemoteJwksUnavailable } from './unavailable.ts';
-
-/** A JWK Set as fetched, and the freshness lifetime its answer gave, in milliseconds. */
-export interface FetchedJwkSet {
-  readonly jwks: JwkSetDocument;
-  readonly lifetimeMs: number | undefined;
-}
-
-/** Fetches a JWK Set once. Throws only `RemoteJwksUnavailable`. */
-export type FetchJwkSet = (uri: string) => Promise<FetchedJwkSet>;
 
 export interface JwkSetFetchOptions {
   /** True: private, loopback, carrier-grade NAT and unique local addresses may be connected to, and names come from the operating system. Default: false. */

@@ -5,6 +5,15 @@ export interface JwkSetDocument {
   readonly keys: readonly Readonly<Record<string, unknown>>[];
 }
 
+/** A JWK Set as fetched, and the freshness lifetime its answer gave, in milliseconds. */
+export interface FetchedJwkSet {
+  readonly jwks: JwkSetDocument;
+  readonly lifetimeMs: number | undefined;
+}
+
+/** Fetches a JWK Set once. Throws only `RemoteJwksUnavailable`. */
+export type FetchJwkSet = (uri: string) => Promise<FetchedJwkSet>;
+
 /** More keys than any client rotates through; each one costs the key gate work. */
 export const maxKeys = 50;
 

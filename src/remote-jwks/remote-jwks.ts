@@ -1,7 +1,6 @@
-import type { Clock, FetchJwks } from '../ports.ts';
-import type { FetchJwkSet } from './fetch.ts';
+import type { Clock } from '../clock.ts';
 import { clampLifetimeMs, type FreshnessLimits } from './freshness.ts';
-import type { JwkSetDocument } from './jwk-set.ts';
+import type { FetchJwkSet, JwkSetDocument } from './jwk-set.ts';
 import { RemoteJwksUnavailable } from './unavailable.ts';
 
 /** Times in milliseconds. */
@@ -50,7 +49,12 @@ export interface RemoteJwksOptions {
  * at a time for each URI, with a cool-down (security reference 61 and 62). The same copy is answered as the same object.
  * Rejects with `RemoteJwksUnavailable`.
  */
-export function remoteJwks({ fetch, clock, limits, onFailure }: RemoteJwksOptions): (...args: Parameters<FetchJwks>) => Promise<JwkSetDocument> {
+export function remoteJwks({
+  fetch,
+  clock,
+  limits,
+  onFailure,
+}: RemoteJwksOptions): (uri: string, options?: { readonly fresh?: boolean }) => Promise<JwkSetDocument> {
   const { coolDownMs, failureCoolDownMs, staleMs, maxUris, ...freshness } = { ...defaultRemoteJwksLimits, ...limits };
   const entries = new Map<string, Entry>();
   // Apart from the entries, so that forgetting a URI never lets a second request start beside a running one.

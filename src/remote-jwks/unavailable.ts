@@ -10,7 +10,8 @@ export type RemoteJwksReason =
   | 'content_encoding_not_identity'
   | 'body_too_large'
   | 'body_not_json'
-  | 'body_not_jwk_set';
+  | 'body_not_jwk_set'
+  | 'metadata_not_of_issuer';
 
 /**
  * The JWK Set behind a `jwks_uri` could not be had. It carries no cause: parser and HTTP errors quote what was fetched, and a client
@@ -20,7 +21,7 @@ export class RemoteJwksUnavailable extends Error {
   readonly reason: RemoteJwksReason;
   readonly code: string | undefined;
   constructor(reason: RemoteJwksReason, code?: string) {
-    super('the JWK Set of the client could not be fetched');
+    super('the JWK Set could not be fetched');
     this.name = 'RemoteJwksUnavailable';
     this.reason = reason;
     this.code = code;
