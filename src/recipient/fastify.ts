@@ -1,0 +1,33 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type AdapterOptions, peerCertificate, presentedRequest } from './node-request.ts';
+import type { Presented, VerifyPresented } from './options.ts';
+import { TokenRefused } from './refusal.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who presented the access token of this request, by which key. */
+    presented?: Presented;
+  }
+}
+
+/**
+ * An `onRequest` hook for each route that needs a token: `app.get('/events', { onRequest: requireToken('calendar.read') }, …)`.
+ * Sets `request.presented`, or sends the refusal with its challenges.
+ */
+export function tokenRequired(verify: VerifyPresented, { origin, certificate, onRefused }: AdapterOptions<FastifyRequest>) {
+  return (scope?: string) =>
+    async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
+      try {
+        const shown = certificate === undefined ? peerCertificate(request.raw) : certificate(request);
+        const presented = await verify(presentedRequest(request.raw, request.originalUrl, origin, shown), scope === undefined ? {} : { scope });
+        request.presented = presented;
+        if (presented.dpopNonce !== undefined) void reply.header('dpop-nonce', presented.dpopNonce);
+        return undefined;
+      } catch (refused) {
+        if (!(refused instanceof TokenRefused)) throw refused;
+        onRefused?.(refused, request);
+        for (const [name, value] of Object.entries(refused.headers)) void reply.header(name, value);
+        return reply.code(refused.status).send(refused.body);
+      }
+    };
+}

@@ -1,0 +1,179 @@
+import { type AccessTokenSigningAlgorithm, accessTokenSigningAlgorithms, type SigningAlgorithm } from '../jose/algorithms.ts';
+import { type JwsLimits, type ParsedJws, parseCompactJws, verifyJws } from '../jose/compact-jws.ts';
+import { dpopNonces } from '../possession/dpop-nonce.ts';
+import type { ReplayStore } from '../replay-store.ts';
+import { type Candidate, candidatesOf, type VerifiableMethod } from './candidates.ts';
+import { checkClaims } from './claims.ts';
+import { readCredentials } from './credentials.ts';
+import { type IssuerKeys, issuerKeys } from './issuer-keys.ts';
+import type { IssuerOptions, Presented, ResourceServerOptions, VerifyPresented } from './options.ts';
+import { type ShownKey, shownKey } from './proof.ts';
+import { invalidToken, type Offer, Refused, TokenRefused } from './refusal.ts';
+import { memoryReplay } from './replay.ts';
+
+export type { ReplayStore, SingleUse } from '../replay-store.ts';
+export type { VerifiableMethod } from './candidates.ts';
+export type { AccessTokenClaims } from './claims.ts';
+export type { HeaderFields } from './credentials.ts';
+export type { CacheLimits } from './issuer-keys.ts';
+export type { IssuerOptions, Presented, PresentedRequest, ResourceServerOptions, VerifyPresented } from './options.ts';
+export { type RefusalCode, TokenRefused } from './refusal.ts';
+export { memoryReplay, type RedisClient, redisReplay } from './replay.ts';
+
+interface Issuer extends IssuerOptions {
+  readonly keys: IssuerKeys;
+}
+
+/** Characters of each part of an access token; several keys make the payload long. */
+const limits: JwsLimits = { header: 1024, payload: 16_384, signature: 6400 };
+
+const allMethods: readonly VerifiableMethod[] = ['jkt', 'x5t#S256', 'jwk', 'kid', 'jku', 'jwks'];
+const defaultDpopAlgs: readonly SigningAlgorithm[] = ['ES256', 'ES384', 'PS256', 'EdDSA', 'Ed25519'];
+
+/**
+ * The rules of a recipient of key-bound access tokens (protocol reference D5, RFC 9068 §4, RFC 9449 §7, RFC 8705 §3). There are no bearer tokens: a
+ * request passes only with a proof, made for it, by one of the keys that its token names, and the answer says whose key it was.
+ */
+export function resourceServer(options: ResourceServerOptions): VerifyPresented {
+  const { audience, clock = Date.now, confirmationMethods: methods = allMethods, dpopAlgs = defaultDpopAlgs } = options;
+  const { replay = memoryReplay({ clock }), nonce, altCnfMax = 3, clockTolerance = 30, tokenAlgs = accessTokenSigningAlgorithms } = options;
+  const issuers = new Map(issuersOf(options).map((issuer) => [issuer.issuer, issuer]));
+  const proof = {
+    clock,
+    nonces: nonce && dpopNonces(secretOf(nonce.secret), nonce.lifetime ?? 120, clock),
+    algs: dpopAlgs,
+    maxAge: options.maxProofAge ?? 60,
+    maxFuture: options.maxProofFuture ?? 30,
+  };
+
+  const verify = async (...[request, required = {}]: Parameters<VerifyPresented>): Promise<Presented> => {
+    const credentials = readCredentials(request.headers);
+    const { jws, issuer } = await signedByIssuer(credentials.token, issuers, tokenAlgs);
+    const now = clock() / 1000;
+    const claims = checkClaims(jws.header, jws.payload, { issuer: issuer.issuer, audience, now, clockTolerance });
+    const candidates = candidatesOf(claims, { altCnf: issuer.altCnf === true, jwks: issuer.jwks === true, max: altCnfMax });
+    const shown = shownKey(credentials, request, proof);
+    const { presenter, method } = await holderOf(
+      shown,
+      candidates.filter((one) => methods.includes(one.method)),
+      issuer.keys,
+    );
+    const scopes = claims.scope?.split(' ').filter((scope) => scope !== '') ?? [];
+    checkScope(scopes, required.scope);
+    if (shown.use !== undefined) await markUsed(replay, shown.use);
+    return {
+      presenter,
+      method,
+      thumbprint: shown.thumbprint,
+      claims,
+      scopes,
+      ...(shown.freshNonce !== undefined && { dpopNonce: shown.freshNonce }),
+    };
+  };
+
+  const offers: readonly Offer[] = [
+    ...(methods.some((method) => method !== 'x5t#S256') ? [{ scheme: 'DPoP', algs: dpopAlgs } as const] : []),
+    ...(methods.includes('x5t#S256') ? [{ scheme: 'Bearer' } as const] : []),
+  ];
+  return async (request, required) => {
+    try {
+      return await verify(request, required);
+    } catch (fault) {
+      throw fault instanceof Refused ? new TokenRefused(fault.refusal, offers) : fault;
+    }
+  };
+}
+
+function issuersOf({ issuer, clock = Date.now, fetch = globalThis.fetch, cache, onFetchFailure }: ResourceServerOptions): readonly Issuer[] {
+  const listed = Array.isArray(issuer) ? (issuer as readonly (string | IssuerOptions)[]) : [issuer as string | IssuerOptions];
+  return listed.map((one) => {
+    const trusted = typeof one === 'string' ? { issuer: one } : one;
+    const { jwksUri } = trusted;
+    const keys = issuerKeys({
+      issuer: trusted.issuer,
+      clock,
+      fetch,
+      ...(jwksUri !== undefined && { jwksUri }),
+      ...(cache !== undefined && { cache }),
+      ...(onFetchFailure !== undefined && { onFetchFailure }),
+    });
+    return { ...trusted, keys };
+  });
+}
+
+function secretOf(secret: Uint8Array): Buffer {
+  if (secret.length < 32) throw new TypeError('the secret of the nonces needs 32 octets or more');
+  return Buffer.from(secret);
+}
+
+/** The token as a JWS with a good signature by its issuer, which is one of the trusted. */
+async function signedByIssuer(
+  token: string,
+  issuers: ReadonlyMap<unknown, Issuer>,
+  algs: readonly AccessTokenSigningAlgorithm[],
+): Promise<{ readonly jws: ParsedJws; readonly issuer: Issuer }> {
+  let jws: ParsedJws;
+  try {
+    jws = parseCompactJws(token, limits);
+  } catch (cause) {
+    throw refusedToken('token_malformed', cause);
+  }
+  const issuer = issuers.get(jws.payload['iss']);
+  if (issuer === undefined) throw refusedToken('token_issuer_not_trusted');
+  const { kid } = jws.header;
+  const key = typeof kid === 'string' ? await issuer.keys.signingKey(kid) : undefined;
+  if (key === undefined) throw refusedToken('token_key_unknown');
+  try {
+    verifyJws(jws, key, algs);
+  } catch (cause) {
+    throw refusedToken('token_signature_invalid', cause);
+  }
+  return { jws, issuer };
+}
+
+/** The one holder whose key was shown (protocol reference D5 rule 4): thumbprints are compared, no signature is tried key by key. */
+async function holderOf(shown: ShownKey, candidates: readonly Candidate[], keys: IssuerKeys): Promise<Candidate> {
+  const matches: Candidate[] = [];
+  for (const candidate of candidates.filter(shown.confirms)) {
+    const { thumbprint, presenter, registered } = candidate;
+    const named = registered === undefined ? thumbprint : await registeredThumbprint(presenter, registered, keys);
+    if (named === shown.thumbprint) matches.push(candidate);
+  }
+  const [match, ...more] = matches;
+  if (match === undefined || more.length > 0)
+    throw invalidToken('the access token is not bound to the key that was proven in this request', 'key_mismatch');
+  return match;
+}
+
+/** A key by its `kid` among those that the issuer publishes for the holder; a `jku` of any other place is nobody's (product decision 2). */
+async function registeredThumbprint(presenter: string, { kid, jku }: { readonly kid: string; readonly jku?: string }, keys: IssuerKeys) {
+  if (jku !== undefined && jku !== keys.clientJwksUri(presenter)) return undefined;
+  return (await keys.clientKey(presenter, kid))?.jkt;
+}
+
+function checkScope(scopes: readonly string[], required: string | undefined): void {
+  const missing = required?.split(' ').some((scope) => scope !== '' && !scopes.includes(scope));
+  if (missing === true && required !== undefined)
+    throw new Refused({
+      error: 'insufficient_scope',
+      description: 'the access token has not the scope for this',
+      reason: 'scope_missing',
+      scope: required,
+    });
+}
+
+async function markUsed(replay: ReplayStore, use: Parameters<ReplayStore['markUsed']>[0][number]): Promise<void> {
+  let first: boolean | undefined;
+  try {
+    [first] = await replay.markUsed([use]);
+  } catch (cause) {
+    // A proof that cannot be marked as used could be used again: fail closed.
+    throw new Refused({ error: 'temporarily_unavailable', description: 'the proof cannot be recorded now', reason: 'replay_unavailable', cause });
+  }
+  if (first !== true)
+    throw new Refused({ error: 'invalid_dpop_proof', description: 'the DPoP proof was used before', reason: 'proof_replayed', of: ['DPoP'] });
+}
+
+function refusedToken(reason: string, cause?: unknown): Refused {
+  return invalidToken('the access token is not one of the issuer for this resource server', reason, cause);
+}
