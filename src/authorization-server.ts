@@ -10,6 +10,7 @@ import { rememberProvenKeys } from './access-token/remember-proven-keys.ts';
 import { verifyAccessToken } from './access-token/verify-access-token.ts';
 import { authenticateCaller } from './client-authentication/authenticate-caller.ts';
 import { authenticateClient } from './client-authentication/authenticate-client.ts';
+import { counted } from './client-authentication/counted.ts';
 import { privateKeyJwt } from './client-authentication/private-key-jwt.ts';
 import { tlsClientAuth } from './client-authentication/tls-client-auth.ts';
 import type { Config } from './config.ts';
@@ -23,13 +24,14 @@ import { certificateSource, readAnchors } from './http/client-certificate.ts';
 import { clientJwksRoute } from './http/client-jwks-route.ts';
 import { errorHandler } from './http/error-handler.ts';
 import { readForm } from './http/form.ts';
-import { type HealthChecks, healthRoutes } from './http/health-routes.ts';
+import { type HealthChecks, healthPaths, healthRoutes } from './http/health-routes.ts';
 import { introspectionRoute } from './http/introspection-route.ts';
 import { jwksRoute } from './http/jwks-route.ts';
 import { listener } from './http/listener.ts';
 import { metadataRoute } from './http/metadata-route.ts';
 import { refuseOtherMethods } from './http/other-methods.ts';
 import { refuseOverload } from './http/overload.ts';
+import { rateLimits, type SharedCounters } from './http/rate-limits.ts';
 import { revocationRoute } from './http/revocation-route.ts';
 import { tokenBodyLimit, tokenRoute } from './http/token-route.ts';
 import { introspectionEndpoint } from './introspection-endpoint.ts';
@@ -55,6 +57,8 @@ export interface AuthorizationServerOptions {
   readonly nonceSecret: Buffer;
   readonly health: HealthChecks;
   readonly stopping: () => boolean;
+  /** Where requests are counted for all replicas. */
+  readonly counters?: SharedCounters;
   readonly logger: Logger;
 }
 
@@ -67,26 +71,36 @@ export async function authorizationServer({
   nonceSecret,
   health,
   stopping,
+  counters,
   logger,
 }: AuthorizationServerOptions): Promise<FastifyInstance> {
   const { clock } = ports;
   const endpoints = endpointsOf(config.issuer, config.tls?.port);
   const nonces = refusingSome(dpopNonces(nonceSecret, config.dpopNonceLifetime, clock), config.dpopNonceRefusePercent, () => randomInt(100));
   const keys = registeredKeys(ports.fetchJwks);
+  const { basePath, metadataPath } = endpoints;
 
-  const authenticate = authenticateClient({
-    clients: ports.clients,
-    clock,
-    tlsClientAuth: tlsClientAuth(keys),
-    privateKeyJwt: privateKeyJwt({
+  const app = listener(logger, ports.randomId, tokenBodyLimit);
+  refuseOverload(app, config.maxRequestsUnderWay, config.targetMsUnderWay, logger);
+  const countClient = await rateLimits(app, config, counters, [`${basePath}/jwks`, metadataPath, ...healthPaths]);
+
+  const authenticate = counted(
+    authenticateClient({
+      clients: ports.clients,
       clock,
-      keys,
-      issuer: config.issuer,
-      algs: config.assertionAlgs,
-      maxLifetime: config.assertionMaxLifetime,
-      clockTolerance: config.clockTolerance,
+      tlsClientAuth: tlsClientAuth(keys),
+      privateKeyJwt: privateKeyJwt({
+        clock,
+        keys,
+        issuer: config.issuer,
+        algs: config.assertionAlgs,
+        maxLifetime: config.assertionMaxLifetime,
+        clockTolerance: config.clockTolerance,
+      }),
     }),
-  });
+    countClient,
+    ({ registration }) => registration.client_id,
+  );
   const proofs = { clock, nonces, algs: config.dpopAlgs, maxAge: config.dpopProofMaxAge, maxFuture: config.dpopProofMaxFuture };
   const verify = verifyAccessToken({ issuer: config.issuer, verificationKey: signingKeys.verificationKey });
   const live = liveHolders({ ...ports, keys });
@@ -131,13 +145,14 @@ export async function authorizationServer({
   });
 
   const introspect = introspectionEndpoint({
-    authenticateCaller: authenticateCaller(ports),
+    authenticateCaller: counted(authenticateCaller(ports), countClient, (caller) =>
+      'client' in caller ? caller.client.client_id : (caller.resourceServer.client_id ?? ''),
+    ),
     activeToken: activeToken({ ...ports, verify, keys, liveHolders: live }),
     confirmingProof: confirmingProof({ ...proofs, replay: ports.replay, nonceRequired: config.dpopNonceRequired }),
   });
   const revoke = revocationEndpoint({ ...ports, authenticateClient: authenticate, verify });
 
-  const app = listener(logger, ports.randomId, tokenBodyLimit);
   app.decorate(
     'clientCertificateOf',
     certificateSource({
@@ -146,7 +161,6 @@ export async function authorizationServer({
       clientCa: config.tlsClientCaFile === undefined ? [] : readAnchors(config.tlsClientCaFile),
     }),
   );
-  refuseOverload(app, config.maxRequestsUnderWay);
   await app.register(formbody, { bodyLimit: tokenBodyLimit, parser: readForm as unknown as (body: string) => Record<string, unknown> });
   // Only the form encoding is spoken here; Fastify's own JSON and text parsers would let other bodies in.
   app.removeContentTypeParser(['application/json', 'text/plain']);
@@ -155,7 +169,6 @@ export async function authorizationServer({
     reply.code(404).header('cache-control', 'no-store').send({ error: 'invalid_request', error_description: 'there is nothing at this path' }),
   );
 
-  const { basePath, metadataPath } = endpoints;
   tokenRoute(app, `${basePath}/token`, answer);
   refuseOtherMethods(app, `${basePath}/token`, ['POST']);
   introspectionRoute(app, `${basePath}/introspect`, { issuer: config.issuer, clock, signingKey: signingKeys.current, answer: introspect });

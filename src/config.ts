@@ -47,6 +47,10 @@ export interface Config {
   readonly workers: number;
   readonly databasePoolSize: number;
   readonly maxRequestsUnderWay: number;
+  readonly targetMsUnderWay: number;
+  /** Requests a minute. */
+  readonly rateLimitPerClient?: number;
+  readonly rateLimitPerAddress?: number;
   readonly shutdownDelayMs: number;
   readonly shutdownTimeoutMs: number;
 }
@@ -105,6 +109,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     workers: read.integer('WORKERS', 1, 1, 256),
     databasePoolSize: read.integer('DATABASE_POOL_SIZE', 10, 1, 1000),
     maxRequestsUnderWay: read.integer('MAX_REQUESTS_UNDER_WAY', 512, 1, 100_000),
+    targetMsUnderWay: read.integer('TARGET_MS_UNDER_WAY', 100, 5, 10_000),
+    ...readRateLimits(read),
     shutdownDelayMs: read.integer('SHUTDOWN_DELAY_MS', 0, 0, 60_000),
     shutdownTimeoutMs: read.integer('SHUTDOWN_TIMEOUT_MS', 10_000, 0, 600_000),
   };
@@ -131,6 +137,12 @@ function readTls(read: EnvironmentReader): Pick<Config, 'tls'> {
   if (certFile === undefined && keyFile === undefined) return {};
   if (certFile === undefined || keyFile === undefined) read.faults.push('TLS_CERT_FILE and TLS_KEY_FILE belong together');
   return { tls: { host: read.text('TLS_HOST') ?? read.text('HOST') ?? 'localhost', port, certFile: certFile ?? '', keyFile: keyFile ?? '' } };
+}
+
+function readRateLimits(read: EnvironmentReader): Pick<Config, 'rateLimitPerClient' | 'rateLimitPerAddress'> {
+  const limit = (name: string) => (read.text(name) === undefined ? undefined : read.integer(name, 0, 1, 999_999_999));
+  const [rateLimitPerClient, rateLimitPerAddress] = [limit('RATE_LIMIT_PER_CLIENT'), limit('RATE_LIMIT_PER_ADDRESS')];
+  return { ...(rateLimitPerClient !== undefined && { rateLimitPerClient }), ...(rateLimitPerAddress !== undefined && { rateLimitPerAddress }) };
 }
 
 function readProxies(read: EnvironmentReader): Pick<Config, 'trustedProxies' | 'clientCertificateHeader'> {

@@ -38,6 +38,19 @@ export class OAuthError extends Error {
   }
 }
 
+/** More requests than this client or this address may send. Thrown where they are counted; the error handler answers 429 with `Retry-After`. */
+export class TooManyRequests extends Error {
+  readonly by: 'client' | 'address';
+  /** Seconds. */
+  readonly retryAfter: number;
+  constructor(by: 'client' | 'address', retryAfter: number) {
+    super('too many requests');
+    this.name = 'TooManyRequests';
+    this.by = by;
+    this.retryAfter = retryAfter;
+  }
+}
+
 /** A store did not answer. Thrown by `store/` only; the error handlers answer 503 with `Retry-After`. */
 export class StoreUnavailable extends Error {
   constructor(store: 'database' | 'replay', cause: unknown) {

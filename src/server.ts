@@ -85,6 +85,7 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
       nonceSecret: secrets.nonceSecret,
       health,
       stopping: () => stopping,
+      ...(stores.counters !== undefined && { counters: stores.counters }),
       logger,
     });
     const adminApp = await adminServer({

@@ -2,11 +2,11 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
-import ipaddr from 'ipaddr.js';
 import { type CertificateHeaderForm, certificateHeaderForms, certificateHeaderNames, readCertificateHeader } from '../certificate-header.ts';
 import { type ClientCertificate, readClientCertificate } from '../client-certificate.ts';
 import { OAuthError } from '../oauth-error.ts';
 import { headerFields } from './header-fields.ts';
+import { inRanges, readAddress } from './trusted-proxies.ts';
 
 /** Where certificates of clients come from; without a form, only from TLS connections to this server. */
 export interface CertificateSourceOptions {
@@ -22,20 +22,15 @@ export type ReadCertificate = (request: IncomingMessage) => ClientCertificate | 
 
 /** Looks at exactly one source: the TLS handshake, or the one configured header of a trusted proxy (RFC 8705 §6.5, RFC 9440 §4). */
 export function certificateSource({ headerForm, trustedProxies, clientCa }: CertificateSourceOptions): ReadCertificate {
-  const ranges = trustedProxies.map((cidr) => ipaddr.parseCIDR(cidr));
+  const isTrusted = inRanges(trustedProxies);
   const anchors = clientCa.map((pem) => new X509Certificate(pem));
-  const isTrusted = ({ remoteAddress }: { readonly remoteAddress?: string | undefined }) => {
-    if (remoteAddress === undefined) return false;
-    const address = ipaddr.process(remoteAddress);
-    return ranges.some(([range, bits]) => address.kind() === range.kind() && address.match(range, bits));
-  };
   const fromProxy = (request: IncomingMessage, form: CertificateHeaderForm): ClientCertificate | undefined => {
     const fields = headerFields(request, certificateHeaderNames[form]);
     const present = new Set(
       certificateHeaderForms.map((other) => certificateHeaderNames[other]).filter((name) => headerFields(request, name).length > 0),
     );
     if (present.size === 0) return undefined;
-    if (!isTrusted(request.socket)) throw refused('certificate_header_untrusted');
+    if (!isTrusted(readAddress(request.socket.remoteAddress))) throw refused('certificate_header_untrusted');
     if (present.size > 1 || fields.length !== 1) throw refused('certificate_header_conflict');
     const [value = ''] = fields;
     // A proxy that asks for certificates and got none sends an empty field.

@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { OAuthError, StoreUnavailable } from '../oauth-error.ts';
+import { OAuthError, StoreUnavailable, TooManyRequests } from '../oauth-error.ts';
 
 /** Seconds after which a client may try again when a store is away. */
 const retryAfter = '1';
@@ -10,6 +10,7 @@ const retryAfter = '1';
  */
 export function errorHandler(freshNonce: () => string) {
   return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    if (thrown instanceof TooManyRequests) return tooMany(thrown, request, reply);
     const error = asOAuthError(thrown);
     request.logFields = { ...request.logFields, error: error.code, reason: error.reason };
     if (error.status >= 500) request.log.error({ err: thrown, reason: error.reason }, 'request failed');
@@ -20,6 +21,13 @@ export function errorHandler(freshNonce: () => string) {
       void reply.header('www-authenticate', 'Basic realm="holdfast", charset="UTF-8"');
     return reply.send({ error: error.code, error_description: error.message });
   };
+}
+
+// RFC 6585 §4; no OAuth error code is registered for it, this one is the nearest.
+function tooMany({ by, retryAfter }: TooManyRequests, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  request.logFields = { ...request.logFields, error: 'temporarily_unavailable', reason: `rate_limit_${by}` };
+  void reply.code(429).header('cache-control', 'no-store').header('retry-after', String(retryAfter));
+  return reply.send({ error: 'temporarily_unavailable', error_description: 'too many requests, try again later' });
 }
 
 function asOAuthError(thrown: unknown): OAuthError {

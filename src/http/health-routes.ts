@@ -4,6 +4,9 @@ import { refuseOtherMethods } from './other-methods.ts';
 /** Whether each part works; readiness needs all of them. */
 export type HealthChecks = Readonly<Record<string, () => Promise<void>>>;
 
+/** Where health is asked for. */
+export const healthPaths: readonly string[] = ['/health/live', '/health/ready'];
+
 /** Milliseconds for one check. */
 const checkTimeout = 1500;
 

@@ -3,9 +3,7 @@ import type { Logger } from 'pino';
 import type { RandomId } from '../ports.ts';
 import { logRequests } from './logging.ts';
 import { answerUnparsable, refuseAmbiguousMessages } from './message-framing.ts';
-
-/** Milliseconds: a client that is slower than this to send its request is cut off (slow-loris). */
-const timeouts = { requestTimeout: 10_000, connectionTimeout: 30_000, keepAliveTimeout: 72_000 } as const;
+import { boundConnections, inactivity, serverLimits } from './server-limits.ts';
 
 /** A Fastify instance as both listeners need it: time-outs, request ids of our own, one log line a request. */
 export function listener(logger: Logger, randomId: RandomId, bodyLimit: number): FastifyInstance {
@@ -23,8 +21,12 @@ export function listener(logger: Logger, randomId: RandomId, bodyLimit: number):
     return503OnClosing: false,
     // At stop, connections without a request close at once; the others when their answer is out.
     forceCloseConnections: 'idle',
-    ...timeouts,
+    http: serverLimits,
+    requestTimeout: serverLimits.requestTimeout,
+    keepAliveTimeout: serverLimits.keepAliveTimeout,
+    connectionTimeout: inactivity,
   }) as unknown as FastifyInstance;
+  boundConnections(app.server);
   logRequests(app);
   refuseAmbiguousMessages(app);
   return app;

@@ -1,33 +1,56 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import { type Admission, admission } from './admission.ts';
 
-/** Seconds after which a refused client may try again. */
-const retryAfter = '1';
+/** The answer to what there is no place for; a refused client may try again after a second. */
+const body = JSON.stringify({ error: 'temporarily_unavailable', error_description: 'the server cannot answer now, try again' });
+const fields = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store', 'retry-after': '1', 'content-length': body.length };
 
 /**
- * Refuses work beyond `max` requests at once with 503 and `Retry-After`, before it costs a signature or a statement.
- * A request counts only when its whole body is here: one who sends slowly holds no place.
+ * Refuses work beyond what can be done in time by 503 and `Retry-After`, before anything is done for the request: refusing costs next to nothing.
+ * @param max requests at once; `target` milliseconds that one should be under way on average
  */
-export function refuseOverload(app: FastifyInstance, max: number): void {
-  const underWay = new WeakSet<FastifyRequest>();
-  let count = 0;
+export function refuseOverload(app: FastifyInstance, max: number, target: number, logger: Logger): void {
+  const places = admission(max, target, () => performance.now());
+  const refusing = countingRefusals(places, logger);
+  const handlers = app.server.listeners('request') as ((request: IncomingMessage, response: ServerResponse) => void)[];
+  app.server.removeAllListeners('request').on('request', (request, response) => {
+    if (request.method !== 'POST' || places.open()) for (const handle of handlers) handle(request, response);
+    else {
+      refusing();
+      response.writeHead(503, fields).end(body);
+    }
+  });
+  const began = new WeakMap<FastifyRequest, number>();
+  // A request counts only when its whole body is here: one who sends slowly holds no place.
   app.addHook('preHandler', (request, reply, done) => {
     if (request.method !== 'POST') return done();
-    if (count >= max) {
+    if (!places.open()) {
       request.logFields = { error: 'temporarily_unavailable', reason: 'overloaded' };
-      void reply
-        .code(503)
-        .header('cache-control', 'no-store')
-        .header('retry-after', retryAfter)
-        .send({ error: 'temporarily_unavailable', error_description: 'the server cannot answer now, try again' });
+      void reply.code(503).headers(fields).send(body);
       return;
     }
-    count++;
-    underWay.add(request);
+    places.begin();
+    began.set(request, performance.now());
     done();
   });
   // Runs for a connection that broke too.
   app.addHook('onResponse', (request, _reply, done) => {
-    if (underWay.delete(request)) count--;
+    const start = began.get(request);
+    if (start !== undefined && began.delete(request)) places.end(performance.now() - start);
     done();
   });
+}
+
+/** One log line a second, not one a refusal: under overload the log must not become the load. */
+function countingRefusals(places: Admission, logger: Logger): () => void {
+  let refused = 0;
+  const tell = () => {
+    logger.warn({ refused, limit: places.limit() }, 'overloaded: requests are refused');
+    refused = 0;
+  };
+  return () => {
+    if (refused++ === 0) setTimeout(tell, 1000).unref();
+  };
 }

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:https';
 import { dirname } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { boundConnections, inactivity, serverLimits } from './server-limits.ts';
 
 /** Files of the TLS listener. */
 export interface TlsFiles {
@@ -30,9 +31,11 @@ export function tlsListener(app: FastifyInstance, files: TlsFiles, logger: Logge
     ca: files.clientCaFile === undefined ? [] : readFileSync(files.clientCaFile),
     minVersion: 'TLSv1.2' as const,
   });
-  const server = createServer({ ...load(), requestCert: true, rejectUnauthorized: false }, (request, response) => app.routing(request, response));
-  server.requestTimeout = 10_000;
-  server.keepAliveTimeout = 72_000;
+  const options = { ...serverLimits, handshakeTimeout: serverLimits.headersTimeout, requestCert: true, rejectUnauthorized: false };
+  // By way of the plain listener's own event, so that overload is refused there for both.
+  const server = createServer({ ...load(), ...options }, (request, response) => app.server.emit('request', request, response));
+  server.setTimeout(inactivity);
+  boundConnections(server);
   let timer: NodeJS.Timeout | undefined;
   const reload = () => {
     clearTimeout(timer);

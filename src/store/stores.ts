@@ -7,6 +7,7 @@ import type { SharedSecretStore } from '../signing-keys/signing-key-store.ts';
 import { databaseKind } from './adapters.ts';
 import { cachedClients, cachedResourceServers } from './cached-registries.ts';
 import { answered, type Database, openDatabase } from './database.ts';
+import { redisCounters } from './redis-counters.ts';
 import { redisReplay } from './redis-replay.ts';
 import { sqlAudit } from './sql-audit.ts';
 import { sqlCredentialUses } from './sql-credential-uses.ts';
@@ -19,21 +20,24 @@ import { sqlSharedSecrets, sqlSigningKeys } from './sql-secrets.ts';
 import { sqlTrustedIssuers } from './sql-trusted-issuers.ts';
 import { sqlWithdrawnHolders } from './sql-withdrawn-holders.ts';
 
-type StoreConfig = Pick<Config, 'databaseUrl' | 'databasePoolSize' | 'redisUrl' | 'auditRetention' | 'clockTolerance'>;
+type StoreConfig = Pick<
+  Config,
+  'databaseUrl' | 'databasePoolSize' | 'redisUrl' | 'auditRetention' | 'clockTolerance' | 'rateLimitPerClient' | 'rateLimitPerAddress'
+>;
 
 /** Every store, on the database and, when there is one, on Redis. */
 export async function openStores(
-  { databaseUrl, databasePoolSize, redisUrl, auditRetention, clockTolerance }: StoreConfig,
+  { databaseUrl, databasePoolSize, redisUrl, auditRetention, clockTolerance, rateLimitPerClient, rateLimitPerAddress }: StoreConfig,
   { logger, clock, siblings }: { readonly logger: Logger; readonly clock: Clock; readonly siblings: Siblings },
 ) {
   const onError = (err: Error) => logger.warn({ err }, 'store connection lost');
   const onLoss = () => logger.error('Redis has lost replay records: what could have been used before is refused until it is too old');
   const database = await openDatabase(databaseUrl, onError, databasePoolSize);
+  const limited = (rateLimitPerClient ?? rateLimitPerAddress) !== undefined;
   const secrets = sqlSharedSecrets(database);
-  const redis =
-    redisUrl === undefined
-      ? undefined
-      : redisReplay({ url: redisUrl, clock, clockTolerance, onError, onLoss, ...(await installationOf(secrets, database)) });
+  const installed = redisUrl === undefined ? undefined : { url: redisUrl, onError, ...(await installationOf(secrets, database)) };
+  const redis = installed && redisReplay({ ...installed, clock, clockTolerance, onLoss });
+  const counters = installed && limited ? redisCounters(installed) : undefined;
   const kind = databaseKind(databaseUrl);
   const replay = sqlReplay(database, kind);
   const registered = sqlClients(database);
@@ -56,6 +60,7 @@ export async function openStores(
     audit: sqlAudit(database, kind, clock),
     issuedTokens: sqlIssuedTokens(database, kind),
     replay: redis ?? replay,
+    counters,
     expired: sqlExpired(database, auditRetention),
     signingKeys: sqlSigningKeys(database),
     secrets,
@@ -63,6 +68,7 @@ export async function openStores(
     pingReplay: redis?.ping ?? pingDatabase,
     async close() {
       redis?.close();
+      counters?.close();
       await database.$disconnect();
     },
   };

@@ -1,0 +1,55 @@
+import type { IncomingMessage } from 'node:http';
+import { headerFields } from './header-fields.ts';
+import { inRanges, readAddress } from './trusted-proxies.ts';
+
+/**
+ * The network that a request comes from: an IPv4 address, or the /64 of an IPv6 one, which is what one customer has. From a trusted proxy it is
+ * the last hop that the proxies do not vouch for, by `X-Forwarded-For` or `Forwarded` (RFC 7239 §5.2); what stands before that hop anybody can write.
+ * When both fields are there and disagree, one of them came through from outside: then it is the proxy itself.
+ */
+export function clientAddress(trustedProxies: readonly string[]): (request: IncomingMessage) => string {
+  const isTrusted = inRanges(trustedProxies);
+  return (request) => {
+    const peer = readAddress(request.socket.remoteAddress);
+    if (peer === undefined) return 'unknown';
+    if (!isTrusted(peer)) return network(peer);
+    const named = [forwardedFor(request), forwarded(request)].filter((hops) => hops.length > 0).map(lastUntrusted);
+    const [first] = named;
+    return first === undefined || named.some((other) => other !== first) ? network(peer) : first;
+  };
+
+  function lastUntrusted(hops: readonly string[]): string | undefined {
+    for (const hop of hops.toReversed()) {
+      const address = readAddress(withoutPort(hop));
+      if (address === undefined) return undefined;
+      if (!isTrusted(address)) return network(address);
+    }
+    return undefined;
+  }
+}
+
+function network(address: NonNullable<ReturnType<typeof readAddress>>): string {
+  if (address.kind() === 'ipv4') return address.toString();
+  return `${address
+    .toByteArray()
+    .slice(0, 8)
+    .map((octet) => octet.toString(16).padStart(2, '0'))
+    .join('')}/64`;
+}
+
+function forwardedFor(request: IncomingMessage): readonly string[] {
+  return items(headerFields(request, 'x-forwarded-for'));
+}
+
+function forwarded(request: IncomingMessage): readonly string[] {
+  return items(headerFields(request, 'forwarded')).map((hop) => /(?:^|;)\s*for=("?)([^";]+)\1\s*(?:;|$)/i.exec(hop)?.[2] ?? 'unknown');
+}
+
+function items(fields: readonly string[]): readonly string[] {
+  const joined = fields.join(',').trim();
+  return joined === '' ? [] : joined.split(',').map((item) => item.trim());
+}
+
+function withoutPort(hop: string): string {
+  return hop.replace(/^\[([^\]]+)\](:\d+)?$/, '$1').replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1');
+}

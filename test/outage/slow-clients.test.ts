@@ -1,0 +1,78 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Desk, openDesk } from '../support/desk.ts';
+import { adminToken } from '../support/server.ts';
+
+/** What each of them has sent when it falls silent. */
+const habits: Readonly<Record<string, string>> = {
+  'nothing at all': '',
+  'half a header': 'POST /token HTTP/1.1\r\nHost: as.example.com\r\nX-Slow: ',
+  'half a body':
+    'POST /token HTTP/1.1\r\nHost: as.example.com\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\ngrant_type=',
+};
+
+describe('slow clients', { timeout: 60_000 }, () => {
+  let desk: Desk;
+  const open: Socket[] = [];
+  beforeAll(async () => {
+    desk = await openDesk();
+  });
+  afterAll(async () => {
+    for (const socket of open) socket.destroy();
+    await desk.server.stop();
+  });
+  const hang = async (url: string, count: number, sent: string) =>
+    Promise.all(
+      Array.from({ length: count }, async () => {
+        const socket = connect(Number(new URL(url).port), '127.0.0.1');
+        open.push(socket);
+        socket.on('error', () => undefined);
+        await once(socket, 'connect');
+        if (sent !== '') socket.write(sent);
+        return socket;
+      }),
+    );
+  const closed = async (socket: Socket) => {
+    socket.resume();
+    if (!socket.destroyed) await once(socket, 'close');
+  };
+
+  it.each(Object.entries(habits))('500 that send %s do not stop the service, on either listener, and are cut off', async (_habit, sent) => {
+    const sockets = (await Promise.all([hang(desk.server.url, 500, sent), hang(desk.server.adminUrl, 50, sent)])).flat();
+    // One that drips a byte now and then is no better off.
+    const drip = setInterval(() => {
+      for (const socket of sockets.slice(0, 100)) if (sent !== '' && socket.writable) socket.write('a');
+    }, 500);
+    expect(await desk.outcome()).toBe(`200 ${desk.key.jkt}`);
+    expect((await desk.server.admin('GET', 'clients')).status).toBe(200);
+    await Promise.all(sockets.map(closed));
+    clearInterval(drip);
+    expect(await desk.outcome()).toBe(`200 ${desk.key.jkt}`);
+  });
+
+  it('one that asks for 50,000 answers at once and reads none gets only as many as fit on the way', async () => {
+    const [socket] = await hang(desk.server.url, 1, '');
+    socket?.pause();
+    socket?.write('GET /.well-known/oauth-authorization-server HTTP/1.1\r\nHost: as.example.com\r\n\r\n'.repeat(50_000));
+    const answered = () => desk.server.logs.filter(({ route }) => route === '/.well-known/oauth-authorization-server').length;
+    let before = 0;
+    // Until the server has stopped of itself.
+    while (answered() === 0 || answered() !== before) {
+      before = answered();
+      await sleep(500);
+    }
+    expect(before).toBeLessThan(50_000);
+    expect(await desk.outcome()).toBe(`200 ${desk.key.jkt}`);
+    socket?.destroy();
+  });
+
+  it('3,000 connections that idle after a request do not stop the service', async () => {
+    const request = 'GET /health/live HTTP/1.1\r\nHost: as.example.com\r\n\r\n';
+    const sockets = (await Promise.all([hang(desk.server.url, 2900, request), hang(desk.server.adminUrl, 100, request)])).flat();
+    expect(await desk.outcome()).toBe(`200 ${desk.key.jkt}`);
+    expect((await desk.server.admin('GET', 'clients', undefined, { authorization: `Bearer ${adminToken}` })).status).toBe(200);
+    for (const socket of sockets) socket.destroy();
+  });
+});
