@@ -1,17 +1,17 @@
-import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { auditRoutes } from './admin/audit-events.ts';
-import { clientRoutes } from './admin/clients.ts';
-import { readJsonBodies } from './admin/json-body.ts';
+import { auditRoutes, auditSchemas } from './admin/audit-events.ts';
+import { clientRoutes, clientSchemas } from './admin/clients.ts';
+import { jsonBodies } from './admin/json-body.ts';
+import { openapiDocument } from './admin/openapi.ts';
 import { refusingOtherMethods } from './admin/other-methods.ts';
-import { type PairingRegistry, pairingRoutes } from './admin/pairings.ts';
-import { Problem, problemHandler } from './admin/problem.ts';
+import { type PairingRegistry, pairingRoutes, pairingSchemas } from './admin/pairings.ts';
+import { Problem, problemHandler, problemSchema } from './admin/problem.ts';
 import type { ClientRegistry, ResourceServerRegistry } from './admin/registry.ts';
-import { resourceServerRoutes } from './admin/resource-servers.ts';
-import { signingKeyRoutes } from './admin/signing-keys.ts';
+import { resourceServerRoutes, resourceServerSchemas } from './admin/resource-servers.ts';
+import { signingKeyRoutes, signingKeySchemas } from './admin/signing-keys.ts';
 import { tokenRoutes } from './admin/tokens.ts';
-import { type TrustedIssuerRegistry, trustedIssuerRoutes } from './admin/trusted-issuers.ts';
+import { type TrustedIssuerRegistry, trustedIssuerRoutes, trustedIssuerSchemas } from './admin/trusted-issuers.ts';
 import type { AuditLog, AuditTrail, IssuedTokens } from './audit.ts';
 import { headerFields } from './http/header-fields.ts';
 import { listener } from './http/listener.ts';
@@ -52,17 +52,17 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
     const [, token] = /^bearer +(\S+)$/i.exec(field ?? '') ?? [];
     if (token === undefined || more.length > 0 || !verifyAdminToken(token)) throw new Problem(401, 'the admin token is required');
   });
-  readJsonBodies(app);
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: { title: 'Holdfast admin API', version: '0.1.0' },
-      components: { securitySchemes: { admin_token: { type: 'http', scheme: 'bearer' } } },
-      security: [{ admin_token: [] }],
-    },
-  });
+  jsonBodies(app);
   const refuseOtherMethods = refusingOtherMethods(app);
-  app.get('/admin/openapi.json', () => app.swagger());
+  await openapiDocument(app, [
+    problemSchema,
+    ...clientSchemas,
+    ...resourceServerSchemas,
+    ...auditSchemas,
+    ...signingKeySchemas,
+    ...trustedIssuerSchemas,
+    ...pairingSchemas,
+  ]);
 
   clientRoutes(app, options);
   resourceServerRoutes(app, options);

@@ -1,49 +1,78 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import type { AuditLog, AuditQuery } from '../audit.ts';
+import { listAnswer, listQuery, page, printable, readPage } from './list.ts';
+import { operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
 
-const text = Type.Optional(Type.String({ maxLength: 512 }));
-const querystring = Type.Object(
-  {
-    type: text,
-    client_id: text,
-    jkt: text,
-    jti: text,
-    since: Type.Optional(Type.String({ format: 'date-time' })),
-    until: Type.Optional(Type.String({ format: 'date-time' })),
-    cursor: text,
-    limit: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,5}$' })),
-  },
-  { additionalProperties: false },
-);
+const text = (description: string) => Type.Optional(printable(description));
+const time = (description: string) => Type.Optional(Type.String({ format: 'date-time', description }));
+const querystring = listQuery({
+  type: text('Events of this type.'),
+  client_id: text('Events of this client.'),
+  jkt: text('Events about this key.'),
+  jti: text('Events about this token.'),
+  since: time('Not before.'),
+  until: time('Before.'),
+});
+type Query = Type.Static<typeof querystring>;
 
-type Query = Readonly<Record<string, string | undefined>>;
+const optional = Type.Optional(Type.String());
+const auditEventAnswer = Type.Object(
+  {
+    id: Type.String({ description: 'Sorts by time; for an issuance the `jti` of the token.' }),
+    at: Type.String({ format: 'date-time' }),
+    type: Type.String(),
+    actor: Type.String({ description: '`client:ID`, `resource_server:ID`, `admin` or `server`.' }),
+    client_id: optional,
+    audience: optional,
+    jkt: optional,
+    jti: optional,
+    evidence: Type.Optional(Type.String({ description: 'How possession was shown.' })),
+    reason: Type.Optional(Type.String({ description: 'Why it was refused.' })),
+    token_expires_at: Type.Optional(Type.Integer({ description: 'Seconds since the epoch.' })),
+    detail: Type.Optional(Type.Unsafe<object>({ type: 'object' })),
+  },
+  { $id: 'AuditEvent' },
+);
+export const auditSchemas = [auditEventAnswer];
+
+const { schema: pageSchema } = listAnswer(ref(auditEventAnswer));
+const listed = {
+  description: 'A page, oldest first; as JSON Lines, up to 10,000 a page, when `Accept` asks for them.',
+  headers: { 'X-Next-Cursor': { type: 'string', description: 'With JSON Lines: where the next page starts; absent on the last.' } },
+  content: { 'application/json': { schema: pageSchema ?? Type.Unknown() }, 'application/jsonl': { schema: Type.String() } },
+};
+const list = operation({ operationId: 'listAuditEvents', summary: 'The audit trail', querystring, answers: { 200: listed } });
 
 /** `GET /admin/audit-events`: filters and cursor, oldest first; as JSON Lines with `Accept: application/jsonl` or `application/x-ndjson`. */
 export function auditRoutes(app: FastifyInstance, log: AuditLog): void {
-  app.get<{ Querystring: Query }>('/admin/audit-events', { schema: { querystring } }, async ({ query, headers }, reply) => {
+  app.get<{ Querystring: Query }>('/admin/audit-events', list, async ({ query, headers }, reply) => {
     const lines = /application\/(jsonl|x-ndjson)/.test(headers.accept ?? '');
-    const limit = Math.min(Number(query['limit'] ?? 50), lines ? 10_000 : 200);
-    const events = await log.list({ ...filters(query), limit: limit + 1 });
-    const items = events.slice(0, limit).map(({ at, ...event }) => ({ ...event, at: new Date(at).toISOString() }));
-    const next = events.length > limit ? (items.at(-1)?.id ?? null) : null;
-    if (!lines) return { items, next_cursor: next };
-    if (next !== null) void reply.header('x-next-cursor', next);
+    const { after } = readPage(query);
+    const limit = Math.min(Number(query.limit ?? 50), lines ? 10_000 : 200);
+    const events = await log.list({ ...filters(query), ...(after !== undefined && { after }), limit: limit + 1 });
+    const { items, next_cursor } = page(
+      events,
+      limit,
+      ({ id }) => id,
+      ({ at, ...event }) => ({ ...event, at: new Date(at).toISOString() }),
+    );
+    if (!lines) return { items, next_cursor };
+    if (next_cursor !== null) void reply.header('x-next-cursor', next_cursor);
     return reply.type('application/jsonl').send(items.map((item) => `${JSON.stringify(item)}\n`).join(''));
   });
 }
 
-function filters(query: Query): Omit<AuditQuery, 'limit'> {
-  const { type, client_id, jkt, jti, cursor } = query;
-  const since = readTime(query['since'], 'since');
-  const until = readTime(query['until'], 'until');
+function filters(query: Query): Omit<AuditQuery, 'limit' | 'after'> {
+  const { type, client_id, jkt, jti } = query;
+  const since = readTime(query.since, 'since');
+  const until = readTime(query.until, 'until');
   return {
     ...(type !== undefined && { type }),
     ...(client_id !== undefined && { client_id }),
     ...(jkt !== undefined && { jkt }),
     ...(jti !== undefined && { jti }),
-    ...(cursor !== undefined && { after: cursor }),
     ...(since !== undefined && { since }),
     ...(until !== undefined && { until }),
   };

@@ -7,7 +7,10 @@ import { checkClient } from './client-registration-request.ts';
 import { Problem } from './problem.ts';
 import type { ClientRegistry } from './registry.ts';
 import { restResource } from './resource.ts';
-import { type ClientBody, clientBody } from './schemas.ts';
+import { type ClientBody, changedClientAnswer, clientAnswer, clientBody, patchOf } from './schemas.ts';
+
+const clientPatch = patchOf(clientBody);
+export const clientSchemas = [clientBody, clientPatch, clientAnswer, changedClientAnswer];
 
 /** What the routes need. */
 export interface ClientRoutesOptions {
@@ -23,7 +26,10 @@ export function clientRoutes(app: FastifyInstance, { clients, audit, issuedToken
   restResource<ClientRegistration, ClientBody>(app, {
     path: '/admin/clients',
     nameParameter: 'client_name',
+    noun: 'Client',
     schema: clientBody,
+    patch: clientPatch,
+    answers: { shown: clientAnswer, changed: changedClientAnswer },
     registry: clients,
     clock,
     idOf: ({ client_id }) => client_id,

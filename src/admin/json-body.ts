@@ -1,24 +1,27 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { JoseFault } from '../jose/jose-fault.ts';
 import { parseStrictJson } from '../jose/strict-json.ts';
 import { Problem } from './problem.ts';
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** The only bodies of the admin API: one JSON object in UTF-8, no member twice, nested no deeper than any registration is. */
-export function readJsonBodies(app: FastifyInstance): void {
+/** Takes JSON objects without repeated members as the only bodies; `application/merge-patch+json` (RFC 7396) for PATCH alone. */
+export function jsonBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser(['application/json', 'application/merge-patch+json'], { parseAs: 'buffer' }, (_request, body, done) => {
-    // Some HTTP clients name a type where they send nothing; a route that needs a body says so itself.
-    if (body.length === 0) return done(null);
-    try {
-      done(null, parseStrictJson(utf8.decode(body as Buffer)));
-    } catch (fault) {
-      done(
-        fault instanceof JoseFault || fault instanceof TypeError
-          ? new Problem(400, 'the body is not a JSON object without repeated members', 'body')
-          : (fault as Error),
-      );
-    }
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) => read(body));
+  app.addContentTypeParser('application/merge-patch+json', { parseAs: 'buffer' }, async ({ method }: FastifyRequest, body: Buffer) => {
+    if (method !== 'PATCH') throw new Problem(415, 'the body must be application/json');
+    return read(body);
   });
+}
+
+function read(body: Buffer): unknown {
+  // POST without a body, as some clients mark it.
+  if (body.length === 0) return undefined;
+  try {
+    return parseStrictJson(utf8.decode(body));
+  } catch (fault) {
+    if (!(fault instanceof JoseFault || fault instanceof TypeError)) throw fault;
+    throw new Problem(400, 'the body is not a JSON object in UTF-8 without repeated members', 'body');
+  }
 }

@@ -2,6 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import { type Pairing, pairingModes } from '../pairing.ts';
 import type { ClientRegistrations, Clock, RandomId } from '../ports.ts';
+import { listAnswer, listQuery, page, printable, readPage } from './list.ts';
+import { answer, operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
 
 /** Pairings as the admin sees them. Every call is one atomic statement; all throw StoreUnavailable when the store is away. */
@@ -38,15 +40,39 @@ const pairingBody = Type.Object(
     scope: Type.Optional(Type.String({ pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]+( [\\x21\\x23-\\x5b\\x5d-\\x7e]+)*$', maxLength: 4000 })),
     resources: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 512 }), { minItems: 1, maxItems: 100, uniqueItems: true })),
   },
-  { additionalProperties: false },
+  { $id: 'PairingBody', additionalProperties: false },
 );
 type PairingBody = Type.Static<typeof pairingBody>;
-type Query = Record<string, string | undefined>;
+const pairingAnswer = Type.Object(
+  {
+    ...pairingBody.properties,
+    id: Type.String(),
+    mode: Type.Unsafe<Pairing['mode']>({ type: 'string', enum: pairingModes }),
+    first_party: Type.Boolean(),
+    revoked: Type.Boolean(),
+    created_at: Type.Integer({ description: 'Seconds since the epoch.' }),
+    revoked_at: Type.Optional(Type.Integer({ description: 'Seconds since the epoch.' })),
+  },
+  { $id: 'Pairing' },
+);
+export const pairingSchemas = [pairingBody, pairingAnswer];
+
+const querystring = listQuery({ requester: Type.Optional(clientId), holder: Type.Optional(clientId) });
+type Query = Type.Static<typeof querystring>;
+const params = Type.Object({ id: printable('Of the pairing.') });
 
 /** `/admin/pairings`: create, list, read, revoke. `DELETE` revokes too: a pairing that was in force stays on record. */
 export function pairingRoutes(app: FastifyInstance, { pairings, clients, clock, randomId }: PairingRoutesOptions): void {
   const path = '/admin/pairings';
-  app.post<{ Body: PairingBody }>(path, { schema: { body: pairingBody } }, async (request, reply) => {
+  const made = answer('The pairing that was made.', ref(pairingAnswer), { location: true });
+  const create = {
+    operationId: 'createPairing',
+    summary: 'Pair two clients',
+    body: ref(pairingBody),
+    answers: { 201: made },
+    refuses: [409] as const,
+  };
+  app.post<{ Body: PairingBody }>(path, operation(create), async (request, reply) => {
     const { requester, holder, mode = 'proof', first_party = false, scope, resources } = request.body;
     if (requester === holder) throw new Problem(400, 'a client cannot be paired with itself', 'holder');
     if ((await clients.findClient(requester)) === undefined) throw new Problem(400, 'there is no such client', 'requester');
@@ -64,22 +90,26 @@ export function pairingRoutes(app: FastifyInstance, { pairings, clients, clock, 
     if (created === 'conflict') throw new Problem(409, 'the two clients are paired already');
     return reply.code(201).header('location', `${path}/${created.id}`).send(show(created));
   });
-  app.get<{ Querystring: Query }>(path, async ({ query }) => {
-    const asked = Number(query['limit'] ?? 50);
-    const limit = Number.isInteger(asked) && asked > 0 ? Math.min(asked, 200) : 50;
-    const { cursor, requester, holder } = query;
-    const found = await pairings.list({
-      limit: limit + 1,
-      ...(cursor !== undefined && { after: cursor }),
-      ...(requester !== undefined && { requester }),
-      ...(holder !== undefined && { holder }),
-    });
-    const items = found.slice(0, limit);
-    return { items: items.map(show), next_cursor: found.length > limit ? items.at(-1)?.id : null };
+  const list = { operationId: 'listPairings', summary: 'List pairings', querystring, answers: { 200: listAnswer(ref(pairingAnswer)) } };
+  app.get<{ Querystring: Query }>(path, operation(list), async ({ query }) => {
+    const { limit, ...from } = readPage(query);
+    const { requester, holder } = query;
+    const filters = { ...(requester !== undefined && { requester }), ...(holder !== undefined && { holder }) };
+    return page(await pairings.list({ ...from, ...filters, limit: limit + 1 }), limit, ({ id }) => id, show);
   });
-  app.get<{ Params: { id: string } }>(`${path}/:id`, async ({ params }) => show((await pairings.get(params.id)) ?? notFound()));
-  app.post<{ Params: { id: string } }>(`${path}/:id/revoke`, async ({ params }) => show((await pairings.revoke(params.id, clock())) ?? notFound()));
-  app.delete<{ Params: { id: string } }>(`${path}/:id`, async ({ params }, reply) => {
+  const shown = { params, answers: { 200: answer('The pairing.', ref(pairingAnswer)) }, refuses: [404] as const };
+  const gone = { params, answers: { 204: { description: 'The pairing is revoked; it stays on record.' } }, refuses: [404] as const };
+  app.get<{ Params: { id: string } }>(
+    `${path}/:id`,
+    operation({ operationId: 'getPairing', summary: 'Read a pairing', ...shown }),
+    async ({ params }) => show((await pairings.get(params.id)) ?? notFound()),
+  );
+  const revoke = operation({ operationId: 'revokePairing', summary: 'Revoke a pairing', ...shown });
+  app.post<{ Params: { id: string } }>(`${path}/:id/revoke`, revoke, async ({ params }) =>
+    show((await pairings.revoke(params.id, clock())) ?? notFound()),
+  );
+  const remove = operation({ operationId: 'deletePairing', summary: 'Revoke a pairing', ...gone });
+  app.delete<{ Params: { id: string } }>(`${path}/:id`, remove, async ({ params }, reply) => {
     if ((await pairings.revoke(params.id, clock())) === undefined) notFound();
     return reply.code(204).send();
   });

@@ -1,24 +1,68 @@
+import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import Type from 'typebox';
 import { StoreUnavailable } from '../oauth-error.ts';
 
-/** A refusal of the admin API (RFC 9457); `member` names the offending member. */
+/** One fault of a request: the member, such as `jwks.keys[0].d`, and what is wrong with it. */
+export interface Fault {
+  readonly member: string;
+  readonly detail: string;
+}
+
+/** A refusal of the admin API (RFC 9457); `faults` names every offending member. */
 export class Problem extends Error {
   readonly status: number;
-  readonly member: string | undefined;
+  readonly faults: readonly Fault[];
   constructor(status: number, detail: string, member?: string) {
     super(detail);
     this.status = status;
-    this.member = member;
+    this.faults = member === undefined ? [] : [{ member, detail }];
   }
 }
 
+/** A refusal that names several members. */
+export class Faults extends Problem {
+  override readonly faults: readonly Fault[];
+  constructor(faults: readonly [Fault, ...Fault[]]) {
+    super(400, faults[0].detail);
+    this.faults = faults;
+  }
+}
+
+/** What every refusal of the admin API looks like. */
+export const problemSchema = Type.Object(
+  {
+    type: Type.Literal('about:blank'),
+    title: Type.String({ description: 'The reason phrase of the status.' }),
+    status: Type.Integer(),
+    detail: Type.String({ description: 'The first fault, in a sentence.' }),
+    error: Type.Optional(
+      Type.Unsafe<string>({ type: 'string', enum: ['invalid_client_metadata', 'invalid_request'], description: 'RFC 7591 §3.2.2.' }),
+    ),
+    member: Type.Optional(Type.String({ description: 'The first offending member, such as `jwks.keys[0].d`.' })),
+    errors: Type.Optional(Type.Array(Type.Object({ member: Type.String(), detail: Type.String() }), { description: 'Every offending member.' })),
+  },
+  { $id: 'Problem' },
+);
+
+/** Faults that one answer names at most. */
+const maxFaults = 50;
+
 /** Answers anything thrown as `application/problem+json`; what is not a Problem says nothing of its cause. */
 export function problemHandler(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const { status, message, member } = asProblem(thrown);
+  const { status, message, faults } = asProblem(thrown);
   if (status >= 500) request.log.error({ err: thrown }, 'admin request failed');
   if (status === 503) void reply.header('retry-after', '1');
   if (status === 401) void reply.header('www-authenticate', 'Bearer realm="holdfast admin"');
-  const body = { type: 'about:blank', status, detail: message, ...(member !== undefined && { member, error: 'invalid_client_metadata' }) };
+  const [first] = faults;
+  const body: Type.Static<typeof problemSchema> = {
+    type: 'about:blank',
+    title: STATUS_CODES[status] ?? 'Refused',
+    status,
+    detail: message,
+    ...(status === 400 && { error: first === undefined ? 'invalid_request' : 'invalid_client_metadata' }),
+    ...(first !== undefined && { member: first.member, errors: faults.slice(0, maxFaults) }),
+  };
   return reply.code(status).header('cache-control', 'no-store').type('application/problem+json').send(JSON.stringify(body));
 }
 
@@ -26,12 +70,15 @@ function asProblem(thrown: unknown): Problem {
   if (thrown instanceof Problem) return thrown;
   if (thrown instanceof StoreUnavailable) return new Problem(503, 'the store is unavailable, try again');
   const { statusCode, validation } = (thrown ?? {}) as Partial<FastifyError>;
-  const [fault] = validation ?? [];
-  if (fault !== undefined) {
-    const extra = fault.params['additionalProperty'] ?? fault.params['missingProperty'];
-    const path = [...fault.instancePath.split('/').slice(1), ...(typeof extra === 'string' ? [extra] : [])].join('.').replace(/\.(\d+)/g, '[$1]');
-    return new Problem(400, `the member ${fault.message ?? 'is not acceptable'}`, path === '' ? 'body' : path);
-  }
+  const [first, ...more] = (validation ?? []).map(asFault);
+  if (first !== undefined) return new Faults([first, ...more]);
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new Problem(statusCode, 'the request is malformed');
   return new Problem(500, 'the server failed to answer this request');
+}
+
+function asFault({ params, instancePath, message }: NonNullable<FastifyError['validation']>[number]): Fault {
+  const extra = params['additionalProperty'] ?? params['missingProperty'];
+  const steps = instancePath.split('/').slice(1);
+  const path = [...steps, ...(typeof extra === 'string' ? [extra] : [])].join('.').replace(/\.(\d+)/g, '[$1]');
+  return { member: path === '' ? 'body' : path, detail: `the member ${message ?? 'is not acceptable'}` };
 }

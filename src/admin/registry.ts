@@ -14,16 +14,10 @@ export interface Stored<T> {
 export interface ListQuery {
   /** At most this many items. */
   readonly limit: number;
-  /** Start after this item; opaque to callers, made by an earlier answer. */
-  readonly cursor?: string;
+  /** Start after the item with this identifier. */
+  readonly after?: string;
   /** Only items whose name contains this text, without regard to ASCII case. */
   readonly name?: string;
-}
-
-export interface Page<T> {
-  readonly items: readonly Stored<T>[];
-  /** Cursor of the next page, or null at the end. */
-  readonly nextCursor: string | null;
 }
 
 /** Answers of `replace` and `remove` when nothing was changed. */
@@ -34,7 +28,8 @@ export interface Registry<T> {
   /** `conflict`: the identifier (for a resource server also the audience) is taken. */
   create(value: T, at: number): Promise<Stored<T> | 'conflict'>;
   get(id: string): Promise<Stored<T> | undefined>;
-  list(query: ListQuery): Promise<Page<T>>;
+  /** In the order of the identifiers. */
+  list(query: ListQuery): Promise<readonly Stored<T>[]>;
   /** Replaces the registration if it is still at `version`. */
   replace(value: T, version: number, at: number): Promise<Stored<T> | NotChanged>;
   /** Deletes the registration, whatever its version, or only at `version` when one is given. */

@@ -7,7 +7,10 @@ import { generateClientSecret, storedSecret } from './client-secrets.ts';
 import { Problem } from './problem.ts';
 import type { ResourceServerRegistry } from './registry.ts';
 import { restResource } from './resource.ts';
-import { type ResourceServerBody, resourceServerBody } from './schemas.ts';
+import { changedResourceServerAnswer, patchOf, type ResourceServerBody, resourceServerAnswer, resourceServerBody } from './schemas.ts';
+
+const resourceServerPatch = patchOf(resourceServerBody);
+export const resourceServerSchemas = [resourceServerBody, resourceServerPatch, resourceServerAnswer, changedResourceServerAnswer];
 
 /** What the routes need. */
 export interface ResourceServerRoutesOptions {
@@ -33,7 +36,10 @@ export function resourceServerRoutes(app: FastifyInstance, options: ResourceServ
   restResource<ResourceServer, ResourceServerBody>(app, {
     path: '/admin/resource-servers',
     nameParameter: 'name',
+    noun: 'ResourceServer',
     schema: resourceServerBody,
+    patch: resourceServerPatch,
+    answers: { shown: resourceServerAnswer, changed: changedResourceServerAnswer },
     registry: resourceServers,
     clock,
     idOf: ({ id }) => id,

@@ -1,13 +1,20 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import Type, { type TSchema } from 'typebox';
 import type { Clock } from '../ports.ts';
+import { listAnswer, listQuery, page, printable, readPage } from './list.ts';
+import { answer, operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
 import type { NotChanged, Registry, Stored } from './registry.ts';
 
 /** One kind of registration as REST: POST, GET list, GET one, PUT, PATCH (RFC 7396), DELETE. */
 export interface RestResource<Value, Body extends object> {
   readonly path: string;
-  readonly nameParameter: string;
-  readonly schema: object;
+  /** As the document names operations: `getClient`, `listClients`. */
+  readonly noun: string;
+  readonly nameParameter: 'client_name' | 'name';
+  readonly schema: TSchema;
+  readonly patch: TSchema;
+  readonly answers: { readonly shown: TSchema; readonly changed: TSchema };
   readonly registry: Registry<Value>;
   readonly clock: Clock;
   readonly idOf: (value: Value) => string;
@@ -20,14 +27,24 @@ export interface RestResource<Value, Body extends object> {
   readonly changed?: (what: 'created' | 'changed' | 'deleted', id: string, value?: Value, previous?: Value) => Promise<void>;
 }
 
+interface ListParameters {
+  readonly limit?: string;
+  readonly cursor?: string;
+  readonly name?: string;
+  readonly client_name?: string;
+}
+
 type ById = FastifyRequest<{ Params: { id: string }; Body: Record<string, unknown> }>;
 
 /** Mounts the routes of one kind of registration. */
 export function restResource<Value, Body extends object>(app: FastifyInstance, resource: RestResource<Value, Body>): void {
-  const { path, registry, clock, read, show, idOf, schema } = resource;
+  const { path, registry, clock, read, show, idOf, schema, noun, answers } = resource;
   const etag = ({ version }: Stored<Value>) => `"${version}"`;
   const get = async (id: string) => (await registry.get(id)) ?? notFound();
-  app.post<{ Body: Body }>(path, { schema: { body: schema } }, async (request, reply) => {
+  const thing = noun.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).trim();
+  const made = answer(`The ${thing} that was registered.`, ref(answers.changed), { etag: true, location: true });
+  const create = { operationId: `create${noun}`, summary: `Register a ${thing}`, body: ref(schema), answers: { 201: made }, refuses: [409] as const };
+  app.post<{ Body: Body }>(path, operation(create), async (request, reply) => {
     const { value, once } = await read(request.body as Body);
     const created = await registry.create(value, clock());
     if (created === 'conflict') throw new Problem(409, 'the identifier is taken');
@@ -38,26 +55,36 @@ export function restResource<Value, Body extends object>(app: FastifyInstance, r
       .header('etag', etag(created))
       .send({ ...show(created), ...once });
   });
-  app.get<{ Querystring: Record<string, string | undefined> }>(
-    path,
-    { schema: { querystring: listQuery(resource.nameParameter) } },
-    async ({ query }) => {
-      const name = query[resource.nameParameter] ?? query['name'];
-      const page = await registry.list({
-        limit: readLimit(query['limit']),
-        ...(query['cursor'] !== undefined && { cursor: query['cursor'] }),
-        ...(name !== undefined && { name }),
-      });
-      return { items: page.items.map(show), next_cursor: page.nextCursor };
+  const named = Type.Optional(
+    Type.String({ maxLength: 200, pattern: '^[^\\x00-\\x1f\\x7f]*$', description: 'Those whose name contains this, in any case.' }),
+  );
+  const querystring = listQuery({ name: named, ...(resource.nameParameter === 'client_name' && { client_name: named }) });
+  const list = { operationId: `list${noun}s`, summary: `List ${thing}s`, querystring, answers: { 200: listAnswer(ref(answers.shown)) } };
+  app.get<{ Querystring: ListParameters }>(path, operation(list), async ({ query }) => {
+    const name = query[resource.nameParameter] ?? query.name;
+    const { limit, ...from } = readPage(query);
+    const found = await registry.list({ ...from, limit: limit + 1, ...(name !== undefined && { name }) });
+    return page(found, limit, ({ value }) => idOf(value), show);
+  });
+  const one = { params: Type.Object({ id: printable(`Of the ${thing}.`) }) };
+  const conditional = {
+    ...one,
+    headers: Type.Object({ 'if-match': Type.Optional(Type.String({ description: 'Entity tags, or `*` (RFC 9110 §13.1.1).' })) }),
+  };
+  const shown = { 200: answer(`The ${thing}.`, ref(answers.shown), { etag: true }) };
+  const changedTo = { 200: answer(`The ${thing} as it is now.`, ref(answers.changed), { etag: true }) };
+  app.get(
+    `${path}/:id`,
+    operation({ operationId: `get${noun}`, summary: `Read a ${thing}`, ...one, answers: shown, refuses: [404] }),
+    async (request: ById, reply) => {
+      const found = await get(request.params.id);
+      return reply.header('etag', etag(found)).send(show(found));
     },
   );
-  app.get(`${path}/:id`, async (request: ById, reply) => {
-    const found = await get(request.params.id);
-    return reply.header('etag', etag(found)).send(show(found));
-  });
   const checkMatch = (request: ById, found: Stored<Value>) => {
     const match = request.headers['if-match'];
-    if (match !== undefined && match !== '*' && match !== etag(found)) throw new Problem(412, 'the registration was changed since it was read');
+    const tags = match?.split(',').map((tag) => tag.trim());
+    if (tags !== undefined && match !== '*' && !tags.includes(etag(found))) throw new Problem(412, 'the registration was changed since it was read');
   };
   const change = async (request: ById, reply: FastifyReply, body: Body, found: Stored<Value>) => {
     checkMatch(request, found);
@@ -67,17 +94,27 @@ export function restResource<Value, Body extends object>(app: FastifyInstance, r
     await resource.changed?.('changed', idOf(value), value, found.value);
     return reply.header('etag', etag(changed)).send({ ...show(changed), ...once });
   };
-  app.put(`${path}/:id`, { schema: { body: schema } }, async (request: ById, reply) =>
+  const stale = [404, 412] as const;
+  const replace = { operationId: `replace${noun}`, summary: `Replace a ${thing}; a member that is left out is cleared`, body: ref(schema) };
+  app.put(`${path}/:id`, operation({ ...replace, ...conditional, answers: changedTo, refuses: stale }), async (request: ById, reply) =>
     change(request, reply, request.body as Body, await get(request.params.id)),
   );
-  app.patch(`${path}/:id`, { schema: { body: { type: 'object' } } }, async (request: ById, reply) => {
+  const patch = {
+    operationId: `change${noun}`,
+    summary: `Change members of a ${thing} (RFC 7396)`,
+    consumes: ['application/merge-patch+json', 'application/json'],
+    body: ref(resource.patch),
+  };
+  app.patch(`${path}/:id`, operation({ ...patch, ...conditional, answers: changedTo, refuses: stale }), async (request: ById, reply) => {
     const found = await get(request.params.id);
     const merged = mergePatch(resource.toBody(found.value), request.body);
-    const validate = request.compileValidationSchema(schema as Record<string, unknown>);
+    const validate = request.compileValidationSchema(ref(schema) as Record<string, unknown>);
     if (!validate(merged)) throw Object.assign(new Error('invalid'), { statusCode: 400, validation: validate.errors });
     return change(request, reply, merged as Body, found);
   });
-  app.delete(`${path}/:id`, async (request: ById, reply) => {
+  const gone = { 204: { description: `The ${thing} is deleted.` } };
+  const remove = { operationId: `delete${noun}`, summary: `Delete a ${thing}` };
+  app.delete(`${path}/:id`, operation({ ...remove, ...conditional, answers: gone, refuses: [404, 412] }), async (request: ById, reply) => {
     const match = request.headers['if-match'];
     const found = match === undefined ? undefined : await get(request.params.id);
     if (found !== undefined) checkMatch(request, found);
@@ -88,26 +125,19 @@ export function restResource<Value, Body extends object>(app: FastifyInstance, r
   });
 }
 
-function mergePatch(target: object, patch: Record<string, unknown>): object {
-  const merged = new Map(Object.entries(target));
+/** RFC 7396 §2. */
+function mergePatch(target: unknown, patch: unknown): unknown {
+  if (!isObject(patch)) return patch;
+  const merged = new Map(isObject(target) ? Object.entries(target) : []);
   for (const [member, value] of Object.entries(patch)) {
     if (value === null) merged.delete(member);
-    else merged.set(member, value);
+    else merged.set(member, mergePatch(merged.get(member), value));
   }
   return Object.fromEntries(merged);
 }
 
-/** Filters of a list; each once. */
-function listQuery(nameParameter: string): object {
-  const text = { type: 'string', maxLength: 512 };
-  return { type: 'object', properties: { limit: text, cursor: text, name: text, [nameParameter]: text } };
-}
-
-/** Items a page: 50 unless asked otherwise, never more than 200. */
-function readLimit(text: string | undefined): number {
-  const limit = text === undefined ? 50 : /^\d{1,9}$/.test(text) ? Number(text) : 0;
-  if (limit < 1) throw new Problem(400, 'limit is not a positive whole number', 'limit');
-  return Math.min(limit, 200);
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function notFound(): never {

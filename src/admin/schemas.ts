@@ -1,7 +1,8 @@
-import Type from 'typebox';
+import Type, { type TProperties, type TSchema } from 'typebox';
 import { grantTypes, tokenEndpointAuthMethods } from '../client-registration.ts';
 import { accessTokenSigningAlgorithms, signingAlgorithms } from '../jose/algorithms.ts';
 import { confirmationMethods, multiKeyForms } from '../resource-server.ts';
+import { idOf } from './operation.ts';
 
 const text = (options: object) => Type.Unsafe<string>({ type: 'string', ...options });
 const oneOf = <T extends string>(values: readonly T[]) => Type.Unsafe<T>({ type: 'string', enum: values });
@@ -26,7 +27,10 @@ export const clientBody = Type.Object(
     grant_types: Type.Optional(listOf(oneOf(grantTypes), { minItems: 1 })),
     scope: Type.Optional(text({ pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]+( [\\x21\\x23-\\x5b\\x5d-\\x7e]+)*$', maxLength: 4000 })),
     jwks: Type.Optional(
-      Type.Object({ keys: Type.Array(Type.Record(Type.String(), Type.Unknown()), { minItems: 1, maxItems: 20 }) }, { additionalProperties: false }),
+      Type.Object(
+        { keys: Type.Array(Type.Unsafe<Readonly<Record<string, unknown>>>({ type: 'object' }), { minItems: 1, maxItems: 20 }) },
+        { additionalProperties: false },
+      ),
     ),
     jwks_uri: Type.Optional(text({ pattern: '^https://[^\\s#@\\\\]+$', maxLength: 2048 })),
     tls_client_auth_subject_dn: Type.Optional(subjectName),
@@ -44,7 +48,7 @@ export const clientBody = Type.Object(
     alt_cnf_registered_key: Type.Optional(Type.Boolean()),
     disabled: Type.Optional(Type.Boolean()),
   },
-  { additionalProperties: false },
+  { $id: 'ClientBody', additionalProperties: false },
 );
 export type ClientBody = Type.Static<typeof clientBody>;
 
@@ -62,6 +66,59 @@ export const resourceServerBody = Type.Object(
     access_token_lifetime: Type.Optional(Type.Integer({ minimum: 1, maximum: 604_800 })),
     access_token_signing_alg: Type.Optional(oneOf(accessTokenSigningAlgorithms)),
   },
-  { additionalProperties: false },
+  { $id: 'ResourceServerBody', additionalProperties: false },
 );
 export type ResourceServerBody = Type.Static<typeof resourceServerBody>;
+
+/** A merge patch (RFC 7396) for such a body: every member may be left out, or be null to be cleared. */
+export function patchOf(body: TSchema & { readonly properties: TProperties }): TSchema {
+  const nullable = Object.entries(body.properties).map(([name, schema]) => {
+    const { type, enum: values, ...more } = schema as { type?: string; enum?: readonly unknown[] };
+    return [name, { ...more, type: [type, 'null'], ...(values !== undefined && { enum: [...values, null] }) }];
+  });
+  return Type.Unsafe({
+    $id: idOf(body).replace(/Body$/, 'Patch'),
+    type: 'object',
+    properties: Object.fromEntries(nullable),
+    additionalProperties: false,
+  });
+}
+
+const once = {
+  client_secret: Type.Optional(Type.String({ description: 'In the answer to the request that set or made it, and never again.' })),
+  client_secret_expires_at: Type.Optional(Type.Literal(0, { description: 'Beside `client_secret` (RFC 7591 §3.2.1): it does not expire.' })),
+};
+
+const { client_secret: _, ...clientMembers } = clientBody.properties;
+/** A client as it is answered. */
+export const clientAnswer = Type.Object(
+  {
+    ...clientMembers,
+    client_id: clientIdentifier,
+    client_id_issued_at: Type.Integer({ description: 'Seconds since the epoch.' }),
+    token_endpoint_auth_method: oneOf(tokenEndpointAuthMethods),
+    grant_types: listOf(oneOf(grantTypes)),
+    dpop_bound_access_tokens: Type.Boolean(),
+    dpop_nonce_required: Type.Boolean(),
+    client_assertion_bound_access_tokens: Type.Boolean(),
+    disabled: Type.Boolean(),
+  },
+  { $id: 'Client' },
+);
+export const changedClientAnswer = Type.Object({ ...clientAnswer.properties, ...once }, { $id: 'ChangedClient' });
+
+const { client_secret: __, ...resourceServerMembers } = resourceServerBody.properties;
+/** A resource server as it is answered. */
+export const resourceServerAnswer = Type.Object(
+  {
+    ...resourceServerMembers,
+    id: Type.String(),
+    client_id: clientIdentifier,
+    scopes: listOf(scopeToken),
+    cnf_methods_supported: listOf(oneOf(confirmationMethods), { minItems: 1 }),
+    access_token_lifetime: Type.Integer({ description: 'Seconds.' }),
+    access_token_signing_alg: oneOf(accessTokenSigningAlgorithms),
+  },
+  { $id: 'ResourceServer' },
+);
+export const changedResourceServerAnswer = Type.Object({ ...resourceServerAnswer.properties, ...once }, { $id: 'ChangedResourceServer' });

@@ -1,6 +1,9 @@
 import type { FastifyInstance } from 'fastify';
+import Type from 'typebox';
 import type { AuditTrail, IssuedTokens } from '../audit.ts';
 import type { Clock } from '../ports.ts';
+import { printable } from './list.ts';
+import { answer, operation } from './operation.ts';
 import { Problem } from './problem.ts';
 
 /** What the routes need. */
@@ -17,18 +20,35 @@ type Params<Name extends string> = { Params: Record<Name, string> };
 /** Revocation by the operator: one token, all tokens of a client, all tokens bound to a key. Every answered 204 holds for every later introspection. */
 export function tokenRoutes(app: FastifyInstance, { issuedTokens, audit, clock, maxAccessTokenLifetime }: TokenRoutesOptions): void {
   const now = () => Math.floor(clock() / 1000);
-  app.delete<Params<'jti'>>('/admin/tokens/:jti', async ({ params: { jti } }, reply) => {
+  const revokeOne = { operationId: 'revokeToken', summary: 'Revoke one token', params: Type.Object({ jti: printable('Of the token.') }) };
+  const gone = { 204: { description: 'The token is inactive.' } };
+  app.delete<Params<'jti'>>('/admin/tokens/:jti', operation({ ...revokeOne, answers: gone, refuses: [404] }), async ({ params: { jti } }, reply) => {
     if ((await issuedTokens.state(jti)) === undefined) throw new Problem(404, 'no token with this jti was issued');
     await issuedTokens.revoke(jti, now() + maxAccessTokenLifetime);
     await audit.record({ type: 'token_revoked', actor: 'admin', jti });
     return reply.code(204).send();
   });
-  app.delete<Params<'client_id'>>('/admin/clients/:client_id/tokens', async ({ params: { client_id } }) => {
-    const revoked = await issuedTokens.revokeAll({ client_id }, now());
-    await audit.record({ type: 'client_tokens_revoked', actor: 'admin', client_id, detail: { revoked } });
-    return { revoked };
-  });
-  app.delete<Params<'jkt'>>('/admin/keys/:jkt/tokens', async ({ params: { jkt } }) => {
+  const counted = { 200: answer('How many tokens were revoked.', Type.Object({ revoked: Type.Integer() })) };
+  const ofClient = {
+    operationId: 'revokeTokensOfClient',
+    summary: 'Revoke all tokens of a client',
+    params: Type.Object({ client_id: printable('Of the client.') }),
+  };
+  app.delete<Params<'client_id'>>(
+    '/admin/clients/:client_id/tokens',
+    operation({ ...ofClient, answers: counted }),
+    async ({ params: { client_id } }) => {
+      const revoked = await issuedTokens.revokeAll({ client_id }, now());
+      await audit.record({ type: 'client_tokens_revoked', actor: 'admin', client_id, detail: { revoked } });
+      return { revoked };
+    },
+  );
+  const ofKey = {
+    operationId: 'revokeTokensOfKey',
+    summary: 'Revoke all tokens bound to a key',
+    params: Type.Object({ jkt: printable('RFC 7638 thumbprint.') }),
+  };
+  app.delete<Params<'jkt'>>('/admin/keys/:jkt/tokens', operation({ ...ofKey, answers: counted }), async ({ params: { jkt } }) => {
     const revoked = await issuedTokens.revokeAll({ jkt }, now());
     await audit.record({ type: 'key_tokens_revoked', actor: 'admin', jkt, detail: { revoked } });
     return { revoked };

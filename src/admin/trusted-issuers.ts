@@ -2,6 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import type { Clock, RandomId } from '../ports.ts';
 import type { TrustedIssuer } from '../trusted-issuer.ts';
+import { listAnswer, listQuery, page, printable, readPage } from './list.ts';
+import { answer, operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
 
 /** Trusted OpenID providers as the admin sees them. All throw StoreUnavailable when the store is away. */
@@ -26,9 +28,14 @@ const trustedIssuerBody = Type.Object(
     ),
     subject_prefix: Type.Optional(Type.String({ pattern: '^[\\x21-\\x7e]*$', maxLength: 100 })),
   },
-  { additionalProperties: false },
+  { $id: 'TrustedIssuerBody', additionalProperties: false },
 );
 type TrustedIssuerBody = Type.Static<typeof trustedIssuerBody>;
+const trustedIssuerAnswer = Type.Object({ ...trustedIssuerBody.properties, id: Type.String() }, { $id: 'TrustedIssuer' });
+export const trustedIssuerSchemas = [trustedIssuerBody, trustedIssuerAnswer];
+
+const querystring = listQuery({});
+const params = Type.Object({ id: printable('Of the trusted issuer.') });
 
 /** `/admin/trusted-issuers`: create, list, read, remove. What a provider signed counts no more from the next request after its removal. */
 export function trustedIssuerRoutes(
@@ -36,21 +43,31 @@ export function trustedIssuerRoutes(
   { registry, clock, randomId }: { readonly registry: TrustedIssuerRegistry; readonly clock: Clock; readonly randomId: RandomId },
 ): void {
   const path = '/admin/trusted-issuers';
-  app.post<{ Body: TrustedIssuerBody }>(path, { schema: { body: trustedIssuerBody } }, async ({ body }, reply) => {
+  const made = answer('The issuer that is trusted from now on.', ref(trustedIssuerAnswer), { location: true });
+  const create = { operationId: 'createTrustedIssuer', summary: 'Trust an OpenID provider', body: ref(trustedIssuerBody), answers: { 201: made } };
+  app.post<{ Body: TrustedIssuerBody }>(path, operation({ ...create, refuses: [409] }), async ({ body }, reply) => {
     for (const member of ['issuer', 'jwks_uri'] as const) if (!URL.canParse(body[member])) throw new Problem(400, 'the member is not a URL', member);
     const created = await registry.create({ id: randomId(), ...body }, clock());
     if (created === 'conflict') throw new Problem(409, 'the issuer is trusted already');
     return reply.code(201).header('location', `${path}/${created.id}`).send(created);
   });
-  app.get<{ Querystring: Record<string, string | undefined> }>(path, async ({ query }) => {
-    const asked = Number(query['limit'] ?? 50);
-    const limit = Number.isInteger(asked) && asked > 0 ? Math.min(asked, 200) : 50;
-    const found = await registry.list(limit + 1, query['cursor']);
-    const items = found.slice(0, limit);
-    return { items, next_cursor: found.length > limit ? items.at(-1)?.id : null };
+  const listed = { 200: listAnswer(ref(trustedIssuerAnswer)) };
+  const list = { operationId: 'listTrustedIssuers', summary: 'List trusted issuers', querystring, answers: listed };
+  app.get<{ Querystring: Type.Static<typeof querystring> }>(path, operation(list), async ({ query }) => {
+    const { limit, after } = readPage(query);
+    return page(
+      await registry.list(limit + 1, after),
+      limit,
+      ({ id }) => id,
+      (issuer) => issuer,
+    );
   });
-  app.get<{ Params: { id: string } }>(`${path}/:id`, async ({ params }) => (await registry.get(params.id)) ?? notFound());
-  app.delete<{ Params: { id: string } }>(`${path}/:id`, async ({ params }, reply) =>
+  const shown = { 200: answer('The trusted issuer.', ref(trustedIssuerAnswer)) };
+  const one = operation({ operationId: 'getTrustedIssuer', summary: 'Read a trusted issuer', params, answers: shown, refuses: [404] });
+  const gone = { 204: { description: 'The issuer is trusted no more.' } };
+  const remove = operation({ operationId: 'deleteTrustedIssuer', summary: 'Trust an issuer no more', params, answers: gone, refuses: [404] });
+  app.get<{ Params: { id: string } }>(`${path}/:id`, one, async ({ params }) => (await registry.get(params.id)) ?? notFound());
+  app.delete<{ Params: { id: string } }>(`${path}/:id`, remove, async ({ params }, reply) =>
     (await registry.remove(params.id)) ? reply.code(204).send() : notFound(),
   );
 }

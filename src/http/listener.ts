@@ -10,8 +10,8 @@ export function listener(logger: Logger, randomId: RandomId, bodyLimit: number):
   const app = Fastify({
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
-    // What was sent is what is judged: nothing is dropped, nothing is converted.
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
+    // What was sent is what is judged, whole: nothing is dropped, converted or filled in.
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, allErrors: true, allowUnionTypes: true } },
     genReqId: () => randomId(),
     bodyLimit,
     // A target that cannot be decoded is refused like everything else; Fastify's own answer would repeat it.

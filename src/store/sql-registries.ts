@@ -17,10 +17,6 @@ const stored = <T>(row: Row, value: T): Stored<T> => ({
   createdAt: Number(row.createdAt),
   updatedAt: Number(row.updatedAt),
 });
-// The cursor is the key of the last item; base64url only so that nobody builds one by hand.
-const cursorOf = (key: string) => Buffer.from(key).toString('base64url');
-const keyOf = (cursor: string | undefined) => (cursor === undefined ? '' : Buffer.from(cursor, 'base64url').toString());
-
 // Names are stored a second time in lower case, for the filter only: the databases differ in how they compare.
 /** Clients, for the protocol and for the admin. */
 export function sqlClients(database: Database): ClientRegistry & ClientRegistrations {
@@ -54,16 +50,15 @@ export function sqlClients(database: Database): ClientRegistry & ClientRegistrat
       const row = await find(clientId);
       return row === null ? undefined : stored(row, toClient(row));
     },
-    async list({ limit, cursor, name }) {
+    async list({ limit, after, name }) {
       const rows = await answered(() =>
         database.client.findMany({
-          where: { clientId: { gt: keyOf(cursor) }, ...(name !== undefined && { clientName: { contains: name.toLowerCase() } }) },
+          where: { clientId: { gt: after ?? '' }, ...(name !== undefined && { clientName: { contains: name.toLowerCase() } }) },
           orderBy: { clientId: 'asc' },
-          take: limit + 1,
+          take: limit,
         }),
       );
-      const page = rows.slice(0, limit);
-      return { items: page.map((row) => stored(row, toClient(row))), nextCursor: rows.length > limit ? cursorOf(page.at(-1)?.clientId ?? '') : null };
+      return rows.map((row) => stored(row, toClient(row)));
     },
     async replace(value, version, at) {
       const { clientId, ...data } = columns(value);
@@ -124,19 +119,15 @@ export function sqlResourceServers(database: Database): ResourceServerRegistry &
       const row = await find(id);
       return row === null ? undefined : stored(row, toResourceServer(row));
     },
-    async list({ limit, cursor, name }) {
+    async list({ limit, after, name }) {
       const rows = await answered(() =>
         database.resourceServer.findMany({
-          where: { id: { gt: keyOf(cursor) }, ...(name !== undefined && { name: { contains: name.toLowerCase() } }) },
+          where: { id: { gt: after ?? '' }, ...(name !== undefined && { name: { contains: name.toLowerCase() } }) },
           orderBy: { id: 'asc' },
-          take: limit + 1,
+          take: limit,
         }),
       );
-      const page = rows.slice(0, limit);
-      return {
-        items: page.map((row) => stored(row, toResourceServer(row))),
-        nextCursor: rows.length > limit ? cursorOf(page.at(-1)?.id ?? '') : null,
-      };
+      return rows.map((row) => stored(row, toResourceServer(row)));
     },
     async replace(value, version, at) {
       const { id, ...data } = columns(value);

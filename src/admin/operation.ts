@@ -1,0 +1,77 @@
+import type { FastifySchema } from 'fastify';
+import Type, { type TSchema } from 'typebox';
+import { problemSchema } from './problem.ts';
+
+/** An answer as the OpenAPI document shows it. */
+export interface AnswerSchema {
+  readonly description: string;
+  /** JSON unless `content` says otherwise; neither: no body. */
+  readonly schema?: TSchema;
+  readonly content?: Readonly<Record<string, { readonly schema: TSchema }>>;
+  readonly headers?: Readonly<Record<string, object>>;
+}
+
+/** One operation of the admin API: what it takes, what it answers, and how it can refuse. */
+export interface Operation {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly params?: TSchema;
+  readonly querystring?: TSchema;
+  readonly headers?: TSchema;
+  readonly body?: TSchema;
+  /** Media types of the body; JSON when absent. */
+  readonly consumes?: readonly string[];
+  readonly answers: Readonly<Record<number, AnswerSchema>>;
+  /** Statuses of refusals beside those that follow from what the operation takes. */
+  readonly refuses?: readonly (404 | 409 | 412)[];
+  /** True: it reads no store. */
+  readonly storeless?: true;
+}
+
+const refusals = {
+  400: 'A member of the request is not acceptable; every such member is named.',
+  401: 'The admin token is missing or wrong.',
+  404: 'There is no such thing.',
+  409: 'The identifier is taken.',
+  412: 'It was changed since the version that `If-Match` names.',
+  413: 'The body is larger than 256 KiB.',
+  415: 'The body has another media type.',
+  503: 'The store is away; nothing was changed.',
+  default: 'The server failed.',
+} as const;
+
+/** A registered schema by its `$id`. */
+export function ref(schema: TSchema): TSchema {
+  return Type.Unsafe({ $ref: `${idOf(schema)}#` });
+}
+
+/** The name of a registered schema. */
+export function idOf(schema: TSchema): string {
+  return (schema as { readonly $id: string }).$id;
+}
+
+const problem = { content: { 'application/problem+json': { schema: ref(problemSchema) } } };
+const etag = { ETag: { type: 'string', description: 'The version, for `If-Match`.' } };
+const location = { Location: { type: 'string', description: 'The path of what was made.' } };
+
+/** An answer with this JSON body. */
+export function answer(description: string, schema: TSchema, more: { readonly etag?: boolean; readonly location?: boolean } = {}): AnswerSchema {
+  const headers = { ...(more.etag && etag), ...(more.location && location) };
+  return { description, schema, ...(Object.keys(headers).length > 0 && { headers }) };
+}
+
+/** Fastify's schema of a route, from which the OpenAPI document is made. Request parts are enforced; answers are described, and never changed. */
+export function operation({ answers, refuses = [], storeless, consumes, params, querystring, headers, body, ...named }: Operation): {
+  readonly schema: FastifySchema;
+} {
+  const takes = { ...(params && { params }), ...(querystring && { querystring }), ...(headers && { headers }), ...(body && { body }) };
+  const faulty = Object.keys(takes).length > 0 ? [400 as const] : [];
+  const bodily = body === undefined ? [] : ([413, 415] as const);
+  const statuses = [...faulty, 401, ...refuses, ...bodily, ...(storeless ? [] : ([503] as const)), 'default'] as const;
+  const shown = Object.entries(answers).map(([status, { schema, content, description, headers: fields }]) => {
+    const media = content ?? (schema && { 'application/json': { schema } });
+    return [status, { description, ...(fields && { headers: fields }), ...(media === undefined ? { type: 'null' } : { content: media }) }];
+  });
+  const refused = statuses.map((status) => [status, { description: refusals[status], ...problem }]);
+  return { schema: { ...named, ...(consumes && { consumes }), ...takes, response: Object.fromEntries([...shown, ...refused]) } as FastifySchema };
+}

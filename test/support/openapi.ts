@@ -1,0 +1,58 @@
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import type { Answer } from './server.ts';
+
+type Schema = Readonly<Record<string, unknown>>;
+interface Response {
+  readonly headers?: Readonly<Record<string, unknown>>;
+  readonly content?: Readonly<Record<string, { readonly schema: Schema }>>;
+}
+/** As much of an OpenAPI document as the tests look at. */
+export interface Document {
+  readonly openapi: string;
+  readonly security: unknown;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, OperationObject>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
+}
+/** An operation of the document. */
+export interface OperationObject {
+  readonly operationId: string;
+  readonly requestBody?: object;
+  readonly parameters?: readonly { readonly name: string; readonly in: string }[];
+  readonly responses: Readonly<Record<string, Response>>;
+}
+
+/** What is wrong with an answer by the document, in words; empty when it is as documented. Members that no schema names are wrong. */
+export function answerFaults({ components }: Document, { responses }: OperationObject, { status, headers, body }: Answer): readonly string[] {
+  const response = responses[status];
+  if (response === undefined) return [`${status} is not documented`];
+  const missing = Object.keys(response.headers ?? {}).filter((name) => !headers.has(name) && name !== 'X-Next-Cursor');
+  if (missing.length > 0) return missing.map((name) => `${name} is missing`);
+  if (response.content === undefined) return body === '' ? [] : ['there is a body'];
+  const type = headers.get('content-type')?.split(';')[0] ?? '';
+  const media = response.content[type];
+  if (media === undefined) return [`${type} is not documented`];
+  const validate = validatorOf(media.schema, components);
+  return validate(body) ? [] : (validate.errors ?? []).map((fault) => `${fault.instancePath} ${fault.message} ${JSON.stringify(fault.params)}`);
+}
+
+const validators = new WeakMap<Schema, ValidateFunction>();
+
+function validatorOf(schema: Schema, components: Document['components']): ValidateFunction {
+  const known = validators.get(schema);
+  if (known !== undefined) return known;
+  const ajv = new Ajv2020({ allErrors: true, allowUnionTypes: true });
+  addFormats.default(ajv);
+  ajv.addKeyword('components');
+  const made = ajv.compile({ ...(closed(schema) as object), components: closed(components) });
+  validators.set(schema, made);
+  return made;
+}
+
+/** The schema with every object closed to members that it does not name. */
+function closed(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(closed);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const inner = Object.fromEntries(Object.entries(schema).map(([name, value]) => [name, closed(value)]));
+  return 'properties' in schema && inner['type'] === 'object' ? { ...inner, additionalProperties: false } : inner;
+}
