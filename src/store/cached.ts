@@ -13,27 +13,38 @@ export interface Cached<Value> {
   forget(): void;
 }
 
-/** Remembers what was found for at most a second, and only what was found: a stranger can fill nothing. Concurrent look-ups of one key are one. */
-export function cached<Value extends object>(load: (key: string) => Promise<Value | undefined>): Cached<Value> {
-  const copies = new LRUCache<string, Value>({ max: maxCopies, ttl: maxAge });
-  let underWay = new Map<string, Promise<Value | undefined>>();
-  const look = async (key: string, started: typeof underWay): Promise<Value | undefined> => {
+/**
+ * Remembers what was found for at most a second after it was asked for, and only what was found: a stranger can fill nothing. Concurrent look-ups of one key are one.
+ * @param now milliseconds of a clock that only goes forward
+ */
+export function cached<Value extends object>(
+  load: (key: string) => Promise<Value | undefined>,
+  now: () => number = () => performance.now(),
+): Cached<Value> {
+  // The time is read at every look: a process that was stopped for a while must not go on with the time of before.
+  const copies = new LRUCache<string, Value>({ max: maxCopies, ttl: maxAge, ttlResolution: 0, perf: { now } });
+  let underWay = new Map<string, { readonly began: number; readonly found: Promise<Value | undefined> }>();
+  const look = async (key: string, began: number, started: typeof underWay): Promise<Value | undefined> => {
     try {
       const found = await load(key);
       // What was read before a change must not come back after it.
-      if (found !== undefined && started === underWay) copies.set(key, found);
+      if (found !== undefined && started === underWay) copies.set(key, found, { start: began });
       return found;
     } finally {
-      started.delete(key);
+      if (started.get(key)?.began === began) started.delete(key);
     }
   };
   return {
     async find(key) {
       const copy = copies.get(key);
       if (copy !== undefined) return copy;
-      const running = underWay.get(key) ?? look(key, underWay);
-      underWay.set(key, running);
-      return running;
+      const running = underWay.get(key);
+      const began = now();
+      // An answer that was long under way may be older than a copy may be.
+      if (running !== undefined && began - running.began < maxAge) return running.found;
+      const found = look(key, began, underWay);
+      underWay.set(key, { began, found });
+      return found;
     },
     forget() {
       copies.clear();
