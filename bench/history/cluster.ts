@@ -58,6 +58,8 @@ export async function startCluster(count: number, broken?: BrokenReplay): Promis
     KEY_ENCRYPTION_KEY: randomBytes(32).toString('base64url'),
     JWKS_MAX_AGE: String(jwksMaxAge),
     LOG_LEVEL: 'warn',
+    // Compiled once, as by src/main.ts: they are started often.
+    NODE_COMPILE_CACHE: join(import.meta.dirname, '../../node_modules/.cache/holdfast'),
     BROKEN_REPLAY: broken,
   };
   const replicas = ports.map(({ port, adminPort }, index) =>
@@ -88,19 +90,20 @@ export async function startCluster(count: number, broken?: BrokenReplay): Promis
   };
 }
 
-function replica(name: string, env: NodeJS.ProcessEnv, logFile: string): Replica {
+function replica(name: string, env: NodeJS.ProcessEnv, log: string): Replica {
   const address = `127.0.0.1:${env['PORT']}`;
-  const log = openSync(logFile, 'a');
+  const output = openSync(log, 'a');
   let message: ReplicaMessage = { clockOffset: 0 };
   const managed = managedProcess({
     name,
     spawn: () => {
       const execArgv = env['BROKEN_REPLAY'] === undefined ? [] : ['--import', join(import.meta.dirname, 'broken/replay.ts')];
-      const child = fork(join(import.meta.dirname, 'replica.ts'), { env, execArgv, stdio: ['ignore', log, log, 'ipc'] });
+      const child = fork(join(import.meta.dirname, 'replica.ts'), { env, execArgv, stdio: ['ignore', output, output, 'ipc'] });
       child.send(message);
       return child;
     },
-    ready: async () => (await fetch(`http://${address}/health/ready`)).status === 200,
+    ready: async () => (await fetch(`http://${address}/health/ready`, { signal: AbortSignal.timeout(2000) })).status === 200,
+    log,
   });
   return {
     ...managed,

@@ -22,15 +22,17 @@ export interface ManagedProcessOptions {
   readonly name: string;
   readonly spawn: () => ChildProcess;
   readonly ready: () => Promise<boolean>;
+  /** Where it writes what it has to say. */
+  readonly log: string;
   /** SIGKILL unless its children would outlive it. */
   readonly killSignal?: NodeJS.Signals;
 }
 
 /** Longest time that a start may take, in milliseconds. */
-const startLimit = 30_000;
+const startLimit = 120_000;
 
 /** A process that ends with this one. */
-export function managedProcess({ name, spawn, ready, killSignal = 'SIGKILL' }: ManagedProcessOptions): ManagedProcess {
+export function managedProcess({ name, spawn, ready, log, killSignal = 'SIGKILL' }: ManagedProcessOptions): ManagedProcess {
   let child: ChildProcess | undefined;
   const signal = (what: NodeJS.Signals) => {
     for (const pid of child?.pid === undefined ? [] : withChildren(child.pid)) {
@@ -53,7 +55,8 @@ export function managedProcess({ name, spawn, ready, killSignal = 'SIGKILL' }: M
       child = started;
       const limit = performance.now() + startLimit;
       while (!(await ready().catch(() => false))) {
-        if (started.exitCode !== null || performance.now() > limit) throw new Error(`${name} did not start`);
+        if (started.exitCode !== null || performance.now() > limit)
+          throw new Error(`${name} did not start (exit code ${started.exitCode}):\n${lastWords(log)}`);
         await sleep(25);
       }
     },
@@ -67,6 +70,10 @@ export function managedProcess({ name, spawn, ready, killSignal = 'SIGKILL' }: M
     pause: () => signal('SIGSTOP'),
     resume: () => signal('SIGCONT'),
   };
+}
+
+function lastWords(log: string): string {
+  return existsSync(log) ? readFileSync(log, 'utf8').slice(-2000) : '';
 }
 
 /** The process and its direct children (Linux). */

@@ -16,16 +16,18 @@ export interface FrontDoor {
 export function nginx(folder: string, doors: readonly FrontDoor[]): ManagedProcess {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'nginx.conf');
+  const log = join(folder, 'error.log');
   writeFileSync(file, configuration(folder, doors));
   return managedProcess({
     name: 'nginx',
     spawn: () => {
-      const child = spawn('nginx', ['-p', folder, '-c', file, '-e', join(folder, 'error.log')], { stdio: 'ignore' });
+      const child = spawn('nginx', ['-p', folder, '-c', file, '-e', log], { stdio: 'ignore' });
       child.on('error', () => process.stderr.write('nginx is missing: apt-get install nginx\n'));
       return child;
     },
     // Any answer will do: the replicas come later.
     ready: async () => (await fetch(`http://127.0.0.1:${doors[0]?.port}/`)).status > 0,
+    log,
     killSignal: 'SIGTERM',
   });
 }

@@ -12,7 +12,8 @@ export function postgresql(folder: string, port: number): { readonly server: Man
   mkdirSync(folder, { recursive: true });
   if (user !== undefined) chownSync(folder, user.uid, user.gid);
   execFileSync(join(bin, 'initdb'), ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8'], { ...user, stdio: 'ignore', cwd: folder });
-  const log = openSync(join(folder, 'log'), 'a');
+  const log = join(folder, 'log');
+  const output = openSync(log, 'a');
   const settings = [`port=${port}`, 'listen_addresses=127.0.0.1', `unix_socket_directories=${folder}`, 'shared_buffers=64MB'];
   const server = managedProcess({
     name: 'postgresql',
@@ -20,9 +21,10 @@ export function postgresql(folder: string, port: number): { readonly server: Man
       spawn(join(bin, 'postgres'), ['-D', data, ...settings.flatMap((setting) => ['-c', setting])], {
         ...user,
         cwd: folder,
-        stdio: ['ignore', log, log],
+        stdio: ['ignore', output, output],
       }),
     ready: async () => spawnSync(join(bin, 'pg_isready'), ['-q', '-h', '127.0.0.1', '-p', String(port)]).status === 0,
+    log,
     killSignal: 'SIGQUIT',
   });
   return { server, url: `postgresql://postgres@127.0.0.1:${port}/postgres` };

@@ -8,7 +8,8 @@ import { type ManagedProcess, managedProcess } from './managed-process.ts';
 /** A Redis of the run's own that keeps every write; `forget` loses them all, when it does not run. */
 export function redis(folder: string, port: number): { readonly server: ManagedProcess; readonly url: string; forget(): void } {
   mkdirSync(folder, { recursive: true });
-  const log = openSync(join(folder, 'log'), 'a');
+  const log = join(folder, 'log');
+  const output = openSync(log, 'a');
   const data = join(folder, 'data');
   mkdirSync(data);
   const settings = { port, bind: '127.0.0.1', dir: data, save: '', appendonly: 'yes', appendfsync: 'always' };
@@ -18,9 +19,10 @@ export function redis(folder: string, port: number): { readonly server: ManagedP
       spawn(
         'redis-server',
         Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]),
-        { stdio: ['ignore', log, log] },
+        { stdio: ['ignore', output, output] },
       ),
     ready: () => pong(port),
+    log,
   });
   return {
     server,

@@ -1,0 +1,34 @@
+import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import { adapterFor as uncounted } from '../src/store/adapters.ts';
+
+export { databaseKind, migrationAdapterFor } from '../src/store/adapters.ts';
+
+/** What the benchmark hears when it asks. */
+export interface StatementCount {
+  /** Statements sent since the start. */
+  readonly statements: number;
+}
+
+let statements = 0;
+process.on('message', () => process.send?.({ statements } satisfies StatementCount));
+
+/** The adapter of the server itself, with a count of its statements. */
+export function adapterFor(url: string, onError: (error: Error) => void): SqlMigrationAwareDriverAdapterFactory {
+  const factory = uncounted(url, onError);
+  const connect = factory.connect.bind(factory);
+  return Object.assign(factory, { connect: async () => counted(await connect()) });
+}
+
+function counted(adapter: SqlDriverAdapter): SqlDriverAdapter {
+  const { queryRaw, executeRaw } = adapter;
+  return Object.assign(adapter, {
+    queryRaw: (...query: Parameters<typeof queryRaw>) => {
+      statements++;
+      return queryRaw.apply(adapter, query);
+    },
+    executeRaw: (...query: Parameters<typeof executeRaw>) => {
+      statements++;
+      return executeRaw.apply(adapter, query);
+    },
+  });
+}

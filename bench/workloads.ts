@@ -1,0 +1,87 @@
+import { createPrivateKey, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto';
+import { basic, formBody } from '../test/support/server.ts';
+
+/** What is measured, in the order of the table. */
+export const workloads = ['W2', 'W3', 'W4', 'W5'] as const;
+export type Workload = (typeof workloads)[number];
+
+export const workloadNames: Readonly<Record<Workload, string>> = {
+  W2: 'client_secret_basic + DPoP',
+  W3: 'private_key_jwt + DPoP',
+  W4: 'JWK Set',
+  W5: 'introspection of bound tokens',
+};
+
+/** ES256 operations that a request cannot do without. */
+export const cryptoOperations: Readonly<Record<Workload, { readonly verify: number; readonly sign: number }>> = {
+  W2: { verify: 1, sign: 1 },
+  W3: { verify: 2, sign: 1 },
+  W4: { verify: 0, sign: 0 },
+  W5: { verify: 1, sign: 0 },
+};
+
+/** Names and secrets that the server knows. Passed to the generator as JSON. */
+export interface Fixture {
+  readonly issuer: string;
+  readonly port: number;
+  readonly audience: string;
+  readonly basicClient: string;
+  readonly keyClient: string;
+  readonly resourceServer: string;
+  readonly secret: string;
+  /** Private JWK of `keyClient`. */
+  readonly clientKey: object;
+  /** Tokens to introspect, in turn. */
+  readonly tokens: readonly string[];
+}
+
+const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+function signed(header: object, claims: object, key: KeyObject): string {
+  const input = `${encoded({ alg: 'ES256', ...header })}.${encoded(claims)}`;
+  return `${input}.${sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
+}
+
+/** Keys of the proofs, in turn. */
+const holders = 256;
+
+/** HTTP/1.1 requests as they go over the wire, each with proofs of its own, made just before they are sent. */
+export function requestsFor(workload: Workload, count: number, fixture: Fixture): readonly Buffer[] {
+  const { issuer, port, audience, secret } = fixture;
+  const now = Math.floor(Date.now() / 1000);
+  const keys = Array.from({ length: holders }, () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    return { privateKey, header: { typ: 'dpop+jwt', jwk: publicKey.export({ format: 'jwk' }) } };
+  });
+  const clientKey = createPrivateKey({ key: fixture.clientKey as Record<string, string>, format: 'jwk' });
+  const proof = (index: number) => {
+    const { privateKey, header } = keys[index % holders] as (typeof keys)[number];
+    return signed(header, { jti: randomUUID(), htm: 'POST', htu: `${issuer}/token`, iat: now }, privateKey);
+  };
+  const assertion = () =>
+    signed({}, { iss: fixture.keyClient, sub: fixture.keyClient, aud: issuer, jti: randomUUID(), iat: now, exp: now + 120 }, clientKey);
+  const post = (path: string, form: Record<string, string>, fields: readonly string[]) => {
+    const body = formBody(form);
+    const head = [
+      `POST ${path} HTTP/1.1`,
+      `host: 127.0.0.1:${port}`,
+      'content-type: application/x-www-form-urlencoded',
+      `content-length: ${body.length}`,
+    ];
+    return Buffer.from(`${[...head, ...fields].join('\r\n')}\r\n\r\n${body}`);
+  };
+  const grant = { grant_type: 'client_credentials', resource: audience };
+  const make: Readonly<Record<Workload, (index: number) => Buffer>> = {
+    W2: (index) => post('/token', grant, [`authorization: ${basic(fixture.basicClient, secret)}`, `dpop: ${proof(index)}`]),
+    W3: (index) =>
+      post('/token', { ...grant, client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer', client_assertion: assertion() }, [
+        `dpop: ${proof(index)}`,
+      ]),
+    W4: () => Buffer.from(`GET /jwks HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n\r\n`),
+    W5: (index) =>
+      post('/introspect', { token: fixture.tokens[index % fixture.tokens.length] ?? '' }, [
+        `authorization: ${basic(fixture.resourceServer, secret)}`,
+      ]),
+  };
+  return Array.from({ length: count }, (_, index) => make[workload](index));
+}
