@@ -5,7 +5,7 @@ import type { Ports } from '../ports.ts';
 import type { Proof } from '../proven-key.ts';
 import { matchingSecret } from './client-secret.ts';
 import { type RequestWithCredentials, readCredentials } from './credentials.ts';
-import { readAssertion, type UnverifiedAssertion } from './private-key-jwt.ts';
+import { notBySuchAClient, readAssertion, type UnverifiedAssertion } from './private-key-jwt.ts';
 
 /** The step of the token endpoint: who asks. Reads only; a stranger can make nothing grow. Throws `invalid_client` or `invalid_request`. */
 export type AuthenticateClient = (request: RequestWithCredentials) => Promise<AuthenticatedClient>;
@@ -23,7 +23,7 @@ export function authenticateClient({ clients, clock, privateKeyJwt, tlsClientAut
     if (credentials.method === 'private_key_jwt') {
       const assertion = readAssertion(credentials.assertion);
       if (credentials.clientId !== undefined && credentials.clientId !== assertion.clientId) throw refused('client_id_mismatch');
-      const client = admit(await clients.findClient(assertion.clientId), 'private_key_jwt');
+      const client = admit(await clients.findClient(assertion.clientId), 'private_key_jwt', notBySuchAClient);
       return { registration: client, assertion: await privateKeyJwt(assertion, client) };
     }
     const client = await clients.findClient(credentials.clientId);
@@ -41,14 +41,18 @@ export function authenticateClient({ clients, clock, privateKeyJwt, tlsClientAut
   };
 }
 
-function admit(client: ClientRegistration | undefined, method: ClientRegistration['token_endpoint_auth_method']): ClientRegistration {
-  if (client === undefined) throw refused('client_unknown');
-  if (client.disabled) throw refused('client_disabled');
-  if (client.token_endpoint_auth_method !== method) throw refused('auth_method_not_registered');
+function admit(
+  client: ClientRegistration | undefined,
+  method: ClientRegistration['token_endpoint_auth_method'],
+  description?: string,
+): ClientRegistration {
+  if (client === undefined) throw refused('client_unknown', description);
+  if (client.disabled) throw refused('client_disabled', description);
+  if (client.token_endpoint_auth_method !== method) throw refused('auth_method_not_registered', description);
   return client;
 }
 
 // One sentence for every reason: unknown, disabled and wrong look the same from outside.
-function refused(reason: string): OAuthError {
-  return new OAuthError('invalid_client', 'client authentication failed', { reason });
+function refused(reason: string, description = 'client authentication failed'): OAuthError {
+  return new OAuthError('invalid_client', description, { reason });
 }

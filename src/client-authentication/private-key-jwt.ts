@@ -22,29 +22,33 @@ export interface PrivateKeyJwtOptions {
 /** Explicit types that a client assertion may have; another one is another kind of JWT (RFC 8725 §3.11). */
 const assertionTypes: ReadonlySet<unknown> = new Set([undefined, 'jwt', 'client-authentication+jwt', 'application/client-authentication+jwt']);
 
+/** One sentence for every client that is unknown, disabled, of another method, or did not sign this: from outside they look the same. */
+export const notBySuchAClient = 'the client assertion is not signed by a registered key of a client with this client_id';
+
 /** An assertion whose signature is still unchecked; `clientId` is only a hint where to look for the key. */
 export interface UnverifiedAssertion {
   readonly clientId: string;
+  readonly kid: string | undefined;
   readonly jws: ParsedJws;
 }
 
-/** Parses an assertion far enough to know whose it claims to be: `iss` and `sub` agree before any look-up. Throws `invalid_client`. */
+/** Parses an assertion and checks all that needs no look-up: its type, and that `iss` and `sub` agree. Throws `invalid_client`. */
 export function readAssertion(text: string): UnverifiedAssertion {
   const jws = parse(text);
+  const { typ, kid } = jws.header;
+  if (!assertionTypes.has(typeof typ === 'string' ? typ.toLowerCase() : typ))
+    throw refused('typ of the client assertion is not one for client authentication', 'assertion_typ_mismatch');
+  if (kid !== undefined && typeof kid !== 'string') throw refused('kid of the client assertion is not a string', 'assertion_kid_invalid');
   const { iss, sub } = jws.payload;
   // VSCHAR (RFC 6749 Appendix A.1): what no client can be named by is not looked up.
   if (typeof iss !== 'string' || !/^[\x20-\x7e]+$/.test(iss) || iss !== sub)
     throw refused('iss and sub of the client assertion must both be the client_id', 'assertion_subject_mismatch');
-  return { clientId: iss, jws };
+  return { clientId: iss, kid, jws };
 }
 
 /** Checks an assertion by RFC 7523 §3 and rfc7523bis, all but the replay, which the atomic commit at the end does. Throws `invalid_client`. */
 export function privateKeyJwt(options: PrivateKeyJwtOptions) {
-  return async ({ jws }: UnverifiedAssertion, client: ClientRegistration): Promise<Proof> => {
-    const { typ, kid } = jws.header;
-    if (!assertionTypes.has(typeof typ === 'string' ? typ.toLowerCase() : typ))
-      throw refused('typ of the client assertion is not one for client authentication', 'assertion_typ_mismatch');
-    if (kid !== undefined && typeof kid !== 'string') throw refused('kid of the client assertion is not a string', 'assertion_kid_invalid');
+  return async ({ jws, kid }: UnverifiedAssertion, client: ClientRegistration): Promise<Proof> => {
     const algs = client.token_endpoint_auth_signing_alg === undefined ? options.algs : [client.token_endpoint_auth_signing_alg];
     const key = verifyingKey(jws, await findKeys(options.keys, client, kid), algs);
     const { jti, acceptable } = checkClaims(jws.payload, options);
@@ -56,7 +60,7 @@ async function findKeys(keys: RegisteredKeys, client: ClientRegistration, kid: s
   try {
     return await keys.find(client, kid);
   } catch (cause) {
-    throw new OAuthError('invalid_client', 'the keys of the client cannot be read', { cause, reason: 'client_keys_unavailable' });
+    throw new OAuthError('invalid_client', notBySuchAClient, { cause, reason: 'client_keys_unavailable' });
   }
 }
 
@@ -71,10 +75,7 @@ function verifyingKey(jws: ParsedJws, candidates: readonly PublicKey[], algs: re
       // The next key may have signed it.
     }
   }
-  throw refused(
-    'the client assertion is not signed by a registered key of the client',
-    fitting.length === 0 ? 'assertion_key_unknown' : 'assertion_signature_invalid',
-  );
+  throw refused(notBySuchAClient, fitting.length === 0 ? 'assertion_key_unknown' : 'assertion_signature_invalid');
 }
 
 function checkClaims(

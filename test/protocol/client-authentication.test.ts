@@ -167,6 +167,29 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
     expect(await desk.outcome({ authorization: null, form: assertionForm(await make()) })).toBe('401 invalid_client');
   });
 
+  it('from outside no client can be told from one that does not exist', async () => {
+    await desk.server.admin('POST', 'clients', {
+      client_id: 'disabled-signer',
+      disabled: true,
+      token_endpoint_auth_method: 'private_key_jwt',
+      jwks: { keys: [desk.key.jwk] },
+    });
+    await desk.server.admin('POST', 'clients', {
+      client_id: 'unreachable',
+      token_endpoint_auth_method: 'private_key_jwt',
+      jwks_uri: 'https://127.0.0.1:1/jwks',
+    });
+    const bodies: string[] = [];
+    for (const name of ['nobody', 'app', 'signer', 'disabled-signer', 'unreachable'])
+      for (const header of [{}, { kid: 'unknown' }])
+        bodies.push((await desk.send({ authorization: null, form: assertionForm(await other.assertion(name, {}, header)) })).body);
+    expect(new Set(bodies).size).toBe(1);
+    const mistyped = ['nobody', 'signer'].map(async (name) =>
+      desk.send({ authorization: null, form: assertionForm(await other.assertion(name, {}, { typ: 'at+jwt' })) }),
+    );
+    expect(new Set((await Promise.all(mistyped)).map(({ body }) => body)).size).toBe(1);
+  });
+
   it('another client_assertion_type, or one half of the pair: invalid_request', async () => {
     const outcomes = [
       await desk.outcome({ authorization: null, form: { ...assertionForm(of()), client_assertion_type: 'urn:ietf:mycustom' } }),
