@@ -58,3 +58,11 @@ export class StoreUnavailable extends Error {
     this.name = 'StoreUnavailable';
   }
 }
+
+/** A stored row is not what this server writes. Thrown by `store/` only; whoever asked is refused with 500, and the log names the row. */
+export class StoredValueInvalid extends Error {
+  constructor(table: string, key: string, at: string, cause?: unknown) {
+    super(`the row ${key} of ${table} is damaged (${at})`, cause === undefined ? undefined : { cause });
+    this.name = 'StoredValueInvalid';
+  }
+}

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
-import { StoreUnavailable } from '../oauth-error.ts';
+import { StoredValueInvalid, StoreUnavailable } from '../oauth-error.ts';
 
 /** One fault of a request: the member, such as `jwks.keys[0].d`, and what is wrong with it. */
 export interface Fault {
@@ -69,6 +69,8 @@ export function problemHandler(thrown: unknown, request: FastifyRequest, reply: 
 function asProblem(thrown: unknown): Problem {
   if (thrown instanceof Problem) return thrown;
   if (thrown instanceof StoreUnavailable) return new Problem(503, 'the store is unavailable, try again');
+  if (thrown instanceof StoredValueInvalid)
+    return new Problem(500, 'a stored registration cannot be read; the log names it: delete it, and register it again');
   const { statusCode, validation } = (thrown ?? {}) as Partial<FastifyError>;
   const [first, ...more] = (validation ?? []).map(asFault);
   if (first !== undefined) return new Faults([first, ...more]);

@@ -2,6 +2,7 @@ import type { AuditEvent, AuditLog, AuditTrail, RecordedEvent } from '../audit.t
 import type { Clock } from '../ports.ts';
 import { timeOrderedId, timePrefix } from '../time-ordered-id.ts';
 import { batched } from './batched.ts';
+import { readDetail } from './columns.ts';
 import { answered, type Database } from './database.ts';
 import type { DatabaseKind } from './schema.ts';
 
@@ -57,7 +58,7 @@ export function sqlAudit(database: Database, kind: DatabaseKind, clock: Clock): 
           at: Number(at),
           client_id: clientId,
           token_expires_at: tokenExpiresAt === null ? null : Number(tokenExpiresAt),
-          detail: detail === null ? null : (JSON.parse(detail) as object),
+          detail: detail === null ? null : readDetail(detail, { table: 'audit_event', key: row.id }),
         };
         return Object.fromEntries(Object.entries(event).filter(([, value]) => value !== null)) as unknown as RecordedEvent;
       });

@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import type { IssuedTokens, TokenState } from '../audit.ts';
-import type { ClientMetadata, ClientRegistration } from '../client-registration.ts';
+import type { ClientRegistration } from '../client-registration.ts';
 import { batched } from './batched.ts';
+import { readClientMetadata } from './columns.ts';
 import { answered, type Database } from './database.ts';
 import type { DatabaseKind } from './schema.ts';
 
@@ -37,11 +38,11 @@ export function sqlIssuedTokens(database: Database, kind: DatabaseKind): IssuedT
     const key = `${client_id} ${metadata}`;
     const known = parsed.get(key);
     if (known !== undefined) return known;
-    const client = { ...(JSON.parse(metadata) as ClientMetadata), client_id, clientSecrets: [] };
+    const client = { ...readClientMetadata(metadata, { table: 'client', key: client_id }), client_id, clientSecrets: [] };
     parsed.set(key, client);
     return client;
   };
-  const state = batched<string, TokenState | undefined>(async (jtis) => {
+  const stateRow = batched<string, StateRow | undefined>(async (jtis) => {
     const rows = await answered(() =>
       database.$queryRawUnsafe<StateRow[]>(
         `select e.id, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids from audit_event e left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id where e.type = 'token_issued' and e.id in (${asked[kind]})`,
@@ -49,19 +50,21 @@ export function sqlIssuedTokens(database: Database, kind: DatabaseKind): IssuedT
       ),
     );
     const byId = new Map(rows.map((row) => [row.id, row]));
-    return jtis.map((jti) => {
-      const row = byId.get(jti);
-      return row === undefined
-        ? undefined
-        : {
-            revoked: row.revoked !== null,
-            client: readClient(row),
-            revokedKids: row.revoked_kids?.split(',') ?? [],
-            evidence: row.evidence ?? undefined,
-            jkt: row.jkt ?? undefined,
-          };
-    });
+    return jtis.map((jti) => byId.get(jti));
   });
+  const state = async (jti: string): Promise<TokenState | undefined> => {
+    const row = await stateRow(jti);
+    // Read after the batch: a damaged row is refused to whoever asked for it, and to nobody else.
+    return row === undefined
+      ? undefined
+      : {
+          revoked: row.revoked !== null,
+          client: readClient(row),
+          revokedKids: row.revoked_kids?.split(',') ?? [],
+          evidence: row.evidence ?? undefined,
+          jkt: row.jkt ?? undefined,
+        };
+  };
   return {
     state,
     async revoke(jti, expiresAt) {

@@ -1,7 +1,9 @@
 import type { PairingRegistry } from '../admin/pairings.ts';
-import type { Pairing, PairingMode } from '../pairing.ts';
+import { type Pairing, pairingModes } from '../pairing.ts';
 import type { Pairings } from '../ports.ts';
+import { readPairingLimits } from './columns.ts';
 import { answered, type Database } from './database.ts';
+import { knownValue } from './json-column.ts';
 
 interface Row {
   readonly id: string;
@@ -15,11 +17,11 @@ interface Row {
 }
 
 const toPairing = ({ firstParty, metadata, revokedAt, createdAt, id, requester, holder, mode }: Row): Pairing => ({
-  ...(JSON.parse(metadata) as Pick<Pairing, 'scope' | 'resources'>),
+  ...readPairingLimits(metadata, { table: 'pairing', key: id }),
   id,
   requester,
   holder,
-  mode: mode as PairingMode,
+  mode: knownValue(pairingModes, mode, { table: 'pairing', key: id }),
   first_party: firstParty,
   createdAt: Number(createdAt),
   ...(revokedAt !== null && { revokedAt: Number(revokedAt) }),

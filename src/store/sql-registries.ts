@@ -1,7 +1,8 @@
 import type { ClientRegistry, ResourceServerRegistry, Stored } from '../admin/registry.ts';
-import type { ClientMetadata, ClientRegistration, StoredSecret } from '../client-registration.ts';
+import type { ClientRegistration } from '../client-registration.ts';
 import type { ClientRegistrations, ResourceServers } from '../ports.ts';
-import type { ResourceServer, ResourceServerMetadata } from '../resource-server.ts';
+import type { ResourceServer } from '../resource-server.ts';
+import { readClientMetadata, readResourceServerMetadata, readSecrets } from './columns.ts';
 import { answered, type Database } from './database.ts';
 
 interface Row {
@@ -22,9 +23,9 @@ const stored = <T>(row: Row, value: T): Stored<T> => ({
 export function sqlClients(database: Database): ClientRegistry & ClientRegistrations {
   type ClientRow = Row & { readonly clientId: string; readonly secrets: string };
   const toClient = (row: ClientRow): ClientRegistration => ({
-    ...(JSON.parse(row.metadata) as ClientMetadata),
+    ...readClientMetadata(row.metadata, { table: 'client', key: row.clientId }),
     client_id: row.clientId,
-    clientSecrets: JSON.parse(row.secrets) as StoredSecret[],
+    clientSecrets: readSecrets(row.secrets, { table: 'client', key: row.clientId }),
   });
   const columns = ({ client_id, clientSecrets, ...metadata }: ClientRegistration) => ({
     clientId: client_id,
@@ -80,10 +81,10 @@ export function sqlClients(database: Database): ClientRegistry & ClientRegistrat
 export function sqlResourceServers(database: Database): ResourceServerRegistry & ResourceServers {
   type ResourceServerRow = Row & { readonly id: string; readonly clientId: string | null; readonly secrets: string };
   const toResourceServer = (row: ResourceServerRow): ResourceServer => ({
-    ...(JSON.parse(row.metadata) as ResourceServerMetadata),
+    ...readResourceServerMetadata(row.metadata, { table: 'resource_server', key: row.id }),
     id: row.id,
     client_id: row.clientId ?? row.id,
-    clientSecrets: JSON.parse(row.secrets) as StoredSecret[],
+    clientSecrets: readSecrets(row.secrets, { table: 'resource_server', key: row.id }),
   });
   const columns = ({ id, client_id, clientSecrets, ...metadata }: ResourceServer) => ({
     id,

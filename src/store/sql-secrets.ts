@@ -1,23 +1,22 @@
-import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
+import { accessTokenSigningAlgorithms } from '../jose/algorithms.ts';
 import type { SharedSecretStore, SigningKeyStore } from '../signing-keys/signing-key-store.ts';
 import { answered, type Database } from './database.ts';
+import { knownValue } from './json-column.ts';
 
 /** Signing keys, private halves sealed. */
 export function sqlSigningKeys(database: Database): SigningKeyStore {
   return {
     listSigningKeys: () =>
-      answered(async () =>
-        (await database.signingKey.findMany({ orderBy: { createdAt: 'asc' } })).map(
-          ({ kid, alg, publicJwk, privateJwe, createdAt, activeAt, revokedAt }) => ({
-            kid,
-            alg: alg as AccessTokenSigningAlgorithm,
-            publicJwk,
-            privateJwe,
-            createdAt: Number(createdAt),
-            activeAt: Number(activeAt),
-            ...(revokedAt !== null && { revokedAt: Number(revokedAt) }),
-          }),
-        ),
+      answered(async () => database.signingKey.findMany({ orderBy: { createdAt: 'asc' } })).then((rows) =>
+        rows.map(({ kid, alg, publicJwk, privateJwe, createdAt, activeAt, revokedAt }) => ({
+          kid,
+          alg: knownValue(accessTokenSigningAlgorithms, alg, { table: 'signing_key', key: kid }),
+          publicJwk,
+          privateJwe,
+          createdAt: Number(createdAt),
+          activeAt: Number(activeAt),
+          ...(revokedAt !== null && { revokedAt: Number(revokedAt) }),
+        })),
       ),
     addSigningKey: ({ kid, alg, publicJwk, privateJwe, createdAt, activeAt }, predecessor) =>
       answered(

@@ -1,6 +1,7 @@
 import type { TrustedIssuerRegistry } from '../admin/trusted-issuers.ts';
 import type { TrustedIssuers } from '../ports.ts';
 import type { TrustedIssuer } from '../trusted-issuer.ts';
+import { readTrustedIssuer } from './columns.ts';
 import { answered, type Database } from './database.ts';
 
 interface Row {
@@ -10,7 +11,7 @@ interface Row {
 }
 
 const toTrustedIssuer = ({ id, issuer, metadata }: Row): TrustedIssuer => ({
-  ...(JSON.parse(metadata) as Omit<TrustedIssuer, 'id' | 'issuer'>),
+  ...readTrustedIssuer(metadata, { table: 'trusted_issuer', key: id }),
   id,
   issuer,
 });
