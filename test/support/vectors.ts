@@ -2,8 +2,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'vitest';
 
-const folder = join(import.meta.dirname, '../../../shared/vectors');
-const absent = !existsSync(folder);
+// Beside the checkout, or beside the folder that holds several worktrees.
+const folders = ['../../../shared/vectors', '../../../../shared/vectors'].map((path) => join(import.meta.dirname, path));
+const folder = folders.find((path) => existsSync(path));
+const absent = folder === undefined;
 if (absent) console.warn('There is no ../shared/vectors: the suites of public vectors are skipped.');
 
 /** The public vectors lie beside the project, not in it; where they are absent the suite is skipped. */
@@ -11,5 +13,5 @@ export const describeWithVectors = describe.skipIf(absent);
 
 /** One file of vectors. */
 export function vectors<T>(path: string): T {
-  return JSON.parse(readFileSync(join(folder, path), 'utf8')) as T;
+  return JSON.parse(readFileSync(join(folder ?? '', path), 'utf8')) as T;
 }
