@@ -43,6 +43,11 @@ export function answerUnparsable(error: Error & { readonly code?: string }, sock
     socket.destroy();
     return;
   }
+  // The head of the message may have been answered already; a second answer would be read as that of another request.
+  if (socket.bytesWritten > 0) {
+    socket.end();
+    return;
+  }
   const body = JSON.stringify({ error: 'invalid_request', error_description: 'the request is malformed' });
   const fields = ['Content-Type: application/json; charset=utf-8', `Content-Length: ${body.length}`, 'Cache-Control: no-store', 'Connection: close'];
   socket.end([`HTTP/1.1 ${unparsable[error.code ?? ''] ?? '400 Bad Request'}`, ...fields, '', body].join('\r\n'));
