@@ -1,9 +1,9 @@
 /** What the protocol needs from the world outside it: time, randomness, stores. Each implementation lives in `store/` or the wiring. */
-import type { AuditTrail, IssuedTokens } from './audit.ts';
+import type { AuditEvent, AuditTrail, IssuedTokens } from './audit.ts';
 import type { ClientRegistration } from './client-registration.ts';
 import type { Clock } from './clock.ts';
 import type { Pairing } from './pairing.ts';
-import type { ReplayStore } from './replay-store.ts';
+import type { ReplayStore, SingleUse } from './replay-store.ts';
 import type { ResourceServer } from './resource-server.ts';
 import type { TrustedIssuer } from './trusted-issuer.ts';
 
@@ -12,6 +12,14 @@ export type { ReplayStore, SingleUse } from './replay-store.ts';
 
 /** A new identifier with at least 128 bits of randomness, base64url (`jti`, `client_id`, request ids). */
 export type RandomId = () => string;
+
+export interface Issuances {
+  /**
+   * The one write of an issuance: marks every use as `markUsed` does and answers likewise; when each was the first, the event is on record
+   * too, durable when this resolves. Throws StoreUnavailable.
+   */
+  commit(uses: readonly SingleUse[], event: AuditEvent): Promise<readonly boolean[]>;
+}
 
 export interface ClientRegistrations {
   /** The registration, disabled ones included, or undefined. */
@@ -59,6 +67,7 @@ export interface Ports {
   readonly clock: Clock;
   readonly randomId: RandomId;
   readonly replay: ReplayStore;
+  readonly issuances: Issuances;
   readonly clients: ClientRegistrations;
   /** Clients as they are this moment, whatever another replica remembers of them. */
   readonly currentClients: ClientRegistrations;

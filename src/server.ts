@@ -64,6 +64,7 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
       clock,
       randomId,
       replay: stores.replay,
+      issuances: stores.issuances,
       clients: stores.clients,
       currentClients: stores.currentClients,
       resourceServers: stores.resourceServers,

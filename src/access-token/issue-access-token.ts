@@ -13,7 +13,7 @@ import { timeOrderedId } from '../time-ordered-id.ts';
 import type { TokenResponse } from '../token-request.ts';
 import { type AccessTokenClaims, accessTokenClaims } from './claims.ts';
 
-/** The step of the token endpoint that writes: first the atomic commit of everything that counts once, then the record and the signature. */
+/** The step of the token endpoint that writes: one atomic commit of everything that counts once and of the record. */
 export type IssueAccessToken = (
   client: AuthenticatedClient,
   grant: Grant,
@@ -23,7 +23,7 @@ export type IssueAccessToken = (
 ) => Promise<{ readonly response: TokenResponse; readonly jti: string }>;
 
 /** What the step needs. */
-export interface IssueAccessTokenOptions extends Pick<Ports, 'replay' | 'clock' | 'audit'> {
+export interface IssueAccessTokenOptions extends Pick<Ports, 'issuances' | 'clock'> {
   readonly issuer: string;
   /** Seconds; the most for a token that names several keys (protocol reference D9). */
   readonly severalKeysMaxLifetime: number;
@@ -32,20 +32,19 @@ export interface IssueAccessTokenOptions extends Pick<Ports, 'replay' | 'clock' 
 }
 
 /** Marks proof and assertion as used and issues the token. Throws `invalid_dpop_proof` or `invalid_client` for a replay. */
-export function issueAccessToken({ replay, clock, audit, issuer, signingKey, severalKeysMaxLifetime }: IssueAccessTokenOptions): IssueAccessToken {
+export function issueAccessToken({ issuances, clock, issuer, signingKey, severalKeysMaxLifetime }: IssueAccessTokenOptions): IssueAccessToken {
   return async (client, grant, possession, binding, holders) => {
     const tokenType = tokenTypeOf(binding.cnf);
     // The key first: a server that cannot sign must not use up what the client proved.
     const key = await signingKey(grant.resourceServer.access_token_signing_alg);
-    await commit(replay, client, possession, holders);
     const now = clock();
     const jti = timeOrderedId(now);
     const { access_token_lifetime } = grant.resourceServer;
     const lifetime = holders.length === 0 ? access_token_lifetime : Math.min(access_token_lifetime, severalKeysMaxLifetime);
     const claims = accessTokenClaims(issuer, client.registration, grant, binding, jti, Math.floor(now / 1000), lifetime);
-    // Nothing is answered that is not on record: introspection and revocation know a token by its record.
-    const recorded = audit.record(issuance(claims, possession, holders));
-    const [accessToken] = await Promise.all([key.signJwt('at+jwt', claims), recorded]);
+    // Nothing is answered that is not on record: introspection and revocation know a token by its record. The signature is made meanwhile.
+    const committed = commit(issuances, issuance(claims, possession, holders), client, possession, holders);
+    const [accessToken] = await Promise.all([key.signJwt('at+jwt', claims), committed]);
     const response: TokenResponse = {
       access_token: accessToken,
       token_type: tokenType,
@@ -80,14 +79,14 @@ function issuance({ jti, client_id, aud, exp }: AccessTokenClaims, { boundKey }:
 }
 
 async function commit(
-  replay: Ports['replay'],
+  issuances: Ports['issuances'],
+  event: AuditEvent,
   client: AuthenticatedClient,
   possession: Possession,
   holders: readonly FurtherHolder[],
 ): Promise<void> {
   const uses = [...possession.uses, ...holders.map(({ use }) => use).filter((use) => use !== undefined)];
-  if (uses.length === 0) return;
-  const first = await replay.markUsed(uses);
+  const first = await issuances.commit(uses, event);
   const replayed = uses.filter((_, index) => first[index] !== true);
   if (replayed.some((use) => use.key === client.assertion?.use.key)) {
     throw new OAuthError('invalid_client', 'the client assertion was used before', { reason: 'assertion_replayed' });

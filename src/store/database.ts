@@ -22,11 +22,13 @@ export async function openDatabase(url: string, onError: (error: Error) => void,
   return new PostgresqlClient({ adapter: adapterFor(url, onError, poolSize) }) as unknown as Database;
 }
 
+/** What every connection to SQLite is set to. FULL: an answered token survives a power cut too, so that its proof cannot count again. */
+export const sqlitePragmas: readonly string[] = ['busy_timeout = 1500', 'journal_mode = WAL', 'synchronous = FULL'];
+
 async function openSqlite(url: string, onError: (error: Error) => void): Promise<Database> {
   const { PrismaClient: SqliteClient } = await import('../../prisma/generated/sqlite/client.ts');
   const client = new SqliteClient({ adapter: adapterFor(url, onError) });
-  // FULL: an answered token survives a power cut too, so that its proof cannot count again.
-  for (const pragma of ['busy_timeout = 1500', 'journal_mode = WAL', 'synchronous = FULL']) await client.$queryRawUnsafe(`pragma ${pragma}`);
+  for (const pragma of sqlitePragmas) await client.$queryRawUnsafe(`pragma ${pragma}`);
   return client;
 }
 

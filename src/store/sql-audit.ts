@@ -6,28 +6,37 @@ import { readDetail } from './columns.ts';
 import { answered, type Database } from './database.ts';
 import type { DatabaseKind } from './schema.ts';
 
-const columns = 'id, at, type, actor, client_id, audience, jkt, jti, evidence, reason, token_expires_at, detail';
+export const eventColumns = 'id, at, type, actor, client_id, audience, jkt, jti, evidence, reason, token_expires_at, detail';
+
+/** The same for `jsonb_to_recordset`. */
+export const columnTypes =
+  'id text, at bigint, type text, actor text, client_id text, audience text, jkt text, jti text, evidence text, reason text, token_expires_at bigint, detail text';
 
 /** All events of a batch travel as one JSON parameter, so that the statement is always the same text. */
-const insert: Readonly<Record<DatabaseKind, string>> = {
-  sqlite: `insert into audit_event (${columns}) select ${columns
+export const insertEvents: Readonly<Record<DatabaseKind, string>> = {
+  sqlite: `insert into audit_event (${eventColumns}) select ${eventColumns
     .split(', ')
     .map((name) => `value->>'${name}'`)
     .join(', ')} from json_each(?)`,
-  postgresql: `insert into audit_event (${columns}) select ${columns} from jsonb_to_recordset($1::jsonb) as event(id text, at bigint, type text, actor text, client_id text, audience text, jkt text, jti text, evidence text, reason text, token_expires_at bigint, detail text)`,
+  postgresql: `insert into audit_event (${eventColumns}) select ${eventColumns} from jsonb_to_recordset($1::jsonb) as event(${columnTypes})`,
 };
+
+/** An event with the columns as its members. */
+export function eventRow(event: AuditEvent, at: number): object {
+  return {
+    ...event,
+    id: event.id ?? timeOrderedId(at),
+    at,
+    ...(event.detail !== undefined && { detail: JSON.stringify(event.detail) }),
+  };
+}
 
 /** The audit trail in the database. */
 export function sqlAudit(database: Database, kind: DatabaseKind, clock: Clock): AuditTrail & AuditLog {
   const append = batched<AuditEvent, undefined>(async (events) => {
     const at = clock();
-    const rows = events.map((event) => ({
-      ...event,
-      id: event.id ?? timeOrderedId(at),
-      at,
-      ...(event.detail !== undefined && { detail: JSON.stringify(event.detail) }),
-    }));
-    await answered(() => database.$executeRawUnsafe(insert[kind], JSON.stringify(rows)));
+    const rows = events.map((event) => eventRow(event, at));
+    await answered(() => database.$executeRawUnsafe(insertEvents[kind], JSON.stringify(rows)));
     return events.map(() => undefined);
   });
   return {

@@ -8,7 +8,7 @@ interface Inserted {
 }
 
 /** All uses of a batch travel as one JSON parameter, so that the statement is always the same text. */
-const insert: Readonly<Record<DatabaseKind, string>> = {
+export const insertUses: Readonly<Record<DatabaseKind, string>> = {
   sqlite:
     "insert into replay_record (key, expires_at) select value->>'key', value->>'expiresAt' from json_each(?) where true on conflict do nothing returning key",
   postgresql:
@@ -21,7 +21,7 @@ export function sqlReplay(database: Database, kind: DatabaseKind): ReplayStore {
     answered(async () => {
       // One order for everybody: two batches with the same identifiers must not wait for each other crosswise.
       const uses = [...new Map(requests.flat().map((use) => [use.key, use])).values()].sort((x, y) => (x.key < y.key ? -1 : 1));
-      const rows = await database.$queryRawUnsafe<Inserted[]>(insert[kind], JSON.stringify(uses));
+      const rows = await database.$queryRawUnsafe<Inserted[]>(insertUses[kind], JSON.stringify(uses));
       const inserted = new Set(rows.map(({ key }) => key));
       // Within the batch too the first use counts and no other.
       return requests.map((request) => request.map(({ key }) => inserted.delete(key)));

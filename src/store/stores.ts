@@ -7,6 +7,7 @@ import type { SharedSecretStore } from '../signing-keys/signing-key-store.ts';
 import { databaseKind } from './adapters.ts';
 import { cachedClients, cachedResourceServers } from './cached-registries.ts';
 import { answered, type Database, openDatabase } from './database.ts';
+import { openIssuances } from './open-issuances.ts';
 import { redisCounters } from './redis-counters.ts';
 import { redisReplay } from './redis-replay.ts';
 import { sqlAudit } from './sql-audit.ts';
@@ -40,6 +41,8 @@ export async function openStores(
   const counters = installed && limited ? redisCounters(installed) : undefined;
   const kind = databaseKind(databaseUrl);
   const replay = sqlReplay(database, kind);
+  const audit = sqlAudit(database, kind, clock);
+  const issuances = await openIssuances({ databaseUrl, database, clock, audit, ...(redis !== undefined && { replayElsewhere: redis }) });
   const registered = sqlClients(database);
   const clients = cachedClients(registered, siblings.tell);
   const resourceServers = cachedResourceServers(sqlResourceServers(database), siblings.tell);
@@ -57,7 +60,8 @@ export async function openStores(
       clients.forget();
       resourceServers.forget();
     },
-    audit: sqlAudit(database, kind, clock),
+    audit,
+    issuances,
     issuedTokens: sqlIssuedTokens(database, kind),
     replay: redis ?? replay,
     counters,
@@ -69,6 +73,7 @@ export async function openStores(
     async close() {
       redis?.close();
       counters?.close();
+      issuances.close();
       await database.$disconnect();
     },
   };
