@@ -23,11 +23,14 @@ interface OAuthErrorOptions {
   readonly reason?: string;
 }
 
-/** A refusal in OAuth's words. The description is a constant sentence: what varies goes to `cause` and the log. */
-export class OAuthError extends Error {
+/** A text that is known when the code is written; `never` for any other, so that nothing from a request can be in it. */
+export type Constant<Text extends string> = Record<never, never> extends Record<Text, unknown> ? never : Text;
+
+/** A refusal in OAuth's words. The description is a constant sentence, a template literal is no such thing: what varies goes to `cause` and the log. */
+export class OAuthError<Description extends string = string> extends Error {
   readonly code: OAuthErrorCode;
   readonly reason: string;
-  constructor(code: OAuthErrorCode, description: string, options: OAuthErrorOptions = {}) {
+  constructor(code: OAuthErrorCode, description: Constant<Description>, options: OAuthErrorOptions = {}) {
     super(description, 'cause' in options ? { cause: options.cause } : undefined);
     this.name = 'OAuthError';
     this.code = code;

@@ -44,7 +44,7 @@ export function authenticateClient({ clients, clock, privateKeyJwt, tlsClientAut
 function admit(
   client: ClientRegistration | undefined,
   method: ClientRegistration['token_endpoint_auth_method'],
-  description?: string,
+  description?: Sentence,
 ): ClientRegistration {
   if (client === undefined) throw refused('client_unknown', description);
   if (client.disabled) throw refused('client_disabled', description);
@@ -52,7 +52,9 @@ function admit(
   return client;
 }
 
+type Sentence = 'client authentication failed' | typeof notBySuchAClient;
+
 // One sentence for every reason: unknown, disabled and wrong look the same from outside.
-function refused(reason: string, description = 'client authentication failed'): OAuthError {
+function refused(reason: string, description: Sentence = 'client authentication failed'): OAuthError {
   return new OAuthError('invalid_client', description, { reason });
 }

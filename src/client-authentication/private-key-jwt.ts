@@ -2,7 +2,7 @@ import type { ClientRegistration } from '../client-registration.ts';
 import type { SigningAlgorithm } from '../jose/algorithms.ts';
 import { type ParsedJws, parseCompactJws, verifyJws } from '../jose/compact-jws.ts';
 import type { PublicKey } from '../jose/public-key.ts';
-import { OAuthError } from '../oauth-error.ts';
+import { type Constant, OAuthError } from '../oauth-error.ts';
 import type { Clock } from '../ports.ts';
 import type { Proof } from '../proven-key.ts';
 import type { RegisteredKeys } from '../registered-keys.ts';
@@ -109,6 +109,6 @@ function parse(text: string): ParsedJws {
   }
 }
 
-function refused(description: string, reason: string): OAuthError {
-  return new OAuthError('invalid_client', description, { reason });
+function refused<Description extends string>(description: Constant<Description>, reason: string): OAuthError {
+  return new OAuthError<Description>('invalid_client', description, { reason });
 }

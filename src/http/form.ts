@@ -1,4 +1,4 @@
-import { OAuthError } from '../oauth-error.ts';
+import { type Constant, OAuthError } from '../oauth-error.ts';
 
 /**
  * Parameters that must not be repeated (RFC 6749 §3.2): those of our endpoints, and those that IANA has registered for token requests of
@@ -80,6 +80,6 @@ function decode(text: string): string {
   return decoded;
 }
 
-function malformed(description: string, reason: string): OAuthError {
-  return new OAuthError('invalid_request', description, { reason });
+function malformed<Description extends string>(description: Constant<Description>, reason: string): OAuthError {
+  return new OAuthError<Description>('invalid_request', description, { reason });
 }

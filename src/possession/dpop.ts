@@ -3,7 +3,7 @@ import type { SigningAlgorithm } from '../jose/algorithms.ts';
 import { type ParsedJws, parseCompactJws, verifyJws } from '../jose/compact-jws.ts';
 import { gatedKeys } from '../jose/gated-keys.ts';
 import type { PublicKey } from '../jose/public-key.ts';
-import { OAuthError } from '../oauth-error.ts';
+import { type Constant, OAuthError } from '../oauth-error.ts';
 import type { Proof } from '../proven-key.ts';
 import { type Acceptable, singleUse } from '../single-use.ts';
 import type { DpopNonces } from './dpop-nonce.ts';
@@ -103,6 +103,6 @@ function checkExpNbf({ exp, nbf }: Record<string, unknown>, { clock, maxFuture }
     throw refused('the DPoP proof is not valid yet', 'proof_not_yet_valid');
 }
 
-function refused(description: string, reason: string): OAuthError {
-  return new OAuthError('invalid_dpop_proof', description, { reason });
+function refused<Description extends string>(description: Constant<Description>, reason: string): OAuthError {
+  return new OAuthError<Description>('invalid_dpop_proof', description, { reason });
 }

@@ -1,5 +1,5 @@
 import { parseStrictJson } from '../jose/strict-json.ts';
-import { OAuthError } from '../oauth-error.ts';
+import { type Constant, OAuthError } from '../oauth-error.ts';
 
 /** One element of `req_alt_cnf`: a holder's `cnf-proof+jwt`, or a registered key of a holder by its `kid`. */
 export type RequestedHolder = { readonly proof: string; readonly clientId?: never } | { readonly clientId: string; readonly kid: string };
@@ -42,6 +42,6 @@ function hasExactly(value: unknown, members: readonly string[]): value is Readon
   return Object.keys(value).length === members.length && members.every((member) => Object.hasOwn(value, member));
 }
 
-function malformed(description: string, reason: string): OAuthError {
-  return new OAuthError('invalid_request', description, { reason });
+function malformed<Description extends string>(description: Constant<Description>, reason: string): OAuthError {
+  return new OAuthError<Description>('invalid_request', description, { reason });
 }

@@ -2,7 +2,7 @@ import { decodeBase64url } from '../jose/base64url.ts';
 import { JoseFault } from '../jose/jose-fault.ts';
 import { readPublicKey } from '../jose/public-key.ts';
 import { parseStrictJson } from '../jose/strict-json.ts';
-import { OAuthError } from '../oauth-error.ts';
+import { type Constant, OAuthError } from '../oauth-error.ts';
 
 /** What `req_cnf` names: a key by thumbprint, or a registered key by its `kid`. */
 export type NamedKey = { readonly jkt: string } | { readonly kid: string };
@@ -59,6 +59,6 @@ function thumbprintOf(jwk: unknown): string {
   }
 }
 
-function malformed(description: string, reason: string): OAuthError {
-  return new OAuthError('invalid_request', description, { reason });
+function malformed<Description extends string>(description: Constant<Description>, reason: string): OAuthError {
+  return new OAuthError<Description>('invalid_request', description, { reason });
 }
