@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
-import type { Promises, Violation } from './check.ts';
+import type { Promises, Violation } from './promises.ts';
 import { done, type Entry, type EntryOf, entriesOf, mayBeDone } from './record.ts';
 import { type IssuedToken, issuedTokens } from './tokens.ts';
 

@@ -1,4 +1,4 @@
-import type { Violation } from './check.ts';
+import type { Violation } from './promises.ts';
 import { done, type Entry, type EntryOf, effectEnd, entriesOf, mayBeDone } from './record.ts';
 
 type ClientChange = EntryOf<'register' | 'disable' | 'enable' | 'delete' | 'revoke_client_tokens'>;

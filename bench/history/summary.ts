@@ -1,4 +1,4 @@
-import type { Violation } from './check.ts';
+import type { Violation } from './promises.ts';
 import { type Entry, entriesOf } from './record.ts';
 
 /** What a run did, and what the checker found, as lines of text. */

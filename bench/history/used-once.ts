@@ -1,4 +1,4 @@
-import type { Violation } from './check.ts';
+import type { Violation } from './promises.ts';
 import { done, type Entry, entriesOf } from './record.ts';
 
 /** Proofs, assertions and cnf-proofs that counted in more than one answered request (RFC 9449 §11.1, RFC 7523 §3). */

@@ -1,4 +1,4 @@
-import type { Promises, Violation } from './check.ts';
+import type { Promises, Violation } from './promises.ts';
 import { done, type Entry, type EntryOf, entriesOf } from './record.ts';
 import { changesByClient, outOfService } from './registrations.ts';
 import { type IssuedToken, issuedTokens } from './tokens.ts';
