@@ -23,6 +23,9 @@ const { values } = parseArgs({
   },
 });
 
+// What was started ends with this process, however it ends.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
 async function run(file: string): Promise<void> {
   const cluster = await startCluster(Number(values.replicas), values.broken as BrokenReplay | undefined);
   mkdirSync(dirname(file), { recursive: true });

@@ -10,7 +10,7 @@ import type { StoredSigningKey } from './signing-key-store.ts';
 export async function makeKey(
   alg: AccessTokenSigningAlgorithm,
   encryption: KeyEncryption,
-  times: Pick<StoredSigningKey, 'createdAt' | 'activeAt'>,
+  life: Pick<StoredSigningKey, 'createdAt' | 'activeAt' | 'predecessor'>,
 ): Promise<StoredSigningKey> {
   const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true, modulusLength: 3072 });
   const publicJwk = await exportJWK(publicKey);
@@ -20,7 +20,7 @@ export async function makeKey(
     alg,
     publicJwk: JSON.stringify({ ...publicJwk, kid, alg, use: 'sig' }),
     privateJwe: await encryption.seal(JSON.stringify({ ...(await exportJWK(privateKey)), alg })),
-    ...times,
+    ...life,
   };
 }
 

@@ -13,16 +13,18 @@ export interface StoredSigningKey {
   readonly activeAt: number;
   /** Compromised since then: out of the JWK Set, and everything that it signed is inactive. */
   readonly revokedAt?: number;
+  /** `kid` of the key that it came after, whatever became of that one; absent from the first of its algorithm. */
+  readonly predecessor?: string;
 }
 
 export interface SigningKeyStore {
   /** All keys, oldest first. */
   listSigningKeys(): Promise<readonly StoredSigningKey[]>;
   /**
-   * Adds the key after `predecessor`, or as the first of its algorithm; of concurrent calls with one predecessor one wins
+   * Adds the key after its predecessor, or as the first of its algorithm; of concurrent calls with one predecessor one wins
    * (one statement, `on conflict do nothing`). Answers whether this one did.
    */
-  addSigningKey(key: StoredSigningKey, predecessor?: string): Promise<boolean>;
+  addSigningKey(key: StoredSigningKey): Promise<boolean>;
   /** Lets an announced key sign earlier; never later. */
   advanceSigningKey(kid: string, activeAt: number): Promise<void>;
   /** Marks the key as compromised; answers false when there is no such key, or it was marked before. */

@@ -86,17 +86,25 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
       .filter((key) => key.alg === alg && key.revokedAt === undefined)
       .sort((a, b) => a.activeAt - b.activeAt)
       .at(-1);
-  const succeed = async (predecessor: StoredSigningKey, activeAt: number) => {
-    const successor = await makeKey(predecessor.alg, encryption, { createdAt: clock(), activeAt });
-    if (await store.addSigningKey(successor, predecessor.kid))
+  const succeed = async (alg: AccessTokenSigningAlgorithm, activeAt: number) => {
+    // After the one that none came after yet, revoked or not: a revoked key has its place in the chain too.
+    const predecessor = stored.find((key) => key.alg === alg && !stored.some((other) => other.predecessor === key.kid));
+    const successor = await makeKey(alg, encryption, {
+      createdAt: clock(),
+      activeAt,
+      ...(predecessor !== undefined && { predecessor: predecessor.kid }),
+    });
+    if (await store.addSigningKey(successor))
       await audit.record({ type: 'signing_key_announced', actor: 'server', detail: { kid: successor.kid, alg: successor.alg, active_at: activeAt } });
     await read();
   };
   const announceDue = async () => {
     for (const alg of new Set(stored.map((key) => key.alg))) {
       const latest = last(alg);
+      // Whoever revoked the only one did not come to make another.
+      if (latest === undefined) await succeed(alg, clock());
       if (latest === undefined || latest.activeAt + options.rotationInterval - options.scheduledAnnouncement > clock()) continue;
-      await succeed(latest, Math.max(latest.activeAt + options.rotationInterval, clock() + options.announcement));
+      await succeed(alg, Math.max(latest.activeAt + options.rotationInterval, clock() + options.announcement));
     }
   };
 
@@ -117,9 +125,7 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
     },
     async ensure(alg) {
       if (last(alg) !== undefined) return;
-      const now = clock();
-      await store.addSigningKey(await makeKey(alg, encryption, { createdAt: now, activeAt: now }));
-      await read();
+      await succeed(alg, clock());
       await options.changed();
     },
     async list() {
@@ -133,7 +139,7 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
       const activeAt = clock() + (immediately ? 0 : options.announcement);
       // An announced successor only has to come sooner; several at once would have nothing to sign.
       if (latest.activeAt > clock()) await store.advanceSigningKey(latest.kid, activeAt);
-      else await succeed(latest, activeAt);
+      else await succeed(alg, activeAt);
       await read();
       await options.changed();
       return last(alg);
@@ -144,7 +150,7 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
       if (revoked === undefined || !(await store.revokeSigningKey(kid, clock()))) return false;
       await audit.record({ type: 'signing_key_revoked', actor: 'admin', detail: { kid } });
       await read();
-      if (find(revoked.alg) === undefined) await succeed(revoked, clock());
+      if (find(revoked.alg) === undefined) await succeed(revoked.alg, clock());
       await options.changed();
       return true;
     },

@@ -8,7 +8,7 @@ export function sqlSigningKeys(database: Database): SigningKeyStore {
   return {
     listSigningKeys: () =>
       answered(async () => database.signingKey.findMany({ orderBy: { createdAt: 'asc' } })).then((rows) =>
-        rows.map(({ kid, alg, publicJwk, privateJwe, createdAt, activeAt, revokedAt }) => ({
+        rows.map(({ kid, alg, firstFor, publicJwk, privateJwe, createdAt, activeAt, revokedAt }) => ({
           kid,
           alg: knownValue(accessTokenSigningAlgorithms, alg, { table: 'signing_key', key: kid }),
           publicJwk,
@@ -16,9 +16,10 @@ export function sqlSigningKeys(database: Database): SigningKeyStore {
           createdAt: Number(createdAt),
           activeAt: Number(activeAt),
           ...(revokedAt !== null && { revokedAt: Number(revokedAt) }),
+          ...(firstFor !== null && firstFor !== alg && { predecessor: firstFor }),
         })),
       ),
-    addSigningKey: ({ kid, alg, publicJwk, privateJwe, createdAt, activeAt }, predecessor) =>
+    addSigningKey: ({ kid, alg, publicJwk, privateJwe, createdAt, activeAt, predecessor }) =>
       answered(
         async () =>
           (await database.$executeRaw`insert into signing_key (kid, alg, first_for, public_jwk, private_jwe, created_at, active_at) values (${kid}, ${alg}, ${predecessor ?? alg}, ${publicJwk}, ${privateJwe}, ${BigInt(createdAt)}, ${BigInt(activeAt)}) on conflict do nothing`) ===

@@ -1,0 +1,54 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PrismaLibSql } from '@prisma/adapter-libsql';
+import { decodeProtectedHeader } from 'jose';
+import { expect, it } from 'vitest';
+import { type Desk, openDesk } from '../support/desk.ts';
+import { testServer } from '../support/server.ts';
+import { onSqlite } from '../support/stores.ts';
+
+async function signedBy(desk: Desk): Promise<unknown> {
+  const { status, body } = await desk.send();
+  return status === 200 ? decodeProtectedHeader((JSON.parse(body) as { access_token: string }).access_token).kid : status;
+}
+
+it('a successor that is revoked does not keep the others from rotating, nor from being revoked', async () => {
+  const desk = await openDesk();
+  const rotate = async (immediately: boolean) =>
+    (await desk.server.admin('POST', 'signing-keys/rotate', { alg: 'ES256', immediately })).body.kid as string;
+  const revoke = async (kid: unknown) => (await desk.server.admin('POST', `signing-keys/${String(kid)}/revoke`)).status;
+  const first = await signedBy(desk);
+  const leaked = await rotate(false);
+  expect(await revoke(leaked)).toBe(204);
+  expect(await signedBy(desk)).toBe(first);
+  desk.server.clock.now += 1000;
+  const second = await rotate(true);
+  expect([first, leaked]).not.toContain(second);
+  expect(await signedBy(desk)).toBe(second);
+  expect([await revoke(second), await revoke(first)]).toEqual([204, 204]);
+  expect([first, leaked, second, 500, 503]).not.toContain(await signedBy(desk));
+  await desk.server.stop();
+});
+
+it('a process that died between the revocation of the only key and its successor leaves no server without a key', { timeout: 30_000 }, async () => {
+  const store = await onSqlite.make();
+  const desk = await openDesk({ store });
+  const revokeAllByHand = async () => {
+    const connection = await new PrismaLibSql({ url: store.env['DATABASE_URL'] ?? '' }).connect();
+    await connection.executeScript('update signing_key set revoked_at = 1 where revoked_at is null');
+    await connection.dispose();
+  };
+  const first = await signedBy(desk);
+  await revokeAllByHand();
+  const limit = performance.now() + 10_000;
+  let second = await signedBy(desk);
+  for (; (second === first || typeof second === 'number') && performance.now() < limit; second = await signedBy(desk)) await sleep(100);
+  expect([typeof second, second === first]).toEqual(['string', false]);
+  await desk.server.stop();
+  await revokeAllByHand();
+  const restarted = await testServer({ store });
+  const { keys } = (await restarted.get('/jwks')).body as { keys: readonly { kid: string; alg: string }[] };
+  expect(keys.filter(({ alg }) => alg === 'ES256').length).toBe(1);
+  expect([first, second]).not.toContain(keys[0]?.kid);
+  await restarted.stop();
+  await store.remove();
+});
