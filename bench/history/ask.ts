@@ -45,8 +45,11 @@ export function asker({ url, adminUrl }: Pick<Cluster, 'url' | 'adminUrl'>, reco
       const text = await answer.body.text();
       const by = answer.headers[replicaField];
       const json = text.startsWith('{') ? (JSON.parse(text) as Record<string, unknown>) : {};
-      // Where nginx tried several, the last one answered.
-      return { start, end: now(), status: answer.statusCode, body: json, ...(typeof by === 'string' && { by: by.replace(/^.*, /, '') }) };
+      const tried = typeof by === 'string' ? by.split(', ') : [];
+      // nginx sends a DELETE again when the first replica dies over it: a refusal by the second may come after a deletion by the first.
+      const status = tried.length > 1 && method !== 'GET' && answer.statusCode >= 400 ? 'lost' : answer.statusCode;
+      const last = tried.at(-1);
+      return { start, end: now(), status, body: json, ...(last !== undefined && { by: last }) };
     } catch {
       return { start, end: now(), status: 'lost', body: {} };
     }
