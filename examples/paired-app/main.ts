@@ -8,8 +8,8 @@ import { startResourceServer } from './resource-server.ts';
 const secret = randomBytes(32).toString('base64url');
 const [appKey, backendKey, thiefKey] = [await makeKey(), await makeKey(), await makeKey()];
 const as = await startAuthorizationServer();
-const calendar = await startResourceServer(as.issuer, 'calendar-api', secret);
-const archive = await startResourceServer(as.issuer, 'archive-api', secret);
+const calendar = await startResourceServer(as.issuer, 'calendar-api', secret, true);
+const archive = await startResourceServer(as.issuer, 'archive-api', secret, false);
 const pairing = await registerEverybody(as, { calendar: calendar.url, archive: archive.url }, secret, backendKey.jwk);
 const backend = await startBackend(as.issuer, calendar.url, backendKey);
 

@@ -1,24 +1,32 @@
-// A resource server: it lets the authorization server check token and proof (RFC 7662 with dpop_proof, htm, htu), so it sees revocations at once.
+// A resource server: `holdfast/resource-server` checks token and proof; introspection (RFC 7662) adds that neither was withdrawn meanwhile.
+import { resourceServer, TokenRefused, type VerifyPresented } from '../../src/recipient/resource-server.ts';
 import { type Answer, serve } from './http.ts';
 
-/** Starts it; `audience` is known once its URL is, so it is asked for late. */
-export async function startResourceServer(issuer: string, clientId: string, secret: string) {
+/** Starts it. `altCnf`: whether it knows the claim `alt_cnf`. Its audience is its URL, which is known once it listens. */
+export async function startResourceServer(issuer: string, clientId: string, secret: string, altCnf: boolean) {
+  let verify: VerifyPresented | undefined;
   const server = await serve(async (request): Promise<Answer> => {
-    const refuse = (error: string) => ({ status: 401, headers: { 'www-authenticate': `DPoP error="${error}", algs="ES256"` }, body: { error } });
-    const [scheme, token] = (request.headers.authorization ?? '').split(' ');
-    const proofs = request.headersDistinct['dpop'] ?? [];
-    // Every token here is bound: one shown without the DPoP scheme and a proof is stolen or mistaken (RFC 9449 section 7.2).
-    if (scheme?.toLowerCase() !== 'dpop' || token === undefined || proofs.length !== 1) return refuse('invalid_token');
-    const form = { token, dpop_proof: proofs[0] ?? '', htm: request.method ?? '', htu: `${server.url}${request.url}` };
+    verify ??= resourceServer({ issuer: { issuer, altCnf }, audience: server.url, confirmationMethods: ['jkt'] });
+    try {
+      const { method = '', url = '', rawHeaders: headers } = request;
+      const { presenter, claims } = await verify({ method, url: server.url + url, headers });
+      const token = request.headers.authorization?.split(' ')[1] ?? '';
+      if (!(await holders(token)).includes(presenter)) return { status: 401, body: { error: 'invalid_token' } };
+      return { status: 200, body: { calendar_of: claims.sub, presented_by: presenter } };
+    } catch (refused) {
+      if (!(refused instanceof TokenRefused)) throw refused;
+      return { status: refused.status, headers: { 'www-authenticate': refused.challenges.join(', ') }, body: refused.body };
+    }
+  });
+  /** Who holds the token at this moment. */
+  async function holders(token: string): Promise<readonly string[]> {
     const response = await fetch(`${issuer}/introspect`, {
       method: 'POST',
       headers: { authorization: `Basic ${btoa(`${clientId}:${secret}`)}` },
-      body: new URLSearchParams(form),
+      body: new URLSearchParams({ token }),
     });
-    const seen = (await response.json()) as { active?: boolean; sub?: string; proof?: { valid: boolean; presenter?: string; reason?: string } };
-    if (seen.active !== true) return refuse('invalid_token');
-    if (seen.proof?.valid !== true) return refuse(seen.proof?.reason === 'key_mismatch' ? 'invalid_token' : 'invalid_dpop_proof');
-    return { status: 200, body: { calendar_of: seen.sub, presented_by: seen.proof.presenter } };
-  });
+    const seen = (await response.json()) as { active: boolean; client_id: string; alt_cnf?: { client_id: string }[] };
+    return seen.active ? [seen.client_id, ...(seen.alt_cnf ?? []).map(({ client_id }) => client_id)] : [];
+  }
   return server;
 }
