@@ -69,8 +69,8 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
   tokenRoutes(app, options);
   auditRoutes(app, options.auditLog);
   signingKeyRoutes(app, options.signingKeys);
-  trustedIssuerRoutes(app, { registry: options.trustedIssuers, clock, randomId });
-  pairingRoutes(app, { pairings: options.pairings, clients: options.clientRegistrations, clock, randomId });
+  trustedIssuerRoutes(app, { registry: options.trustedIssuers, audit: options.audit, clock, randomId });
+  pairingRoutes(app, { ...options, clients: options.clientRegistrations });
   refuseOtherMethods();
   return app;
 }

@@ -8,6 +8,7 @@ export type AuditEventType =
   | 'client_tokens_revoked'
   | 'key_tokens_revoked'
   | `${'client' | 'resource_server' | 'pairing' | 'trusted_issuer'}_${'created' | 'changed' | 'deleted'}`
+  | 'pairing_revoked'
   | `signing_key_${'announced' | 'activated' | 'retired' | 'removed' | 'revoked'}`
   | 'key_encryption_key_changed'
   | 'refusals_sampled';
@@ -69,7 +70,10 @@ export interface AuditLog {
 export interface TokenState {
   /** The client as every replica has committed it; undefined: deleted. */
   readonly client: ClientRegistration | undefined;
+  /** Revoked itself, or exchanged under a pairing that is in force no more. */
   readonly revoked: boolean;
+  /** Ids of the pairings by which it was exchanged. */
+  readonly pairings: readonly string[];
   /** `kid` of every signing key that is compromised. */
   readonly revokedKids: readonly string[];
   readonly evidence: string | undefined;
@@ -84,6 +88,8 @@ export interface IssuedTokens {
   revoke(jti: string, expiresAt: number): Promise<void>;
   /** Makes the client's tokens that are bound to this key inactive; answers how many. `now` in seconds. */
   revokeKeyOf(clientId: string, jkt: string, now: number): Promise<number>;
+  /** Puts what was exchanged under this pairing among the revoked tokens. `now` and `tokenLifetime`, above which no token lives, in seconds. */
+  revokeExchanged(pairing: string, now: number, tokenLifetime: number): Promise<void>;
   /** Makes every token that was issued to the client, or is bound to the key, inactive; answers how many. `now` in seconds. */
   revokeAll(of: { readonly client_id: string } | { readonly jkt: string }, now: number): Promise<number>;
 }

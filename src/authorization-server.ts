@@ -33,6 +33,7 @@ import { refuseOtherMethods } from './http/other-methods.ts';
 import { refuseOverload } from './http/overload.ts';
 import { rateLimits, type SharedCounters } from './http/rate-limits.ts';
 import { revocationRoute } from './http/revocation-route.ts';
+import { statusListRoute } from './http/status-list-route.ts';
 import { tokenBodyLimit, tokenRoute } from './http/token-route.ts';
 import { introspectionEndpoint } from './introspection-endpoint.ts';
 import type { Ports } from './ports.ts';
@@ -45,6 +46,9 @@ import { registeredKeys } from './registered-keys.ts';
 import { revocationEndpoint } from './revocation-endpoint.ts';
 import { serverMetadata } from './server-metadata.ts';
 import type { SigningKeys } from './signing-keys/signing-keys.ts';
+import { publishedLists } from './status-list/published-lists.ts';
+import { statusEntries } from './status-list/status-entries.ts';
+import type { StatusListStore } from './status-list/status-list-store.ts';
 import { tokenEndpoint } from './token-endpoint.ts';
 
 /** What the public listener stands on. */
@@ -53,6 +57,7 @@ export interface AuthorizationServerOptions {
   readonly ports: Ports;
   readonly refusals: Refusals;
   readonly signingKeys: SigningKeys;
+  readonly statusLists: StatusListStore;
   /** Secret of the DPoP nonces, shared by all replicas; 32 octets. */
   readonly nonceSecret: Buffer;
   readonly health: HealthChecks;
@@ -68,6 +73,7 @@ export async function authorizationServer({
   ports,
   refusals,
   signingKeys,
+  statusLists,
   nonceSecret,
   health,
   stopping,
@@ -78,6 +84,7 @@ export async function authorizationServer({
   const endpoints = endpointsOf(config.issuer, config.tls?.port);
   const nonces = refusingSome(dpopNonces(nonceSecret, config.dpopNonceLifetime, clock), config.dpopNonceRefusePercent, () => randomInt(100));
   const keys = registeredKeys(ports.fetchJwks);
+  const statusListUri = (list: string) => `${endpoints.statusLists}/${list}`;
   const { basePath, metadataPath } = endpoints;
 
   const app = listener(logger, ports.randomId, tokenBodyLimit);
@@ -139,7 +146,14 @@ export async function authorizationServer({
       registeredKeyMaxAge: config.altCnfRegisteredKeyMaxAge,
     }),
     issueAccessToken: rememberProvenKeys(
-      issueAccessToken({ ...ports, issuer: config.issuer, signingKey: signingKeys.current, severalKeysMaxLifetime: config.altCnfMaxLifetime }),
+      issueAccessToken({
+        ...ports,
+        issuer: config.issuer,
+        signingKey: signingKeys.current,
+        severalKeysMaxLifetime: config.altCnfMaxLifetime,
+        statusEntry: statusEntries({ store: statusLists, clock, tokenLifetime: config.accessTokenMaxLifetime + config.clockTolerance }),
+        statusListUri,
+      }),
       ports,
     ),
   });
@@ -179,6 +193,12 @@ export async function authorizationServer({
   refuseOtherMethods(app, `${basePath}/clients/:client_id/jwks`, ['GET', 'HEAD']);
   jwksRoute(app, `${basePath}/jwks`, signingKeys.publicJwks, config.jwksMaxAge);
   refuseOtherMethods(app, `${basePath}/jwks`, ['GET', 'HEAD']);
+  statusListRoute(
+    app,
+    `${basePath}/status-lists/:id`,
+    publishedLists({ store: statusLists, clock, signingKey: signingKeys.current, uriOf: statusListUri, maxAge: config.statusListMaxAge }),
+  );
+  refuseOtherMethods(app, `${basePath}/status-lists/:id`, ['GET', 'HEAD']);
   metadataRoute(app, metadataPath, serverMetadata(config, endpoints));
   refuseOtherMethods(app, metadataPath, ['GET', 'HEAD']);
   healthRoutes(app, health, stopping);

@@ -31,6 +31,7 @@ export interface Config {
   readonly altCnfRegisteredKeyMaxAge: number;
   readonly accessTokenMaxLifetime: number;
   readonly jwksMaxAge: number;
+  readonly statusListMaxAge: number;
   readonly signingKeyRotationInterval: number;
   readonly signingKeyAnnouncement: number;
   readonly jwksUriAllowPrivateAddresses: boolean;
@@ -100,6 +101,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     signingKeyRotationInterval: read.integer('SIGNING_KEY_ROTATION_INTERVAL', 90 * 86_400, 3600, 999_999_999),
     signingKeyAnnouncement: read.integer('SIGNING_KEY_ANNOUNCEMENT', 14 * 86_400, 0, 999_999_999),
     jwksMaxAge: read.integer('JWKS_MAX_AGE', 300, 0, 86_400),
+    statusListMaxAge: read.integer('STATUS_LIST_MAX_AGE', 120, 10, 86_400),
     jwksUriAllowPrivateAddresses: read.oneOf('JWKS_URI_ALLOW_PRIVATE_ADDRESSES', ['true', 'false'], 'false') === 'true',
     ...readTls(read),
     ...(tlsClientCaFile !== undefined && { tlsClientCaFile }),

@@ -6,6 +6,8 @@ export interface Endpoints {
   readonly jwks: string;
   readonly introspection: string;
   readonly revocation: string;
+  /** The status lists, each behind a slash and its id. */
+  readonly statusLists: string;
   /** The endpoints that take certificates, on the TLS listener of this server (RFC 8705 §5), where there is one. */
   readonly mtls?: { readonly token: string; readonly revocation: string };
   /** Path of the metadata document: the issuer's path goes behind the well-known part (RFC 8414 §3.1). */
@@ -24,6 +26,7 @@ export function endpointsOf(issuer: string, tlsPort?: number): Endpoints {
     jwks: `${root}/jwks`,
     introspection: `${root}/introspect`,
     revocation: `${root}/revoke`,
+    statusLists: `${root}/status-lists`,
     metadataPath: `/.well-known/oauth-authorization-server${basePath}`,
   };
 }

@@ -22,6 +22,8 @@ export interface ResourceServerMetadata {
   readonly alt_cnf_supported?: boolean;
   /** `jwks` is an explicit choice: a recipient that does not know the form may take such a token for a bearer token. */
   readonly multi_key_form?: MultiKeyForm;
+  /** Ours. True: its tokens have a place on a token status list (draft-ietf-oauth-status-list), for verifiers that do not introspect. */
+  readonly status_list_enabled?: boolean;
   /** Seconds. */
   readonly access_token_lifetime: number;
   readonly access_token_signing_alg: AccessTokenSigningAlgorithm;

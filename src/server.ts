@@ -50,7 +50,7 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
       rotationInterval: config.signingKeyRotationInterval * 1000,
       scheduledAnnouncement: config.signingKeyAnnouncement * 1000,
       announcement: (config.jwksMaxAge + config.clockTolerance) * 1000,
-      published: (config.accessTokenMaxLifetime + config.clockTolerance) * 1000,
+      published: (Math.max(config.accessTokenMaxLifetime, config.statusListMaxAge) + config.clockTolerance) * 1000,
       changed: siblings.tell,
     });
     await keys.ensure('ES256');
@@ -83,6 +83,7 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
       config,
       ports,
       signingKeys: keys,
+      statusLists: stores.statusLists,
       nonceSecret: secrets.nonceSecret,
       health,
       stopping: () => stopping,

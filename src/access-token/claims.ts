@@ -15,6 +15,8 @@ export interface AccessTokenClaims {
   readonly cnf: Binding['cnf'];
   readonly alt_cnf?: readonly AltConfirmation[];
   readonly act?: ActClaim;
+  /** Where the token's state is published (draft-ietf-oauth-status-list §6). */
+  readonly status?: { readonly status_list: { readonly idx: number; readonly uri: string } };
   /** Who may exchange the token for one of its own (RFC 8693 §4.4); a list where there are several. */
   readonly may_act?: { readonly client_id: string | readonly string[] };
 }

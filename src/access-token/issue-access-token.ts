@@ -9,6 +9,8 @@ import { OAuthError } from '../oauth-error.ts';
 import type { Ports } from '../ports.ts';
 import type { Possession } from '../possession/prove-possession.ts';
 import type { SigningKey } from '../signing-keys/signing-key.ts';
+import type { NextStatusEntry } from '../status-list/status-entries.ts';
+import type { StatusEntry } from '../status-list/status-list-store.ts';
 import { timeOrderedId } from '../time-ordered-id.ts';
 import type { TokenResponse } from '../token-request.ts';
 import { type AccessTokenClaims, accessTokenClaims } from './claims.ts';
@@ -29,21 +31,33 @@ export interface IssueAccessTokenOptions extends Pick<Ports, 'issuances' | 'cloc
   readonly severalKeysMaxLifetime: number;
   /** The key that signs tokens of this algorithm now. Throws when there is none. */
   readonly signingKey: (alg: AccessTokenSigningAlgorithm) => Promise<SigningKey>;
+  readonly statusEntry: NextStatusEntry;
+  /** The URI of a status list. */
+  readonly statusListUri: (list: string) => string;
 }
 
 /** Marks proof and assertion as used and issues the token. Throws `invalid_dpop_proof` or `invalid_client` for a replay. */
-export function issueAccessToken({ issuances, clock, issuer, signingKey, severalKeysMaxLifetime }: IssueAccessTokenOptions): IssueAccessToken {
+export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessToken {
+  const { issuances, clock, issuer, signingKey, severalKeysMaxLifetime, statusEntry, statusListUri } = options;
   return async (client, grant, possession, binding, holders) => {
     const tokenType = tokenTypeOf(binding.cnf);
     // The key first: a server that cannot sign must not use up what the client proved.
     const key = await signingKey(grant.resourceServer.access_token_signing_alg);
+    const entry = await statusEntry(grant.resourceServer, key.kid);
     const now = clock();
     const jti = timeOrderedId(now);
     const { access_token_lifetime } = grant.resourceServer;
     const lifetime = holders.length === 0 ? access_token_lifetime : Math.min(access_token_lifetime, severalKeysMaxLifetime);
-    const claims = accessTokenClaims(issuer, client.registration, grant, binding, jti, Math.floor(now / 1000), lifetime);
+    const claims: AccessTokenClaims = {
+      ...accessTokenClaims(issuer, client.registration, grant, binding, jti, Math.floor(now / 1000), lifetime),
+      ...(entry !== undefined && { status: { status_list: { idx: entry.idx, uri: statusListUri(entry.list) } } }),
+    };
+    const record = issuance(claims, possession, holders, {
+      ...(entry !== undefined && { status: entry }),
+      ...(grant.pairings !== undefined && { pairings: grant.pairings }),
+    });
     // Nothing is answered that is not on record: introspection and revocation know a token by its record. The signature is made meanwhile.
-    const committed = commit(issuances, issuance(claims, possession, holders), client, possession, holders);
+    const committed = commit(issuances, record, client, possession, holders);
     const [accessToken] = await Promise.all([key.signJwt('at+jwt', claims), committed]);
     const response: TokenResponse = {
       access_token: accessToken,
@@ -59,7 +73,24 @@ export function issueAccessToken({ issuances, clock, issuer, signingKey, several
   };
 }
 
-function issuance({ jti, client_id, aud, exp }: AccessTokenClaims, { boundKey }: Possession, holders: readonly FurtherHolder[]): AuditEvent {
+/** What the record of an issuance says besides: the place on a status list, the pairings that allowed the exchange. */
+interface IssuanceDetail {
+  readonly status?: StatusEntry;
+  readonly pairings?: readonly string[];
+}
+
+function issuance(
+  { jti, client_id, aud, exp }: AccessTokenClaims,
+  { boundKey }: Possession,
+  holders: readonly FurtherHolder[],
+  more: IssuanceDetail,
+): AuditEvent {
+  const detail = {
+    ...more,
+    ...(holders.length > 0 && {
+      holders: holders.map(({ registration, key, provenBy }) => ({ client_id: registration.client_id, jkt: key.jkt, evidence: provenBy })),
+    }),
+  };
   return {
     id: jti,
     type: 'token_issued',
@@ -70,11 +101,7 @@ function issuance({ jti, client_id, aud, exp }: AccessTokenClaims, { boundKey }:
     jkt: boundKey.key.jkt,
     evidence: boundKey.provenBy,
     token_expires_at: exp,
-    ...(holders.length > 0 && {
-      detail: {
-        holders: holders.map(({ registration, key, provenBy }) => ({ client_id: registration.client_id, jkt: key.jkt, evidence: provenBy })),
-      },
-    }),
+    ...(Object.keys(detail).length > 0 && { detail }),
   };
 }
 

@@ -46,6 +46,8 @@ export function clientRoutes(app: FastifyInstance, { clients, audit, issuedToken
       // Tokens bound to a key that is registered no more are inactive, whatever proved it.
       const kept = thumbprints(value);
       const now = Math.floor(clock() / 1000);
+      // A later client of this id does not bring them back.
+      if (what === 'deleted') await issuedTokens.revokeAll({ client_id: id }, now);
       for (const jkt of thumbprints(previous)) if (!kept.has(jkt)) await issuedTokens.revokeKeyOf(id, jkt, now);
       // Or a later client of the same name would bring the tokens of this one back to life.
       if (what === 'deleted') await issuedTokens.revokeAll({ client_id: id }, now);

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
+import type { AuditTrail, IssuedTokens } from '../audit.ts';
 import { type Pairing, pairingModes } from '../pairing.ts';
 import type { ClientRegistrations, Clock, RandomId } from '../ports.ts';
 import { listAnswer, listQuery, page, printable, readPage } from './list.ts';
@@ -26,6 +27,10 @@ export interface PairingRegistry {
 export interface PairingRoutesOptions {
   readonly pairings: PairingRegistry;
   readonly clients: ClientRegistrations;
+  readonly audit: AuditTrail;
+  readonly issuedTokens: IssuedTokens;
+  /** Seconds: no token lives longer. */
+  readonly maxAccessTokenLifetime: number;
   readonly clock: Clock;
   readonly randomId: RandomId;
 }
@@ -62,8 +67,19 @@ type Query = Type.Static<typeof querystring>;
 const params = Type.Object({ id: printable('Of the pairing.') });
 
 /** `/admin/pairings`: create, list, read, revoke. `DELETE` revokes too: a pairing that was in force stays on record. */
-export function pairingRoutes(app: FastifyInstance, { pairings, clients, clock, randomId }: PairingRoutesOptions): void {
+export function pairingRoutes(app: FastifyInstance, options: PairingRoutesOptions): void {
+  const { pairings, clients, audit, issuedTokens, maxAccessTokenLifetime, clock, randomId } = options;
   const path = '/admin/pairings';
+  const record = ({ id, requester, holder }: Pairing, type: 'pairing_created' | 'pairing_revoked') =>
+    audit.record({ type, actor: 'admin', client_id: requester, detail: { id, holder } });
+  const revoke = async (id: string): Promise<Pairing> => {
+    const before = (await pairings.get(id)) ?? notFound();
+    const revoked = (await pairings.revoke(id, clock())) ?? notFound();
+    // Again for one that was revoked before: an earlier call may have been cut off here.
+    await issuedTokens.revokeExchanged(id, Math.floor(clock() / 1000), maxAccessTokenLifetime);
+    if (before.revokedAt === undefined) await record(revoked, 'pairing_revoked');
+    return revoked;
+  };
   const made = answer('The pairing that was made.', ref(pairingAnswer), { location: true });
   const create = {
     operationId: 'createPairing',
@@ -88,6 +104,7 @@ export function pairingRoutes(app: FastifyInstance, { pairings, clients, clock, 
       createdAt: clock(),
     });
     if (created === 'conflict') throw new Problem(409, 'the two clients are paired already');
+    await record(created, 'pairing_created');
     return reply.code(201).header('location', `${path}/${created.id}`).send(show(created));
   });
   const list = { operationId: 'listPairings', summary: 'List pairings', querystring, answers: { 200: listAnswer(ref(pairingAnswer)) } };
@@ -104,13 +121,11 @@ export function pairingRoutes(app: FastifyInstance, { pairings, clients, clock, 
     operation({ operationId: 'getPairing', summary: 'Read a pairing', ...shown }),
     async ({ params }) => show((await pairings.get(params.id)) ?? notFound()),
   );
-  const revoke = operation({ operationId: 'revokePairing', summary: 'Revoke a pairing', ...shown });
-  app.post<{ Params: { id: string } }>(`${path}/:id/revoke`, revoke, async ({ params }) =>
-    show((await pairings.revoke(params.id, clock())) ?? notFound()),
-  );
+  const revocation = operation({ operationId: 'revokePairing', summary: 'Revoke a pairing', ...shown });
+  app.post<{ Params: { id: string } }>(`${path}/:id/revoke`, revocation, async ({ params }) => show(await revoke(params.id)));
   const remove = operation({ operationId: 'deletePairing', summary: 'Revoke a pairing', ...gone });
   app.delete<{ Params: { id: string } }>(`${path}/:id`, remove, async ({ params }, reply) => {
-    if ((await pairings.revoke(params.id, clock())) === undefined) notFound();
+    await revoke(params.id);
     return reply.code(204).send();
   });
 }

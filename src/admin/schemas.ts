@@ -63,6 +63,7 @@ export const resourceServerBody = Type.Object(
     cnf_methods_supported: Type.Optional(listOf(oneOf(confirmationMethods), { minItems: 1 })),
     alt_cnf_supported: Type.Optional(Type.Boolean()),
     multi_key_form: Type.Optional(oneOf(multiKeyForms)),
+    status_list_enabled: Type.Optional(Type.Boolean()),
     access_token_lifetime: Type.Optional(Type.Integer({ minimum: 1, maximum: 604_800 })),
     access_token_signing_alg: Type.Optional(oneOf(accessTokenSigningAlgorithms)),
   },

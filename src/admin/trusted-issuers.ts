@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
+import type { AuditTrail } from '../audit.ts';
 import type { Clock, RandomId } from '../ports.ts';
 import type { TrustedIssuer } from '../trusted-issuer.ts';
 import { listAnswer, listQuery, page, printable, readPage } from './list.ts';
@@ -40,7 +41,12 @@ const params = Type.Object({ id: printable('Of the trusted issuer.') });
 /** `/admin/trusted-issuers`: create, list, read, remove. What a provider signed counts no more from the next request after its removal. */
 export function trustedIssuerRoutes(
   app: FastifyInstance,
-  { registry, clock, randomId }: { readonly registry: TrustedIssuerRegistry; readonly clock: Clock; readonly randomId: RandomId },
+  {
+    registry,
+    audit,
+    clock,
+    randomId,
+  }: { readonly registry: TrustedIssuerRegistry; readonly audit: AuditTrail; readonly clock: Clock; readonly randomId: RandomId },
 ): void {
   const path = '/admin/trusted-issuers';
   const made = answer('The issuer that is trusted from now on.', ref(trustedIssuerAnswer), { location: true });
@@ -49,6 +55,7 @@ export function trustedIssuerRoutes(
     for (const member of ['issuer', 'jwks_uri'] as const) if (!URL.canParse(body[member])) throw new Problem(400, 'the member is not a URL', member);
     const created = await registry.create({ id: randomId(), ...body }, clock());
     if (created === 'conflict') throw new Problem(409, 'the issuer is trusted already');
+    await audit.record({ type: 'trusted_issuer_created', actor: 'admin', detail: { id: created.id, issuer: created.issuer } });
     return reply.code(201).header('location', `${path}/${created.id}`).send(created);
   });
   const listed = { 200: listAnswer(ref(trustedIssuerAnswer)) };
@@ -67,9 +74,11 @@ export function trustedIssuerRoutes(
   const gone = { 204: { description: 'The issuer is trusted no more.' } };
   const remove = operation({ operationId: 'deleteTrustedIssuer', summary: 'Trust an issuer no more', params, answers: gone, refuses: [404] });
   app.get<{ Params: { id: string } }>(`${path}/:id`, one, async ({ params }) => (await registry.get(params.id)) ?? notFound());
-  app.delete<{ Params: { id: string } }>(`${path}/:id`, remove, async ({ params }, reply) =>
-    (await registry.remove(params.id)) ? reply.code(204).send() : notFound(),
-  );
+  app.delete<{ Params: { id: string } }>(`${path}/:id`, remove, async ({ params: { id } }, reply) => {
+    if (!(await registry.remove(id))) notFound();
+    await audit.record({ type: 'trusted_issuer_deleted', actor: 'admin', detail: { id } });
+    return reply.code(204).send();
+  });
 }
 
 function notFound(): never {

@@ -17,6 +17,8 @@ export interface Grant {
   readonly act?: ActClaim;
   /** Where the grant is bound to keys itself: by whom it must be presented. */
   readonly presentedBy?: PresentedBy;
+  /** Ids of the pairings by which one client exchanged another's token: once one of them is revoked, what came of it is inactive. */
+  readonly pairings?: readonly string[];
   /** RFC 8693 §2.2.1. */
   readonly issuedTokenType?: string;
 }

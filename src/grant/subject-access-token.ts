@@ -1,6 +1,7 @@
 import type { AccessTokenClaims } from '../access-token/claims.ts';
 import type { LiveHolders } from '../access-token/live-holders.ts';
 import type { VerifyAccessToken } from '../access-token/verify-access-token.ts';
+import type { TokenState } from '../audit.ts';
 import type { ClientRegistration } from '../client-registration.ts';
 import { thumbprints } from '../confirmation/thumbprints.ts';
 import { OAuthError } from '../oauth-error.ts';
@@ -29,24 +30,27 @@ export function subjectAccessToken(options: SubjectAccessTokenOptions): ReadSubj
     if (owner === undefined || owner.disabled) throw refusedToken('subject_token_owner_gone');
     // The subject of a client's own token is a client; of an exchanged one still the client that `act` acted for.
     const ofUser = (await options.currentClients.findClient(claims.sub)) === undefined;
-    return { subject: claims.sub, ofUser, expiresAt: claims.exp, entitlement: await entitlement(claims, state.jkt, owner, client, ofUser, options) };
+    return { subject: claims.sub, ofUser, expiresAt: claims.exp, entitlement: await entitlement(claims, state, owner, client, ofUser, options) };
   };
 }
 
 async function entitlement(
   claims: AccessTokenClaims,
-  boundTo: string | undefined,
+  { jkt: boundTo, pairings: before }: TokenState,
   owner: ClientRegistration,
   client: ClientRegistration,
   ofUser: boolean,
   { pairings, liveHolders }: SubjectAccessTokenOptions,
 ): Promise<Entitlement> {
-  const rest = { scopes: claims.scope?.split(' ') ?? [], audience: claims.aud };
+  const rest = { scopes: claims.scope?.split(' ') ?? [], audience: claims.aud, pairings: before };
   if (client.client_id === claims.client_id) return { ...rest, keys: ownKeys(claims, boundTo), ...(claims.act !== undefined && { act: claims.act }) };
 
   const act = { client_id: client.client_id, sub: client.client_id, ...(claims.act !== undefined && { act: claims.act }) };
   const holderKeys = (await liveHolders(claims)).get(client.client_id);
-  if (holderKeys !== undefined) return { ...rest, owner, act, keys: holderKeys };
+  if (holderKeys !== undefined) {
+    const paired = await pairings.findPairing(owner.client_id, client.client_id);
+    return { ...rest, owner, act, keys: holderKeys, ...(paired !== undefined && { pairings: [...before, paired.id] }) };
+  }
 
   const named = claims.may_act?.client_id;
   const mayAct = named === client.client_id || (Array.isArray(named) && named.includes(client.client_id));
@@ -57,7 +61,7 @@ async function entitlement(
       reason: 'subject_token_not_for_actor',
     });
   }
-  return { ...rest, owner, act, covers: (audience, scopes) => withinPairing(pairing, audience, scopes) };
+  return { ...rest, owner, act, pairings: [...before, pairing.id], covers: (audience, scopes) => withinPairing(pairing, audience, scopes) };
 }
 
 /** `kid` and `jku` do not say which key it was; the record of the issuance does. */

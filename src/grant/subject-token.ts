@@ -22,6 +22,8 @@ export interface Entitlement {
   readonly audience?: string;
   /** The delegation that the new token records (RFC 8693 §4.1). */
   readonly act?: ActClaim;
+  /** Ids of the pairings on which this rests, those of the subject token included. */
+  readonly pairings?: readonly string[];
   /** Whose token it is, when that is another client. */
   readonly owner?: ClientRegistration;
   /** Whether audience and scope lie within what was agreed. */

@@ -20,7 +20,7 @@ export function tokenExchange(options: TokenExchangeOptions): GrantHandler {
   return async (request, { registration: client }) => {
     const { token, read } = subjectTokenOf(request, options);
     const { subject, ofUser, expiresAt, entitlement } = await read(token, client);
-    const { keys, scopes: had, audience, act, owner, covers } = entitlement;
+    const { keys, scopes: had, audience, act, owner, covers, pairings = [] } = entitlement;
     const resourceServer = await target(withTarget(request, audience), client);
     // What the owner may not ask for, nobody may have in its name.
     if (owner?.resources?.includes(resourceServer.audience) === false) throw notCovered('invalid_target');
@@ -35,6 +35,7 @@ export function tokenExchange(options: TokenExchangeOptions): GrantHandler {
       expiresAt,
       issuedTokenType: tokenTypes.accessToken,
       ...(act !== undefined && { act }),
+      ...(pairings.length > 0 && { pairings }),
       ...(keys !== undefined && {
         presentedBy: { keys, ...(read === options.accessToken && { ath: createHash('sha256').update(token).digest('base64url') }) },
       }),

@@ -55,6 +55,7 @@ export const readResourceServerMetadata = jsonColumn(
     cnf_methods_supported: Type.Array(oneOf(confirmationMethods), { minItems: 1 }),
     alt_cnf_supported: optionalFlag,
     multi_key_form: Type.Optional(oneOf(multiKeyForms)),
+    status_list_enabled: Type.Optional(Type.Boolean()),
     access_token_lifetime: Type.Integer({ minimum: 1 }),
     access_token_signing_alg: oneOf(accessTokenSigningAlgorithms),
   } satisfies Members<ResourceServerMetadata>),

@@ -29,6 +29,11 @@ export function sqlExpired(database: Database, auditRetention: number): readonly
         database.$executeRaw`delete from withdrawn_holder where jti in (select jti from withdrawn_holder where expires_at < ${BigInt(now - 60)} limit ${batch})`,
     ],
     [
+      'token_status_list',
+      (now) =>
+        database.$executeRaw`delete from token_status_list where id in (select id from token_status_list where expires_at < ${BigInt(now - 60)} limit ${batch})`,
+    ],
+    [
       'audit_event',
       (now) =>
         database.$executeRaw`delete from audit_event where id in (select id from audit_event where id < ${timePrefix((now - auditRetention) * 1000)} order by id limit ${batch})`,

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { IssuedTokens, TokenState } from '../audit.ts';
 import type { ClientRegistration } from '../client-registration.ts';
+import { timePrefix } from '../time-ordered-id.ts';
 import { batched } from './batched.ts';
 import { readClientMetadata } from './columns.ts';
 import { answered, type Database } from './database.ts';
@@ -14,6 +15,9 @@ interface StateRow {
   readonly client_id: string | null;
   readonly metadata: string | null;
   readonly revoked_kids: string | null;
+  /** JSON text of a list of ids. */
+  readonly pairings: string | null;
+  readonly pairing_revoked: unknown;
 }
 
 const asked: Readonly<Record<DatabaseKind, string>> = {
@@ -22,6 +26,18 @@ const asked: Readonly<Record<DatabaseKind, string>> = {
 };
 
 const listed: Readonly<Record<DatabaseKind, string>> = { sqlite: 'group_concat(kid)', postgresql: "string_agg(kid, ',')" };
+
+/** The pairings by which a token was exchanged, and whether one of them is in force no more; a later pairing of the same two has another id. */
+const pairings: Readonly<Record<DatabaseKind, string>> = {
+  sqlite: `json_extract(e.detail, '$.pairings') as pairings, exists (select 1 from json_each(e.detail, '$.pairings') x left join pairing p on p.id = x.value where p.id is null or p.revoked_at is not null) as pairing_revoked`,
+  postgresql: `(e.detail::jsonb->'pairings')::text as pairings, exists (select 1 from jsonb_array_elements_text(e.detail::jsonb->'pairings') x(id) left join pairing p on p.id = x.id where p.id is null or p.revoked_at is not null) as pairing_revoked`,
+};
+
+/** Issuances of a span of time whose record names a pairing: first and last id, time in seconds, text to look for. */
+const exchanged: Readonly<Record<DatabaseKind, string>> = {
+  sqlite: 'id > ? and id < ? and token_expires_at > ? and instr(detail, ?) > 0',
+  postgresql: 'id > $1 and id < $2 and token_expires_at > $3 and strpos(detail, $4) > 0',
+};
 
 /** Takes a key out of the tokens that name it for a further holder: time in seconds, thumbprint. */
 const withdrawKey: Readonly<Record<DatabaseKind, string>> = {
@@ -45,7 +61,7 @@ export function sqlIssuedTokens(database: Database, kind: DatabaseKind): IssuedT
   const stateRow = batched<string, StateRow | undefined>(async (jtis) => {
     const rows = await answered(() =>
       database.$queryRawUnsafe<StateRow[]>(
-        `select e.id, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids from audit_event e left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id where e.type = 'token_issued' and e.id in (${asked[kind]})`,
+        `select e.id, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids, ${pairings[kind]} from audit_event e left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id where e.type = 'token_issued' and e.id in (${asked[kind]})`,
         JSON.stringify(jtis),
       ),
     );
@@ -58,7 +74,8 @@ export function sqlIssuedTokens(database: Database, kind: DatabaseKind): IssuedT
     return row === undefined
       ? undefined
       : {
-          revoked: row.revoked !== null,
+          revoked: row.revoked !== null || Number(row.pairing_revoked) === 1,
+          pairings: row.pairings === null ? [] : (JSON.parse(row.pairings) as string[]),
           client: readClient(row),
           revokedKids: row.revoked_kids?.split(',') ?? [],
           evidence: row.evidence ?? undefined,
@@ -77,6 +94,19 @@ export function sqlIssuedTokens(database: Database, kind: DatabaseKind): IssuedT
         () =>
           database.$executeRaw`insert into revoked_token (jti, expires_at) select id, token_expires_at from audit_event where client_id = ${clientId} and jkt = ${jkt} and type = 'token_issued' and token_expires_at > ${BigInt(now)} on conflict do nothing`,
       ),
+    async revokeExchanged(pairing, now, tokenLifetime) {
+      // By spans, each within the time limit of a statement.
+      for (let from = now - tokenLifetime; from <= now + 60; from += 600)
+        await answered(() =>
+          database.$executeRawUnsafe(
+            `insert into revoked_token (jti, expires_at) select id, token_expires_at from audit_event where type = 'token_issued' and ${exchanged[kind]} on conflict do nothing`,
+            timePrefix(from * 1000),
+            timePrefix((from + 600) * 1000),
+            BigInt(now),
+            JSON.stringify(pairing),
+          ),
+        );
+    },
     revokeAll: (of, now) =>
       answered(async () => {
         // A further holder's key leaves its tokens; the requesters' go on (protocol reference D6.2).

@@ -18,17 +18,34 @@ import { sqlPairings } from './sql-pairings.ts';
 import { sqlClients, sqlResourceServers } from './sql-registries.ts';
 import { sqlReplay } from './sql-replay.ts';
 import { sqlSharedSecrets, sqlSigningKeys } from './sql-secrets.ts';
+import { sqlStatusLists } from './sql-status-lists.ts';
 import { sqlTrustedIssuers } from './sql-trusted-issuers.ts';
 import { sqlWithdrawnHolders } from './sql-withdrawn-holders.ts';
 
 type StoreConfig = Pick<
   Config,
-  'databaseUrl' | 'databasePoolSize' | 'redisUrl' | 'auditRetention' | 'clockTolerance' | 'rateLimitPerClient' | 'rateLimitPerAddress'
+  | 'databaseUrl'
+  | 'databasePoolSize'
+  | 'redisUrl'
+  | 'auditRetention'
+  | 'clockTolerance'
+  | 'accessTokenMaxLifetime'
+  | 'rateLimitPerClient'
+  | 'rateLimitPerAddress'
 >;
 
 /** Every store, on the database and, when there is one, on Redis. */
 export async function openStores(
-  { databaseUrl, databasePoolSize, redisUrl, auditRetention, clockTolerance, rateLimitPerClient, rateLimitPerAddress }: StoreConfig,
+  {
+    databaseUrl,
+    databasePoolSize,
+    redisUrl,
+    auditRetention,
+    clockTolerance,
+    accessTokenMaxLifetime,
+    rateLimitPerClient,
+    rateLimitPerAddress,
+  }: StoreConfig,
   { logger, clock, siblings }: { readonly logger: Logger; readonly clock: Clock; readonly siblings: Siblings },
 ) {
   const onError = (err: Error) => logger.warn({ err }, 'store connection lost');
@@ -63,6 +80,7 @@ export async function openStores(
     audit,
     issuances,
     issuedTokens: sqlIssuedTokens(database, kind),
+    statusLists: sqlStatusLists(database, kind, accessTokenMaxLifetime),
     replay: redis ?? replay,
     counters,
     expired: sqlExpired(database, auditRetention),

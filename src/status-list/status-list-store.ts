@@ -1,0 +1,28 @@
+import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
+
+/** The place of a token on a published list. */
+export interface StatusEntry {
+  /** Id of the list. */
+  readonly list: string;
+  readonly idx: number;
+}
+
+/** A list that may hold tokens that have not expired. */
+export interface LiveStatusList {
+  readonly id: string;
+  /** Signs for this list's resource server. */
+  readonly alg: AccessTokenSigningAlgorithm;
+  /** True: the key that signed its tokens is compromised, so that none of them counts. */
+  readonly compromised: boolean;
+}
+
+/** Token status lists. Times in seconds since the epoch. All throw StoreUnavailable when the store is away. */
+export interface StatusListStore {
+  /** Hands out `count` indexes that nobody else ever gets, from `first` on; the list lives at least until `expiresAt`. One atomic statement, two for a new list. */
+  reserve(resourceServerId: string, kid: string, count: number, expiresAt: number): Promise<{ readonly list: string; readonly first: number }>;
+  /** Whether there is such a list; look-ups of one turn of the event loop are one statement. */
+  exists(list: string): Promise<boolean>;
+  lists(now: number): Promise<readonly LiveStatusList[]>;
+  /** The tokens on lists that are inactive before their time: revoked, of a disabled or a deleted client, exchanged under a pairing that is revoked. */
+  inactive(now: number): Promise<readonly StatusEntry[]>;
+}

@@ -1,0 +1,174 @@
+import { inflateSync } from 'node:zlib';
+import { createLocalJWKSet, decodeJwt, type JSONWebKeySet, jwtVerify } from 'jose';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { assertionForm, clientSecret, type Desk, openDesk } from '../support/desk.ts';
+import { testKey } from '../support/keys.ts';
+import { basic, startOfTime, type TestServer, testServer } from '../support/server.ts';
+import { storeKinds, type TestStore } from '../support/stores.ts';
+
+const listed = 'https://listed.example.com';
+const env = { STATUS_LIST_MAX_AGE: '120' };
+
+interface Reference {
+  readonly idx: number;
+  readonly uri: string;
+}
+
+describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('draft-ietf-oauth-status-list on $name', (kind) => {
+  let store: TestStore;
+  let desk: Desk;
+  let replica: TestServer;
+  const clock = { now: startOfTime };
+  beforeAll(async () => {
+    store = await kind.make();
+    desk = await openDesk({ store, clock, env });
+    replica = await testServer({ store, clock, env });
+    await desk.server.admin('POST', 'resource-servers', {
+      audience: listed,
+      scopes: ['read'],
+      client_id: 'listed',
+      client_secret: clientSecret,
+      status_list_enabled: true,
+    });
+  });
+  afterAll(async () => {
+    await replica.stop();
+    await desk.server.stop();
+    await store.remove();
+  });
+
+  const now = () => Math.floor(clock.now / 1000);
+  const token = async (client = 'app', server = desk.server): Promise<string> => {
+    const dpop = await desk.key.proof({ iat: now() });
+    const answer = await server.post(
+      '/token',
+      { grant_type: 'client_credentials', resource: listed },
+      { authorization: basic(client, clientSecret), dpop },
+    );
+    return answer.body.access_token as string;
+  };
+  const referenceOf = (accessToken: string) => decodeJwt<{ status: { status_list: Reference } }>(accessToken).status.status_list;
+  const pathOf = ({ uri }: Reference) => new URL(uri).pathname;
+
+  /** What a verifier does that knows the token and the JWK Set, and nothing else. */
+  const stateOf = async (accessToken: string, server = replica): Promise<'valid' | 'invalid'> => {
+    const reference = referenceOf(accessToken);
+    const response = await fetch(`${server.url}${pathOf(reference)}`, { headers: { accept: 'application/statuslist+jwt' } });
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/statuslist+jwt']);
+    const jwks = createLocalJWKSet((await server.get('/jwks')).body as JSONWebKeySet);
+    const { payload } = await jwtVerify<{ ttl: number; status_list: { bits: number; lst: string } }>(await response.text(), jwks, {
+      typ: 'statuslist+jwt',
+      subject: reference.uri,
+      requiredClaims: ['iat', 'exp', 'ttl', 'status_list'],
+      currentDate: new Date(clock.now),
+    });
+    expect(payload.status_list.bits).toBe(1);
+    const octets = inflateSync(Buffer.from(payload.status_list.lst, 'base64url'));
+    expect(reference.idx).toBeLessThan(octets.length * 8);
+    return (((octets[reference.idx >> 3] ?? 0) >> (reference.idx & 7)) & 1) === 0 ? 'valid' : 'invalid';
+  };
+  /** The servers look again after five seconds. */
+  const later = () => {
+    clock.now += 6000;
+  };
+
+  it('§6: only tokens of a resource server that wants it refer to a list, each by an index of its own', async () => {
+    const { body } = await desk.send({ form: { grant_type: 'client_credentials', resource: 'https://rs.example.com' } });
+    expect(decodeJwt((JSON.parse(body) as { access_token: string }).access_token)['status']).toBeUndefined();
+    const tokens = await Promise.all(Array.from({ length: 60 }, async (_, index) => token('app', index % 2 === 0 ? desk.server : replica)));
+    const references = tokens.map(referenceOf);
+    expect(new Set(references.map(({ idx, uri }) => `${uri} ${idx}`)).size).toBe(60);
+    const inOrder = references.map(({ idx }) => idx);
+    expect(inOrder).not.toEqual([...inOrder].sort((a, b) => a - b));
+    expect(references[0]?.uri).toMatch(/^https:\/\/as\.example\.com\/status-lists\/[\w-]{22}$/);
+    for (const accessToken of tokens.slice(0, 4)) expect(await stateOf(accessToken)).toBe('valid');
+  });
+
+  const client = async (client_id: string, more: object = {}) => {
+    await desk.server.admin('POST', 'clients', { client_id, client_secret: clientSecret, scope: 'read', ...more });
+    return client_id;
+  };
+  it.each<[string, (accessToken: string, id: string) => Promise<unknown>]>([
+    ['its client gives it back', async (t, id) => desk.server.post('/revoke', { token: t }, { authorization: basic(id, clientSecret) })],
+    ['the operator revokes it', async (t) => desk.server.admin('DELETE', `tokens/${decodeJwt(t).jti}`)],
+    ["the operator revokes the client's tokens", async (_, id) => desk.server.admin('DELETE', `clients/${id}/tokens`)],
+    ['the client is disabled', async (_, id) => desk.server.admin('PATCH', `clients/${id}`, { disabled: true })],
+    ['the client is deleted', async (_, id) => desk.server.admin('DELETE', `clients/${id}`)],
+  ])('%s: the list says so within its time, on the other replica too, and of no other token', async (what, act) => {
+    const id = await client(`client-${what.replace(/\W/g, '')}`);
+    const [mine, other] = [await token(id), await token()];
+    expect([await stateOf(mine), await stateOf(other)]).toEqual(['valid', 'valid']);
+    await act(mine, id);
+    later();
+    expect([await stateOf(mine), await stateOf(mine, desk.server), await stateOf(other)]).toEqual(['invalid', 'invalid', 'valid']);
+  });
+
+  it('a client that is enabled again, and one that comes back under its old id', async () => {
+    const id = await client('comes-back');
+    const accessToken = await token(id);
+    await desk.server.admin('PATCH', `clients/${id}`, { disabled: true });
+    await desk.server.admin('PATCH', `clients/${id}`, { disabled: false });
+    later();
+    expect(await stateOf(accessToken)).toBe('valid');
+    await desk.server.admin('DELETE', `clients/${id}`);
+    await client(id);
+    later();
+    expect(await stateOf(accessToken)).toBe('invalid');
+    const heard = await replica.post('/introspect', { token: accessToken }, { authorization: basic('listed', clientSecret) });
+    expect(heard.body).toEqual({ active: false });
+  });
+
+  it('all tokens bound to a key; a registered key that is replaced', async () => {
+    const [old, next] = [await testKey(), await testKey()];
+    const bound = { token_endpoint_auth_method: 'private_key_jwt', client_assertion_bound_access_tokens: true, scope: 'read' };
+    await desk.server.admin('POST', 'clients', { client_id: 'bound', ...bound, jwks: { keys: [old.jwk] } });
+    const byAssertion = async (key: typeof old) => {
+      const form = assertionForm(await key.assertion('bound', { iat: now(), exp: now() + 60 }), { resource: listed });
+      return (await desk.server.post('/token', form)).body.access_token as string;
+    };
+    const replaced = await byAssertion(old);
+    await desk.server.admin('PATCH', 'clients/bound', { jwks: { keys: [next.jwk] } });
+    const leaked = await byAssertion(next);
+    await desk.server.admin('DELETE', `keys/${next.jkt}/tokens`);
+    later();
+    expect([await stateOf(replaced), await stateOf(leaked), await stateOf(await byAssertion(next))]).toEqual(['invalid', 'invalid', 'valid']);
+  });
+
+  it('§8: cacheable with an entity tag, compressed for who takes it, refused to who cannot read it', async () => {
+    const reference = referenceOf(await token());
+    const get = async (headers: Record<string, string>) => fetch(`${replica.url}${pathOf(reference)}`, { headers });
+    const plain = await get({ 'accept-encoding': 'identity' });
+    const etag = plain.headers.get('etag') ?? '';
+    const { iat, exp, ttl } = decodeJwt<{ ttl: number }>(await plain.text());
+    const maxAge = Number(/^public, max-age=(\d+)$/.exec(plain.headers.get('cache-control') ?? '')?.[1]);
+    expect([exp, ttl]).toEqual([(iat ?? 0) + 120, 60]);
+    // However long a cache keeps it, the verifier behind it sees nothing older than two minutes.
+    expect(now() - (iat ?? 0) + maxAge + ttl).toBeLessThanOrEqual(120);
+    expect((await get({ 'accept-encoding': 'identity', 'if-none-match': etag })).status).toBe(304);
+    const zipped = await get({ 'accept-encoding': 'gzip' });
+    expect([zipped.headers.get('content-encoding'), zipped.headers.get('etag') === etag]).toEqual(['gzip', false]);
+    expect((await get({ accept: 'application/statuslist+cwt' })).status).toBe(406);
+    expect((await get({ accept: 'text/html, */*;q=0.1' })).status).toBe(200);
+    expect((await replica.get('/status-lists/AAAAAAAAAAAAAAAAAAAAAA')).status).toBe(404);
+    expect((await replica.get('/status-lists/x')).status).toBe(404);
+    expect((await replica.post(pathOf(reference), {})).status).toBe(405);
+  });
+
+  it('many requests between two looks get one and the same signed list', async () => {
+    const reference = referenceOf(await token());
+    later();
+    const bodies = await Promise.all(Array.from({ length: 40 }, async () => (await fetch(`${replica.url}${pathOf(reference)}`)).text()));
+    expect(new Set(bodies).size).toBe(1);
+  });
+
+  it('a compromised signing key: every token that it signed, and the list is signed by its successor', async () => {
+    const [one, two] = [await token(), await token('app', replica)];
+    expect(await stateOf(one)).toBe('valid');
+    const { body } = await desk.server.admin('GET', 'signing-keys');
+    const kid = (body.items as { kid: string; alg: string; state: string }[]).find(({ alg, state }) => alg === 'ES256' && state === 'active')?.kid;
+    await desk.server.admin('POST', `signing-keys/${kid}/revoke`);
+    await replica.admin('GET', 'signing-keys');
+    later();
+    expect([await stateOf(one), await stateOf(two), await stateOf(await token('app', replica))]).toEqual(['invalid', 'invalid', 'valid']);
+  });
+});
