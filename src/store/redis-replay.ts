@@ -17,6 +17,8 @@ export interface RedisReplayOptions {
   readonly onError: (error: Error) => void;
   /** Hears that records were lost. */
   readonly onLoss: () => void;
+  /** Hears that this Redis may throw records away to make room. */
+  readonly onEviction: () => void;
 }
 
 /**
@@ -27,12 +29,14 @@ export interface RedisReplayOptions {
  * records are complete only from now on, and whatever could have been used before is refused until it is too old: StoreUnavailable.
  */
 export function redisReplay(options: RedisReplayOptions): ReplayStore & { ping(): Promise<void>; close(): void } {
-  const { url, clock, installation, clockTolerance, onError, onLoss } = options;
+  const { url, clock, installation, clockTolerance, onError, onLoss, onEviction } = options;
   const redis = new Redis(url, {
     commandTimeout: 1000,
     connectTimeout: 1000,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
+    // A master that has become a copy: the name or the front door leads to the new one.
+    reconnectOnError: ({ message }) => message.startsWith('READONLY'),
     retryStrategy: (tries) => Math.min(tries * 100, 1000),
   });
   const marker = `holdfast:${installation}:replay-since`;
@@ -45,7 +49,9 @@ export function redisReplay(options: RedisReplayOptions): ReplayStore & { ping()
   });
 
   const greet = async () => {
-    const [, process] = /^run_id:(\w+)/m.exec(await redis.info('server')) ?? [];
+    const [server, memory] = await Promise.all([redis.info('server'), redis.info('memory')]);
+    const [, process] = /^run_id:(\w+)/m.exec(server) ?? [];
+    if (/^maxmemory:[1-9]/m.test(memory) && !/^maxmemory_policy:noeviction/m.test(memory)) onEviction();
     // On the very first start the marker is there before the first use, so that its absence always means a loss.
     if (first && process !== undefined) await redis.set(marker, `0:${process}`, 'NX');
     first = false;
@@ -67,18 +73,19 @@ export function redisReplay(options: RedisReplayOptions): ReplayStore & { ping()
     try {
       const process = runId;
       if (process === undefined) throw new Error('Redis is not connected');
-      const pipeline = redis.pipeline().get(marker);
+      const pipeline = redis.pipeline();
       // A span, not a moment: were the clock of Redis ahead of ours, a moment could be over before the proof is. The minute is for replicas behind us.
       const now = clock();
       for (const { key, expiresAt } of requests.flat())
         pipeline.set(`holdfast:${installation}:replay:${key}`, '1', 'PX', Math.max(Math.ceil(expiresAt * 1000 - now), 0) + 60_000, 'NX');
-      const answers = ((await pipeline.exec()) ?? []).map(([error, answer]) => {
+      // The marker comes last: were all forgotten after it had been read, what was used before could be marked once more.
+      const answers = ((await pipeline.get(marker).exec()) ?? []).map(([error, answer]) => {
         if (error !== null) throw error;
         return answer;
       });
       if (answers.length !== requests.flat().length + 1) throw new Error('Redis left a command unanswered');
-      const since = await completeSince(answers[0], process);
-      let next = 1;
+      const since = await completeSince(answers.at(-1), process);
+      let next = 0;
       return requests.map((uses) => {
         const marked = uses.map(() => answers[next++] === 'OK');
         return uses.some(({ acceptableFrom }) => acceptableFrom < since) ? 'lost' : marked;
@@ -95,6 +102,7 @@ export function redisReplay(options: RedisReplayOptions): ReplayStore & { ping()
     },
     async ping() {
       await redis.ping();
+      if (runId === undefined) throw new Error('Redis has not said yet which process it is');
     },
     close: () => redis.disconnect(),
   };

@@ -50,11 +50,13 @@ export async function openStores(
 ) {
   const onError = (err: Error) => logger.warn({ err }, 'store connection lost');
   const onLoss = () => logger.error('Redis has lost replay records: what could have been used before is refused until it is too old');
+  const onEviction = () =>
+    logger.error('this Redis may evict replay records, so that a proof could count twice: set its maxmemory-policy to noeviction');
   const database = await openDatabase(databaseUrl, onError, databasePoolSize);
   const limited = (rateLimitPerClient ?? rateLimitPerAddress) !== undefined;
   const secrets = sqlSharedSecrets(database);
   const installed = redisUrl === undefined ? undefined : { url: redisUrl, onError, ...(await installationOf(secrets, database)) };
-  const redis = installed && redisReplay({ ...installed, clock, clockTolerance, onLoss });
+  const redis = installed && redisReplay({ ...installed, clock, clockTolerance, onLoss, onEviction });
   const counters = installed && limited ? redisCounters(installed) : undefined;
   const kind = databaseKind(databaseUrl);
   const replay = sqlReplay(database, kind);

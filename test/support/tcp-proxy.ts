@@ -8,12 +8,15 @@ export type Line = 'open' | 'refused' | 'silent';
 export interface TcpProxy {
   readonly port: number;
   set(line: Line): Promise<void>;
+  /** New connections go to this port. */
+  leadTo(port: number): void;
   close(): Promise<void>;
 }
 
 /** Forwards to this port of loopback. */
-export async function tcpProxy(target: number): Promise<TcpProxy> {
+export async function tcpProxy(firstTarget: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
+  let target = firstTarget;
   let line: Line = 'open';
   const keep = (socket: Socket) => {
     sockets.add(socket);
@@ -49,6 +52,9 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
       // After silence a connection has lost data in the middle: only new ones can work.
       if (next !== 'silent') drop();
       line = next;
+    },
+    leadTo(next) {
+      target = next;
     },
     async close() {
       drop();
