@@ -11,8 +11,11 @@ export interface Admission {
 /** Milliseconds between two adaptations. */
 const interval = 100;
 
-/** Requests at once below which the limit never falls: where each of them waits for a slow disk, fewer would only mean fewer a write. */
-const fewest = 64;
+/**
+ * Requests at once below which the limit never falls: an honest burst after a start, or while the store is slow for a moment, is waited for and
+ * not refused, and a store that is back is noticed.
+ */
+const fewest = 256;
 
 /**
  * A limit that follows how long requests take: by Little's law, requests at once are throughput times the time under way, so that fewer of them
