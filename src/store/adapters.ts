@@ -1,7 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
-import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import type { DatabaseKind } from './schema.ts';
 
@@ -19,11 +18,12 @@ export function databaseFile(url: string): string {
 }
 
 /** Prisma's driver adapter for a `DATABASE_URL`. `onError` hears of idle connections that broke; the pool opens new ones, `poolSize` at most. */
-export function adapterFor(url: string, onError: (error: Error) => void, poolSize = 1): SqlMigrationAwareDriverAdapterFactory {
+export async function adapterFor(url: string, onError: (error: Error) => void, poolSize = 1): Promise<SqlMigrationAwareDriverAdapterFactory> {
   if (databaseKind(url) === 'sqlite') {
     mkdirSync(dirname(databaseFile(url)), { recursive: true, mode: 0o700 });
     return new PrismaLibSql({ url });
   }
+  const { PrismaPg } = await import('@prisma/adapter-pg');
   return new PrismaPg(
     {
       connectionString: url,
@@ -38,6 +38,8 @@ export function adapterFor(url: string, onError: (error: Error) => void, poolSiz
 }
 
 /** An adapter without time limits, for migrations: they may wait for another replica's. */
-export function migrationAdapterFor(url: string): SqlMigrationAwareDriverAdapterFactory {
-  return databaseKind(url) === 'sqlite' ? adapterFor(url, () => undefined) : new PrismaPg({ connectionString: url, connectionTimeoutMillis: 5000 });
+export async function migrationAdapterFor(url: string): Promise<SqlMigrationAwareDriverAdapterFactory> {
+  if (databaseKind(url) === 'sqlite') return adapterFor(url, () => undefined);
+  const { PrismaPg } = await import('@prisma/adapter-pg');
+  return new PrismaPg({ connectionString: url, connectionTimeoutMillis: 5000 });
 }

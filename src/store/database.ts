@@ -10,7 +10,7 @@ export type Database = PrismaClient;
 /** Opens the database that the URL names, brings its structure up to date, and answers Prisma's client for it. */
 export async function openDatabase(url: string, onError: (error: Error) => void, poolSize = 10): Promise<Database> {
   const kind = databaseKind(url);
-  const adapter = migrationAdapterFor(url);
+  const adapter = await migrationAdapterFor(url);
   // SQLite has no waiting for a database that another process is just making: even the first look is under the lock.
   if (kind === 'sqlite')
     return withMigrationLock(url, async () => {
@@ -19,7 +19,7 @@ export async function openDatabase(url: string, onError: (error: Error) => void,
     });
   if (!(await isUpToDate(kind, adapter))) await withMigrationLock(url, async () => migrate(kind, adapter));
   const { PrismaClient: PostgresqlClient } = await import('../../prisma/generated/postgresql/client.ts');
-  return new PostgresqlClient({ adapter: adapterFor(url, onError, poolSize) }) as unknown as Database;
+  return new PostgresqlClient({ adapter: await adapterFor(url, onError, poolSize) }) as unknown as Database;
 }
 
 /** What every connection to SQLite is set to. FULL: an answered token survives a power cut too, so that its proof cannot count again. */
@@ -27,7 +27,7 @@ export const sqlitePragmas: readonly string[] = ['busy_timeout = 1500', 'journal
 
 async function openSqlite(url: string, onError: (error: Error) => void): Promise<Database> {
   const { PrismaClient: SqliteClient } = await import('../../prisma/generated/sqlite/client.ts');
-  const client = new SqliteClient({ adapter: adapterFor(url, onError) });
+  const client = new SqliteClient({ adapter: await adapterFor(url, onError) });
   for (const pragma of sqlitePragmas) await client.$queryRawUnsafe(`pragma ${pragma}`);
   return client;
 }

@@ -18,7 +18,7 @@ export async function withMigrationLock<T>(url: string, work: () => Promise<T>):
   const sqlite = databaseKind(url) === 'sqlite';
   const adapter: SqlMigrationAwareDriverAdapterFactory = sqlite
     ? new PrismaLibSql({ url: `file:${databaseFile(url)}.migrating` })
-    : migrationAdapterFor(url);
+    : await migrationAdapterFor(url);
   const connection = await adapter.connect();
   try {
     const lock = sqlite ? 'create table lock (held integer)' : `select pg_advisory_xact_lock(${advisoryLock})`;

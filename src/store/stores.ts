@@ -8,8 +8,6 @@ import { databaseKind } from './adapters.ts';
 import { cachedClients, cachedResourceServers } from './cached-registries.ts';
 import { answered, type Database, openDatabase } from './database.ts';
 import { openIssuances } from './open-issuances.ts';
-import { redisCounters } from './redis-counters.ts';
-import { redisReplay } from './redis-replay.ts';
 import { sqlAudit } from './sql-audit.ts';
 import { sqlCredentialUses } from './sql-credential-uses.ts';
 import { sqlExpired } from './sql-expired.ts';
@@ -56,8 +54,9 @@ export async function openStores(
   const limited = (rateLimitPerClient ?? rateLimitPerAddress) !== undefined;
   const secrets = sqlSharedSecrets(database);
   const installed = redisUrl === undefined ? undefined : { url: redisUrl, onError, ...(await installationOf(secrets, database)) };
-  const redis = installed && redisReplay({ ...installed, clock, clockTolerance, onLoss, onEviction });
-  const counters = installed && limited ? redisCounters(installed) : undefined;
+  // Loaded only where there is a Redis: a start without one is quicker and smaller.
+  const redis = installed && (await import('./redis-replay.ts')).redisReplay({ ...installed, clock, clockTolerance, onLoss, onEviction });
+  const counters = installed && limited ? (await import('./redis-counters.ts')).redisCounters(installed) : undefined;
   const kind = databaseKind(databaseUrl);
   const replay = sqlReplay(database, kind);
   const audit = sqlAudit(database, kind, clock);

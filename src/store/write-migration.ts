@@ -19,7 +19,7 @@ export async function pendingMigration(kind: DatabaseKind): Promise<string> {
   const snapshot = snapshotPath(kind);
   const datamodel = (content: string): DiffTarget => ({ tag: 'schemaDatamodel', files: [{ path: 'schema.prisma', content }] });
   const from: DiffTarget = existsSync(snapshot) ? datamodel(readFileSync(snapshot, 'utf8')) : { tag: 'empty' };
-  const adapter = kind === 'sqlite' ? migrationAdapterFor('file::memory:') : offlinePostgresql;
+  const adapter = kind === 'sqlite' ? await migrationAdapterFor('file::memory:') : offlinePostgresql;
   const { stdout, exitCode } = await withSchemaEngine(kind, adapter, (engine) =>
     engine.diff({ from, to: datamodel(schemaFor(kind)), script: true, exitCode: true, filters: noFilter }),
   );
