@@ -14,6 +14,7 @@ import { counted } from './client-authentication/counted.ts';
 import { privateKeyJwt } from './client-authentication/private-key-jwt.ts';
 import { tlsClientAuth } from './client-authentication/tls-client-auth.ts';
 import type { Config } from './config.ts';
+import { bind } from './confirmation/binding.ts';
 import { endpointsOf } from './endpoints.ts';
 import { clientCredentials } from './grant/client-credentials.ts';
 import { subjectAccessToken } from './grant/subject-access-token.ts';
@@ -112,7 +113,6 @@ export async function authorizationServer({
   const verify = verifyAccessToken({ issuer: config.issuer, verificationKey: signingKeys.verificationKey });
   const live = liveHolders({ ...ports, keys });
   const answer = tokenEndpoint({
-    issuer: config.issuer,
     refusals,
     authenticateClient: authenticate,
     validateGrant: validateGrant({
@@ -145,6 +145,7 @@ export async function authorizationServer({
       max: config.altCnfMax,
       registeredKeyMaxAge: config.altCnfRegisteredKeyMaxAge,
     }),
+    bind: bind({ issuer: config.issuer, clientEncryptionKey: keys.encryptionKey }),
     issueAccessToken: rememberProvenKeys(
       issueAccessToken({
         ...ports,

@@ -36,6 +36,7 @@ export interface ClientMetadata extends TlsClientAuthSubject {
   readonly grant_types: readonly GrantType[];
   /** Space-separated scope tokens that the client may ask for (RFC 6749 §3.3). */
   readonly scope?: string;
+  /** Keys for signatures and, by `use`: `enc`, for what is encrypted to the client. */
   readonly jwks?: { readonly keys: readonly RegisteredJwk[] };
   readonly jwks_uri?: string;
   /** True: its tokens are bound to the certificate of the mutual TLS connection (RFC 8705 §3.4). */
@@ -81,4 +82,9 @@ export interface AuthenticatedClient {
   readonly registration: ClientRegistration;
   /** The key that signed its assertion, when it authenticated by one. */
   readonly assertion?: Proof;
+}
+
+/** The keys registered by value that are for signatures. */
+export function signatureJwks({ jwks }: Pick<ClientMetadata, 'jwks'>): readonly RegisteredJwk[] {
+  return jwks?.keys.filter(({ use }) => use !== 'enc') ?? [];
 }

@@ -1,6 +1,8 @@
 import type { ClientRegistration } from './client-registration.ts';
+import { type EncryptionKey, isForEncryption, readEncryptionKey } from './jose/encryption-key.ts';
 import { JoseFault } from './jose/jose-fault.ts';
 import { type PublicKey, readPublicKey } from './jose/public-key.ts';
+import { OAuthError } from './oauth-error.ts';
 import type { FetchJwks } from './ports.ts';
 
 /** A registered key beside its `kid`. */
@@ -9,6 +11,8 @@ export interface RegisteredKeys {
   find(client: ClientRegistration, kid: string | undefined): Promise<readonly PublicKey[]>;
   /** All keys; `fresh` asks a `jwks_uri` again, within the fetcher's cool-down. Throws when it cannot be read. */
   all(client: ClientRegistration, fresh: boolean): Promise<readonly PublicKey[]>;
+  /** The first acceptable key with `use`: `enc`, or undefined. Throws `unsupported_pop_key` when a `jwks_uri` cannot be read. */
+  encryptionKey(client: ClientRegistration): Promise<EncryptionKey | undefined>;
 }
 
 /** The public keys that a client registered, by value or by `jwks_uri`; every one has passed the gate. */
@@ -22,14 +26,24 @@ export function registeredKeys(fetchJwks: FetchJwks): RegisteredKeys {
     gated.set(set, keys);
     return keys;
   };
-  const load = async (client: ClientRegistration, fresh: boolean): Promise<readonly PublicKey[]> => {
-    if (client.jwks !== undefined) return gate(client.jwks);
-    if (client.jwks_uri === undefined) return [];
-    const set = await fetchJwks(client.jwks_uri, { fresh });
-    return typeof set === 'object' && set !== null ? gate(set) : [];
+  const keySet = async ({ jwks, jwks_uri }: ClientRegistration, fresh: boolean): Promise<object> => {
+    const set = jwks ?? (jwks_uri === undefined ? undefined : await fetchJwks(jwks_uri, { fresh }));
+    return typeof set === 'object' && set !== null ? set : {};
   };
+  const load = async (client: ClientRegistration, fresh: boolean): Promise<readonly PublicKey[]> => gate(await keySet(client, fresh));
   return {
     all: load,
+    async encryptionKey(client) {
+      try {
+        return readEncryptionKeys(await keySet(client, false))[0];
+      } catch (cause) {
+        // Without the answer the key might go out in the clear to a client that asked for encryption.
+        throw new OAuthError('unsupported_pop_key', 'the encryption key of the client cannot be read', {
+          cause,
+          reason: 'client_encryption_key_unavailable',
+        });
+      }
+    },
     async find(client, kid) {
       const matching = async (fresh: boolean) => (await load(client, fresh)).filter((key) => kid === undefined || key.kid === kid);
       const found = await matching(false);
@@ -43,11 +57,22 @@ export function registeredKeys(fetchJwks: FetchJwks): RegisteredKeys {
  * private or symmetric material makes the whole set unacceptable.
  */
 function readKeys(set: object): readonly PublicKey[] {
-  if (!('keys' in set) || !Array.isArray(set.keys)) return [];
-  const keys: PublicKey[] = [];
-  for (const jwk of set.keys as unknown[]) {
+  return readEach(membersOf(set), readPublicKey);
+}
+
+function readEncryptionKeys(set: object): readonly EncryptionKey[] {
+  return readEach(membersOf(set).filter(isForEncryption), readEncryptionKey);
+}
+
+function membersOf(set: object): readonly unknown[] {
+  return 'keys' in set && Array.isArray(set.keys) ? set.keys : [];
+}
+
+function readEach<Key>(jwks: readonly unknown[], read: (jwk: unknown) => Key): readonly Key[] {
+  const keys: Key[] = [];
+  for (const jwk of jwks) {
     try {
-      keys.push(readPublicKey(jwk));
+      keys.push(read(jwk));
     } catch (fault) {
       if (!(fault instanceof JoseFault) || fault.reason === 'private_member') throw fault;
     }

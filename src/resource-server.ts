@@ -1,8 +1,8 @@
-import type { StoredSecret } from './client-registration.ts';
+import type { RegisteredJwk, StoredSecret } from './client-registration.ts';
 import type { AccessTokenSigningAlgorithm } from './jose/algorithms.ts';
 
 /** Members of `cnf` (IANA JWT Confirmation Methods) that this server issues. */
-export const confirmationMethods = ['jkt', 'x5t#S256', 'jwk', 'kid', 'jku'] as const;
+export const confirmationMethods = ['jkt', 'x5t#S256', 'jwk', 'kid', 'jku', 'jwe'] as const;
 export type ConfirmationMethod = (typeof confirmationMethods)[number];
 
 /** How a token names several keys: the claim `alt_cnf`, or a JWK Set inside `cnf` for recipients that were built for that form. */
@@ -24,6 +24,10 @@ export interface ResourceServerMetadata {
   readonly multi_key_form?: MultiKeyForm;
   /** Ours. True: its tokens have a place on a token status list (draft-ietf-oauth-status-list), for verifiers that do not introspect. */
   readonly status_list_enabled?: boolean;
+  /** Its public encryption keys; the first is the one that symmetric keys are encrypted to (RFC 7800 §3.3). */
+  readonly jwks?: { readonly keys: readonly RegisteredJwk[] };
+  /** True: its tokens may be confirmed by a symmetric key that this server makes, method `jwe`. */
+  readonly symmetric_keys_enabled?: boolean;
   /** Seconds. */
   readonly access_token_lifetime: number;
   readonly access_token_signing_alg: AccessTokenSigningAlgorithm;

@@ -1,7 +1,7 @@
 import type { IssueAccessToken } from './access-token/issue-access-token.ts';
 import type { AuthenticateClient } from './client-authentication/authenticate-client.ts';
 import type { AuthenticatedClient } from './client-registration.ts';
-import { bind } from './confirmation/binding.ts';
+import type { Bind } from './confirmation/binding.ts';
 import type { Grant, ValidateGrant } from './grant/grant.ts';
 import type { ProveFurtherHolders } from './possession/prove-further-holders.ts';
 import type { ProvePossession } from './possession/prove-possession.ts';
@@ -11,12 +11,12 @@ import type { TokenRequest, TokenResponse } from './token-request.ts';
 
 /** The steps that the wiring puts together. */
 export interface TokenEndpointSteps {
-  readonly issuer: string;
   readonly refusals: Refusals;
   readonly authenticateClient: AuthenticateClient;
   readonly validateGrant: ValidateGrant;
   readonly provePossession: ProvePossession;
   readonly proveFurtherHolders: ProveFurtherHolders;
+  readonly bind: Bind;
   readonly issueAccessToken: IssueAccessToken;
 }
 
@@ -37,7 +37,7 @@ export function tokenEndpoint(steps: TokenEndpointSteps): (request: TokenRequest
     const grant = await steps.validateGrant(request, client);
     const possession = await steps.provePossession(request, client, grant);
     const holders = await steps.proveFurtherHolders(request, client, grant, possession);
-    const binding = bind(client, possession.boundKey, holders, grant.resourceServer, steps.issuer);
+    const binding = await steps.bind(client, possession, holders, grant.resourceServer);
     const { response, jti } = await steps.issueAccessToken(client, grant, possession, binding, holders);
     return {
       response,

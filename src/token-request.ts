@@ -23,8 +23,8 @@ export interface TokenResponse {
   /** Seconds. */
   readonly expires_in: number;
   readonly scope?: string;
-  /** How the token names the key, for a client that cannot tell from `token_type` (RFC 9201 §3.2). */
-  readonly cnf?: Binding['cnf'];
+  /** How the token names the key, for a client that cannot tell from `token_type`; with a symmetric key, that key (RFC 9201 §3.2). */
+  readonly cnf?: Binding['cnf'] | Binding['cnfForClient'];
   /** The further holders and their keys: the client may not look into the token (RFC 9068 §6). */
   readonly alt_cnf?: readonly AltConfirmation[];
 }

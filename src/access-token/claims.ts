@@ -26,7 +26,7 @@ export function accessTokenClaims(
   issuer: string,
   client: ClientRegistration,
   grant: Grant,
-  binding: Binding,
+  { cnf, alt_cnf }: Binding,
   jti: string,
   now: number,
   lifetime: number,
@@ -40,7 +40,9 @@ export function accessTokenClaims(
     exp: Math.min(now + lifetime, grant.expiresAt ?? Number.POSITIVE_INFINITY),
     jti,
     ...(grant.scopes.length > 0 && { scope: grant.scopes.join(' ') }),
-    ...binding,
+    // Member by member: what the client is told beside them is a secret.
+    cnf,
+    ...(alt_cnf !== undefined && { alt_cnf }),
     ...(grant.act !== undefined && { act: grant.act }),
     ...mayAct(client, grant),
   };

@@ -66,7 +66,7 @@ export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessT
       ...(claims.scope !== undefined && { scope: claims.scope }),
       ...(grant.issuedTokenType !== undefined && { issued_token_type: grant.issuedTokenType }),
       // Where `token_type` does not tell, and in an exchange, whose binding is not that of the subject token.
-      ...((tokenType === 'PoP' || grant.issuedTokenType !== undefined) && { cnf: binding.cnf }),
+      ...((tokenType === 'PoP' || grant.issuedTokenType !== undefined) && { cnf: binding.cnfForClient ?? binding.cnf }),
       ...(binding.alt_cnf !== undefined && { alt_cnf: binding.alt_cnf }),
     };
     return { response, jti };

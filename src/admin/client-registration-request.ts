@@ -1,8 +1,9 @@
 import ipaddr from 'ipaddr.js';
 import { parseDistinguishedName } from '../client-certificate.ts';
-import type { ClientRegistration, StoredSecret } from '../client-registration.ts';
-import { JoseFault } from '../jose/jose-fault.ts';
+import { type ClientRegistration, type StoredSecret, signatureJwks } from '../client-registration.ts';
 import { readPublicKey } from '../jose/public-key.ts';
+import { registeredCertificateThumbprint } from '../registered-certificate.ts';
+import { checkJwks } from './check-jwks.ts';
 import { generateClientSecret, storedSecret } from './client-secrets.ts';
 import { Problem } from './problem.ts';
 import type { ClientBody } from './schemas.ts';
@@ -40,7 +41,10 @@ export function checkClient(body: ClientBody, clientId: string, stored: readonly
     );
   }
   if (members.jwks_uri !== undefined && !URL.canParse(members.jwks_uri)) throw new Problem(400, 'jwks_uri is not a URL', 'jwks_uri');
-  if (members.jwks !== undefined) checkKeys(members.jwks.keys);
+  if (members.jwks !== undefined) {
+    checkJwks(members.jwks.keys);
+    checkUsable(members, method);
+  }
   const clientSecret = usesSecret ? (client_secret ?? (stored.length === 0 ? generateClientSecret() : undefined)) : undefined;
   const replacement = clientSecret === undefined ? stored : [storedSecret(clientSecret, now)];
   const client = {
@@ -57,6 +61,17 @@ export function checkClient(body: ClientBody, clientId: string, stored: readonly
   return { client, ...(clientSecret !== undefined && { clientSecret }) };
 }
 
+/** Keys by value that could never authenticate the client are a mistake; what a `jwks_uri` holds may change. */
+function checkUsable(members: ClientBody, method: string): void {
+  const keys = signatureJwks(members as Pick<ClientRegistration, 'jwks'>).map((jwk) => readPublicKey(jwk));
+  const alg = members.token_endpoint_auth_signing_alg;
+  if (method === 'private_key_jwt' && keys.length === 0) throw new Problem(400, 'no key in jwks can sign an assertion', 'jwks');
+  if (method === 'private_key_jwt' && alg !== undefined && !keys.some(({ algs }) => algs.includes(alg)))
+    throw new Problem(400, 'no key in jwks can sign by this algorithm', 'token_endpoint_auth_signing_alg');
+  if (method === 'self_signed_tls_client_auth' && !keys.some((key) => registeredCertificateThumbprint(key) !== undefined))
+    throw new Problem(400, 'no key in jwks has its certificate beside it, in x5c', 'jwks');
+}
+
 function checkTlsSubject(members: ClientBody, method: string): void {
   const named = tlsSubjectMembers.filter((member) => members[member] !== undefined);
   const [first = tlsSubjectMembers[0], second] = named;
@@ -69,23 +84,5 @@ function checkTlsSubject(members: ClientBody, method: string): void {
     if (dn !== undefined && parseDistinguishedName(dn).length === 0) throw new Error('empty');
   } catch {
     throw new Problem(400, 'this is not a distinguished name in the string form of RFC 4514', 'tls_client_auth_subject_dn');
-  }
-}
-
-function checkKeys(keys: readonly unknown[]): void {
-  const kids = new Set<string>();
-  for (const [index, jwk] of keys.entries()) {
-    try {
-      const { kid } = readPublicKey(jwk);
-      if (kid !== undefined && kids.has(kid)) throw new Problem(400, 'two keys have the same kid', `jwks.keys[${index}].kid`);
-      if (kid !== undefined) kids.add(kid);
-    } catch (fault) {
-      if (!(fault instanceof JoseFault)) throw fault;
-      throw new Problem(
-        400,
-        'the key is not an acceptable public signature key',
-        `jwks.keys[${index}]${fault.member === undefined ? '' : `.${fault.member}`}`,
-      );
-    }
   }
 }

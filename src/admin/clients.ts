@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { AuditTrail, IssuedTokens } from '../audit.ts';
-import type { ClientRegistration } from '../client-registration.ts';
+import { type ClientRegistration, signatureJwks } from '../client-registration.ts';
 import { readPublicKey } from '../jose/public-key.ts';
 import type { Clock, RandomId } from '../ports.ts';
 import { checkClient } from './client-registration-request.ts';
@@ -58,5 +58,5 @@ export function clientRoutes(app: FastifyInstance, { clients, audit, issuedToken
 
 /** Thumbprints of the keys that are registered by value. */
 function thumbprints(client: ClientRegistration | undefined): ReadonlySet<string> {
-  return new Set(client?.jwks?.keys.map((jwk) => readPublicKey(jwk).jkt));
+  return new Set(client && signatureJwks(client).map((jwk) => readPublicKey(jwk).jkt));
 }

@@ -3,6 +3,7 @@ import type { AuditTrail } from '../audit.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import type { Clock, RandomId } from '../ports.ts';
 import type { ResourceServer } from '../resource-server.ts';
+import { checkJwks } from './check-jwks.ts';
 import { generateClientSecret, storedSecret } from './client-secrets.ts';
 import { Problem } from './problem.ts';
 import type { ResourceServerRegistry } from './registry.ts';
@@ -21,6 +22,15 @@ export interface ResourceServerRoutesOptions {
   /** Awaited before a resource server is stored, so that the JWKS has its key before the first token. */
   readonly ensureSigningKey: (alg: AccessTokenSigningAlgorithm) => Promise<void>;
   readonly maxAccessTokenLifetime: number;
+}
+
+/** A method that could never be used is a mistake of the operator's. Throws Problem. */
+function checkConfirmation({ cnf_methods_supported = [], jwks, symmetric_keys_enabled = false }: ResourceServerBody): void {
+  if (jwks !== undefined) checkJwks(jwks.keys, true);
+  if (!cnf_methods_supported.includes('jwe')) return;
+  if (!symmetric_keys_enabled)
+    throw new Problem(400, 'the confirmation method jwe has to be switched on by symmetric_keys_enabled', 'symmetric_keys_enabled');
+  if (jwks === undefined) throw new Problem(400, 'the confirmation method jwe needs a key to encrypt to', 'jwks');
 }
 
 const defaults = {
@@ -50,6 +60,7 @@ export function resourceServerRoutes(app: FastifyInstance, options: ResourceServ
         throw new Problem(400, 'client_id cannot be changed', 'client_id');
       if ((body.access_token_lifetime ?? 0) > maxAccessTokenLifetime)
         throw new Problem(400, 'access_token_lifetime is above the maximum', 'access_token_lifetime');
+      checkConfirmation(body);
       const secret = given ?? (stored === undefined ? generateClientSecret() : undefined);
       const value: ResourceServer = {
         ...defaults,

@@ -16,6 +16,11 @@ const clientSecret = text({ pattern: '^[\\x21-\\x7e]+$', minLength: 32, maxLengt
 
 const subjectName = text({ minLength: 1, maxLength: 1024, pattern: '^[^\\x00-\\x1f\\x7f]*$' });
 
+const jwkSet = Type.Object(
+  { keys: Type.Array(Type.Unsafe<Readonly<Record<string, unknown>>>({ type: 'object' }), { minItems: 1, maxItems: 20 }) },
+  { additionalProperties: false },
+);
+
 /** Members of a client (RFC 7591 §2 and ours). */
 export const clientBody = Type.Object(
   {
@@ -26,12 +31,7 @@ export const clientBody = Type.Object(
     token_endpoint_auth_signing_alg: Type.Optional(oneOf(signingAlgorithms)),
     grant_types: Type.Optional(listOf(oneOf(grantTypes), { minItems: 1 })),
     scope: Type.Optional(text({ pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]+( [\\x21\\x23-\\x5b\\x5d-\\x7e]+)*$', maxLength: 4000 })),
-    jwks: Type.Optional(
-      Type.Object(
-        { keys: Type.Array(Type.Unsafe<Readonly<Record<string, unknown>>>({ type: 'object' }), { minItems: 1, maxItems: 20 }) },
-        { additionalProperties: false },
-      ),
-    ),
+    jwks: Type.Optional(jwkSet),
     jwks_uri: Type.Optional(text({ pattern: '^https://[^\\s#@\\\\]+$', maxLength: 2048 })),
     tls_client_auth_subject_dn: Type.Optional(subjectName),
     tls_client_auth_san_dns: Type.Optional(subjectName),
@@ -62,6 +62,8 @@ export const resourceServerBody = Type.Object(
     scopes: Type.Optional(listOf(scopeToken)),
     cnf_methods_supported: Type.Optional(listOf(oneOf(confirmationMethods), { minItems: 1 })),
     alt_cnf_supported: Type.Optional(Type.Boolean()),
+    jwks: Type.Optional(jwkSet),
+    symmetric_keys_enabled: Type.Optional(Type.Boolean()),
     multi_key_form: Type.Optional(oneOf(multiKeyForms)),
     status_list_enabled: Type.Optional(Type.Boolean()),
     access_token_lifetime: Type.Optional(Type.Integer({ minimum: 1, maximum: 604_800 })),

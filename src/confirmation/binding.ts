@@ -4,8 +4,9 @@ import type { PublicJwk } from '../jose/public-key.ts';
 import { OAuthError } from '../oauth-error.ts';
 import type { ProvenKey } from '../proven-key.ts';
 import type { ResourceServer } from '../resource-server.ts';
-import { confirm } from './confirm.ts';
+import { type ConfirmOptions, confirm } from './confirm.ts';
 import type { Confirmation } from './confirmation.ts';
+import type { ClientConfirmation } from './jwe.ts';
 
 /** One entry of `alt_cnf` (protocol reference D3.1): a further holder by name, and one key of its own. */
 export interface AltConfirmation {
@@ -25,18 +26,33 @@ export interface Binding {
   readonly cnf: Confirmation | JwkSetConfirmation;
   /** Never empty. */
   readonly alt_cnf?: readonly AltConfirmation[];
+  /** `cnf` as the client is told it, where that is not the same. A secret: for the response only. */
+  readonly cnfForClient?: ClientConfirmation;
 }
 
+/** The step of the token endpoint that names the keys. Reads only. */
+export type Bind = (
+  client: AuthenticatedClient,
+  possession: { readonly boundKey: ProvenKey; readonly keyNamed: boolean },
+  holders: readonly FurtherHolder[],
+  resourceServer: ResourceServer,
+) => Promise<Binding>;
+
 /** Names the requester's key and those of the further holders as the resource server knows it. Throws `unsupported_pop_key`. */
-export function bind(
+export function bind(options: ConfirmOptions): Bind {
+  return async (client, { boundKey, keyNamed }, holders, resourceServer) => {
+    const confirmed = await confirm(boundKey, client.registration, resourceServer, keyNamed || holders.length > 0, options);
+    return holders.length === 0 ? confirmed : withHolders(confirmed.cnf, client, boundKey, holders, resourceServer);
+  };
+}
+
+function withHolders(
+  cnf: Confirmation,
   client: AuthenticatedClient,
   boundKey: ProvenKey,
   holders: readonly FurtherHolder[],
   resourceServer: ResourceServer,
-  issuer: string,
 ): Binding {
-  const cnf = confirm(boundKey, client.registration, issuer, resourceServer);
-  if (holders.length === 0) return { cnf };
   if (resourceServer.multi_key_form !== 'jwks') {
     return { cnf, alt_cnf: holders.map((holder) => ({ client_id: holder.registration.client_id, cnf: confirmHolder(holder, resourceServer) })) };
   }

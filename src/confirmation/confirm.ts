@@ -1,22 +1,51 @@
 import type { ClientRegistration } from '../client-registration.ts';
+import type { EncryptionKey } from '../jose/encryption-key.ts';
 import { OAuthError } from '../oauth-error.ts';
 import type { ProvenKey } from '../proven-key.ts';
 import type { ConfirmationMethod, ResourceServer } from '../resource-server.ts';
 import type { Confirmation } from './confirmation.ts';
 import { jkt } from './jkt.ts';
+import { type ClientConfirmation, jwe, symmetricKeyRecipient } from './jwe.ts';
 import { jwk } from './jwk.ts';
 import { jku, kid } from './kid.ts';
 import { x5tS256 } from './x5t-s256.ts';
 
-/** Each confirmation method names the proven key, or answers undefined where it cannot. */
+/** Each of these methods names the proven key, or answers undefined where it cannot. */
 type Name = (proven: ProvenKey, client: ClientRegistration, issuer: string) => Confirmation | undefined;
-const methods: Record<ConfirmationMethod, Name> = { jkt, 'x5t#S256': x5tS256, jwk, kid, jku };
+const methods: Record<Exclude<ConfirmationMethod, 'jwe'>, Name> = { jkt, 'x5t#S256': x5tS256, jwk, kid, jku };
 
-/** Names the proven key in the first way of the resource server's list that can express it. Throws `unsupported_pop_key`. */
-export function confirm(proven: ProvenKey, client: ClientRegistration, issuer: string, resourceServer: ResourceServer): Confirmation {
+/** How the token names its key, and what the client is told where that is not the same. */
+export interface Confirmed {
+  readonly cnf: Confirmation;
+  readonly cnfForClient?: ClientConfirmation;
+}
+
+/** What a confirmation may need beside the proven key. */
+export interface ConfirmOptions {
+  readonly issuer: string;
+  /** The key that the client registered for what is encrypted to it. Throws OAuthError when that cannot be found out. */
+  readonly clientEncryptionKey: (client: ClientRegistration) => Promise<EncryptionKey | undefined>;
+}
+
+/**
+ * Confirms the token in the first way of the resource server's list that is possible. Where `onlyProven`, it must be by the proven key itself:
+ * the client asked for that key by `req_cnf`, or further holders agreed to share a token with it. Throws `unsupported_pop_key`.
+ */
+export async function confirm(
+  proven: ProvenKey,
+  client: ClientRegistration,
+  resourceServer: ResourceServer,
+  onlyProven: boolean,
+  { issuer, clientEncryptionKey }: ConfirmOptions,
+): Promise<Confirmed> {
   for (const method of resourceServer.cnf_methods_supported) {
-    const confirmation = methods[method](proven, client, issuer);
-    if (confirmation !== undefined) return confirmation;
+    if (method === 'jwe') {
+      const recipient = onlyProven ? undefined : symmetricKeyRecipient(resourceServer);
+      if (recipient !== undefined) return jwe(recipient, await clientEncryptionKey(client));
+      continue;
+    }
+    const cnf = methods[method](proven, client, issuer);
+    if (cnf !== undefined) return { cnf };
   }
   throw new OAuthError('unsupported_pop_key', 'the resource server does not accept a confirmation method that this key can be named by', {
     reason: 'confirmation_method_not_accepted',

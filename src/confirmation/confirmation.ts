@@ -6,7 +6,8 @@ export type Confirmation =
   | { readonly 'x5t#S256': string }
   | { readonly jwk: PublicJwk }
   | { readonly kid: string }
-  | { readonly jku: string; readonly kid: string };
+  | { readonly jku: string; readonly kid: string }
+  | { readonly jwe: string };
 
 /** How the token is presented (product decision 3): RFC 9449 §5, RFC 8705 §3, RFC 9201 §3.2. */
 export function tokenTypeOf(confirmation: object): 'DPoP' | 'Bearer' | 'PoP' {

@@ -1,4 +1,4 @@
-import type { ClientRegistration } from '../client-registration.ts';
+import { type ClientRegistration, signatureJwks } from '../client-registration.ts';
 import { gatedKeys } from '../jose/gated-keys.ts';
 import type { ProvenKey } from '../proven-key.ts';
 import type { Confirmation } from './confirmation.ts';
@@ -6,8 +6,8 @@ import type { Confirmation } from './confirmation.ts';
 const readPublicKey = gatedKeys();
 
 /** Names a registered key by its `kid` (RFC 7800 §3.4); undefined for a key that the client has not registered by value under one. */
-export function kid({ key }: ProvenKey, { jwks }: ClientRegistration): { readonly kid: string } | undefined {
-  for (const jwk of jwks?.keys ?? []) {
+export function kid({ key }: ProvenKey, client: ClientRegistration): { readonly kid: string } | undefined {
+  for (const jwk of signatureJwks(client)) {
     const registered = readPublicKey(jwk);
     if (registered.kid !== undefined && registered.jkt === key.jkt) return { kid: registered.kid };
   }

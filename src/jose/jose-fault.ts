@@ -14,6 +14,7 @@ export type JoseFaultReason =
   | 'rsa_exponent'
   | 'rsa_roca'
   | 'not_for_signatures'
+  | 'not_for_encryption'
   | 'jws_malformed'
   | 'jws_too_large'
   | 'json_invalid'

@@ -63,13 +63,15 @@ export const keyTypes: Readonly<Record<string, (jwk: Jwk) => KeyType>> = {
   },
 };
 
-function text(jwk: Jwk, member: string): string {
+/** The member as text. Throws JoseFault. */
+export function text(jwk: Jwk, member: string): string {
   const value = Object.hasOwn(jwk, member) ? jwk[member] : undefined;
   if (typeof value !== 'string') throw new JoseFault('member_invalid', member);
   return value;
 }
 
-function octetsOf(value: string, member: string, length?: number): Buffer {
+/** Strict base64url of so many octets. Throws JoseFault. */
+export function octetsOf(value: string, member: string, length?: number): Buffer {
   const octets = decodeBase64url(value);
   if (octets === undefined || (length !== undefined && octets.length !== length)) throw new JoseFault('coordinate_invalid', member);
   return octets;

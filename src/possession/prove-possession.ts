@@ -12,6 +12,8 @@ import { type NamedKey, readReqCnf } from './req-cnf.ts';
 /** The key that the token will be bound to, and everything that issuing it uses up. */
 export interface Possession {
   readonly boundKey: ProvenKey;
+  /** True: the client asked for this very key by `req_cnf`. */
+  readonly keyNamed: boolean;
   readonly uses: readonly SingleUse[];
   readonly dpopNonce?: string;
 }
@@ -59,7 +61,7 @@ export function provePossession(mechanisms: PossessionMechanisms): ProvePossessi
     const boundKey = reqCnf === undefined ? onlyKey(proven) : await namedKey(readReqCnf(reqCnf), proven, registration, mechanisms);
     if (presentedBy !== undefined) checkPresenter(presentedBy, boundKey, proof?.ath);
     const uses = [assertion?.use, proof?.use].filter((use) => use !== undefined);
-    return { boundKey, uses, ...(proof?.freshNonce !== undefined && { dpopNonce: proof.freshNonce }) };
+    return { boundKey, keyNamed: reqCnf !== undefined, uses, ...(proof?.freshNonce !== undefined && { dpopNonce: proof.freshNonce }) };
   };
 }
 

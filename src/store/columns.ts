@@ -14,6 +14,7 @@ const flag = Type.Boolean();
 const optionalFlag = Type.Optional(flag);
 const texts = Type.Array(text);
 const oneOf = <const T extends string>(values: readonly T[]) => Type.Unsafe<T>({ type: 'string', enum: values });
+const jwkSet = Type.Optional(Type.Object({ keys: Type.Array(Type.Unsafe<Record<string, unknown>>({ type: 'object' })) }));
 
 export const readClientMetadata = jsonColumn(
   Type.Object({
@@ -22,7 +23,7 @@ export const readClientMetadata = jsonColumn(
     token_endpoint_auth_signing_alg: Type.Optional(oneOf(signingAlgorithms)),
     grant_types: Type.Array(oneOf(grantTypes)),
     scope: optionalText,
-    jwks: Type.Optional(Type.Object({ keys: Type.Array(Type.Unsafe<Record<string, unknown>>({ type: 'object' })) })),
+    jwks: jwkSet,
     jwks_uri: optionalText,
     tls_client_auth_subject_dn: optionalText,
     tls_client_auth_san_dns: optionalText,
@@ -54,6 +55,8 @@ export const readResourceServerMetadata = jsonColumn(
     scopes: texts,
     cnf_methods_supported: Type.Array(oneOf(confirmationMethods), { minItems: 1 }),
     alt_cnf_supported: optionalFlag,
+    jwks: jwkSet,
+    symmetric_keys_enabled: optionalFlag,
     multi_key_form: Type.Optional(oneOf(multiKeyForms)),
     status_list_enabled: Type.Optional(Type.Boolean()),
     access_token_lifetime: Type.Integer({ minimum: 1 }),

@@ -1,0 +1,49 @@
+import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { JoseFault } from './jose-fault.ts';
+import type { KeyMembers } from './key-types.ts';
+
+/** A JWK that is still to be checked. */
+export type UngatedJwk = Readonly<Record<string, unknown>>;
+
+const privateMembers: ReadonlySet<string> = new Set(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']);
+
+/** Checks of the members that any key may have (RFC 7517 §4). */
+const optionalMembers: Readonly<Record<string, (value: unknown) => boolean>> = {
+  kid: (value) => typeof value === 'string' && value !== '' && value.length <= 256,
+  use: (value) => typeof value === 'string',
+  alg: (value) => typeof value === 'string',
+  key_ops: (value) => Array.isArray(value) && value.every((op) => typeof op === 'string') && new Set(value).size === value.length,
+  x5c: (value) =>
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.length <= 10 &&
+    value.every((item) => typeof item === 'string' && /^[A-Za-z0-9+/]+={0,2}$/.test(item)),
+  'x5t#S256': (value) => typeof value === 'string' && /^[A-Za-z0-9_-]{43}$/.test(value),
+};
+
+/** The value as a JWK without private or symmetric members. Throws JoseFault. */
+export function asPublicJwk(value: unknown): UngatedJwk {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new JoseFault('not_an_object');
+  const privateMember = Object.keys(value).find((member) => privateMembers.has(member));
+  if (privateMember !== undefined) throw new JoseFault('private_member', privateMember);
+  return value as UngatedJwk;
+}
+
+/** Besides the required members of its type only members that any key may have, each well-formed. Throws JoseFault. */
+export function checkMembers(jwk: UngatedJwk, required: KeyMembers): void {
+  for (const [member, value] of Object.entries(jwk)) {
+    if (Object.hasOwn(required, member)) continue;
+    const check = Object.hasOwn(optionalMembers, member) ? optionalMembers[member] : undefined;
+    if (check === undefined) throw new JoseFault('unknown_member', member);
+    if (!check(value)) throw new JoseFault('member_invalid', member);
+  }
+}
+
+/** Imports the members. Point-on-curve is OpenSSL's check; whatever it throws, the key is refused. */
+export function importKey(jwk: KeyMembers): KeyObject {
+  try {
+    return createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });
+  } catch (cause) {
+    throw new JoseFault('not_on_curve', undefined, cause);
+  }
+}
