@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { auditRoutes, auditSchemas } from './admin/audit-events.ts';
 import { clientRoutes, clientSchemas } from './admin/clients.ts';
 import { jsonBodies } from './admin/json-body.ts';
+import { keyEncryptionKeyRoutes, keyEncryptionKeySchemas } from './admin/key-encryption-key.ts';
 import { openapiDocument } from './admin/openapi.ts';
 import { refusingOtherMethods } from './admin/other-methods.ts';
 import { type PairingRegistry, pairingRoutes, pairingSchemas } from './admin/pairings.ts';
@@ -17,6 +18,7 @@ import { headerFields } from './http/header-fields.ts';
 import { listener } from './http/listener.ts';
 import type { AccessTokenSigningAlgorithm } from './jose/algorithms.ts';
 import type { ClientRegistrations, Clock, RandomId } from './ports.ts';
+import { changeKeyEncryptionKey, type KeyEncryptionKeyOptions } from './signing-keys/change-key-encryption-key.ts';
 import type { SigningKeys } from './signing-keys/signing-keys.ts';
 
 /** What the admin listener stands on. */
@@ -31,6 +33,7 @@ export interface AdminServerOptions {
   readonly auditLog: AuditLog;
   readonly issuedTokens: IssuedTokens;
   readonly signingKeys: SigningKeys;
+  readonly keyEncryption: KeyEncryptionKeyOptions;
   readonly clock: Clock;
   readonly randomId: RandomId;
   readonly verifyAdminToken: (presented: string) => boolean;
@@ -60,6 +63,7 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
     ...resourceServerSchemas,
     ...auditSchemas,
     ...signingKeySchemas,
+    ...keyEncryptionKeySchemas,
     ...trustedIssuerSchemas,
     ...pairingSchemas,
   ]);
@@ -69,6 +73,7 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
   tokenRoutes(app, options);
   auditRoutes(app, options.auditLog);
   signingKeyRoutes(app, options.signingKeys);
+  keyEncryptionKeyRoutes(app, async () => changeKeyEncryptionKey(options.keyEncryption));
   trustedIssuerRoutes(app, { registry: options.trustedIssuers, audit: options.audit, clock, randomId });
   pairingRoutes(app, { ...options, clients: options.clientRegistrations });
   refuseOtherMethods();

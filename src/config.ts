@@ -16,6 +16,8 @@ export interface Config {
   readonly logLevel: string;
   readonly keyEncryptionKey?: string;
   readonly keyEncryptionKeyFile: string;
+  /** The key-encryption key that is to come, by itself or in a file. */
+  readonly nextKeyEncryptionKey: { readonly value?: string; readonly file?: string };
   readonly dpopAlgs: readonly SigningAlgorithm[];
   readonly dpopProofMaxAge: number;
   readonly dpopProofMaxFuture: number;
@@ -70,7 +72,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const databaseUrl = read.matching('DATABASE_URL', /^(file:.+|postgres(ql)?:\/\/.+)/, 'file:PATH or postgresql://…') ?? 'file:data/holdfast.db';
   const adminToken = read.matching('ADMIN_TOKEN', /^[\x21-\x7e]{32,512}$/, 'at least 32 printable characters without spaces');
   const redisUrl = read.matching('REDIS_URL', /^rediss?:\/\/.+/, 'redis://… or rediss://…');
-  const keyEncryptionKey = read.matching('KEY_ENCRYPTION_KEY', /^[A-Za-z0-9_-]{43}$/, 'base64url of 32 octets (43 characters)');
+  const keyEncryptionKey = readKey(read, 'KEY_ENCRYPTION_KEY');
   const tlsClientCaFile = read.text('TLS_CLIENT_CA_FILE');
   const config: Config = {
     issuer: readIssuer(read),
@@ -84,6 +86,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     logLevel: read.oneOf('LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info'),
     ...(keyEncryptionKey !== undefined && { keyEncryptionKey }),
     keyEncryptionKeyFile: read.text('KEY_ENCRYPTION_KEY_FILE') ?? defaultKeyFile(databaseUrl),
+    nextKeyEncryptionKey: readNextKey(read),
     dpopAlgs: read.list('DPOP_SIGNING_ALGS', signingAlgorithms, defaultAlgs),
     dpopProofMaxAge: read.integer('DPOP_PROOF_MAX_AGE', 60, 1, 3600),
     dpopProofMaxFuture: read.integer('DPOP_PROOF_MAX_FUTURE', 30, 0, 3600),
@@ -132,6 +135,15 @@ function readIssuer(read: EnvironmentReader): string {
   if (protocol === 'http:' && !loopback && !allowHttp)
     read.faults.push('ISSUER must be https unless its host is loopback; ALLOW_HTTP_ISSUER=true overrides this for tests');
   return issuer;
+}
+
+function readKey(read: EnvironmentReader, name: string): string | undefined {
+  return read.matching(name, /^[A-Za-z0-9_-]{43}$/, 'base64url of 32 octets (43 characters)');
+}
+
+function readNextKey(read: EnvironmentReader): Config['nextKeyEncryptionKey'] {
+  const [value, file] = [readKey(read, 'KEY_ENCRYPTION_KEY_NEXT'), read.text('KEY_ENCRYPTION_KEY_NEXT_FILE')];
+  return { ...(value !== undefined && { value }), ...(file !== undefined && { file }) };
 }
 
 function readTls(read: EnvironmentReader): Pick<Config, 'tls'> {

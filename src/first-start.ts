@@ -1,8 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { adminTokenHash, generateAdminToken, verifyAdminTokenAgainst } from './admin/admin-token.ts';
 import type { Config } from './config.ts';
-import { type KeyEncryption, keyEncryption, readKeyEncryptionKey } from './signing-keys/key-encryption.ts';
-import type { SharedSecretStore, SigningKeyStore } from './signing-keys/signing-key-store.ts';
+import {
+  type KeyEncryption,
+  keyEncryption,
+  keyEncryptionKeyId,
+  readKeyEncryptionKey,
+  readNextKeyEncryptionKey,
+} from './signing-keys/key-encryption.ts';
+import { keyInForceName, nonceSecretName, type SharedSecretStore, type SigningKeyStore } from './signing-keys/signing-key-store.ts';
 
 /** Secrets that a start finds, or makes on the very first start. */
 export interface PreparedSecrets {
@@ -13,7 +19,6 @@ export interface PreparedSecrets {
   readonly newAdminToken?: string;
 }
 
-const nonceSecretName = 'dpop_nonce_secret';
 const adminTokenName = 'admin_token_hash';
 
 /** Opens the secrets at rest and makes those that are missing; of several replicas that start at once, one makes each. Throws KeyEncryptionError. */
@@ -21,16 +26,10 @@ export async function prepareSecrets(
   config: Config,
   stores: { readonly signingKeys: SigningKeyStore; readonly secrets: SharedSecretStore },
 ): Promise<PreparedSecrets> {
-  const sealedAlready = (await stores.signingKeys.listSigningKeys()).length > 0 || (await stores.secrets.getSecret(nonceSecretName)) !== undefined;
-  const key = readKeyEncryptionKey({
-    ...(config.keyEncryptionKey !== undefined && { value: config.keyEncryptionKey }),
-    file: config.keyEncryptionKeyFile,
-    mayCreate: !sealedAlready,
-  });
-  const encryption = keyEncryption(key);
+  const encryption = await prepareEncryption(config, stores);
   const sealedNonceSecret =
     (await stores.secrets.getSecret(nonceSecretName)) ??
-    (await stores.secrets.putSecretOnce(nonceSecretName, await encryption.seal(randomBytes(32).toString('base64url'))));
+    (await stores.secrets.putSecretOnce(nonceSecretName, await encryption.seal(randomBytes(32).toString('base64url'), await encryption.inForce())));
   const nonceSecret = Buffer.from(await encryption.open(sealedNonceSecret), 'base64url');
 
   if (config.adminToken !== undefined)
@@ -41,6 +40,29 @@ export async function prepareSecrets(
   const standing = await stores.secrets.putSecretOnce(adminTokenName, adminTokenHash(made));
   const mine = standing === adminTokenHash(made);
   return { encryption, nonceSecret, verifyAdminToken: verifyAdminTokenAgainst(standing), ...(mine && { newAdminToken: made }) };
+}
+
+/** Reads the key-encryption keys; whichever the database was sealed by is the one in force. */
+async function prepareEncryption(
+  config: Config,
+  { signingKeys, secrets }: { readonly signingKeys: SigningKeyStore; readonly secrets: SharedSecretStore },
+): Promise<KeyEncryption> {
+  const sealed = (await secrets.getSecret(nonceSecretName)) ?? (await signingKeys.listSigningKeys())[0]?.privateJwe;
+  const current = readKeyEncryptionKey({
+    ...(config.keyEncryptionKey !== undefined && { value: config.keyEncryptionKey }),
+    file: config.keyEncryptionKeyFile,
+    mayCreate: sealed === undefined && (await secrets.getSecret(keyInForceName)) === undefined,
+  });
+  const next = readNextKeyEncryptionKey(config.nextKeyEncryptionKey);
+  const encryption = keyEncryption({ current, ...(next !== undefined && { next }) }, async () => secrets.getSecret(keyInForceName));
+  if ((await secrets.getSecret(keyInForceName)) === undefined) {
+    // A database from before keys had ids was sealed by the current key: there was no other. The check comes first, so that a wrong key is not written down.
+    const id = keyEncryptionKeyId(current);
+    if (sealed !== undefined) await keyEncryption({ current }, async () => id).open(sealed);
+    await secrets.putSecretOnce(keyInForceName, id);
+  }
+  await encryption.inForce();
+  return encryption;
 }
 
 /** What every later start prints. */

@@ -104,6 +104,7 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
       verifyAdminToken: secrets.verifyAdminToken,
       signingKeys: keys,
       ensureSigningKey: keys.ensure,
+      keyEncryption: { encryption: secrets.encryption, signingKeys: stores.signingKeys, secrets: stores.secrets, changes: stores.keyEncryption },
       maxAccessTokenLifetime: config.accessTokenMaxLifetime,
       logger,
     });

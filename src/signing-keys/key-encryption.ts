@@ -1,13 +1,24 @@
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { CompactEncrypt, compactDecrypt } from 'jose';
 
 /** Seals and opens secrets at rest as compact JWE, `dir` with A256GCM (RFC 7516, RFC 7518 §4.5). */
 export interface KeyEncryption {
-  seal(plaintext: string): Promise<string>;
-  /** Throws KeyEncryptionError when this is not the key that sealed it. */
+  /** Id of the key that seals, as the database names it now. Throws KeyEncryptionError when this server has not got that key. */
+  inForce(): Promise<string>;
+  /** Id of the key that is to come, when the server was started with one. */
+  readonly next?: string;
+  /** Seals under the key with this id; `kid` in the header (RFC 7516 §4.1.6) names it. */
+  seal(plaintext: string, keyId: string): Promise<string>;
+  /** Opens what any of the keys sealed. Throws KeyEncryptionError when none did. */
   open(jwe: string): Promise<string>;
+}
+
+/** The keys of 32 octets that a server was started with: at most the one in use and the one to come. */
+export interface EncryptionKeys {
+  readonly current: Buffer;
+  readonly next?: Buffer;
 }
 
 /** A key-encryption key that is missing, malformed or wrong: the server does not start, and replaces nothing. The message says what to do. */
@@ -21,6 +32,12 @@ export interface KeyEncryptionSource {
   readonly file: string;
   /** True: the file may be made on first start (nothing is sealed yet). */
   readonly mayCreate: boolean;
+}
+
+/** The key-encryption key that is to come, if one is configured. Throws KeyEncryptionError. */
+export function readNextKeyEncryptionKey({ value, file }: { readonly value?: string; readonly file?: string }): Buffer | undefined {
+  if (value !== undefined) return decodeKey(value, 'KEY_ENCRYPTION_KEY_NEXT');
+  return file === undefined ? undefined : decodeKey(readKeyFile(file), file);
 }
 
 /** The key-encryption key, made as a 0600 file on the very first start when none is given. Throws KeyEncryptionError. */
@@ -70,22 +87,45 @@ function decodeKey(text: string, where: string): Buffer {
   return key;
 }
 
-/** Key encryption under one key of 32 octets. */
-export function keyEncryption(key: Buffer): KeyEncryption {
+/** What tells key-encryption keys apart and gives nothing of them away: 22 base64url characters. */
+export function keyEncryptionKeyId(key: Buffer): string {
+  return createHmac('sha256', key).update('Holdfast key-encryption key').digest().subarray(0, 16).toString('base64url');
+}
+
+/**
+ * Key encryption under the keys that the server was started with.
+ * @param named id of the key in force, from the database that all replicas share
+ */
+export function keyEncryption({ current, next }: EncryptionKeys, named: () => Promise<string | undefined>): KeyEncryption {
+  const keys = new Map([current, ...(next === undefined ? [] : [next])].map((key) => [keyEncryptionKeyId(key), key]));
+  const nextId = next === undefined || next.equals(current) ? undefined : keyEncryptionKeyId(next);
   return {
-    seal: (plaintext) => new CompactEncrypt(Buffer.from(plaintext)).setProtectedHeader({ alg: 'dir', enc: 'A256GCM' }).encrypt(key),
+    ...(nextId !== undefined && { next: nextId }),
+    async inForce() {
+      const id = await named();
+      if (id === undefined || !keys.has(id)) throw new KeyEncryptionError(notOurs);
+      return id;
+    },
+    async seal(plaintext, keyId) {
+      const key = keys.get(keyId);
+      if (key === undefined) throw new KeyEncryptionError(notOurs);
+      return new CompactEncrypt(Buffer.from(plaintext)).setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid: keyId }).encrypt(key);
+    },
     async open(jwe) {
-      try {
-        const { plaintext } = await compactDecrypt(jwe, key, { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'] });
-        return Buffer.from(plaintext).toString('utf8');
-      } catch (cause) {
-        throw new KeyEncryptionError(
-          'A key in the database was not sealed by this key-encryption key. Start with the key-encryption key that belongs to this database. Nothing was changed.',
-          {
-            cause,
-          },
-        );
+      let cause: unknown;
+      // GCM tells which key it was; what was sealed before keys had ids names none.
+      for (const key of keys.values()) {
+        try {
+          const { plaintext } = await compactDecrypt(jwe, key, { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'] });
+          return Buffer.from(plaintext).toString('utf8');
+        } catch (error) {
+          cause = error;
+        }
       }
+      throw new KeyEncryptionError(notOurs, { cause });
     },
   };
 }
+
+const notOurs =
+  'A key in the database was not sealed by this key-encryption key. Start with the key-encryption key that belongs to this database. Nothing was changed.';

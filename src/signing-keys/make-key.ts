@@ -4,22 +4,24 @@ import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import { signInput } from '../jose/sign.ts';
 import type { KeyEncryption } from './key-encryption.ts';
 import type { SigningKey } from './signing-key.ts';
-import type { StoredSigningKey } from './signing-key-store.ts';
+import type { NewSigningKey, StoredSigningKey } from './signing-key-store.ts';
 
 /** A new key pair, its private half sealed. `kid` is the RFC 7638 thumbprint. Times in milliseconds since the epoch. */
 export async function makeKey(
   alg: AccessTokenSigningAlgorithm,
   encryption: KeyEncryption,
   life: Pick<StoredSigningKey, 'createdAt' | 'activeAt' | 'predecessor'>,
-): Promise<StoredSigningKey> {
+): Promise<NewSigningKey> {
   const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true, modulusLength: 3072 });
   const publicJwk = await exportJWK(publicKey);
   const kid = await calculateJwkThumbprint(publicJwk);
+  const sealedBy = await encryption.inForce();
   return {
     kid,
     alg,
     publicJwk: JSON.stringify({ ...publicJwk, kid, alg, use: 'sig' }),
-    privateJwe: await encryption.seal(JSON.stringify({ ...(await exportJWK(privateKey)), alg })),
+    privateJwe: await encryption.seal(JSON.stringify({ ...(await exportJWK(privateKey)), alg }), sealedBy),
+    sealedBy,
     ...life,
   };
 }

@@ -89,12 +89,14 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
   const succeed = async (alg: AccessTokenSigningAlgorithm, activeAt: number) => {
     // After the one that none came after yet, revoked or not: a revoked key has its place in the chain too.
     const predecessor = stored.find((key) => key.alg === alg && !stored.some((other) => other.predecessor === key.kid));
-    const successor = await makeKey(alg, encryption, {
-      createdAt: clock(),
-      activeAt,
-      ...(predecessor !== undefined && { predecessor: predecessor.kid }),
-    });
-    if (await store.addSigningKey(successor))
+    const life = { createdAt: clock(), activeAt, ...(predecessor !== undefined && { predecessor: predecessor.kid }) };
+    let successor = await makeKey(alg, encryption, life);
+    let outcome = await store.addSigningKey(successor);
+    if (outcome === 'sealed_anew') {
+      successor = await makeKey(alg, encryption, life);
+      outcome = await store.addSigningKey(successor);
+    }
+    if (outcome === 'added')
       await audit.record({ type: 'signing_key_announced', actor: 'server', detail: { kid: successor.kid, alg: successor.alg, active_at: activeAt } });
     await read();
   };

@@ -1,10 +1,16 @@
 import { accessTokenSigningAlgorithms } from '../jose/algorithms.ts';
-import type { SharedSecretStore, SigningKeyStore } from '../signing-keys/signing-key-store.ts';
+import { keyInForceName, type SharedSecretStore, type SigningKeyStore } from '../signing-keys/signing-key-store.ts';
 import { answered, type Database } from './database.ts';
 import { knownValue } from './json-column.ts';
+import type { DatabaseKind } from './schema.ts';
+
+/** Only while the key-encryption key that sealed it is in force; PostgreSQL waits for a change of that under way, SQLite has one writer anyway. */
+const insertKey = (kind: DatabaseKind) =>
+  `insert into signing_key (kid, alg, first_for, public_jwk, private_jwe, created_at, active_at) select $1, $2, $3, $4, $5, cast($6 as bigint), cast($7 as bigint) from shared_secret where name = $8 and value = $9${kind === 'postgresql' ? ' for share' : ''} on conflict do nothing`;
 
 /** Signing keys, private halves sealed. */
-export function sqlSigningKeys(database: Database): SigningKeyStore {
+export function sqlSigningKeys(database: Database, kind: DatabaseKind): SigningKeyStore {
+  const insert = insertKey(kind);
   return {
     listSigningKeys: () =>
       answered(async () => database.signingKey.findMany({ orderBy: { createdAt: 'asc' } })).then((rows) =>
@@ -19,12 +25,13 @@ export function sqlSigningKeys(database: Database): SigningKeyStore {
           ...(firstFor !== null && firstFor !== alg && { predecessor: firstFor }),
         })),
       ),
-    addSigningKey: ({ kid, alg, publicJwk, privateJwe, createdAt, activeAt, predecessor }) =>
-      answered(
-        async () =>
-          (await database.$executeRaw`insert into signing_key (kid, alg, first_for, public_jwk, private_jwe, created_at, active_at) values (${kid}, ${alg}, ${predecessor ?? alg}, ${publicJwk}, ${privateJwe}, ${BigInt(createdAt)}, ${BigInt(activeAt)}) on conflict do nothing`) ===
-          1,
-      ),
+    addSigningKey: ({ kid, alg, publicJwk, privateJwe, createdAt, activeAt, predecessor, sealedBy }) =>
+      answered(async () => {
+        const values = [kid, alg, predecessor ?? alg, publicJwk, privateJwe, createdAt, activeAt, keyInForceName, sealedBy];
+        if ((await database.$executeRawUnsafe(insert, ...values)) === 1) return 'added';
+        const inForce = await database.sharedSecret.findUnique({ where: { name: keyInForceName } });
+        return inForce?.value === sealedBy ? 'taken' : 'sealed_anew';
+      }),
     advanceSigningKey: (kid, activeAt) =>
       answered(async () => {
         await database.signingKey.updateMany({ where: { kid, activeAt: { gt: BigInt(activeAt) } }, data: { activeAt: BigInt(activeAt) } });

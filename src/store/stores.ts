@@ -12,6 +12,7 @@ import { sqlAudit } from './sql-audit.ts';
 import { sqlCredentialUses } from './sql-credential-uses.ts';
 import { sqlExpired } from './sql-expired.ts';
 import { sqlIssuedTokens } from './sql-issued-tokens.ts';
+import { sqlKeyEncryption } from './sql-key-encryption.ts';
 import { sqlPairings } from './sql-pairings.ts';
 import { sqlClients, sqlResourceServers } from './sql-registries.ts';
 import { sqlReplay } from './sql-replay.ts';
@@ -85,7 +86,8 @@ export async function openStores(
     replay: redis ?? replay,
     counters,
     expired: sqlExpired(database, auditRetention),
-    signingKeys: sqlSigningKeys(database),
+    signingKeys: sqlSigningKeys(database, kind),
+    keyEncryption: sqlKeyEncryption(databaseUrl, database, clock),
     secrets,
     pingDatabase,
     pingReplay: redis?.ping ?? pingDatabase,

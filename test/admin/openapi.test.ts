@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,7 +12,7 @@ let server: TestServer;
 let document: Document;
 beforeAll(async () => {
   store = await onSqlite.make();
-  server = await testServer({ store });
+  server = await testServer({ store, env: { KEY_ENCRYPTION_KEY_NEXT: randomBytes(32).toString('base64url') } });
   document = (await server.admin('GET', 'openapi.json')).body;
 });
 afterAll(async () => {
@@ -238,6 +239,13 @@ describe('what each operation answers is what the document says', () => {
     const { body: keys } = await call('listSigningKeys');
     expect((await call('revokeSigningKey', { params: { kid: keys.items[0].kid } })).status).toBe(204);
     await call('listSigningKeys');
+    const changed = await call('rotateKeyEncryptionKey');
+    expect(changed.body.shared_secrets).toBe(1);
+    const connection = await new PrismaLibSql({ url: String(store.env['DATABASE_URL']) }).connect();
+    await connection.executeScript("update shared_secret set value = 'of another server' where name = 'key_encryption_key'");
+    expect((await call('rotateKeyEncryptionKey')).status).toBe(409);
+    await connection.executeScript(`update shared_secret set value = '${changed.body.key_id}' where name = 'key_encryption_key'`);
+    await connection.dispose();
   });
   it('refusals that every operation has in common', async () => {
     for (const each of operations()) {
@@ -250,7 +258,7 @@ describe('what each operation answers is what the document says', () => {
   });
   it('the store away: 503, with Retry-After', async () => {
     const connection = await new PrismaLibSql({ url: String(store.env['DATABASE_URL']) }).connect();
-    const tables = ['client', 'resource_server', 'pairing', 'trusted_issuer', 'revoked_token', 'audit_event', 'signing_key'];
+    const tables = ['client', 'resource_server', 'pairing', 'trusted_issuer', 'revoked_token', 'audit_event', 'signing_key', 'shared_secret'];
     await connection.executeScript(tables.map((name) => `drop table ${name};`).join(''));
     await connection.dispose();
     const bodies: Readonly<Record<string, object>> = {

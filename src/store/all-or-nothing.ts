@@ -1,0 +1,50 @@
+import { databaseFile, databaseKind } from './adapters.ts';
+import type { Database } from './database.ts';
+import { answered, sqlitePragmas } from './database.ts';
+
+/** A statement that must change exactly one row; parameters are `$1`, `$2`, … in their order, each used once. */
+export interface Step {
+  readonly sql: string;
+  readonly values: readonly (string | number)[];
+}
+
+class Undone extends Error {}
+
+/** Runs every step in one transaction, or none: false when one did not change exactly one row. Throws StoreUnavailable. */
+export async function allOrNothing(url: string, database: Database, steps: readonly Step[]): Promise<boolean> {
+  const work = databaseKind(url) === 'sqlite' ? async () => onSqlite(url, steps) : async () => onPostgresql(database, steps);
+  return answered(async () => {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      if (error instanceof Undone) return false;
+      throw error;
+    }
+  });
+}
+
+async function onPostgresql(database: Database, steps: readonly Step[]): Promise<void> {
+  await database.$transaction(
+    async (transaction) => {
+      for (const { sql, values } of steps) if ((await transaction.$executeRawUnsafe(sql, ...values)) !== 1) throw new Undone();
+    },
+    { timeout: 30_000 },
+  );
+}
+
+/** Within one call, on a connection of its own: the connection that issues tokens would wait in vain for a transaction that stays open meanwhile. */
+async function onSqlite(url: string, steps: readonly Step[]): Promise<void> {
+  const { default: SqliteDatabase } = await import('libsql');
+  const database = new SqliteDatabase(databaseFile(url));
+  try {
+    for (const pragma of sqlitePragmas) database.exec(`pragma ${pragma}`);
+    database
+      .transaction(() => {
+        for (const { sql, values } of steps) if (database.prepare(sql.replaceAll(/\$\d+/g, '?')).run(...values).changes !== 1) throw new Undone();
+      })
+      .immediate();
+  } finally {
+    database.close();
+  }
+}

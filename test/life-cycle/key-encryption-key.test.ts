@@ -1,0 +1,169 @@
+import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose';
+import pino from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readConfig } from '../../src/config.ts';
+import { noSiblings } from '../../src/siblings.ts';
+import type { StoredSigningKey } from '../../src/signing-keys/signing-key-store.ts';
+import { adapterFor } from '../../src/store/adapters.ts';
+import { openStores } from '../../src/store/stores.ts';
+import { audience, clientSecret, openDesk } from '../support/desk.ts';
+import { testKey } from '../support/keys.ts';
+import { basic, issuer, startOfTime, type TestServer, testServer } from '../support/server.ts';
+import { storeKinds, type TestStore } from '../support/stores.ts';
+
+const [a, b, c] = [1, 2, 3].map(() => randomBytes(32).toString('base64url')) as [string, string, string];
+const change = async (server: TestServer) => server.admin('POST', 'key-encryption-key/rotate');
+const rotate = async (server: TestServer) => server.admin('POST', 'signing-keys/rotate', { alg: 'ES256', immediately: true });
+const kidsOf = async (server: TestServer) => ((await server.get('/jwks')).body as JSONWebKeySet).keys.map(({ kid }) => kid);
+
+describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('a new key-encryption key on $name', { timeout: 60_000 }, (kind) => {
+  let store: TestStore;
+  const running: TestServer[] = [];
+  const start = async (current: string, next?: string) => {
+    const env = { KEY_ENCRYPTION_KEY: current, ...(next !== undefined && { KEY_ENCRYPTION_KEY_NEXT: next }) };
+    const server = await testServer({ store, env });
+    running.push(server);
+    return server;
+  };
+  const stopAll = async () => {
+    await Promise.all(running.splice(0).map(async (server) => server.stop()));
+  };
+  const query = async (sql: string) => {
+    const connection = await (await adapterFor(String(store.env['DATABASE_URL']), () => undefined)).connect();
+    const { rows } = await connection.queryRaw({ sql, args: [], argTypes: [] });
+    await connection.dispose();
+    return rows as string[][];
+  };
+  const sealed = async () => [
+    ...(await query('select kid, private_jwe from signing_key order by kid')),
+    ...(await query('select name, value from shared_secret order by name')),
+  ];
+  beforeEach(async () => {
+    store = await kind.make();
+  });
+  afterEach(async () => {
+    await stopAll();
+    await store.remove();
+  });
+
+  it('one call, two replicas that go on issuing: only the new key opens the database, and nothing is lost', async () => {
+    const env = { KEY_ENCRYPTION_KEY: a };
+    const desk = await openDesk({ store, env });
+    running.push(desk.server);
+    const before = await kidsOf(desk.server);
+    await stopAll();
+    const [one, two] = [await start(a, b), await start(a, b)];
+    const key = await testKey();
+    const issue = async (server: TestServer) =>
+      server.post('/token', { grant_type: 'client_credentials' }, { authorization: basic('app', clientSecret), dpop: await key.proof() });
+    const during = await Promise.all([one, two].flatMap((server) => [issue(server), change(server), issue(server), change(server), issue(server)]));
+    const [changes, tokens] = [during.filter(({ body }) => 'key_id' in body), during.filter(({ body }) => 'access_token' in body)];
+    expect([changes.length, tokens.length]).toEqual([4, 6]);
+    expect(changes.map(({ body }) => `${body.signing_keys} ${body.shared_secrets}`).sort()).toEqual(['0 0', '0 0', '0 0', '1 1']);
+    const { body: events } = await one.admin('GET', 'audit-events?type=key_encryption_key_changed');
+    expect(events.items).toMatchObject([{ actor: 'admin', detail: { to: changes[0]?.body.key_id, signing_keys: 1, shared_secrets: 1 } }]);
+    const jwks = (await two.get('/jwks')).body as JSONWebKeySet;
+    const currentDate = new Date(startOfTime);
+    for (const { body } of tokens) await jwtVerify(body.access_token as string, createLocalJWKSet(jwks), { issuer, audience, currentDate });
+    // Both keys open it afterwards too, and what is new is sealed by the new one.
+    const again = await start(a, b);
+    expect((await rotate(again)).status).toBe(200);
+    await stopAll();
+
+    const standing = await sealed();
+    await expect(start(a)).rejects.toThrow(/was not sealed by this key-encryption key\. Start with the key/);
+    expect(await sealed()).toEqual(standing);
+    const after = await start(b);
+    expect(await kidsOf(after)).toEqual(expect.arrayContaining(before));
+    expect((await issue(after)).status).toBe(200);
+  });
+
+  it('signing keys that replicas make during changes are sealed by the key in force, every one', async () => {
+    const there = await start(a, b);
+    await change(there);
+    // Its next key is the other's current one: each undoes what the other does.
+    const returning = await start(b, a);
+    for (let round = 0; round < 8; round++) {
+      const made = await Promise.all([rotate(there), change(returning), rotate(returning), rotate(there), change(there), rotate(returning)]);
+      expect(made.map(({ status }) => status)).toEqual(made.map(() => 200));
+      const [[inForce] = []] = await query("select value from shared_secret where name = 'key_encryption_key'");
+      const sealers = (await query('select private_jwe from signing_key')).map(([jwe = '']) => decodeProtectedHeader(jwe)['kid']);
+      expect(new Set(sealers)).toEqual(new Set([inForce]));
+    }
+    await change(there);
+    const kids = await query('select kid from signing_key');
+    expect(kids.length).toBeGreaterThan(8);
+    await stopAll();
+    const after = await start(b);
+    expect((await after.admin('GET', 'signing-keys')).body.items.length).toBe(kids.length);
+  });
+
+  it('a signing key that was sealed by the old one is not stored when the change comes first; a change that does not know of it is not made', async () => {
+    const server = await start(a, b);
+    const [[old = ''] = []] = await query("select value from shared_secret where name = 'key_encryption_key'");
+    const stores = await openStores(readConfig(store.env), { logger: pino({ level: 'silent' }), clock: () => startOfTime, siblings: noSiblings });
+    try {
+      const added = async (kid: string, sealedBy: string, predecessor: string) =>
+        stores.signingKeys.addSigningKey({ ...first, kid, predecessor, sealedBy });
+      const [first] = (await stores.signingKeys.listSigningKeys()) as [StoredSigningKey];
+      expect(await added('known', old, first.kid)).toBe('added');
+      expect(await added('second', old, first.kid)).toBe('taken');
+      const standing = await sealed();
+      const blind = { fromKey: old, toKey: 'x', signingKeys: [{ of: first.kid, from: first.privateJwe, to: 'x' }], sharedSecrets: [] };
+      expect(await stores.keyEncryption.changeKeyEncryptionKey(blind)).toBe(false);
+      expect(await sealed()).toEqual(standing);
+      const { key_id } = (await change(server)).body as { key_id: string };
+      expect(await added('late', old, 'known')).toBe('sealed_anew');
+      expect((await query('select kid from signing_key')).length).toBe(2);
+      expect(await added('late', key_id, 'known')).toBe('added');
+    } finally {
+      await stores.close();
+    }
+  });
+
+  it.each([
+    ['none', undefined],
+    ['the same', a],
+  ])('next key: %s: 409, and nothing is changed', async (_, next) => {
+    const server = await start(a, next);
+    const standing = await sealed();
+    expect(await change(server)).toMatchObject({
+      status: 409,
+      body: { detail: expect.stringMatching(/^this server was started without another key/) },
+    });
+    expect(await sealed()).toEqual(standing);
+  });
+  it('a replica with another next key, a sealed key that no key opens: 409, and nothing is changed', async () => {
+    const [one, astray] = [await start(a, b), await start(a, c)];
+    expect((await change(one)).status).toBe(200);
+    const standing = await sealed();
+    expect(await change(astray)).toMatchObject({ status: 409, body: { detail: expect.stringMatching(/neither key-encryption key/) } });
+    expect(await sealed()).toEqual(standing);
+    await astray.stop();
+    running.splice(running.indexOf(astray), 1);
+    const returning = await start(b, a);
+    await rotate(returning);
+    await query("update signing_key set private_jwe = 'damaged' where kid = (select min(kid) from signing_key) returning kid");
+    const damaged = await sealed();
+    expect((await change(returning)).status).toBe(409);
+    expect(await sealed()).toEqual(damaged);
+  });
+  it('a next key that is missing or malformed stops the start', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'holdfast-next-'));
+    const file = join(folder, 'next');
+    const started = async () => testServer({ store, env: { KEY_ENCRYPTION_KEY: a, KEY_ENCRYPTION_KEY_NEXT_FILE: file } });
+    await expect(started()).rejects.toThrow(/cannot be read/);
+    writeFileSync(file, 'short');
+    await expect(started()).rejects.toThrow(/is not base64url of 32 octets/);
+    writeFileSync(file, `${b}\n`);
+    const server = await started();
+    running.push(server);
+    expect((await change(server)).status).toBe(200);
+    await rm(folder, { recursive: true });
+  });
+});
