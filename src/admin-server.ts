@@ -10,6 +10,7 @@ import { type PairingRegistry, pairingRoutes, pairingSchemas } from './admin/pai
 import { Problem, problemHandler, problemSchema } from './admin/problem.ts';
 import type { ClientRegistry, ResourceServerRegistry } from './admin/registry.ts';
 import { resourceServerRoutes, resourceServerSchemas } from './admin/resource-servers.ts';
+import { secretSchemas } from './admin/secrets.ts';
 import { signingKeyRoutes, signingKeySchemas } from './admin/signing-keys.ts';
 import { tokenRoutes } from './admin/tokens.ts';
 import { type TrustedIssuerRegistry, trustedIssuerRoutes, trustedIssuerSchemas } from './admin/trusted-issuers.ts';
@@ -61,6 +62,7 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
     problemSchema,
     ...clientSchemas,
     ...resourceServerSchemas,
+    ...secretSchemas,
     ...auditSchemas,
     ...signingKeySchemas,
     ...keyEncryptionKeySchemas,

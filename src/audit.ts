@@ -7,7 +7,7 @@ export type AuditEventType =
   | 'token_revoked'
   | 'client_tokens_revoked'
   | 'key_tokens_revoked'
-  | `${'client' | 'resource_server' | 'pairing' | 'trusted_issuer'}_${'created' | 'changed' | 'deleted'}`
+  | `${'client' | 'client_secret' | 'resource_server' | 'resource_server_secret' | 'pairing' | 'trusted_issuer'}_${'created' | 'changed' | 'deleted'}`
   | 'pairing_revoked'
   | `signing_key_${'announced' | 'activated' | 'retired' | 'removed' | 'revoked'}`
   | 'key_encryption_key_changed'

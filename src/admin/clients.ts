@@ -8,6 +8,7 @@ import { Problem } from './problem.ts';
 import type { ClientRegistry } from './registry.ts';
 import { restResource } from './resource.ts';
 import { type ClientBody, changedClientAnswer, clientAnswer, clientBody, patchOf } from './schemas.ts';
+import { secretRoutes } from './secrets.ts';
 
 const clientPatch = patchOf(clientBody);
 export const clientSchemas = [clientBody, clientPatch, clientAnswer, changedClientAnswer];
@@ -53,6 +54,14 @@ export function clientRoutes(app: FastifyInstance, { clients, audit, issuedToken
       if (what === 'deleted') await issuedTokens.revokeAll({ client_id: id }, now);
       await audit.record({ type: `client_${what}`, actor: 'admin', client_id: id });
     },
+  });
+  secretRoutes<ClientRegistration>(app, {
+    path: '/admin/clients',
+    noun: 'Client',
+    registry: clients,
+    clock,
+    takesSecrets: ({ token_endpoint_auth_method: method }) => method === 'client_secret_basic' || method === 'client_secret_post',
+    changed: (what, { client_id }, detail) => audit.record({ type: `client_secret_${what}`, actor: 'admin', client_id, detail }),
   });
 }
 

@@ -32,7 +32,7 @@ const refusals = {
   400: 'A member of the request is not acceptable; every such member is named.',
   401: 'The admin token is missing or wrong.',
   404: 'There is no such thing.',
-  409: 'The identifier is taken, or what the operation needs is not there; nothing was changed.',
+  409: 'The identifier is taken, or what is there, or is not, forbids the change; nothing was changed.',
   412: 'It was changed since the version that `If-Match` names.',
   413: 'The body is larger than 256 KiB.',
   415: 'The body has another media type.',

@@ -9,6 +9,7 @@ import { Problem } from './problem.ts';
 import type { ResourceServerRegistry } from './registry.ts';
 import { restResource } from './resource.ts';
 import { changedResourceServerAnswer, patchOf, type ResourceServerBody, resourceServerAnswer, resourceServerBody } from './schemas.ts';
+import { secretRoutes } from './secrets.ts';
 
 const resourceServerPatch = patchOf(resourceServerBody);
 export const resourceServerSchemas = [resourceServerBody, resourceServerPatch, resourceServerAnswer, changedResourceServerAnswer];
@@ -76,5 +77,14 @@ export function resourceServerRoutes(app: FastifyInstance, options: ResourceServ
     toBody: ({ id: _, client_id: __, clientSecrets: ___, ...body }) => body,
     changed: async (what, id, value) =>
       audit.record({ type: `resource_server_${what}`, actor: 'admin', ...(value !== undefined && { audience: value.audience }), detail: { id } }),
+  });
+  secretRoutes<ResourceServer>(app, {
+    path: '/admin/resource-servers',
+    noun: 'ResourceServer',
+    registry: resourceServers,
+    clock,
+    takesSecrets: () => true,
+    changed: (what, { id, audience }, detail) =>
+      audit.record({ type: `resource_server_secret_${what}`, actor: 'admin', audience, detail: { ...detail, id } }),
   });
 }

@@ -12,7 +12,8 @@ const scopeToken = text({ pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$', maxLength
 const clientIdentifier = text({ pattern: '^[\\x21-\\x7e]+$', maxLength: 255 });
 const resourceIdentifier = text({ pattern: '^[A-Za-z][A-Za-z0-9+.-]*:[\\x21\\x22\\x24-\\x7e]+$', maxLength: 512 });
 
-const clientSecret = text({ pattern: '^[\\x21-\\x7e]+$', minLength: 32, maxLength: 256 });
+/** Printable, and long enough to be stored by a fast hash. */
+export const clientSecret = text({ pattern: '^[\\x21-\\x7e]+$', minLength: 32, maxLength: 256 });
 
 const subjectName = text({ minLength: 1, maxLength: 1024, pattern: '^[^\\x00-\\x1f\\x7f]*$' });
 

@@ -59,7 +59,7 @@ interface Refused {
 function commonRefusals({ path, operation }: ReturnType<typeof operations>[number]): readonly Refused[] {
   const to = path.replace('/admin/', '');
   const [where, odd] = ['nowhere', '%01'].map((id) => to.replaceAll(/\{\w+\}/g, id)) as [string, string];
-  const [, parameter] = /\{(\w+)\}/.exec(to) ?? [];
+  const parameters = [...to.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
   const bodied = operation.requestBody !== undefined;
   const rightBody =
     operation.operationId === 'replaceResourceServer'
@@ -77,7 +77,7 @@ function commonRefusals({ path, operation }: ReturnType<typeof operations>[numbe
   const listed = operation.parameters?.some(({ name }) => name === 'cursor') ?? false;
   return [
     { where, body, headers: { authorization: 'Bearer x' }, expected: [401] },
-    ...(parameter === undefined ? [] : [{ where: odd, body, expected: [400, parameter] }]),
+    ...(parameters.length === 0 ? [] : [{ where: odd, body, expected: [400, ...parameters] }]),
     ...(listed
       ? [
           { where: `${to}?cursor=AA`, expected: [400, 'cursor'] },
@@ -204,6 +204,20 @@ describe('what each operation answers is what the document says', () => {
       });
     const { body: spare } = await call('createResourceServer', { body: { audience: 'urn:example:spare' } });
     await call('deleteResourceServer', { params: { id: spare.id } });
+  });
+  it.each([
+    { noun: 'Client', id: async () => 'several' },
+    { noun: 'ResourceServer', id: async () => String((await server.admin('GET', 'resource-servers')).body.items[0].id) },
+  ])('secrets of a $noun', async ({ noun, id }) => {
+    await server.admin('POST', 'clients', { client_id: 'several' });
+    const params = { id: await id() };
+    const { body: made } = await call(`create${noun}Secret`, { params, body: { client_secret: 't'.repeat(32), expires_at: 4_000_000_000 } });
+    expect((await call(`create${noun}Secret`, { params, body: { client_secret: 't'.repeat(32) } })).status).toBe(409);
+    const { items } = (await call(`list${noun}Secrets`, { params })).body;
+    expect(items).toHaveLength(2);
+    await call(`change${noun}Secret`, { params: { ...params, secret_id: made.id }, body: { expires_at: null } });
+    expect((await call(`delete${noun}Secret`, { params: { ...params, secret_id: items[0].id } })).status).toBe(204);
+    expect((await call(`delete${noun}Secret`, { params: { ...params, secret_id: made.id } })).status).toBe(409);
   });
   it('pairings, trusted issuers', async () => {
     const pair = { requester: 'all', holder: 'tls', mode: 'proof', first_party: true, scope: 'read', resources: ['https://rs.example.com'] };

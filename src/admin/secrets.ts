@@ -1,0 +1,169 @@
+import type { FastifyInstance } from 'fastify';
+import Type from 'typebox';
+import type { AuditEvent } from '../audit.ts';
+import { hashClientSecret } from '../client-authentication/client-secret.ts';
+import type { StoredSecret } from '../client-registration.ts';
+import type { Clock } from '../ports.ts';
+import { generateClientSecret, storedSecret } from './client-secrets.ts';
+import { printable } from './list.ts';
+import { answer, operation, ref } from './operation.ts';
+import { Problem } from './problem.ts';
+import type { Registry } from './registry.ts';
+import { clientSecret } from './schemas.ts';
+
+/** Secrets of one client at a time: the one in use, its successor, and room for what is ending. */
+const maxSecrets = 5;
+
+/** Attempts to change a registration that others change at the same time. */
+const maxAttempts = 10;
+
+const seconds = Type.Integer({ minimum: 1, maximum: 253_402_300_799, description: 'Seconds since the epoch; good until then.' });
+const secretBody = Type.Object(
+  { client_secret: Type.Optional(clientSecret), expires_at: Type.Optional(seconds) },
+  { $id: 'SecretBody', additionalProperties: false },
+);
+const secretPatch = Type.Object(
+  { expires_at: Type.Optional(Type.Unsafe<number | null>({ ...seconds, type: ['integer', 'null'], description: 'Null: it does not expire.' })) },
+  { $id: 'SecretPatch', additionalProperties: false },
+);
+const secretAnswer = Type.Object(
+  { id: Type.String(), created_at: Type.Integer({ description: 'Seconds since the epoch.' }), expires_at: Type.Optional(seconds) },
+  { $id: 'Secret' },
+);
+const madeSecretAnswer = Type.Object(
+  { ...secretAnswer.properties, client_secret: Type.String({ description: 'In this answer, and never again.' }) },
+  { $id: 'MadeSecret' },
+);
+export const secretSchemas = [secretBody, secretPatch, secretAnswer, madeSecretAnswer];
+
+interface WithSecrets {
+  readonly client_id: string;
+  readonly clientSecrets: readonly StoredSecret[];
+}
+
+/** Whose secrets these routes change. */
+export interface SecretRoutesOptions<Value extends WithSecrets> {
+  /** `/admin/clients` */
+  readonly path: string;
+  /** As the document names operations: `createClientSecret`, `listClientSecrets`. */
+  readonly noun: 'Client' | 'ResourceServer';
+  readonly registry: Registry<Value>;
+  readonly clock: Clock;
+  /** Whether it authenticates by secret at all. */
+  readonly takesSecrets: (value: Value) => boolean;
+  /** Awaited before the answer. */
+  readonly changed: (what: 'created' | 'changed' | 'deleted', value: Value, detail: NonNullable<AuditEvent['detail']>) => Promise<void>;
+}
+
+type ById = { Params: { id: string } };
+type OfSecret = { Params: { id: string; secret_id: string } };
+
+/** Several secrets of one client: a new one beside the old, an end for the old, removal. */
+export function secretRoutes<Value extends WithSecrets>(app: FastifyInstance, options: SecretRoutesOptions<Value>): void {
+  const { path, noun, registry, clock, takesSecrets, changed } = options;
+  const thing = noun === 'Client' ? 'client' : 'resource server';
+  const now = () => Math.floor(clock() / 1000);
+  const isGood = ({ expires_at = Number.POSITIVE_INFINITY }: StoredSecret) => expires_at > now();
+  /** Changes the secrets as they are at the moment of the change, however often others change the registration meanwhile. */
+  const change = async (id: string, secretsAfter: (value: Value) => readonly StoredSecret[]): Promise<Value> => {
+    for (let attempt = 0; attempt < maxAttempts; attempt++) {
+      const found = (await registry.get(id)) ?? notFound();
+      const replaced = await registry.replace({ ...found.value, clientSecrets: secretsAfter(found.value) }, found.version, clock());
+      if (typeof replaced !== 'string') return replaced.value;
+    }
+    throw new Problem(503, 'the registration is being changed by others, try again');
+  };
+  const checkExpiry = (expiresAt: number | null | undefined) => {
+    if (typeof expiresAt === 'number' && expiresAt <= now()) throw new Problem(400, 'expires_at is past', 'expires_at');
+  };
+
+  const params = Type.Object({ id: printable(`Of the ${thing}.`) });
+  const made = answer('The secret that was added, in clear this once.', ref(madeSecretAnswer));
+  const create = {
+    operationId: `create${noun}Secret`,
+    summary: `Add a secret to a ${thing}; the others stay good`,
+    params,
+    body: ref(secretBody),
+    answers: { 201: made },
+    refuses: [404, 409] as const,
+  };
+  app.post<ById & { Body: Type.Static<typeof secretBody> }>(`${path}/:id/secrets`, operation(create), async ({ params: { id }, body }, reply) => {
+    checkExpiry(body.expires_at);
+    const secret = body.client_secret ?? generateClientSecret();
+    const added = storedSecret(secret, now(), body.expires_at);
+    const value = await change(id, (before) => {
+      if (!takesSecrets(before)) throw new Problem(409, 'a client with this token_endpoint_auth_method has no secret');
+      // What has ended makes room.
+      const good = before.clientSecrets.filter(isGood);
+      if (good.length >= maxSecrets) throw new Problem(409, 'there are five secrets already: remove one');
+      if (good.some(({ hash }) => hash === hashClientSecret(secret))) throw new Problem(409, 'this secret is there already');
+      return [...good, added];
+    });
+    await changed('created', value, { secret: added.id, ...(added.expires_at !== undefined && { expires_at: added.expires_at }) });
+    return reply.code(201).send({ ...show(added), client_secret: secret });
+  });
+  const shown = answer('Oldest first; never the secrets themselves.', Type.Object({ items: Type.Array(ref(secretAnswer)) }));
+  const list = {
+    operationId: `list${noun}Secrets`,
+    summary: `List the secrets of a ${thing}`,
+    params,
+    answers: { 200: shown },
+    refuses: [404] as const,
+  };
+  app.get<ById>(`${path}/:id/secrets`, operation(list), async ({ params: { id } }) => {
+    const { value } = (await registry.get(id)) ?? notFound();
+    return { items: value.clientSecrets.map(show) };
+  });
+  const one = Type.Object({ ...params.properties, secret_id: printable('Of the secret.') });
+  const patch = {
+    operationId: `change${noun}Secret`,
+    summary: `Set when a secret of a ${thing} ends`,
+    consumes: ['application/merge-patch+json', 'application/json'],
+    params: one,
+    body: ref(secretPatch),
+    answers: { 200: answer('The secret as it is now.', ref(secretAnswer)) },
+    refuses: [404] as const,
+  };
+  app.patch<OfSecret & { Body: Type.Static<typeof secretPatch> }>(
+    `${path}/:id/secrets/:secret_id`,
+    operation(patch),
+    async ({ params: { id, secret_id }, body: { expires_at: expiresAt } }) => {
+      checkExpiry(expiresAt);
+      const ending = ({ expires_at, ...secret }: StoredSecret): StoredSecret => {
+        const end = expiresAt === undefined ? expires_at : (expiresAt ?? undefined);
+        return { ...secret, ...(end !== undefined && { expires_at: end }) };
+      };
+      const value = await change(id, ({ clientSecrets }) => {
+        if (!clientSecrets.some((secret) => secret.id === secret_id)) notFound();
+        return clientSecrets.map((secret) => (secret.id === secret_id ? ending(secret) : secret));
+      });
+      await changed('changed', value, { secret: secret_id, expires_at: expiresAt });
+      return show(value.clientSecrets.find((secret) => secret.id === secret_id) ?? notFound());
+    },
+  );
+  const remove = {
+    operationId: `delete${noun}Secret`,
+    summary: `Remove a secret of a ${thing}; never the last good one`,
+    params: one,
+    answers: { 204: { description: 'The secret is refused: here at once, on other machines within a second.' } },
+    refuses: [404, 409] as const,
+  };
+  app.delete<OfSecret>(`${path}/:id/secrets/:secret_id`, operation(remove), async ({ params: { id, secret_id } }, reply) => {
+    const value = await change(id, ({ clientSecrets }) => {
+      const kept = clientSecrets.filter((secret) => secret.id !== secret_id);
+      if (kept.length === clientSecrets.length) notFound();
+      if (!kept.some(isGood)) throw new Problem(409, 'this is the last secret: add another one first');
+      return kept;
+    });
+    await changed('deleted', value, { secret: secret_id });
+    return reply.code(204).send();
+  });
+}
+
+function show({ hash: _, ...shown }: StoredSecret): object {
+  return shown;
+}
+
+function notFound(): never {
+  throw new Problem(404, 'there is no such secret');
+}
