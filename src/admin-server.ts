@@ -18,14 +18,14 @@ import type { AuditLog, AuditTrail, IssuedTokens } from './audit.ts';
 import { headerFields } from './http/header-fields.ts';
 import { listener } from './http/listener.ts';
 import type { AccessTokenSigningAlgorithm } from './jose/algorithms.ts';
-import type { ClientRegistrations, Clock, RandomId } from './ports.ts';
+import type { ClientRegistrations, Clock, RandomId, ResourceServers } from './ports.ts';
 import { changeKeyEncryptionKey, type KeyEncryptionKeyOptions } from './signing-keys/change-key-encryption-key.ts';
 import type { SigningKeys } from './signing-keys/signing-keys.ts';
 
 /** What the admin listener stands on. */
 export interface AdminServerOptions {
   readonly clients: ClientRegistry;
-  readonly resourceServers: ResourceServerRegistry;
+  readonly resourceServers: ResourceServerRegistry & ResourceServers;
   /** Clients as the protocol reads them. */
   readonly clientRegistrations: ClientRegistrations;
   readonly pairings: PairingRegistry;

@@ -1,21 +1,25 @@
 import type { FastifyInstance } from 'fastify';
+import Type from 'typebox';
 import type { AuditTrail, IssuedTokens } from '../audit.ts';
 import { type ClientRegistration, signatureJwks } from '../client-registration.ts';
 import { readPublicKey } from '../jose/public-key.ts';
-import type { Clock, RandomId } from '../ports.ts';
+import type { Clock, RandomId, ResourceServers } from '../ports.ts';
 import { checkClient } from './client-registration-request.ts';
+import { possessionAnswer, possessionOf, refuseImpossible } from './possible-tokens.ts';
 import { Problem } from './problem.ts';
-import type { ClientRegistry } from './registry.ts';
+import type { ClientRegistry, ResourceServerRegistry } from './registry.ts';
 import { restResource } from './resource.ts';
 import { type ClientBody, changedClientAnswer, clientAnswer, clientBody, patchOf } from './schemas.ts';
 import { secretRoutes } from './secrets.ts';
 
 const clientPatch = patchOf(clientBody);
-export const clientSchemas = [clientBody, clientPatch, clientAnswer, changedClientAnswer];
+const clientWithPossession = Type.Object({ ...clientAnswer.properties, possession: possessionAnswer }, { $id: 'ClientWithPossession' });
+export const clientSchemas = [clientBody, clientPatch, clientAnswer, changedClientAnswer, clientWithPossession];
 
 /** What the routes need. */
 export interface ClientRoutesOptions {
   readonly clients: ClientRegistry;
+  readonly resourceServers: ResourceServerRegistry & ResourceServers;
   readonly audit: AuditTrail;
   readonly issuedTokens: IssuedTokens;
   readonly clock: Clock;
@@ -23,14 +27,15 @@ export interface ClientRoutesOptions {
 }
 
 /** `/admin/clients` (metadata of RFC 7591 §2). */
-export function clientRoutes(app: FastifyInstance, { clients, audit, issuedTokens, clock, randomId }: ClientRoutesOptions): void {
+export function clientRoutes(app: FastifyInstance, { clients, resourceServers, audit, issuedTokens, clock, randomId }: ClientRoutesOptions): void {
   restResource<ClientRegistration, ClientBody>(app, {
     path: '/admin/clients',
     nameParameter: 'client_name',
     noun: 'Client',
     schema: clientBody,
     patch: clientPatch,
-    answers: { shown: clientAnswer, changed: changedClientAnswer },
+    answers: { shown: clientAnswer, changed: changedClientAnswer, read: clientWithPossession },
+    more: async (client) => ({ possession: await possessionOf(client, resourceServers) }),
     registry: clients,
     clock,
     idOf: ({ client_id }) => client_id,
@@ -39,6 +44,7 @@ export function clientRoutes(app: FastifyInstance, { clients, audit, issuedToken
         throw new Problem(400, 'client_id cannot be changed', 'client_id');
       const clientId = stored?.client_id ?? body.client_id ?? randomId();
       const { client, clientSecret } = checkClient(body, clientId, stored?.clientSecrets ?? [], Math.floor(clock() / 1000));
+      await refuseImpossible(client, resourceServers);
       return { value: client, ...(clientSecret !== undefined && { once: { client_secret: clientSecret, client_secret_expires_at: 0 } }) };
     },
     show: ({ value: { clientSecrets: _, ...client }, createdAt }) => ({ ...client, client_id_issued_at: Math.floor(createdAt / 1000) }),
@@ -50,8 +56,6 @@ export function clientRoutes(app: FastifyInstance, { clients, audit, issuedToken
       // A later client of this id does not bring them back.
       if (what === 'deleted') await issuedTokens.revokeAll({ client_id: id }, now);
       for (const jkt of thumbprints(previous)) if (!kept.has(jkt)) await issuedTokens.revokeKeyOf(id, jkt, now);
-      // Or a later client of the same name would bring the tokens of this one back to life.
-      if (what === 'deleted') await issuedTokens.revokeAll({ client_id: id }, now);
       await audit.record({ type: `client_${what}`, actor: 'admin', client_id: id });
     },
   });

@@ -14,13 +14,16 @@ export interface RestResource<Value, Body extends object> {
   readonly nameParameter: 'client_name' | 'name';
   readonly schema: TSchema;
   readonly patch: TSchema;
-  readonly answers: { readonly shown: TSchema; readonly changed: TSchema };
+  /** `read`: of GET one, where that shows more. */
+  readonly answers: { readonly shown: TSchema; readonly changed: TSchema; readonly read?: TSchema };
   readonly registry: Registry<Value>;
   readonly clock: Clock;
   readonly idOf: (value: Value) => string;
   /** Body and, for a change, the stored value, to the new value and members that only this answer shows. Throws Problem. */
   readonly read: (body: Body, stored?: Value) => Promise<{ readonly value: Value; readonly once?: object }>;
   readonly show: (stored: Stored<Value>) => object;
+  /** Members that only GET one shows. */
+  readonly more?: (value: Value) => Promise<object>;
   /** The stored value as a body again, for PATCH to change. */
   readonly toBody: (value: Value) => object;
   /** Told of every change that stands; awaited before the answer. */
@@ -71,14 +74,14 @@ export function restResource<Value, Body extends object>(app: FastifyInstance, r
     ...one,
     headers: Type.Object({ 'if-match': Type.Optional(Type.String({ description: 'Entity tags, or `*` (RFC 9110 §13.1.1).' })) }),
   };
-  const shown = { 200: answer(`The ${thing}.`, ref(answers.shown), { etag: true }) };
+  const shown = { 200: answer(`The ${thing}.`, ref(answers.read ?? answers.shown), { etag: true }) };
   const changedTo = { 200: answer(`The ${thing} as it is now.`, ref(answers.changed), { etag: true }) };
   app.get(
     `${path}/:id`,
     operation({ operationId: `get${noun}`, summary: `Read a ${thing}`, ...one, answers: shown, refuses: [404] }),
     async (request: ById, reply) => {
       const found = await get(request.params.id);
-      return reply.header('etag', etag(found)).send(show(found));
+      return reply.header('etag', etag(found)).send({ ...show(found), ...(await resource.more?.(found.value)) });
     },
   );
   const checkMatch = (request: ById, found: Stored<Value>) => {

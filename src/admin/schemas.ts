@@ -5,8 +5,8 @@ import { confirmationMethods, multiKeyForms } from '../resource-server.ts';
 import { idOf } from './operation.ts';
 
 const text = (options: object) => Type.Unsafe<string>({ type: 'string', ...options });
-const oneOf = <T extends string>(values: readonly T[]) => Type.Unsafe<T>({ type: 'string', enum: values });
-const listOf = <T>(items: ReturnType<typeof Type.Unsafe<T>>, options: object = {}) =>
+export const oneOf = <T extends string>(values: readonly T[]) => Type.Unsafe<T>({ type: 'string', enum: values });
+export const listOf = <T>(items: ReturnType<typeof Type.Unsafe<T>>, options: object = {}) =>
   Type.Unsafe<T[]>({ type: 'array', items, uniqueItems: true, maxItems: 100, ...options });
 const scopeToken = text({ pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$', maxLength: 100 });
 const clientIdentifier = text({ pattern: '^[\\x21-\\x7e]+$', maxLength: 255 });
