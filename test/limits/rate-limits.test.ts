@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clientSecret, type Desk, openDesk, seconds } from '../support/desk.ts';
 import { basic, type TestServer, testServer } from '../support/server.ts';
@@ -110,6 +111,7 @@ describe.runIf(process.env['TEST_REDIS_URL'] !== undefined)('counters that are a
     const line = await tcpProxy(Number(new URL(process.env['TEST_REDIS_URL'] ?? '').port || 6379));
     const env = { ...store.env, REDIS_URL: `redis://127.0.0.1:${line.port}` };
     const desk = await openDesk({ store: { ...store, env }, env: { RATE_LIMIT_PER_CLIENT: '1', RATE_LIMIT_PER_ADDRESS: '2' } });
+    while ((await desk.server.get('/health/ready')).status !== 200) await sleep(20);
     expect([(await desk.send()).status, (await desk.send()).status]).toEqual([200, 429]);
     await line.set('refused');
     const authorization = basic('app', clientSecret);
