@@ -29,7 +29,7 @@ it('a successor that is revoked does not keep the others from rotating, nor from
   await desk.server.stop();
 });
 
-it('a process that died between the revocation of the only key and its successor leaves no server without a key', { timeout: 30_000 }, async () => {
+it('a process that died between the revocation of the only key and its successor leaves no server without a key', { timeout: 90_000 }, async () => {
   const store = await onSqlite.make();
   const desk = await openDesk({ store });
   const revokeAllByHand = async () => {

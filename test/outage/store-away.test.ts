@@ -38,7 +38,7 @@ describe.each(lines)('$part away ($kind.name)', ({ variable, standardPort, part,
 
   it.each<Line>(['refused', 'silent'])(
     '%s: 503 in time, the documents still answer, and it recovers by itself',
-    { timeout: 30_000 },
+    { timeout: 90_000 },
     async (line) => {
       await proxy.set(line);
       // A client that waits no longer than 2 s gets its answer.

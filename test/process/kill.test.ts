@@ -27,7 +27,7 @@ async function token(server: ServerProcess, clientId: string, dpop: string): Pro
 }
 
 describe.each(storeKinds)('killed under load, on $name', (kind) => {
-  it('comes back without a manual step, with every registration, and refuses the proofs that were used', { timeout: 30_000 }, async () => {
+  it('comes back without a manual step, with every registration, and refuses the proofs that were used', { timeout: 90_000 }, async () => {
     const store = await kind.make();
     const address = await freeAddress();
     const key = await testKey();

@@ -107,7 +107,7 @@ describe('migrations', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a stop by SIGTERM', { timeout: 30_000 }, () => {
+describe('a stop by SIGTERM', { timeout: 90_000 }, () => {
   it('fails readiness first, finishes, and exits with 0; a second start keeps everything and shows no token', async () => {
     const env = { DATABASE_URL: `file:${join(folder, 'stop.db')}`, ADMIN_TOKEN: '', SHUTDOWN_DELAY_MS: '500' };
     const first = await startProcess(env, await freeAddress());

@@ -7,7 +7,7 @@ import { storeKinds } from '../support/stores.ts';
 const secret = 's'.repeat(32);
 
 describe.each(storeKinds)('two processes on $name', (kind) => {
-  it('start at once on an empty database, and together give one token for 50 uses of one proof', { timeout: 30_000 }, async () => {
+  it('start at once on an empty database, and together give one token for 50 uses of one proof', { timeout: 90_000 }, async () => {
     const store = await kind.make();
     const addresses = [await freeAddress(), await freeAddress()];
     // Replicas have one issuer; here it is the address of the first.
