@@ -45,7 +45,11 @@ export function redisReplay(options: RedisReplayOptions): ReplayStore & { ping()
   redis.on('error', onError);
   redis.on('close', () => (runId = undefined));
   redis.on('ready', () => {
-    greet().catch(onError);
+    greet().catch((error: Error) => {
+      onError(error);
+      // Who did not hear which process keeps the records asks again, on a new connection.
+      redis.disconnect(true);
+    });
   });
 
   const greet = async () => {
