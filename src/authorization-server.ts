@@ -121,7 +121,13 @@ export async function authorizationServer({
         ...ports,
         accessToken: subjectAccessToken({ ...ports, verifyAccessToken: verify, liveHolders: live }),
         // RS256 besides: OpenID providers must offer it, and few sign by anything else.
-        idToken: subjectIdToken({ ...ports, keys, algs: [...config.assertionAlgs, 'RS256'], clockTolerance: config.clockTolerance }),
+        idToken: subjectIdToken({
+          ...ports,
+          keys,
+          algs: [...config.assertionAlgs, 'RS256'],
+          clockTolerance: config.clockTolerance,
+          maxAge: config.idTokenMaxAge,
+        }),
       }),
     }),
     provePossession: provePossession({

@@ -31,6 +31,7 @@ export interface Config {
   readonly altCnfMaxLifetime: number;
   readonly cnfProofMaxLifetime: number;
   readonly altCnfRegisteredKeyMaxAge: number;
+  readonly idTokenMaxAge: number;
   readonly accessTokenMaxLifetime: number;
   readonly jwksMaxAge: number;
   readonly statusListMaxAge: number;
@@ -100,6 +101,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     altCnfMaxLifetime: read.integer('ALT_CNF_MAX_LIFETIME', 300, 10, 86_400),
     cnfProofMaxLifetime: read.integer('CNF_PROOF_MAX_LIFETIME', 300, 10, 3600),
     altCnfRegisteredKeyMaxAge: read.integer('ALT_CNF_REGISTERED_KEY_MAX_AGE', 7_776_000, 60, 31_536_000),
+    idTokenMaxAge: read.integer('ID_TOKEN_MAX_AGE', 300, 10, 86_400),
     accessTokenMaxLifetime: read.integer('ACCESS_TOKEN_MAX_LIFETIME', 86_400, 30, 604_800),
     signingKeyRotationInterval: read.integer('SIGNING_KEY_ROTATION_INTERVAL', 90 * 86_400, 3600, 999_999_999),
     signingKeyAnnouncement: read.integer('SIGNING_KEY_ANNOUNCEMENT', 14 * 86_400, 0, 999_999_999),

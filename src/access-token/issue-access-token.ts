@@ -36,7 +36,7 @@ export interface IssueAccessTokenOptions extends Pick<Ports, 'issuances' | 'cloc
   readonly statusListUri: (list: string) => string;
 }
 
-/** Marks proof and assertion as used and issues the token. Throws `invalid_dpop_proof` or `invalid_client` for a replay. */
+/** Marks all that counts once as used and issues the token. Throws `invalid_dpop_proof`, `invalid_client` and the like for a replay. */
 export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessToken {
   const { issuances, clock, issuer, signingKey, severalKeysMaxLifetime, statusEntry, statusListUri } = options;
   return async (client, grant, possession, binding, holders) => {
@@ -57,7 +57,7 @@ export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessT
       ...(grant.pairings !== undefined && { pairings: grant.pairings }),
     });
     // Nothing is answered that is not on record: introspection and revocation know a token by its record. The signature is made meanwhile.
-    const committed = commit(issuances, record, client, possession, holders);
+    const committed = commit(issuances, record, client, grant, possession, holders);
     const [accessToken] = await Promise.all([key.signJwt('at+jwt', claims), committed]);
     const response: TokenResponse = {
       access_token: accessToken,
@@ -109,10 +109,11 @@ async function commit(
   issuances: Ports['issuances'],
   event: AuditEvent,
   client: AuthenticatedClient,
+  grant: Grant,
   possession: Possession,
   holders: readonly FurtherHolder[],
 ): Promise<void> {
-  const uses = [...possession.uses, ...holders.map(({ use }) => use).filter((use) => use !== undefined)];
+  const uses = [...possession.uses, ...[grant.use, ...holders.map(({ use }) => use)].filter((use) => use !== undefined)];
   const first = await issuances.commit(uses, event);
   const replayed = uses.filter((_, index) => first[index] !== true);
   if (replayed.some((use) => use.key === client.assertion?.use.key)) {
@@ -120,6 +121,8 @@ async function commit(
   }
   if (replayed.some((use) => possession.uses.includes(use)))
     throw new OAuthError('invalid_dpop_proof', 'the DPoP proof was used before', { reason: 'proof_replayed' });
+  if (replayed.some((use) => use === grant.use))
+    throw new OAuthError('invalid_request', 'the ID token was exchanged before', { reason: 'id_token_replayed' });
   if (replayed.length > 0) {
     throw new OAuthError('failed_pop_verification', 'proof for an additional key is invalid or not made for this request', {
       reason: 'cnf_proof_replayed',

@@ -1,4 +1,5 @@
 import type { AuthenticatedClient, GrantType } from '../client-registration.ts';
+import type { SingleUse } from '../replay-store.ts';
 import type { ResourceServer } from '../resource-server.ts';
 import type { TokenRequest } from '../token-request.ts';
 
@@ -19,6 +20,8 @@ export interface Grant {
   readonly presentedBy?: PresentedBy;
   /** Ids of the pairings by which one client exchanged another's token: once one of them is revoked, what came of it is inactive. */
   readonly pairings?: readonly string[];
+  /** What of the grant counts once; marked as used with the proofs, when the token is issued. */
+  readonly use?: SingleUse;
   /** RFC 8693 §2.2.1. */
   readonly issuedTokenType?: string;
 }

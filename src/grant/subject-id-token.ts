@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { ClientRegistration } from '../client-registration.ts';
 import type { SigningAlgorithm } from '../jose/algorithms.ts';
 import { type JwsLimits, type ParsedJws, parseCompactJws, verifyJws } from '../jose/compact-jws.ts';
@@ -6,6 +7,8 @@ import { type PublicKey, readPublicKey } from '../jose/public-key.ts';
 import { OAuthError } from '../oauth-error.ts';
 import type { Ports } from '../ports.ts';
 import type { RegisteredKeys } from '../registered-keys.ts';
+import type { SingleUse } from '../replay-store.ts';
+import { type Acceptable, singleUse } from '../single-use.ts';
 import type { TrustedIssuer } from '../trusted-issuer.ts';
 import type { ReadSubjectToken } from './subject-token.ts';
 
@@ -14,6 +17,8 @@ export interface SubjectIdTokenOptions extends Pick<Ports, 'clients' | 'trustedI
   readonly keys: RegisteredKeys;
   readonly algs: readonly SigningAlgorithm[];
   readonly clockTolerance: number;
+  /** From `iat`. */
+  readonly maxAge: number;
 }
 
 /** Characters of each part; ID tokens carry a user's profile. */
@@ -22,7 +27,10 @@ const limits: JwsLimits = { header: 2048, payload: 16_384, signature: 6400 };
 /** Explicit types that an ID token may have; another one is another kind of JWT (RFC 8725 §3.11). */
 const idTokenTypes: ReadonlySet<unknown> = new Set([undefined, 'jwt', 'dpop+id_token']);
 
-/** An ID token of a trusted OpenID provider as subject token (OpenID Connect Core §3.1.3.7). One that is bound needs a proof by its key. */
+/**
+ * An ID token of a trusted OpenID provider as subject token (OpenID Connect Core §3.1.3.7): fresh, and exchanged once. One that is bound needs a
+ * proof by its key. `nonce`, `at_hash` and `c_hash` tie it to what only the app knows, its session and the provider's answer, so the app checks those.
+ */
 export function subjectIdToken(options: SubjectIdTokenOptions): ReadSubjectToken {
   return async (token, client) => {
     const jws = parse(token);
@@ -35,11 +43,12 @@ export function subjectIdToken(options: SubjectIdTokenOptions): ReadSubjectToken
     if (issuer.clients?.includes(client.client_id) === false)
       throw new OAuthError('unauthorized_client', 'the client may not exchange ID tokens of this issuer', { reason: 'id_token_client_not_allowed' });
     await checkSignature(jws, issuer, options);
-    const { subject, expiresAt } = checkClaims(jws.payload, issuer, options);
+    const { subject, expiresAt, acceptable } = checkClaims(jws.payload, issuer, options);
     // A user must not pass for a client where only `sub` is looked at (RFC 9700 §4.15).
     if ((await options.clients.findClient(subject)) !== undefined) throw refused('id_token_sub_is_a_client');
     const bound = boundKey(jws.payload['cnf']);
-    return { subject, ofUser: true, expiresAt, entitlement: bound === undefined ? {} : { keys: [bound] } };
+    const use = useOf(jws, issuer, acceptable);
+    return { subject, ofUser: true, expiresAt, use, entitlement: bound === undefined ? {} : { keys: [bound] } };
   };
 }
 
@@ -70,18 +79,28 @@ async function checkSignature(jws: ParsedJws, { jwks_uri }: TrustedIssuer, { key
 function checkClaims(
   { sub, aud, azp, exp, iat, nbf }: Record<string, unknown>,
   { audience, subject_prefix = '' }: TrustedIssuer,
-  { clock, clockTolerance }: SubjectIdTokenOptions,
-): { readonly subject: string; readonly expiresAt: number } {
+  { clock, clockTolerance, maxAge }: SubjectIdTokenOptions,
+): { readonly subject: string; readonly expiresAt: number; readonly acceptable: Acceptable } {
   const now = clock() / 1000;
   const time = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
   if (typeof sub !== 'string' || sub === '' || sub.length > 255 || sub.includes('\0')) throw refused('id_token_sub_invalid');
   const audiences: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
-  if (!audiences.includes(audience)) throw refused('id_token_aud_mismatch');
+  // Of a further audience nobody said that it is trusted: whoever is behind it holds the same ID token.
+  if (audiences.length === 0 || audiences.some((one) => one !== audience)) throw refused('id_token_aud_mismatch');
   if ((audiences.length > 1 || azp !== undefined) && azp !== audience) throw refused('id_token_azp_mismatch');
   if (!time(exp) || exp <= now) throw refused('id_token_expired');
   if (!time(iat) || iat > now + clockTolerance || (nbf !== undefined && !(time(nbf) && nbf <= now + clockTolerance)))
     throw refused('id_token_not_yet_valid');
-  return { subject: subject_prefix + sub, expiresAt: Math.floor(exp) };
+  if (iat + maxAge <= now) throw refused('id_token_too_old');
+  const acceptable = { from: iat - clockTolerance, until: Math.min(exp, iat + maxAge) + clockTolerance };
+  return { subject: subject_prefix + sub, expiresAt: Math.floor(exp), acceptable };
+}
+
+/** By `jti`, or else by what is signed, never by the signature: of one by ECDSA anybody makes a second that verifies. */
+function useOf({ payload: { jti }, signingInput }: ParsedJws, { issuer }: TrustedIssuer, acceptable: Acceptable): SingleUse {
+  if (jti === undefined) return singleUse('id_token', issuer, 'signing input', hash('sha256', signingInput, 'base64url'), acceptable);
+  if (typeof jti !== 'string' || jti === '' || jti.length > 256) throw refused('id_token_jti_invalid');
+  return singleUse('id_token', issuer, 'jti', jti, acceptable);
 }
 
 /** The key that the ID token itself is bound to (RFC 7800 §3.1), if any. */

@@ -1,4 +1,5 @@
 import type { ClientRegistration } from '../client-registration.ts';
+import type { SingleUse } from '../replay-store.ts';
 import type { ActClaim } from './grant.ts';
 
 /** What a subject token says, once it has been verified (RFC 8693 §2.1). */
@@ -8,6 +9,8 @@ export interface SubjectToken {
   readonly ofUser: boolean;
   /** Seconds since the epoch; nothing that comes of the token outlives it. */
   readonly expiresAt: number;
+  /** Present: the token may be exchanged once. */
+  readonly use?: SingleUse;
   /** What of it the requesting client may have, and by which key it must present itself. */
   readonly entitlement: Entitlement;
 }

@@ -19,7 +19,7 @@ export function tokenExchange(options: TokenExchangeOptions): GrantHandler {
   const target = targetResourceServer(options);
   return async (request, { registration: client }) => {
     const { token, read } = subjectTokenOf(request, options);
-    const { subject, ofUser, expiresAt, entitlement } = await read(token, client);
+    const { subject, ofUser, expiresAt, use, entitlement } = await read(token, client);
     const { keys, scopes: had, audience, act, owner, covers, pairings = [] } = entitlement;
     const resourceServer = await target(withTarget(request, audience), client);
     // What the owner may not ask for, nobody may have in its name.
@@ -33,6 +33,7 @@ export function tokenExchange(options: TokenExchangeOptions): GrantHandler {
       resourceServer,
       scopes,
       expiresAt,
+      ...(use !== undefined && { use }),
       issuedTokenType: tokenTypes.accessToken,
       ...(act !== undefined && { act }),
       ...(pairings.length > 0 && { pairings }),

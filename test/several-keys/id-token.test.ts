@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type HttpsJwks, httpsJwks } from '../support/https-jwks.ts';
-import { type TestKey, testKey } from '../support/keys.ts';
+import { randomJti, type TestKey, testKey } from '../support/keys.ts';
 import { aware, keysOf, openPair, type Pair, pairSecret, seconds, unaware } from '../support/pair.ts';
 import { basic } from '../support/server.ts';
 
@@ -20,7 +20,10 @@ afterAll(async () => {
   await jwks.close();
 });
 const idToken = (claims: object = {}, header: object = {}, key = op) =>
-  key.sign({ iss: provider, sub: 'alice', aud: 'app-at-op', iat: seconds, exp: seconds + 3600, ...claims }, { typ: 'JWT', kid: 'op-1', ...header });
+  key.sign(
+    { iss: provider, sub: 'alice', aud: 'app-at-op', iat: seconds, exp: seconds + 3600, jti: randomJti(), ...claims },
+    { typ: 'JWT', kid: 'op-1', ...header },
+  );
 const exchange = async (subject_token: string, form: object = {}, client = 'app', key = pair.appKey) =>
   pair.server.post(
     '/token',
@@ -57,15 +60,20 @@ describe('RFC 8693 §2.1: an ID token of a trusted provider', () => {
   });
   it('T12: one that is bound itself needs the proof of its key', async () => {
     const bound = await idToken({ cnf: { jwk: pair.appKey.jwk } }, { typ: 'dpop+id_token' });
-    expect((await exchange(bound)).status).toBe(200);
     expect(keysOf(await exchange(bound, {}, 'app', pair.thiefKey))).toBe('400 invalid_grant');
+    expect((await exchange(bound)).status).toBe(200);
     expect(keysOf(await exchange(await idToken({ cnf: { jwk: 'x' } })))).toBe('400 invalid_request');
   });
   it.each<[string, object, object?]>([
     ['of a provider that nobody registered', { iss: 'https://evil.example' }],
     ['for another audience', { aud: 'another-app' }],
     ['for several audiences without azp', { aud: ['app-at-op', 'another-app'] }],
+    ['for several audiences, of which another one is not trusted', { aud: ['app-at-op', 'another-app'], azp: 'app-at-op' }],
+    ['for an audience that is no string', { aud: ['app-at-op', 1], azp: 'app-at-op' }],
     ['for another authorized party', { azp: 'another-app' }],
+    ['older than ID_TOKEN_MAX_AGE', { iat: seconds - 300 }],
+    ['with a jti that is no name', { jti: 7 }],
+    ['with an empty jti', { jti: '' }],
     ['expired', { exp: seconds }],
     ['without exp', { exp: undefined }],
     ['without iat', { iat: undefined }],
