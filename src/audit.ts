@@ -4,12 +4,13 @@ import type { ClientRegistration } from './client-registration.ts';
 export type AuditEventType =
   | 'token_issued'
   | 'token_refused'
+  | 'revocation_refused'
   | 'token_revoked'
   | 'client_tokens_revoked'
   | 'key_tokens_revoked'
   | `${'client' | 'client_secret' | 'resource_server' | 'resource_server_secret' | 'pairing' | 'trusted_issuer'}_${'created' | 'changed' | 'deleted'}`
   | 'pairing_revoked'
-  | `signing_key_${'announced' | 'activated' | 'retired' | 'removed' | 'revoked'}`
+  | `signing_key_${'announced' | 'revoked'}`
   | 'key_encryption_key_changed'
   | 'refusals_sampled';
 

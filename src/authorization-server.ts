@@ -11,6 +11,7 @@ import { verifyAccessToken } from './access-token/verify-access-token.ts';
 import { authenticateCaller } from './client-authentication/authenticate-caller.ts';
 import { authenticateClient } from './client-authentication/authenticate-client.ts';
 import { counted } from './client-authentication/counted.ts';
+import { countingStrangers } from './client-authentication/counting-strangers.ts';
 import { privateKeyJwt } from './client-authentication/private-key-jwt.ts';
 import { tlsClientAuth } from './client-authentication/tls-client-auth.ts';
 import type { Config } from './config.ts';
@@ -93,19 +94,22 @@ export async function authorizationServer({
   const countClient = await rateLimits(app, config, counters, [`${basePath}/jwks`, metadataPath, ...healthPaths]);
 
   const authenticate = counted(
-    authenticateClient({
-      clients: ports.clients,
-      clock,
-      tlsClientAuth: tlsClientAuth(keys),
-      privateKeyJwt: privateKeyJwt({
+    countingStrangers(
+      authenticateClient({
+        clients: ports.clients,
         clock,
-        keys,
-        issuer: config.issuer,
-        algs: config.assertionAlgs,
-        maxLifetime: config.assertionMaxLifetime,
-        clockTolerance: config.clockTolerance,
+        tlsClientAuth: tlsClientAuth(keys),
+        privateKeyJwt: privateKeyJwt({
+          clock,
+          keys,
+          issuer: config.issuer,
+          algs: config.assertionAlgs,
+          maxLifetime: config.assertionMaxLifetime,
+          clockTolerance: config.clockTolerance,
+        }),
       }),
-    }),
+      refusals,
+    ),
     countClient,
     ({ registration }) => registration.client_id,
   );
@@ -166,13 +170,13 @@ export async function authorizationServer({
   });
 
   const introspect = introspectionEndpoint({
-    authenticateCaller: counted(authenticateCaller(ports), countClient, (caller) =>
+    authenticateCaller: counted(countingStrangers(authenticateCaller(ports), refusals), countClient, (caller) =>
       'client' in caller ? caller.client.client_id : (caller.resourceServer.client_id ?? ''),
     ),
     activeToken: activeToken({ ...ports, verify, keys, liveHolders: live }),
     confirmingProof: confirmingProof({ ...proofs, replay: ports.replay, nonceRequired: config.dpopNonceRequired }),
   });
-  const revoke = revocationEndpoint({ ...ports, authenticateClient: authenticate, verify });
+  const revoke = revocationEndpoint({ ...ports, refusals, authenticateClient: authenticate, verify });
 
   app.decorate(
     'clientCertificateOf',

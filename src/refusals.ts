@@ -1,13 +1,14 @@
 import type { AuditTrail } from './audit.ts';
 import type { AuthenticatedClient } from './client-registration.ts';
 import { OAuthError } from './oauth-error.ts';
+import type { ClientRegistrations } from './ports.ts';
 
-/** Keeps account of refused token requests. */
+/** Keeps account of refused requests. */
 export interface Refusals {
   /** Of an authenticated client: one record each. Neither waited for nor able to change the answer. */
-  ofClient(client: AuthenticatedClient, fault: unknown): void;
-  /** Of a stranger: only counted, for a stranger must not make the trail grow. */
-  ofStranger(fault: unknown): void;
+  ofClient(client: AuthenticatedClient, fault: unknown, what?: 'token_refused' | 'revocation_refused'): void;
+  /** Of a stranger: only counted, for a stranger must not make the trail grow. `claimed`: the `client_id` that it gave, proven by nothing. */
+  ofStranger(fault: unknown, claimed?: string): void;
   /** Writes the counts since the last call as one record, if there are any. */
   flush(): Promise<void>;
 }
@@ -15,25 +16,45 @@ export interface Refusals {
 /** Most reasons counted apart; there are about fifty. */
 const maxReasons = 100;
 
+/** Names that are looked at for each reason: a sample, not a list. */
+const maxSamples = 5;
+
+/** Longest `client_id` that can be registered. */
+const maxClientId = 255;
+
 /** Refusals for the audit trail. */
-export function refusals(audit: AuditTrail): Refusals {
+export function refusals(audit: AuditTrail, clients: ClientRegistrations): Refusals {
   let counts = new Map<string, number>();
+  let claims = new Map<string, Set<string>>();
+  // Only names that are registered: what else a stranger sends, a secret in the wrong place for one, has no business in the trail.
+  const isRegistered = async (name: string) => (await clients.findClient(name).catch(() => undefined)) !== undefined;
+  const samplesOf = async (claimed: typeof claims): Promise<Readonly<Record<string, readonly string[]>>> => {
+    const samples: Record<string, string[]> = {};
+    for (const [reason, names] of claimed)
+      for (const name of names) if (await isRegistered(name)) samples[reason] = [...(samples[reason] ?? []), name];
+    return samples;
+  };
   return {
-    ofClient({ registration }, fault) {
+    ofClient({ registration }, fault, type = 'token_refused') {
       if (!(fault instanceof OAuthError)) return;
       const { client_id } = registration;
-      audit.record({ type: 'token_refused', actor: `client:${client_id}`, client_id, reason: fault.reason }).catch(() => undefined);
+      audit.record({ type, actor: `client:${client_id}`, client_id, reason: fault.reason }).catch(() => undefined);
     },
-    ofStranger(fault) {
+    ofStranger(fault, claimed) {
       if (!(fault instanceof OAuthError)) return;
       const reason = counts.has(fault.reason) || counts.size < maxReasons ? fault.reason : 'other';
       counts.set(reason, (counts.get(reason) ?? 0) + 1);
+      const names = claims.get(reason) ?? new Set();
+      if (claimed === undefined || claimed.length > maxClientId || names.size >= maxSamples) return;
+      claims.set(reason, names.add(claimed));
     },
     async flush() {
       if (counts.size === 0) return;
-      const counted = counts;
-      counts = new Map();
-      await audit.record({ type: 'refusals_sampled', actor: 'server', detail: Object.fromEntries(counted) });
+      const [counted, claimed] = [counts, claims];
+      [counts, claims] = [new Map(), new Map()];
+      const samples = await samplesOf(claimed);
+      const detail = { ...Object.fromEntries(counted), ...(Object.keys(samples).length > 0 && { samples }) };
+      await audit.record({ type: 'refusals_sampled', actor: 'server', detail });
     },
   };
 }

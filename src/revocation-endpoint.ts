@@ -3,12 +3,15 @@ import { furtherHolders } from './access-token/live-holders.ts';
 import type { VerifyAccessToken } from './access-token/verify-access-token.ts';
 import type { AuditEvent } from './audit.ts';
 import type { AuthenticateClient } from './client-authentication/authenticate-client.ts';
+import type { AuthenticatedClient } from './client-registration.ts';
 import { OAuthError } from './oauth-error.ts';
 import type { Ports } from './ports.ts';
+import type { Refusals } from './refusals.ts';
 import type { TokenRequest } from './token-request.ts';
 
 /** What the endpoint needs. */
 export interface RevocationEndpointOptions extends Pick<Ports, 'issuedTokens' | 'withdrawnHolders' | 'replay' | 'audit'> {
+  readonly refusals: Pick<Refusals, 'ofClient'>;
   readonly authenticateClient: AuthenticateClient;
   readonly verify: VerifyAccessToken;
 }
@@ -17,9 +20,9 @@ export interface RevocationEndpointOptions extends Pick<Ports, 'issuedTokens' | 
  * A revocation request (RFC 7009 §2): a client gives back a token of its own. What is no token of this server counts as revoked already (§2.2).
  * Every answer without an error holds for every later introspection on every replica.
  */
-export function revocationEndpoint({ authenticateClient, verify, issuedTokens, withdrawnHolders, replay, audit }: RevocationEndpointOptions) {
-  return async (request: TokenRequest): Promise<void> => {
-    const { registration, assertion } = await authenticateClient(request);
+export function revocationEndpoint(options: RevocationEndpointOptions) {
+  const { refusals, authenticateClient, verify, issuedTokens, withdrawnHolders, replay, audit } = options;
+  const revoke = async ({ registration, assertion }: AuthenticatedClient, request: TokenRequest): Promise<void> => {
     const token = request.parameters.get('token');
     if (token === undefined) throw new OAuthError('invalid_request', 'the parameter token is required', { reason: 'token_missing' });
     if (assertion !== undefined && (await replay.markUsed([assertion.use]))[0] !== true)
@@ -36,6 +39,13 @@ export function revocationEndpoint({ authenticateClient, verify, issuedTokens, w
       throw new OAuthError('invalid_request', 'the token was not issued to this client', { reason: 'token_of_another_client' });
     await issuedTokens.revoke(claims.jti, claims.exp);
     await audit.record(event(registration.client_id, claims));
+  };
+  return async (request: TokenRequest): Promise<void> => {
+    const client = await authenticateClient(request);
+    await revoke(client, request).catch((fault: unknown) => {
+      refusals.ofClient(client, fault, 'revocation_refused');
+      throw fault;
+    });
   };
 }
 

@@ -77,7 +77,7 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
       fetchJwks: remoteJwks({ fetch: jwkSetFetcher({ allowPrivateAddresses: config.jwksUriAllowPrivateAddresses }), clock }),
     };
     const health = { database: stores.pingDatabase, replay: stores.pingReplay, signing_keys: async () => void (await keys.current('ES256')) };
-    const refused = refusals(stores.audit);
+    const refused = refusals(stores.audit, stores.clients);
     const publicApp = await authorizationServer({
       refusals: refused,
       config,

@@ -16,3 +16,8 @@ export function timeOrderedId(now: number): string {
 export function timePrefix(now: number): string {
   return Math.max(Math.floor(now), 0).toString(32).padStart(10, '0');
 }
+
+/** When an identifier was made, in milliseconds since the epoch. */
+export function timeOf(id: string): number {
+  return Number.parseInt(id.slice(0, 10), 32);
+}

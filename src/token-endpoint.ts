@@ -11,7 +11,7 @@ import type { TokenRequest, TokenResponse } from './token-request.ts';
 
 /** The steps that the wiring puts together. */
 export interface TokenEndpointSteps {
-  readonly refusals: Refusals;
+  readonly refusals: Pick<Refusals, 'ofClient'>;
   readonly authenticateClient: AuthenticateClient;
   readonly validateGrant: ValidateGrant;
   readonly provePossession: ProvePossession;
@@ -49,10 +49,7 @@ export function tokenEndpoint(steps: TokenEndpointSteps): (request: TokenRequest
     };
   };
   return async (request) => {
-    const client = await steps.authenticateClient(request).catch((fault: unknown) => {
-      steps.refusals.ofStranger(fault);
-      throw fault;
-    });
+    const client = await steps.authenticateClient(request);
     return issueTo(client, request).catch((fault: unknown) => {
       steps.refusals.ofClient(client, fault);
       throw fault;

@@ -13,7 +13,7 @@ const querystring = listQuery({
   jkt: text('Events about this key.'),
   jti: text('Events about this token.'),
   since: time('Not before.'),
-  until: time('Before.'),
+  until: time('Before. An export that must be complete ends a minute ago: an entry may be written a moment later than one that sorts after it.'),
 });
 type Query = Type.Static<typeof querystring>;
 

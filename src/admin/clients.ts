@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import type { AuditTrail, IssuedTokens } from '../audit.ts';
@@ -51,12 +52,15 @@ export function clientRoutes(app: FastifyInstance, { clients, resourceServers, a
     toBody: ({ clientSecrets: _, ...client }) => client,
     changed: async (what, id, value, previous) => {
       // Tokens bound to a key that is registered no more are inactive, whatever proved it.
-      const kept = thumbprints(value);
+      const [had, kept] = [thumbprints(previous), thumbprints(value)];
+      const removed = [...had].filter((jkt) => !kept.has(jkt));
       const now = Math.floor(clock() / 1000);
       // A later client of this id does not bring them back.
       if (what === 'deleted') await issuedTokens.revokeAll({ client_id: id }, now);
-      for (const jkt of thumbprints(previous)) if (!kept.has(jkt)) await issuedTokens.revokeKeyOf(id, jkt, now);
-      await audit.record({ type: `client_${what}`, actor: 'admin', client_id: id });
+      for (const jkt of removed) await issuedTokens.revokeKeyOf(id, jkt, now);
+      const keys = { keys_added: [...kept].filter((jkt) => !had.has(jkt)), keys_removed: removed };
+      const detail = { ...(what === 'changed' && { members: changedMembers(previous, value) }), ...withoutEmpty(keys) };
+      await audit.record({ type: `client_${what}`, actor: 'admin', client_id: id, ...(Object.keys(detail).length > 0 && { detail }) });
     },
   });
   secretRoutes<ClientRegistration>(app, {
@@ -67,6 +71,17 @@ export function clientRoutes(app: FastifyInstance, { clients, resourceServers, a
     takesSecrets: ({ token_endpoint_auth_method: method }) => method === 'client_secret_basic' || method === 'client_secret_post',
     changed: (what, { client_id }, detail) => audit.record({ type: `client_secret_${what}`, actor: 'admin', client_id, detail }),
   });
+}
+
+/** Names of the metadata that differ; what they were and are may be long, and stays in the registration. */
+function changedMembers(before: ClientRegistration | undefined, after: ClientRegistration | undefined): readonly string[] {
+  const [old, now] = [new Map(Object.entries(before ?? {})), new Map(Object.entries(after ?? {}))];
+  const names = [...new Set([...old.keys(), ...now.keys()])].filter((name) => !isDeepStrictEqual(old.get(name), now.get(name)));
+  return names.map((name) => (name === 'clientSecrets' ? 'client_secret' : name));
+}
+
+function withoutEmpty(lists: Readonly<Record<string, readonly string[]>>): Readonly<Record<string, readonly string[]>> {
+  return Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0));
 }
 
 /** Thumbprints of the keys that are registered by value. */

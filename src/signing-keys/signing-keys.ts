@@ -86,7 +86,9 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
       .filter((key) => key.alg === alg && key.revokedAt === undefined)
       .sort((a, b) => a.activeAt - b.activeAt)
       .at(-1);
-  const succeed = async (alg: AccessTokenSigningAlgorithm, activeAt: number) => {
+  const recordAnnouncement = ({ kid, alg }: StoredSigningKey, activeAt: number, actor: 'admin' | 'server') =>
+    audit.record({ type: 'signing_key_announced', actor, detail: { kid, alg, active_at: activeAt } });
+  const succeed = async (alg: AccessTokenSigningAlgorithm, activeAt: number, actor: 'admin' | 'server' = 'server') => {
     // After the one that none came after yet, revoked or not: a revoked key has its place in the chain too.
     const predecessor = stored.find((key) => key.alg === alg && !stored.some((other) => other.predecessor === key.kid));
     const life = { createdAt: clock(), activeAt, ...(predecessor !== undefined && { predecessor: predecessor.kid }) };
@@ -96,8 +98,7 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
       successor = await makeKey(alg, encryption, life);
       outcome = await store.addSigningKey(successor);
     }
-    if (outcome === 'added')
-      await audit.record({ type: 'signing_key_announced', actor: 'server', detail: { kid: successor.kid, alg: successor.alg, active_at: activeAt } });
+    if (outcome === 'added') await recordAnnouncement(successor, activeAt, actor);
     await read();
   };
   const announceDue = async () => {
@@ -140,8 +141,10 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
       if (latest === undefined) return undefined;
       const activeAt = clock() + (immediately ? 0 : options.announcement);
       // An announced successor only has to come sooner; several at once would have nothing to sign.
-      if (latest.activeAt > clock()) await store.advanceSigningKey(latest.kid, activeAt);
-      else await succeed(alg, activeAt);
+      if (latest.activeAt > clock()) {
+        await store.advanceSigningKey(latest.kid, activeAt);
+        await recordAnnouncement(latest, activeAt, 'admin');
+      } else await succeed(alg, activeAt, 'admin');
       await read();
       await options.changed();
       return last(alg);

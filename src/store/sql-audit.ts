@@ -1,6 +1,6 @@
 import type { AuditEvent, AuditLog, AuditTrail, RecordedEvent } from '../audit.ts';
 import type { Clock } from '../ports.ts';
-import { timeOrderedId, timePrefix } from '../time-ordered-id.ts';
+import { timeOf, timeOrderedId, timePrefix } from '../time-ordered-id.ts';
 import { batched } from './batched.ts';
 import { readDetail } from './columns.ts';
 import { answered, type Database } from './database.ts';
@@ -21,12 +21,13 @@ export const insertEvents: Readonly<Record<DatabaseKind, string>> = {
   postgresql: `insert into audit_event (${eventColumns}) select ${eventColumns} from jsonb_to_recordset($1::jsonb) as event(${columnTypes})`,
 };
 
-/** An event with the columns as its members. */
-export function eventRow(event: AuditEvent, at: number): object {
+/** An event with the columns as its members. Its time is that in its `id`, so that the order of one is the order of the other. */
+export function eventRow(event: AuditEvent, now: number): object {
+  const id = event.id ?? timeOrderedId(now);
   return {
     ...event,
-    id: event.id ?? timeOrderedId(at),
-    at,
+    id,
+    at: timeOf(id),
     ...(event.detail !== undefined && { detail: JSON.stringify(event.detail) }),
   };
 }
