@@ -6,6 +6,7 @@ import { activeToken } from './access-token/active-token.ts';
 import { confirmingProof } from './access-token/confirming-proof.ts';
 import { issueAccessToken } from './access-token/issue-access-token.ts';
 import { liveHolders } from './access-token/live-holders.ts';
+import { presenterBy } from './access-token/presenter-by.ts';
 import { rememberProvenKeys } from './access-token/remember-proven-keys.ts';
 import { verifyAccessToken } from './access-token/verify-access-token.ts';
 import { authenticateCaller } from './client-authentication/authenticate-caller.ts';
@@ -174,7 +175,12 @@ export async function authorizationServer({
       'client' in caller ? caller.client.client_id : (caller.resourceServer.client_id ?? ''),
     ),
     activeToken: activeToken({ ...ports, verify, keys, liveHolders: live }),
-    confirmingProof: confirmingProof({ ...proofs, replay: ports.replay, nonceRequired: config.dpopNonceRequired }),
+    confirmingProof: confirmingProof({
+      ...proofs,
+      replay: ports.replay,
+      nonceRequired: config.dpopNonceRequired,
+      presenterBy: presenterBy({ ...ports, issuer: config.issuer }),
+    }),
   });
   const revoke = revocationEndpoint({ ...ports, refusals, authenticateClient: authenticate, verify });
 

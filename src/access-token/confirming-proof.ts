@@ -1,9 +1,9 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import { readPublicKey } from '../jose/public-key.ts';
 import { OAuthError } from '../oauth-error.ts';
 import type { Ports } from '../ports.ts';
 import { type DpopOptions, dpop } from '../possession/dpop.ts';
 import type { AccessTokenClaims } from './claims.ts';
+import type { PresenterBy } from './presenter-by.ts';
 
 /** What a resource server received beside the token. */
 export interface PresentedProof {
@@ -25,15 +25,16 @@ export interface ProofVerdict {
 /** What the check needs. */
 export interface ConfirmingProofOptions extends Omit<DpopOptions, 'endpoint'>, Pick<Ports, 'replay'> {
   readonly nonceRequired: boolean;
+  readonly presenterBy: PresenterBy;
 }
 
 /** Checks for a resource server whether what it received confirms the token (RFC 9449 §7.1, RFC 8705 §3): a proof counts once, here too. */
-export function confirmingProof({ replay, nonceRequired, ...options }: ConfirmingProofOptions) {
+export function confirmingProof({ replay, nonceRequired, presenterBy, ...options }: ConfirmingProofOptions) {
   return async (presented: PresentedProof, token: string, claims: AccessTokenClaims): Promise<ProofVerdict | undefined> => {
     const { dpopProof, htm, htu, clientCertificate } = presented;
     if (dpopProof !== undefined && clientCertificate !== undefined)
       throw new OAuthError('invalid_request', 'one proof at a time: dpop_proof or client_certificate', { reason: 'several_proofs' });
-    if (clientCertificate !== undefined) return certificateVerdict(clientCertificate, claims);
+    if (clientCertificate !== undefined) return certificateVerdict(clientCertificate, claims, presenterBy);
     if (dpopProof === undefined) return undefined;
     if (htm === undefined || htu === undefined)
       throw new OAuthError('invalid_request', 'dpop_proof needs htm and htu, the method and URI of the request that it came with', {
@@ -42,7 +43,7 @@ export function confirmingProof({ replay, nonceRequired, ...options }: Confirmin
     try {
       const proof = dpop({ ...options, endpoint: htu })([dpopProof], htm, nonceRequired);
       if (proof.ath !== createHash('sha256').update(token).digest('base64url')) return { valid: false, reason: 'proof_ath_mismatch' };
-      const presenter = presenterBy('jkt', proof.key.jkt, claims);
+      const presenter = await presenterBy('key', proof.key.jkt, claims);
       if (presenter === undefined) return { valid: false, reason: 'key_mismatch' };
       const [first] = await replay.markUsed([proof.use]);
       return first === true ? { valid: true, presenter } : { valid: false, reason: 'proof_replayed' };
@@ -53,25 +54,13 @@ export function confirmingProof({ replay, nonceRequired, ...options }: Confirmin
   };
 }
 
-function certificateVerdict(pem: string, claims: AccessTokenClaims): ProofVerdict {
+async function certificateVerdict(pem: string, claims: AccessTokenClaims, presenterBy: PresenterBy): Promise<ProofVerdict> {
   let thumbprint: string;
   try {
     thumbprint = createHash('sha256').update(new X509Certificate(pem).raw).digest('base64url');
   } catch {
     return { valid: false, reason: 'certificate_malformed' };
   }
-  const presenter = presenterBy('x5t#S256', thumbprint, claims);
+  const presenter = await presenterBy('certificate', thumbprint, claims);
   return presenter === undefined ? { valid: false, reason: 'key_mismatch' } : { valid: true, presenter };
-}
-
-/** Whose key it is, among those of this method only: a thumbprint of one kind never matches in the place of another (protocol reference D5). */
-function presenterBy(method: 'jkt' | 'x5t#S256', thumbprint: string, { cnf, client_id, alt_cnf = [] }: AccessTokenClaims): string | undefined {
-  const named = (confirmation: object) => {
-    const { jkt, 'x5t#S256': certificate, jwk } = confirmation as { readonly jkt?: string; readonly 'x5t#S256'?: string; readonly jwk?: unknown };
-    if (method === 'x5t#S256') return certificate === thumbprint;
-    return (jkt ?? (jwk === undefined ? undefined : readPublicKey(jwk).jkt)) === thumbprint;
-  };
-  if (named(cnf)) return client_id;
-  if ('jwks' in cnf && method === 'jkt') return cnf.jwks.keys.find(({ kid }) => kid === thumbprint)?.['client_id'];
-  return alt_cnf.find((entry) => named(entry.cnf))?.client_id;
 }

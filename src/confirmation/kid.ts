@@ -17,5 +17,23 @@ export function kid({ key }: ProvenKey, client: ClientRegistration): { readonly 
 /** Names a registered key by the JWK Set that this server hosts for the client, and its `kid` in it (RFC 7800 §3.5). */
 export function jku(proven: ProvenKey, client: ClientRegistration, issuer: string): Confirmation | undefined {
   const named = kid(proven, client);
-  return named && { jku: `${issuer.replace(/\/$/, '')}/clients/${encodeURIComponent(client.client_id)}/jwks`, ...named };
+  return named && { jku: hostedJwksUri(client, issuer), ...named };
+}
+
+/** Thumbprint of the key that the client has now under this name; undefined where there is none, or `jku` is not the set that this server hosts for it. */
+export function thumbprintUnder(
+  { kid, jku }: { readonly kid: string; readonly jku?: string },
+  client: ClientRegistration,
+  issuer: string,
+): string | undefined {
+  if (jku !== undefined && jku !== hostedJwksUri(client, issuer)) return undefined;
+  const [key, ...more] = signatureJwks(client)
+    .map((jwk) => readPublicKey(jwk))
+    .filter((registered) => registered.kid === kid);
+  // Two keys of one name: the name says nothing.
+  return more.length === 0 ? key?.jkt : undefined;
+}
+
+function hostedJwksUri({ client_id }: ClientRegistration, issuer: string): string {
+  return `${issuer.replace(/\/$/, '')}/clients/${encodeURIComponent(client_id)}/jwks`;
 }
