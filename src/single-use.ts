@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { SingleUse } from './replay-store.ts';
 
 /** What counts once. */
-export type SingleUseKind = 'dpop_proof' | 'client_assertion' | 'cnf_proof' | 'id_token';
+export type SingleUseKind = 'dpop_proof' | 'client_assertion' | 'pop_proof' | 'cnf_proof' | 'id_token';
 
 /** Seconds since the epoch. */
 export interface Acceptable {

@@ -6,13 +6,17 @@ import type { PublicKey } from './public-key.ts';
 import { verifySignature } from './signature.ts';
 import { parseStrictJson } from './strict-json.ts';
 
-/** A compact JWS whose form is right and whose signature is still unchecked. */
-export interface ParsedJws {
+/** The parts of a compact JWS, of whatever algorithm. */
+export interface JwsParts {
   readonly header: Readonly<Record<string, unknown>>;
   readonly payload: Readonly<Record<string, unknown>>;
-  readonly alg: SigningAlgorithm;
   readonly signingInput: Buffer;
   readonly signature: Buffer;
+}
+
+/** A compact JWS whose form is right and whose signature is still unchecked. */
+export interface ParsedJws extends JwsParts {
+  readonly alg: SigningAlgorithm;
 }
 
 /** Characters of each part. The header holds a public key, up to ML-DSA-87; claims are small, so padding has no room. */
@@ -27,23 +31,29 @@ export interface JwsLimits {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Parses a compact JWS strictly: three parts in canonical base64url, capped before decoding, no `crit`, a known asymmetric `alg`. Throws JoseFault. */
+/** Parses a compact JWS strictly, with a known asymmetric `alg`. Throws JoseFault. */
 export function parseCompactJws(text: string, limits: JwsLimits = proofLimits): ParsedJws {
+  const parts = jwsParts(text, limits);
+  const alg = signingAlgorithms.find((known) => known === parts.header['alg']);
+  if (alg === undefined) throw new JoseFault('alg_unsupported');
+  return { ...parts, alg };
+}
+
+/** Takes a compact JWS apart: three parts in canonical base64url, capped before decoding, no `crit`. Throws JoseFault. */
+export function jwsParts(text: string, limits: JwsLimits = proofLimits): JwsParts {
   const parts = text.length > limits.header + limits.payload + limits.signature + 2 ? undefined : text.split('.', 4);
   if (parts === undefined) throw new JoseFault('jws_too_large');
   const [header64, payload64, signature64] = parts;
   if (parts.length !== 3 || header64 === undefined || payload64 === undefined || !signature64) throw new JoseFault('jws_malformed');
   if (header64.length > limits.header || payload64.length > limits.payload || signature64.length > limits.signature)
     throw new JoseFault('jws_too_large');
-  const header = parsePart(header64);
-  const payload = parsePart(payload64);
+  const header = jsonPart(header64);
+  const payload = jsonPart(payload64);
   const signature = decodeBase64url(signature64);
   if (signature === undefined) throw new JoseFault('jws_malformed');
   // No extension is understood here, so a critical one must be refused (RFC 7515 §4.1.11).
   if ('crit' in header || 'b64' in header) throw new JoseFault('crit_unsupported');
-  const alg = signingAlgorithms.find((known) => known === header['alg']);
-  if (alg === undefined) throw new JoseFault('alg_unsupported');
-  return { header, payload, alg, signingInput: Buffer.from(text.slice(0, text.lastIndexOf('.'))), signature };
+  return { header, payload, signingInput: Buffer.from(text.slice(0, text.lastIndexOf('.'))), signature };
 }
 
 /** Checks the signature with this key by one of the algorithms allowed for the purpose, never by the key's word alone. Throws JoseFault. */
@@ -53,7 +63,8 @@ export function verifyJws(jws: ParsedJws, key: PublicKey, allowed: readonly Sign
   if (!verifySignature(jws.alg, key.keyObject, jws.signingInput, jws.signature)) throw new JoseFault('signature_invalid');
 }
 
-function parsePart(text: string): Record<string, unknown> {
+/** A part that is a JSON object in base64url. Throws JoseFault. */
+export function jsonPart(text: string): Record<string, unknown> {
   const octets = decodeBase64url(text);
   if (octets === undefined || octets.length === 0) throw new JoseFault('jws_malformed');
   let json: string;

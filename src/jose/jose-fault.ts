@@ -21,7 +21,10 @@ export type JoseFaultReason =
   | 'crit_unsupported'
   | 'alg_not_allowed'
   | 'alg_key_mismatch'
-  | 'signature_invalid';
+  | 'signature_invalid'
+  | 'private_member_missing'
+  | 'jwe_malformed'
+  | 'jwe_undecryptable';
 
 /** A key or JWS from outside that the gate refuses. `member` names the member of the JWK, where one is to blame. */
 export class JoseFault extends Error {

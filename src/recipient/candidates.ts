@@ -3,7 +3,7 @@ import type { AccessTokenClaims } from './claims.ts';
 import { invalidToken } from './refusal.ts';
 
 /** Confirmation methods that can be verified here; `jwks` is the set of several keys inside `cnf`. */
-export type VerifiableMethod = 'jkt' | 'x5t#S256' | 'jwk' | 'kid' | 'jku' | 'jwks';
+export type VerifiableMethod = 'jkt' | 'x5t#S256' | 'jwk' | 'kid' | 'jku' | 'jwks' | 'jwe';
 
 /** A key that may confirm the token, and whose it is. */
 export type Candidate = {
@@ -11,17 +11,24 @@ export type Candidate = {
   readonly presenter: string;
   readonly method: VerifiableMethod;
 } & (
-  | { /** RFC 7638 thumbprint of the key, or of the certificate for `x5t#S256`. */ readonly thumbprint: string; readonly registered?: never }
+  | {
+      /** RFC 7638 thumbprint of the key, or of the certificate for `x5t#S256`. */ readonly thumbprint: string;
+      readonly registered?: never;
+      readonly jwe?: never;
+    }
   | {
       readonly thumbprint?: never /** A registered key of the presenter, to be looked up. */;
       readonly registered: { readonly kid: string; readonly jku?: string };
+      readonly jwe?: never;
     }
+  | { readonly thumbprint?: never; readonly registered?: never /** A symmetric key, encrypted to this resource server. */; readonly jwe: string }
 );
 
-/** What the issuer is trusted to say of several keys. */
+/** What the issuer is trusted to say of several keys, and whether symmetric ones can be opened. */
 export interface SeveralKeys {
   readonly altCnf: boolean;
   readonly jwks: boolean;
+  readonly jwe: boolean;
   /** Most holders beside the client that asked for the token. */
   readonly max: number;
 }
@@ -43,11 +50,20 @@ export function candidatesOf(claims: AccessTokenClaims, several: SeveralKeys): r
     if (altCnf !== undefined || methodsOf(cnf).length !== 1) throw refused('cnf_malformed');
     return distinct(keySet(cnf['jwks'], client_id, several.max), claims);
   }
-  const own = primary(cnf, client_id);
+  const own = 'jwe' in cnf && several.jwe ? symmetric(cnf, claims) : primary(cnf, client_id);
   // To a recipient that does not trust the issuer to say this, alt_cnf is an unknown claim: only the client's own key counts.
   if (!several.altCnf || altCnf === undefined) return [own];
   if (!Array.isArray(altCnf) || altCnf.length === 0 || altCnf.length > several.max) throw refused('alt_cnf_malformed');
+  // Its holder could pass for the other holders, and they never agreed to that (protocol reference D8).
+  if (own.method === 'jwe') throw refused('cnf_malformed');
   return distinct([own, ...altCnf.map(entry)], claims);
+}
+
+/** Whoever knows the key can pass for the client at all that take it: one audience (protocol reference D8). */
+function symmetric(cnf: Members, { client_id: presenter, aud }: AccessTokenClaims): Candidate {
+  const { jwe } = cnf;
+  if (methodsOf(cnf).length !== 1 || typeof jwe !== 'string' || (Array.isArray(aud) && aud.length > 1)) throw refused('cnf_malformed');
+  return { presenter, method: 'jwe', jwe };
 }
 
 function primary(cnf: Members, presenter: string): Candidate {

@@ -10,12 +10,12 @@ export type HeaderFields = readonly string[] | Headers | Readonly<Record<string,
 export interface Credentials {
   readonly scheme: Scheme;
   readonly token: string;
-  /** Every `DPoP` field value. */
+  /** Every value of the scheme's own field, `DPoP` or `PoP`. */
   readonly proofs: readonly string[];
 }
 
-/** Reads the one access token of a request from its `Authorization` field (RFC 9449 §7.1, RFC 6750 §2.1). Throws Refused. */
-export function readCredentials(headers: HeaderFields): Credentials {
+/** Reads the one access token of a request from its `Authorization` field (RFC 9449 §7.1, RFC 6750 §2.1), of these schemes. Throws Refused. */
+export function readCredentials(headers: HeaderFields, schemes: readonly Scheme[]): Credentials {
   const [authorization, ...more] = fieldValues(headers, 'authorization');
   if (more.length > 0)
     throw new Refused({
@@ -24,19 +24,19 @@ export function readCredentials(headers: HeaderFields): Credentials {
       reason: 'authorization_repeated',
     });
   const [, name = '', token] = /^([A-Za-z][A-Za-z0-9-]*)(?: +(.*))?$/.exec(authorization ?? '') ?? [];
-  const scheme = (['DPoP', 'Bearer'] as const).find((known) => known.toLowerCase() === name.toLowerCase());
+  const scheme = schemes.find((known) => known.toLowerCase() === name.toLowerCase());
   if (scheme === undefined) throw new Refused({ reason: 'token_missing' });
   if (token === undefined || !/^[A-Za-z0-9._~+/-]+=*$/.test(token))
     throw new Refused({ error: 'invalid_request', description: 'the Authorization header field is malformed', reason: 'authorization_malformed' });
-  const proofs = fieldValues(headers, 'dpop');
-  // One way to prove a key in a request: a proof beside a bearer token would leave open which of the two counts (protocol reference D5).
-  if (scheme === 'Bearer' && proofs.length > 0)
+  // One way to prove a key in a request: a second one would leave open which of the two counts (protocol reference D5).
+  const others = schemes.filter((other) => other !== 'Bearer' && other !== scheme);
+  if (others.some((other) => fieldValues(headers, other.toLowerCase()).length > 0))
     throw new Refused({
       error: 'invalid_request',
-      description: 'a DPoP proof goes with the authentication scheme DPoP',
-      reason: 'proof_with_bearer',
+      description: 'a proof goes with the authentication scheme of its name',
+      reason: 'proof_of_other_scheme',
     });
-  return { scheme, token, proofs };
+  return { scheme, token, proofs: scheme === 'Bearer' ? [] : fieldValues(headers, scheme.toLowerCase()) };
 }
 
 /** All values of a field, in order, an empty one too. */

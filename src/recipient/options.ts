@@ -28,6 +28,11 @@ export interface ResourceServerOptions {
   readonly replay?: ReplayStore;
   /** Demands a nonce of this resource server in every proof (RFC 9449 §9). `secret`: 32 random octets or more, the same in all processes. */
   readonly nonce?: { readonly secret: Uint8Array; readonly lifetime?: number };
+  /**
+   * Private JWKs for tokens with a symmetric key (`cnf.jwe`): the one whose public part is registered at the issuer, and older ones for as long as
+   * their tokens live. EC P-256, X25519 or RSA, with the `kid` that is registered. Default: none, such tokens are refused.
+   */
+  readonly decryptionKeys?: readonly Readonly<Record<string, unknown>>[];
   /** Confirmation methods that are accepted. Default: all. Leave out `x5t#S256` where no mutual TLS is spoken: `Bearer` is not offered then. */
   readonly confirmationMethods?: readonly VerifiableMethod[];
   /** Algorithms of DPoP proofs. Default: ES256, ES384, PS256, EdDSA, Ed25519. */

@@ -11,14 +11,17 @@ export const refusalStatus = {
 } as const;
 export type RefusalCode = keyof typeof refusalStatus;
 
-/** Authentication schemes of access tokens: `DPoP` with a proof (RFC 9449 §7.1), `Bearer` with a certificate (RFC 8705 §3). */
-export type Scheme = 'DPoP' | 'Bearer';
+/**
+ * Authentication schemes of access tokens: `DPoP` with a proof (RFC 9449 §7.1), `Bearer` with a certificate (RFC 8705 §3), `PoP` with the MAC of a
+ * symmetric key (docs/decisions/0010-proof-of-a-symmetric-key.md).
+ */
+export type Scheme = 'DPoP' | 'Bearer' | 'PoP';
 
 /** The way to present a token that a challenge offers. */
 export interface Offer {
   readonly scheme: Scheme;
-  /** Algorithms of DPoP proofs; only for `DPoP`. */
-  readonly algs?: readonly SigningAlgorithm[];
+  /** Algorithms of proofs; not for `Bearer`. */
+  readonly algs?: readonly (SigningAlgorithm | 'HS256')[];
 }
 
 /** What a refusal is made of, before it is known which challenges the resource server offers. */

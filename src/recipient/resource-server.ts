@@ -1,14 +1,15 @@
 import { type AccessTokenSigningAlgorithm, accessTokenSigningAlgorithms, type SigningAlgorithm } from '../jose/algorithms.ts';
 import { type JwsLimits, type ParsedJws, parseCompactJws, verifyJws } from '../jose/compact-jws.ts';
+import { type DecryptionKey, readDecryptionKey } from '../jose/decryption-key.ts';
 import { dpopNonces } from '../possession/dpop-nonce.ts';
-import type { ReplayStore } from '../replay-store.ts';
+import type { ReplayStore, SingleUse } from '../replay-store.ts';
 import { type Candidate, candidatesOf, type VerifiableMethod } from './candidates.ts';
 import { checkClaims } from './claims.ts';
 import { readCredentials } from './credentials.ts';
 import { type IssuerKeys, issuerKeys } from './issuer-keys.ts';
 import type { IssuerOptions, Presented, ResourceServerOptions, VerifyPresented } from './options.ts';
 import { type ShownKey, shownKey } from './proof.ts';
-import { invalidToken, type Offer, Refused, TokenRefused } from './refusal.ts';
+import { invalidToken, type Offer, Refused, type Scheme, TokenRefused } from './refusal.ts';
 import { memoryReplay } from './replay.ts';
 
 export type { ReplayStore, SingleUse } from '../replay-store.ts';
@@ -27,7 +28,7 @@ interface Issuer extends IssuerOptions {
 /** Characters of each part of an access token; several keys make the payload long. */
 const limits: JwsLimits = { header: 1024, payload: 16_384, signature: 6400 };
 
-const allMethods: readonly VerifiableMethod[] = ['jkt', 'x5t#S256', 'jwk', 'kid', 'jku', 'jwks'];
+const allMethods: readonly VerifiableMethod[] = ['jkt', 'x5t#S256', 'jwk', 'kid', 'jku', 'jwks', 'jwe'];
 const defaultDpopAlgs: readonly SigningAlgorithm[] = ['ES256', 'ES384', 'PS256', 'EdDSA', 'Ed25519'];
 
 /**
@@ -44,23 +45,27 @@ export function resourceServer(options: ResourceServerOptions): VerifyPresented 
     algs: dpopAlgs,
     maxAge: options.maxProofAge ?? 60,
     maxFuture: options.maxProofFuture ?? 30,
+    decryptionKeys: methods.includes('jwe') ? decryptionKeysOf(options) : [],
   };
+  const offers: readonly Offer[] = [
+    ...(methods.some((method) => method !== 'x5t#S256' && method !== 'jwe') ? [{ scheme: 'DPoP', algs: dpopAlgs } as const] : []),
+    ...(proof.decryptionKeys.length > 0 ? [{ scheme: 'PoP', algs: ['HS256'] } as const] : []),
+    ...(methods.includes('x5t#S256') ? [{ scheme: 'Bearer' } as const] : []),
+  ];
+  const known: readonly Scheme[] = ['DPoP', 'Bearer', ...(proof.decryptionKeys.length > 0 ? ['PoP' as const] : [])];
 
   const verify = async (...[request, required = {}]: Parameters<VerifyPresented>): Promise<Presented> => {
-    const credentials = readCredentials(request.headers);
+    const credentials = readCredentials(request.headers, known);
     const { jws, issuer } = await signedByIssuer(credentials.token, issuers, tokenAlgs);
     const now = clock() / 1000;
     const claims = checkClaims(jws.header, jws.payload, { issuer: issuer.issuer, audience, now, clockTolerance });
-    const candidates = candidatesOf(claims, { altCnf: issuer.altCnf === true, jwks: issuer.jwks === true, max: altCnfMax });
-    const shown = shownKey(credentials, request, proof);
-    const { presenter, method } = await holderOf(
-      shown,
-      candidates.filter((one) => methods.includes(one.method)),
-      issuer.keys,
-    );
+    const trust = { altCnf: issuer.altCnf === true, jwks: issuer.jwks === true, jwe: proof.decryptionKeys.length > 0, max: altCnfMax };
+    const candidates = candidatesOf(claims, trust).filter((one) => methods.includes(one.method));
+    const shown = shownKey(credentials, request, candidates, proof);
+    const { presenter, method } = await holderOf(shown, candidates, issuer.keys);
     const scopes = claims.scope?.split(' ').filter((scope) => scope !== '') ?? [];
     checkScope(scopes, required.scope);
-    if (shown.use !== undefined) await markUsed(replay, shown.use);
+    if (shown.use !== undefined) await markUsed(replay, shown.use, credentials.scheme);
     return {
       presenter,
       method,
@@ -71,10 +76,6 @@ export function resourceServer(options: ResourceServerOptions): VerifyPresented 
     };
   };
 
-  const offers: readonly Offer[] = [
-    ...(methods.some((method) => method !== 'x5t#S256') ? [{ scheme: 'DPoP', algs: dpopAlgs } as const] : []),
-    ...(methods.includes('x5t#S256') ? [{ scheme: 'Bearer' } as const] : []),
-  ];
   return async (request, required) => {
     try {
       return await verify(request, required);
@@ -98,6 +99,16 @@ function issuersOf({ issuer, clock = Date.now, fetch = globalThis.fetch, cache, 
       ...(onFetchFailure !== undefined && { onFetchFailure }),
     });
     return { ...trusted, keys };
+  });
+}
+
+function decryptionKeysOf({ decryptionKeys = [] }: ResourceServerOptions): readonly DecryptionKey[] {
+  return decryptionKeys.map((jwk, index) => {
+    try {
+      return readDecryptionKey(jwk);
+    } catch (cause) {
+      throw new TypeError(`decryptionKeys[${index}] is not a private key that symmetric keys can be encrypted to`, { cause });
+    }
   });
 }
 
@@ -135,9 +146,10 @@ async function signedByIssuer(
 async function holderOf(shown: ShownKey, candidates: readonly Candidate[], keys: IssuerKeys): Promise<Candidate> {
   const matches: Candidate[] = [];
   for (const candidate of candidates.filter(shown.confirms)) {
-    const { thumbprint, presenter, registered } = candidate;
+    const { thumbprint, presenter, registered, jwe } = candidate;
     const named = registered === undefined ? thumbprint : await registeredThumbprint(presenter, registered, keys);
-    if (named === shown.thumbprint) matches.push(candidate);
+    // A symmetric key has been taken from this very candidate.
+    if (jwe !== undefined || named === shown.thumbprint) matches.push(candidate);
   }
   const [match, ...more] = matches;
   if (match === undefined || more.length > 0)
@@ -162,7 +174,7 @@ function checkScope(scopes: readonly string[], required: string | undefined): vo
     });
 }
 
-async function markUsed(replay: ReplayStore, use: Parameters<ReplayStore['markUsed']>[0][number]): Promise<void> {
+async function markUsed(replay: ReplayStore, use: SingleUse, scheme: Scheme): Promise<void> {
   let first: boolean | undefined;
   try {
     [first] = await replay.markUsed([use]);
@@ -171,7 +183,7 @@ async function markUsed(replay: ReplayStore, use: Parameters<ReplayStore['markUs
     throw new Refused({ error: 'temporarily_unavailable', description: 'the proof cannot be recorded now', reason: 'replay_unavailable', cause });
   }
   if (first !== true)
-    throw new Refused({ error: 'invalid_dpop_proof', description: 'the DPoP proof was used before', reason: 'proof_replayed', of: ['DPoP'] });
+    throw new Refused({ error: 'invalid_dpop_proof', description: 'the proof was used before', reason: 'proof_replayed', of: [scheme] });
 }
 
 function refusedToken(reason: string, cause?: unknown): Refused {

@@ -85,7 +85,7 @@ describe.each(['Fastify', 'Express'] as const)('D5: a recipient on %s', (framewo
         ['dpop', await rs.proof(token, pair.appKey)],
       ],
       '400 invalid_request',
-      'proof_with_bearer',
+      'proof_of_other_scheme',
     ],
     [
       'T16 two DPoP headers',
@@ -171,7 +171,7 @@ describe.each(['Fastify', 'Express'] as const)('D5: a recipient on %s', (framewo
     const outcomes = (await Promise.all(Array.from({ length: 10 }, async () => rs.send(fields)))).map(presentedBy);
     expect(outcomes.filter((outcome) => outcome === 'app by jkt')).toHaveLength(1);
     expect(outcomes.filter((outcome) => outcome === '401 invalid_dpop_proof')).toHaveLength(9);
-    expect((await rs.send(fields)).headers['www-authenticate']).toBe(dpopOnly('invalid_dpop_proof', 'the DPoP proof was used before'));
+    expect((await rs.send(fields)).headers['www-authenticate']).toBe(dpopOnly('invalid_dpop_proof', 'the proof was used before'));
     // In the last second in which the proof is young enough, the record is still there.
     pair.server.clock.now += 60_000;
     expect(presentedBy(await rs.send(fields))).toBe('401 invalid_dpop_proof');

@@ -1,0 +1,65 @@
+import { constants, createDecipheriv, diffieHellman, hash, privateDecrypt } from 'node:crypto';
+import { decodeBase64url } from './base64url.ts';
+import { jsonPart } from './compact-jws.ts';
+import type { DecryptionKey } from './decryption-key.ts';
+import { readEncryptionKey } from './encryption-key.ts';
+import { JoseFault } from './jose-fault.ts';
+
+type Header = Readonly<Record<string, unknown>>;
+
+/** Characters of a symmetric key encrypted by RSA of 4096 bits, with room to spare. */
+const maxLength = 4096;
+
+/**
+ * The plaintext of a compact JWE (RFC 7516 §5.2) by `ECDH-ES+A256KW` or `RSA-OAEP-256` and `A256GCM`: by the key that `kid` names, or without one by
+ * each key for its `alg`. Throws JoseFault.
+ */
+export function decryptCompactJwe(text: string, keys: readonly DecryptionKey[]): Buffer {
+  const parts = text.length > maxLength ? [] : text.split('.', 6);
+  const [header64 = '', ...rest] = parts;
+  const [encryptedKey, iv, ciphertext, tag] = rest.map(decodeBase64url);
+  // Node takes shorter tags as well, and those can be guessed.
+  if (parts.length !== 5 || encryptedKey === undefined || ciphertext === undefined || iv?.length !== 12 || tag?.length !== 16)
+    throw new JoseFault('jwe_malformed');
+  const header = jsonPart(header64);
+  if ('crit' in header || 'zip' in header) throw new JoseFault('crit_unsupported');
+  const { alg, enc, kid } = header;
+  if (enc !== 'A256GCM') throw new JoseFault('alg_unsupported');
+  const candidates = keys.filter((key) => key.alg === alg && (kid === undefined || key.kid === undefined || key.kid === kid));
+  for (const key of candidates) {
+    try {
+      const decipher = createDecipheriv('aes-256-gcm', contentKey(header, encryptedKey, key), iv, { authTagLength: 16 });
+      decipher.setAAD(Buffer.from(header64)).setAuthTag(tag);
+      return Buffer.concat([decipher.update(ciphertext), decipher.final()]);
+    } catch {
+      // Encrypted to another key, or damaged: it cannot be told which.
+    }
+  }
+  throw new JoseFault('jwe_undecryptable');
+}
+
+function contentKey(header: Header, encryptedKey: Buffer, { alg, privateKey }: DecryptionKey): Buffer {
+  if (alg === 'RSA-OAEP-256') return privateDecrypt({ key: privateKey, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }, encryptedKey);
+  // The gate of encryption keys: on the curve, and not of small order. Of another curve than the private key `diffieHellman` refuses it.
+  const epk = readEncryptionKey({ ...(header['epk'] as Header), use: 'enc' }).keyObject;
+  const secret = diffieHellman({ privateKey, publicKey: epk });
+  const unwrap = createDecipheriv('id-aes256-wrap', concatKdf(secret, alg, header), Buffer.alloc(8, 0xa6));
+  return Buffer.concat([unwrap.update(encryptedKey), unwrap.final()]);
+}
+
+/** One round of the Concat KDF for a key of 256 bits (RFC 7518 §4.6.2). */
+function concatKdf(secret: Buffer, alg: string, { apu, apv }: Header): Buffer {
+  const prefixed = (octets: Buffer) => Buffer.concat([uint32(octets.length), octets]);
+  const party = (info: unknown) => {
+    const octets = decodeBase64url(info ?? '');
+    if (octets === undefined) throw new JoseFault('jwe_malformed');
+    return prefixed(octets);
+  };
+  return hash('sha256', Buffer.concat([uint32(1), secret, prefixed(Buffer.from(alg)), party(apu), party(apv), uint32(256)]), 'buffer');
+}
+
+function uint32(value: number): Buffer {
+  const octets = Buffer.alloc(4);
+  octets.writeUInt32BE(value);
+  return octets;
+}
