@@ -22,6 +22,7 @@ export interface Confirmed {
 
 /** What a confirmation may need beside the proven key. */
 export interface ConfirmOptions {
+  /** Symmetric keys leave in the clear only where this is https. */
   readonly issuer: string;
   /** The key that the client registered for what is encrypted to it. Throws OAuthError when that cannot be found out. */
   readonly clientEncryptionKey: (client: ClientRegistration) => Promise<EncryptionKey | undefined>;
@@ -38,15 +39,24 @@ export async function confirm(
   onlyProven: boolean,
   { issuer, clientEncryptionKey }: ConfirmOptions,
 ): Promise<Confirmed> {
+  let inTheClear = false;
   for (const method of resourceServer.cnf_methods_supported) {
     if (method === 'jwe') {
       const recipient = onlyProven ? undefined : symmetricKeyRecipient(resourceServer);
-      if (recipient !== undefined) return jwe(recipient, await clientEncryptionKey(client));
+      if (recipient === undefined) continue;
+      const encryptionKey = await clientEncryptionKey(client);
+      if (encryptionKey !== undefined || issuer.startsWith('https:')) return jwe(recipient, encryptionKey);
+      inTheClear = true;
       continue;
     }
     const cnf = methods[method](proven, client, issuer);
     if (cnf !== undefined) return { cnf };
   }
+  // RFC 7800 §4: a symmetric key goes to the client over TLS, or encrypted.
+  if (inTheClear)
+    throw new OAuthError('unsupported_pop_key', 'a symmetric key is sent over https only, or to an encryption key that the client registered', {
+      reason: 'symmetric_key_in_the_clear',
+    });
   throw new OAuthError('unsupported_pop_key', 'the resource server does not accept a confirmation method that this key can be named by', {
     reason: 'confirmation_method_not_accepted',
   });
