@@ -24,6 +24,7 @@ import type { SigningKeys } from './signing-keys/signing-keys.ts';
 
 /** What the admin listener stands on. */
 export interface AdminServerOptions {
+  readonly issuer: string;
   readonly clients: ClientRegistry;
   readonly resourceServers: ResourceServerRegistry & ResourceServers;
   /** Clients as the protocol reads them. */

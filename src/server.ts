@@ -91,6 +91,7 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
       logger,
     });
     const adminApp = await adminServer({
+      issuer: config.issuer,
       clients: stores.clients,
       clientRegistrations: stores.clients,
       audit: stores.audit,

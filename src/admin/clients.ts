@@ -21,6 +21,7 @@ export const clientSchemas = [clientBody, clientPatch, clientAnswer, changedClie
 export interface ClientRoutesOptions {
   readonly clients: ClientRegistry;
   readonly resourceServers: ResourceServerRegistry & ResourceServers;
+  readonly issuer: string;
   readonly audit: AuditTrail;
   readonly issuedTokens: IssuedTokens;
   readonly clock: Clock;
@@ -28,7 +29,10 @@ export interface ClientRoutesOptions {
 }
 
 /** `/admin/clients` (metadata of RFC 7591 §2). */
-export function clientRoutes(app: FastifyInstance, { clients, resourceServers, audit, issuedTokens, clock, randomId }: ClientRoutesOptions): void {
+export function clientRoutes(
+  app: FastifyInstance,
+  { clients, resourceServers, issuer, audit, issuedTokens, clock, randomId }: ClientRoutesOptions,
+): void {
   restResource<ClientRegistration, ClientBody>(app, {
     path: '/admin/clients',
     nameParameter: 'client_name',
@@ -36,7 +40,7 @@ export function clientRoutes(app: FastifyInstance, { clients, resourceServers, a
     schema: clientBody,
     patch: clientPatch,
     answers: { shown: clientAnswer, changed: changedClientAnswer, read: clientWithPossession },
-    more: async (client) => ({ possession: await possessionOf(client, resourceServers) }),
+    more: async (client) => ({ possession: await possessionOf(client, resourceServers, issuer) }),
     registry: clients,
     clock,
     idOf: ({ client_id }) => client_id,
@@ -45,7 +49,7 @@ export function clientRoutes(app: FastifyInstance, { clients, resourceServers, a
         throw new Problem(400, 'client_id cannot be changed', 'client_id');
       const clientId = stored?.client_id ?? body.client_id ?? randomId();
       const { client, clientSecret } = checkClient(body, clientId, stored?.clientSecrets ?? [], Math.floor(clock() / 1000));
-      await refuseImpossible(client, resourceServers);
+      await refuseImpossible(client, resourceServers, issuer);
       return { value: client, ...(clientSecret !== undefined && { once: { client_secret: clientSecret, client_secret_expires_at: 0 } }) };
     },
     show: ({ value: { clientSecrets: _, ...client }, createdAt }) => ({ ...client, client_id_issued_at: Math.floor(createdAt / 1000) }),

@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import { type ClientRegistration, signatureJwks } from '../client-registration.ts';
+import { isForEncryption } from '../jose/encryption-key.ts';
 import type { ResourceServers } from '../ports.ts';
 import { type ConfirmationMethod, confirmationMethods, type ResourceServer } from '../resource-server.ts';
 import { Problem } from './problem.ts';
@@ -30,37 +31,48 @@ function proofsOf(client: ClientRegistration): readonly (typeof evidence)[number
   return client.tls_client_certificate_bound_access_tokens === true ? ['tls_handshake', ...byAssertion] : ['dpop_proof', ...byAssertion];
 }
 
-/** The resource server's methods that can name a key which this client can prove. */
-function methodsFor(client: ClientRegistration, { cnf_methods_supported }: ResourceServer): readonly ConfirmationMethod[] {
+/** The resource server's methods that can name a key which this client can prove, or, for `jwe`, by which it can be given one. */
+export function methodsFor(client: ClientRegistration, { cnf_methods_supported }: ResourceServer, issuer: string): readonly ConfirmationMethod[] {
   const named = signatureJwks(client).some(({ kid }) => kid !== undefined);
+  // What a jwks_uri holds is not known here.
+  const encrypts = client.jwks_uri !== undefined || client.jwks?.keys.some(isForEncryption) === true;
   return cnf_methods_supported.filter((method) => {
+    if (method === 'jwe') return encrypts || issuer.startsWith('https:');
     if (method === 'x5t#S256') return client.tls_client_certificate_bound_access_tokens === true;
     return method === 'kid' || method === 'jku' ? named : true;
   });
 }
 
 /** Refuses a client that could never get a token. Audiences without a resource server yet count as possible. Throws Problem. */
-export async function refuseImpossible(client: ClientRegistration, resourceServers: ResourceServers): Promise<void> {
+export async function refuseImpossible(client: ClientRegistration, resourceServers: ResourceServers, issuer: string): Promise<void> {
   if (client.dpop_bound_access_tokens && client.tls_client_certificate_bound_access_tokens === true)
     throw new Problem(
       400,
       'a client must send a DPoP proof or be bound to its certificate, not both: no request could satisfy it',
       'tls_client_certificate_bound_access_tokens',
     );
+  let symmetric = false;
   for (const audience of client.resources ?? []) {
     const resourceServer = await resourceServers.findByAudience(audience);
-    if (resourceServer === undefined || methodsFor(client, resourceServer).length > 0) return;
+    if (resourceServer === undefined || methodsFor(client, resourceServer, issuer).length > 0) return;
+    symmetric ||= resourceServer.cnf_methods_supported.includes('jwe');
   }
-  if (client.resources !== undefined && client.resources.length > 0)
-    throw new Problem(400, 'none of these resource servers accepts a confirmation method by which a key of this client can be named', 'resources');
+  if (client.resources === undefined || client.resources.length === 0) return;
+  if (symmetric)
+    throw new Problem(
+      400,
+      'a symmetric key leaves this server over https only, or encrypted: make the issuer https, or register a key with use enc',
+      'jwks',
+    );
+  throw new Problem(400, 'none of these resource servers accepts a confirmation method by which a key of this client can be named', 'resources');
 }
 
 /** What the operator sees of a client: its proofs, and which resource servers accept them. */
-export async function possessionOf(client: ClientRegistration, resourceServers: ResourceServers & ResourceServerRegistry) {
+export async function possessionOf(client: ClientRegistration, resourceServers: ResourceServers & ResourceServerRegistry, issuer: string) {
   const [found, more] = client.resources === undefined ? await firstOf(resourceServers) : await namedOf(client.resources, resourceServers);
   return {
     proofs: proofsOf(client),
-    resource_servers: found.map((resourceServer) => ({ audience: resourceServer.audience, cnf_methods: methodsFor(client, resourceServer) })),
+    resource_servers: found.map((resourceServer) => ({ audience: resourceServer.audience, cnf_methods: methodsFor(client, resourceServer, issuer) })),
     more,
   };
 }

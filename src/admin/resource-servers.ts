@@ -1,22 +1,27 @@
 import type { FastifyInstance } from 'fastify';
+import Type from 'typebox';
 import type { AuditTrail } from '../audit.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import type { Clock, RandomId } from '../ports.ts';
 import type { ResourceServer } from '../resource-server.ts';
 import { checkJwks } from './check-jwks.ts';
 import { generateClientSecret, storedSecret } from './client-secrets.ts';
+import { clientsWithoutToken, clientsWithoutTokenAnswer } from './clients-without-token.ts';
 import { Problem } from './problem.ts';
-import type { ResourceServerRegistry } from './registry.ts';
+import type { ClientRegistry, ResourceServerRegistry } from './registry.ts';
 import { restResource } from './resource.ts';
-import { changedResourceServerAnswer, patchOf, type ResourceServerBody, resourceServerAnswer, resourceServerBody } from './schemas.ts';
+import { changedResourceServerMembers, patchOf, type ResourceServerBody, resourceServerAnswer, resourceServerBody } from './schemas.ts';
 import { secretRoutes } from './secrets.ts';
 
 const resourceServerPatch = patchOf(resourceServerBody);
+const changedResourceServerAnswer = Type.Object({ ...changedResourceServerMembers, ...clientsWithoutTokenAnswer }, { $id: 'ChangedResourceServer' });
 export const resourceServerSchemas = [resourceServerBody, resourceServerPatch, resourceServerAnswer, changedResourceServerAnswer];
 
 /** What the routes need. */
 export interface ResourceServerRoutesOptions {
   readonly resourceServers: ResourceServerRegistry;
+  readonly clients: Pick<ClientRegistry, 'list'>;
+  readonly issuer: string;
   readonly audit: AuditTrail;
   readonly clock: Clock;
   readonly randomId: RandomId;
@@ -43,7 +48,7 @@ const defaults = {
 
 /** `/admin/resource-servers`; each gets credentials for the introspection endpoint. */
 export function resourceServerRoutes(app: FastifyInstance, options: ResourceServerRoutesOptions): void {
-  const { resourceServers, audit, clock, randomId, ensureSigningKey, maxAccessTokenLifetime } = options;
+  const { resourceServers, clients, issuer, audit, clock, randomId, ensureSigningKey, maxAccessTokenLifetime } = options;
   restResource<ResourceServer, ResourceServerBody>(app, {
     path: '/admin/resource-servers',
     nameParameter: 'name',
@@ -74,6 +79,7 @@ export function resourceServerRoutes(app: FastifyInstance, options: ResourceServ
       return { value, ...(secret !== undefined && { once: { client_secret: secret, client_secret_expires_at: 0 } }) };
     },
     show: ({ value: { clientSecrets: _, ...shown } }) => shown,
+    consequences: async (value) => clientsWithoutToken(value, clients, issuer),
     toBody: ({ id: _, client_id: __, clientSecrets: ___, ...body }) => body,
     changed: async (what, id, value) =>
       audit.record({ type: `resource_server_${what}`, actor: 'admin', ...(value !== undefined && { audience: value.audience }), detail: { id } }),

@@ -24,6 +24,8 @@ export interface RestResource<Value, Body extends object> {
   readonly show: (stored: Stored<Value>) => object;
   /** Members that only GET one shows. */
   readonly more?: (value: Value) => Promise<object>;
+  /** Members that the answer to a change shows besides: what follows from it elsewhere. */
+  readonly consequences?: (value: Value) => Promise<object>;
   /** The stored value as a body again, for PATCH to change. */
   readonly toBody: (value: Value) => object;
   /** Told of every change that stands; awaited before the answer. */
@@ -56,7 +58,7 @@ export function restResource<Value, Body extends object>(app: FastifyInstance, r
       .code(201)
       .header('location', `${path}/${encodeURIComponent(idOf(value))}`)
       .header('etag', etag(created))
-      .send({ ...show(created), ...once });
+      .send({ ...show(created), ...once, ...(await resource.consequences?.(value)) });
   });
   const named = Type.Optional(
     Type.String({ maxLength: 200, pattern: '^[^\\x00-\\x1f\\x7f]*$', description: 'Those whose name contains this, in any case.' }),
@@ -95,7 +97,7 @@ export function restResource<Value, Body extends object>(app: FastifyInstance, r
     const changed = await registry.replace(value, found.version, clock());
     if (typeof changed === 'string') return refuse(changed);
     await resource.changed?.('changed', idOf(value), value, found.value);
-    return reply.header('etag', etag(changed)).send({ ...show(changed), ...once });
+    return reply.header('etag', etag(changed)).send({ ...show(changed), ...once, ...(await resource.consequences?.(value)) });
   };
   const stale = [404, 412] as const;
   const replace = { operationId: `replace${noun}`, summary: `Replace a ${thing}; a member that is left out is cleared`, body: ref(schema) };

@@ -125,4 +125,5 @@ export const resourceServerAnswer = Type.Object(
   },
   { $id: 'ResourceServer' },
 );
-export const changedResourceServerAnswer = Type.Object({ ...resourceServerAnswer.properties, ...once }, { $id: 'ChangedResourceServer' });
+/** Answered to a change: with the secret where that made one. */
+export const changedResourceServerMembers = { ...resourceServerAnswer.properties, ...once };

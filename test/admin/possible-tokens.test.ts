@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clientSecret } from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
-import { type TestServer, testServer } from '../support/server.ts';
+import { basic, type TestServer, testServer } from '../support/server.ts';
 
 const [byCertificate, byKid, byThumbprint] = ['https://certificate.example.com', 'https://kid.example.com', 'https://thumbprint.example.com'];
 
@@ -64,6 +64,45 @@ describe('what a client can prove, and where that leads to a token', () => {
       proofs: ['tls_handshake'],
       resource_servers: [{ audience: byThumbprint, cnf_methods: ['jkt', 'x5t#S256'] }],
       more: false,
+    });
+  });
+
+  describe('a resource server that comes or changes later is held against the clients that there are', () => {
+    const changing = 'https://changing.example.com';
+    const resources = { resources: [changing] };
+    let id: string;
+    const idOf = async (members: object) => (await register({ ...resources, ...members })).body.client_id as string;
+    const change = async (method: 'PATCH' | 'PUT', members: object) => {
+      const { status, body } = await server.admin(method, `resource-servers/${id}`, { ...(method === 'PUT' && { audience: changing }), ...members });
+      return [status, body.cnf_methods_supported, body.clients_without_token];
+    };
+    const without = (...client_ids: string[]) => ({ client_ids: client_ids.sort(), more: false });
+
+    it('who would be left without a token is said in the answer, and the change stands', async () => {
+      // Registered while there was no such resource server.
+      const plain = await idOf({});
+      const certificate = await idOf({ tls_client_certificate_bound_access_tokens: true });
+      const named = await idOf({ jwks });
+      const either = await idOf({ resources: [byThumbprint, changing] });
+      await idOf({ disabled: true });
+      const created = await server.admin('POST', 'resource-servers', { audience: changing, cnf_methods_supported: ['x5t#S256'] });
+      id = created.body.id;
+      expect([created.status, created.body.clients_without_token]).toEqual([201, without(plain, named, either)]);
+      expect(await change('PATCH', { cnf_methods_supported: ['kid'] })).toEqual([200, ['kid'], without(plain, certificate, either)]);
+      expect(await change('PUT', { cnf_methods_supported: ['x5t#S256', 'jku'] })).toEqual([200, ['x5t#S256', 'jku'], without(plain, either)]);
+      expect(await change('PATCH', {})).toEqual([200, ['x5t#S256', 'jku'], without(plain, either)]);
+      // As the client's own page says, and the token endpoint.
+      const { possession } = (await server.admin('GET', `clients/${plain}`)).body;
+      expect(possession.resource_servers).toEqual([{ audience: changing, cnf_methods: [] }]);
+      const dpop = await (await testKey()).proof();
+      const asked = await server.post('/token', { grant_type: 'client_credentials' }, { authorization: basic(plain, clientSecret), dpop });
+      expect([asked.status, asked.body.error]).toEqual([400, 'unsupported_pop_key']);
+      expect(await change('PATCH', { cnf_methods_supported: ['jkt'] })).toEqual([200, ['jkt'], without()]);
+    });
+    it('a hundred are named, and whether there are more', async () => {
+      const made = await Promise.all(Array.from({ length: 101 }, async (_, nth) => idOf({ client_id: `many-${nth}` })));
+      const [, , named] = await change('PATCH', { cnf_methods_supported: ['x5t#S256'] });
+      expect([made.length, named.client_ids.length, named.more]).toEqual([101, 100, true]);
     });
   });
 });

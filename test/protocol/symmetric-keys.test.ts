@@ -3,7 +3,7 @@ import { compactDecrypt, createRemoteJWKSet, decodeJwt, decodeProtectedHeader, e
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clientSecret, type Desk, openDesk } from '../support/desk.ts';
 import { randomJti, testKey } from '../support/keys.ts';
-import { type Answer, basic, issuer } from '../support/server.ts';
+import { type Answer, basic, issuer, testServer } from '../support/server.ts';
 
 interface EncryptionPair {
   readonly privateKey: CryptoKey;
@@ -137,6 +137,63 @@ describe('RFC 7800 §3.3, protocol reference D8: a symmetric key made by the ser
     const { status, body } = await ask({ req_alt_cnf: JSON.stringify([{ proof }]) }, 'sharer', await other.proof());
     expect([status, decodeJwt(body.access_token)['cnf']]).toEqual([200, { jkt: other.jkt }]);
     expect(JSON.stringify(body.alt_cnf)).not.toContain('jwe');
+  });
+});
+
+describe('RFC 7800 §4: no symmetric key in the clear', () => {
+  const tried = 'https://tried.example.com';
+  const members = { cnf_methods_supported: ['jwe'], symmetric_keys_enabled: true };
+  const jweAnswer = { jwe: expect.stringMatching(/^[\w-]+(\.[\w-]*){4}$/) };
+  const jwkAnswer = { jwk: expect.objectContaining({ kty: 'oct' }) };
+  const refused = 'a symmetric key is sent over https only, or to an encryption key that the client registered';
+
+  it.each<[string, Record<string, string>, string, object, 'plain' | 'device', unknown]>([
+    ['https, client without a key', {}, 'https://as.example.com', {}, 'plain', jwkAnswer],
+    ['plain HTTP, client without a key', { ALLOW_HTTP_ISSUER: 'true' }, 'http://as.example.com', {}, 'plain', refused],
+    ['plain HTTP on loopback, client without a key', {}, 'http://localhost:8080', {}, 'plain', refused],
+    ['plain HTTP, client with a key', { ALLOW_HTTP_ISSUER: 'true' }, 'http://as.example.com', {}, 'device', jweAnswer],
+    [
+      'plain HTTP, another method left',
+      { ALLOW_HTTP_ISSUER: 'true' },
+      'http://as.example.com',
+      { cnf_methods_supported: ['jwe', 'jkt'] },
+      'plain',
+      'jkt',
+    ],
+  ])('%s', async (_, env, ISSUER, more, client, expected) => {
+    const server = await testServer({ env: { ...env, ISSUER } });
+    try {
+      await server.admin('POST', 'resource-servers', { audience: tried, ...members, jwks: { keys: [recipient.jwk] }, ...more });
+      await server.admin('POST', 'clients', { client_id: 'plain', client_secret: clientSecret });
+      await server.admin('POST', 'clients', { client_id: 'device', client_secret: clientSecret, jwks: { keys: [device.jwk] } });
+      const dpop = await desk.key.proof({ htu: `${ISSUER}/token` });
+      const form = { grant_type: 'client_credentials', resource: tried };
+      const { body } = await server.post('/token', form, { authorization: basic(client, clientSecret), dpop });
+      const told = body.error_description ?? body.cnf ?? Object.keys(decodeJwt(body.access_token)['cnf'] as object)[0];
+      expect(told).toEqual(expected);
+      if (expected !== jwkAnswer) expect(JSON.stringify(body)).not.toContain('"k":');
+    } finally {
+      await server.stop();
+    }
+  });
+  it('a client that could be given its key in no other way is refused at registration, and shown as without one', async () => {
+    const server = await testServer({ env: { ALLOW_HTTP_ISSUER: 'true', ISSUER: 'http://as.example.com' } });
+    try {
+      const before = await server.admin('POST', 'clients', { client_id: 'before', client_secret: clientSecret, resources: [tried] });
+      const made = await server.admin('POST', 'resource-servers', { audience: tried, ...members, jwks: { keys: [recipient.jwk] } });
+      expect([before.status, made.status, made.body.clients_without_token]).toEqual([201, 201, { client_ids: ['before'], more: false }]);
+      const register = (more: object) => server.admin('POST', 'clients', { client_secret: clientSecret, resources: [tried], ...more });
+      const { status, body } = await register({});
+      expect([status, body.member, body.detail]).toEqual([
+        400,
+        'jwks',
+        'a symmetric key leaves this server over https only, or encrypted: make the issuer https, or register a key with use enc',
+      ]);
+      expect((await register({ jwks: { keys: [device.jwk] } })).status).toBe(201);
+      expect((await register({ jwks_uri: 'https://client.example.com/jwks' })).status).toBe(201);
+    } finally {
+      await server.stop();
+    }
   });
 });
 

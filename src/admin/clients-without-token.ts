@@ -1,0 +1,43 @@
+import Type from 'typebox';
+import type { ResourceServer } from '../resource-server.ts';
+import { methodsFor } from './possible-tokens.ts';
+import type { ClientRegistry } from './registry.ts';
+
+/** Clients that one answer names, that are read at a time, and that are looked at for one answer. */
+const [maxNamed, pageSize, maxLookedAt] = [100, 500, 10_000];
+
+/** Members of the answer to a change of a resource server. */
+export const clientsWithoutTokenAnswer = {
+  clients_without_token: Type.Object(
+    {
+      client_ids: Type.Array(Type.String(), { maxItems: maxNamed }),
+      more: Type.Boolean({ description: 'There are more clients than could be looked at or named.' }),
+    },
+    {
+      additionalProperties: false,
+      description:
+        'Enabled clients that list this audience in `resources` and can get no token for it, for none of its confirmation methods can name a key that they can prove.',
+    },
+  ),
+};
+
+/**
+ * The clients that a resource server as it is now leaves without a token. A hint and no refusal: whoever withdraws a confirmation method must not
+ * be held up by those who still use it, and their requests are refused anyway (`docs/decisions/0003-confirmation.md`).
+ */
+export async function clientsWithoutToken(resourceServer: ResourceServer, clients: Pick<ClientRegistry, 'list'>, issuer: string) {
+  const client_ids: string[] = [];
+  let after = '';
+  for (let lookedAt = 0; lookedAt < maxLookedAt; lookedAt += pageSize) {
+    const page = await clients.list({ limit: pageSize, after });
+    for (const { value: client } of page) {
+      after = client.client_id;
+      if (client.disabled || client.resources?.includes(resourceServer.audience) !== true) continue;
+      if (methodsFor(client, resourceServer, issuer).length > 0) continue;
+      if (client_ids.length === maxNamed) return { clients_without_token: { client_ids, more: true } };
+      client_ids.push(client.client_id);
+    }
+    if (page.length < pageSize) return { clients_without_token: { client_ids, more: false } };
+  }
+  return { clients_without_token: { client_ids, more: true } };
+}
