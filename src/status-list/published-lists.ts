@@ -83,6 +83,11 @@ export function publishedLists({ store, clock, signingKey, uriOf, maxAge }: Publ
     return sign('statuslist+jwt', { sub: uriOf(id), iat, exp: iat + maxAge, ttl: half, status_list });
   };
 
+  const answer = async ({ snapshot, jwt }: Rendered): Promise<PublishedList> => ({
+    jwt: await jwt,
+    maxAge: Math.max(half - Math.ceil((clock() - snapshot.at) / 1000), 0),
+  });
+
   /** The list, or undefined when there is none. Throws StoreUnavailable. */
   return async (id: string): Promise<PublishedList | undefined> => {
     let snapshot = await current();
@@ -90,13 +95,19 @@ export function publishedLists({ store, clock, signingKey, uriOf, maxAge }: Publ
     if (!snapshot.lists.has(id) && (await store.exists(id))) snapshot = await fresh();
     const list = snapshot.lists.get(id);
     if (list === undefined) return undefined;
-    const { kid, signJwt } = await signingKey(list.alg);
-    let copy = rendered.get(id);
-    if (copy?.snapshot !== snapshot || copy.kid !== kid) {
-      copy = { snapshot, kid, jwt: render(snapshot, list, signJwt) };
+    try {
+      const { kid, signJwt } = await signingKey(list.alg);
+      const known = rendered.get(id);
+      if (known?.snapshot === snapshot && known.kid === kid) return await answer(known);
+      const copy = { snapshot, kid, jwt: render(snapshot, list, signJwt) };
       rendered.set(id, copy);
       copy.jwt.catch(() => rendered.delete(id));
+      return await answer(copy);
+    } catch (fault) {
+      // A copy within its time, again.
+      const known = rendered.get(id);
+      if (known?.snapshot === snapshot) return answer(known);
+      throw fault;
     }
-    return { jwt: await copy.jwt, maxAge: Math.max(half - Math.ceil((clock() - snapshot.at) / 1000), 0) };
   };
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Desk, openDesk } from '../support/desk.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
@@ -60,4 +61,21 @@ describe.each(lines)('$part away ($kind.name)', ({ variable, standardPort, part,
       expect((await desk.server.get('/health/ready')).status).toBe(200);
     },
   );
+
+  it.runIf(part === 'database')('a status list within its time is served, however old the list of signing keys is', async () => {
+    const listed = 'https://listed.example.com';
+    await desk.server.admin('POST', 'resource-servers', { audience: listed, status_list_enabled: true });
+    const { body } = await desk.send({ form: { grant_type: 'client_credentials', resource: listed } });
+    const { status_list } = decodeJwt<{ status: { status_list: { uri: string } } }>(
+      (JSON.parse(body) as { access_token: string }).access_token,
+    ).status;
+    const look = async () => (await fetch(`${desk.server.url}${new URL(status_list.uri).pathname}`)).text();
+    const before = await look();
+    await proxy.set('refused');
+    desk.server.clock.now += 4000;
+    const during = await look();
+    await proxy.set('open');
+    expect(before).toMatch(/^eyJ/);
+    expect(during).toBe(before);
+  });
 });
