@@ -10,7 +10,7 @@ export type AuditEventType =
   | 'key_tokens_revoked'
   | `${'client' | 'client_secret' | 'resource_server' | 'resource_server_secret' | 'pairing' | 'trusted_issuer'}_${'created' | 'changed' | 'deleted'}`
   | 'pairing_revoked'
-  | `signing_key_${'announced' | 'revoked'}`
+  | `signing_key_${'announced' | 'activated' | 'retired' | 'removed' | 'revoked'}`
   | 'key_encryption_key_changed'
   | 'refusals_sampled';
 

@@ -47,7 +47,7 @@ async function prepareEncryption(
   config: Config,
   { signingKeys, secrets }: { readonly signingKeys: SigningKeyStore; readonly secrets: SharedSecretStore },
 ): Promise<KeyEncryption> {
-  const sealed = (await secrets.getSecret(nonceSecretName)) ?? (await signingKeys.listSigningKeys())[0]?.privateJwe;
+  const sealed = (await secrets.getSecret(nonceSecretName)) ?? (await signingKeys.listSigningKeys()).keys[0]?.privateJwe;
   const current = readKeyEncryptionKey({
     ...(config.keyEncryptionKey !== undefined && { value: config.keyEncryptionKey }),
     file: config.keyEncryptionKeyFile,

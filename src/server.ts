@@ -8,17 +8,20 @@ import type { Config } from './config.ts';
 import { firstStartText, prepareSecrets, startText } from './first-start.ts';
 import { housekeeping } from './housekeeping.ts';
 import { type TlsListener, tlsListener } from './http/tls-listener.ts';
+import type { AccessTokenSigningAlgorithm } from './jose/algorithms.ts';
 import type { Clock, Ports, RandomId } from './ports.ts';
 import { refusals } from './refusals.ts';
 import { jwkSetFetcher } from './remote-jwks/fetch.ts';
 import { remoteJwks } from './remote-jwks/remote-jwks.ts';
 import { noSiblings, type Siblings } from './siblings.ts';
-import { signingKeys } from './signing-keys/signing-keys.ts';
+import { type SigningKeys, signingKeys } from './signing-keys/signing-keys.ts';
 import { openStores } from './store/stores.ts';
 
 /** What a process gives the server. */
 export interface ServerOptions {
   readonly clock: Clock;
+  /** In place of the database's own, for a test that sets it. */
+  readonly databaseClock?: Clock;
   readonly randomId: RandomId;
   readonly logger: Logger;
   /** Writes to the operator's terminal; the admin token passes here once and never through the log. */
@@ -38,15 +41,17 @@ export interface RunningServer {
 const keyRefreshInterval = 1000;
 
 /** Opens stores, keys and listeners in the order in which they need one another. Throws a sentence for the operator when it cannot. */
-export async function startServer(config: Config, { clock, randomId, logger, print, siblings = noSiblings }: ServerOptions): Promise<RunningServer> {
-  const stores = await openStores(config, { logger, clock, siblings });
+export async function startServer(
+  config: Config,
+  { clock, databaseClock, randomId, logger, print, siblings = noSiblings }: ServerOptions,
+): Promise<RunningServer> {
+  const stores = await openStores(config, { logger, clock, databaseClock, siblings });
   try {
     const secrets = await prepareSecrets(config, stores);
     const keys = await signingKeys({
       store: stores.signingKeys,
       encryption: secrets.encryption,
       clock,
-      audit: stores.audit,
       rotationInterval: config.signingKeyRotationInterval * 1000,
       scheduledAnnouncement: config.signingKeyAnnouncement * 1000,
       announcement: (config.jwksMaxAge + config.clockTolerance) * 1000,
@@ -76,7 +81,7 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
       withdrawnHolders: stores.withdrawnHolders,
       fetchJwks: remoteJwks({ fetch: jwkSetFetcher({ allowPrivateAddresses: config.jwksUriAllowPrivateAddresses }), clock }),
     };
-    const health = { database: stores.pingDatabase, replay: stores.pingReplay, signing_keys: async () => void (await keys.current('ES256')) };
+    const health = { database: stores.pingDatabase, replay: stores.pingReplay, signing_keys: async () => knows(keys, 'ES256') };
     const refused = refusals(stores.audit, stores.clients);
     const publicApp = await authorizationServer({
       refusals: refused,
@@ -154,6 +159,11 @@ export async function startServer(config: Config, { clock, randomId, logger, pri
     await stores.close();
     throw error;
   }
+}
+
+/** As last read: that the database is away is said of the database. */
+function knows(keys: SigningKeys, alg: AccessTokenSigningAlgorithm): void {
+  if (!keys.known(alg)) throw new Error(`no signing key for ${alg}`);
 }
 
 async function listenTls(

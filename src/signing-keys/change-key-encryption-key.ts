@@ -39,7 +39,7 @@ export async function changeKeyEncryptionKey(options: KeyEncryptionKeyOptions): 
     const change = {
       fromKey,
       toKey: next,
-      signingKeys: await Promise.all((await signingKeys.listSigningKeys()).map(async ({ kid, privateJwe }) => resealed(kid, privateJwe))),
+      signingKeys: await Promise.all((await signingKeys.listSigningKeys()).keys.map(async ({ kid, privateJwe }) => resealed(kid, privateJwe))),
       sharedSecrets: nonceSecret === undefined ? [] : [await resealed(nonceSecretName, nonceSecret)],
     };
     if (await changes.changeKeyEncryptionKey(change))

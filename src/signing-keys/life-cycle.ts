@@ -1,7 +1,7 @@
-import type { StoredSigningKey } from './signing-key-store.ts';
+import type { AuditEvent } from '../audit.ts';
+import { type Stage, type StoredSigningKey, stages } from './signing-key-store.ts';
 
-/** Announced: published, does not sign yet. Retired: signs no more, published until its last token has expired. */
-export type SigningKeyState = 'announced' | 'active' | 'retired' | 'removed' | 'revoked';
+export type SigningKeyState = Stage | 'revoked';
 
 /** A key in its life at one moment. Times in milliseconds since the epoch. */
 export interface KeyInLife {
@@ -18,7 +18,7 @@ export interface KeyInLife {
 export function livesAt(keys: readonly StoredSigningKey[], now: number, published: number): readonly KeyInLife[] {
   return keys.map((key) => {
     if (key.revokedAt !== undefined) return { key, state: 'revoked' };
-    const successors = keys.filter((other) => other.alg === key.alg && other.revokedAt === undefined && isLater(other, key));
+    const successors = keys.filter((other) => other.alg === key.alg && takesOver(other, key));
     if (successors.length === 0) return { key, state: key.activeAt > now ? 'announced' : 'active' };
     const retiredAt = Math.min(...successors.map(({ activeAt }) => activeAt));
     const removedAt = retiredAt + published;
@@ -27,6 +27,41 @@ export function livesAt(keys: readonly StoredSigningKey[], now: number, publishe
   });
 }
 
-function isLater(one: StoredSigningKey, other: StoredSigningKey): boolean {
-  return one.activeAt > other.activeAt || (one.activeAt === other.activeAt && one.kid > other.kid);
+/** What the audit trail does not have yet of a key's life, oldest first, and the stage that it has when these are recorded. */
+export function unrecorded({ key, state, retiredAt, removedAt }: KeyInLife): { readonly stage: Stage; readonly events: readonly AuditEvent[] } {
+  const reached = state !== 'revoked' ? state : hasItsTime(key) ? 'active' : 'announced';
+  const detail = { kid: key.kid, alg: key.alg };
+  const server = { actor: 'server' } as const;
+  const events: Readonly<Record<Stage, AuditEvent>> = {
+    announced: announcement(key, 'server'),
+    active: { type: 'signing_key_activated', ...server, detail: { ...detail, active_at: key.activeAt } },
+    retired: { type: 'signing_key_retired', ...server, detail: { ...detail, retired_at: retiredAt } },
+    removed: { type: 'signing_key_removed', ...server, detail: { ...detail, removed_at: removedAt } },
+  };
+  const due = stages.slice(stages.indexOf(key.recordedStage) + 1, stages.indexOf(reached) + 1);
+  return { stage: reached, events: due.map((stage) => events[stage]) };
+}
+
+/** Who rotated: the operator, or the schedule. */
+export type Announcer = 'admin' | 'server';
+
+/** The record of a key that is new, or is to sign earlier. */
+export function announcement({ kid, alg, activeAt }: Pick<StoredSigningKey, 'kid' | 'alg' | 'activeAt'>, actor: Announcer): AuditEvent {
+  return { type: 'signing_key_announced', actor, detail: { kid, alg, active_at: activeAt } };
+}
+
+/** When the next key of these may become active at the earliest: not before one that is revoked, which would have taken over from it. */
+export function earliest(keys: readonly StoredSigningKey[], now: number): number {
+  return Math.max(now, ...keys.filter((key) => key.revokedAt !== undefined && hasItsTime(key)).map(({ activeAt }) => activeAt));
+}
+
+/** One that was revoked after it had taken over did so for good: the key before it does not come back. */
+function takesOver(other: StoredSigningKey, key: StoredSigningKey): boolean {
+  if (other.revokedAt !== undefined) return hasItsTime(other) && other.activeAt > key.activeAt;
+  return other.activeAt > key.activeAt || (other.activeAt === key.activeAt && other.kid > key.kid);
+}
+
+/** Signs, or will sign, or did before it was revoked. */
+function hasItsTime({ activeAt, revokedAt }: StoredSigningKey): boolean {
+  return revokedAt === undefined || activeAt <= revokedAt;
 }

@@ -1,4 +1,9 @@
+import type { AuditEvent } from '../audit.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
+
+/** The stages of a life, in their order. Announced: published, does not sign yet. Retired: signs no more, published until its last token has expired. */
+export const stages = ['announced', 'active', 'retired', 'removed'] as const;
+export type Stage = (typeof stages)[number];
 
 /** A signing key as stored: the private JWK only as a compact JWE (RFC 7516) under the key-encryption key. Times in milliseconds since the epoch. */
 export interface StoredSigningKey {
@@ -15,26 +20,30 @@ export interface StoredSigningKey {
   readonly revokedAt?: number;
   /** `kid` of the key that it came after, whatever became of that one; absent from the first of its algorithm. */
   readonly predecessor?: string;
+  /** How far the audit trail knows its life. */
+  readonly recordedStage: Stage;
 }
 
 /** A key that is to be stored. */
-export interface NewSigningKey extends StoredSigningKey {
+export interface NewSigningKey extends Omit<StoredSigningKey, 'recordedStage' | 'revokedAt'> {
   /** Id of the key-encryption key that sealed `privateJwe`. */
   readonly sealedBy: string;
 }
 
 export interface SigningKeyStore {
-  /** All keys, oldest first. */
-  listSigningKeys(): Promise<readonly StoredSigningKey[]>;
+  /** All keys, oldest first, and the database's time at this reading (milliseconds since the epoch). */
+  listSigningKeys(): Promise<{ readonly keys: readonly StoredSigningKey[]; readonly databaseTime: number }>;
   /**
-   * Adds the key after its predecessor, or as the first of its algorithm; of concurrent calls with one predecessor one wins
-   * (one statement, `on conflict do nothing`). `sealed_anew`: not added, because by now another key-encryption key is in force.
+   * Adds the key after its predecessor, or as the first of its algorithm, and records the event; of concurrent calls with one predecessor one wins
+   * (one transaction, `on conflict do nothing`). `sealed_anew`: not added, because by now another key-encryption key is in force.
    */
-  addSigningKey(key: NewSigningKey): Promise<'added' | 'taken' | 'sealed_anew'>;
-  /** Lets an announced key sign earlier; never later. */
-  advanceSigningKey(kid: string, activeAt: number): Promise<void>;
-  /** Marks the key as compromised; answers false when there is no such key, or it was marked before. */
-  revokeSigningKey(kid: string, at: number): Promise<boolean>;
+  addSigningKey(key: NewSigningKey, event: AuditEvent): Promise<'added' | 'taken' | 'sealed_anew'>;
+  /** Lets an announced key sign earlier and records the event, in one transaction; never later, and then nothing is recorded. */
+  advanceSigningKey(kid: string, activeAt: number, event: AuditEvent): Promise<void>;
+  /** Marks the key as compromised and records the event, in one transaction; answers false when there is no such key, or it was marked before. */
+  revokeSigningKey(kid: string, at: number, event: AuditEvent): Promise<boolean>;
+  /** Records what became of a key, in one transaction; of concurrent calls one does, and no other later. */
+  recordStage(kid: string, from: Stage, to: Stage, events: readonly AuditEvent[]): Promise<void>;
 }
 
 /** Name of the shared secret that makes the server's nonces; sealed. */

@@ -1,25 +1,28 @@
 import type { JWK } from 'jose';
-import type { AuditTrail } from '../audit.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
-import { type PublicKey, readPublicKey } from '../jose/public-key.ts';
+import type { PublicKey } from '../jose/public-key.ts';
 import type { Clock } from '../ports.ts';
+import { heldKeys } from './held-keys.ts';
 import type { KeyEncryption } from './key-encryption.ts';
-import { type KeyInLife, livesAt } from './life-cycle.ts';
-import { makeKey, openKey } from './make-key.ts';
+import { type Announcer, announcement, earliest, type KeyInLife, unrecorded } from './life-cycle.ts';
+import { makeKey } from './make-key.ts';
+import { sharedClock } from './shared-clock.ts';
 import type { SigningKey } from './signing-key.ts';
 import type { SigningKeyStore, StoredSigningKey } from './signing-key-store.ts';
 
 /** The server's signing keys, shared by all replicas through the store. */
 export interface SigningKeys {
-  /** The key that signs tokens of this algorithm. Throws when there is none. */
+  /** The key that signs tokens of this algorithm, of a list that is seconds old at most. Throws when there is none, StoreUnavailable. */
   current(alg: AccessTokenSigningAlgorithm): Promise<SigningKey>;
+  /** Whether there is a key that signs this algorithm, as last read from the store. */
+  known(alg: AccessTokenSigningAlgorithm): boolean;
   /** Makes the first key of an algorithm where there is none; of several replicas one makes it, all use it. */
   ensure(alg: AccessTokenSigningAlgorithm): Promise<void>;
   /** Published public keys as last read from the store; answers without the store. The same object as long as nothing changed. */
   publicJwks(): { readonly keys: readonly JWK[] };
   /** A published key by its `kid`, to check what it signed. */
   verificationKey(kid: string): PublicKey | undefined;
-  /** Reads the store again, for what another replica did, and announces the successors that are due. */
+  /** Reads the store again, for what another replica did, announces the successors that are due, and records what became of the keys. */
   refresh(): Promise<void>;
   /** Every key in its life. */
   list(): Promise<readonly KeyInLife[]>;
@@ -33,8 +36,8 @@ export interface SigningKeys {
 export interface SigningKeysOptions {
   readonly store: SigningKeyStore;
   readonly encryption: KeyEncryption;
+  /** This machine's; what the replicas must agree on goes by the database's. */
   readonly clock: Clock;
-  readonly audit: AuditTrail;
   /** How long a key signs before its successor takes over. */
   readonly rotationInterval: number;
   /** How long before its use a key of the schedule is announced. */
@@ -47,122 +50,110 @@ export interface SigningKeysOptions {
   readonly changed: () => Promise<void>;
 }
 
-interface OpenKey {
-  readonly handle: SigningKey;
-  readonly publicJwk: JWK;
-  readonly publicKey: PublicKey;
-}
-
 /** Loads the signing keys. Throws KeyEncryptionError when a stored key cannot be opened. */
 export async function signingKeys(options: SigningKeysOptions): Promise<SigningKeys> {
-  const { store, encryption, clock, audit } = options;
-  const open = new Map<string, OpenKey>();
-  let stored: readonly StoredSigningKey[] = [];
-  let published: { readonly keys: readonly JWK[] } = { keys: [] };
-  let publishedKids = '';
+  const { store, encryption } = options;
+  const shared = sharedClock(options.clock);
+  const held = heldKeys({ ...options, shared });
+  const { now } = shared;
 
-  const lives = () => livesAt(stored, clock(), options.published);
-  const publish = () => {
-    const shown = lives().filter(({ state }) => state === 'announced' || state === 'active' || state === 'retired');
-    const kids = shown.map(({ key }) => key.kid).join();
-    if (kids === publishedKids) return;
-    publishedKids = kids;
-    published = { keys: shown.flatMap(({ key }) => open.get(key.kid)?.publicJwk ?? []) };
-  };
-  const read = async () => {
-    const keys = await store.listSigningKeys();
-    for (const key of keys) if (!open.has(key.kid)) open.set(key.kid, await opened(key, encryption));
-    stored = keys;
-    publish();
-  };
-  // A replica whose clock is behind the one that made the first key, or a key in place of a revoked one, must not refuse to sign until then.
-  const find = (alg: AccessTokenSigningAlgorithm) => {
-    const keys = lives().filter(({ key }) => key.alg === alg);
-    const announced = keys.filter(({ state }) => state === 'announced').sort((a, b) => a.key.activeAt - b.key.activeAt);
-    return keys.find(({ state }) => state === 'active') ?? announced[0];
-  };
   const last = (alg: AccessTokenSigningAlgorithm) =>
-    [...stored]
+    [...held.stored()]
       .filter((key) => key.alg === alg && key.revokedAt === undefined)
       .sort((a, b) => a.activeAt - b.activeAt)
       .at(-1);
-  const recordAnnouncement = ({ kid, alg }: StoredSigningKey, activeAt: number, actor: 'admin' | 'server') =>
-    audit.record({ type: 'signing_key_announced', actor, detail: { kid, alg, active_at: activeAt } });
-  const succeed = async (alg: AccessTokenSigningAlgorithm, activeAt: number, actor: 'admin' | 'server' = 'server') => {
+  const soonest = (alg: AccessTokenSigningAlgorithm) =>
+    earliest(
+      held.stored().filter((key) => key.alg === alg),
+      now(),
+    );
+  const succeed = async (alg: AccessTokenSigningAlgorithm, activeAt: number, actor: Announcer = 'server') => {
     // After the one that none came after yet, revoked or not: a revoked key has its place in the chain too.
-    const predecessor = stored.find((key) => key.alg === alg && !stored.some((other) => other.predecessor === key.kid));
-    const life = { createdAt: clock(), activeAt, ...(predecessor !== undefined && { predecessor: predecessor.kid }) };
-    let successor = await makeKey(alg, encryption, life);
-    let outcome = await store.addSigningKey(successor);
-    if (outcome === 'sealed_anew') {
-      successor = await makeKey(alg, encryption, life);
-      outcome = await store.addSigningKey(successor);
-    }
-    if (outcome === 'added') await recordAnnouncement(successor, activeAt, actor);
-    await read();
+    const predecessor = held.stored().find((key) => key.alg === alg && !held.stored().some((other) => other.predecessor === key.kid));
+    const life = { createdAt: now(), activeAt, ...(predecessor !== undefined && { predecessor: predecessor.kid }) };
+    const add = async () => {
+      const successor = await makeKey(alg, encryption, life);
+      return store.addSigningKey(successor, announcement(successor, actor));
+    };
+    if ((await add()) === 'sealed_anew') await add();
+    await held.read();
+  };
+  const advance = async (key: StoredSigningKey, activeAt: number, actor: Announcer) => {
+    await store.advanceSigningKey(key.kid, activeAt, announcement({ ...key, activeAt }, actor));
+    await held.read();
+  };
+  // Whoever revoked the one that signed may not have come to put another in its place.
+  const fill = async (alg: AccessTokenSigningAlgorithm) => {
+    const first = held.signing(alg);
+    if (first?.state === 'active') return;
+    if (first === undefined) return succeed(alg, soonest(alg));
+    // A moment ahead: it was made just now, by the clock of another replica.
+    if (first.key.activeAt > soonest(alg) + 1000) await advance(first.key, soonest(alg), 'server');
   };
   const announceDue = async () => {
-    for (const alg of new Set(stored.map((key) => key.alg))) {
+    for (const alg of new Set(held.stored().map((key) => key.alg))) {
+      await fill(alg);
       const latest = last(alg);
-      // Whoever revoked the only one did not come to make another.
-      if (latest === undefined) await succeed(alg, clock());
-      if (latest === undefined || latest.activeAt + options.rotationInterval - options.scheduledAnnouncement > clock()) continue;
-      await succeed(alg, Math.max(latest.activeAt + options.rotationInterval, clock() + options.announcement));
+      if (latest === undefined || latest.activeAt + options.rotationInterval - options.scheduledAnnouncement > now()) continue;
+      await succeed(alg, Math.max(latest.activeAt + options.rotationInterval, now() + options.announcement));
     }
   };
+  const record = async () => {
+    const due = held.lives().map((life) => ({ key: life.key, ...unrecorded(life) }));
+    for (const { key, stage, events } of due) if (events.length > 0) await store.recordStage(key.kid, key.recordedStage, stage, events);
+  };
 
-  await read();
+  await held.read();
   return {
     async refresh() {
-      await read();
+      await held.read();
       await announceDue();
+      await record();
     },
-    publicJwks: () => published,
-    verificationKey: (kid) => (published.keys.some((key) => key.kid === kid) ? open.get(kid)?.publicKey : undefined),
+    publicJwks: held.publicJwks,
+    verificationKey: held.verificationKey,
+    known: (alg) => held.signing(alg) !== undefined,
     async current(alg) {
-      if (find(alg) === undefined) await read();
-      const known = find(alg);
-      const handle = known === undefined ? undefined : open.get(known.key.kid)?.handle;
+      await held.recent();
+      if (held.signing(alg) === undefined) await held.read();
+      const signing = held.signing(alg);
+      const handle = signing === undefined ? undefined : held.handle(signing.key.kid);
       if (handle === undefined) throw new Error(`no signing key for ${alg}`);
       return handle;
     },
     async ensure(alg) {
-      if (last(alg) !== undefined) return;
-      await succeed(alg, clock());
+      if (held.signing(alg) !== undefined) return;
+      await succeed(alg, now());
+      await record();
       await options.changed();
     },
     async list() {
-      await read();
-      return lives();
+      await held.read();
+      return held.lives();
     },
     async rotate(alg, { immediately = false } = {}) {
-      await read();
+      await held.read();
       const latest = last(alg);
       if (latest === undefined) return undefined;
-      const activeAt = clock() + (immediately ? 0 : options.announcement);
+      const activeAt = soonest(alg) + (immediately ? 0 : options.announcement);
       // An announced successor only has to come sooner; several at once would have nothing to sign.
-      if (latest.activeAt > clock()) {
-        await store.advanceSigningKey(latest.kid, activeAt);
-        await recordAnnouncement(latest, activeAt, 'admin');
-      } else await succeed(alg, activeAt, 'admin');
-      await read();
+      if (latest.activeAt > now()) await advance(latest, activeAt, 'admin');
+      else await succeed(alg, activeAt, 'admin');
+      await record();
       await options.changed();
       return last(alg);
     },
     async revoke(kid) {
-      await read();
-      const revoked = stored.find((key) => key.kid === kid);
-      if (revoked === undefined || !(await store.revokeSigningKey(kid, clock()))) return false;
-      await audit.record({ type: 'signing_key_revoked', actor: 'admin', detail: { kid } });
-      await read();
-      if (find(revoked.alg) === undefined) await succeed(revoked.alg, clock());
+      await held.read();
+      await record();
+      const revoked = held.stored().find((key) => key.kid === kid);
+      if (revoked === undefined) return false;
+      if (!(await store.revokeSigningKey(kid, now(), { type: 'signing_key_revoked', actor: 'admin', detail: { kid } }))) return false;
+      await held.read();
+      await fill(revoked.alg);
+      await record();
       await options.changed();
       return true;
     },
   };
-}
-
-async function opened(key: StoredSigningKey, encryption: KeyEncryption): Promise<OpenKey> {
-  const publicJwk = JSON.parse(key.publicJwk) as JWK;
-  return { handle: await openKey(key, encryption), publicJwk, publicKey: readPublicKey(publicJwk) };
 }

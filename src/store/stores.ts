@@ -16,7 +16,8 @@ import { sqlKeyEncryption } from './sql-key-encryption.ts';
 import { sqlPairings } from './sql-pairings.ts';
 import { sqlClients, sqlResourceServers } from './sql-registries.ts';
 import { sqlReplay } from './sql-replay.ts';
-import { sqlSharedSecrets, sqlSigningKeys } from './sql-secrets.ts';
+import { sqlSharedSecrets } from './sql-secrets.ts';
+import { sqlSigningKeys } from './sql-signing-keys.ts';
 import { sqlStatusLists } from './sql-status-lists.ts';
 import { sqlTrustedIssuers } from './sql-trusted-issuers.ts';
 import { sqlWithdrawnHolders } from './sql-withdrawn-holders.ts';
@@ -45,7 +46,12 @@ export async function openStores(
     rateLimitPerClient,
     rateLimitPerAddress,
   }: StoreConfig,
-  { logger, clock, siblings }: { readonly logger: Logger; readonly clock: Clock; readonly siblings: Siblings },
+  {
+    logger,
+    clock,
+    databaseClock,
+    siblings,
+  }: { readonly logger: Logger; readonly clock: Clock; readonly databaseClock?: Clock | undefined; readonly siblings: Siblings },
 ) {
   const onError = (err: Error) => logger.warn({ err }, 'store connection lost');
   const onLoss = () => logger.error('Redis has lost replay records: what could have been used before is refused until it is too old');
@@ -86,7 +92,7 @@ export async function openStores(
     replay: redis ?? replay,
     counters,
     expired: sqlExpired(database, auditRetention),
-    signingKeys: sqlSigningKeys(database, kind),
+    signingKeys: sqlSigningKeys(databaseUrl, database, clock, databaseClock),
     keyEncryption: sqlKeyEncryption(databaseUrl, database, clock),
     secrets,
     pingDatabase,

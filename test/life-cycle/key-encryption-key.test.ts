@@ -109,8 +109,8 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('a new k
     const stores = await openStores(readConfig(store.env), { logger: pino({ level: 'silent' }), clock: () => startOfTime, siblings: noSiblings });
     try {
       const added = async (kid: string, sealedBy: string, predecessor: string) =>
-        stores.signingKeys.addSigningKey({ ...first, kid, predecessor, sealedBy });
-      const [first] = (await stores.signingKeys.listSigningKeys()) as [StoredSigningKey];
+        stores.signingKeys.addSigningKey({ ...first, kid, predecessor, sealedBy }, { type: 'signing_key_announced', actor: 'server' });
+      const [first] = (await stores.signingKeys.listSigningKeys()).keys as [StoredSigningKey];
       expect(await added('known', old, first.kid)).toBe('added');
       expect(await added('second', old, first.kid)).toBe('taken');
       const standing = await sealed();

@@ -29,6 +29,26 @@ it('a successor that is revoked does not keep the others from rotating, nor from
   await desk.server.stop();
 });
 
+it('a key that was revoked after it had taken over leaves the one before it retired: a new one signs', async () => {
+  const desk = await openDesk();
+  const states = async () =>
+    ((await desk.server.admin('GET', 'signing-keys')).body.items as { alg: string; state: string }[]).map(({ state }) => state);
+  desk.server.clock.now += 1000;
+  await desk.server.admin('POST', 'signing-keys/rotate', { alg: 'ES256', immediately: true });
+  const leaked = await signedBy(desk);
+  expect(await states()).toEqual(['retired', 'active']);
+  desk.server.clock.now += 1000;
+  expect((await desk.server.admin('POST', `signing-keys/${String(leaked)}/revoke`)).status).toBe(204);
+  expect(await states()).toEqual(['retired', 'revoked', 'active']);
+  // An announced successor need not be made anew: it signs at once.
+  const announced = (await desk.server.admin('POST', 'signing-keys/rotate', { alg: 'ES256' })).body.kid as string;
+  desk.server.clock.now += 1000;
+  expect((await desk.server.admin('POST', `signing-keys/${String(await signedBy(desk))}/revoke`)).status).toBe(204);
+  expect(await states()).toEqual(['retired', 'revoked', 'revoked', 'active']);
+  expect(await signedBy(desk)).toBe(announced);
+  await desk.server.stop();
+});
+
 it('a process that died between the revocation of the only key and its successor leaves no server without a key', { timeout: 90_000 }, async () => {
   const store = await onSqlite.make();
   const desk = await openDesk({ store });

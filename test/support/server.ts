@@ -45,6 +45,8 @@ export interface TestServerOptions {
   /** Stores that exist already, for a second process on the same ones; they outlive the server. */
   readonly store?: TestStore;
   readonly clock?: { now: number };
+  /** What the database's clock says; the server's own clock unless given. `real`: what the database itself says. */
+  readonly databaseClock?: { readonly now: number } | 'real';
 }
 
 /** Starts a server on stores of its own (SQLite unless `kind` says otherwise) and ports that the system chooses. */
@@ -53,6 +55,7 @@ export async function testServer({
   kind = onSqlite,
   store: given,
   clock = { now: startOfTime },
+  databaseClock = clock,
 }: TestServerOptions = {}): Promise<TestServer> {
   const store = given ?? (await kind.make());
   const logs: Record<string, unknown>[] = [];
@@ -69,6 +72,7 @@ export async function testServer({
   });
   const running = await startServer(config, {
     clock: () => clock.now,
+    ...(databaseClock !== 'real' && { databaseClock: () => databaseClock.now }),
     randomId: () => randomBytes(16).toString('base64url'),
     logger: pino({ level: 'debug' }, { write: (line: string) => void logs.push(JSON.parse(line) as Record<string, unknown>) }),
     print: (text) => void printed.push(text),

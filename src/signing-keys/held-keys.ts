@@ -1,0 +1,103 @@
+import type { JWK } from 'jose';
+import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
+import { type PublicKey, readPublicKey } from '../jose/public-key.ts';
+import type { Clock } from '../ports.ts';
+import type { KeyEncryption } from './key-encryption.ts';
+import { type KeyInLife, livesAt } from './life-cycle.ts';
+import { openKey } from './make-key.ts';
+import type { SharedClock } from './shared-clock.ts';
+import type { SigningKey } from './signing-key.ts';
+import type { SigningKeyStore, StoredSigningKey } from './signing-key-store.ts';
+
+/** Milliseconds that the copy may be old when a key is taken from it to sign. It is read every second; older, this process or its database was away. */
+const maxAge = 3000;
+
+/** The signing keys as last read from the store, opened. */
+export interface HeldKeys {
+  /** Reads them, and the database's clock. Throws KeyEncryptionError when one cannot be opened, StoreUnavailable. */
+  read(): Promise<void>;
+  /** Reads them when the copy is older than one may be that is signed by: a key may have been revoked meanwhile. Throws StoreUnavailable. */
+  recent(): Promise<void>;
+  stored(): readonly StoredSigningKey[];
+  lives(): readonly KeyInLife[];
+  /** The key that signs; when none is active yet, the announced one that will first. */
+  signing(alg: AccessTokenSigningAlgorithm): KeyInLife | undefined;
+  handle(kid: string): SigningKey | undefined;
+  publicJwks(): { readonly keys: readonly JWK[] };
+  verificationKey(kid: string): PublicKey | undefined;
+}
+
+/** What the copy is made of. */
+export interface HeldKeysOptions {
+  readonly store: Pick<SigningKeyStore, 'listSigningKeys'>;
+  readonly encryption: KeyEncryption;
+  readonly clock: Clock;
+  readonly shared: SharedClock;
+  /** Milliseconds that a retired key stays published. */
+  readonly published: number;
+}
+
+interface OpenKey {
+  readonly handle: SigningKey;
+  readonly publicJwk: JWK;
+  readonly publicKey: PublicKey;
+}
+
+/** A copy that is empty until it is read. */
+export function heldKeys({ store, encryption, clock, shared, ...options }: HeldKeysOptions): HeldKeys {
+  const open = new Map<string, OpenKey>();
+  let stored: readonly StoredSigningKey[] = [];
+  let published: { readonly keys: readonly JWK[] } = { keys: [] };
+  let publishedKids = '';
+  let asked = { ticks: Number.NEGATIVE_INFINITY, at: 0 };
+  let underWay: Promise<void> | undefined;
+
+  const lives = () => livesAt(stored, shared.now(), options.published);
+  const publish = () => {
+    const shown = lives().filter(({ state }) => state === 'announced' || state === 'active' || state === 'retired');
+    const kids = shown.map(({ key }) => key.kid).join();
+    if (kids === publishedKids) return;
+    publishedKids = kids;
+    published = { keys: shown.flatMap(({ key }) => open.get(key.kid)?.publicJwk ?? []) };
+  };
+  const read = async () => {
+    const began = { ticks: performance.now(), at: clock() };
+    const { keys } = await shared.measuredBy(() => store.listSigningKeys());
+    for (const key of keys) if (!open.has(key.kid)) open.set(key.kid, await opened(key, encryption));
+    // What was read before a change must not come back after it.
+    if (began.ticks < asked.ticks) return;
+    asked = began;
+    stored = keys;
+    publish();
+  };
+  // By two clocks: the one that only goes forward stands still while the machine sleeps, the other may be set.
+  const isOld = () => performance.now() - asked.ticks > maxAge || Math.abs(clock() - asked.at) > maxAge;
+  const joined = async () => {
+    underWay ??= read().finally(() => (underWay = undefined));
+    await underWay;
+  };
+  return {
+    read,
+    async recent() {
+      if (isOld()) await joined();
+      // What was joined may itself have begun before a pause.
+      if (isOld()) await read();
+    },
+    stored: () => stored,
+    lives,
+    // A replica whose clock is a little behind must not refuse to sign until the first key, or one in place of a revoked one, is active for it too.
+    signing(alg) {
+      const keys = lives().filter(({ key }) => key.alg === alg);
+      const announced = keys.filter(({ state }) => state === 'announced').sort((a, b) => a.key.activeAt - b.key.activeAt);
+      return keys.find(({ state }) => state === 'active') ?? announced[0];
+    },
+    handle: (kid) => open.get(kid)?.handle,
+    publicJwks: () => published,
+    verificationKey: (kid) => (published.keys.some((key) => key.kid === kid) ? open.get(kid)?.publicKey : undefined),
+  };
+}
+
+async function opened(key: StoredSigningKey, encryption: KeyEncryption): Promise<OpenKey> {
+  const publicJwk = JSON.parse(key.publicJwk) as JWK;
+  return { handle: await openKey(key, encryption), publicJwk, publicKey: readPublicKey(publicJwk) };
+}
