@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { adapted, blocksOf, bySecret, type FrontDoor, isAbsent, openFrontDoor, type Place, proxyAddress } from '../support/front-door.ts';
+import { frontDoorRules } from '../support/front-door-rules.ts';
+
+const absent = isAbsent('haproxy');
+const [block = '', bindForSelfSigned = ''] = blocksOf('haproxy.md', 'haproxy');
+const bind = /^ *bind .*\n/m.exec(block)?.[0] ?? '';
+
+/** HAProxy with the page's lines, which are all that says what it does with certificates. */
+const haproxy =
+  (lines: string) =>
+  ({ file, port, upstream, own, ca }: Place): readonly [string, ...string[]] => {
+    const here = adapted(lines, [
+      ['bind :443 ssl', `bind 127.0.0.1:${port} ssl`],
+      ['/etc/haproxy/tls.pem', file('tls.pem', own.pem + own.keyPem)],
+      ['/etc/haproxy/clients-ca.crt', file('clients-ca.crt', ca.pem)],
+      ['holdfast:8080', `${upstream} source ${proxyAddress}`],
+    ]);
+    return ['haproxy', '-db', '-f', file('haproxy.cfg', `global\n  maxconn 100\n${here}`)];
+  };
+
+describe.skipIf(absent)('RFC 8705 behind a real HAProxy, configured as its page says', () => {
+  let door: FrontDoor;
+  beforeAll(async () => {
+    door = await openFrontDoor({ form: 'haproxy', command: haproxy(block) });
+  });
+  afterAll(async () => door.close());
+  frontDoorRules(() => door);
+  it('a certificate whose chain does not hold ends the handshake', async () => {
+    const { selfSigned } = door.certificates;
+    await expect(door.answer({ by: selfSigned, form: { client_id: 'pki' } })).rejects.toThrow(/alert|ECONNRESET|hang up/);
+    await expect(door.answer({ by: selfSigned, headers: bySecret })).rejects.toThrow(/alert|ECONNRESET|hang up/);
+  });
+});
+
+describe.skipIf(absent)('RFC 8705 behind a real HAProxy that lets self-signed certificates in, as its page says', () => {
+  let door: FrontDoor;
+  beforeAll(async () => {
+    door = await openFrontDoor({ form: 'haproxy', command: haproxy(block.replace(bind, bindForSelfSigned)), anchors: true });
+  });
+  afterAll(async () => door.close());
+  frontDoorRules(() => door);
+  it('§2.1: the subject without the chain', async () => {
+    expect(await door.answer({ by: door.certificates.selfSigned, form: { client_id: 'pki' } })).toBe('401 invalid_client');
+  });
+  it('§2.2: a registered self-signed certificate', async () => {
+    expect(await door.answer({ by: door.certificates.selfSigned, form: { client_id: 'self' } })).toBe('200 x5t#S256');
+  });
+});
