@@ -1,23 +1,9 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import { createRequire } from 'node:module';
-import type * as X509 from '@peculiar/x509';
+import { isSoundKey } from './certificate-key.ts';
+import { type DerElement, readDer } from './der.ts';
+import { type DistinguishedName, readDistinguishedName } from './distinguished-name.ts';
 import { JoseFault } from './jose/jose-fault.ts';
 import { type PublicKey, readPublicKey } from './jose/public-key.ts';
-
-const require = createRequire(import.meta.url);
-let library: typeof X509 | undefined;
-
-/** The X.509 library, loaded with the first certificate: most servers see none, and it takes a tenth of the start. */
-function x509(): typeof X509 {
-  if (library === undefined) {
-    require('reflect-metadata');
-    library = require('@peculiar/x509') as typeof X509;
-  }
-  return library;
-}
-
-/** One relative distinguished name: attribute types and values, a set. */
-export type RelativeName = readonly (readonly [type: string, value: string])[];
 
 /** Subject alternative names by kind (RFC 5280 §4.2.1.6). */
 export type AlternativeNameKind = 'dns' | 'uri' | 'ip' | 'email';
@@ -28,9 +14,12 @@ export interface ClientCertificate {
   readonly 'x5t#S256': string;
   /** Its public key, when it passes the gate. */
   readonly key?: PublicKey;
+  /** False: others could have proven its key as well, so that it stands for nobody. */
+  readonly keySound: boolean;
   /** True: its chain was verified to a trust anchor for clients. */
   readonly chainVerified: boolean;
-  readonly subject: readonly RelativeName[];
+  readonly subject: DistinguishedName;
+  /** Texts; of addresses the octets in hexadecimal. */
   alternativeNames(kind: AlternativeNameKind): readonly string[];
   /** Whether it is within its validity period at `now`, in milliseconds since the epoch. */
   validAt(now: number): boolean;
@@ -39,50 +28,57 @@ export interface ClientCertificate {
 /** Octets of a certificate; one with an ML-DSA-87 key and signature has about 8,000. */
 const maxLength = 16_384;
 
-const kinds: Readonly<Record<AlternativeNameKind, string>> = { dns: 'dns', uri: 'url', ip: 'ip', email: 'email' };
-
 /** Reads a DER certificate. Throws when it is none. */
 export function readClientCertificate(der: Buffer, chainVerified: boolean): ClientCertificate {
   if (der.length > maxLength) throw new Error('the certificate is too long');
   const parsed = new X509Certificate(der);
   // Trailing octets would change the thumbprint of one certificate.
   if (!parsed.raw.equals(der)) throw new Error('the certificate is followed by something else');
-  const { subjectName, notBefore, notAfter, ...certificate } = withNames(der);
   const key = gated(parsed);
+  const { subject, names } = readNames(der);
   return {
     'x5t#S256': createHash('sha256').update(parsed.raw).digest('base64url'),
     ...(key !== undefined && { key }),
+    keySound: key !== undefined || isSoundKey(parsed),
     chainVerified,
-    subject: relativeNames(subjectName),
-    alternativeNames: (kind) => certificate.names.filter(({ type }) => type === kinds[kind]).map(({ value }) => value),
-    validAt: (now) => notBefore.getTime() <= now && now < notAfter.getTime(),
+    subject,
+    alternativeNames: (kind) => names.filter(({ tag }) => tag === kinds[kind]).flatMap(({ content }) => nameText(kind, content) ?? []),
+    validAt: (now) => parsed.validFromDate.getTime() <= now && now < parsed.validToDate.getTime(),
   };
 }
 
-/** The relative names of a distinguished name given as a string (RFC 4514 §3). Throws when it is none. */
-export function parseDistinguishedName(text: string): readonly RelativeName[] {
-  // Attribute types are without case (RFC 4512 §1.4); the library knows them in capitals only.
-  return relativeNames(new (x509().Name)(text.replace(/(?<=^|[^\\][,+])\s*[A-Za-z]+\s*=/g, (type) => type.trim().toUpperCase())));
+/** Tags of GeneralName (RFC 5280 §4.2.1.6). */
+const kinds: Readonly<Record<AlternativeNameKind, number>> = { email: 0x81, dns: 0x82, uri: 0x86, ip: 0x87 };
+
+const subjectAlternativeName = Buffer.from('0603551d11', 'hex');
+
+/** The names in a certificate that OpenSSL has read; none where they are not DER or not unmistakable, so that nobody is known by them. */
+function readNames(der: Buffer): { readonly subject: DistinguishedName; readonly names: readonly DerElement[] } {
+  try {
+    const [signed] = readDer(readDer(der)[0]?.content ?? der);
+    const fields = readDer(signed?.content ?? der);
+    // RFC 5280 §4.1: version (absent in version 1), serial number, signature, issuer, validity, subject.
+    const subject = readDistinguishedName(fields[fields[0]?.tag === 0xa0 ? 5 : 4]?.content ?? der);
+    const extensions = readDer(readDer(fields.find(({ tag }) => tag === 0xa3)?.content ?? Buffer.alloc(0))[0]?.content ?? Buffer.alloc(0));
+    const [names, another] = extensions.map(({ content }) => readDer(content)).filter(([type]) => type?.encoded.equals(subjectAlternativeName));
+    const value = another === undefined ? names?.at(-1)?.content : undefined;
+    return { subject, names: value === undefined ? [] : readDer(readDer(value)[0]?.content ?? value) };
+  } catch {
+    return { subject: [], names: [] };
+  }
 }
 
-function relativeNames(name: X509.Name): readonly RelativeName[] {
-  return name
-    .toJSON()
-    .map((relative) => Object.entries(relative).flatMap(([type, values]) => values.map((value) => [type.toUpperCase(), value] as const)));
-}
-
-function withNames(der: Buffer) {
-  const { subjectName, notBefore, notAfter, extensions } = new (x509().X509Certificate)(new Uint8Array(der));
-  const extension = extensions.find((item) => item instanceof x509().SubjectAlternativeNameExtension);
-  const names = extension === undefined ? [] : extension.names.items.map(({ type, value }) => ({ type, value }));
-  return { subjectName, notBefore, notAfter, names };
+/** Only visible ASCII: the string type (IA5String) has no more, and what a name might hide in other characters is not looked for. */
+function nameText(kind: AlternativeNameKind, octets: Buffer): string | undefined {
+  if (kind === 'ip') return octets.toString('hex');
+  return octets.every((octet) => octet > 0x20 && octet < 0x7f) ? octets.toString('latin1') : undefined;
 }
 
 function gated({ publicKey }: X509Certificate): PublicKey | undefined {
   try {
     return readPublicKey(publicKey.export({ format: 'jwk' }));
   } catch (fault) {
-    // Node exports keys of kinds that are not ours, or cannot export them at all: such a certificate may still authenticate.
+    // Node exports keys of kinds that are not ours, or cannot export them at all: such a certificate may still be bound.
     if (fault instanceof JoseFault || fault instanceof Error) return undefined;
     throw fault;
   }

@@ -1,6 +1,6 @@
-import ipaddr from 'ipaddr.js';
-import { parseDistinguishedName } from '../client-certificate.ts';
+import { addressOctets } from '../address-octets.ts';
 import { type ClientRegistration, type StoredSecret, signatureJwks } from '../client-registration.ts';
+import { parseDistinguishedName } from '../distinguished-name.ts';
 import { readPublicKey } from '../jose/public-key.ts';
 import { registeredCertificateThumbprint } from '../registered-certificate.ts';
 import { checkJwks } from './check-jwks.ts';
@@ -79,10 +79,7 @@ function checkTlsSubject(members: ClientBody, method: string): void {
   if (method === 'tls_client_auth' && (named.length === 0 || second !== undefined))
     throw new Problem(400, 'tls_client_auth needs exactly one of the five members that name the subject', second ?? first);
   const { tls_client_auth_subject_dn: dn, tls_client_auth_san_ip: ip } = members;
-  if (ip !== undefined && !ipaddr.isValid(ip)) throw new Problem(400, 'this is not an IP address', 'tls_client_auth_san_ip');
-  try {
-    if (dn !== undefined && parseDistinguishedName(dn).length === 0) throw new Error('empty');
-  } catch {
+  if (ip !== undefined && addressOctets(ip) === undefined) throw new Problem(400, 'this is not an IP address', 'tls_client_auth_san_ip');
+  if (dn !== undefined && parseDistinguishedName(dn) === undefined)
     throw new Problem(400, 'this is not a distinguished name in the string form of RFC 4514', 'tls_client_auth_subject_dn');
-  }
 }

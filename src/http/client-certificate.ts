@@ -46,11 +46,19 @@ export function certificateSource({ headerForm, trustedProxies, clientCa }: Cert
   };
   return (request) => {
     if (request.socket instanceof TLSSocket) {
-      const { raw } = request.socket.getPeerCertificate() as { readonly raw?: Buffer };
-      return raw === undefined ? undefined : readClientCertificate(raw, request.socket.authorized);
+      const raw = request.socket.getPeerX509Certificate()?.raw;
+      return raw === undefined ? undefined : fromHandshake(raw, request.socket.authorized);
     }
     return headerForm === undefined ? undefined : fromProxy(request, headerForm);
   };
+}
+
+function fromHandshake(der: Buffer, chainVerified: boolean): ClientCertificate {
+  try {
+    return readClientCertificate(der, chainVerified);
+  } catch (cause) {
+    throw new OAuthError('invalid_client', 'the client certificate is not acceptable', { cause, reason: 'certificate_malformed' });
+  }
 }
 
 /** The certificates of a PEM file. Throws a sentence for the operator when it has none. */

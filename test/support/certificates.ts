@@ -1,6 +1,8 @@
 import 'reflect-metadata';
-import { createHash, randomBytes, webcrypto } from 'node:crypto';
+import { createHash, KeyObject, randomBytes, sign, webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
+import { readDer } from '../../src/der.ts';
+import { der as element } from './der.ts';
 import { startOfTime } from './server.ts';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
@@ -18,7 +20,14 @@ export interface TestCertificate {
 
 /** How a certificate differs from an ordinary one. */
 export interface CertificateOptions {
-  readonly subject?: string;
+  /** Text, or the DER of a name. */
+  readonly subject?: string | Uint8Array<ArrayBuffer>;
+  /** Key of the certificate; default a new one on P-256. Such a certificate needs an issuer and issues none. */
+  readonly key?: { readonly publicKey: KeyObject; readonly privateKey?: KeyObject };
+  /** DER of a `subjectAltName` value, for names that `names` cannot say. */
+  readonly rawNames?: readonly Uint8Array<ArrayBuffer>[];
+  /** Certificates below this one, at most. */
+  readonly pathLength?: number;
   readonly names?: x509.JsonGeneralNames;
   readonly issuer?: TestCertificate;
   readonly notBefore?: number;
@@ -30,8 +39,11 @@ const day = 86_400_000;
 
 /** Makes a certificate: self-signed, or by `issuer`. */
 export async function certificate(options: CertificateOptions = {}): Promise<TestCertificate> {
-  const { subject = 'CN=client', names = [], issuer, notBefore = startOfTime - day, notAfter = startOfTime + 3650 * day, ca = false } = options;
+  const { names = [], rawNames = [], issuer, notBefore = startOfTime - day, notAfter = startOfTime + 3650 * day, ca = false } = options;
+  const { subject: given = 'CN=client', key, pathLength } = options;
+  const subject = typeof given === 'string' ? given : 'CN=replaced';
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const signer = (issuer?.keys ?? (keys as CryptoKeyPair)).privateKey;
   const made = await x509.X509CertificateGenerator.create(
     {
       serialNumber: randomBytes(8).toString('hex').replace(/^./, '1'),
@@ -40,27 +52,38 @@ export async function certificate(options: CertificateOptions = {}): Promise<Tes
       notBefore: new Date(notBefore),
       notAfter: new Date(notAfter),
       signingAlgorithm: algorithm,
-      publicKey: keys.publicKey as CryptoKey,
-      signingKey: (issuer?.keys ?? (keys as CryptoKeyPair)).privateKey,
+      publicKey:
+        key === undefined ? (keys.publicKey as CryptoKey) : new x509.PublicKey(new Uint8Array(key.publicKey.export({ format: 'der', type: 'spki' }))),
+      signingKey: signer,
       extensions: [
-        new x509.BasicConstraintsExtension(ca, undefined, true),
+        new x509.BasicConstraintsExtension(ca, pathLength, true),
         ...(names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names)]),
+        ...rawNames.map((value) => new x509.Extension('2.5.29.17', false, value)),
       ],
     },
     webcrypto as Crypto,
   );
-  const der = Buffer.from(made.rawData);
+  const der = typeof given === 'string' ? Buffer.from(made.rawData) : withSubject(Buffer.from(made.rawData), given, signer);
   const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
   const { kty, crv, x, y } = await webcrypto.subtle.exportKey('jwk', keys.publicKey);
   return {
     pem: pemOf('CERTIFICATE', der),
-    keyPem: pemOf('PRIVATE KEY', pkcs8),
+    keyPem: key === undefined ? pemOf('PRIVATE KEY', pkcs8) : String(key.privateKey?.export({ format: 'pem', type: 'pkcs8' }) ?? ''),
     der,
     x5tS256: createHash('sha256').update(der).digest('base64url'),
     jwk: { kty: String(kty), crv: String(crv), x: String(x), y: String(y) },
     keys: keys as CryptoKeyPair,
     subject,
   };
+}
+
+/** The certificate with this subject to the octet, signed again: the library would mend what is odd in it. */
+function withSubject(certificate: Buffer, subject: Uint8Array, signer: CryptoKey): Buffer {
+  const [signed, algorithm] = readDer(readDer(certificate)[0]?.content ?? certificate);
+  const fields = readDer(signed?.content ?? certificate).map(({ encoded }, index) => (index === 5 ? subject : encoded));
+  const content = element(0x30, ...fields);
+  const signature = sign('sha256', content, KeyObject.from(signer));
+  return Buffer.from(element(0x30, content, algorithm?.encoded ?? content, element(3, Uint8Array.of(0), signature)));
 }
 
 function pemOf(label: string, der: Buffer): string {
