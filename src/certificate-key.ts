@@ -12,7 +12,10 @@ const curves = /^(?:prime256v1|secp(?:256k1|384r1|521r1)|brainpoolP(?:256|320|38
  */
 export function isSoundKey(certificate: X509Certificate): boolean {
   const key = publicKeyOf(certificate);
-  switch (key?.asymmetricKeyType) {
+  if (key === undefined) return false;
+  // As text: types that later versions of Node know are refused by `default`.
+  const type: string = key.asymmetricKeyType ?? '';
+  switch (type) {
     case 'ec':
       return curves.test(key.asymmetricKeyDetails?.namedCurve ?? '');
     case 'ed448':

@@ -8,6 +8,7 @@ import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import { OAuthError } from '../oauth-error.ts';
 import type { Ports } from '../ports.ts';
 import type { Possession } from '../possession/prove-possession.ts';
+import { recordedThumbprint } from '../proven-key.ts';
 import type { SigningKey } from '../signing-keys/signing-key.ts';
 import type { NextStatusEntry } from '../status-list/status-entries.ts';
 import type { StatusEntry } from '../status-list/status-list-store.ts';
@@ -98,7 +99,7 @@ function issuance(
     client_id,
     audience: aud,
     jti,
-    jkt: boundKey.key.jkt,
+    jkt: recordedThumbprint(boundKey),
     evidence: boundKey.provenBy,
     token_expires_at: exp,
     ...(Object.keys(detail).length > 0 && { detail }),

@@ -24,7 +24,7 @@ export function rememberProvenKeys(issue: IssueAccessToken, { credentialUses, cl
   };
   return async (client, grant, possession, binding, holders) => {
     const issued = await issue(client, grant, possession, binding, holders);
-    await remember(client.registration, possession.boundKey.key.jkt);
+    if (possession.boundKey.key !== undefined) await remember(client.registration, possession.boundKey.key.jkt);
     if (client.assertion !== undefined) await remember(client.registration, client.assertion.key.jkt);
     for (const { registration, key, provenBy } of holders) if (provenBy === 'cnf_proof') await remember(registration, key.jkt);
     return issued;

@@ -57,7 +57,8 @@ function withHolders(
     return { cnf, alt_cnf: holders.map((holder) => ({ client_id: holder.registration.client_id, cnf: confirmHolder(holder, resourceServer) })) };
   }
   // A certificate has no place in a set of keys: possession of its key would have to be proven by TLS, which the form cannot say.
-  if (!('jkt' in cnf || 'jwk' in cnf) || holders.some((holder) => holder['x5t#S256'] !== undefined)) throw notAccepted();
+  if (boundKey.key === undefined || !('jkt' in cnf || 'jwk' in cnf) || holders.some((holder) => holder['x5t#S256'] !== undefined))
+    throw notAccepted();
   const named = [{ client_id: client.registration.client_id, key: boundKey.key }].concat(
     holders.map(({ registration, key }) => ({ client_id: registration.client_id, key })),
   );

@@ -7,6 +7,7 @@ const readPublicKey = gatedKeys();
 
 /** Names a registered key by its `kid` (RFC 7800 §3.4); undefined for a key that the client has not registered by value under one. */
 export function kid({ key }: ProvenKey, client: ClientRegistration): { readonly kid: string } | undefined {
+  if (key === undefined) return undefined;
   for (const jwk of signatureJwks(client)) {
     const registered = readPublicKey(jwk);
     if (registered.kid !== undefined && registered.jkt === key.jkt) return { kid: registered.kid };

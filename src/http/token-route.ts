@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { recordedThumbprint } from '../proven-key.ts';
 import type { IssuedToken } from '../token-endpoint.ts';
 import type { TokenRequest } from '../token-request.ts';
 import { readTokenRequest } from './token-request.ts';
@@ -16,7 +17,7 @@ export function tokenRoute(app: FastifyInstance, path: string, answer: (request:
       client_id: client.registration.client_id,
       aud: grant.resourceServer.audience,
       jti,
-      jkt: boundKey.key.jkt,
+      jkt: recordedThumbprint(boundKey),
       proven_by: boundKey.provenBy,
     };
     return response;

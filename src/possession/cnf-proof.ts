@@ -94,7 +94,7 @@ export function checkCnfProof(
 function namesKey(cnf: unknown, { key, 'x5t#S256': certificate }: ProvenKey): boolean {
   if (typeof cnf !== 'object' || cnf === null) return false;
   const [member, ...more] = Object.entries(cnf);
-  const expected = certificate === undefined ? ['jkt', key.jkt] : ['x5t#S256', certificate];
+  const expected = certificate === undefined ? ['jkt', key?.jkt] : ['x5t#S256', certificate];
   return more.length === 0 && member?.[0] === expected[0] && member?.[1] === expected[1];
 }
 

@@ -7,7 +7,7 @@ import type { ProvenKey } from '../proven-key.ts';
  * (`ath`, RFC 9449 §4.3 item 12). Throws `invalid_grant`.
  */
 export function checkPresenter({ keys, ath }: PresentedBy, { key, provenBy, 'x5t#S256': certificate }: ProvenKey, provenAth: unknown): void {
-  if (!keys.includes(key.jkt) && !(certificate !== undefined && keys.includes(certificate)))
+  if (![key?.jkt, certificate].some((name) => name !== undefined && keys.includes(name)))
     throw new OAuthError('invalid_grant', 'the subject token is bound to a key that is not proven in this request', {
       reason: 'subject_token_key_mismatch',
     });

@@ -5,6 +5,7 @@ import type { PublicKey } from '../jose/public-key.ts';
 import { OAuthError } from '../oauth-error.ts';
 import { type PairingMode, withinPairing } from '../pairing.ts';
 import type { Ports } from '../ports.ts';
+import { recordedThumbprint } from '../proven-key.ts';
 import { registeredCertificateThumbprint } from '../registered-certificate.ts';
 import type { RegisteredKeys } from '../registered-keys.ts';
 import type { TokenRequest } from '../token-request.ts';
@@ -62,7 +63,7 @@ export function proveFurtherHolders(options: FurtherHoldersOptions): ProveFurthe
       );
     }
     const clientIds = new Set([requester.client_id, ...holders.map(({ registration }) => registration.client_id)]);
-    const keys = new Set([boundKey.key.jkt, ...holders.map(({ key }) => key.jkt)]);
+    const keys = new Set([recordedThumbprint(boundKey), ...holders.map(({ key }) => key.jkt)]);
     if (clientIds.size <= holders.length || keys.size <= holders.length)
       throw new OAuthError('invalid_request', 'req_alt_cnf: every holder and every key may be in a token once', { reason: 'holder_repeated' });
     return holders;

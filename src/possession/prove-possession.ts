@@ -3,7 +3,7 @@ import type { Grant } from '../grant/grant.ts';
 import type { PublicKey } from '../jose/public-key.ts';
 import { OAuthError } from '../oauth-error.ts';
 import type { Clock, SingleUse } from '../ports.ts';
-import type { ProvenKey } from '../proven-key.ts';
+import { type ProvenKey, recordedThumbprint } from '../proven-key.ts';
 import type { TokenRequest } from '../token-request.ts';
 import type { DpopProof } from './dpop.ts';
 import { checkPresenter } from './presenter.ts';
@@ -74,12 +74,12 @@ function provenCertificate({ clientCertificate }: TokenRequest, client: ClientRe
     });
   if (!clientCertificate.validAt(now))
     throw new OAuthError('invalid_request', 'the client certificate has expired or is not valid yet', { reason: 'certificate_not_valid' });
-  const { key, 'x5t#S256': thumbprint } = clientCertificate;
-  if (key === undefined)
+  const { key, keySound, 'x5t#S256': thumbprint } = clientCertificate;
+  if (!keySound)
     throw new OAuthError('unsupported_pop_key', 'the key of the client certificate is of a kind that this server does not accept', {
       reason: 'certificate_key_unsupported',
     });
-  return { key, provenBy: 'tls_handshake', 'x5t#S256': thumbprint };
+  return { ...(key !== undefined && { key }), provenBy: 'tls_handshake', 'x5t#S256': thumbprint };
 }
 
 function onlyKey(proven: readonly ProvenKey[]): ProvenKey {
@@ -88,7 +88,7 @@ function onlyKey(proven: readonly ProvenKey[]): ProvenKey {
     throw new OAuthError('invalid_request', 'a proof of possession is required, for this server issues no bearer tokens', {
       reason: 'proof_missing',
     });
-  if (others.some(({ key }) => key.jkt !== first.key.jkt)) {
+  if (others.some((other) => recordedThumbprint(other) !== recordedThumbprint(first))) {
     throw new OAuthError('invalid_request', 'two different keys are proven and req_cnf does not say which to bind', {
       reason: 'proven_keys_ambiguous',
     });
@@ -105,7 +105,7 @@ async function namedKey(
   const jkt = 'jkt' in named ? named.jkt : (await registeredKey(client, named.kid))?.jkt;
   if (jkt === undefined)
     throw new OAuthError('unsupported_pop_key', 'req_cnf names a key that the client has not registered', { reason: 'req_cnf_kid_unknown' });
-  const match = proven.find(({ key }) => key.jkt === jkt);
+  const match = proven.find(({ key }) => key?.jkt === jkt);
   if (match === undefined)
     throw new OAuthError('failed_pop_verification', 'req_cnf does not match a key proven in this request', { reason: 'req_cnf_not_proven' });
   return match;

@@ -43,7 +43,7 @@ const known = '200 x5t#S256';
 const unknown = '401 invalid_client';
 
 const utf16 = (text: string) => [...Buffer.from(text, 'utf16le').swap16()];
-const utf32 = (text: string) => [...text].flatMap((character) => [0, 0, 0, character.codePointAt(0) ?? 0]);
+const utf32 = (text: string) => Array.from(text, (character) => [0, 0, 0, character.codePointAt(0) ?? 0]).flat();
 const device = derName([['CN', 'utf8', 'device']]);
 type DnRow = readonly [title: string, registered: string, subject: Uint8Array<ArrayBuffer>];
 
