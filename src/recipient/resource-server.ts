@@ -19,7 +19,7 @@ export type { HeaderFields } from './credentials.ts';
 export type { CacheLimits } from './issuer-keys.ts';
 export type { IssuerOptions, Presented, PresentedRequest, ResourceServerOptions, VerifyPresented } from './options.ts';
 export { type RefusalCode, TokenRefused } from './refusal.ts';
-export { memoryReplay, type RedisClient, redisReplay } from './replay.ts';
+export { memoryReplay, type RedisClient, type RedisReplayOptions, redisReplay } from './replay.ts';
 
 interface Issuer extends IssuerOptions {
   readonly keys: IssuerKeys;

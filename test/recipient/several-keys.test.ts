@@ -173,7 +173,7 @@ describe('records of used proofs', () => {
   it.skipIf(redis === undefined)('in Redis, for two processes: of many at once one is the first', async () => {
     const clients = [new Redis(redis ?? ''), new Redis(redis ?? '')];
     const key = randomJti();
-    const stores = clients.map((client) => redisReplay(client, { prefix: 'test:rs:' }));
+    const stores = clients.map((client) => redisReplay(client, { prefix: `test:${key}:`, first: true }));
     const soon = Math.floor(Date.now() / 1000) + 5;
     const marks = await Promise.all(Array.from({ length: 50 }, async (_, n) => stores[n % 2]?.markUsed([use(key, soon)])));
     expect(marks.flat().filter(Boolean)).toHaveLength(1);
