@@ -1,7 +1,7 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { aware, openPair, type Pair } from '../support/pair.ts';
@@ -31,7 +31,23 @@ it('installs without a single dependency, and has no part of the server in it', 
   expect(files).toEqual(expect.arrayContaining(['README.md', 'LICENSE', join('recipient', 'resource-server.d.ts')]));
 });
 
-it('plain JavaScript in an empty folder verifies a token of the server by an ordinary fetch', async () => {
+/** The machine's own Node.js, which may be older than the one that the server brings along. */
+const systemNode = (process.env['PATH'] ?? '')
+  .split(delimiter)
+  .filter((path) => !path.includes('node_modules'))
+  .map((path) => join(path, 'node'))
+  .find((path) => existsSync(path));
+const runtimes = [process.execPath, ...(systemNode === undefined ? [] : [systemNode])].map((path) => ({
+  path,
+  version: execFileSync(path, ['--version'], { encoding: 'utf8' }).trim(),
+}));
+
+it('says which Node.js it needs: the first with crypto.hash', async () => {
+  const { engines } = JSON.parse(readFileSync(join(folder, 'node_modules/holdfast/package.json'), 'utf8')) as { engines: object };
+  expect(engines).toEqual({ node: '>=20.12' });
+});
+
+it.each(runtimes)('plain JavaScript in an empty folder verifies a token of the server by an ordinary fetch, on $version', async ({ path }) => {
   const token = (await pair.ask()).body.access_token as string;
   const { createHash } = await import('node:crypto');
   const ath = createHash('sha256').update(token).digest('base64url');
@@ -48,5 +64,5 @@ it('plain JavaScript in an empty folder verifies a token of the server by an ord
      });`,
   );
   const given = { issuer: pair.server.issuer, jwksUri: `${pair.server.url}/jwks`, audience: aware, now: pair.server.clock.now, token, proof };
-  expect(await run(process.execPath, ['use.js', JSON.stringify(given)], folder)).toBe('backend true proof_replayed DPoP\n');
+  expect(await run(path, ['use.js', JSON.stringify(given)], folder)).toBe('backend true proof_replayed DPoP\n');
 });
