@@ -75,6 +75,8 @@ export interface TokenState {
   readonly revoked: boolean;
   /** Ids of the pairings by which it was exchanged. */
   readonly pairings: readonly string[];
+  /** By `client_id` of a further holder, or of one that may exchange the token: id of the pairing that was in force when it was issued. */
+  readonly pairedAtIssuance: ReadonlyMap<string, string>;
   /** `kid` of every signing key that is compromised. */
   readonly revokedKids: readonly string[];
   readonly evidence: string | undefined;

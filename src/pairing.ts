@@ -16,7 +16,7 @@ export interface Pairing {
   readonly scope?: string;
   /** Audiences of shared tokens; absent: every resource server that knows several keys. */
   readonly resources?: readonly string[];
-  /** Milliseconds since the epoch. A token issued before is never shared by this pairing. */
+  /** Milliseconds since the epoch. */
   readonly createdAt: number;
   /** Milliseconds since the epoch; from then on nobody may use the pairing. */
   readonly revokedAt?: number;

@@ -31,7 +31,7 @@ export function activeToken({ verify, issuedTokens, keys, clock, liveHolders }: 
     // A resource server that is not, or no longer, registered as knowing several keys hears of the requester's only (protocol reference D3.5).
     const knowsSeveral = alt_cnf_supported === true || multi_key_form === 'jwks';
     const { alt_cnf: _, ...rest } = claims;
-    return { ...rest, ...bindingOf(claims, knowsSeveral ? await liveHolders(claims) : new Map()) };
+    return { ...rest, ...bindingOf(claims, knowsSeveral ? await liveHolders(claims, state) : new Map()) };
   };
 }
 

@@ -26,7 +26,7 @@ export type IssueAccessToken = (
 ) => Promise<{ readonly response: TokenResponse; readonly jti: string }>;
 
 /** What the step needs. */
-export interface IssueAccessTokenOptions extends Pick<Ports, 'issuances' | 'clock'> {
+export interface IssueAccessTokenOptions extends Pick<Ports, 'issuances' | 'pairings' | 'clock'> {
   readonly issuer: string;
   /** Seconds; the most for a token that names several keys (protocol reference D9). */
   readonly severalKeysMaxLifetime: number;
@@ -39,7 +39,7 @@ export interface IssueAccessTokenOptions extends Pick<Ports, 'issuances' | 'cloc
 
 /** Marks all that counts once as used and issues the token. Throws `invalid_dpop_proof`, `invalid_client` and the like for a replay. */
 export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessToken {
-  const { issuances, clock, issuer, signingKey, severalKeysMaxLifetime, statusEntry, statusListUri } = options;
+  const { issuances, pairings, clock, issuer, signingKey, severalKeysMaxLifetime, statusEntry, statusListUri } = options;
   return async (client, grant, possession, binding, holders) => {
     const tokenType = tokenTypeOf(binding.cnf);
     // The key first: a server that cannot sign must not use up what the client proved.
@@ -53,7 +53,9 @@ export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessT
       ...accessTokenClaims(issuer, client.registration, grant, binding, jti, Math.floor(now / 1000), lifetime),
       ...(entry !== undefined && { status: { status_list: { idx: entry.idx, uri: statusListUri(entry.list) } } }),
     };
+    const mayAct = await mayActUnder(claims, pairings);
     const record = issuance(claims, possession, holders, {
+      ...(mayAct.length > 0 && { may_act: mayAct }),
       ...(entry !== undefined && { status: entry }),
       ...(grant.pairings !== undefined && { pairings: grant.pairings }),
     });
@@ -74,8 +76,22 @@ export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessT
   };
 }
 
-/** What the record of an issuance says besides: the place on a status list, the pairings that allowed the exchange. */
+/** The pairings in force of those that may exchange the token: one made later is for tokens issued later. */
+async function mayActUnder({ client_id: owner, may_act }: AccessTokenClaims, pairings: Ports['pairings']): Promise<readonly PairedClient[]> {
+  const named = may_act === undefined ? [] : [may_act.client_id].flat();
+  const found = await Promise.all(named.map(async (client_id) => ({ client_id, pairing: (await pairings.findPairing(owner, client_id))?.id })));
+  return found.flatMap(({ client_id, pairing }) => (pairing === undefined ? [] : [{ client_id, pairing }]));
+}
+
+interface PairedClient {
+  readonly client_id: string;
+  /** Id of its pairing with the client of the token. */
+  readonly pairing: string;
+}
+
+/** What the record of an issuance says besides: the place on a status list, the pairings that allowed the exchange or may allow one. */
 interface IssuanceDetail {
+  readonly may_act?: readonly PairedClient[];
   readonly status?: StatusEntry;
   readonly pairings?: readonly string[];
 }
@@ -89,7 +105,12 @@ function issuance(
   const detail = {
     ...more,
     ...(holders.length > 0 && {
-      holders: holders.map(({ registration, key, provenBy }) => ({ client_id: registration.client_id, jkt: key.jkt, evidence: provenBy })),
+      holders: holders.map(({ registration, key, provenBy, pairing }) => ({
+        client_id: registration.client_id,
+        jkt: key.jkt,
+        evidence: provenBy,
+        pairing,
+      })),
     }),
   };
   return {

@@ -1,3 +1,4 @@
+import type { TokenState } from '../audit.ts';
 import { thumbprints } from '../confirmation/thumbprints.ts';
 import type { Ports } from '../ports.ts';
 import { registeredCertificateThumbprint } from '../registered-certificate.ts';
@@ -5,7 +6,7 @@ import type { RegisteredKeys } from '../registered-keys.ts';
 import type { AccessTokenClaims } from './claims.ts';
 
 /** The further holders of a token whose keys still confirm it: `client_id` to thumbprints. */
-export type LiveHolders = (claims: AccessTokenClaims) => Promise<ReadonlyMap<string, readonly string[]>>;
+export type LiveHolders = (claims: AccessTokenClaims, state: Pick<TokenState, 'pairedAtIssuance'>) => Promise<ReadonlyMap<string, readonly string[]>>;
 
 /** What the look needs. */
 export interface LiveHoldersOptions extends Pick<Ports, 'currentClients' | 'pairings' | 'withdrawnHolders'> {
@@ -17,25 +18,26 @@ export interface LiveHoldersOptions extends Pick<Ports, 'currentClients' | 'pair
  * registered, and it has not withdrawn from this token (protocol reference D6.2). A token with one key costs no look-up.
  */
 export function liveHolders({ currentClients: clients, pairings, withdrawnHolders, keys }: LiveHoldersOptions): LiveHolders {
-  const isLive = async (claims: AccessTokenClaims, holder: string, named: readonly string[]): Promise<boolean> => {
+  const isLive = async (claims: AccessTokenClaims, holder: string, named: readonly string[], pairedBy: string | undefined): Promise<boolean> => {
     const [owner, registration, pairing] = await Promise.all([
       clients.findClient(claims.client_id),
       clients.findClient(holder),
       pairings.findPairing(claims.client_id, holder),
     ]);
     if (registration === undefined || registration.disabled || owner?.alt_cnf_holders?.includes(holder) !== true) return false;
-    // A later pairing of the same two does not bring back what the revocation of the first took away.
-    if (pairing === undefined || Math.floor(pairing.createdAt / 1000) > claims.iat) return false;
+    // A later pairing of the same two does not bring back what the revocation of the first took away. No clock can tell which it was.
+    if (pairing === undefined || pairing.id !== pairedBy) return false;
     // A key set that cannot be had confirms nothing: fail closed.
     const registered = await keys.find(registration, undefined).catch(() => []);
     return named.every((thumbprint) => registered.some((key) => key.jkt === thumbprint || registeredCertificateThumbprint(key) === thumbprint));
   };
-  return async (claims) => {
+  return async (claims, { pairedAtIssuance }) => {
     const entries = furtherHolders(claims);
     if (entries.size === 0) return entries;
     const withdrawn = new Set(await withdrawnHolders.withdrawnFrom(claims.jti));
     const live = new Map<string, readonly string[]>();
-    for (const [holder, named] of entries) if (!withdrawn.has(holder) && (await isLive(claims, holder, named))) live.set(holder, named);
+    for (const [holder, named] of entries)
+      if (!withdrawn.has(holder) && (await isLive(claims, holder, named, pairedAtIssuance.get(holder)))) live.set(holder, named);
     return live;
   };
 }

@@ -36,17 +36,18 @@ export function subjectAccessToken(options: SubjectAccessTokenOptions): ReadSubj
 
 async function entitlement(
   claims: AccessTokenClaims,
-  { jkt: boundTo, pairings: before }: TokenState,
+  state: TokenState,
   owner: ClientRegistration,
   client: ClientRegistration,
   ofUser: boolean,
   { pairings, liveHolders }: SubjectAccessTokenOptions,
 ): Promise<Entitlement> {
+  const { jkt: boundTo, pairings: before } = state;
   const rest = { scopes: claims.scope?.split(' ') ?? [], audience: claims.aud, pairings: before };
   if (client.client_id === claims.client_id) return { ...rest, keys: ownKeys(claims, boundTo), ...(claims.act !== undefined && { act: claims.act }) };
 
   const act = { client_id: client.client_id, sub: client.client_id, ...(claims.act !== undefined && { act: claims.act }) };
-  const holderKeys = (await liveHolders(claims)).get(client.client_id);
+  const holderKeys = (await liveHolders(claims, state)).get(client.client_id);
   if (holderKeys !== undefined) {
     const paired = await pairings.findPairing(owner.client_id, client.client_id);
     return { ...rest, owner, act, keys: holderKeys, ...(paired !== undefined && { pairings: [...before, paired.id] }) };
@@ -56,7 +57,7 @@ async function entitlement(
   const mayAct = named === client.client_id || (Array.isArray(named) && named.includes(client.client_id));
   const pairing =
     mayAct && owner.alt_cnf_holders?.includes(client.client_id) === true ? await pairings.findPairing(owner.client_id, client.client_id) : undefined;
-  if (pairing === undefined || Math.floor(pairing.createdAt / 1000) > claims.iat || (ofUser && !pairing.first_party)) {
+  if (pairing === undefined || pairing.id !== state.pairedAtIssuance.get(client.client_id) || (ofUser && !pairing.first_party)) {
     throw new OAuthError('invalid_grant', 'the subject token is bound to a key of another client, which does not let this one act for it', {
       reason: 'subject_token_not_for_actor',
     });

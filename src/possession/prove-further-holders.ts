@@ -72,15 +72,15 @@ export function proveFurtherHolders(options: FurtherHoldersOptions): ProveFurthe
 
 async function byProof(text: string, grant: Grant, context: ProofContext, options: FurtherHoldersOptions): Promise<FurtherHolder> {
   const proof = readCnfProof(text);
-  const registration = await pairedHolder(proof.iss, 'proof', grant, context, options);
+  const { registration, pairing } = await pairedHolder(proof.iss, 'proof', grant, context, options);
   const key = await registeredKey(registration, proof.kid, options);
   // `kid` is looked up among this client's keys only: another client's key of that name is another key (protocol reference D10 T13).
   if (key === undefined) throw refusedProof('cnf_proof_key_unknown');
   const { use, byCertificate } = checkCnfProof(proof, key, context, options.cnfProof);
-  if (!byCertificate) return { registration, key, provenBy: 'cnf_proof', use };
+  if (!byCertificate) return { registration, pairing, key, provenBy: 'cnf_proof', use };
   const thumbprint = registeredCertificateThumbprint(key);
   if (thumbprint === undefined) throw refusedProof('cnf_proof_certificate_missing');
-  return { registration, key, 'x5t#S256': thumbprint, provenBy: 'cnf_proof', use };
+  return { registration, pairing, key, 'x5t#S256': thumbprint, provenBy: 'cnf_proof', use };
 }
 
 async function byRegistration(
@@ -89,14 +89,14 @@ async function byRegistration(
   context: ProofContext,
   options: FurtherHoldersOptions,
 ): Promise<FurtherHolder> {
-  const registration = await pairedHolder(clientId, 'registered_key', grant, context, options);
+  const { registration, pairing } = await pairedHolder(clientId, 'registered_key', grant, context, options);
   const key = await registeredKey(registration, kid, options);
   if (key === undefined)
     throw new OAuthError('unsupported_pop_key', 'req_alt_cnf names a key that the holder has not registered', { reason: 'alt_cnf_kid_unknown' });
   // Publishing a key proves nothing; a signature by it that this server verified does (protocol reference D4).
   const provenAt = await options.credentialUses.lastProven(clientId, key.jkt);
   if (provenAt === undefined || provenAt < options.clock() - options.registeredKeyMaxAge * 1000) throw refusedProof('registered_key_not_proven');
-  return { registration, key, provenBy: 'registration' };
+  return { registration, pairing, key, provenBy: 'registration' };
 }
 
 /** The holder, when requester, holder and operator all allow this token to be shared with it. Throws `unauthorized_client`. */
@@ -106,7 +106,7 @@ async function pairedHolder(
   grant: Grant,
   { requester, audience, scopes }: ProofContext,
   { clients, pairings }: FurtherHoldersOptions,
-): Promise<ClientRegistration> {
+): Promise<Pick<FurtherHolder, 'registration' | 'pairing'>> {
   if (clientId === requester.client_id)
     throw new OAuthError('invalid_request', 'req_alt_cnf: every holder and every key may be in a token once', { reason: 'holder_is_requester' });
   if (requester.alt_cnf_holders?.includes(clientId) !== true) throw notPaired('holder_not_listed');
@@ -121,7 +121,7 @@ async function pairedHolder(
   if (form === 'registered_key' && pairing.mode !== 'registered_key') throw refusedProof('pairing_needs_proof');
   // Nobody showed the holder to the user whose authorization this is (protocol reference D10 T14).
   if (grant.ofUser === true && !pairing.first_party) throw notPaired('pairing_not_first_party');
-  return holder;
+  return { registration: holder, pairing: pairing.id };
 }
 
 async function registeredKey(holder: ClientRegistration, kid: string, { keys }: FurtherHoldersOptions): Promise<PublicKey | undefined> {

@@ -18,6 +18,9 @@ interface StateRow {
   /** JSON text of a list of ids. */
   readonly pairings: string | null;
   readonly pairing_revoked: unknown;
+  /** JSON text of a list of `{ client_id, pairing }`. */
+  readonly holders: string | null;
+  readonly may_act: string | null;
 }
 
 const asked: Readonly<Record<DatabaseKind, string>> = {
@@ -33,10 +36,16 @@ const pairings: Readonly<Record<DatabaseKind, string>> = {
   postgresql: `(e.detail::jsonb->'pairings')::text as pairings, exists (select 1 from jsonb_array_elements_text(e.detail::jsonb->'pairings') x(id) left join pairing p on p.id = x.id where p.id is null or p.revoked_at is not null) as pairing_revoked`,
 };
 
-/** Issuances of a span of time whose record names a pairing: first and last id, time in seconds, text to look for. */
+/** With whom the client of a token was paired when it was issued. */
+const paired: Readonly<Record<DatabaseKind, string>> = {
+  sqlite: "json_extract(e.detail, '$.holders') as holders, json_extract(e.detail, '$.may_act') as may_act",
+  postgresql: "(e.detail::jsonb->'holders')::text as holders, (e.detail::jsonb->'may_act')::text as may_act",
+};
+
+/** Issuances of a span of time that were exchanged under a pairing: first and last id, time in seconds, the pairing's id as JSON. */
 const exchanged: Readonly<Record<DatabaseKind, string>> = {
-  sqlite: 'id > ? and id < ? and token_expires_at > ? and instr(detail, ?) > 0',
-  postgresql: 'id > $1 and id < $2 and token_expires_at > $3 and strpos(detail, $4) > 0',
+  sqlite: `id > ? and id < ? and token_expires_at > ? and instr(detail, '"pairings"') > 0 and exists (select 1 from json_each(detail, '$.pairings') where json_quote(value) = ?)`,
+  postgresql: `id > $1 and id < $2 and token_expires_at > $3 and strpos(detail, '"pairings"') > 0 and exists (select 1 from jsonb_array_elements(detail::jsonb->'pairings') named where named::text = $4)`,
 };
 
 /** Takes a key out of the tokens that name it for a further holder: time in seconds, thumbprint. */
@@ -61,7 +70,7 @@ export function sqlIssuedTokens(database: Database, kind: DatabaseKind): IssuedT
   const stateRow = batched<string, StateRow | undefined>(async (jtis) => {
     const rows = await answered(() =>
       database.$queryRawUnsafe<StateRow[]>(
-        `select e.id, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids, ${pairings[kind]} from audit_event e left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id where e.type = 'token_issued' and e.id in (${asked[kind]})`,
+        `select e.id, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids, ${pairings[kind]}, ${paired[kind]} from audit_event e left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id where e.type = 'token_issued' and e.id in (${asked[kind]})`,
         JSON.stringify(jtis),
       ),
     );
@@ -76,6 +85,7 @@ export function sqlIssuedTokens(database: Database, kind: DatabaseKind): IssuedT
       : {
           revoked: row.revoked !== null || Number(row.pairing_revoked) === 1,
           pairings: row.pairings === null ? [] : (JSON.parse(row.pairings) as string[]),
+          pairedAtIssuance: new Map([...readPaired(row.holders), ...readPaired(row.may_act)]),
           client: readClient(row),
           revokedKids: row.revoked_kids?.split(',') ?? [],
           evidence: row.evidence ?? undefined,
@@ -116,4 +126,12 @@ export function sqlIssuedTokens(database: Database, kind: DatabaseKind): IssuedT
           : database.$executeRaw`insert into revoked_token (jti, expires_at) select id, token_expires_at from audit_event where client_id = ${of.client_id} and type = 'token_issued' and token_expires_at > ${BigInt(now)} on conflict do nothing`;
       }),
   };
+}
+
+function readPaired(json: string | null): readonly (readonly [string, string])[] {
+  if (json === null) return [];
+  return (JSON.parse(json) as readonly { readonly client_id: string; readonly pairing: string }[]).map(({ client_id, pairing }) => [
+    client_id,
+    pairing,
+  ]);
 }

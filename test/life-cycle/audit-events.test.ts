@@ -71,7 +71,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('the aud
     }],
     ['an issuance for several holders', 'token_issued', async () => {
       const { body } = await pair.ask();
-      const holders = [{ client_id: 'backend', jkt: pair.backendKey.jkt, evidence: 'cnf_proof' }];
+      const holders = [{ client_id: 'backend', jkt: pair.backendKey.jkt, evidence: 'cnf_proof', pairing: pair.pairing }];
       return { jti: jti(body.access_token), client_id: 'app', jkt: pair.appKey.jkt, detail: { holders } };
     }],
     ['an exchange', 'token_issued', async () => {

@@ -31,6 +31,38 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('a revok
     expect(await Promise.all([exchanged, again].map(active))).toEqual([false, false]);
   });
 
+  it('T10: made, used, revoked and made again in one moment: the tokens of the new pairing live, those of the old are dead', async () => {
+    const { body: listed } = await pair.server.admin('GET', 'pairings?requester=app&holder=backend');
+    let pairing = listed.items[0].id as string;
+    const made = async () => {
+      const shared = (await pair.ask()).body.access_token as string;
+      const single = await ofApp();
+      const exchanged = (await pair.backendExchanges(single)).body.access_token as string;
+      return { shared, single, exchanged };
+    };
+    const outcome = async ({ shared, single, exchanged }: Awaited<ReturnType<typeof made>>) => {
+      const { body } = await pair.introspect(shared);
+      return {
+        shared: [body.active, body.alt_cnf?.map(({ client_id }: { client_id: string }) => client_id)],
+        byHolder: (await pair.backendExchanges(shared, { resource: unaware }, pair.backendKey, { ath: ath(shared) })).body.error,
+        byActor: (await pair.backendExchanges(single)).body.error,
+        exchanged: await active(exchanged),
+      };
+    };
+    const live = { shared: [true, ['backend']], byHolder: undefined, byActor: undefined, exchanged: true };
+    const dead = { shared: [true, undefined], byHolder: 'invalid_grant', byActor: 'invalid_grant', exchanged: false };
+    const before = await made();
+    expect(await outcome(before)).toEqual(live);
+    for (let times = 0; times < 2; times++) {
+      await pair.server.admin('POST', `pairings/${pairing}/revoke`);
+      expect(await outcome(before)).toEqual(dead);
+      const between = await ofApp();
+      ({ id: pairing } = (await pair.server.admin('POST', 'pairings', { requester: 'app', holder: 'backend' })).body);
+      expect((await pair.backendExchanges(between)).body.error).toBe('invalid_grant');
+      expect([await outcome(before), await outcome(await made())]).toEqual([dead, live]);
+    }
+  });
+
   it('is in the audit trail once, like its beginning; so are trusted issuers', async () => {
     await pair.server.admin('DELETE', `pairings/${pair.pairing}`);
     const events = async (type: string) => (await pair.server.admin('GET', `audit-events?type=${type}`)).body.items as { detail: object }[];

@@ -50,12 +50,14 @@ describe('RFC 8693 §2.1: an ID token of a trusted provider', () => {
   it("T14: and to its server's key too, but only where the pairing is first-party: nobody showed the holder to the user", async () => {
     const both = async () => exchange(await idToken(), { req_alt_cnf: JSON.stringify([{ proof: await pair.cnfProof() }]) });
     expect(keysOf(await both())).toBe('400 unauthorized_client');
-    const single = (await exchange(await idToken(), { resource: unaware })).body.access_token as string;
+    const singleToken = async () => (await exchange(await idToken(), { resource: unaware })).body.access_token as string;
+    const single = await singleToken();
     expect(keysOf(await pair.backendExchanges(single))).toBe('400 invalid_grant');
     await pair.server.admin('DELETE', `pairings/${pairing}`);
     await pair.server.admin('POST', 'pairings', { requester: 'app', holder: 'backend', mode: 'proof', first_party: true });
     expect(keysOf(await both())).toEqual({ cnf: { jkt: pair.appKey.jkt }, alt_cnf: [{ client_id: 'backend', cnf: { jkt: pair.backendKey.jkt } }] });
-    const { body } = await pair.backendExchanges(single);
+    expect(keysOf(await pair.backendExchanges(single))).toBe('400 invalid_grant');
+    const { body } = await pair.backendExchanges(await singleToken());
     expect(decodeJwt(body.access_token)).toMatchObject({ sub: 'alice', client_id: 'backend', act: { client_id: 'backend' } });
   });
   it('T12: one that is bound itself needs the proof of its key', async () => {

@@ -31,6 +31,17 @@ describe('RFC 8693, D6.3: one token per holder', () => {
     expect(decodeJwt(await accessToken())['may_act']).toEqual({ client_id: ['backend', 'printer', 'unpaired'] });
     expect(decodeJwt(await paired())['may_act']).toBeUndefined();
   });
+  it('T11: an exchange takes no holder along, adds none by the proof of an earlier request, and does not change the key', async () => {
+    const proof = await pair.cnfProof();
+    const token = (await pair.ask({ reqAltCnf: [{ proof }] })).body.access_token as string;
+    expect(keysOf(await appExchanges(token))).toEqual({ cnf: { jkt: pair.appKey.jkt } });
+    expect(keysOf(await appExchanges(token, { form: { req_alt_cnf: JSON.stringify([{ proof }]) } }))).toBe('400 failed_pop_verification');
+    const next = await testKey();
+    const forNext = await pair.cnfProof({ cnf: { jkt: next.jkt } });
+    expect(keysOf(await appExchanges(token, { key: next, form: { req_alt_cnf: JSON.stringify([{ proof: forNext }]) } }))).toBe('400 invalid_grant');
+    const fresh = { form: { req_alt_cnf: JSON.stringify([{ proof: await pair.cnfProof() }]) } };
+    expect(keysOf(await appExchanges(token, fresh))).toMatchObject({ alt_cnf: [{ client_id: 'backend' }] });
+  });
   it('§2.2.1, A.8: the named actor gets a token bound to its own key, no longer than the first', async () => {
     const first = await accessToken();
     pair.server.clock.now += 200_000;
