@@ -9,6 +9,8 @@ import type { FetchJwks } from './ports.ts';
 export interface RegisteredKeys {
   /** Keys that could have this `kid` (all keys when undefined); a `jwks_uri` is asked again once when none does. Throws when it cannot be read. */
   find(client: ClientRegistration, kid: string | undefined): Promise<readonly PublicKey[]>;
+  /** Whether one of the keys is such; a `jwks_uri` is asked again once when none is, for another replica may know a newer copy. Throws when it cannot be read. */
+  holds(client: ClientRegistration, wanted: (key: PublicKey) => boolean): Promise<boolean>;
   /** All keys; `fresh` asks a `jwks_uri` again, within the fetcher's cool-down. Throws when it cannot be read. */
   all(client: ClientRegistration, fresh: boolean): Promise<readonly PublicKey[]>;
   /** The first acceptable key with `use`: `enc`, or undefined. Throws `unsupported_pop_key` when a `jwks_uri` cannot be read. */
@@ -33,6 +35,10 @@ export function registeredKeys(fetchJwks: FetchJwks): RegisteredKeys {
   const load = async (client: ClientRegistration, fresh: boolean): Promise<readonly PublicKey[]> => gate(await keySet(client, fresh));
   return {
     all: load,
+    async holds(client, wanted) {
+      const found = async (fresh: boolean) => (await load(client, fresh)).some(wanted);
+      return (await found(false)) || (client.jwks_uri !== undefined && (await found(true)));
+    },
     async encryptionKey(client) {
       try {
         return readEncryptionKeys(await keySet(client, false))[0];

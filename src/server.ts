@@ -2,15 +2,17 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance, FastifyListenOptions } from 'fastify';
 import type { Logger } from 'pino';
+import { unregisteredKeys } from './access-token/unregistered-keys.ts';
 import { adminServer } from './admin-server.ts';
 import { authorizationServer } from './authorization-server.ts';
 import type { Config } from './config.ts';
 import { firstStartText, prepareSecrets, startText } from './first-start.ts';
-import { housekeeping } from './housekeeping.ts';
+import { type HousekeepingJob, housekeeping } from './housekeeping.ts';
 import { type TlsListener, tlsListener } from './http/tls-listener.ts';
 import type { AccessTokenSigningAlgorithm } from './jose/algorithms.ts';
 import type { Clock, Ports, RandomId } from './ports.ts';
 import { refusals } from './refusals.ts';
+import { registeredKeys } from './registered-keys.ts';
 import { jwkSetFetcher } from './remote-jwks/fetch.ts';
 import { remoteJwks } from './remote-jwks/remote-jwks.ts';
 import { noSiblings, type Siblings } from './siblings.ts';
@@ -123,21 +125,25 @@ export async function startServer(
     const refresh = setInterval(() => {
       keys.refresh().catch((err: unknown) => logger.debug({ err }, 'signing keys not refreshed'));
     }, keyRefreshInterval);
-    const stopHousekeeping = housekeeping({
-      jobs: [
-        ...stores.expired.map(({ name, remove }) => ({ name, run: remove })),
-        {
-          name: 'refusals',
-          async run() {
-            await refused.flush();
-            return false;
-          },
-        },
-      ],
-      clock,
-      logger,
-      interval: config.housekeepingInterval * 1000,
+    const revokeUnregistered = unregisteredKeys({
+      ...stores,
+      clients: stores.currentClients,
+      keys: registeredKeys(ports.fetchJwks),
+      tokenLifetime: config.accessTokenMaxLifetime,
     });
+    const again = (jobs: readonly HousekeepingJob[]) => housekeeping({ jobs, clock, logger, interval: config.housekeepingInterval * 1000 });
+    // Apart, for it waits for the servers of clients.
+    const stopWatchingKeys = again([{ name: 'unregistered_keys', run: async (now) => revokeUnregistered(now).then(() => false) }]);
+    const stopHousekeeping = again([
+      ...stores.expired.map(({ name, remove }) => ({ name, run: remove })),
+      {
+        name: 'refusals',
+        async run() {
+          await refused.flush();
+          return false;
+        },
+      },
+    ]);
     const adminPort = portOf(adminApp);
     print(secrets.newAdminToken === undefined ? startText(config, adminPort) : firstStartText(config, adminPort, secrets.newAdminToken));
 
@@ -149,7 +155,10 @@ export async function startServer(
         stopping = true;
         clearInterval(refresh);
         await sleep(config.shutdownDelayMs);
-        await Promise.race([Promise.all([publicApp.close(), adminApp.close(), closeTls(tls), stopHousekeeping()]), sleep(config.shutdownTimeoutMs)]);
+        await Promise.race([
+          Promise.all([publicApp.close(), adminApp.close(), closeTls(tls), stopHousekeeping(), stopWatchingKeys()]),
+          sleep(config.shutdownTimeoutMs),
+        ]);
         // What was counted since the last round.
         await refused.flush().catch((err: unknown) => logger.warn({ err }, 'counts of refusals are lost'));
         await stores.close();

@@ -37,7 +37,7 @@ export function activeToken({ verify, issuedTokens, keys, clock, liveHolders }: 
 
 async function isRegistered(keys: RegisteredKeys, client: ClientRegistration, jkt: string): Promise<boolean> {
   try {
-    return (await keys.find(client, undefined)).some((key) => key.jkt === jkt);
+    return await keys.holds(client, (key) => key.jkt === jkt);
   } catch {
     // A jwks_uri that cannot be read says nothing for the key.
     return false;

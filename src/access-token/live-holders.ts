@@ -28,8 +28,9 @@ export function liveHolders({ currentClients: clients, pairings, withdrawnHolder
     // A later pairing of the same two does not bring back what the revocation of the first took away. No clock can tell which it was.
     if (pairing === undefined || pairing.id !== pairedBy) return false;
     // A key set that cannot be had confirms nothing: fail closed.
-    const registered = await keys.find(registration, undefined).catch(() => []);
-    return named.every((thumbprint) => registered.some((key) => key.jkt === thumbprint || registeredCertificateThumbprint(key) === thumbprint));
+    const isRegistered = (thumbprint: string) =>
+      keys.holds(registration, (key) => key.jkt === thumbprint || registeredCertificateThumbprint(key) === thumbprint).catch(() => false);
+    return (await Promise.all(named.map(isRegistered))).every(Boolean);
   };
   return async (claims, { pairedAtIssuance }) => {
     const entries = furtherHolders(claims);

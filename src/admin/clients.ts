@@ -59,8 +59,6 @@ export function clientRoutes(
       const [had, kept] = [thumbprints(previous), thumbprints(value)];
       const removed = [...had].filter((jkt) => !kept.has(jkt));
       const now = Math.floor(clock() / 1000);
-      // A later client of this id does not bring them back.
-      if (what === 'deleted') await issuedTokens.revokeAll({ client_id: id }, now);
       for (const jkt of removed) await issuedTokens.revokeKeyOf(id, jkt, now);
       const keys = { keys_added: [...kept].filter((jkt) => !had.has(jkt)), keys_removed: removed };
       const detail = { ...(what === 'changed' && { members: changedMembers(previous, value) }), ...withoutEmpty(keys) };

@@ -74,9 +74,12 @@ export function pairingRoutes(app: FastifyInstance, options: PairingRoutesOption
     audit.record({ type, actor: 'admin', client_id: requester, detail: { id, holder } });
   const revoke = async (id: string): Promise<Pairing> => {
     const before = (await pairings.get(id)) ?? notFound();
+    const revokeExchanged = () => issuedTokens.revokeExchanged(id, Math.floor(clock() / 1000), maxAccessTokenLifetime);
+    // The tokens first: a call that is cut off leaves a pairing that can be seen to be in force still.
+    await revokeExchanged();
     const revoked = (await pairings.revoke(id, clock())) ?? notFound();
-    // Again for one that was revoked before: an earlier call may have been cut off here.
-    await issuedTokens.revokeExchanged(id, Math.floor(clock() / 1000), maxAccessTokenLifetime);
+    // And what was exchanged meanwhile.
+    await revokeExchanged();
     if (before.revokedAt === undefined) await record(revoked, 'pairing_revoked');
     return revoked;
   };

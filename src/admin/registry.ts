@@ -32,8 +32,11 @@ export interface Registry<T> {
   list(query: ListQuery): Promise<readonly Stored<T>[]>;
   /** Replaces the registration if it is still at `version`. */
   replace(value: T, version: number, at: number): Promise<Stored<T> | NotChanged>;
-  /** Deletes the registration, whatever its version, or only at `version` when one is given. */
-  remove(id: string, version?: number): Promise<'removed' | NotChanged>;
+  /**
+   * Deletes the registration, whatever its version, or only at `version` when one is given. The tokens of a client that is deleted are revoked with it,
+   * so that a later client of this id does not bring them back.
+   */
+  remove(id: string, at: number, version?: number): Promise<'removed' | NotChanged>;
 }
 
 export type ClientRegistry = Registry<ClientRegistration>;

@@ -123,7 +123,7 @@ export function restResource<Value, Body extends object>(app: FastifyInstance, r
     const match = request.headers['if-match'];
     const found = match === undefined ? undefined : await get(request.params.id);
     if (found !== undefined) checkMatch(request, found);
-    const removed = await registry.remove(request.params.id, match === '*' ? undefined : found?.version);
+    const removed = await registry.remove(request.params.id, clock(), match === '*' ? undefined : found?.version);
     if (removed !== 'removed') return refuse(removed);
     await resource.changed?.('deleted', request.params.id);
     return reply.code(204).send();

@@ -2,10 +2,11 @@ import { databaseFile, databaseKind } from './adapters.ts';
 import type { Database } from './database.ts';
 import { answered, sqlitePragmas } from './database.ts';
 
-/** A statement that must change exactly one row; parameters are `$1`, `$2`, … in their order, each used once. */
+/** A statement that must change exactly one row, unless it may change `any`; parameters are `$1`, `$2`, … in their order, each used once. */
 export interface Step {
   readonly sql: string;
   readonly values: readonly (string | number)[];
+  readonly rows?: 'any';
 }
 
 class Undone extends Error {}
@@ -27,7 +28,10 @@ export async function allOrNothing(url: string, database: Database, steps: reado
 async function onPostgresql(database: Database, steps: readonly Step[]): Promise<void> {
   await database.$transaction(
     async (transaction) => {
-      for (const { sql, values } of steps) if ((await transaction.$executeRawUnsafe(sql, ...values)) !== 1) throw new Undone();
+      for (const { sql, values, rows } of steps) {
+        const changed = await transaction.$executeRawUnsafe(sql, ...values);
+        if (changed !== 1 && rows !== 'any') throw new Undone();
+      }
     },
     { timeout: 30_000 },
   );
@@ -41,7 +45,10 @@ async function onSqlite(url: string, steps: readonly Step[]): Promise<void> {
     for (const pragma of sqlitePragmas) database.exec(`pragma ${pragma}`);
     database
       .transaction(() => {
-        for (const { sql, values } of steps) if (database.prepare(sql.replaceAll(/\$\d+/g, '?')).run(...values).changes !== 1) throw new Undone();
+        for (const { sql, values, rows } of steps) {
+          const { changes } = database.prepare(sql.replaceAll(/\$\d+/g, '?')).run(...values);
+          if (changes !== 1 && rows !== 'any') throw new Undone();
+        }
       })
       .immediate();
   } finally {

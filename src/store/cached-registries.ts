@@ -22,7 +22,7 @@ function telling<T>(registry: Registry<T>, changed: () => Promise<void>): Regist
     list: (query) => registry.list(query),
     create: (value, at) => after(registry.create(value, at)),
     replace: (value, version, at) => after(registry.replace(value, version, at)),
-    remove: (id, version) => after(registry.remove(id, version)),
+    remove: (id, at, version) => after(registry.remove(id, at, version)),
   };
 }
 

@@ -2,8 +2,12 @@ import type { ClientRegistry, ResourceServerRegistry, Stored } from '../admin/re
 import type { ClientRegistration } from '../client-registration.ts';
 import type { ClientRegistrations, ResourceServers } from '../ports.ts';
 import type { ResourceServer } from '../resource-server.ts';
+import { allOrNothing } from './all-or-nothing.ts';
 import { readClientMetadata, readResourceServerMetadata, readSecrets } from './columns.ts';
 import { answered, type Database } from './database.ts';
+
+const revokeAllOfClient =
+  "insert into revoked_token (jti, expires_at) select id, token_expires_at from audit_event where client_id = $1 and type = 'token_issued' and token_expires_at > $2 on conflict do nothing";
 
 interface Row {
   readonly metadata: string;
@@ -20,7 +24,7 @@ const stored = <T>(row: Row, value: T): Stored<T> => ({
 });
 // Names are stored a second time in lower case, for the filter only: the databases differ in how they compare.
 /** Clients, for the protocol and for the admin. */
-export function sqlClients(database: Database): ClientRegistry & ClientRegistrations {
+export function sqlClients(database: Database, databaseUrl: string): ClientRegistry & ClientRegistrations {
   type ClientRow = Row & { readonly clientId: string; readonly secrets: string };
   const toClient = (row: ClientRow): ClientRegistration => ({
     ...readClientMetadata(row.metadata, { table: 'client', key: row.clientId }),
@@ -70,9 +74,13 @@ export function sqlClients(database: Database): ClientRegistry & ClientRegistrat
       if (row === null) return 'not_found';
       return count === 0 ? 'version_mismatch' : stored(row, value);
     },
-    async remove(clientId, version) {
-      const { count } = await answered(() => database.client.deleteMany({ where: { clientId, ...(version !== undefined && { version }) } }));
-      return count > 0 ? 'removed' : (await find(clientId)) === null ? 'not_found' : 'version_mismatch';
+    async remove(clientId, at, version) {
+      const unchanged = version === undefined ? { sql: '', values: [] } : { sql: ' and version = $2', values: [version] };
+      const removed = await allOrNothing(databaseUrl, database, [
+        { sql: `delete from client where client_id = $1${unchanged.sql}`, values: [clientId, ...unchanged.values] },
+        { sql: revokeAllOfClient, values: [clientId, Math.floor(at / 1000)], rows: 'any' },
+      ]);
+      return removed ? 'removed' : (await find(clientId)) === null ? 'not_found' : 'version_mismatch';
     },
   };
 }
@@ -139,7 +147,7 @@ export function sqlResourceServers(database: Database): ResourceServerRegistry &
       if (row === null) return 'not_found';
       return count === 0 ? 'version_mismatch' : stored(row, value);
     },
-    async remove(id, version) {
+    async remove(id, _at, version) {
       const { count } = await answered(() => database.resourceServer.deleteMany({ where: { id, ...(version !== undefined && { version }) } }));
       return count > 0 ? 'removed' : (await find(id)) === null ? 'not_found' : 'version_mismatch';
     },

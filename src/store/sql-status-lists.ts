@@ -33,19 +33,23 @@ const pairingRevoked: Readonly<Record<DatabaseKind, string>> = {
   postgresql:
     "exists (select 1 from jsonb_array_elements_text(e.detail::jsonb->'pairings') x(id) left join pairing p on p.id = x.id where p.id is null or p.revoked_at is not null)",
 };
-const parameters: Readonly<Record<DatabaseKind, string>> = { sqlite: '?, ?', postgresql: '$1, $2' };
+const parameters: Readonly<Record<DatabaseKind, string>> = { sqlite: '?, ?, ?', postgresql: '$1, $2, $3' };
+
+/** Seconds of issuances a statement: few enough to end within its time limit. */
+const span = 600;
 
 /** Token status lists in the database: which tokens are inactive follows from what introspection goes by, not from a second record. `tokenLifetime` in seconds. */
 export function sqlStatusLists(database: Database, kind: DatabaseKind, tokenLifetime: number): StatusListStore {
-  const [after, now] = parameters[kind].split(', ');
+  const [after, now, before] = parameters[kind].split(', ');
   const revoked = `select r.jti as id, ${entry[kind]} from revoked_token r join audit_event e on e.id = r.jti where r.jti > ${after} and r.expires_at > ${now} order by r.jti limit ${page}`;
   const ofDisabled = `select e.id, ${entry[kind]} from client c join audit_event e on e.client_id = c.client_id where ${disabled[kind]} and e.id > ${after} and e.type = 'token_issued' and e.token_expires_at > ${now} order by e.id limit ${page}`;
-  // What another replica issued in the moment in which its client was deleted, or its pairing revoked.
-  const late = `insert into revoked_token (jti, expires_at) select e.id, e.token_expires_at from audit_event e left join client c on c.client_id = e.client_id where e.id > ${after} and e.type = 'token_issued' and e.token_expires_at > ${now} and (c.client_id is null or ${pairingRevoked[kind]}) on conflict do nothing`;
+  // What another replica issued in the moment in which its client was deleted, or its pairing revoked; at first, whatever a process that died left undone.
+  const late = `insert into revoked_token (jti, expires_at) select e.id, e.token_expires_at from audit_event e left join client c on c.client_id = e.client_id where e.id > ${after} and e.type = 'token_issued' and e.token_expires_at > ${now} and e.id < ${before} and (c.client_id is null or ${pairingRevoked[kind]}) on conflict do nothing`;
   let sweptAt: number | undefined;
   const sweep = async (at: number) => {
-    const from = Math.max((sweptAt ?? 0) - overlap, at - 600);
-    await answered(() => database.$executeRawUnsafe(late, timePrefix(from * 1000), BigInt(at)));
+    const first = Math.max((sweptAt ?? 0) - overlap, at - tokenLifetime);
+    for (let from = first; from <= at + overlap; from += span)
+      await answered(() => database.$executeRawUnsafe(late, timePrefix(from * 1000), BigInt(at), timePrefix((from + span) * 1000)));
     sweptAt = at;
   };
   const pages = async (statement: string, first: string, at: number): Promise<readonly StatusEntry[]> => {

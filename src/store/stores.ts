@@ -9,6 +9,7 @@ import { cachedClients, cachedResourceServers } from './cached-registries.ts';
 import { answered, type Database, openDatabase } from './database.ts';
 import { openIssuances } from './open-issuances.ts';
 import { sqlAudit } from './sql-audit.ts';
+import { sqlBoundKeys } from './sql-bound-keys.ts';
 import { sqlCredentialUses } from './sql-credential-uses.ts';
 import { sqlExpired } from './sql-expired.ts';
 import { sqlIssuedTokens } from './sql-issued-tokens.ts';
@@ -68,7 +69,7 @@ export async function openStores(
   const replay = sqlReplay(database, kind);
   const audit = sqlAudit(database, kind, clock);
   const issuances = await openIssuances({ databaseUrl, database, clock, audit, ...(redis !== undefined && { replayElsewhere: redis }) });
-  const registered = sqlClients(database);
+  const registered = sqlClients(database, databaseUrl);
   const clients = cachedClients(registered, siblings.tell);
   const resourceServers = cachedResourceServers(sqlResourceServers(database), siblings.tell);
   const pingDatabase = async () => void (await answered(() => database.$queryRaw`select 1`));
@@ -88,6 +89,7 @@ export async function openStores(
     audit,
     issuances,
     issuedTokens: sqlIssuedTokens(database, kind),
+    boundKeys: sqlBoundKeys(database, kind, accessTokenMaxLifetime),
     statusLists: sqlStatusLists(database, kind, accessTokenMaxLifetime),
     replay: redis ?? replay,
     counters,

@@ -1,8 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { inflateSync } from 'node:zlib';
+import { PrismaLibSql } from '@prisma/adapter-libsql';
+import { PrismaPg } from '@prisma/adapter-pg';
 import { createLocalJWKSet, decodeJwt, type JSONWebKeySet, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { assertionForm, clientSecret, type Desk, openDesk } from '../support/desk.ts';
-import { testKey } from '../support/keys.ts';
+import { type HttpsJwks, httpsJwks } from '../support/https-jwks.ts';
+import { type TestKey, testKey } from '../support/keys.ts';
+import { aware, openPair, type Pair, pairSecret, unaware } from '../support/pair.ts';
 import { basic, startOfTime, type TestServer, testServer } from '../support/server.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
 
@@ -12,6 +17,35 @@ const env = { STATUS_LIST_MAX_AGE: '120' };
 interface Reference {
   readonly idx: number;
   readonly uri: string;
+}
+
+const referenceOf = (accessToken: string) => decodeJwt<{ status: { status_list: Reference } }>(accessToken).status.status_list;
+const pathOf = ({ uri }: Reference) => new URL(uri).pathname;
+
+/** What a verifier does that knows the token and the JWK Set, and nothing else. */
+async function stateAt(server: TestServer, accessToken: string): Promise<'valid' | 'invalid'> {
+  const reference = referenceOf(accessToken);
+  const response = await fetch(`${server.url}${pathOf(reference)}`, { headers: { accept: 'application/statuslist+jwt' } });
+  expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/statuslist+jwt']);
+  const jwks = createLocalJWKSet((await server.get('/jwks')).body as JSONWebKeySet);
+  const { payload } = await jwtVerify<{ ttl: number; status_list: { bits: number; lst: string } }>(await response.text(), jwks, {
+    typ: 'statuslist+jwt',
+    subject: reference.uri,
+    requiredClaims: ['iat', 'exp', 'ttl', 'status_list'],
+    currentDate: new Date(server.clock.now),
+  });
+  expect(payload.status_list.bits).toBe(1);
+  const octets = inflateSync(Buffer.from(payload.status_list.lst, 'base64url'));
+  expect(reference.idx).toBeLessThan(octets.length * 8);
+  return (((octets[reference.idx >> 3] ?? 0) >> (reference.idx & 7)) & 1) === 0 ? 'valid' : 'invalid';
+}
+
+/** A change in the database that no server made. */
+async function behindTheServers({ env }: TestStore, script: string): Promise<void> {
+  const url = env['DATABASE_URL'] ?? '';
+  const connection = await (url.startsWith('file:') ? new PrismaLibSql({ url }) : new PrismaPg({ connectionString: url })).connect();
+  await connection.executeScript(script);
+  await connection.dispose();
 }
 
 describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('draft-ietf-oauth-status-list on $name', (kind) => {
@@ -47,26 +81,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('draft-i
     );
     return answer.body.access_token as string;
   };
-  const referenceOf = (accessToken: string) => decodeJwt<{ status: { status_list: Reference } }>(accessToken).status.status_list;
-  const pathOf = ({ uri }: Reference) => new URL(uri).pathname;
-
-  /** What a verifier does that knows the token and the JWK Set, and nothing else. */
-  const stateOf = async (accessToken: string, server = replica): Promise<'valid' | 'invalid'> => {
-    const reference = referenceOf(accessToken);
-    const response = await fetch(`${server.url}${pathOf(reference)}`, { headers: { accept: 'application/statuslist+jwt' } });
-    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/statuslist+jwt']);
-    const jwks = createLocalJWKSet((await server.get('/jwks')).body as JSONWebKeySet);
-    const { payload } = await jwtVerify<{ ttl: number; status_list: { bits: number; lst: string } }>(await response.text(), jwks, {
-      typ: 'statuslist+jwt',
-      subject: reference.uri,
-      requiredClaims: ['iat', 'exp', 'ttl', 'status_list'],
-      currentDate: new Date(clock.now),
-    });
-    expect(payload.status_list.bits).toBe(1);
-    const octets = inflateSync(Buffer.from(payload.status_list.lst, 'base64url'));
-    expect(reference.idx).toBeLessThan(octets.length * 8);
-    return (((octets[reference.idx >> 3] ?? 0) >> (reference.idx & 7)) & 1) === 0 ? 'valid' : 'invalid';
-  };
+  const stateOf = async (accessToken: string, server = replica) => stateAt(server, accessToken);
   /** The servers look again after five seconds. */
   const later = () => {
     clock.now += 6000;
@@ -170,5 +185,138 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('draft-i
     await replica.admin('GET', 'signing-keys');
     later();
     expect([await stateOf(one), await stateOf(two), await stateOf(await token('app', replica))]).toEqual(['invalid', 'invalid', 'valid']);
+  });
+});
+
+describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('what status lists show of keys, holders and pairings, on $name', (kind) => {
+  let store: TestStore;
+  let pair: Pair;
+  let replica: TestServer;
+  let published: HttpsJwks;
+  let first: TestKey;
+  let second: TestKey;
+  const clock = { now: startOfTime };
+  const options = { ...env, HOUSEKEEPING_INTERVAL: '1', JWKS_URI_ALLOW_PRIVATE_ADDRESSES: 'true' };
+  beforeAll(async () => {
+    [first, second] = [await testKey(), await testKey()];
+    published = await httpsJwks([{ ...first.jwk, kid: 'first' }]);
+    store = await kind.make();
+    pair = await openPair({ store, clock, env: options });
+    const { items } = (await pair.server.admin('GET', 'resource-servers')).body;
+    for (const { id } of items)
+      await pair.server.admin('PATCH', `resource-servers/${id}`, { status_list_enabled: true, access_token_lifetime: 3600 });
+    const bound = { token_endpoint_auth_method: 'private_key_jwt', client_assertion_bound_access_tokens: true, scope: 'read' };
+    await pair.server.admin('POST', 'clients', { client_id: 'remote', ...bound, jwks_uri: published.uri });
+    await pair.server.admin('POST', 'clients', { client_id: 'local', ...bound, jwks: { keys: [first.jwk] } });
+    replica = await testServer({ store, clock, env: options });
+  });
+  afterAll(async () => {
+    await replica.stop();
+    await pair.server.stop();
+    await published.close();
+    await store.remove();
+  });
+  const now = () => Math.floor(clock.now / 1000);
+  const states = async (...tokens: readonly string[]) => {
+    clock.now += 6000;
+    return Promise.all(tokens.map(async (token) => stateAt(replica, token)));
+  };
+  const issue = async (client: string, key: TestKey, kid: string | undefined, server = pair.server) => {
+    const form = assertionForm(await key.assertion(client, { iat: now(), exp: now() + 60 }, kid === undefined ? {} : { kid }), { resource: unaware });
+    return (await server.post('/token', form)).body.access_token as string;
+  };
+  const introspect = async (token: string, server = replica, recipient = 'unaware-rs') =>
+    (await server.post('/introspect', { token }, { authorization: basic(recipient, pairSecret) })).body;
+  const ofApp = async () => (await pair.ask({ form: { resource: unaware, req_alt_cnf: undefined } })).body.access_token as string;
+  /** Rounds of housekeeping, the clock a minute further after each, until the list says so, or enough of them to be sure that it does not. */
+  const afterRounds = async (token: string, rounds = 12) => {
+    for (let round = 0; round < rounds; round++) {
+      clock.now += 61_000;
+      await sleep(1200);
+      if ((await states(token))[0] === 'invalid') return 'invalid';
+    }
+    return 'valid';
+  };
+
+  it('a key that comes to a jwks_uri: active and valid on a replica whose copy is older', { timeout: 60_000 }, async () => {
+    for (const server of [pair.server, replica]) await issue('remote', first, 'first', server);
+    published.keys.current = [...published.keys.current, { ...second.jwk, kid: 'second' }];
+    clock.now += 61_000;
+    const token = await issue('remote', second, 'second');
+    expect((await introspect(token)).active).toBe(true);
+    expect(await afterRounds(token, 3)).toBe('valid');
+  });
+
+  it('a key that disappears from a jwks_uri: its tokens and no others, also when it comes back; a key set that cannot be read takes nothing away', {
+    timeout: 90_000,
+  }, async () => {
+    const [gone, stays] = [await issue('remote', first, 'first'), await issue('remote', second, 'second')];
+    published.broken = true;
+    expect(await afterRounds(gone, 3)).toBe('valid');
+    published.broken = false;
+    published.keys.current = [{ ...second.jwk, kid: 'second' }];
+    clock.now += 600_000;
+    expect(await afterRounds(gone)).toBe('invalid');
+    expect([...(await states(stays)), (await introspect(gone)).active, (await introspect(stays)).active]).toEqual(['valid', false, true]);
+    published.keys.current = [{ ...first.jwk, kid: 'first' }, ...published.keys.current];
+    clock.now += 700_000;
+    expect([...(await states(gone, stays)), (await introspect(gone)).active]).toEqual(['invalid', 'valid', false]);
+    const events = await pair.server.admin('GET', 'audit-events?type=key_tokens_revoked');
+    expect(events.body.items).toMatchObject([{ actor: 'server', client_id: 'remote', jkt: first.jkt }]);
+  });
+
+  it('a registered key that was replaced by a process that died before it revoked', { timeout: 60_000 }, async () => {
+    const token = await issue('local', first, undefined);
+    expect(await states(token)).toEqual(['valid']);
+    const metadata = `replace(metadata, '${first.jwk.x}', '${second.jwk.x}'), updated_at = ${clock.now}`;
+    const both = metadata.replace('replace(metadata,', `replace(replace(metadata, '${first.jwk.y}', '${second.jwk.y}'),`);
+    await behindTheServers(store, `update client set metadata = ${both} where client_id = 'local'`);
+    expect((await introspect(token)).active).toBe(false);
+    expect(await afterRounds(token)).toBe('invalid');
+  });
+
+  it('a holder that withdraws leaves a token that is valid for the requester', async () => {
+    const shared = (await pair.ask()).body.access_token as string;
+    const client_assertion = await pair.backendKey.assertion('backend', { iat: now(), exp: now() + 60 });
+    expect((await pair.server.post('/revoke', { token: shared, ...assertionForm(client_assertion) })).status).toBe(200);
+    expect(await states(shared)).toEqual(['valid']);
+    const heard = await introspect(shared, replica, 'aware-rs');
+    expect([heard.active, heard.alt_cnf, heard.aud]).toEqual([true, undefined, aware]);
+  });
+
+  it('a revoked pairing: what was exchanged under it; what was shared is valid for the requester', async () => {
+    const [subject, shared] = [await ofApp(), (await pair.ask()).body.access_token as string];
+    const exchanged = (await pair.backendExchanges(subject)).body.access_token as string;
+    expect(await states(subject, exchanged)).toEqual(['valid', 'valid']);
+    await pair.server.admin('POST', `pairings/${pair.pairing}/revoke`);
+    expect(await states(subject, exchanged, shared)).toEqual(['valid', 'invalid', 'valid']);
+    expect((await introspect(shared, replica, 'aware-rs')).alt_cnf).toBeUndefined();
+  });
+
+  it('a pairing that was revoked by a process that died before it revoked what was exchanged: from the first look of another', async () => {
+    const { body } = await pair.server.admin('POST', 'pairings', { requester: 'app', holder: 'backend' });
+    clock.now += 1000;
+    const exchanged = (await pair.backendExchanges(await ofApp())).body.access_token as string;
+    clock.now += 1_200_000;
+    await behindTheServers(store, `update pairing set revoked_at = ${clock.now} where id = '${body.id}'`);
+    const restarted = await testServer({ store, clock, env: options });
+    expect(await stateAt(restarted, exchanged)).toBe('invalid');
+    await restarted.stop();
+  });
+
+  it('a client is deleted together with its tokens, or not at all', async () => {
+    await pair.server.admin('POST', 'clients', { client_id: 'brief', client_secret: pairSecret, scope: 'read' });
+    const dpop = await pair.appKey.proof({ iat: now() });
+    const form = { grant_type: 'client_credentials', resource: unaware };
+    const token = (await pair.server.post('/token', form, { authorization: basic('brief', pairSecret), dpop })).body.access_token as string;
+    await behindTheServers(store, 'alter table revoked_token rename to away');
+    expect((await pair.server.admin('DELETE', 'clients/brief')).status).toBe(503);
+    expect((await pair.server.admin('GET', 'clients/brief')).status).toBe(200);
+    await behindTheServers(store, 'alter table away rename to revoked_token');
+    expect((await pair.server.admin('DELETE', 'clients/brief', undefined, { 'if-match': '"7"' })).status).toBe(412);
+    expect(await states(token)).toEqual(['valid']);
+    expect((await pair.server.admin('DELETE', 'clients/brief')).status).toBe(204);
+    expect((await pair.server.admin('DELETE', 'clients/brief')).status).toBe(404);
+    expect(await states(token)).toEqual(['invalid']);
   });
 });

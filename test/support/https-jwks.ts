@@ -8,21 +8,25 @@ export interface HttpsJwks {
   readonly uri: string;
   /** Assign `current` to publish other keys. */
   readonly keys: { current: readonly object[] };
+  /** Set it, and nothing can be read. */
+  broken: boolean;
   close(): Promise<void>;
 }
 
 /** Serves these keys. Start it before the server that shall trust it. */
 export async function httpsJwks(current: readonly object[]): Promise<HttpsJwks> {
-  const made = await certificate({ subject: 'CN=127.0.0.1', names: [{ type: 'ip', value: '127.0.0.1' }] });
-  const tls = { key: made.keyPem, cert: made.pem };
+  const issued = await certificate({ subject: 'CN=127.0.0.1', names: [{ type: 'ip', value: '127.0.0.1' }] });
+  const tls = { key: issued.keyPem, cert: issued.pem };
   setDefaultCACertificates([...getCACertificates(), tls.cert]);
   const keys = { current };
-  const server = createServer(tls, (_request, response) =>
-    response.setHeader('content-type', 'application/jwk-set+json').end(JSON.stringify({ keys: keys.current })),
-  );
+  const server = createServer(tls, (_request, response) => {
+    if (made.broken) response.writeHead(500).end();
+    else response.setHeader('content-type', 'application/jwk-set+json').end(JSON.stringify({ keys: keys.current }));
+  });
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const address = server.address();
-  return {
+  const made: HttpsJwks = {
+    broken: false,
     uri: `https://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/jwks`,
     keys,
     async close() {
@@ -31,4 +35,5 @@ export async function httpsJwks(current: readonly object[]): Promise<HttpsJwks> 
       await once(server, 'close');
     },
   };
+  return made;
 }
