@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { auditRoutes, auditSchemas } from './admin/audit-events.ts';
 import { clientRoutes, clientSchemas } from './admin/clients.ts';
+import { dpopNonceSecretRoutes, dpopNonceSecretSchemas } from './admin/dpop-nonce-secrets.ts';
 import { jsonBodies } from './admin/json-body.ts';
 import { keyEncryptionKeyRoutes, keyEncryptionKeySchemas } from './admin/key-encryption-key.ts';
 import { openapiDocument } from './admin/openapi.ts';
@@ -19,6 +20,7 @@ import { headerFields } from './http/header-fields.ts';
 import { listener } from './http/listener.ts';
 import type { AccessTokenSigningAlgorithm } from './jose/algorithms.ts';
 import type { ClientRegistrations, Clock, RandomId, ResourceServers } from './ports.ts';
+import type { DpopNonceSecrets } from './possession/dpop-nonce-secrets.ts';
 import { changeKeyEncryptionKey, type KeyEncryptionKeyOptions } from './signing-keys/change-key-encryption-key.ts';
 import type { SigningKeys } from './signing-keys/signing-keys.ts';
 
@@ -35,6 +37,7 @@ export interface AdminServerOptions {
   readonly auditLog: AuditLog;
   readonly issuedTokens: IssuedTokens;
   readonly signingKeys: SigningKeys;
+  readonly nonceSecrets: Pick<DpopNonceSecrets, 'list' | 'replace'>;
   readonly keyEncryption: KeyEncryptionKeyOptions;
   readonly clock: Clock;
   readonly randomId: RandomId;
@@ -66,6 +69,7 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
     ...secretSchemas,
     ...auditSchemas,
     ...signingKeySchemas,
+    ...dpopNonceSecretSchemas,
     ...keyEncryptionKeySchemas,
     ...trustedIssuerSchemas,
     ...pairingSchemas,
@@ -76,6 +80,7 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
   tokenRoutes(app, options);
   auditRoutes(app, options.auditLog);
   signingKeyRoutes(app, options.signingKeys);
+  dpopNonceSecretRoutes(app, options.nonceSecrets);
   keyEncryptionKeyRoutes(app, async () => changeKeyEncryptionKey(options.keyEncryption));
   trustedIssuerRoutes(app, { registry: options.trustedIssuers, audit: options.audit, clock, randomId });
   pairingRoutes(app, { ...options, clients: options.clientRegistrations });

@@ -11,6 +11,7 @@ export type AuditEventType =
   | `${'client' | 'client_secret' | 'resource_server' | 'resource_server_secret' | 'pairing' | 'trusted_issuer'}_${'created' | 'changed' | 'deleted'}`
   | 'pairing_revoked'
   | `signing_key_${'announced' | 'activated' | 'retired' | 'removed' | 'revoked'}`
+  | `dpop_nonce_secret_${'announced' | 'replaced'}`
   | 'key_encryption_key_changed'
   | 'refusals_sampled';
 

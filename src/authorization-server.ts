@@ -41,7 +41,7 @@ import { tokenBodyLimit, tokenRoute } from './http/token-route.ts';
 import { introspectionEndpoint } from './introspection-endpoint.ts';
 import type { Ports } from './ports.ts';
 import { dpop } from './possession/dpop.ts';
-import { dpopNonces, refusingSome } from './possession/dpop-nonce.ts';
+import { dpopNonces, type NonceSecret, refusingSome } from './possession/dpop-nonce.ts';
 import { proveFurtherHolders } from './possession/prove-further-holders.ts';
 import { provePossession } from './possession/prove-possession.ts';
 import type { Refusals } from './refusals.ts';
@@ -61,8 +61,8 @@ export interface AuthorizationServerOptions {
   readonly refusals: Refusals;
   readonly signingKeys: SigningKeys;
   readonly statusLists: StatusListStore;
-  /** Secret of the DPoP nonces, shared by all replicas; 32 octets. */
-  readonly nonceSecret: Buffer;
+  /** Secrets of the DPoP nonces, shared by all replicas. */
+  readonly nonceSecrets: () => readonly NonceSecret[];
   readonly health: HealthChecks;
   readonly stopping: () => boolean;
   /** Where requests are counted for all replicas. */
@@ -77,7 +77,7 @@ export async function authorizationServer({
   refusals,
   signingKeys,
   statusLists,
-  nonceSecret,
+  nonceSecrets,
   health,
   stopping,
   counters,
@@ -85,7 +85,7 @@ export async function authorizationServer({
 }: AuthorizationServerOptions): Promise<FastifyInstance> {
   const { clock } = ports;
   const endpoints = endpointsOf(config.issuer, config.tls?.port);
-  const nonces = refusingSome(dpopNonces(nonceSecret, config.dpopNonceLifetime, clock), config.dpopNonceRefusePercent, () => randomInt(100));
+  const nonces = refusingSome(dpopNonces(nonceSecrets, config.dpopNonceLifetime, clock), config.dpopNonceRefusePercent, () => randomInt(100));
   const keys = registeredKeys(ports.fetchJwks);
   const statusListUri = (list: string) => `${endpoints.statusLists}/${list}`;
   const { basePath, metadataPath } = endpoints;

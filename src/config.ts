@@ -24,6 +24,7 @@ export interface Config {
   readonly dpopNonceRequired: boolean;
   readonly dpopNonceLifetime: number;
   readonly dpopNonceRefusePercent: number;
+  readonly dpopNonceSecretRotationInterval: number;
   readonly assertionAlgs: readonly SigningAlgorithm[];
   readonly assertionMaxLifetime: number;
   readonly clockTolerance: number;
@@ -94,6 +95,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     dpopNonceRequired: read.oneOf('DPOP_NONCE', ['off', 'required'], 'off') === 'required',
     dpopNonceLifetime: read.integer('DPOP_NONCE_LIFETIME', 120, 1, 3600),
     dpopNonceRefusePercent: read.integer('DPOP_NONCE_REFUSE_PERCENT', 0, 0, 90),
+    dpopNonceSecretRotationInterval: read.integer('DPOP_NONCE_SECRET_ROTATION_INTERVAL', 86_400, 3600, 999_999_999),
     assertionAlgs: read.list('CLIENT_ASSERTION_SIGNING_ALGS', signingAlgorithms, defaultAlgs),
     assertionMaxLifetime: read.integer('CLIENT_ASSERTION_MAX_LIFETIME', 300, 10, 3600),
     clockTolerance: read.integer('CLOCK_TOLERANCE', 30, 0, 300),

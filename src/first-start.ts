@@ -13,7 +13,6 @@ import { keyInForceName, nonceSecretName, type SharedSecretStore, type SigningKe
 /** Secrets that a start finds, or makes on the very first start. */
 export interface PreparedSecrets {
   readonly encryption: KeyEncryption;
-  readonly nonceSecret: Buffer;
   readonly verifyAdminToken: (presented: string) => boolean;
   /** The admin token in clear, only when this start made it. */
   readonly newAdminToken?: string;
@@ -27,19 +26,13 @@ export async function prepareSecrets(
   stores: { readonly signingKeys: SigningKeyStore; readonly secrets: SharedSecretStore },
 ): Promise<PreparedSecrets> {
   const encryption = await prepareEncryption(config, stores);
-  const sealedNonceSecret =
-    (await stores.secrets.getSecret(nonceSecretName)) ??
-    (await stores.secrets.putSecretOnce(nonceSecretName, await encryption.seal(randomBytes(32).toString('base64url'), await encryption.inForce())));
-  const nonceSecret = Buffer.from(await encryption.open(sealedNonceSecret), 'base64url');
-
-  if (config.adminToken !== undefined)
-    return { encryption, nonceSecret, verifyAdminToken: verifyAdminTokenAgainst(adminTokenHash(config.adminToken)) };
+  if (config.adminToken !== undefined) return { encryption, verifyAdminToken: verifyAdminTokenAgainst(adminTokenHash(config.adminToken)) };
   const storedHash = await stores.secrets.getSecret(adminTokenName);
-  if (storedHash !== undefined) return { encryption, nonceSecret, verifyAdminToken: verifyAdminTokenAgainst(storedHash) };
+  if (storedHash !== undefined) return { encryption, verifyAdminToken: verifyAdminTokenAgainst(storedHash) };
   const made = generateAdminToken();
   const standing = await stores.secrets.putSecretOnce(adminTokenName, adminTokenHash(made));
   const mine = standing === adminTokenHash(made);
-  return { encryption, nonceSecret, verifyAdminToken: verifyAdminTokenAgainst(standing), ...(mine && { newAdminToken: made }) };
+  return { encryption, verifyAdminToken: verifyAdminTokenAgainst(standing), ...(mine && { newAdminToken: made }) };
 }
 
 /** Reads the key-encryption keys; whichever the database was sealed by is the one in force. */

@@ -11,6 +11,7 @@ import { type HousekeepingJob, housekeeping } from './housekeeping.ts';
 import { type TlsListener, tlsListener } from './http/tls-listener.ts';
 import type { AccessTokenSigningAlgorithm } from './jose/algorithms.ts';
 import type { Clock, Ports, RandomId } from './ports.ts';
+import { dpopNonceSecrets } from './possession/dpop-nonce-secrets.ts';
 import { refusals } from './refusals.ts';
 import { registeredKeys } from './registered-keys.ts';
 import { jwkSetFetcher } from './remote-jwks/fetch.ts';
@@ -39,7 +40,7 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** Milliseconds between two readings of the signing keys, which another replica may have added to. */
+/** Milliseconds between two readings of the signing keys and of the secrets of the nonces, which another replica may have added to. */
 const keyRefreshInterval = 1000;
 
 /** Opens stores, keys and listeners in the order in which they need one another. Throws a sentence for the operator when it cannot. */
@@ -50,6 +51,7 @@ export async function startServer(
   const stores = await openStores(config, { logger, clock, databaseClock, siblings });
   try {
     const secrets = await prepareSecrets(config, stores);
+    const nonceSecrets = await dpopNonceSecrets({ ...stores, ...config, encryption: secrets.encryption, clock, changed: siblings.tell });
     const keys = await signingKeys({
       store: stores.signingKeys,
       encryption: secrets.encryption,
@@ -64,6 +66,7 @@ export async function startServer(
     siblings.onTold(async () => {
       stores.forget();
       await keys.refresh();
+      await nonceSecrets.refresh();
     });
 
     let stopping = false;
@@ -91,7 +94,7 @@ export async function startServer(
       ports,
       signingKeys: keys,
       statusLists: stores.statusLists,
-      nonceSecret: secrets.nonceSecret,
+      nonceSecrets: nonceSecrets.current,
       health,
       stopping: () => stopping,
       ...(stores.counters !== undefined && { counters: stores.counters }),
@@ -112,6 +115,7 @@ export async function startServer(
       verifyAdminToken: secrets.verifyAdminToken,
       signingKeys: keys,
       ensureSigningKey: keys.ensure,
+      nonceSecrets,
       keyEncryption: { encryption: secrets.encryption, signingKeys: stores.signingKeys, secrets: stores.secrets, changes: stores.keyEncryption },
       maxAccessTokenLifetime: config.accessTokenMaxLifetime,
       logger,
@@ -124,6 +128,7 @@ export async function startServer(
 
     const refresh = setInterval(() => {
       keys.refresh().catch((err: unknown) => logger.debug({ err }, 'signing keys not refreshed'));
+      nonceSecrets.refresh().catch((err: unknown) => logger.debug({ err }, 'secrets of the DPoP nonces not refreshed'));
     }, keyRefreshInterval);
     const revokeUnregistered = unregisteredKeys({
       ...stores,

@@ -9,7 +9,7 @@ const changed = Type.Object(
   {
     key_id: Type.String({ description: 'Tells which key-encryption key is in force now; nothing of the key can be learnt from it.' }),
     signing_keys: Type.Integer({ description: 'Signing keys that were sealed anew; 0 when it had been done before.' }),
-    shared_secrets: Type.Integer({ description: 'Other secrets that were sealed anew.' }),
+    shared_secrets: Type.Integer({ description: 'Other sealed values; the secrets behind the DPoP nonces are one.' }),
   },
   { $id: 'KeyEncryptionKeyChange' },
 );

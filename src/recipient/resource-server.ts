@@ -1,7 +1,7 @@
 import { type AccessTokenSigningAlgorithm, accessTokenSigningAlgorithms, type SigningAlgorithm } from '../jose/algorithms.ts';
 import { type JwsLimits, type ParsedJws, parseCompactJws, verifyJws } from '../jose/compact-jws.ts';
 import { type DecryptionKey, readDecryptionKey } from '../jose/decryption-key.ts';
-import { dpopNonces } from '../possession/dpop-nonce.ts';
+import { type DpopNonces, dpopNonces } from '../possession/dpop-nonce.ts';
 import type { ReplayStore, SingleUse } from '../replay-store.ts';
 import { type Candidate, candidatesOf, type VerifiableMethod } from './candidates.ts';
 import { checkClaims } from './claims.ts';
@@ -41,7 +41,7 @@ export function resourceServer(options: ResourceServerOptions): VerifyPresented 
   const issuers = new Map(issuersOf(options).map((issuer) => [issuer.issuer, issuer]));
   const proof = {
     clock,
-    nonces: nonce && dpopNonces(secretOf(nonce.secret), nonce.lifetime ?? 120, clock),
+    nonces: nonce && noncesOf(nonce, clock),
     algs: dpopAlgs,
     maxAge: options.maxProofAge ?? 60,
     maxFuture: options.maxProofFuture ?? 30,
@@ -112,9 +112,10 @@ function decryptionKeysOf({ decryptionKeys = [] }: ResourceServerOptions): reado
   });
 }
 
-function secretOf(secret: Uint8Array): Buffer {
+function noncesOf({ secret, lifetime = 120 }: NonNullable<ResourceServerOptions['nonce']>, clock: () => number): DpopNonces {
   if (secret.length < 32) throw new TypeError('the secret of the nonces needs 32 octets or more');
-  return Buffer.from(secret);
+  const secrets = [{ secret: Buffer.from(secret), from: 0 }];
+  return dpopNonces(() => secrets, lifetime, clock);
 }
 
 /** The token as a JWS with a good signature by its issuer, which is one of the trusted. */

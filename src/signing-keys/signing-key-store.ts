@@ -46,7 +46,7 @@ export interface SigningKeyStore {
   recordStage(kid: string, from: Stage, to: Stage, events: readonly AuditEvent[]): Promise<void>;
 }
 
-/** Name of the shared secret that makes the server's nonces; sealed. */
+/** Name under which the secrets that make the server's nonces stand, all in one sealed value. */
 export const nonceSecretName = 'dpop_nonce_secret';
 /** Name under which the id of the key-encryption key in force stands. */
 export const keyInForceName = 'key_encryption_key';

@@ -5,7 +5,8 @@ import { allOrNothing } from './all-or-nothing.ts';
 import type { Database } from './database.ts';
 import { eventRow, insertEvents } from './sql-audit.ts';
 
-const replaceSecret = 'update shared_secret set value = $1 where name = $2 and value = $3';
+/** A compare-and-set: value, name, the value that it takes the place of. */
+export const replaceSecret = 'update shared_secret set value = $1 where name = $2 and value = $3';
 const replaceKey = 'update signing_key set private_jwe = $1 where kid = $2 and private_jwe = $3';
 const noOtherKey = 'update shared_secret set value = value where name = $1 and (select count(*) from signing_key) = $2';
 

@@ -14,6 +14,7 @@ import { sqlCredentialUses } from './sql-credential-uses.ts';
 import { sqlExpired } from './sql-expired.ts';
 import { sqlIssuedTokens } from './sql-issued-tokens.ts';
 import { sqlKeyEncryption } from './sql-key-encryption.ts';
+import { sqlNonceSecrets } from './sql-nonce-secrets.ts';
 import { sqlPairings } from './sql-pairings.ts';
 import { sqlClients, sqlResourceServers } from './sql-registries.ts';
 import { sqlReplay } from './sql-replay.ts';
@@ -96,6 +97,7 @@ export async function openStores(
     expired: sqlExpired(database, auditRetention),
     signingKeys: sqlSigningKeys(databaseUrl, database, clock, databaseClock),
     keyEncryption: sqlKeyEncryption(databaseUrl, database, clock),
+    nonceSecrets: sqlNonceSecrets(databaseUrl, database, clock),
     secrets,
     pingDatabase,
     pingReplay: redis?.ping ?? pingDatabase,

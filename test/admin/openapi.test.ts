@@ -253,6 +253,8 @@ describe('what each operation answers is what the document says', () => {
     const { body: keys } = await call('listSigningKeys');
     expect((await call('revokeSigningKey', { params: { kid: keys.items[0].kid } })).status).toBe(204);
     await call('listSigningKeys');
+    await call('listDpopNonceSecrets');
+    expect((await call('rotateDpopNonceSecrets')).body.items.length).toBe(1);
     const changed = await call('rotateKeyEncryptionKey');
     expect(changed.body.shared_secrets).toBe(1);
     const connection = await new PrismaLibSql({ url: String(store.env['DATABASE_URL']) }).connect();

@@ -36,7 +36,11 @@ describe.skipIf(vectors === undefined)('the values of alt-cnf.json', () => {
     expect(() => verifyJws(jws, publicKey(key()), ['ES256'])).not.toThrow();
   });
   it('B: the cnf-proof passes for the request that it was made for, and T2 for no other', () => {
-    const nonces = dpopNonces(Buffer.alloc(32), 120, () => vectors.time * 1000);
+    const nonces = dpopNonces(
+      () => [{ secret: Buffer.alloc(32), from: 0 }],
+      120,
+      () => vectors.time * 1000,
+    );
     const options = {
       clock: () => vectors.time * 1000,
       nonces,
