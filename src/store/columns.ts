@@ -1,5 +1,21 @@
 /** The JSON columns as this server writes them. `satisfies` keeps each beside its domain type: a member added there must be added here. */
-import Type, { type TSchema } from 'typebox';
+import {
+  array,
+  boolean,
+  custom,
+  exactOptional,
+  integer,
+  looseObject,
+  minLength,
+  minValue,
+  number,
+  type ObjectEntries,
+  picklist,
+  pipe,
+  record,
+  string,
+  unknown,
+} from 'valibot';
 import { type ClientMetadata, grantTypes, type StoredSecret, tokenEndpointAuthMethods } from '../client-registration.ts';
 import { accessTokenSigningAlgorithms, signingAlgorithms } from '../jose/algorithms.ts';
 import type { Pairing } from '../pairing.ts';
@@ -7,21 +23,25 @@ import { confirmationMethods, multiKeyForms, type ResourceServerMetadata } from 
 import type { TrustedIssuer } from '../trusted-issuer.ts';
 import { jsonColumn } from './json-column.ts';
 
-type Members<T> = Record<keyof T, TSchema>;
-const text = Type.String();
-const optionalText = Type.Optional(text);
-const flag = Type.Boolean();
-const optionalFlag = Type.Optional(flag);
-const texts = Type.Array(text);
-const oneOf = <const T extends string>(values: readonly T[]) => Type.Unsafe<T>({ type: 'string', enum: values });
-const jwkSet = Type.Optional(Type.Object({ keys: Type.Array(Type.Unsafe<Record<string, unknown>>({ type: 'object' })) }));
+type Members<T> = Record<keyof T, unknown>;
+const text = string();
+const optionalText = exactOptional(text);
+const flag = boolean();
+const optionalFlag = exactOptional(flag);
+const texts = array(text);
+const instant = pipe(number(), integer());
+// Valibot takes an array for an object; here that would read as one in which every optional member is missing.
+const noArray = custom<object>((value) => !Array.isArray(value));
+const object = <const Entries extends ObjectEntries>(entries: Entries) => pipe(noArray, looseObject(entries));
+const anyObject = pipe(noArray, record(string(), unknown()));
+const jwkSet = exactOptional(object({ keys: array(anyObject) }));
 
 export const readClientMetadata = jsonColumn(
-  Type.Object({
+  object({
     client_name: optionalText,
-    token_endpoint_auth_method: oneOf(tokenEndpointAuthMethods),
-    token_endpoint_auth_signing_alg: Type.Optional(oneOf(signingAlgorithms)),
-    grant_types: Type.Array(oneOf(grantTypes)),
+    token_endpoint_auth_method: picklist(tokenEndpointAuthMethods),
+    token_endpoint_auth_signing_alg: exactOptional(picklist(signingAlgorithms)),
+    grant_types: array(picklist(grantTypes)),
     scope: optionalText,
     jwks: jwkSet,
     jwks_uri: optionalText,
@@ -34,47 +54,45 @@ export const readClientMetadata = jsonColumn(
     dpop_bound_access_tokens: flag,
     dpop_nonce_required: flag,
     client_assertion_bound_access_tokens: flag,
-    resources: Type.Optional(texts),
-    alt_cnf_holders: Type.Optional(texts),
-    alt_cnf_requesters: Type.Optional(texts),
+    resources: exactOptional(texts),
+    alt_cnf_holders: exactOptional(texts),
+    alt_cnf_requesters: exactOptional(texts),
     alt_cnf_registered_key: optionalFlag,
     disabled: flag,
   } satisfies Members<ClientMetadata>),
 );
 
 export const readSecrets = jsonColumn(
-  Type.Array(
-    Type.Object({ id: text, hash: text, created_at: Type.Integer(), expires_at: Type.Optional(Type.Integer()) } satisfies Members<StoredSecret>),
-  ),
+  array(object({ id: text, hash: text, created_at: instant, expires_at: exactOptional(instant) } satisfies Members<StoredSecret>)),
 );
 
 export const readResourceServerMetadata = jsonColumn(
-  Type.Object({
+  object({
     audience: text,
     name: optionalText,
     scopes: texts,
-    cnf_methods_supported: Type.Array(oneOf(confirmationMethods), { minItems: 1 }),
+    cnf_methods_supported: pipe(array(picklist(confirmationMethods)), minLength(1)),
     alt_cnf_supported: optionalFlag,
     jwks: jwkSet,
     symmetric_keys_enabled: optionalFlag,
-    multi_key_form: Type.Optional(oneOf(multiKeyForms)),
-    status_list_enabled: Type.Optional(Type.Boolean()),
-    access_token_lifetime: Type.Integer({ minimum: 1 }),
-    access_token_signing_alg: oneOf(accessTokenSigningAlgorithms),
+    multi_key_form: exactOptional(picklist(multiKeyForms)),
+    status_list_enabled: exactOptional(flag),
+    access_token_lifetime: pipe(number(), integer(), minValue(1)),
+    access_token_signing_alg: picklist(accessTokenSigningAlgorithms),
   } satisfies Members<ResourceServerMetadata>),
 );
 
 export const readPairingLimits = jsonColumn(
-  Type.Object({ scope: optionalText, resources: Type.Optional(texts) } satisfies Members<Pick<Pairing, 'scope' | 'resources'>>),
+  object({ scope: optionalText, resources: exactOptional(texts) } satisfies Members<Pick<Pairing, 'scope' | 'resources'>>),
 );
 
 export const readTrustedIssuer = jsonColumn(
-  Type.Object({
+  object({
     audience: text,
     jwks_uri: text,
-    clients: Type.Optional(texts),
+    clients: exactOptional(texts),
     subject_prefix: optionalText,
   } satisfies Members<Omit<TrustedIssuer, 'id' | 'issuer'>>),
 );
 
-export const readDetail = jsonColumn(Type.Unsafe<Record<string, unknown>>({ type: 'object' }));
+export const readDetail = jsonColumn(anyObject);

@@ -1,5 +1,4 @@
-import type { Static, TSchema } from 'typebox';
-import { Compile, type Validator } from 'typebox/compile';
+import { type BaseIssue, type BaseSchema, getDotPath, type InferOutput, safeParse } from 'valibot';
 import { StoredValueInvalid } from '../oauth-error.ts';
 
 /** Where a value was read, for the log: table and key of the row. */
@@ -12,15 +11,13 @@ export interface Place {
  * Reads JSON text of a column as input: a value without the form that this server stores throws StoredValueInvalid, never passes.
  * Members that the schema does not know stay: a newer version that runs beside this one may have written them.
  */
-export function jsonColumn<Schema extends TSchema>(schema: Schema): (text: string, place: Place) => Static<Schema> {
-  // Compiled with its first use, so that a start does not wait for it.
-  let validator: Validator<Record<never, never>, Schema> | undefined;
+export function jsonColumn<const Schema extends BaseSchema<unknown, unknown, BaseIssue<unknown>>>(
+  schema: Schema,
+): (text: string, place: Place) => InferOutput<Schema> {
   return (text, place) => {
-    validator ??= Compile(schema);
-    const value = parsed(text, place);
-    if (validator.Check(value)) return value as Static<Schema>;
-    const [fault] = validator.Errors(value);
-    throw new StoredValueInvalid(place.table, place.key, fault?.instancePath ?? '');
+    const read = safeParse(schema, parsed(text, place), { abortEarly: true });
+    if (read.success) return read.output;
+    throw new StoredValueInvalid(place.table, place.key, getDotPath(read.issues[0]) ?? '');
   };
 }
 

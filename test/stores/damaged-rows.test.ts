@@ -82,4 +82,9 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('a row t
     const refused = await ask('other');
     expect([refused.status, refused.body.error]).toEqual([500, 'server_error']);
   });
+  it('limits of a pairing that are a list do not read as no limits', async () => {
+    await sql(`insert into pairing (id, requester, holder, mode, first_party, metadata, version, created_at, updated_at)
+      values ('p', 'app', 'other', 'proof', ${kind.name.includes('SQLite') ? 1 : true}, '[]', 1, 1, 1)`);
+    expect((await server.admin('GET', 'pairings')).status).toBe(500);
+  });
 });
