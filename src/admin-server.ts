@@ -17,7 +17,7 @@ import { tokenRoutes } from './admin/tokens.ts';
 import { type TrustedIssuerRegistry, trustedIssuerRoutes, trustedIssuerSchemas } from './admin/trusted-issuers.ts';
 import type { AuditLog, AuditTrail, IssuedTokens } from './audit.ts';
 import { headerFields } from './http/header-fields.ts';
-import { listener } from './http/listener.ts';
+import { listener, type Validation } from './http/listener.ts';
 import type { AccessTokenSigningAlgorithm } from './jose/algorithms.ts';
 import type { ClientRegistrations, Clock, RandomId, ResourceServers } from './ports.ts';
 import type { DpopNonceSecrets } from './possession/dpop-nonce-secrets.ts';
@@ -48,10 +48,15 @@ export interface AdminServerOptions {
   readonly logger: Logger;
 }
 
+/** What was sent is what is judged, whole: nothing is dropped, converted or filled in. */
+const strict: Validation = {
+  ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, allErrors: true, allowUnionTypes: true } },
+};
+
 /** The admin listener: every path, the unknown ones too, needs the admin token. */
 export async function adminServer(options: AdminServerOptions): Promise<FastifyInstance> {
   const { clock, randomId, verifyAdminToken, logger } = options;
-  const app = listener(logger, randomId, 262_144);
+  const app = listener(logger, randomId, 262_144, strict);
   app.setErrorHandler(problemHandler);
   app.setNotFoundHandler((request, reply) => problemHandler(new Problem(404, 'there is nothing at this path'), request, reply));
   app.addHook('onRequest', async (request, reply) => {

@@ -1,14 +1,16 @@
 import { once } from 'node:events';
+import type { Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance, FastifyListenOptions } from 'fastify';
 import type { Logger } from 'pino';
 import { unregisteredKeys } from './access-token/unregistered-keys.ts';
-import { adminServer } from './admin-server.ts';
+import type { AdminServerOptions } from './admin-server.ts';
 import { authorizationServer } from './authorization-server.ts';
 import type { Config } from './config.ts';
 import { firstStartText, prepareSecrets, startText } from './first-start.ts';
 import { type HousekeepingJob, housekeeping } from './housekeeping.ts';
-import { type TlsListener, tlsListener } from './http/tls-listener.ts';
+import { loadedOnDemand } from './http/loaded-on-demand.ts';
+import type { TlsListener } from './http/tls-listener.ts';
 import type { AccessTokenSigningAlgorithm } from './jose/algorithms.ts';
 import type { Clock, Ports, RandomId } from './ports.ts';
 import { dpopNonceSecrets } from './possession/dpop-nonce-secrets.ts';
@@ -100,7 +102,7 @@ export async function startServer(
       ...(stores.counters !== undefined && { counters: stores.counters }),
       logger,
     });
-    const adminApp = await adminServer({
+    const adminOptions: AdminServerOptions = {
       issuer: config.issuer,
       clients: stores.clients,
       clientRegistrations: stores.clients,
@@ -119,12 +121,14 @@ export async function startServer(
       keyEncryption: { encryption: secrets.encryption, signingKeys: stores.signingKeys, secrets: stores.secrets, changes: stores.keyEncryption },
       maxAccessTokenLifetime: config.accessTokenMaxLifetime,
       logger,
-    });
+    };
+    const admin = loadedOnDemand(async () => (await import('./admin-server.ts')).adminServer(adminOptions), logger);
     // Each process with a socket of its own: one that dies takes no connections along that others could serve. Elsewhere than on Linux, node:cluster shares them.
     const reusePort = siblings !== noSiblings && process.platform === 'linux';
     await publicApp.listen({ host: config.host, port: config.port, reusePort } as FastifyListenOptions);
     const tls = config.tls === undefined ? undefined : await listenTls(publicApp, { ...config.tls, reusePort }, config.tlsClientCaFile, logger);
-    await adminApp.listen({ host: config.adminHost, port: config.adminPort, reusePort } as FastifyListenOptions);
+    admin.listen({ host: config.adminHost, port: config.adminPort, reusePort });
+    await once(admin, 'listening');
 
     const refresh = setInterval(() => {
       keys.refresh().catch((err: unknown) => logger.debug({ err }, 'signing keys not refreshed'));
@@ -149,11 +153,11 @@ export async function startServer(
         },
       },
     ]);
-    const adminPort = portOf(adminApp);
+    const adminPort = portOf(admin);
     print(secrets.newAdminToken === undefined ? startText(config, adminPort) : firstStartText(config, adminPort, secrets.newAdminToken));
 
     return {
-      publicPort: portOf(publicApp),
+      publicPort: portOf(publicApp.server),
       adminPort,
       async stop() {
         tls?.stopWatching();
@@ -161,7 +165,7 @@ export async function startServer(
         clearInterval(refresh);
         await sleep(config.shutdownDelayMs);
         await Promise.race([
-          Promise.all([publicApp.close(), adminApp.close(), closeTls(tls), stopHousekeeping(), stopWatchingKeys()]),
+          Promise.all([publicApp.close(), closed(admin).then(admin.unload), closed(tls), stopHousekeeping(), stopWatchingKeys()]),
           sleep(config.shutdownTimeoutMs),
         ]);
         // What was counted since the last round.
@@ -186,20 +190,22 @@ async function listenTls(
   clientCaFile: string | undefined,
   logger: Logger,
 ): Promise<TlsListener> {
+  const { tlsListener } = await import('./http/tls-listener.ts');
   const server = tlsListener(app, { ...tls, ...(clientCaFile !== undefined && { clientCaFile }) }, logger);
   server.listen({ port: tls.port, host: tls.host, reusePort: tls.reusePort });
   await once(server, 'listening');
   return server;
 }
 
-async function closeTls(server: TlsListener | undefined): Promise<void> {
+/** New connections are refused, idle ones closed, and requests in flight answered. */
+async function closed(server: Server | undefined): Promise<void> {
   if (server === undefined) return;
   server.close();
   server.closeIdleConnections();
   await once(server, 'close');
 }
 
-function portOf(app: FastifyInstance): number {
-  const address = app.server.address();
+function portOf(server: Server): number {
+  const address = server.address();
   return typeof address === 'object' && address !== null ? address.port : 0;
 }

@@ -1,17 +1,24 @@
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import type { RandomId } from '../ports.ts';
 import { logRequests } from './logging.ts';
 import { answerUnparsable, refuseAmbiguousMessages } from './message-framing.ts';
 import { boundConnections, inactivity, serverLimits } from './server-limits.ts';
 
-/** A Fastify instance as both listeners need it: time-outs, request ids of our own, one log line a request. */
-export function listener(logger: Logger, randomId: RandomId, bodyLimit: number): FastifyInstance {
+/** What Fastify checks by schemas. Without it a route with a schema does not mount, and no validator is loaded. */
+export type Validation = Pick<FastifyServerOptions, 'ajv'>;
+
+const noSchemas = (): never => {
+  throw new Error('this listener checks nothing by a schema');
+};
+const noValidation: FastifyServerOptions = { schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } } };
+
+/** A Fastify instance as both listeners need it: time-outs, request ids of our own, one log line a request. `bodyLimit` in octets. */
+export function listener(logger: Logger, randomId: RandomId, bodyLimit: number, validation: Validation = noValidation): FastifyInstance {
   const app = Fastify({
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
-    // What was sent is what is judged, whole: nothing is dropped, converted or filled in.
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, allErrors: true, allowUnionTypes: true } },
+    ...validation,
     genReqId: () => randomId(),
     bodyLimit,
     // A target that cannot be decoded is refused like everything else; Fastify's own answer would repeat it.
