@@ -1,4 +1,4 @@
-import { decodeProtectedHeader } from 'jose';
+import { decodeProtectedHeader } from 'jose/decode/protected_header';
 import type { ClientRegistration } from '../client-registration.ts';
 import type { Ports } from '../ports.ts';
 import type { RegisteredKeys } from '../registered-keys.ts';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { CompactEncrypt } from 'jose';
+import { CompactEncrypt } from 'jose/jwe/compact/encrypt';
 import { type EncryptionKey, isForEncryption, readEncryptionKey } from '../jose/encryption-key.ts';
 import { JoseFault } from '../jose/jose-fault.ts';
 import type { ResourceServer } from '../resource-server.ts';

@@ -1,4 +1,3 @@
-import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { CountClient } from '../client-authentication/counted.ts';
 import type { Config } from '../config.ts';
@@ -26,7 +25,8 @@ export async function rateLimits(
   free: readonly string[],
 ): Promise<CountClient | undefined> {
   if (rateLimitPerClient === undefined && rateLimitPerAddress === undefined) return undefined;
-  await app.register(rateLimit, {
+  // Loaded only where something is limited.
+  await app.register((await import('@fastify/rate-limit')).default, {
     global: false,
     timeWindow: 60_000,
     skipOnError: true,

@@ -60,11 +60,14 @@ export function jwkSetFetcher({
   resolveHost = allowPrivateAddresses ? resolveBySystem : resolveByDns,
 }: JwkSetFetchOptions = {}): FetchJwkSet {
   const isAllowed = allowPrivateAddresses ? isGlobalUnicastOrPrivate : isGlobalUnicast;
-  const secureContext = createSecureContext({ ca: ca === undefined ? getCACertificates() : [...getCACertificates(), ca] });
+  // Made with the first fetch: reading every root certificate would keep each start waiting.
+  let secureContext: SecureContext | undefined;
+  const trusting = () => createSecureContext({ ca: ca === undefined ? getCACertificates() : [...getCACertificates(), ca] });
   return async (uri) => {
     const url = parseJwksUri(uri);
     const signal = AbortSignal.timeout(deadlineMs);
     const lookup = await pinnedLookup(url, isAllowed, resolveHost, signal);
+    secureContext ??= trusting();
     return request(url, lookup, secureContext, maxBytes, signal);
   };
 }

@@ -1,5 +1,9 @@
 import { KeyObject } from 'node:crypto';
-import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose';
+import type { CryptoKey, JWK } from 'jose';
+import { calculateJwkThumbprint } from 'jose/jwk/thumbprint';
+import { exportJWK } from 'jose/key/export';
+import { generateKeyPair } from 'jose/key/generate/keypair';
+import { importJWK } from 'jose/key/import';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import { signInput } from '../jose/sign.ts';
 import type { KeyEncryption } from './key-encryption.ts';
