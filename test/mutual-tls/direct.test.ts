@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
@@ -9,7 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { certificate, type TestCertificate } from '../support/certificates.ts';
+import { type CertificateOptions, certificate, type TestCertificate } from '../support/certificates.ts';
+import { der, derName } from '../support/der.ts';
 import { clientSecret, outcomeOf } from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
 import { freePort } from '../support/ports.ts';
@@ -109,6 +111,102 @@ describe('RFC 8705 on the TLS listener', () => {
     const attacker = await certificate({ subject: 'CN=attacker', issuer: ca });
     expect(outcomeOf(await send({ cert: attacker.pem + leaf.pem, key: attacker.keyPem }, { client_id: 'pki' }))).toBe('401 invalid_client');
   });
+  describe('§2.1: chains', () => {
+    const days = (count: number) => clock.now + count * 86_400_000;
+    const valid = { notBefore: days(-1), notAfter: days(1) };
+    const authority = async (subject: string, issuer: TestCertificate, more: CertificateOptions = {}) =>
+      certificate({ subject, issuer, ca: true, ...valid, ...more });
+    const device = async (issuer: TestCertificate, more: CertificateOptions = {}) => certificate({ subject: 'CN=device', issuer, ...valid, ...more });
+    /** What `tls_client_auth` says of the leaf, sent with these certificates behind it. */
+    const outcome = async (own: TestCertificate, ...others: readonly TestCertificate[]) =>
+      outcomeOf(await send({ cert: [own, ...others].map(({ pem }) => pem).join(''), key: own.keyPem }, { client_id: 'pki' }));
+    const [good, bad] = ['200 x5t#S256', '401 invalid_client'];
+
+    it('an authority between, when it comes along, in any order and with its root', async () => {
+      const upper = await authority('CN=upper', ca);
+      const lower = await authority('CN=lower', upper);
+      const own = await device(lower);
+      expect(await outcome(own, lower, upper)).toBe(good);
+      expect(await outcome(own, upper, lower)).toBe(good);
+      expect(await outcome(own, lower, upper, ca)).toBe(good);
+      expect(await outcome(own, lower)).toBe(bad);
+      expect(await outcome(own)).toBe(bad);
+    });
+    it.each<[string, CertificateOptions]>([
+      ['expired', { notBefore: days(-2), notAfter: days(-1) }],
+      ['not valid yet', { notBefore: days(1), notAfter: days(2) }],
+      ['no authority at all', { ca: false }],
+    ])('an authority between that is %s', async (_, more) => {
+      const between = await authority('CN=between', ca, more);
+      expect(await outcome(await device(between), between)).toBe(bad);
+    });
+    it('an authority between that nobody signed, by the name of one that is known', async () => {
+      const made = await certificate({ subject: 'CN=clients', ca: true, ...valid });
+      expect(await outcome(await device(made), made)).toBe(bad);
+      expect(await outcome(await device(made), ca)).toBe(bad);
+    });
+    it('more authorities between than the first one allows (RFC 5280 §4.2.1.9)', async () => {
+      const upper = await authority('CN=upper', ca, { pathLength: 0 });
+      const lower = await authority('CN=lower', upper);
+      expect(await outcome(await device(upper), upper)).toBe(good);
+      expect(await outcome(await device(lower), lower, upper)).toBe(bad);
+    });
+    it('a long chain that holds', async () => {
+      const chain = [ca];
+      for (let count = 0; count < 12; count++) chain.unshift(await authority(`CN=level ${count}`, chain[0] ?? ca));
+      expect(await outcome(await device(chain[0] ?? ca), ...chain)).toBe(good);
+    });
+    it('a chain longer than TLS takes ends the connection, and nothing but that', async () => {
+      const filler = Array.from({ length: 400 }, () => leaf);
+      await expect(outcome(leaf, ...filler)).rejects.toThrow(/alert|ECONNRESET|EPIPE|hang up/);
+      expect(await outcome(leaf)).toBe(good);
+    });
+    it('a leaf that is expired or not valid yet: no name, no binding', async () => {
+      for (const more of [
+        { notBefore: days(-2), notAfter: days(-1) },
+        { notBefore: days(1), notAfter: days(2) },
+      ]) {
+        const own = await device(ca, more);
+        expect(await outcome(own)).toBe(bad);
+        const authorization = basic('secret', clientSecret);
+        expect(outcomeOf(await send(identity(own), {}, { authorization }))).toBe('400 invalid_request');
+      }
+    });
+  });
+
+  describe('certificates that are odd or too long: the error of the RFC, never 5xx', () => {
+    const authorization = basic('secret', clientSecret);
+    it.each<[string, Uint8Array<ArrayBuffer>]>([
+      ['TeletexString beyond ASCII', derName([['CN', 'teletex', [0xff, 0xfe]]])],
+      ['a value that is no string', derName([['CN', 'bits', [0, 1]]])],
+      ['no name at all', derName()],
+    ])('a subject with %s is bound, and known by no name', async (_, subject) => {
+      const own = await certificate({ subject, issuer: ca });
+      expect(outcomeOf(await send(identity(own), {}, { authorization }))).toBe('200 x5t#S256');
+      expect(outcomeOf(await send(identity(own), { client_id: 'pki' }))).toBe('401 invalid_client');
+    });
+    it('alternative names that are none', async () => {
+      const own = await certificate({ issuer: ca, rawNames: [der(0x30, der(0x87, Buffer.alloc(5)), Uint8Array.of(0x82, 9, 1))] });
+      expect(outcomeOf(await send(identity(own), {}, { authorization }))).toBe('200 x5t#S256');
+    });
+    it('a certificate of 20,000 octets', async () => {
+      const own = await certificate({ issuer: ca, rawNames: [der(0x30, der(0x86, Buffer.alloc(20_000, 'x')))] });
+      expect(outcomeOf(await send(identity(own), {}, { authorization }))).toBe('401 invalid_client');
+      expect(outcomeOf(await send(identity(own), { client_id: 'pki' }))).toBe('401 invalid_client');
+    });
+  });
+
+  it.each([
+    ['P-521', () => generateKeyPairSync('ec', { namedCurve: 'secp521r1' })],
+    ['Ed448', () => generateKeyPairSync('ed448')],
+    ['RSA of 4104 bits', () => generateKeyPairSync('rsa', { modulusLength: 4104 })],
+    ['ML-DSA-65', () => generateKeyPairSync('ml-dsa-65')],
+  ] as const)('§3: a certificate with a key of %s, proven in a handshake, is bound and authenticates', async (_, make) => {
+    const own = await certificate({ subject: 'CN=device', issuer: ca, key: make() });
+    const { body } = await send(identity(own), { client_id: 'pki' });
+    expect(decodeJwt((JSON.parse(body) as { access_token: string }).access_token)['cnf']).toEqual({ 'x5t#S256': own.x5tS256 });
+  });
+
   it('a certificate header is not looked at, on either listener', async () => {
     const header = { 'client-cert': `:${leaf.der.toString('base64')}:` };
     expect(outcomeOf(await send({}, { client_id: 'pki' }, header))).toBe('401 invalid_client');

@@ -1,6 +1,7 @@
+import { X509Certificate } from 'node:crypto';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { certificate, type TestCertificate } from '../support/certificates.ts';
+import { certificate, pemOf, type TestCertificate } from '../support/certificates.ts';
 import { type Asked, audience, clientSecret, type Desk, openDesk } from '../support/desk.ts';
 import { httpsJwks } from '../support/https-jwks.ts';
 import { startOfTime, testServer } from '../support/server.ts';
@@ -59,14 +60,37 @@ describe.each(Object.entries(forms))('RFC 8705 §3 behind a proxy, %s', (name, {
     const values = kind === 'truncated' ? [text.slice(0, text.length / 2)] : kind === 'two header fields' ? [text, text] : [value ?? ''];
     expect(await outcome(values.map((one) => [header, one] as const))).toBe('401 invalid_client');
   });
-  it('two forms at once: the proxy has not stripped what the client sent', async () => {
-    const other = Object.values(forms).find((one) => one.header !== header);
-    expect(
-      await outcome([
-        [header, write(leaf)],
-        [other?.header ?? '', write(leaf)],
-      ]),
-    ).toBe('401 invalid_client');
+  it.each<[string, (leaf: TestCertificate) => Uint8Array]>([
+    ['a certificate and an octet more', ({ der }) => Buffer.concat([der, Buffer.alloc(1)])],
+    ['two certificates in a row', ({ der }) => Buffer.concat([der, der])],
+    ['a certificate without its last octet', ({ der }) => der.subarray(0, -1)],
+    ['a certificate in a wrong length', ({ der }) => Buffer.concat([der.subarray(0, 2), Buffer.of(0xff, 0xff), der.subarray(4)])],
+    ['a public key', ({ der }) => new X509Certificate(der).publicKey.export({ format: 'der', type: 'spki' })],
+    ['PEM inside', ({ pem }) => Buffer.from(pem)],
+    ['an empty sequence', () => Buffer.of(0x30, 0)],
+    ['sequences to a depth of 2,000', () => Buffer.from('3080'.repeat(2000), 'hex')],
+    ['octets that are all zero', () => Buffer.alloc(600)],
+    ['text', () => Buffer.from('certificate')],
+  ])('%s, well-formed in its form: invalid_client', async (_, make) => {
+    const octets = Buffer.from(make(leaf));
+    expect(await outcome([[header, write({ ...leaf, der: octets, pem: pemOf('CERTIFICATE', octets) })]])).toBe('401 invalid_client');
+  });
+  it.each([12_000, 17_000, 60_000])(
+    '%i octets that begin as a certificate: refused as none or by the size of the header, never 5xx',
+    async (size) => {
+      const octets = Buffer.alloc(size, leaf.der);
+      const { status } = await send([[header, write({ ...leaf, der: octets, pem: pemOf('CERTIFICATE', octets) })]]);
+      expect([401, 431]).toContain(status);
+    },
+  );
+  it('two forms at once, whichever and in whichever order: the proxy has not stripped what the client sent', async () => {
+    for (const other of Object.values(forms).filter((one) => one.header !== header))
+      for (const value of [other.write(leaf), write(leaf), 'x', '']) {
+        const both = [[header, write(leaf)] as const, [other.header, value] as const];
+        expect(await outcome(both)).toBe('401 invalid_client');
+        expect(await outcome(both.toReversed())).toBe('401 invalid_client');
+        expect(await outcome([[other.header, value]])).toBe('401 invalid_client');
+      }
   });
   it('no certificate, or an empty field: invalid_request for a client whose tokens are bound to one', async () => {
     expect([await outcome([]), await outcome([[header, '']])]).toEqual(['400 invalid_request', '400 invalid_request']);
@@ -84,6 +108,71 @@ describe.each(Object.entries(forms))('RFC 8705 §3 behind a proxy, %s', (name, {
     await desk.server.admin('POST', 'clients', { client_id: 'dpop', client_secret: clientSecret });
     const authorization = `Basic ${Buffer.from(`dpop:${clientSecret}`).toString('base64')}`;
     expect(await desk.outcome({ form, authorization })).toBe('400 unsupported_pop_key');
+  });
+});
+
+describe('what a form alone can get wrong', () => {
+  const pem = () => encodeURIComponent(leaf.pem);
+  const base64 = () => leaf.der.toString('base64');
+  const rows: Readonly<Record<string, readonly (readonly [string, () => string])[]>> = {
+    rfc9440: [
+      ['a list of two', () => `:${base64()}:, :${base64()}:`],
+      ['with a parameter', () => `:${base64()}:;a=1`],
+      ['no colon behind', () => `:${base64()}`],
+      ['a colon more', () => `::${base64()}:`],
+      ['a string', () => `"${base64()}"`],
+      ['base64url', () => `:${leaf.der.toString('base64url')}:`],
+      ['a line break in base64', () => `:${base64().replace(/^.{64}/, '$&\t')}:`],
+    ],
+    nginx: [
+      ['two blocks', () => pem() + pem()],
+      ['text before it', () => `x${pem()}`],
+      ['another label', () => pem().replaceAll('CERTIFICATE', 'TRUSTED%20CERTIFICATE')],
+      ['a key', () => encodeURIComponent(leaf.keyPem)],
+      ['a zero octet in base64', () => pem().replace('MII', 'MII%00')],
+      ['octets that are no UTF-8', () => pem().replace('MII', 'MII%ff')],
+      ['encoded twice', () => encodeURIComponent(pem())],
+    ],
+    envoy: [
+      ['two elements', () => `Cert="${pem()}",Cert="${pem()}"`],
+      ['an element before it', () => `By=x,Cert="${pem()}"`],
+      ['two certificates', () => `Cert="${pem()}";Cert="${pem()}"`],
+      ['two certificates, in other case', () => `Cert="${pem()}";cert="${pem()}"`],
+      ['no certificate', () => 'By=x;Hash=abc;Subject="CN=client"'],
+      ['a certificate inside a quoted subject', () => `Subject="CN=x;Cert=${pem()}"`],
+      ['a quote that does not end', () => `Subject="CN=x;Cert="${pem()}"`],
+      ['the chain alone', () => `Chain="${pem()}"`],
+      ['an empty certificate', () => 'Cert=""'],
+    ],
+    haproxy: [
+      ['colons', () => `:${base64()}:`],
+      ['two in a list', () => `${base64()},${base64()}`],
+      ['base64url', () => leaf.der.toString('base64url')],
+      ['padding in the middle', () => `${base64().slice(0, 40)}====${base64().slice(40)}`],
+    ],
+    alb: [
+      ['the whole chain', () => pem() + pem()],
+      ['a key', () => encodeURIComponent(leaf.keyPem)],
+      ['half an escape', () => `${pem()}%0`],
+    ],
+  };
+  describe.each(Object.entries(rows))('%s', (name, all) => {
+    let desk: Desk;
+    beforeAll(async () => {
+      desk = await openBehind(name);
+    });
+    afterAll(async () => desk.server.stop());
+    it.each(all)('%s: invalid_client', async (_, write) => {
+      expect(await desk.outcome({ form, dpop: null, fields: [[forms[name]?.header ?? '', write()]] })).toBe('401 invalid_client');
+    });
+  });
+  it('RFC 9440 §2.3: Client-Cert-Chain is not looked at', async () => {
+    const desk = await openBehind('rfc9440');
+    const chain = ['client-cert-chain', 'garbage'] as const;
+    const alone = await desk.outcome({ form, dpop: null, fields: [chain] });
+    const beside = await desk.outcome({ form, dpop: null, fields: [['client-cert', `:${base64()}:`], chain] });
+    await desk.server.stop();
+    expect([alone, beside]).toEqual(['400 invalid_request', '200 x5t#S256']);
   });
 });
 

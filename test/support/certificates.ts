@@ -86,7 +86,8 @@ function withSubject(certificate: Buffer, subject: Uint8Array, signer: CryptoKey
   return Buffer.from(element(0x30, content, algorithm?.encoded ?? content, element(3, Uint8Array.of(0), signature)));
 }
 
-function pemOf(label: string, der: Buffer): string {
+/** PEM of these octets under a label (RFC 7468). */
+export function pemOf(label: string, der: Buffer): string {
   return `-----BEGIN ${label}-----\n${der
     .toString('base64')
     .replace(/(.{64})/g, '$1\n')
