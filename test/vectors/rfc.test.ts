@@ -1,10 +1,18 @@
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
+import { CompactEncrypt, compactDecrypt, generateKeyPair } from 'jose';
 import { expect, it } from 'vitest';
 import { readClientCertificate } from '../../src/client-certificate.ts';
+import { thumbprints } from '../../src/confirmation/thumbprints.ts';
+import { parseDistinguishedName, sameName } from '../../src/distinguished-name.ts';
 import { decodeBase64url } from '../../src/jose/base64url.ts';
 import { parseCompactJws, verifyJws } from '../../src/jose/compact-jws.ts';
 import { JoseFault } from '../../src/jose/jose-fault.ts';
 import { readPublicKey } from '../../src/jose/public-key.ts';
+import { OAuthError } from '../../src/oauth-error.ts';
+import { dpop } from '../../src/possession/dpop.ts';
+import { candidatesOf } from '../../src/recipient/candidates.ts';
+import type { AccessTokenClaims } from '../../src/recipient/claims.ts';
+import { registeredCertificateThumbprint } from '../../src/registered-certificate.ts';
 import { describeWithVectors, vectors } from '../support/vectors.ts';
 
 interface Case {
@@ -18,6 +26,10 @@ interface Case {
   readonly jwk?: object;
   readonly plaintext_jwk?: object;
   readonly compact?: string;
+  readonly access_token?: string;
+  readonly ath?: string;
+  readonly jwt?: string;
+  readonly jwk_thumbprint_computed_here?: string;
 }
 
 describeWithVectors('examples of the RFCs', () => {
@@ -35,6 +47,51 @@ describeWithVectors('examples of the RFCs', () => {
     }
   });
 
+  it('RFC 9449 §4.2 and §7: the ath of the printed proof is the hash of the printed access token; the resource server takes the two together', async () => {
+    const [{ access_token = '', ath } = {}] = casesOf('rfc9449').filter(({ access_token }) => access_token !== undefined);
+    expect(createHash('sha256').update(access_token).digest('base64url')).toBe(ath);
+    const [proof] = casesOf('rfc9449').filter(({ payload }) => payload !== undefined && 'ath' in payload);
+    const at = (parseCompactJws(proof?.proof ?? '').payload['iat'] as number) * 1000;
+    const check = dpop({
+      endpoint: 'https://resource.example.org/protectedresource',
+      clock: () => at,
+      nonces: { current: () => '', check: () => ({ valid: false }) },
+      algs: ['ES256'],
+      maxAge: 60,
+      maxFuture: 30,
+    });
+    expect(check([proof?.proof ?? ''], 'GET', false)).toMatchObject({ ath, key: { jkt: proof?.jkt } });
+    expect(() => check([proof?.proof ?? ''], 'POST', false)).toThrow(OAuthError);
+  });
+
+  it('RFC 9449 §6.1: the printed token is confirmed by the key of the printed proofs', () => {
+    const [{ jwt = '' } = {}] = casesOf('rfc9449').filter((one) => one.jwt !== undefined);
+    const { cnf } = parseCompactJws(jwt).payload;
+    expect(thumbprints(cnf as object, '')).toEqual([readPublicKey(parseCompactJws(casesOf('rfc9449')[0]?.proof ?? '').header['jwk']).jkt]);
+  });
+
+  it('RFC 7800 §3.2 to §3.5: a resource server knows the printed confirmations by one method each', () => {
+    const several = { altCnf: false, jwks: false, jwe: false, max: 1 };
+    const methods = casesOf('rfc7800')
+      .filter(({ claims }) => claims !== undefined)
+      .map(({ id, claims }) => [id, candidatesOf({ ...claims, client_id: 'c' } as unknown as AccessTokenClaims, several)[0]]);
+    expect(methods).toMatchObject([
+      ['rfc7800-3.2-jwk', { method: 'jwk', thumbprint: 'gNVUILmGM8X02lmcIVmHKnjrJlfhXYf0Zi8dWhyXGWs' }],
+      ['rfc7800-3.4-kid', { method: 'kid', registered: { kid: 'dfd1aa97-6d8d-4575-a0fe-34b96de2bfad' } }],
+      ['rfc7800-3.5-jku', { method: 'jku', registered: { jku: 'https://keys.example.net/pop-keys.json', kid: '2015-08-28' } }],
+    ]);
+  });
+
+  it('RFC 7800 §3.3: the printed symmetric key, encrypted to a resource server, comes out to the letter; it never passes as a public key', async () => {
+    const [{ jwk } = {}] = casesOf('rfc7800').filter((one) => one.jwk !== undefined);
+    const { publicKey, privateKey } = await generateKeyPair('ECDH-ES+A256KW');
+    const jwe = await new CompactEncrypt(Buffer.from(JSON.stringify(jwk)))
+      .setProtectedHeader({ alg: 'ECDH-ES+A256KW', enc: 'A256GCM' })
+      .encrypt(publicKey);
+    expect(JSON.parse(Buffer.from((await compactDecrypt(jwe, privateKey)).plaintext).toString())).toEqual(jwk);
+    expect(() => readPublicKey(jwk)).toThrow(JoseFault);
+  });
+
   it('RFC 7800 §3.2: the key in the example passes the gate', () => {
     const keys = casesOf('rfc7800').filter(({ claims }) => claims?.cnf?.jwk !== undefined);
     expect(keys.map(({ claims }) => readPublicKey(claims?.cnf?.jwk).jkt)).toEqual(keys.map(({ jkt_computed_here }) => jkt_computed_here));
@@ -48,6 +105,18 @@ describeWithVectors('examples of the RFCs', () => {
     const { raw } = new X509Certificate(appendix?.cert_pem ?? '');
     expect(readClientCertificate(raw, false)['x5t#S256']).toBe('A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0');
     expect(decodeBase64url(figure?.cnf?.['x5t#S256'])).toBeUndefined();
+  });
+
+  it('RFC 8705 Appendix A: the JWK with its certificate in x5c names that certificate; key, subject and validity are those of the certificate', () => {
+    const [{ jwk, jwk_thumbprint_computed_here: jkt } = {}] = casesOf('rfc8705');
+    const key = readPublicKey(jwk);
+    const [x5c = ''] = key.x5c ?? [];
+    const certificate = readClientCertificate(Buffer.from(x5c, 'base64'), false);
+    expect([key.jkt, certificate.key?.jkt]).toEqual([jkt, jkt]);
+    expect(registeredCertificateThumbprint(key)).toBe(certificate['x5t#S256']);
+    expect(sameName(certificate.subject, parseDistinguishedName('CN=mtls'))).toBe(true);
+    const moments = ['2018-10-18T12:37:08Z', '2018-10-18T12:37:09Z', '2022-05-02T12:37:08Z', '2022-05-02T12:37:10Z'];
+    expect(moments.map((moment) => certificate.validAt(Date.parse(moment)))).toEqual([false, true, true, false]);
   });
 
   it('RFC 7517 Appendix A to C: public signature keys pass, keys of another use, private and symmetric ones do not', () => {
