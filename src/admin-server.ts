@@ -16,6 +16,7 @@ import { signingKeyRoutes, signingKeySchemas } from './admin/signing-keys.ts';
 import { tokenRoutes } from './admin/tokens.ts';
 import { type TrustedIssuerRegistry, trustedIssuerRoutes, trustedIssuerSchemas } from './admin/trusted-issuers.ts';
 import type { AuditLog, AuditTrail, IssuedTokens } from './audit.ts';
+import type { CredentialUseLog } from './credential-use.ts';
 import { headerFields } from './http/header-fields.ts';
 import { listener, type Validation } from './http/listener.ts';
 import type { AccessTokenSigningAlgorithm } from './jose/algorithms.ts';
@@ -36,6 +37,7 @@ export interface AdminServerOptions {
   readonly audit: AuditTrail;
   readonly auditLog: AuditLog;
   readonly issuedTokens: IssuedTokens;
+  readonly credentialUses: CredentialUseLog;
   readonly signingKeys: SigningKeys;
   readonly nonceSecrets: Pick<DpopNonceSecrets, 'list' | 'replace'>;
   readonly keyEncryption: KeyEncryptionKeyOptions;

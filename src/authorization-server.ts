@@ -9,12 +9,14 @@ import { liveHolders } from './access-token/live-holders.ts';
 import { presenterBy } from './access-token/presenter-by.ts';
 import { rememberProvenKeys } from './access-token/remember-proven-keys.ts';
 import { verifyAccessToken } from './access-token/verify-access-token.ts';
-import { authenticateCaller } from './client-authentication/authenticate-caller.ts';
+import { authenticateCaller, type Caller } from './client-authentication/authenticate-caller.ts';
 import { authenticateClient } from './client-authentication/authenticate-client.ts';
 import { counted } from './client-authentication/counted.ts';
 import { countingStrangers } from './client-authentication/counting-strangers.ts';
+import { noted } from './client-authentication/noted.ts';
 import { privateKeyJwt } from './client-authentication/private-key-jwt.ts';
 import { tlsClientAuth } from './client-authentication/tls-client-auth.ts';
+import type { AuthenticatedClient } from './client-registration.ts';
 import type { Config } from './config.ts';
 import { bind } from './confirmation/binding.ts';
 import { endpointsOf } from './endpoints.ts';
@@ -94,26 +96,21 @@ export async function authorizationServer({
   refuseOverload(app, config.maxRequestsUnderWay, config.targetMsUnderWay, logger);
   const countClient = await rateLimits(app, config, counters, [`${basePath}/jwks`, metadataPath, ...healthPaths]);
 
-  const authenticate = counted(
-    countingStrangers(
-      authenticateClient({
-        clients: ports.clients,
-        clock,
-        tlsClientAuth: tlsClientAuth(keys),
-        privateKeyJwt: privateKeyJwt({
-          clock,
-          keys,
-          issuer: config.issuer,
-          algs: config.assertionAlgs,
-          maxLifetime: config.assertionMaxLifetime,
-          clockTolerance: config.clockTolerance,
-        }),
-      }),
-      refusals,
-    ),
-    countClient,
-    ({ registration }) => registration.client_id,
-  );
+  const clientIdOf = ({ registration }: AuthenticatedClient) => registration.client_id;
+  const authentication = authenticateClient({
+    clients: ports.clients,
+    clock,
+    tlsClientAuth: tlsClientAuth(keys),
+    privateKeyJwt: privateKeyJwt({
+      clock,
+      keys,
+      issuer: config.issuer,
+      algs: config.assertionAlgs,
+      maxLifetime: config.assertionMaxLifetime,
+      clockTolerance: config.clockTolerance,
+    }),
+  });
+  const authenticate = counted(noted(countingStrangers(authentication, refusals), ports.noteUse, clientIdOf), countClient, clientIdOf);
   const proofs = { clock, nonces, algs: config.dpopAlgs, maxAge: config.dpopProofMaxAge, maxFuture: config.dpopProofMaxFuture };
   const verify = verifyAccessToken({ issuer: config.issuer, verificationKey: signingKeys.verificationKey });
   const live = liveHolders({ ...ports, keys });
@@ -170,10 +167,9 @@ export async function authorizationServer({
     ),
   });
 
+  const callerId = (caller: Caller) => ('client' in caller ? caller.client : caller.resourceServer).client_id;
   const introspect = introspectionEndpoint({
-    authenticateCaller: counted(countingStrangers(authenticateCaller(ports), refusals), countClient, (caller) =>
-      'client' in caller ? caller.client.client_id : (caller.resourceServer.client_id ?? ''),
-    ),
+    authenticateCaller: counted(noted(countingStrangers(authenticateCaller(ports), refusals), ports.noteUse, callerId), countClient, callerId),
     activeToken: activeToken({ ...ports, verify, keys, liveHolders: live }),
     confirmingProof: confirmingProof({
       ...proofs,

@@ -1,3 +1,4 @@
+import type { Credential } from './credential-use.ts';
 import type { SigningAlgorithm } from './jose/algorithms.ts';
 import type { Proof } from './proven-key.ts';
 
@@ -82,6 +83,8 @@ export interface AuthenticatedClient {
   readonly registration: ClientRegistration;
   /** The key that signed its assertion, when it authenticated by one. */
   readonly assertion?: Proof;
+  /** The secret or certificate, when it authenticated by one. */
+  readonly credential?: Credential;
 }
 
 /** The keys registered by value that are for signatures. */

@@ -2,6 +2,7 @@
 import type { AuditEvent, AuditTrail, IssuedTokens } from './audit.ts';
 import type { ClientRegistration } from './client-registration.ts';
 import type { Clock } from './clock.ts';
+import type { NoteUse } from './credential-use.ts';
 import type { Pairing } from './pairing.ts';
 import type { ReplayStore, SingleUse } from './replay-store.ts';
 import type { ResourceServer } from './resource-server.ts';
@@ -74,6 +75,8 @@ export interface Ports {
   readonly resourceServers: ResourceServers;
   readonly pairings: Pairings;
   readonly credentialUses: CredentialUses;
+  /** For the operator only: nothing may rest on it. */
+  readonly noteUse: NoteUse;
   readonly trustedIssuers: TrustedIssuers;
   readonly withdrawnHolders: WithdrawnHolders;
   readonly fetchJwks: FetchJwks;

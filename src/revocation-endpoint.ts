@@ -10,7 +10,7 @@ import type { Refusals } from './refusals.ts';
 import type { TokenRequest } from './token-request.ts';
 
 /** What the endpoint needs. */
-export interface RevocationEndpointOptions extends Pick<Ports, 'issuedTokens' | 'withdrawnHolders' | 'replay' | 'audit'> {
+export interface RevocationEndpointOptions extends Pick<Ports, 'issuedTokens' | 'withdrawnHolders' | 'replay' | 'noteUse' | 'audit'> {
   readonly refusals: Pick<Refusals, 'ofClient'>;
   readonly authenticateClient: AuthenticateClient;
   readonly verify: VerifyAccessToken;
@@ -21,12 +21,13 @@ export interface RevocationEndpointOptions extends Pick<Ports, 'issuedTokens' | 
  * Every answer without an error holds for every later introspection on every replica.
  */
 export function revocationEndpoint(options: RevocationEndpointOptions) {
-  const { refusals, authenticateClient, verify, issuedTokens, withdrawnHolders, replay, audit } = options;
+  const { refusals, authenticateClient, verify, issuedTokens, withdrawnHolders, replay, noteUse, audit } = options;
   const revoke = async ({ registration, assertion }: AuthenticatedClient, request: TokenRequest): Promise<void> => {
     const token = request.parameters.get('token');
     if (token === undefined) throw new OAuthError('invalid_request', 'the parameter token is required', { reason: 'token_missing' });
     if (assertion !== undefined && (await replay.markUsed([assertion.use]))[0] !== true)
       throw new OAuthError('invalid_client', 'the client assertion was used before', { reason: 'assertion_replayed' });
+    if (assertion !== undefined) noteUse(registration.client_id, 'registered_key', assertion.key.jkt, assertion.key.kid);
     const claims = verify(token);
     if (claims === undefined) return;
     // A further holder takes back only its own key; the requester's token lives on (protocol reference D6.2).

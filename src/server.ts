@@ -7,6 +7,7 @@ import { unregisteredKeys } from './access-token/unregistered-keys.ts';
 import type { AdminServerOptions } from './admin-server.ts';
 import { authorizationServer } from './authorization-server.ts';
 import type { Config } from './config.ts';
+import { credentialUseRecorder } from './credential-use.ts';
 import { firstStartText, prepareSecrets, startText } from './first-start.ts';
 import { type HousekeepingJob, housekeeping } from './housekeeping.ts';
 import { loadedOnDemand } from './http/loaded-on-demand.ts';
@@ -71,6 +72,7 @@ export async function startServer(
       await nonceSecrets.refresh();
     });
 
+    const uses = credentialUseRecorder(stores.credentialUses, clock);
     let stopping = false;
     const ports: Ports = {
       clock,
@@ -84,6 +86,7 @@ export async function startServer(
       audit: stores.audit,
       issuedTokens: stores.issuedTokens,
       credentialUses: stores.credentialUses,
+      noteUse: uses.note,
       trustedIssuers: stores.trustedIssuers,
       withdrawnHolders: stores.withdrawnHolders,
       fetchJwks: remoteJwks({ fetch: jwkSetFetcher({ allowPrivateAddresses: config.jwksUriAllowPrivateAddresses }), clock }),
@@ -112,6 +115,7 @@ export async function startServer(
       resourceServers: stores.resourceServers,
       pairings: stores.pairings,
       trustedIssuers: stores.trustedIssuers,
+      credentialUses: stores.credentialUses,
       clock,
       randomId,
       verifyAdminToken: secrets.verifyAdminToken,
@@ -144,6 +148,7 @@ export async function startServer(
     // Apart, for it waits for the servers of clients.
     const stopWatchingKeys = again([{ name: 'unregistered_keys', run: async (now) => revokeUnregistered(now).then(() => false) }]);
     const stopHousekeeping = again([
+      { name: 'credential_uses', run: uses.flush },
       ...stores.expired.map(({ name, remove }) => ({ name, run: remove })),
       {
         name: 'refusals',
@@ -170,6 +175,7 @@ export async function startServer(
         ]);
         // What was counted since the last round.
         await refused.flush().catch((err: unknown) => logger.warn({ err }, 'counts of refusals are lost'));
+        await uses.flushAll().catch((err: unknown) => logger.warn({ err }, 'the last uses of credentials are lost'));
         await stores.close();
       },
     };

@@ -1,18 +1,22 @@
-import type { ClientRegistration } from '../client-registration.ts';
+import { type ClientRegistration, signatureJwks } from '../client-registration.ts';
+import type { PublicKey } from '../jose/public-key.ts';
 import type { Ports } from '../ports.ts';
 import type { IssueAccessToken } from './issue-access-token.ts';
 
-/** Milliseconds for which a recorded proof is not recorded again; `proven_at` is asked for in days. */
-const precision = 3_600_000;
+/** Milliseconds for which a recorded proof is not recorded again; not longer, for a client that is deleted and registered anew has to prove its key again. */
+const precision = 60_000;
 
 /** Keys remembered as recorded; beyond that all are forgotten, and merely recorded once more. */
 const maxRemembered = 10_000;
 
 /**
  * Records which registered keys a token request proved (`proven_at`), for clients that let such keys be added to tokens without a fresh
- * proof. Every other client costs nothing.
+ * proof, and notes for the operator which were used. Only now that their `jti` is spent can no evidence be a copy.
  */
-export function rememberProvenKeys(issue: IssueAccessToken, { credentialUses, clock }: Pick<Ports, 'credentialUses' | 'clock'>): IssueAccessToken {
+export function rememberProvenKeys(
+  issue: IssueAccessToken,
+  { credentialUses, noteUse, clock }: Pick<Ports, 'credentialUses' | 'noteUse' | 'clock'>,
+): IssueAccessToken {
   const recorded = new Map<string, number>();
   const remember = async ({ client_id, alt_cnf_registered_key }: ClientRegistration, jkt: string) => {
     const name = JSON.stringify([client_id, jkt]);
@@ -22,11 +26,28 @@ export function rememberProvenKeys(issue: IssueAccessToken, { credentialUses, cl
     if (recorded.size >= maxRemembered) recorded.clear();
     recorded.set(name, now);
   };
+  const note = ({ client_id }: ClientRegistration, { jkt, kid }: PublicKey, certificate?: string) => {
+    noteUse(client_id, 'registered_key', jkt, kid);
+    if (certificate !== undefined) noteUse(client_id, 'certificate', certificate);
+  };
   return async (client, grant, possession, binding, holders) => {
     const issued = await issue(client, grant, possession, binding, holders);
-    if (possession.boundKey.key !== undefined) await remember(client.registration, possession.boundKey.key.jkt);
-    if (client.assertion !== undefined) await remember(client.registration, client.assertion.key.jkt);
-    for (const { registration, key, provenBy } of holders) if (provenBy === 'cnf_proof') await remember(registration, key.jkt);
+    const { registration, assertion } = client;
+    if (assertion !== undefined) note(registration, assertion.key);
+    const { key } = possession.boundKey;
+    // Its kid is whatever the proof says.
+    if (key !== undefined && isRegistered(key, registration)) noteUse(registration.client_id, 'registered_key', key.jkt);
+    for (const holder of holders) if (holder.provenBy === 'cnf_proof') note(holder.registration, holder.key, holder['x5t#S256']);
+    if (key !== undefined) await remember(registration, key.jkt);
+    if (assertion !== undefined) await remember(registration, assertion.key.jkt);
+    for (const holder of holders) if (holder.provenBy === 'cnf_proof') await remember(holder.registration, holder.key.jkt);
     return issued;
   };
+}
+
+/** Whether the key is registered by value. Both have passed the gate, so one key has one spelling. */
+function isRegistered({ jwk }: PublicKey, client: ClientRegistration): boolean {
+  return (
+    client.jwks !== undefined && signatureJwks(client).some((registered) => Object.entries(jwk).every(([name, value]) => registered[name] === value))
+  );
 }

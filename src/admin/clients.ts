@@ -3,9 +3,11 @@ import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import type { AuditTrail, IssuedTokens } from '../audit.ts';
 import { type ClientRegistration, signatureJwks } from '../client-registration.ts';
+import type { CredentialUseLog } from '../credential-use.ts';
 import { readPublicKey } from '../jose/public-key.ts';
 import type { Clock, RandomId, ResourceServers } from '../ports.ts';
 import { checkClient } from './client-registration-request.ts';
+import { credentialsAnswer, credentialsOf } from './credentials.ts';
 import { possessionAnswer, possessionOf, refuseImpossible } from './possible-tokens.ts';
 import { Problem } from './problem.ts';
 import type { ClientRegistry, ResourceServerRegistry } from './registry.ts';
@@ -14,8 +16,11 @@ import { type ClientBody, changedClientAnswer, clientAnswer, clientBody, patchOf
 import { secretRoutes } from './secrets.ts';
 
 const clientPatch = patchOf(clientBody);
-const clientWithPossession = Type.Object({ ...clientAnswer.properties, possession: possessionAnswer }, { $id: 'ClientWithPossession' });
-export const clientSchemas = [clientBody, clientPatch, clientAnswer, changedClientAnswer, clientWithPossession];
+const readClientAnswer = Type.Object(
+  { ...clientAnswer.properties, possession: possessionAnswer, credentials: credentialsAnswer },
+  { $id: 'ReadClient' },
+);
+export const clientSchemas = [clientBody, clientPatch, clientAnswer, changedClientAnswer, readClientAnswer];
 
 /** What the routes need. */
 export interface ClientRoutesOptions {
@@ -24,23 +29,25 @@ export interface ClientRoutesOptions {
   readonly issuer: string;
   readonly audit: AuditTrail;
   readonly issuedTokens: IssuedTokens;
+  readonly credentialUses: CredentialUseLog;
   readonly clock: Clock;
   readonly randomId: RandomId;
 }
 
 /** `/admin/clients` (metadata of RFC 7591 §2). */
-export function clientRoutes(
-  app: FastifyInstance,
-  { clients, resourceServers, issuer, audit, issuedTokens, clock, randomId }: ClientRoutesOptions,
-): void {
+export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions): void {
+  const { clients, resourceServers, issuer, audit, issuedTokens, credentialUses, clock, randomId } = options;
   restResource<ClientRegistration, ClientBody>(app, {
     path: '/admin/clients',
     nameParameter: 'client_name',
     noun: 'Client',
     schema: clientBody,
     patch: clientPatch,
-    answers: { shown: clientAnswer, changed: changedClientAnswer, read: clientWithPossession },
-    more: async (client) => ({ possession: await possessionOf(client, resourceServers, issuer) }),
+    answers: { shown: clientAnswer, changed: changedClientAnswer, read: readClientAnswer },
+    more: async (client) => ({
+      possession: await possessionOf(client, resourceServers, issuer),
+      credentials: await credentialsOf(client, credentialUses),
+    }),
     registry: clients,
     clock,
     idOf: ({ client_id }) => client_id,
@@ -69,6 +76,7 @@ export function clientRoutes(
     path: '/admin/clients',
     noun: 'Client',
     registry: clients,
+    credentialUses,
     clock,
     takesSecrets: ({ token_endpoint_auth_method: method }) => method === 'client_secret_basic' || method === 'client_secret_post',
     changed: (what, { client_id }, detail) => audit.record({ type: `client_secret_${what}`, actor: 'admin', client_id, detail }),

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import type { AuditTrail } from '../audit.ts';
+import type { CredentialUseLog } from '../credential-use.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import type { Clock, RandomId } from '../ports.ts';
 import type { ResourceServer } from '../resource-server.ts';
@@ -23,6 +24,7 @@ export interface ResourceServerRoutesOptions {
   readonly clients: Pick<ClientRegistry, 'list'>;
   readonly issuer: string;
   readonly audit: AuditTrail;
+  readonly credentialUses: CredentialUseLog;
   readonly clock: Clock;
   readonly randomId: RandomId;
   /** Awaited before a resource server is stored, so that the JWKS has its key before the first token. */
@@ -48,7 +50,7 @@ const defaults = {
 
 /** `/admin/resource-servers`; each gets credentials for the introspection endpoint. */
 export function resourceServerRoutes(app: FastifyInstance, options: ResourceServerRoutesOptions): void {
-  const { resourceServers, clients, issuer, audit, clock, randomId, ensureSigningKey, maxAccessTokenLifetime } = options;
+  const { resourceServers, clients, issuer, audit, credentialUses, clock, randomId, ensureSigningKey, maxAccessTokenLifetime } = options;
   restResource<ResourceServer, ResourceServerBody>(app, {
     path: '/admin/resource-servers',
     nameParameter: 'name',
@@ -88,6 +90,7 @@ export function resourceServerRoutes(app: FastifyInstance, options: ResourceServ
     path: '/admin/resource-servers',
     noun: 'ResourceServer',
     registry: resourceServers,
+    credentialUses,
     clock,
     takesSecrets: () => true,
     changed: (what, { id, audience }, detail) =>

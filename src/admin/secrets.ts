@@ -3,8 +3,10 @@ import Type from 'typebox';
 import type { AuditEvent } from '../audit.ts';
 import { hashClientSecret } from '../client-authentication/client-secret.ts';
 import type { StoredSecret } from '../client-registration.ts';
+import type { CredentialUseLog } from '../credential-use.ts';
 import type { Clock } from '../ports.ts';
 import { generateClientSecret, storedSecret } from './client-secrets.ts';
+import { lastUsed, lastUsesOf } from './credentials.ts';
 import { printable } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
@@ -34,7 +36,8 @@ const madeSecretAnswer = Type.Object(
   { ...secretAnswer.properties, client_secret: Type.String({ description: 'In this answer, and never again.' }) },
   { $id: 'MadeSecret' },
 );
-export const secretSchemas = [secretBody, secretPatch, secretAnswer, madeSecretAnswer];
+const listedSecret = Type.Object({ ...secretAnswer.properties, ...lastUsed }, { $id: 'ListedSecret' });
+export const secretSchemas = [secretBody, secretPatch, secretAnswer, madeSecretAnswer, listedSecret];
 
 interface WithSecrets {
   readonly client_id: string;
@@ -48,6 +51,7 @@ export interface SecretRoutesOptions<Value extends WithSecrets> {
   /** As the document names operations: `createClientSecret`, `listClientSecrets`. */
   readonly noun: 'Client' | 'ResourceServer';
   readonly registry: Registry<Value>;
+  readonly credentialUses: CredentialUseLog;
   readonly clock: Clock;
   /** Whether it authenticates by secret at all. */
   readonly takesSecrets: (value: Value) => boolean;
@@ -60,7 +64,7 @@ type OfSecret = { Params: { id: string; secret_id: string } };
 
 /** Several secrets of one client: a new one beside the old, an end for the old, removal. */
 export function secretRoutes<Value extends WithSecrets>(app: FastifyInstance, options: SecretRoutesOptions<Value>): void {
-  const { path, noun, registry, clock, takesSecrets, changed } = options;
+  const { path, noun, registry, credentialUses, clock, takesSecrets, changed } = options;
   const thing = noun === 'Client' ? 'client' : 'resource server';
   const now = () => Math.floor(clock() / 1000);
   const isGood = ({ expires_at = Number.POSITIVE_INFINITY }: StoredSecret) => expires_at > now();
@@ -102,7 +106,7 @@ export function secretRoutes<Value extends WithSecrets>(app: FastifyInstance, op
     await changed('created', value, { secret: added.id, ...(added.expires_at !== undefined && { expires_at: added.expires_at }) });
     return reply.code(201).send({ ...show(added), client_secret: secret });
   });
-  const shown = answer('Oldest first; never the secrets themselves.', Type.Object({ items: Type.Array(ref(secretAnswer)) }));
+  const shown = answer('Oldest first; never the secrets themselves.', Type.Object({ items: Type.Array(ref(listedSecret)) }));
   const list = {
     operationId: `list${noun}Secrets`,
     summary: `List the secrets of a ${thing}`,
@@ -112,7 +116,8 @@ export function secretRoutes<Value extends WithSecrets>(app: FastifyInstance, op
   };
   app.get<ById>(`${path}/:id/secrets`, operation(list), async ({ params: { id } }) => {
     const { value } = (await registry.get(id)) ?? notFound();
-    return { items: value.clientSecrets.map(show) };
+    const { shown: lastUse } = await lastUsesOf(credentialUses, value.client_id, 'secret');
+    return { items: value.clientSecrets.map((secret) => ({ ...show(secret), ...lastUse(secret.id) })) };
   });
   const one = Type.Object({ ...params.properties, secret_id: printable('Of the secret.') });
   const patch = {

@@ -1,4 +1,5 @@
 import type { ClientRegistration } from '../client-registration.ts';
+import type { Credential } from '../credential-use.ts';
 import { OAuthError } from '../oauth-error.ts';
 import type { Ports } from '../ports.ts';
 import type { ResourceServer } from '../resource-server.ts';
@@ -7,7 +8,7 @@ import { matchingSecret } from './client-secret.ts';
 import { readCredentials } from './credentials.ts';
 
 /** Who calls the introspection endpoint: a resource server, or a client, which is entitled to nothing there. */
-export type Caller = { readonly resourceServer: ResourceServer } | { readonly client: ClientRegistration };
+export type Caller = ({ readonly resourceServer: ResourceServer } | { readonly client: ClientRegistration }) & { readonly credential: Credential };
 
 /** Authenticates the caller of the introspection endpoint by secret (RFC 7662 §2.1). Throws `invalid_client` or `invalid_request`. */
 export function authenticateCaller({ resourceServers, clients, clock }: Pick<Ports, 'resourceServers' | 'clients' | 'clock'>) {
@@ -18,10 +19,12 @@ export function authenticateCaller({ resourceServers, clients, clock }: Pick<Por
     const resourceServer = await resourceServers.findByClientId(clientId);
     const client = resourceServer === undefined ? await clients.findClient(clientId) : undefined;
     const secrets = resourceServer?.clientSecrets ?? client?.clientSecrets ?? [];
-    if (matchingSecret(secrets, clientSecret, clock() / 1000) === undefined) throw refused('client_secret_mismatch');
-    if (resourceServer !== undefined) return { resourceServer };
+    const secret = matchingSecret(secrets, clientSecret, clock() / 1000);
+    if (secret === undefined) throw refused('client_secret_mismatch');
+    const credential = { kind: 'secret', identifier: secret.id } as const;
+    if (resourceServer !== undefined) return { resourceServer, credential };
     if (client === undefined || client.disabled) throw refused('client_unknown');
-    return { client };
+    return { client, credential };
   };
 }
 

@@ -32,12 +32,12 @@ export function authenticateClient({ clients, clock, privateKeyJwt, tlsClientAut
       const byTls = admit(client, method);
       const { clientCertificate } = request;
       if (clientCertificate === undefined || !(await tlsClientAuth(clientCertificate, byTls, clock()))) throw refused('certificate_mismatch');
-      return { registration: byTls };
+      return { registration: byTls, credential: { kind: 'certificate', identifier: clientCertificate['x5t#S256'] } };
     }
     const secret = matchingSecret(client?.clientSecrets ?? [], credentials.clientSecret, clock() / 1000);
     const admitted = admit(client, credentials.method);
     if (secret === undefined) throw refused('client_secret_mismatch');
-    return { registration: admitted };
+    return { registration: admitted, credential: { kind: 'secret', identifier: secret.id } };
   };
 }
 

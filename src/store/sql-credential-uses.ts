@@ -1,8 +1,23 @@
+import type { CredentialUseLog } from '../credential-use.ts';
 import type { CredentialUses } from '../ports.ts';
 import { answered, type Database } from './database.ts';
+import type { DatabaseKind } from './schema.ts';
 
-/** When which key of a client was last proven. */
-export function sqlCredentialUses(database: Database): CredentialUses {
+/** Credentials that one answer lists. */
+const maxListed = 100;
+
+/** The later time wins, whichever replica comes last. */
+const onConflict =
+  'on conflict (client_id, kind, identifier) do update set kid = excluded.kid, used_at = excluded.used_at where excluded.used_at > credential_use.used_at';
+
+/** All uses travel as one JSON parameter, so that the statement is always the same text. */
+const upsert: Readonly<Record<DatabaseKind, string>> = {
+  sqlite: `insert into credential_use (client_id, kind, identifier, kid, used_at) select value->>'clientId', value->>'kind', value->>'identifier', value->>'kid', value->>'usedAt' from json_each(?) where true ${onConflict}`,
+  postgresql: `insert into credential_use (client_id, kind, identifier, kid, used_at) select "clientId", kind, identifier, kid, "usedAt" from jsonb_to_recordset($1::jsonb) as used("clientId" text, kind text, identifier text, kid text, "usedAt" bigint) ${onConflict}`,
+};
+
+/** When which credential of a client was last used, and which key was last proven. */
+export function sqlCredentialUses(database: Database, databaseKind: DatabaseKind): CredentialUses & CredentialUseLog {
   return {
     async markProven(clientId, jkt, at) {
       await answered(
@@ -14,6 +29,16 @@ export function sqlCredentialUses(database: Database): CredentialUses {
       const where = { clientId_kind_identifier: { clientId, kind: 'key', identifier: jkt } };
       const row = await answered(() => database.credentialUse.findUnique({ where }));
       return row === null ? undefined : Number(row.usedAt);
+    },
+    async record(uses) {
+      // One order for everybody: two batches with the same credentials must not wait for each other crosswise.
+      const name = ({ clientId, kind, identifier }: (typeof uses)[number]) => `${clientId} ${kind} ${identifier}`;
+      const sorted = [...uses].sort((x, y) => (name(x) < name(y) ? -1 : 1));
+      await answered(() => database.$executeRawUnsafe(upsert[databaseKind], JSON.stringify(sorted)));
+    },
+    async usesOf(clientId, kind) {
+      const rows = await answered(() => database.credentialUse.findMany({ where: { clientId, kind }, orderBy: { usedAt: 'desc' }, take: maxListed }));
+      return rows.map(({ identifier, kid, usedAt }) => ({ clientId, kind, identifier, ...(kid !== null && { kid }), usedAt: Number(usedAt) }));
     },
   };
 }

@@ -4,6 +4,9 @@ import { answered, type Database } from './database.ts';
 /** Rows a statement: few enough not to hold up a token request. */
 const batch = 500;
 
+/** Seconds for which the last use of a credential is kept; longer than any proof of a registered key counts. */
+const useRetention = 366 * 86_400;
+
 /** Removes rows that mean nothing any more, a batch a call; each answers whether there may be more. */
 export interface ExpiredRows {
   readonly name: string;
@@ -32,6 +35,11 @@ export function sqlExpired(database: Database, auditRetention: number): readonly
       'token_status_list',
       (now) =>
         database.$executeRaw`delete from token_status_list where id in (select id from token_status_list where expires_at < ${BigInt(now - 60)} limit ${batch})`,
+    ],
+    [
+      'credential_use',
+      (now) =>
+        database.$executeRaw`delete from credential_use where (client_id, kind, identifier) in (select client_id, kind, identifier from credential_use where used_at < ${BigInt(now - useRetention) * 1000n} limit ${batch})`,
     ],
     [
       'audit_event',

@@ -79,6 +79,8 @@ export function sqlClients(database: Database, databaseUrl: string): ClientRegis
       const removed = await allOrNothing(databaseUrl, database, [
         { sql: `delete from client where client_id = $1${unchanged.sql}`, values: [clientId, ...unchanged.values] },
         { sql: revokeAllOfClient, values: [clientId, Math.floor(at / 1000)], rows: 'any' },
+        // A later client of this id has proven no key.
+        { sql: 'delete from credential_use where client_id = $1', values: [clientId], rows: 'any' },
       ]);
       return removed ? 'removed' : (await find(clientId)) === null ? 'not_found' : 'version_mismatch';
     },

@@ -15,6 +15,7 @@ import { sqlExpired } from './sql-expired.ts';
 import { sqlIssuedTokens } from './sql-issued-tokens.ts';
 import { sqlKeyEncryption } from './sql-key-encryption.ts';
 import { sqlNonceSecrets } from './sql-nonce-secrets.ts';
+import { sqlOrphanedUses } from './sql-orphaned-uses.ts';
 import { sqlPairings } from './sql-pairings.ts';
 import { sqlClients, sqlResourceServers } from './sql-registries.ts';
 import { sqlReplay } from './sql-replay.ts';
@@ -77,7 +78,7 @@ export async function openStores(
   return {
     clients,
     currentClients: registered,
-    credentialUses: sqlCredentialUses(database),
+    credentialUses: sqlCredentialUses(database, kind),
     trustedIssuers: sqlTrustedIssuers(database),
     withdrawnHolders: sqlWithdrawnHolders(database),
     pairings: sqlPairings(database),
@@ -94,7 +95,7 @@ export async function openStores(
     statusLists: sqlStatusLists(database, kind, accessTokenMaxLifetime),
     replay: redis ?? replay,
     counters,
-    expired: sqlExpired(database, auditRetention),
+    expired: [...sqlExpired(database, auditRetention), sqlOrphanedUses(database)],
     signingKeys: sqlSigningKeys(databaseUrl, database, clock, databaseClock),
     keyEncryption: sqlKeyEncryption(databaseUrl, database, clock),
     nonceSecrets: sqlNonceSecrets(databaseUrl, database, clock),

@@ -1,0 +1,54 @@
+import Type from 'typebox';
+import { type ClientRegistration, signatureJwks } from '../client-registration.ts';
+import type { CredentialKind, CredentialUse, CredentialUseLog } from '../credential-use.ts';
+import { gatedKeys } from '../jose/gated-keys.ts';
+import { registeredCertificateThumbprint } from '../registered-certificate.ts';
+
+const readPublicKey = gatedKeys();
+
+const seconds = Type.Integer({ description: 'Seconds since the epoch, up to a minute too early. Absent: not within a year.' });
+
+/** When a credential was last used, as a member of an answer. */
+export const lastUsed = { last_used_at: Type.Optional(seconds) };
+
+/** The keys and certificates of a client, and when each was last used. */
+export const credentialsAnswer = Type.Object(
+  {
+    keys: Type.Array(Type.Object({ jkt: Type.String({ description: 'RFC 7638.' }), kid: Type.Optional(Type.String()), ...lastUsed }), {
+      description: 'Those in `jwks`; with `jwks_uri` those that were used, the latest first, 100 at most.',
+    }),
+    certificates: Type.Array(Type.Object({ 'x5t#S256': Type.String({ description: 'RFC 8705 §3.1.' }), ...lastUsed }), {
+      description: 'Those in `jwks`; with `tls_client_auth` or `jwks_uri` those that were used, the latest first, 100 at most.',
+    }),
+  },
+  { additionalProperties: false },
+);
+
+/** Times of last use by identifier, as `last_used_at`. */
+export async function lastUsesOf(log: CredentialUseLog, clientId: string, kind: CredentialKind) {
+  const uses = await log.usesOf(clientId, kind);
+  const times = new Map(uses.map(({ identifier, usedAt }) => [identifier, Math.floor(usedAt / 1000)]));
+  const shown = (identifier: string) => (times.has(identifier) ? { last_used_at: times.get(identifier) } : {});
+  return { uses, shown };
+}
+
+/** The keys and certificates of a client, registered by value or seen in use. */
+export async function credentialsOf(client: ClientRegistration, log: CredentialUseLog) {
+  const keys = await lastUsesOf(log, client.client_id, 'registered_key');
+  const certificates = await lastUsesOf(log, client.client_id, 'certificate');
+  const registered = client.jwks && signatureJwks(client).map(readPublicKey);
+  const named = client.token_endpoint_auth_method === 'tls_client_auth' ? undefined : registered;
+  const thumbprints = named?.map(registeredCertificateThumbprint).filter((thumbprint) => thumbprint !== undefined);
+  const identifierOf = ({ identifier }: CredentialUse) => identifier;
+  return {
+    keys: (registered ?? keys.uses.map(({ identifier, kid }) => ({ jkt: identifier, ...(kid !== undefined && { kid }) }))).map(({ jkt, kid }) => ({
+      jkt,
+      ...(kid !== undefined && { kid }),
+      ...keys.shown(jkt),
+    })),
+    certificates: (thumbprints ?? certificates.uses.map(identifierOf)).map((thumbprint) => ({
+      'x5t#S256': thumbprint,
+      ...certificates.shown(thumbprint),
+    })),
+  };
+}

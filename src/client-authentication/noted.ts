@@ -1,0 +1,15 @@
+import type { Credential, NoteUse } from '../credential-use.ts';
+
+/** Notes the secret or certificate by which somebody has authenticated. An assertion is noted where its `jti` is spent: before, it may be a copy. */
+export function noted<Request, Caller extends { readonly credential?: Credential }>(
+  authenticate: (request: Request) => Promise<Caller>,
+  noteUse: NoteUse,
+  nameOf: (caller: Caller) => string,
+): (request: Request) => Promise<Caller> {
+  return async (request) => {
+    const caller = await authenticate(request);
+    const { credential } = caller;
+    if (credential !== undefined) noteUse(nameOf(caller), credential.kind, credential.identifier);
+    return caller;
+  };
+}
