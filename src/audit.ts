@@ -1,4 +1,5 @@
 import type { ClientRegistration } from './client-registration.ts';
+import type { PairingMode } from './pairing.ts';
 
 /** What happened. */
 export type AuditEventType =
@@ -68,6 +69,14 @@ export interface AuditLog {
   list(query: AuditQuery): Promise<readonly RecordedEvent[]>;
 }
 
+/** Under what a client has a part in the token of another. */
+export interface PairedAtIssuance {
+  /** Id of the pairing. */
+  readonly pairing: string;
+  /** How the key of a further holder came in. */
+  readonly form: PairingMode;
+}
+
 /** What is known of an issued token besides what it says itself. */
 export interface TokenState {
   /** The client as every replica has committed it; undefined: deleted. */
@@ -76,8 +85,8 @@ export interface TokenState {
   readonly revoked: boolean;
   /** Ids of the pairings by which it was exchanged. */
   readonly pairings: readonly string[];
-  /** By `client_id` of a further holder, or of one that may exchange the token: id of the pairing that was in force when it was issued. */
-  readonly pairedAtIssuance: ReadonlyMap<string, string>;
+  /** By `client_id` of a further holder, or of one that may exchange the token: what was in force when it was issued. */
+  readonly pairedAtIssuance: ReadonlyMap<string, PairedAtIssuance>;
   /** `kid` of every signing key that is compromised. */
   readonly revokedKids: readonly string[];
   readonly evidence: string | undefined;

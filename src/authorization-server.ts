@@ -8,6 +8,7 @@ import { issueAccessToken } from './access-token/issue-access-token.ts';
 import { liveHolders } from './access-token/live-holders.ts';
 import { presenterBy } from './access-token/presenter-by.ts';
 import { rememberProvenKeys } from './access-token/remember-proven-keys.ts';
+import { tokenInForce } from './access-token/token-in-force.ts';
 import { verifyAccessToken } from './access-token/verify-access-token.ts';
 import { authenticateCaller, type Caller } from './client-authentication/authenticate-caller.ts';
 import { authenticateClient } from './client-authentication/authenticate-client.ts';
@@ -114,6 +115,7 @@ export async function authorizationServer({
   const proofs = { clock, nonces, algs: config.dpopAlgs, maxAge: config.dpopProofMaxAge, maxFuture: config.dpopProofMaxFuture };
   const verify = verifyAccessToken({ issuer: config.issuer, verificationKey: signingKeys.verificationKey });
   const live = liveHolders({ ...ports, keys });
+  const inForce = tokenInForce({ ...ports, keys });
   const answer = tokenEndpoint({
     refusals,
     authenticateClient: authenticate,
@@ -121,7 +123,7 @@ export async function authorizationServer({
       client_credentials: clientCredentials(ports),
       'urn:ietf:params:oauth:grant-type:token-exchange': tokenExchange({
         ...ports,
-        accessToken: subjectAccessToken({ ...ports, verifyAccessToken: verify, liveHolders: live }),
+        accessToken: subjectAccessToken({ ...ports, verifyAccessToken: verify, tokenInForce: inForce, liveHolders: live }),
         // RS256 besides: OpenID providers must offer it, and few sign by anything else.
         idToken: subjectIdToken({
           ...ports,
@@ -170,7 +172,7 @@ export async function authorizationServer({
   const callerId = (caller: Caller) => ('client' in caller ? caller.client : caller.resourceServer).client_id;
   const introspect = introspectionEndpoint({
     authenticateCaller: counted(noted(countingStrangers(authenticateCaller(ports), refusals), ports.noteUse, callerId), countClient, callerId),
-    activeToken: activeToken({ ...ports, verify, keys, liveHolders: live }),
+    activeToken: activeToken({ ...ports, verify, tokenInForce: inForce, liveHolders: live }),
     confirmingProof: confirmingProof({
       ...proofs,
       replay: ports.replay,

@@ -1,3 +1,5 @@
+import type { ClientRegistration } from './client-registration.ts';
+
 /** How a further holder's key gets into a token: by a fresh `cnf-proof+jwt`, or also by a registered key that this server has seen proven. */
 export const pairingModes = ['proof', 'registered_key'] as const;
 export type PairingMode = (typeof pairingModes)[number];
@@ -20,6 +22,12 @@ export interface Pairing {
   readonly createdAt: number;
   /** Milliseconds since the epoch; from then on nobody may use the pairing. */
   readonly revokedAt?: number;
+}
+
+/** Whether the holder's registration lets this client have its key so; a fresh proof is consent by itself, unless the registration lists others. */
+export function agreesToShare({ alt_cnf_requesters, alt_cnf_registered_key }: ClientRegistration, requester: string, form: PairingMode): boolean {
+  if (form === 'proof') return alt_cnf_requesters?.includes(requester) ?? true;
+  return alt_cnf_registered_key === true && alt_cnf_requesters?.includes(requester) === true;
 }
 
 /** Whether a token of this audience and scope lies within the limits of a pairing. */

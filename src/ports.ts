@@ -58,6 +58,8 @@ export interface CredentialUses {
 export interface Pairings {
   /** The pairing in force of these two clients, or undefined. */
   findPairing(requester: string, holder: string): Promise<Pairing | undefined>;
+  /** In force or not; undefined once another one of the same two clients has replaced it. */
+  get(id: string): Promise<Pairing | undefined>;
 }
 
 /** Fetches the JWK Set behind a registered `jwks_uri`; `{ fresh: true }` asks for a new copy, within the cool-down. Throws when it cannot be had. */

@@ -1,5 +1,6 @@
-import type { TokenState } from '../audit.ts';
+import type { PairedAtIssuance, TokenState } from '../audit.ts';
 import { thumbprints } from '../confirmation/thumbprints.ts';
+import { agreesToShare } from '../pairing.ts';
 import type { Ports } from '../ports.ts';
 import { registeredCertificateThumbprint } from '../registered-certificate.ts';
 import type { RegisteredKeys } from '../registered-keys.ts';
@@ -18,13 +19,19 @@ export interface LiveHoldersOptions extends Pick<Ports, 'currentClients' | 'pair
  * registered, and it has not withdrawn from this token (protocol reference D6.2). A token with one key costs no look-up.
  */
 export function liveHolders({ currentClients: clients, pairings, withdrawnHolders, keys }: LiveHoldersOptions): LiveHolders {
-  const isLive = async (claims: AccessTokenClaims, holder: string, named: readonly string[], pairedBy: string | undefined): Promise<boolean> => {
+  const isLive = async (
+    claims: AccessTokenClaims,
+    holder: string,
+    named: readonly string[],
+    { pairing: pairedBy, form = 'proof' }: Partial<PairedAtIssuance>,
+  ): Promise<boolean> => {
     const [owner, registration, pairing] = await Promise.all([
       clients.findClient(claims.client_id),
       clients.findClient(holder),
       pairings.findPairing(claims.client_id, holder),
     ]);
     if (registration === undefined || registration.disabled || owner?.alt_cnf_holders?.includes(holder) !== true) return false;
+    if (!agreesToShare(registration, claims.client_id, form)) return false;
     // A later pairing of the same two does not bring back what the revocation of the first took away. No clock can tell which it was.
     if (pairing === undefined || pairing.id !== pairedBy) return false;
     // A key set that cannot be had confirms nothing: fail closed.
@@ -38,7 +45,7 @@ export function liveHolders({ currentClients: clients, pairings, withdrawnHolder
     const withdrawn = new Set(await withdrawnHolders.withdrawnFrom(claims.jti));
     const live = new Map<string, readonly string[]>();
     for (const [holder, named] of entries)
-      if (!withdrawn.has(holder) && (await isLive(claims, holder, named, pairedAtIssuance.get(holder)))) live.set(holder, named);
+      if (!withdrawn.has(holder) && (await isLive(claims, holder, named, pairedAtIssuance.get(holder) ?? {}))) live.set(holder, named);
     return live;
   };
 }

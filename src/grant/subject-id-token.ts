@@ -43,6 +43,8 @@ export function subjectIdToken(options: SubjectIdTokenOptions): ReadSubjectToken
     if (issuer.clients?.includes(client.client_id) === false)
       throw new OAuthError('unauthorized_client', 'the client may not exchange ID tokens of this issuer', { reason: 'id_token_client_not_allowed' });
     await checkSignature(jws, issuer, options);
+    // A logout token need not have a type of its own (OpenID Connect Back-Channel Logout §2.4); an ID token has no `events` (RFC 8417 §4).
+    if ('events' in jws.payload) throw refused('id_token_is_event');
     const { subject, expiresAt, acceptable } = checkClaims(jws.payload, issuer, options);
     // A user must not pass for a client where only `sub` is looked at (RFC 9700 §4.15).
     if ((await options.clients.findClient(subject)) !== undefined) throw refused('id_token_sub_is_a_client');

@@ -1,4 +1,5 @@
 import type { ClientRegistration } from '../client-registration.ts';
+import type { Pairing } from '../pairing.ts';
 import type { SingleUse } from '../replay-store.ts';
 import type { ActClaim } from './grant.ts';
 
@@ -25,12 +26,10 @@ export interface Entitlement {
   readonly audience?: string;
   /** The delegation that the new token records (RFC 8693 §4.1). */
   readonly act?: ActClaim;
-  /** Ids of the pairings on which this rests, those of the subject token included. */
-  readonly pairings?: readonly string[];
-  /** Whose token it is, when that is another client. */
-  readonly owner?: ClientRegistration;
-  /** Whether audience and scope lie within what was agreed. */
-  readonly covers?: (audience: string, scopes: readonly string[]) => boolean;
+  /** The pairings on which this rests, those of the subject token included; audience and scope must be within each. */
+  readonly pairings?: readonly Pairing[];
+  /** Whose token it was before it came to this client, by however many exchanges. */
+  readonly owners?: readonly ClientRegistration[];
 }
 
 /** Verifies one type of subject token for this client. Throws OAuthError. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { OAuthError } from '../oauth-error.ts';
+import { withinPairing } from '../pairing.ts';
 import type { Ports } from '../ports.ts';
 import type { TokenRequest } from '../token-request.ts';
 import type { GrantHandler } from './grant.ts';
@@ -20,12 +21,12 @@ export function tokenExchange(options: TokenExchangeOptions): GrantHandler {
   return async (request, { registration: client }) => {
     const { token, read } = subjectTokenOf(request, options);
     const { subject, ofUser, expiresAt, use, entitlement } = await read(token, client);
-    const { keys, scopes: had, audience, act, owner, covers, pairings = [] } = entitlement;
+    const { keys, scopes: had, audience, act, owners = [], pairings = [] } = entitlement;
     const resourceServer = await target(withTarget(request, audience), client);
-    // What the owner may not ask for, nobody may have in its name.
-    if (owner?.resources?.includes(resourceServer.audience) === false) throw notCovered('invalid_target');
+    // What an owner may not ask for, nobody may have in its name.
+    if (owners.some(({ resources }) => resources?.includes(resourceServer.audience) === false)) throw notCovered('invalid_target');
     const scopes = narrowedScopes(request, grantedScopes(request.parameters.get('scope'), client, resourceServer), had);
-    if (covers?.(resourceServer.audience, scopes) === false) throw notCovered('invalid_grant');
+    if (!pairings.every((pairing) => withinPairing(pairing, resourceServer.audience, scopes))) throw notCovered('invalid_grant');
     return {
       type: 'urn:ietf:params:oauth:grant-type:token-exchange',
       subject,
@@ -36,7 +37,7 @@ export function tokenExchange(options: TokenExchangeOptions): GrantHandler {
       ...(use !== undefined && { use }),
       issuedTokenType: tokenTypes.accessToken,
       ...(act !== undefined && { act }),
-      ...(pairings.length > 0 && { pairings }),
+      ...(pairings.length > 0 && { pairings: pairings.map(({ id }) => id) }),
       ...(keys !== undefined && {
         presentedBy: { keys, ...(read === options.accessToken && { ath: createHash('sha256').update(token).digest('base64url') }) },
       }),

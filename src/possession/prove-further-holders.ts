@@ -3,7 +3,7 @@ import type { FurtherHolder } from '../further-holder.ts';
 import type { Grant } from '../grant/grant.ts';
 import type { PublicKey } from '../jose/public-key.ts';
 import { OAuthError } from '../oauth-error.ts';
-import { type PairingMode, withinPairing } from '../pairing.ts';
+import { agreesToShare, type PairingMode, withinPairing } from '../pairing.ts';
 import type { Ports } from '../ports.ts';
 import { recordedThumbprint } from '../proven-key.ts';
 import { registeredCertificateThumbprint } from '../registered-certificate.ts';
@@ -43,6 +43,8 @@ export function proveFurtherHolders(options: FurtherHoldersOptions): ProveFurthe
     const requested = readReqAltCnf(parameter, options.max);
     const { resourceServer, scopes } = grant;
     if (requester.alt_cnf_holders === undefined) throw notPaired('alt_cnf_not_enabled');
+    // Whose token it was named this client, and nobody whom this client may name.
+    if (grant.act !== undefined) throw notPaired('actor_may_not_share');
     if (resourceServer.alt_cnf_supported !== true && resourceServer.multi_key_form !== 'jwks')
       throw new OAuthError('unsupported_pop_key', 'the audience does not accept additional confirmation keys; use token exchange', {
         reason: 'alt_cnf_not_supported_by_audience',
@@ -112,10 +114,7 @@ async function pairedHolder(
   if (requester.alt_cnf_holders?.includes(clientId) !== true) throw notPaired('holder_not_listed');
   const holder = await clients.findClient(clientId);
   if (holder === undefined || holder.disabled) throw notPaired('holder_unknown_or_disabled');
-  // A signed proof is the holder's consent; without one its registration must say so.
-  if (form === 'registered_key' && holder.alt_cnf_registered_key !== true) throw notPaired('registered_key_not_enabled');
-  const allowedRequesters = holder.alt_cnf_requesters ?? (form === 'proof' ? [requester.client_id] : []);
-  if (!allowedRequesters.includes(requester.client_id)) throw notPaired('requester_not_listed');
+  if (!agreesToShare(holder, requester.client_id, form)) throw notPaired('holder_does_not_agree');
   const pairing = await pairings.findPairing(requester.client_id, clientId);
   if (pairing === undefined || !withinPairing(pairing, audience, scopes)) throw notPaired('pairing_missing_or_exceeded');
   if (form === 'registered_key' && pairing.mode !== 'registered_key') throw refusedProof('pairing_needs_proof');

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { IssuedTokens, TokenState } from '../audit.ts';
+import type { IssuedTokens, PairedAtIssuance, TokenState } from '../audit.ts';
 import type { ClientRegistration } from '../client-registration.ts';
 import { timePrefix } from '../time-ordered-id.ts';
 import { batched } from './batched.ts';
@@ -18,7 +18,7 @@ interface StateRow {
   /** JSON text of a list of ids. */
   readonly pairings: string | null;
   readonly pairing_revoked: unknown;
-  /** JSON text of a list of `{ client_id, pairing }`. */
+  /** JSON text of a list of `{ client_id, pairing, evidence }`. */
   readonly holders: string | null;
   readonly may_act: string | null;
 }
@@ -128,10 +128,8 @@ export function sqlIssuedTokens(database: Database, kind: DatabaseKind): IssuedT
   };
 }
 
-function readPaired(json: string | null): readonly (readonly [string, string])[] {
+function readPaired(json: string | null): readonly (readonly [string, PairedAtIssuance])[] {
   if (json === null) return [];
-  return (JSON.parse(json) as readonly { readonly client_id: string; readonly pairing: string }[]).map(({ client_id, pairing }) => [
-    client_id,
-    pairing,
-  ]);
+  const paired = JSON.parse(json) as readonly { readonly client_id: string; readonly pairing: string; readonly evidence?: string }[];
+  return paired.map(({ client_id, pairing, evidence }) => [client_id, { pairing, form: evidence === 'registration' ? 'registered_key' : 'proof' }]);
 }

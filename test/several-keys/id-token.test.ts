@@ -83,6 +83,7 @@ describe('RFC 8693 §2.1: an ID token of a trusted provider', () => {
     ['without sub', { sub: undefined }],
     ['whose user is named like a client', { sub: 'backend' }],
     ['with the type of an access token', {}, { typ: 'at+jwt' }],
+    ['that is a logout token without a type', { events: { 'http://schemas.openid.net/event/backchannel-logout': {} } }, { typ: undefined }],
     ['with a kid that the provider has not', {}, { kid: 'op-2' }],
     ['with crit', {}, { crit: ['x'], x: 1 }],
   ])('refuses one %s', async (_, claims, header) => {

@@ -163,6 +163,8 @@ describe('T10, D3.5, D6.2: introspection shows who holds the token now', () => {
       async (other) => other.server.admin('PATCH', 'clients/backend', { jwks: { keys: [{ ...(await testKey()).jwk, kid: 'be-1' }] } }),
     ],
     ['the requester lists the holder no more', (other) => other.server.admin('PATCH', 'clients/app', { alt_cnf_holders: ['printer'] })],
+    ['the holder lists other requesters', (other) => other.server.admin('PATCH', 'clients/backend', { alt_cnf_requesters: ['thief'] })],
+    ['the holder lists no requester any more', (other) => other.server.admin('PATCH', 'clients/backend', { alt_cnf_requesters: [] })],
     [
       'the holder withdraws by RFC 7009',
       async (other, token) => {
@@ -191,6 +193,25 @@ describe('T10, D3.5, D6.2: introspection shows who holds the token now', () => {
     await withdraw(other, token);
     expect(await altCnf(other, token)).toEqual([true, undefined]);
     expect(await presented()).toMatchObject({ valid: false });
+    await other.server.stop();
+  });
+  it.each<[string, object]>([
+    ['takes no registered key of its own any more', { alt_cnf_registered_key: false }],
+    ['lists nobody', { alt_cnf_requesters: null }],
+  ])('a holder by registration leaves when it %s; one that signed a proof stays', async (_, change) => {
+    const other = await openPair();
+    await other.backendSignsIn();
+    const registered = (await other.ask({ reqAltCnf: [{ client_id: 'backend', cnf: { kid: 'be-1' } }] })).body.access_token as string;
+    const proven = (await other.ask()).body.access_token as string;
+    expect([await altCnf(other, registered), await altCnf(other, proven)]).toEqual([
+      [true, ['backend']],
+      [true, ['backend']],
+    ]);
+    await other.server.admin('PATCH', 'clients/backend', change);
+    expect([await altCnf(other, registered), await altCnf(other, proven)]).toEqual([
+      [true, undefined],
+      [true, ['backend']],
+    ]);
     await other.server.stop();
   });
   it('the next call may be to another replica', async () => {

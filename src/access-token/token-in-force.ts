@@ -1,0 +1,39 @@
+import { decodeProtectedHeader } from 'jose/decode/protected_header';
+import type { TokenState } from '../audit.ts';
+import type { ClientRegistration } from '../client-registration.ts';
+import type { Ports } from '../ports.ts';
+import type { RegisteredKeys } from '../registered-keys.ts';
+import type { AccessTokenClaims } from './claims.ts';
+
+/** The state of a token that this server signed, or undefined when it counts no more. */
+export type TokenInForce = (token: string, claims: AccessTokenClaims) => Promise<(TokenState & { readonly client: ClientRegistration }) | undefined>;
+
+/** What the check needs. */
+export interface TokenInForceOptions extends Pick<Ports, 'issuedTokens'> {
+  readonly keys: RegisteredKeys;
+}
+
+/**
+ * Whether a token is known as issued, not revoked, of a client that exists and is enabled, signed by a key that is not compromised, and, where it was
+ * bound to a registered key, with that key still registered. Its signature and its times are looked at elsewhere.
+ */
+export function tokenInForce({ issuedTokens, keys }: TokenInForceOptions): TokenInForce {
+  return async (token, { jti }) => {
+    const state = await issuedTokens.state(jti);
+    if (state === undefined || state.revoked || state.client === undefined || state.client.disabled) return undefined;
+    // This replica may not have heard yet that the key of the signature is compromised.
+    if (state.revokedKids.length > 0 && state.revokedKids.includes(String(decodeProtectedHeader(token).kid))) return undefined;
+    const bound = state.evidence === 'client_assertion' ? state.jkt : undefined;
+    if (bound !== undefined && !(await isRegistered(keys, state.client, bound))) return undefined;
+    return { ...state, client: state.client };
+  };
+}
+
+async function isRegistered(keys: RegisteredKeys, client: ClientRegistration, jkt: string): Promise<boolean> {
+  try {
+    return await keys.holds(client, (key) => key.jkt === jkt);
+  } catch {
+    // A jwks_uri that cannot be read says nothing for the key.
+    return false;
+  }
+}
