@@ -15,7 +15,7 @@ import { secretSchemas } from './admin/secrets.ts';
 import { signingKeyRoutes, signingKeySchemas } from './admin/signing-keys.ts';
 import { tokenRoutes } from './admin/tokens.ts';
 import { type TrustedIssuerRegistry, trustedIssuerRoutes, trustedIssuerSchemas } from './admin/trusted-issuers.ts';
-import type { AuditLog, AuditTrail, IssuedTokens } from './audit.ts';
+import type { AuditLog, IssuedTokens } from './audit.ts';
 import type { CredentialUseLog } from './credential-use.ts';
 import { headerFields } from './http/header-fields.ts';
 import { listener, type Validation } from './http/listener.ts';
@@ -34,7 +34,6 @@ export interface AdminServerOptions {
   readonly clientRegistrations: ClientRegistrations;
   readonly pairings: PairingRegistry;
   readonly trustedIssuers: TrustedIssuerRegistry;
-  readonly audit: AuditTrail;
   readonly auditLog: AuditLog;
   readonly issuedTokens: IssuedTokens;
   readonly credentialUses: CredentialUseLog;
@@ -89,7 +88,7 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
   signingKeyRoutes(app, options.signingKeys);
   dpopNonceSecretRoutes(app, options.nonceSecrets);
   keyEncryptionKeyRoutes(app, async () => changeKeyEncryptionKey(options.keyEncryption));
-  trustedIssuerRoutes(app, { registry: options.trustedIssuers, audit: options.audit, clock, randomId });
+  trustedIssuerRoutes(app, { registry: options.trustedIssuers, clock, randomId });
   pairingRoutes(app, { ...options, clients: options.clientRegistrations });
   refuseOtherMethods();
   return app;

@@ -93,16 +93,18 @@ export interface TokenState {
   readonly jkt: string | undefined;
 }
 
+/** Tokens of a client, tokens bound to a key, or a client's that are bound to one. */
+export type TokensOf = { readonly client_id: string; readonly jkt?: string } | { readonly client_id?: never; readonly jkt: string };
+
 /** The tokens that were issued, as the audit trail knows them. */
 export interface IssuedTokens {
   /** Undefined: this server has no record of having issued it. Reads what every replica has committed. */
   state(jti: string): Promise<TokenState | undefined>;
-  /** Makes the token inactive until it has expired (seconds since the epoch); durable when it resolves. */
-  revoke(jti: string, expiresAt: number): Promise<void>;
-  /** Makes the client's tokens that are bound to this key inactive; answers how many. `now` in seconds. */
-  revokeKeyOf(clientId: string, jkt: string, now: number): Promise<number>;
-  /** Puts what was exchanged under this pairing among the revoked tokens. `now` and `tokenLifetime`, above which no token lives, in seconds. */
-  revokeExchanged(pairing: string, now: number, tokenLifetime: number): Promise<void>;
-  /** Makes every token that was issued to the client, or is bound to the key, inactive; answers how many. `now` in seconds. */
-  revokeAll(of: { readonly client_id: string } | { readonly jkt: string }, now: number): Promise<number>;
+  /** Makes the token inactive until it has expired (seconds since the epoch), and records that; both durable when it resolves. */
+  revoke(jti: string, expiresAt: number, event: AuditEvent): Promise<void>;
+  /**
+   * Makes every token that was issued to the client, or is bound to the key, or both, inactive; answers how many. `now` in seconds.
+   * What `eventOf` makes of their number is recorded with it; undefined: nothing is.
+   */
+  revokeAll(of: TokensOf, now: number, eventOf: (revoked: number) => AuditEvent | undefined): Promise<number>;
 }

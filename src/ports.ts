@@ -42,8 +42,8 @@ export interface TrustedIssuers {
 }
 
 export interface WithdrawnHolders {
-  /** From now on the holder's key confirms this token no more; durable when it resolves. `expiresAt` of the token in seconds since the epoch. */
-  withdraw(jti: string, clientId: string, expiresAt: number): Promise<void>;
+  /** From now on the holder's key confirms this token no more, and that is on record; durable when it resolves. `expiresAt` of the token in seconds since the epoch. */
+  withdraw(jti: string, clientId: string, expiresAt: number, event: AuditEvent): Promise<void>;
   /** Holders that withdrew from this token. */
   withdrawnFrom(jti: string): Promise<readonly string[]>;
 }

@@ -10,7 +10,7 @@ import type { Refusals } from './refusals.ts';
 import type { TokenRequest } from './token-request.ts';
 
 /** What the endpoint needs. */
-export interface RevocationEndpointOptions extends Pick<Ports, 'issuedTokens' | 'withdrawnHolders' | 'replay' | 'noteUse' | 'audit'> {
+export interface RevocationEndpointOptions extends Pick<Ports, 'issuedTokens' | 'withdrawnHolders' | 'replay' | 'noteUse'> {
   readonly refusals: Pick<Refusals, 'ofClient'>;
   readonly authenticateClient: AuthenticateClient;
   readonly verify: VerifyAccessToken;
@@ -21,7 +21,7 @@ export interface RevocationEndpointOptions extends Pick<Ports, 'issuedTokens' | 
  * Every answer without an error holds for every later introspection on every replica.
  */
 export function revocationEndpoint(options: RevocationEndpointOptions) {
-  const { refusals, authenticateClient, verify, issuedTokens, withdrawnHolders, replay, noteUse, audit } = options;
+  const { refusals, authenticateClient, verify, issuedTokens, withdrawnHolders, replay, noteUse } = options;
   const revoke = async ({ registration, assertion }: AuthenticatedClient, request: TokenRequest): Promise<void> => {
     const token = request.parameters.get('token');
     if (token === undefined) throw new OAuthError('invalid_request', 'the parameter token is required', { reason: 'token_missing' });
@@ -32,14 +32,13 @@ export function revocationEndpoint(options: RevocationEndpointOptions) {
     if (claims === undefined) return;
     // A further holder takes back only its own key; the requester's token lives on (protocol reference D6.2).
     if (furtherHolders(claims).has(registration.client_id)) {
-      await withdrawnHolders.withdraw(claims.jti, registration.client_id, claims.exp);
-      await audit.record({ ...event(registration.client_id, claims), detail: { withdrawn_holder: registration.client_id } });
+      const withdrawal = { ...event(registration.client_id, claims), detail: { withdrawn_holder: registration.client_id } };
+      await withdrawnHolders.withdraw(claims.jti, registration.client_id, claims.exp, withdrawal);
       return;
     }
     if (claims.client_id !== registration.client_id)
       throw new OAuthError('invalid_request', 'the token was not issued to this client', { reason: 'token_of_another_client' });
-    await issuedTokens.revoke(claims.jti, claims.exp);
-    await audit.record(event(registration.client_id, claims));
+    await issuedTokens.revoke(claims.jti, claims.exp, event(registration.client_id, claims));
   };
   return async (request: TokenRequest): Promise<void> => {
     const client = await authenticateClient(request);

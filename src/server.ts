@@ -109,7 +109,6 @@ export async function startServer(
       issuer: config.issuer,
       clients: stores.clients,
       clientRegistrations: stores.clients,
-      audit: stores.audit,
       auditLog: stores.audit,
       issuedTokens: stores.issuedTokens,
       resourceServers: stores.resourceServers,

@@ -1,4 +1,4 @@
-import type { AuditTrail, IssuedTokens } from '../audit.ts';
+import type { IssuedTokens } from '../audit.ts';
 import type { ClientRegistrations } from '../ports.ts';
 import type { RegisteredKeys } from '../registered-keys.ts';
 
@@ -22,8 +22,7 @@ export interface UnregisteredKeysOptions {
   /** As they are this moment. */
   readonly clients: ClientRegistrations;
   readonly keys: Pick<RegisteredKeys, 'all'>;
-  readonly issuedTokens: Pick<IssuedTokens, 'revokeKeyOf'>;
-  readonly audit: AuditTrail;
+  readonly issuedTokens: Pick<IssuedTokens, 'revokeAll'>;
   /** Seconds: no token lives longer. */
   readonly tokenLifetime: number;
 }
@@ -40,7 +39,7 @@ interface Watched extends BoundKey {
  * A round that revokes the tokens bound to keys that are registered no more, so that status lists show what introspection finds by itself: keys that
  * disappear from a `jwks_uri`, and replaced ones whose revocation was cut off. A `jwks_uri` that cannot be read takes nothing away.
  */
-export function unregisteredKeys({ boundKeys, clients, keys, issuedTokens, audit, tokenLifetime }: UnregisteredKeysOptions) {
+export function unregisteredKeys({ boundKeys, clients, keys, issuedTokens, tokenLifetime }: UnregisteredKeysOptions) {
   const watched = new Map<string, Watched>();
   let last: number | undefined;
   const look = async (now: number) => {
@@ -63,8 +62,9 @@ export function unregisteredKeys({ boundKeys, clients, keys, issuedTokens, audit
     if (isThere()) return isRemote ? { client_id, jkt, expiresAt } : undefined;
     // The copy may be older than the key, which another replica has seen: only one that is fetched later tells.
     if (isRemote && (missedIn === undefined || missedIn === copy)) return { ...key, missedIn: copy };
-    const revoked = await issuedTokens.revokeKeyOf(client_id, jkt, now);
-    if (revoked > 0) await audit.record({ type: 'key_tokens_revoked', actor: 'server', client_id, jkt, detail: { revoked } });
+    await issuedTokens.revokeAll({ client_id, jkt }, now, (revoked) =>
+      revoked === 0 ? undefined : { type: 'key_tokens_revoked', actor: 'server', client_id, jkt, detail: { revoked } },
+    );
     return undefined;
   };
   /** `now` in seconds since the epoch. */

@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import type { AuditTrail, IssuedTokens } from '../audit.ts';
 import { type ClientRegistration, signatureJwks } from '../client-registration.ts';
 import type { CredentialUseLog } from '../credential-use.ts';
 import { readPublicKey } from '../jose/public-key.ts';
@@ -27,8 +26,6 @@ export interface ClientRoutesOptions {
   readonly clients: ClientRegistry;
   readonly resourceServers: ResourceServerRegistry & ResourceServers;
   readonly issuer: string;
-  readonly audit: AuditTrail;
-  readonly issuedTokens: IssuedTokens;
   readonly credentialUses: CredentialUseLog;
   readonly clock: Clock;
   readonly randomId: RandomId;
@@ -36,7 +33,7 @@ export interface ClientRoutesOptions {
 
 /** `/admin/clients` (metadata of RFC 7591 §2). */
 export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions): void {
-  const { clients, resourceServers, issuer, audit, issuedTokens, credentialUses, clock, randomId } = options;
+  const { clients, resourceServers, issuer, credentialUses, clock, randomId } = options;
   restResource<ClientRegistration, ClientBody>(app, {
     path: '/admin/clients',
     nameParameter: 'client_name',
@@ -61,15 +58,14 @@ export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions)
     },
     show: ({ value: { clientSecrets: _, ...client }, createdAt }) => ({ ...client, client_id_issued_at: Math.floor(createdAt / 1000) }),
     toBody: ({ clientSecrets: _, ...client }) => client,
-    changed: async (what, id, value, previous) => {
-      // Tokens bound to a key that is registered no more are inactive, whatever proved it.
+    recordOf: (what, id, value, previous) => {
       const [had, kept] = [thumbprints(previous), thumbprints(value)];
-      const removed = [...had].filter((jkt) => !kept.has(jkt));
-      const now = Math.floor(clock() / 1000);
-      for (const jkt of removed) await issuedTokens.revokeKeyOf(id, jkt, now);
-      const keys = { keys_added: [...kept].filter((jkt) => !had.has(jkt)), keys_removed: removed };
+      // Tokens bound to a key that is registered no more are inactive, whatever proved it.
+      const keysRemoved = [...had].filter((jkt) => !kept.has(jkt));
+      const keys = { keys_added: [...kept].filter((jkt) => !had.has(jkt)), keys_removed: keysRemoved };
       const detail = { ...(what === 'changed' && { members: changedMembers(previous, value) }), ...withoutEmpty(keys) };
-      await audit.record({ type: `client_${what}`, actor: 'admin', client_id: id, ...(Object.keys(detail).length > 0 && { detail }) });
+      const event = { type: `client_${what}`, actor: 'admin', client_id: id, ...(Object.keys(detail).length > 0 && { detail }) } as const;
+      return { event, keysRemoved };
     },
   });
   secretRoutes<ClientRegistration>(app, {
@@ -79,7 +75,7 @@ export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions)
     credentialUses,
     clock,
     takesSecrets: ({ token_endpoint_auth_method: method }) => method === 'client_secret_basic' || method === 'client_secret_post',
-    changed: (what, { client_id }, detail) => audit.record({ type: `client_secret_${what}`, actor: 'admin', client_id, detail }),
+    eventOf: (what, { client_id }, detail) => ({ type: `client_secret_${what}`, actor: 'admin', client_id, detail }),
   });
 }
 

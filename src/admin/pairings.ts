@@ -1,16 +1,17 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import type { AuditTrail, IssuedTokens } from '../audit.ts';
+import type { AuditEvent } from '../audit.ts';
 import { type Pairing, pairingModes } from '../pairing.ts';
 import type { ClientRegistrations, Clock, RandomId } from '../ports.ts';
 import { listAnswer, listQuery, page, printable, readPage } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
+import type { Change } from './registry.ts';
 
-/** Pairings as the admin sees them. Every call is one atomic statement; all throw StoreUnavailable when the store is away. */
+/** Pairings as the admin sees them. Every change is one transaction with its record; all throw StoreUnavailable when the store is away. */
 export interface PairingRegistry {
   /** `conflict`: the two clients are paired already. A revoked pairing of the two is replaced. */
-  create(pairing: Pairing): Promise<Pairing | 'conflict'>;
+  create(pairing: Pairing, event: AuditEvent): Promise<Pairing | 'conflict'>;
   get(id: string): Promise<Pairing | undefined>;
   /** In the order of their ids, those after `after`; revoked ones included. */
   list(query: {
@@ -19,16 +20,17 @@ export interface PairingRegistry {
     readonly requester?: string;
     readonly holder?: string;
   }): Promise<readonly Pairing[]>;
-  /** The pairing, revoked now or before, or undefined when there is none. */
-  revoke(id: string, at: number): Promise<Pairing | undefined>;
+  /**
+   * The pairing, revoked now or before, or undefined when there is none. What was exchanged under it is put among the revoked tokens;
+   * none lives longer than `tokenLifetime` in seconds.
+   */
+  revoke(id: string, change: Change, tokenLifetime: number): Promise<Pairing | undefined>;
 }
 
 /** What the routes stand on. */
 export interface PairingRoutesOptions {
   readonly pairings: PairingRegistry;
   readonly clients: ClientRegistrations;
-  readonly audit: AuditTrail;
-  readonly issuedTokens: IssuedTokens;
   /** Seconds: no token lives longer. */
   readonly maxAccessTokenLifetime: number;
   readonly clock: Clock;
@@ -68,20 +70,11 @@ const params = Type.Object({ id: printable('Of the pairing.') });
 
 /** `/admin/pairings`: create, list, read, revoke. `DELETE` revokes too: a pairing that was in force stays on record. */
 export function pairingRoutes(app: FastifyInstance, options: PairingRoutesOptions): void {
-  const { pairings, clients, audit, issuedTokens, maxAccessTokenLifetime, clock, randomId } = options;
+  const { pairings, clients, maxAccessTokenLifetime, clock, randomId } = options;
   const path = '/admin/pairings';
-  const record = ({ id, requester, holder }: Pairing, type: 'pairing_created' | 'pairing_revoked') =>
-    audit.record({ type, actor: 'admin', client_id: requester, detail: { id, holder } });
   const revoke = async (id: string): Promise<Pairing> => {
-    const before = (await pairings.get(id)) ?? notFound();
-    const revokeExchanged = () => issuedTokens.revokeExchanged(id, Math.floor(clock() / 1000), maxAccessTokenLifetime);
-    // The tokens first: a call that is cut off leaves a pairing that can be seen to be in force still.
-    await revokeExchanged();
-    const revoked = (await pairings.revoke(id, clock())) ?? notFound();
-    // And what was exchanged meanwhile.
-    await revokeExchanged();
-    if (before.revokedAt === undefined) await record(revoked, 'pairing_revoked');
-    return revoked;
+    const found = (await pairings.get(id)) ?? notFound();
+    return (await pairings.revoke(id, { at: clock(), event: eventOf('pairing_revoked', found) }, maxAccessTokenLifetime)) ?? notFound();
   };
   const made = answer('The pairing that was made.', ref(pairingAnswer), { location: true });
   const create = {
@@ -96,7 +89,7 @@ export function pairingRoutes(app: FastifyInstance, options: PairingRoutesOption
     if (requester === holder) throw new Problem(400, 'a client cannot be paired with itself', 'holder');
     if ((await clients.findClient(requester)) === undefined) throw new Problem(400, 'there is no such client', 'requester');
     if ((await clients.findClient(holder)) === undefined) throw new Problem(400, 'there is no such client', 'holder');
-    const created = await pairings.create({
+    const pairing: Pairing = {
       id: randomId(),
       requester,
       holder,
@@ -105,9 +98,9 @@ export function pairingRoutes(app: FastifyInstance, options: PairingRoutesOption
       ...(scope !== undefined && { scope }),
       ...(resources !== undefined && { resources }),
       createdAt: clock(),
-    });
+    };
+    const created = await pairings.create(pairing, eventOf('pairing_created', pairing));
     if (created === 'conflict') throw new Problem(409, 'the two clients are paired already');
-    await record(created, 'pairing_created');
     return reply.code(201).header('location', `${path}/${created.id}`).send(show(created));
   });
   const list = { operationId: 'listPairings', summary: 'List pairings', querystring, answers: { 200: listAnswer(ref(pairingAnswer)) } };
@@ -131,6 +124,10 @@ export function pairingRoutes(app: FastifyInstance, options: PairingRoutesOption
     await revoke(params.id);
     return reply.code(204).send();
   });
+}
+
+function eventOf(type: 'pairing_created' | 'pairing_revoked', { id, requester, holder }: Pairing): AuditEvent {
+  return { type, actor: 'admin', client_id: requester, detail: { id, holder } };
 }
 
 function show({ createdAt, revokedAt, ...pairing }: Pairing): object {

@@ -1,4 +1,5 @@
 /** What the admin API needs from the store: registrations with a version, so that a lost update is noticed (RFC 9110 §13.1.1). */
+import type { AuditEvent } from '../audit.ts';
 import type { ClientRegistration } from '../client-registration.ts';
 import type { ResourceServer } from '../resource-server.ts';
 
@@ -20,23 +21,36 @@ export interface ListQuery {
   readonly name?: string;
 }
 
+/** When a change is made and what is recorded of it: both stand, or neither. */
+export interface Change {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly event: AuditEvent;
+}
+
+/** A change of a registration. */
+export interface RegistrationChange extends Change {
+  /** Thumbprints of the keys that a client has no more: the tokens that are bound to them are revoked with it. */
+  readonly keysRemoved?: readonly string[];
+}
+
 /** Answers of `replace` and `remove` when nothing was changed. */
 export type NotChanged = 'not_found' | 'version_mismatch' | 'conflict';
 
-/** Registrations of one kind. Every call is one atomic statement or transaction; all throw StoreUnavailable when the store is away. */
+/** Registrations of one kind. Every change is one transaction with its record; all throw StoreUnavailable when the store is away. */
 export interface Registry<T> {
   /** `conflict`: the identifier (for a resource server also the audience) is taken. */
-  create(value: T, at: number): Promise<Stored<T> | 'conflict'>;
+  create(value: T, change: RegistrationChange): Promise<Stored<T> | 'conflict'>;
   get(id: string): Promise<Stored<T> | undefined>;
   /** In the order of the identifiers. */
   list(query: ListQuery): Promise<readonly Stored<T>[]>;
-  /** Replaces the registration if it is still at `version`. */
-  replace(value: T, version: number, at: number): Promise<Stored<T> | NotChanged>;
+  /** Replaces the registration if it is still as `found`. */
+  replace(value: T, found: Stored<T>, change: RegistrationChange): Promise<Stored<T> | NotChanged>;
   /**
    * Deletes the registration, whatever its version, or only at `version` when one is given. The tokens of a client that is deleted are revoked with it,
    * so that a later client of this id does not bring them back.
    */
-  remove(id: string, at: number, version?: number): Promise<'removed' | NotChanged>;
+  remove(id: string, change: RegistrationChange, version?: number): Promise<'removed' | NotChanged>;
 }
 
 export type ClientRegistry = Registry<ClientRegistration>;

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import type { AuditTrail } from '../audit.ts';
 import type { CredentialUseLog } from '../credential-use.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import type { Clock, RandomId } from '../ports.ts';
@@ -23,7 +22,6 @@ export interface ResourceServerRoutesOptions {
   readonly resourceServers: ResourceServerRegistry;
   readonly clients: Pick<ClientRegistry, 'list'>;
   readonly issuer: string;
-  readonly audit: AuditTrail;
   readonly credentialUses: CredentialUseLog;
   readonly clock: Clock;
   readonly randomId: RandomId;
@@ -50,7 +48,7 @@ const defaults = {
 
 /** `/admin/resource-servers`; each gets credentials for the introspection endpoint. */
 export function resourceServerRoutes(app: FastifyInstance, options: ResourceServerRoutesOptions): void {
-  const { resourceServers, clients, issuer, audit, credentialUses, clock, randomId, ensureSigningKey, maxAccessTokenLifetime } = options;
+  const { resourceServers, clients, issuer, credentialUses, clock, randomId, ensureSigningKey, maxAccessTokenLifetime } = options;
   restResource<ResourceServer, ResourceServerBody>(app, {
     path: '/admin/resource-servers',
     nameParameter: 'name',
@@ -83,8 +81,9 @@ export function resourceServerRoutes(app: FastifyInstance, options: ResourceServ
     show: ({ value: { clientSecrets: _, ...shown } }) => shown,
     consequences: async (value) => clientsWithoutToken(value, clients, issuer),
     toBody: ({ id: _, client_id: __, clientSecrets: ___, ...body }) => body,
-    changed: async (what, id, value) =>
-      audit.record({ type: `resource_server_${what}`, actor: 'admin', ...(value !== undefined && { audience: value.audience }), detail: { id } }),
+    recordOf: (what, id, value) => ({
+      event: { type: `resource_server_${what}`, actor: 'admin', ...(value !== undefined && { audience: value.audience }), detail: { id } },
+    }),
   });
   secretRoutes<ResourceServer>(app, {
     path: '/admin/resource-servers',
@@ -93,7 +92,6 @@ export function resourceServerRoutes(app: FastifyInstance, options: ResourceServ
     credentialUses,
     clock,
     takesSecrets: () => true,
-    changed: (what, { id, audience }, detail) =>
-      audit.record({ type: `resource_server_secret_${what}`, actor: 'admin', audience, detail: { ...detail, id } }),
+    eventOf: (what, { id, audience }, detail) => ({ type: `resource_server_secret_${what}`, actor: 'admin', audience, detail: { ...detail, id } }),
   });
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../ports.ts';
 import { listAnswer, listQuery, page, printable, readPage } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
-import type { NotChanged, Registry, Stored } from './registry.ts';
+import type { NotChanged, RegistrationChange, Registry, Stored } from './registry.ts';
 
 /** One kind of registration as REST: POST, GET list, GET one, PUT, PATCH (RFC 7396), DELETE. */
 export interface RestResource<Value, Body extends object> {
@@ -28,8 +28,8 @@ export interface RestResource<Value, Body extends object> {
   readonly consequences?: (value: Value) => Promise<object>;
   /** The stored value as a body again, for PATCH to change. */
   readonly toBody: (value: Value) => object;
-  /** Told of every change that stands; awaited before the answer. */
-  readonly changed?: (what: 'created' | 'changed' | 'deleted', id: string, value?: Value, previous?: Value) => Promise<void>;
+  /** What is recorded of a change, in its transaction. */
+  readonly recordOf: (what: 'created' | 'changed' | 'deleted', id: string, value?: Value, previous?: Value) => Omit<RegistrationChange, 'at'>;
 }
 
 interface ListParameters {
@@ -43,7 +43,7 @@ type ById = FastifyRequest<{ Params: { id: string }; Body: Record<string, unknow
 
 /** Mounts the routes of one kind of registration. */
 export function restResource<Value, Body extends object>(app: FastifyInstance, resource: RestResource<Value, Body>): void {
-  const { path, registry, clock, read, show, idOf, schema, noun, answers } = resource;
+  const { path, registry, clock, read, show, idOf, schema, noun, answers, recordOf } = resource;
   const etag = ({ version }: Stored<Value>) => `"${version}"`;
   const get = async (id: string) => (await registry.get(id)) ?? notFound();
   const thing = noun.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).trim();
@@ -51,14 +51,15 @@ export function restResource<Value, Body extends object>(app: FastifyInstance, r
   const create = { operationId: `create${noun}`, summary: `Register a ${thing}`, body: ref(schema), answers: { 201: made }, refuses: [409] as const };
   app.post<{ Body: Body }>(path, operation(create), async (request, reply) => {
     const { value, once } = await read(request.body as Body);
-    const created = await registry.create(value, clock());
+    // Before the change: what is asked for after it could answer 503 for a change that stands.
+    const consequences = await resource.consequences?.(value);
+    const created = await registry.create(value, { at: clock(), ...recordOf('created', idOf(value), value) });
     if (created === 'conflict') throw new Problem(409, 'the identifier is taken');
-    await resource.changed?.('created', idOf(value), value);
     return reply
       .code(201)
       .header('location', `${path}/${encodeURIComponent(idOf(value))}`)
       .header('etag', etag(created))
-      .send({ ...show(created), ...once, ...(await resource.consequences?.(value)) });
+      .send({ ...show(created), ...once, ...consequences });
   });
   const named = Type.Optional(
     Type.String({ maxLength: 200, pattern: '^[^\\x00-\\x1f\\x7f]*$', description: 'Those whose name contains this, in any case.' }),
@@ -94,10 +95,10 @@ export function restResource<Value, Body extends object>(app: FastifyInstance, r
   const change = async (request: ById, reply: FastifyReply, body: Body, found: Stored<Value>) => {
     checkMatch(request, found);
     const { value, once } = await read(body, found.value);
-    const changed = await registry.replace(value, found.version, clock());
+    const consequences = await resource.consequences?.(value);
+    const changed = await registry.replace(value, found, { at: clock(), ...recordOf('changed', idOf(value), value, found.value) });
     if (typeof changed === 'string') return refuse(changed);
-    await resource.changed?.('changed', idOf(value), value, found.value);
-    return reply.header('etag', etag(changed)).send({ ...show(changed), ...once, ...(await resource.consequences?.(value)) });
+    return reply.header('etag', etag(changed)).send({ ...show(changed), ...once, ...consequences });
   };
   const stale = [404, 412] as const;
   const replace = { operationId: `replace${noun}`, summary: `Replace a ${thing}; a member that is left out is cleared`, body: ref(schema) };
@@ -123,9 +124,9 @@ export function restResource<Value, Body extends object>(app: FastifyInstance, r
     const match = request.headers['if-match'];
     const found = match === undefined ? undefined : await get(request.params.id);
     if (found !== undefined) checkMatch(request, found);
-    const removed = await registry.remove(request.params.id, clock(), match === '*' ? undefined : found?.version);
+    const { id } = request.params;
+    const removed = await registry.remove(id, { at: clock(), ...recordOf('deleted', id) }, match === '*' ? undefined : found?.version);
     if (removed !== 'removed') return refuse(removed);
-    await resource.changed?.('deleted', request.params.id);
     return reply.code(204).send();
   });
 }

@@ -39,6 +39,9 @@ const madeSecretAnswer = Type.Object(
 const listedSecret = Type.Object({ ...secretAnswer.properties, ...lastUsed }, { $id: 'ListedSecret' });
 export const secretSchemas = [secretBody, secretPatch, secretAnswer, madeSecretAnswer, listedSecret];
 
+type What = 'created' | 'changed' | 'deleted';
+type Detail = NonNullable<AuditEvent['detail']>;
+
 interface WithSecrets {
   readonly client_id: string;
   readonly clientSecrets: readonly StoredSecret[];
@@ -55,8 +58,8 @@ export interface SecretRoutesOptions<Value extends WithSecrets> {
   readonly clock: Clock;
   /** Whether it authenticates by secret at all. */
   readonly takesSecrets: (value: Value) => boolean;
-  /** Awaited before the answer. */
-  readonly changed: (what: 'created' | 'changed' | 'deleted', value: Value, detail: NonNullable<AuditEvent['detail']>) => Promise<void>;
+  /** What is recorded of a change, in its transaction. */
+  readonly eventOf: (what: What, value: Value, detail: Detail) => AuditEvent;
 }
 
 type ById = { Params: { id: string } };
@@ -64,15 +67,16 @@ type OfSecret = { Params: { id: string; secret_id: string } };
 
 /** Several secrets of one client: a new one beside the old, an end for the old, removal. */
 export function secretRoutes<Value extends WithSecrets>(app: FastifyInstance, options: SecretRoutesOptions<Value>): void {
-  const { path, noun, registry, credentialUses, clock, takesSecrets, changed } = options;
+  const { path, noun, registry, credentialUses, clock, takesSecrets, eventOf } = options;
   const thing = noun === 'Client' ? 'client' : 'resource server';
   const now = () => Math.floor(clock() / 1000);
   const isGood = ({ expires_at = Number.POSITIVE_INFINITY }: StoredSecret) => expires_at > now();
   /** Changes the secrets as they are at the moment of the change, however often others change the registration meanwhile. */
-  const change = async (id: string, secretsAfter: (value: Value) => readonly StoredSecret[]): Promise<Value> => {
+  const change = async (id: string, what: What, detail: Detail, secretsAfter: (value: Value) => readonly StoredSecret[]): Promise<Value> => {
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const found = (await registry.get(id)) ?? notFound();
-      const replaced = await registry.replace({ ...found.value, clientSecrets: secretsAfter(found.value) }, found.version, clock());
+      const value = { ...found.value, clientSecrets: secretsAfter(found.value) };
+      const replaced = await registry.replace(value, found, { at: clock(), event: eventOf(what, value, detail) });
       if (typeof replaced !== 'string') return replaced.value;
     }
     throw new Problem(503, 'the registration is being changed by others, try again');
@@ -95,7 +99,8 @@ export function secretRoutes<Value extends WithSecrets>(app: FastifyInstance, op
     checkExpiry(body.expires_at);
     const secret = body.client_secret ?? generateClientSecret();
     const added = storedSecret(secret, now(), body.expires_at);
-    const value = await change(id, (before) => {
+    const detail = { secret: added.id, ...(added.expires_at !== undefined && { expires_at: added.expires_at }) };
+    await change(id, 'created', detail, (before) => {
       if (!takesSecrets(before)) throw new Problem(409, 'a client with this token_endpoint_auth_method has no secret');
       // What has ended makes room.
       const good = before.clientSecrets.filter(isGood);
@@ -103,7 +108,6 @@ export function secretRoutes<Value extends WithSecrets>(app: FastifyInstance, op
       if (good.some(({ hash }) => hash === hashClientSecret(secret))) throw new Problem(409, 'this secret is there already');
       return [...good, added];
     });
-    await changed('created', value, { secret: added.id, ...(added.expires_at !== undefined && { expires_at: added.expires_at }) });
     return reply.code(201).send({ ...show(added), client_secret: secret });
   });
   const shown = answer('Oldest first; never the secrets themselves.', Type.Object({ items: Type.Array(ref(listedSecret)) }));
@@ -138,11 +142,11 @@ export function secretRoutes<Value extends WithSecrets>(app: FastifyInstance, op
         const end = expiresAt === undefined ? expires_at : (expiresAt ?? undefined);
         return { ...secret, ...(end !== undefined && { expires_at: end }) };
       };
-      const value = await change(id, ({ clientSecrets }) => {
+      const detail = { secret: secret_id, expires_at: expiresAt };
+      const value = await change(id, 'changed', detail, ({ clientSecrets }) => {
         if (!clientSecrets.some((secret) => secret.id === secret_id)) notFound();
         return clientSecrets.map((secret) => (secret.id === secret_id ? ending(secret) : secret));
       });
-      await changed('changed', value, { secret: secret_id, expires_at: expiresAt });
       return show(value.clientSecrets.find((secret) => secret.id === secret_id) ?? notFound());
     },
   );
@@ -154,13 +158,12 @@ export function secretRoutes<Value extends WithSecrets>(app: FastifyInstance, op
     refuses: [404, 409] as const,
   };
   app.delete<OfSecret>(`${path}/:id/secrets/:secret_id`, operation(remove), async ({ params: { id, secret_id } }, reply) => {
-    const value = await change(id, ({ clientSecrets }) => {
+    await change(id, 'deleted', { secret: secret_id }, ({ clientSecrets }) => {
       const kept = clientSecrets.filter((secret) => secret.id !== secret_id);
       if (kept.length === clientSecrets.length) notFound();
       if (!kept.some(isGood)) throw new Problem(409, 'this is the last secret: add another one first');
       return kept;
     });
-    await changed('deleted', value, { secret: secret_id });
     return reply.code(204).send();
   });
 }

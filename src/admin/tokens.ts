@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import type { AuditTrail, IssuedTokens } from '../audit.ts';
+import type { AuditEvent, IssuedTokens } from '../audit.ts';
 import type { Clock } from '../ports.ts';
 import { printable } from './list.ts';
 import { answer, operation } from './operation.ts';
@@ -9,7 +9,6 @@ import { Problem } from './problem.ts';
 /** What the routes need. */
 export interface TokenRoutesOptions {
   readonly issuedTokens: IssuedTokens;
-  readonly audit: AuditTrail;
   readonly clock: Clock;
   /** Seconds: no token lives longer. */
   readonly maxAccessTokenLifetime: number;
@@ -18,14 +17,13 @@ export interface TokenRoutesOptions {
 type Params<Name extends string> = { Params: Record<Name, string> };
 
 /** Revocation by the operator: one token, all tokens of a client, all tokens bound to a key. Every answered 204 holds for every later introspection. */
-export function tokenRoutes(app: FastifyInstance, { issuedTokens, audit, clock, maxAccessTokenLifetime }: TokenRoutesOptions): void {
+export function tokenRoutes(app: FastifyInstance, { issuedTokens, clock, maxAccessTokenLifetime }: TokenRoutesOptions): void {
   const now = () => Math.floor(clock() / 1000);
   const revokeOne = { operationId: 'revokeToken', summary: 'Revoke one token', params: Type.Object({ jti: printable('Of the token.') }) };
   const gone = { 204: { description: 'The token is inactive.' } };
   app.delete<Params<'jti'>>('/admin/tokens/:jti', operation({ ...revokeOne, answers: gone, refuses: [404] }), async ({ params: { jti } }, reply) => {
     if ((await issuedTokens.state(jti)) === undefined) throw new Problem(404, 'no token with this jti was issued');
-    await issuedTokens.revoke(jti, now() + maxAccessTokenLifetime);
-    await audit.record({ type: 'token_revoked', actor: 'admin', jti });
+    await issuedTokens.revoke(jti, now() + maxAccessTokenLifetime, { type: 'token_revoked', actor: 'admin', jti });
     return reply.code(204).send();
   });
   const counted = { 200: answer('How many tokens were revoked.', Type.Object({ revoked: Type.Integer() })) };
@@ -38,9 +36,8 @@ export function tokenRoutes(app: FastifyInstance, { issuedTokens, audit, clock, 
     '/admin/clients/:client_id/tokens',
     operation({ ...ofClient, answers: counted }),
     async ({ params: { client_id } }) => {
-      const revoked = await issuedTokens.revokeAll({ client_id }, now());
-      await audit.record({ type: 'client_tokens_revoked', actor: 'admin', client_id, detail: { revoked } });
-      return { revoked };
+      const eventOf = (revoked: number): AuditEvent => ({ type: 'client_tokens_revoked', actor: 'admin', client_id, detail: { revoked } });
+      return { revoked: await issuedTokens.revokeAll({ client_id }, now(), eventOf) };
     },
   );
   const ofKey = {
@@ -49,8 +46,7 @@ export function tokenRoutes(app: FastifyInstance, { issuedTokens, audit, clock, 
     params: Type.Object({ jkt: printable('RFC 7638 thumbprint.') }),
   };
   app.delete<Params<'jkt'>>('/admin/keys/:jkt/tokens', operation({ ...ofKey, answers: counted }), async ({ params: { jkt } }) => {
-    const revoked = await issuedTokens.revokeAll({ jkt }, now());
-    await audit.record({ type: 'key_tokens_revoked', actor: 'admin', jkt, detail: { revoked } });
-    return { revoked };
+    const eventOf = (revoked: number): AuditEvent => ({ type: 'key_tokens_revoked', actor: 'admin', jkt, detail: { revoked } });
+    return { revoked: await issuedTokens.revokeAll({ jkt }, now(), eventOf) };
   });
 }

@@ -1,21 +1,22 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import type { AuditTrail } from '../audit.ts';
+import type { AuditEvent } from '../audit.ts';
 import type { Clock, RandomId } from '../ports.ts';
 import type { TrustedIssuer } from '../trusted-issuer.ts';
 import { listAnswer, listQuery, page, printable, readPage } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
+import type { Change } from './registry.ts';
 
-/** Trusted OpenID providers as the admin sees them. All throw StoreUnavailable when the store is away. */
+/** Trusted OpenID providers as the admin sees them. Every change is one transaction with its record; all throw StoreUnavailable when the store is away. */
 export interface TrustedIssuerRegistry {
   /** `conflict`: the issuer is trusted already. */
-  create(issuer: TrustedIssuer, at: number): Promise<TrustedIssuer | 'conflict'>;
+  create(issuer: TrustedIssuer, change: Change): Promise<TrustedIssuer | 'conflict'>;
   get(id: string): Promise<TrustedIssuer | undefined>;
   /** In the order of their ids, those after `after`. */
   list(limit: number, after?: string): Promise<readonly TrustedIssuer[]>;
   /** False when there was none. */
-  remove(id: string): Promise<boolean>;
+  remove(id: string, event: AuditEvent): Promise<boolean>;
 }
 
 const httpsUrl = Type.String({ pattern: '^https://[^\\s#@\\\\]+$', maxLength: 2048 });
@@ -41,21 +42,17 @@ const params = Type.Object({ id: printable('Of the trusted issuer.') });
 /** `/admin/trusted-issuers`: create, list, read, remove. What a provider signed counts no more from the next request after its removal. */
 export function trustedIssuerRoutes(
   app: FastifyInstance,
-  {
-    registry,
-    audit,
-    clock,
-    randomId,
-  }: { readonly registry: TrustedIssuerRegistry; readonly audit: AuditTrail; readonly clock: Clock; readonly randomId: RandomId },
+  { registry, clock, randomId }: { readonly registry: TrustedIssuerRegistry; readonly clock: Clock; readonly randomId: RandomId },
 ): void {
   const path = '/admin/trusted-issuers';
   const made = answer('The issuer that is trusted from now on.', ref(trustedIssuerAnswer), { location: true });
   const create = { operationId: 'createTrustedIssuer', summary: 'Trust an OpenID provider', body: ref(trustedIssuerBody), answers: { 201: made } };
   app.post<{ Body: TrustedIssuerBody }>(path, operation({ ...create, refuses: [409] }), async ({ body }, reply) => {
     for (const member of ['issuer', 'jwks_uri'] as const) if (!URL.canParse(body[member])) throw new Problem(400, 'the member is not a URL', member);
-    const created = await registry.create({ id: randomId(), ...body }, clock());
+    const id = randomId();
+    const event: AuditEvent = { type: 'trusted_issuer_created', actor: 'admin', detail: { id, issuer: body.issuer } };
+    const created = await registry.create({ id, ...body }, { at: clock(), event });
     if (created === 'conflict') throw new Problem(409, 'the issuer is trusted already');
-    await audit.record({ type: 'trusted_issuer_created', actor: 'admin', detail: { id: created.id, issuer: created.issuer } });
     return reply.code(201).header('location', `${path}/${created.id}`).send(created);
   });
   const listed = { 200: listAnswer(ref(trustedIssuerAnswer)) };
@@ -75,8 +72,7 @@ export function trustedIssuerRoutes(
   const remove = operation({ operationId: 'deleteTrustedIssuer', summary: 'Trust an issuer no more', params, answers: gone, refuses: [404] });
   app.get<{ Params: { id: string } }>(`${path}/:id`, one, async ({ params }) => (await registry.get(params.id)) ?? notFound());
   app.delete<{ Params: { id: string } }>(`${path}/:id`, remove, async ({ params: { id } }, reply) => {
-    if (!(await registry.remove(id))) notFound();
-    await audit.record({ type: 'trusted_issuer_deleted', actor: 'admin', detail: { id } });
+    if (!(await registry.remove(id, { type: 'trusted_issuer_deleted', actor: 'admin', detail: { id } }))) notFound();
     return reply.code(204).send();
   });
 }

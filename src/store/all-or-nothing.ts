@@ -2,10 +2,15 @@ import { databaseFile, databaseKind } from './adapters.ts';
 import type { Database } from './database.ts';
 import { answered, sqlitePragmas } from './database.ts';
 
-/** A statement that must change exactly one row, unless it may change `any`; parameters are `$1`, `$2`, … in their order, each used once. */
+type Values = readonly (string | number)[];
+
+/**
+ * A statement that must change exactly one row, unless it may change `any`; parameters are `$1`, `$2`, … in their order, each used once.
+ * Values may depend on how many rows the step before it changed.
+ */
 export interface Step {
   readonly sql: string;
-  readonly values: readonly (string | number)[];
+  readonly values: Values | ((changedBefore: number) => Values);
   readonly rows?: 'any';
 }
 
@@ -28,8 +33,9 @@ export async function allOrNothing(url: string, database: Database, steps: reado
 async function onPostgresql(database: Database, steps: readonly Step[]): Promise<void> {
   await database.$transaction(
     async (transaction) => {
+      let changed = 0;
       for (const { sql, values, rows } of steps) {
-        const changed = await transaction.$executeRawUnsafe(sql, ...values);
+        changed = await transaction.$executeRawUnsafe(sql, ...(typeof values === 'function' ? values(changed) : values));
         if (changed !== 1 && rows !== 'any') throw new Undone();
       }
     },
@@ -45,9 +51,11 @@ async function onSqlite(url: string, steps: readonly Step[]): Promise<void> {
     for (const pragma of sqlitePragmas) database.exec(`pragma ${pragma}`);
     database
       .transaction(() => {
+        let changed = 0;
         for (const { sql, values, rows } of steps) {
-          const { changes } = database.prepare(sql.replaceAll(/\$\d+/g, '?')).run(...values);
-          if (changes !== 1 && rows !== 'any') throw new Undone();
+          const given = typeof values === 'function' ? values(changed) : values;
+          changed = database.prepare(sql.replaceAll(/\$\d+/g, '?')).run(...given).changes;
+          if (changed !== 1 && rows !== 'any') throw new Undone();
         }
       })
       .immediate();

@@ -20,9 +20,9 @@ function telling<T>(registry: Registry<T>, changed: () => Promise<void>): Regist
   return {
     get: (id) => registry.get(id),
     list: (query) => registry.list(query),
-    create: (value, at) => after(registry.create(value, at)),
-    replace: (value, version, at) => after(registry.replace(value, version, at)),
-    remove: (id, at, version) => after(registry.remove(id, at, version)),
+    create: (value, change) => after(registry.create(value, change)),
+    replace: (value, found, change) => after(registry.replace(value, found, change)),
+    remove: (id, change, version) => after(registry.remove(id, change, version)),
   };
 }
 

@@ -1,10 +1,12 @@
 import { LRUCache } from 'lru-cache';
-import type { IssuedTokens, PairedAtIssuance, TokenState } from '../audit.ts';
+import type { IssuedTokens, PairedAtIssuance, TokenState, TokensOf } from '../audit.ts';
 import type { ClientRegistration } from '../client-registration.ts';
 import { timePrefix } from '../time-ordered-id.ts';
+import type { Step } from './all-or-nothing.ts';
 import { batched } from './batched.ts';
 import { readClientMetadata } from './columns.ts';
 import { answered, type Database } from './database.ts';
+import type { RecordedChange } from './recorded-change.ts';
 import type { DatabaseKind } from './schema.ts';
 
 interface StateRow {
@@ -44,18 +46,38 @@ const paired: Readonly<Record<DatabaseKind, string>> = {
 
 /** Issuances of a span of time that were exchanged under a pairing: first and last id, time in seconds, the pairing's id as JSON. */
 const exchanged: Readonly<Record<DatabaseKind, string>> = {
-  sqlite: `id > ? and id < ? and token_expires_at > ? and instr(detail, '"pairings"') > 0 and exists (select 1 from json_each(detail, '$.pairings') where json_quote(value) = ?)`,
+  sqlite: `id > $1 and id < $2 and token_expires_at > $3 and instr(detail, '"pairings"') > 0 and exists (select 1 from json_each(detail, '$.pairings') where json_quote(value) = $4)`,
   postgresql: `id > $1 and id < $2 and token_expires_at > $3 and strpos(detail, '"pairings"') > 0 and exists (select 1 from jsonb_array_elements(detail::jsonb->'pairings') named where named::text = $4)`,
 };
 
 /** Takes a key out of the tokens that name it for a further holder: time in seconds, thumbprint. */
 const withdrawKey: Readonly<Record<DatabaseKind, string>> = {
-  sqlite: `insert into withdrawn_holder (jti, client_id, expires_at) select e.id, json_extract(h.value, '$.client_id'), e.token_expires_at from audit_event e, json_each(e.detail, '$.holders') h where e.type = 'token_issued' and e.token_expires_at > ? and json_extract(h.value, '$.jkt') = ? on conflict do nothing`,
+  sqlite: `insert into withdrawn_holder (jti, client_id, expires_at) select e.id, json_extract(h.value, '$.client_id'), e.token_expires_at from audit_event e, json_each(e.detail, '$.holders') h where e.type = 'token_issued' and e.token_expires_at > $1 and json_extract(h.value, '$.jkt') = $2 on conflict do nothing`,
   postgresql: `insert into withdrawn_holder (jti, client_id, expires_at) select e.id, h->>'client_id', e.token_expires_at from audit_event e, jsonb_array_elements((e.detail::jsonb)->'holders') h where e.type = 'token_issued' and e.token_expires_at > $1 and h->>'jkt' = $2 on conflict do nothing`,
 };
 
+const revokeIssued = "insert into revoked_token (jti, expires_at) select id, token_expires_at from audit_event where type = 'token_issued' and";
+
+/** Puts the live ones of these tokens among the revoked ones. `now` in seconds. */
+export function revokeTokensOf({ client_id, jkt }: TokensOf, now: number): Step {
+  const columns = Object.entries({ client_id, jkt }).filter((column): column is [string, string] => column[1] !== undefined);
+  const which = columns.map(([name], index) => `${name} = $${index + 2}`).join(' and ');
+  const sql = `${revokeIssued} token_expires_at > $1 and ${which} on conflict do nothing`;
+  return { sql, values: [now, ...columns.map(([, value]) => value)], rows: 'any' };
+}
+
+/** Puts what was exchanged under this pairing among the revoked tokens. `now` and `tokenLifetime`, above which no token lives, in seconds. */
+export function revokeExchanged(kind: DatabaseKind, pairing: string, now: number, tokenLifetime: number): readonly Step[] {
+  const sql = `${revokeIssued} ${exchanged[kind]} on conflict do nothing`;
+  const steps: Step[] = [];
+  // By spans, each within the time limit of a statement.
+  for (let from = now - tokenLifetime; from <= now + 60; from += 600)
+    steps.push({ sql, values: [timePrefix(from * 1000), timePrefix((from + 600) * 1000), now, JSON.stringify(pairing)], rows: 'any' });
+  return steps;
+}
+
 /** Issued and revoked tokens in the database. */
-export function sqlIssuedTokens(database: Database, kind: DatabaseKind): IssuedTokens {
+export function sqlIssuedTokens(database: Database, kind: DatabaseKind, change: RecordedChange): IssuedTokens {
   // Parsed once for each text, so that its keys are imported once too.
   const parsed = new LRUCache<string, ClientRegistration>({ max: 10_000 });
   const readClient = ({ client_id, metadata }: StateRow): ClientRegistration | undefined => {
@@ -94,37 +116,20 @@ export function sqlIssuedTokens(database: Database, kind: DatabaseKind): IssuedT
   };
   return {
     state,
-    async revoke(jti, expiresAt) {
-      await answered(
-        () => database.$executeRaw`insert into revoked_token (jti, expires_at) values (${jti}, ${BigInt(expiresAt)}) on conflict do nothing`,
-      );
+    async revoke(jti, expiresAt, event) {
+      const sql = 'insert into revoked_token (jti, expires_at) values ($1, $2) on conflict do nothing';
+      await change([{ sql, values: [jti, expiresAt], rows: 'any' }], event);
     },
-    revokeKeyOf: (clientId, jkt, now) =>
-      answered(
-        () =>
-          database.$executeRaw`insert into revoked_token (jti, expires_at) select id, token_expires_at from audit_event where client_id = ${clientId} and jkt = ${jkt} and type = 'token_issued' and token_expires_at > ${BigInt(now)} on conflict do nothing`,
-      ),
-    async revokeExchanged(pairing, now, tokenLifetime) {
-      // By spans, each within the time limit of a statement.
-      for (let from = now - tokenLifetime; from <= now + 60; from += 600)
-        await answered(() =>
-          database.$executeRawUnsafe(
-            `insert into revoked_token (jti, expires_at) select id, token_expires_at from audit_event where type = 'token_issued' and ${exchanged[kind]} on conflict do nothing`,
-            timePrefix(from * 1000),
-            timePrefix((from + 600) * 1000),
-            BigInt(now),
-            JSON.stringify(pairing),
-          ),
-        );
+    async revokeAll(of, now, eventOf) {
+      let revoked = 0;
+      // A further holder's key leaves its tokens; the requesters' go on (protocol reference D6.2).
+      const withdrawals: readonly Step[] = of.client_id === undefined ? [{ sql: withdrawKey[kind], values: [now, of.jkt], rows: 'any' }] : [];
+      await change([...withdrawals, revokeTokensOf(of, now)], (changed) => {
+        revoked = changed;
+        return eventOf(revoked);
+      });
+      return revoked;
     },
-    revokeAll: (of, now) =>
-      answered(async () => {
-        // A further holder's key leaves its tokens; the requesters' go on (protocol reference D6.2).
-        if ('jkt' in of) await database.$executeRawUnsafe(withdrawKey[kind], BigInt(now), of.jkt);
-        return 'jkt' in of
-          ? database.$executeRaw`insert into revoked_token (jti, expires_at) select id, token_expires_at from audit_event where jkt = ${of.jkt} and type = 'token_issued' and token_expires_at > ${BigInt(now)} on conflict do nothing`
-          : database.$executeRaw`insert into revoked_token (jti, expires_at) select id, token_expires_at from audit_event where client_id = ${of.client_id} and type = 'token_issued' and token_expires_at > ${BigInt(now)} on conflict do nothing`;
-      }),
   };
 }
 

@@ -4,6 +4,9 @@ import type { Pairings } from '../ports.ts';
 import { readPairingLimits } from './columns.ts';
 import { answered, type Database } from './database.ts';
 import { knownValue } from './json-column.ts';
+import type { RecordedChange } from './recorded-change.ts';
+import type { DatabaseKind } from './schema.ts';
+import { revokeExchanged } from './sql-issued-tokens.ts';
 
 interface Row {
   readonly id: string;
@@ -28,7 +31,7 @@ const toPairing = ({ firstParty, metadata, revokedAt, createdAt, id, requester, 
 });
 
 /** Pairings, for the protocol and for the admin. */
-export function sqlPairings(database: Database): PairingRegistry & Pairings {
+export function sqlPairings(database: Database, kind: DatabaseKind, change: RecordedChange): PairingRegistry & Pairings {
   const find = async (id: string) => {
     const row = await answered(() => database.pairing.findUnique({ where: { id } }));
     return row === null ? undefined : toPairing(row);
@@ -39,16 +42,14 @@ export function sqlPairings(database: Database): PairingRegistry & Pairings {
       const row = await answered(() => database.pairing.findFirst({ where: { requester, holder, revokedAt: null } }));
       return row === null ? undefined : toPairing(row);
     },
-    async create(pairing) {
+    async create(pairing, event) {
       const { id, requester, holder, mode, first_party, scope, resources, createdAt } = pairing;
       const metadata = JSON.stringify({ ...(scope !== undefined && { scope }), ...(resources !== undefined && { resources }) });
-      const at = BigInt(createdAt);
       // A revoked pairing makes room for a new one of the same two clients; one in force is never replaced.
-      const count = await answered(
-        () =>
-          database.$executeRaw`insert into pairing (id, requester, holder, mode, first_party, metadata, version, created_at, updated_at) values (${id}, ${requester}, ${holder}, ${mode}, ${first_party}, ${metadata}, 1, ${at}, ${at}) on conflict (requester, holder) do update set id = excluded.id, mode = excluded.mode, first_party = excluded.first_party, metadata = excluded.metadata, revoked_at = null, version = 1, created_at = excluded.created_at, updated_at = excluded.updated_at where pairing.revoked_at is not null`,
-      );
-      return count === 0 ? 'conflict' : pairing;
+      const sql =
+        'insert into pairing (id, requester, holder, mode, first_party, metadata, version, created_at, updated_at) values ($1, $2, $3, $4, $5 = 1, $6, 1, $7, $8) on conflict (requester, holder) do update set id = excluded.id, mode = excluded.mode, first_party = excluded.first_party, metadata = excluded.metadata, revoked_at = null, version = 1, created_at = excluded.created_at, updated_at = excluded.updated_at where pairing.revoked_at is not null';
+      const values = [id, requester, holder, mode, Number(first_party), metadata, createdAt, createdAt];
+      return (await change([{ sql, values }], event)) ? pairing : 'conflict';
     },
     async list({ limit, after, requester, holder }) {
       const rows = await answered(() =>
@@ -60,13 +61,10 @@ export function sqlPairings(database: Database): PairingRegistry & Pairings {
       );
       return rows.map(toPairing);
     },
-    async revoke(id, at) {
-      await answered(() =>
-        database.pairing.updateMany({
-          where: { id, revokedAt: null },
-          data: { revokedAt: BigInt(at), updatedAt: BigInt(at), version: { increment: 1 } },
-        }),
-      );
+    async revoke(id, { at, event }, tokenLifetime) {
+      const sql = 'update pairing set revoked_at = $1, updated_at = $2, version = version + 1 where id = $3 and revoked_at is null';
+      const steps = [{ sql, values: [at, at, id] }, ...revokeExchanged(kind, id, Math.floor(at / 1000), tokenLifetime)];
+      await change(steps, event);
       return find(id);
     },
   };

@@ -2,12 +2,11 @@ import type { ClientRegistry, ResourceServerRegistry, Stored } from '../admin/re
 import type { ClientRegistration } from '../client-registration.ts';
 import type { ClientRegistrations, ResourceServers } from '../ports.ts';
 import type { ResourceServer } from '../resource-server.ts';
-import { allOrNothing } from './all-or-nothing.ts';
+import type { Step } from './all-or-nothing.ts';
 import { readClientMetadata, readResourceServerMetadata, readSecrets } from './columns.ts';
 import { answered, type Database } from './database.ts';
-
-const revokeAllOfClient =
-  "insert into revoked_token (jti, expires_at) select id, token_expires_at from audit_event where client_id = $1 and type = 'token_issued' and token_expires_at > $2 on conflict do nothing";
+import type { RecordedChange } from './recorded-change.ts';
+import { revokeTokensOf } from './sql-issued-tokens.ts';
 
 interface Row {
   readonly metadata: string;
@@ -24,7 +23,7 @@ const stored = <T>(row: Row, value: T): Stored<T> => ({
 });
 // Names are stored a second time in lower case, for the filter only: the databases differ in how they compare.
 /** Clients, for the protocol and for the admin. */
-export function sqlClients(database: Database, databaseUrl: string): ClientRegistry & ClientRegistrations {
+export function sqlClients(database: Database, change: RecordedChange): ClientRegistry & ClientRegistrations {
   type ClientRow = Row & { readonly clientId: string; readonly secrets: string };
   const toClient = (row: ClientRow): ClientRegistration => ({
     ...readClientMetadata(row.metadata, { table: 'client', key: row.clientId }),
@@ -43,13 +42,12 @@ export function sqlClients(database: Database, databaseUrl: string): ClientRegis
       const row = await find(clientId);
       return row === null ? undefined : toClient(row);
     },
-    async create(value, at) {
+    async create(value, { at, event }) {
       const { clientId, clientName, metadata, secrets } = columns(value);
-      const count = await answered(
-        () =>
-          database.$executeRaw`insert into client (client_id, client_name, metadata, secrets, version, created_at, updated_at) values (${clientId}, ${clientName}, ${metadata}, ${secrets}, 1, ${BigInt(at)}, ${BigInt(at)}) on conflict do nothing`,
-      );
-      return count === 0 ? 'conflict' : { value, version: 1, createdAt: at, updatedAt: at };
+      const sql =
+        'insert into client (client_id, client_name, metadata, secrets, version, created_at, updated_at) values ($1, $2, $3, $4, 1, $5, $6) on conflict do nothing';
+      const made = await change([{ sql, values: [clientId, clientName, metadata, secrets, at, at] }], event);
+      return made ? { value, version: 1, createdAt: at, updatedAt: at } : 'conflict';
     },
     async get(clientId) {
       const row = await find(clientId);
@@ -65,30 +63,30 @@ export function sqlClients(database: Database, databaseUrl: string): ClientRegis
       );
       return rows.map((row) => stored(row, toClient(row)));
     },
-    async replace(value, version, at) {
-      const { clientId, ...data } = columns(value);
-      const { count } = await answered(() =>
-        database.client.updateMany({ where: { clientId, version }, data: { ...data, version: version + 1, updatedAt: BigInt(at) } }),
-      );
-      const row = await find(clientId);
-      if (row === null) return 'not_found';
-      return count === 0 ? 'version_mismatch' : stored(row, value);
+    async replace(value, { version, createdAt }, { at, event, keysRemoved = [] }) {
+      const { clientId, clientName, metadata, secrets } = columns(value);
+      const sql =
+        'update client set client_name = $1, metadata = $2, secrets = $3, version = $4, updated_at = $5 where client_id = $6 and version = $7';
+      const update = { sql, values: [clientName, metadata, secrets, version + 1, at, clientId, version] };
+      const revocations = keysRemoved.map((jkt) => revokeTokensOf({ client_id: clientId, jkt }, Math.floor(at / 1000)));
+      if (await change([update, ...revocations], event)) return { value, version: version + 1, createdAt, updatedAt: at };
+      return (await find(clientId)) === null ? 'not_found' : 'version_mismatch';
     },
-    async remove(clientId, at, version) {
-      const unchanged = version === undefined ? { sql: '', values: [] } : { sql: ' and version = $2', values: [version] };
-      const removed = await allOrNothing(databaseUrl, database, [
-        { sql: `delete from client where client_id = $1${unchanged.sql}`, values: [clientId, ...unchanged.values] },
-        { sql: revokeAllOfClient, values: [clientId, Math.floor(at / 1000)], rows: 'any' },
+    async remove(clientId, { at, event }, version) {
+      const steps: readonly Step[] = [
+        deletion('client', 'client_id', clientId, version),
+        revokeTokensOf({ client_id: clientId }, Math.floor(at / 1000)),
         // A later client of this id has proven no key.
         { sql: 'delete from credential_use where client_id = $1', values: [clientId], rows: 'any' },
-      ]);
-      return removed ? 'removed' : (await find(clientId)) === null ? 'not_found' : 'version_mismatch';
+      ];
+      if (await change(steps, event)) return 'removed';
+      return (await find(clientId)) === null ? 'not_found' : 'version_mismatch';
     },
   };
 }
 
 /** Resource servers, for the protocol and for the admin. */
-export function sqlResourceServers(database: Database): ResourceServerRegistry & ResourceServers {
+export function sqlResourceServers(database: Database, change: RecordedChange): ResourceServerRegistry & ResourceServers {
   type ResourceServerRow = Row & { readonly id: string; readonly clientId: string | null; readonly secrets: string };
   const toResourceServer = (row: ResourceServerRow): ResourceServer => ({
     ...readResourceServerMetadata(row.metadata, { table: 'resource_server', key: row.id }),
@@ -118,13 +116,12 @@ export function sqlResourceServers(database: Database): ResourceServerRegistry &
       const [row, other] = await answered(() => database.resourceServer.findMany({ take: 2 }));
       return row === undefined || other !== undefined ? undefined : toResourceServer(row);
     },
-    async create(value, at) {
+    async create(value, { at, event }) {
       const { id, clientId, secrets, audience, name, metadata } = columns(value);
-      const count = await answered(
-        () =>
-          database.$executeRaw`insert into resource_server (id, client_id, secrets, audience, name, metadata, version, created_at, updated_at) values (${id}, ${clientId}, ${secrets}, ${audience}, ${name}, ${metadata}, 1, ${BigInt(at)}, ${BigInt(at)}) on conflict do nothing`,
-      );
-      return count === 0 ? 'conflict' : { value, version: 1, createdAt: at, updatedAt: at };
+      const sql =
+        'insert into resource_server (id, client_id, secrets, audience, name, metadata, version, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, 1, $7, $8) on conflict do nothing';
+      const made = await change([{ sql, values: [id, clientId, secrets, audience, name, metadata, at, at] }], event);
+      return made ? { value, version: 1, createdAt: at, updatedAt: at } : 'conflict';
     },
     async get(id) {
       const row = await find(id);
@@ -140,18 +137,22 @@ export function sqlResourceServers(database: Database): ResourceServerRegistry &
       );
       return rows.map((row) => stored(row, toResourceServer(row)));
     },
-    async replace(value, version, at) {
-      const { id, ...data } = columns(value);
-      const { count } = await answered(() =>
-        database.resourceServer.updateMany({ where: { id, version }, data: { ...data, version: version + 1, updatedAt: BigInt(at) } }),
-      );
-      const row = await find(id);
-      if (row === null) return 'not_found';
-      return count === 0 ? 'version_mismatch' : stored(row, value);
+    async replace(value, { version, createdAt }, { at, event }) {
+      const { id, clientId, secrets, audience, name, metadata } = columns(value);
+      const sql =
+        'update resource_server set client_id = $1, secrets = $2, audience = $3, name = $4, metadata = $5, version = $6, updated_at = $7 where id = $8 and version = $9';
+      const update = { sql, values: [clientId, secrets, audience, name, metadata, version + 1, at, id, version] };
+      if (await change([update], event)) return { value, version: version + 1, createdAt, updatedAt: at };
+      return (await find(id)) === null ? 'not_found' : 'version_mismatch';
     },
-    async remove(id, _at, version) {
-      const { count } = await answered(() => database.resourceServer.deleteMany({ where: { id, ...(version !== undefined && { version }) } }));
-      return count > 0 ? 'removed' : (await find(id)) === null ? 'not_found' : 'version_mismatch';
+    async remove(id, { event }, version) {
+      if (await change([deletion('resource_server', 'id', id, version)], event)) return 'removed';
+      return (await find(id)) === null ? 'not_found' : 'version_mismatch';
     },
   };
+}
+
+function deletion(table: string, key: string, id: string, version: number | undefined): Step {
+  const sql = `delete from ${table} where ${key} = $1`;
+  return version === undefined ? { sql, values: [id] } : { sql: `${sql} and version = $2`, values: [id, version] };
 }

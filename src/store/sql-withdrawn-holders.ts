@@ -1,14 +1,13 @@
 import type { WithdrawnHolders } from '../ports.ts';
 import { answered, type Database } from './database.ts';
+import type { RecordedChange } from './recorded-change.ts';
 
 /** Which further holders withdrew from which tokens. */
-export function sqlWithdrawnHolders(database: Database): WithdrawnHolders {
+export function sqlWithdrawnHolders(database: Database, change: RecordedChange): WithdrawnHolders {
   return {
-    async withdraw(jti, clientId, expiresAt) {
-      await answered(
-        () =>
-          database.$executeRaw`insert into withdrawn_holder (jti, client_id, expires_at) values (${jti}, ${clientId}, ${BigInt(expiresAt)}) on conflict do nothing`,
-      );
+    async withdraw(jti, clientId, expiresAt, event) {
+      const sql = 'insert into withdrawn_holder (jti, client_id, expires_at) values ($1, $2, $3) on conflict do nothing';
+      await change([{ sql, values: [jti, clientId, expiresAt], rows: 'any' }], event);
     },
     withdrawnFrom: async (jti) =>
       (await answered(() => database.withdrawnHolder.findMany({ where: { jti }, select: { clientId: true } }))).map(({ clientId }) => clientId),

@@ -8,6 +8,7 @@ import { databaseKind } from './adapters.ts';
 import { cachedClients, cachedResourceServers } from './cached-registries.ts';
 import { answered, type Database, openDatabase } from './database.ts';
 import { openIssuances } from './open-issuances.ts';
+import { recordedChange } from './recorded-change.ts';
 import { sqlAudit } from './sql-audit.ts';
 import { sqlBoundKeys } from './sql-bound-keys.ts';
 import { sqlCredentialUses } from './sql-credential-uses.ts';
@@ -71,17 +72,18 @@ export async function openStores(
   const replay = sqlReplay(database, kind);
   const audit = sqlAudit(database, kind, clock);
   const issuances = await openIssuances({ databaseUrl, database, clock, audit, ...(redis !== undefined && { replayElsewhere: redis }) });
-  const registered = sqlClients(database, databaseUrl);
+  const change = recordedChange(databaseUrl, database, clock);
+  const registered = sqlClients(database, change);
   const clients = cachedClients(registered, siblings.tell);
-  const resourceServers = cachedResourceServers(sqlResourceServers(database), siblings.tell);
+  const resourceServers = cachedResourceServers(sqlResourceServers(database, change), siblings.tell);
   const pingDatabase = async () => void (await answered(() => database.$queryRaw`select 1`));
   return {
     clients,
     currentClients: registered,
     credentialUses: sqlCredentialUses(database, kind),
-    trustedIssuers: sqlTrustedIssuers(database),
-    withdrawnHolders: sqlWithdrawnHolders(database),
-    pairings: sqlPairings(database),
+    trustedIssuers: sqlTrustedIssuers(database, change),
+    withdrawnHolders: sqlWithdrawnHolders(database, change),
+    pairings: sqlPairings(database, kind, change),
     resourceServers,
     /** Forgets every copy: another process on this machine has changed something. */
     forget() {
@@ -90,15 +92,15 @@ export async function openStores(
     },
     audit,
     issuances,
-    issuedTokens: sqlIssuedTokens(database, kind),
+    issuedTokens: sqlIssuedTokens(database, kind, change),
     boundKeys: sqlBoundKeys(database, kind, accessTokenMaxLifetime),
     statusLists: sqlStatusLists(database, kind, accessTokenMaxLifetime),
     replay: redis ?? replay,
     counters,
     expired: [...sqlExpired(database, auditRetention), sqlOrphanedUses(database)],
     signingKeys: sqlSigningKeys(databaseUrl, database, clock, databaseClock),
-    keyEncryption: sqlKeyEncryption(databaseUrl, database, clock),
-    nonceSecrets: sqlNonceSecrets(databaseUrl, database, clock),
+    keyEncryption: sqlKeyEncryption(change),
+    nonceSecrets: sqlNonceSecrets(change),
     secrets,
     pingDatabase,
     pingReplay: redis?.ping ?? pingDatabase,
