@@ -2,9 +2,13 @@
 import { type Answer, serve } from './http.ts';
 import type { OwnKey } from './key.ts';
 
-/** Starts it. `POST /pair {"jkt"}` answers a proof for the signed-in app's key only: never sign for a key that the app's session does not vouch for. */
-export async function startBackend(issuer: string, audience: string, key: OwnKey) {
-  return serve(async (_request, body): Promise<Answer> => {
+/**
+ * Starts it. `POST /pair {"jkt"}` answers a proof for the key that the app names in its session (here: a secret of the two), and for nobody else's:
+ * whoever could ask without a session would have the server sign for a key of a thief.
+ */
+export async function startBackend(issuer: string, audience: string, key: OwnKey, session: string) {
+  return serve(async ({ headers }, body): Promise<Answer> => {
+    if (headers.cookie !== `session=${session}`) return { status: 401, body: { error: 'not_signed_in' } };
     const { jkt } = JSON.parse(body) as { jkt: string };
     const now = Math.floor(Date.now() / 1000);
     const proof = await key.sign(

@@ -11,7 +11,8 @@ const as = await startAuthorizationServer();
 const calendar = await startResourceServer(as.issuer, 'calendar-api', secret, true);
 const archive = await startResourceServer(as.issuer, 'archive-api', secret, false);
 const pairing = await registerEverybody(as, { calendar: calendar.url, archive: archive.url }, secret, backendKey.jwk);
-const backend = await startBackend(as.issuer, calendar.url, backendKey);
+const session = randomBytes(32).toString('base64url');
+const backend = await startBackend(as.issuer, calendar.url, backendKey, session);
 
 let unexpected = 0;
 interface Said {
@@ -33,8 +34,10 @@ const requestToken = async (client: string, key: OwnKey, form: Record<string, st
     headers: { authorization: `Basic ${btoa(`${client}:${secret}`)}`, dpop: await key.dpop('POST', `${as.issuer}/token`) },
     body: new URLSearchParams({ grant_type: 'client_credentials', ...form }),
   });
+const askToSign = async (jkt: string, cookie: string) =>
+  fetch(`${backend.url}/pair`, { method: 'POST', headers: { cookie }, body: JSON.stringify({ jkt }) });
 const pair = async (jkt: string) => {
-  const { proof } = (await (await fetch(`${backend.url}/pair`, { method: 'POST', body: JSON.stringify({ jkt }) })).json()) as { proof: string };
+  const { proof } = (await (await askToSign(jkt, `session=${session}`)).json()) as { proof: string };
   return JSON.stringify([{ proof }]);
 };
 const call = async (url: string, token: string, key: OwnKey, proof?: string) =>
@@ -58,7 +61,10 @@ try {
   await say('the token with a key of the thief', await call(calendar.url, token, thiefKey), 401);
   await say('the token with a proof of the app, seen on the wire', await call(calendar.url, token, thiefKey, seenProof), 401);
 
-  console.log("\nA thief has the server's consent");
+  console.log("\nA thief wants the server's consent");
+  await say('it asks the server to sign for a key of its own', await askToSign(thiefKey.jkt, ''), 401);
+
+  console.log("\nA thief has the server's consent to the app's key");
   const stolen = { resource: calendar.url, req_alt_cnf: await pair(appKey.jkt) };
   await say('it asks for a token with a key of its own', await requestToken('thief', thiefKey, stolen), 400);
   await say('it even is the app, but has not its key', await requestToken('cal-app', thiefKey, stolen), 400);
