@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { assertionForm, openDesk } from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
+import { keysOf, openPair } from '../support/pair.ts';
 import { issuer, type TestServer, testServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -51,6 +52,20 @@ describe('RFC 8414: metadata', () => {
       revocation_endpoint_auth_signing_alg_values_supported: ['PS256'],
     });
     expect(outcomes).toEqual(['400 invalid_dpop_proof', expect.stringMatching(/^200 /), '401 invalid_client']);
+  });
+  it('D3.6: what several keys need is there, and true of a server that is configured otherwise', async () => {
+    const path = '/.well-known/oauth-authorization-server';
+    const ordinary = { alt_cnf_supported: true, alt_cnf_max: 3, req_cnf_methods_supported: ['jwk', 'jkt', 'kid'] };
+    expect((await server.get(path)).body).toMatchObject(ordinary);
+    const other = await openPair({ env: { ALT_CNF_MAX: '1', DPOP_SIGNING_ALGS: 'ES256' } });
+    const { alt_cnf_max: most, cnf_proof_signing_alg_values_supported: algs } = (await other.server.get(path)).body;
+    expect([most, algs]).toEqual([1, ['ES256']]);
+    const [one, printers] = [{ proof: await other.cnfProof() }, { proof: await other.cnfProof({ iss: 'printer' }, {}, other.thiefKey) }];
+    expect([(await other.ask({ reqAltCnf: [one, printers] })).status, (await other.ask({ reqAltCnf: [one] })).status]).toEqual([400, 200]);
+    const byAnotherAlg = await testKey('PS256');
+    await other.server.admin('PATCH', 'clients/backend', { jwks: { keys: [{ ...byAnotherAlg.jwk, kid: 'be-1' }] } });
+    expect(keysOf(await other.ask({ reqAltCnf: [{ proof: await other.cnfProof({}, {}, byAnotherAlg) }] }))).toBe('400 failed_pop_verification');
+    await other.server.stop();
   });
   it('an issuer with a path has its metadata before the path (§3.1)', async () => {
     const tenant = await testServer({ env: { ISSUER: 'https://as.example.com/tenant' } });
