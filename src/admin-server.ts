@@ -84,7 +84,7 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
   clientRoutes(app, options);
   resourceServerRoutes(app, options);
   tokenRoutes(app, options);
-  auditRoutes(app, options.auditLog);
+  auditRoutes(app, options.auditLog, clock);
   signingKeyRoutes(app, options.signingKeys);
   dpopNonceSecretRoutes(app, options.nonceSecrets);
   keyEncryptionKeyRoutes(app, async () => changeKeyEncryptionKey(options.keyEncryption));

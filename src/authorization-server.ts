@@ -170,8 +170,8 @@ export async function authorizationServer({
   });
 
   const callerId = (caller: Caller) => ('client' in caller ? caller.client : caller.resourceServer).client_id;
-  const introspect = introspectionEndpoint({
-    authenticateCaller: counted(noted(countingStrangers(authenticateCaller(ports), refusals), ports.noteUse, callerId), countClient, callerId),
+  const introspection = introspectionEndpoint({
+    authenticateCaller: counted(noted(authenticateCaller(ports), ports.noteUse, callerId), countClient, callerId),
     activeToken: activeToken({ ...ports, verify, tokenInForce: inForce, liveHolders: live }),
     confirmingProof: confirmingProof({
       ...proofs,
@@ -180,6 +180,7 @@ export async function authorizationServer({
       presenterBy: presenterBy({ ...ports, issuer: config.issuer }),
     }),
   });
+  const introspect = countingStrangers(introspection, refusals);
   const revoke = revocationEndpoint({ ...ports, refusals, authenticateClient: authenticate, verify });
 
   app.decorate(
@@ -188,7 +189,6 @@ export async function authorizationServer({
       ...(config.clientCertificateHeader !== undefined && { headerForm: config.clientCertificateHeader }),
       trustedProxies: config.trustedProxies,
       clientCa: config.tlsClientCaFile === undefined ? [] : readAnchors(config.tlsClientCaFile),
-      clock,
     }),
   );
   await app.register(formbody, { bodyLimit: tokenBodyLimit, parser: readForm as unknown as (body: string) => Record<string, unknown> });

@@ -1,13 +1,21 @@
 import type { AuditTrail } from './audit.ts';
 import type { AuthenticatedClient } from './client-registration.ts';
 import { OAuthError } from './oauth-error.ts';
-import type { ClientRegistrations } from './ports.ts';
+import type { Ports } from './ports.ts';
+import { type ProvenKey, recordedThumbprint } from './proven-key.ts';
 
 /** Keeps account of refused requests. */
 export interface Refusals {
-  /** Of an authenticated client: one record each. Neither waited for nor able to change the answer. */
-  ofClient(client: AuthenticatedClient, fault: unknown, what?: 'token_refused' | 'revocation_refused'): void;
-  /** Of a stranger: only counted, for a stranger must not make the trail grow. `claimed`: the `client_id` that it gave, proven by nothing. */
+  /**
+   * Of an authenticated client: one record each. Neither waited for nor able to change the answer. `proven`: the first key that was proven before
+   * the refusal; the one that signed the client assertion unless given.
+   */
+  ofClient(client: AuthenticatedClient, fault: unknown, what: 'token_refused' | 'revocation_refused', proven?: ProvenKey): void;
+  /**
+   * Of a stranger: only counted, for a stranger must not make the trail grow. `claimed`: the `client_id` that it gave, proven by nothing.
+   * Of an introspection likewise, whoever asks: there are as many as API calls, a refused one gives nobody anything, and who authenticates
+   * there has proven no key that a record could name.
+   */
   ofStranger(fault: unknown, claimed?: string): void;
   /** Writes the counts since the last call as one record, if there are any. */
   flush(): Promise<void>;
@@ -23,11 +31,14 @@ const maxSamples = 5;
 const maxClientId = 255;
 
 /** Refusals for the audit trail. */
-export function refusals(audit: AuditTrail, clients: ClientRegistrations): Refusals {
+export function refusals(audit: AuditTrail, { clients, resourceServers }: Pick<Ports, 'clients' | 'resourceServers'>): Refusals {
   let counts = new Map<string, number>();
   let claims = new Map<string, Set<string>>();
   // Only names that are registered: what else a stranger sends, a secret in the wrong place for one, has no business in the trail.
-  const isRegistered = async (name: string) => (await clients.findClient(name).catch(() => undefined)) !== undefined;
+  const isRegistered = async (name: string) => {
+    const found = async () => (await clients.findClient(name)) ?? (await resourceServers.findByClientId(name));
+    return (await found().catch(() => undefined)) !== undefined;
+  };
   const samplesOf = async (claimed: typeof claims): Promise<Readonly<Record<string, readonly string[]>>> => {
     const samples: Record<string, string[]> = {};
     for (const [reason, names] of claimed)
@@ -35,10 +46,11 @@ export function refusals(audit: AuditTrail, clients: ClientRegistrations): Refus
     return samples;
   };
   return {
-    ofClient({ registration }, fault, type = 'token_refused') {
+    ofClient({ registration, assertion }, fault, type, proven = assertion) {
       if (!(fault instanceof OAuthError)) return;
       const { client_id } = registration;
-      audit.record({ type, actor: `client:${client_id}`, client_id, reason: fault.reason }).catch(() => undefined);
+      const key = proven !== undefined && { jkt: recordedThumbprint(proven), evidence: proven.provenBy };
+      audit.record({ type, actor: `client:${client_id}`, client_id, reason: fault.reason, ...key }).catch(() => undefined);
     },
     ofStranger(fault, claimed) {
       if (!(fault instanceof OAuthError)) return;

@@ -92,7 +92,7 @@ export async function startServer(
       fetchJwks: remoteJwks({ fetch: jwkSetFetcher({ allowPrivateAddresses: config.jwksUriAllowPrivateAddresses }), clock }),
     };
     const health = { database: stores.pingDatabase, replay: stores.pingReplay, signing_keys: async () => knows(keys, 'ES256') };
-    const refused = refusals(stores.audit, stores.clients);
+    const refused = refusals(stores.audit, stores);
     const publicApp = await authorizationServer({
       refusals: refused,
       config,

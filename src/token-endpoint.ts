@@ -33,9 +33,9 @@ export interface IssuedToken {
 
 /** An access token request from start to end. Every step may throw an OAuthError; only the last one writes. */
 export function tokenEndpoint(steps: TokenEndpointSteps): (request: TokenRequest) => Promise<IssuedToken> {
-  const issueTo = async (client: AuthenticatedClient, request: TokenRequest): Promise<IssuedToken> => {
+  const issueTo = async (client: AuthenticatedClient, request: TokenRequest, proven: ProvenKey[]): Promise<IssuedToken> => {
     const grant = await steps.validateGrant(request, client);
-    const possession = await steps.provePossession(request, client, grant);
+    const possession = await steps.provePossession(request, client, grant, proven);
     const holders = await steps.proveFurtherHolders(request, client, grant, possession);
     const binding = await steps.bind(client, possession, holders, grant.resourceServer);
     const { response, jti } = await steps.issueAccessToken(client, grant, possession, binding, holders);
@@ -50,8 +50,9 @@ export function tokenEndpoint(steps: TokenEndpointSteps): (request: TokenRequest
   };
   return async (request) => {
     const client = await steps.authenticateClient(request);
-    return issueTo(client, request).catch((fault: unknown) => {
-      steps.refusals.ofClient(client, fault);
+    const proven: ProvenKey[] = [];
+    return issueTo(client, request, proven).catch((fault: unknown) => {
+      steps.refusals.ofClient(client, fault, 'token_refused', proven[0]);
       throw fault;
     });
   };

@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import type { AuditLog, AuditQuery } from '../audit.ts';
-import { listAnswer, listQuery, page, printable, readPage } from './list.ts';
+import type { Clock } from '../ports.ts';
+import { cursorAfter, listAnswer, listQuery, page, printable, readPage } from './list.ts';
 import { operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
 
@@ -14,6 +15,12 @@ const querystring = listQuery({
   jti: text('Events about this token.'),
   since: time('Not before.'),
   until: time('Before. An export that must be complete ends a minute ago: an entry may be written a moment later than one that sorts after it.'),
+  follow: Type.Optional(
+    Type.String({
+      pattern: '^true$',
+      description: 'For a reader that comes back: nothing of the last minute, so that it misses no entry, and always a cursor.',
+    }),
+  ),
 });
 type Query = Type.Static<typeof querystring>;
 
@@ -45,19 +52,29 @@ const listed = {
 };
 const list = operation({ operationId: 'listAuditEvents', summary: 'The audit trail', querystring, answers: { 200: listed } });
 
+/**
+ * Milliseconds after which no event comes that is older: longer than the longest commit, and than the clocks of replicas may be apart.
+ * Only a replica that was stopped for longer between naming an event and writing it is later.
+ */
+const holdBack = 60_000;
+
 /** `GET /admin/audit-events`: filters and cursor, oldest first; as JSON Lines with `Accept: application/jsonl` or `application/x-ndjson`. */
-export function auditRoutes(app: FastifyInstance, log: AuditLog): void {
+export function auditRoutes(app: FastifyInstance, log: AuditLog, clock: Clock): void {
   app.get<{ Querystring: Query }>('/admin/audit-events', list, async ({ query, headers }, reply) => {
     const lines = /application\/(jsonl|x-ndjson)/.test(headers.accept ?? '');
     const { after } = readPage(query);
     const limit = Math.min(Number(query.limit ?? 50), lines ? 10_000 : 200);
-    const events = await log.list({ ...filters(query), ...(after !== undefined && { after }), limit: limit + 1 });
-    const { items, next_cursor } = page(
+    const { until, ...asked } = filters(query);
+    const end = query.follow === undefined ? until : Math.min(until ?? Number.POSITIVE_INFINITY, clock() - holdBack);
+    const events = await log.list({ ...asked, ...(end !== undefined && { until: end }), ...(after !== undefined && { after }), limit: limit + 1 });
+    const { items, next_cursor: next } = page(
       events,
       limit,
       ({ id }) => id,
       ({ at, ...event }) => ({ ...event, at: new Date(at).toISOString() }),
     );
+    // Whoever follows comes back with it, also to an end that was empty.
+    const next_cursor = query.follow === undefined ? next : (next ?? cursorAfter(events.at(-1)?.id ?? after));
     if (!lines) return { items, next_cursor };
     if (next_cursor !== null) void reply.header('x-next-cursor', next_cursor);
     return reply.type('application/jsonl').send(items.map((item) => `${JSON.stringify(item)}\n`).join(''));

@@ -35,14 +35,19 @@ export function readPage({ limit, cursor }: { readonly limit?: string; readonly 
   return { limit: items, after };
 }
 
+/** A cursor is the last key, base64url so that nobody builds one by hand; null when there is none. */
+export function cursorAfter(key: string | undefined): string | null {
+  return key === undefined ? null : Buffer.from(key).toString('base64url');
+}
+
 interface Page {
   readonly items: readonly object[];
   readonly next_cursor: string | null;
 }
 
-/** One page of `found`, which has one item more when there is a next page. The cursor is the last key, base64url so that nobody builds one by hand. */
+/** One page of `found`, which has one item more when there is a next page. */
 export function page<Item>(found: readonly Item[], limit: number, keyOf: (item: Item) => string, show: (item: Item) => object): Page {
   const items = found.slice(0, limit);
   const last = items.at(-1);
-  return { items: items.map(show), next_cursor: found.length > limit && last !== undefined ? Buffer.from(keyOf(last)).toString('base64url') : null };
+  return { items: items.map(show), next_cursor: cursorAfter(found.length > limit && last !== undefined ? keyOf(last) : undefined) };
 }

@@ -1,7 +1,7 @@
 import type { Refusals } from '../refusals.ts';
 import { type RequestWithCredentials, readCredentials } from './credentials.ts';
 
-/** Counts whoever is not authenticated (`refusals_sampled` in the audit trail); changes no answer. */
+/** Counts whoever is refused in this step, for want of authentication or at an introspection as a whole (`refusals_sampled` in the audit trail); changes no answer. */
 export function countingStrangers<Request extends RequestWithCredentials, Caller>(
   authenticate: (request: Request) => Promise<Caller>,
   refusals: Pick<Refusals, 'ofStranger'>,

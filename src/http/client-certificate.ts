@@ -2,16 +2,8 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
-import {
-  type CertificateHeaderForm,
-  certificateHeaderForms,
-  certificateHeaderNames,
-  chainResultName,
-  proxyVouches,
-  readCertificateHeader,
-} from '../certificate-header.ts';
+import { type CertificateHeaderForm, certificateHeaderForms, certificateHeaderNames, readCertificateHeader } from '../certificate-header.ts';
 import { type ClientCertificate, readClientCertificate } from '../client-certificate.ts';
-import type { Clock } from '../clock.ts';
 import { OAuthError } from '../oauth-error.ts';
 import { headerFields } from './header-fields.ts';
 import { inRanges, readAddress } from './trusted-proxies.ts';
@@ -21,16 +13,15 @@ export interface CertificateSourceOptions {
   readonly headerForm?: CertificateHeaderForm;
   /** CIDR ranges of the proxies that may say it. */
   readonly trustedProxies: readonly string[];
-  /** Trust anchors for clients, PEM. With them the chain is checked here; without them the proxy's word counts, where its form has one. */
+  /** Trust anchors for clients, PEM. With them the chain is checked here too; without them the proxy's word counts. */
   readonly clientCa: readonly string[];
-  readonly clock: Clock;
 }
 
 /** Reads the certificate that the client proved, if any. Throws `invalid_client` for a header that is malformed or from a stranger. */
 export type ReadCertificate = (request: IncomingMessage) => ClientCertificate | undefined;
 
 /** Looks at exactly one source: the TLS handshake, or the one configured header of a trusted proxy (RFC 8705 §6.5, RFC 9440 §4). */
-export function certificateSource({ headerForm, trustedProxies, clientCa, clock }: CertificateSourceOptions): ReadCertificate {
+export function certificateSource({ headerForm, trustedProxies, clientCa }: CertificateSourceOptions): ReadCertificate {
   const isTrusted = inRanges(trustedProxies);
   const anchors = clientCa.map((pem) => new X509Certificate(pem));
   const fromProxy = (request: IncomingMessage, form: CertificateHeaderForm): ClientCertificate | undefined => {
@@ -46,9 +37,8 @@ export function certificateSource({ headerForm, trustedProxies, clientCa, clock 
     if (value.trim() === '') return undefined;
     try {
       const der = readCertificateHeader(form, value);
-      const results = headerFields(request, chainResultName);
       const verified =
-        anchors.length > 0 ? issuedByAnchor(der, anchors, clock()) : proxyVouches(form, results.length === 0 ? undefined : results.join());
+        anchors.length > 0 ? issuedByAnchor(der, anchors) : form !== 'nginx' || headerFields(request, 'x-ssl-client-verify').join() === 'SUCCESS';
       return readClientCertificate(der, verified);
     } catch (cause) {
       throw refused('certificate_header_malformed', cause);
@@ -78,22 +68,10 @@ export function readAnchors(file: string): readonly string[] {
   return anchors;
 }
 
-/** `id-kp-clientAuth` (RFC 5280 §4.2.1.12). */
-const clientAuth = '1.3.6.1.5.5.7.3.2';
-
-/**
- * A chain of one: the proxy keeps the rest of the chain to itself, so the anchors must be the issuers. A certificate that is for servers only is no
- * client's, and an anchor is none before and after its time: as the handshake has it.
- */
-function issuedByAnchor(der: Buffer, anchors: readonly X509Certificate[], now: number): boolean {
+/** A chain of one: the proxy keeps the rest of the chain to itself, so the anchors must be the issuers. */
+function issuedByAnchor(der: Buffer, anchors: readonly X509Certificate[]): boolean {
   const leaf = new X509Certificate(der);
-  // Node's `keyUsage` is the extended one; undefined where the certificate does not limit itself.
-  const uses = leaf.keyUsage as readonly string[] | undefined;
-  if (uses !== undefined && !uses.includes(clientAuth)) return false;
-  return anchors.some(
-    (anchor) =>
-      anchor.validFromDate.getTime() <= now && now < anchor.validToDate.getTime() && leaf.checkIssued(anchor) && leaf.verify(anchor.publicKey),
-  );
+  return anchors.some((anchor) => leaf.checkIssued(anchor) && leaf.verify(anchor.publicKey));
 }
 
 function refused(reason: string, cause?: unknown): OAuthError {

@@ -18,8 +18,13 @@ export interface Possession {
   readonly dpopNonce?: string;
 }
 
-/** The step of the token endpoint. */
-export type ProvePossession = (request: TokenRequest, client: AuthenticatedClient, grant: Pick<Grant, 'presentedBy'>) => Promise<Possession>;
+/** The step of the token endpoint. Keys are added to `proven` as they are proven, so that the record of a refusal can name them. */
+export type ProvePossession = (
+  request: TokenRequest,
+  client: AuthenticatedClient,
+  grant: Pick<Grant, 'presentedBy'>,
+  proven: ProvenKey[],
+) => Promise<Possession>;
 
 /** The ways to prove a key that are switched on. */
 export interface PossessionMechanisms {
@@ -36,20 +41,19 @@ export interface PossessionMechanisms {
  * No proven key, no token: bearer tokens do not exist here. Throws OAuthError.
  */
 export function provePossession(mechanisms: PossessionMechanisms): ProvePossession {
-  return async (request, client, { presentedBy }) => {
+  return async (request, client, { presentedBy }, proven) => {
     const { registration, assertion } = client;
     const proof =
       request.dpop.length === 0 ? undefined : mechanisms.dpop(request.dpop, 'POST', mechanisms.nonceRequired || registration.dpop_nonce_required);
     if (proof === undefined && registration.dpop_bound_access_tokens) {
       throw new OAuthError('invalid_request', 'the client is registered to send a DPoP proof', { reason: 'proof_missing' });
     }
+    if (proof !== undefined) proven.push(proof);
     const certificate = provenCertificate(request, registration, mechanisms.clock());
     if (proof !== undefined && certificate !== undefined)
       throw new OAuthError('invalid_request', 'the client is registered for certificate-bound tokens and sent a DPoP proof', {
         reason: 'proof_and_certificate',
       });
-    const proven: ProvenKey[] = [];
-    if (proof !== undefined) proven.push(proof);
     if (certificate !== undefined) proven.push(certificate);
     const byAssertion = registration.client_assertion_bound_access_tokens ? assertion : undefined;
     // The certificate comes before the assertion, unless req_cnf says otherwise (product decision 4).
