@@ -3,6 +3,7 @@ import type { Introspection } from '../introspection-endpoint.ts';
 import type { Clock } from '../ports.ts';
 import type { SigningKeys } from '../signing-keys/signing-keys.ts';
 import type { TokenRequest } from '../token-request.ts';
+import { accepts } from './accepts.ts';
 import { readTokenRequest } from './token-request.ts';
 
 /** What the route needs. */
@@ -21,7 +22,8 @@ export function introspectionRoute(app: FastifyInstance, path: string, { issuer,
     void reply.header('cache-control', 'no-store').header('pragma', 'no-cache');
     const { response, resourceServer } = await answer(readTokenRequest(request));
     request.logFields = { ...(resourceServer !== undefined && { aud: resourceServer.audience }), active: String(response.active) };
-    if (resourceServer === undefined || request.headers.accept?.toLowerCase().includes(signedType) !== true) return response;
+    const { accept } = request.headers;
+    if (resourceServer === undefined || accept === undefined || accept.trim() === '' || !accepts(accept, [signedType])) return response;
     const key = await signingKey(resourceServer.access_token_signing_alg);
     const claims = { iss: issuer, aud: resourceServer.client_id, iat: Math.floor(clock() / 1000), token_introspection: response };
     return reply.header('content-type', signedType).send(Buffer.from(await key.signJwt('token-introspection+jwt', claims)));

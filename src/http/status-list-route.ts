@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import type { PublishedList } from '../status-list/published-lists.ts';
+import { accepts } from './accepts.ts';
 
 const type = 'application/statuslist+jwt';
 
@@ -41,14 +42,5 @@ export function statusListRoute(app: FastifyInstance, path: string, published: (
     if (headers['if-none-match']?.split(',').some((known) => known.trim().replace(/^W\//, '') === etag) === true) return reply.code(304).send();
     if (zipped) void reply.header('content-encoding', 'gzip');
     return reply.header('content-type', type).send(zipped ? gzip(id, jwt) : Buffer.from(jwt));
-  });
-}
-
-/** Whether a list of preferences (RFC 9110 §12.5) has one of these without the weight 0; no list: everything. */
-function accepts(field: string | undefined, names: readonly string[]): boolean {
-  if (field === undefined || field.trim() === '') return true;
-  return field.split(',').some((item) => {
-    const [name = '', ...parameters] = item.split(';').map((part) => part.trim().toLowerCase());
-    return names.includes(name) && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
   });
 }

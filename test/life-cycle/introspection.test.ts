@@ -114,6 +114,18 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('RFC 766
     expect(answer).toMatchObject({ active: true, cnf: { jkt: desk.key.jkt } });
   });
 
+  it.each([
+    ['application/token-introspection+jwt', 'application/token-introspection+jwt'],
+    ['application/json, Application/Token-Introspection+JWT;q=0.5', 'application/token-introspection+jwt'],
+    ['application/token-introspection+jwt;q=0', 'application/json; charset=utf-8'],
+    ['application/token-introspection+jwtx', 'application/json; charset=utf-8'],
+    ['*/*', 'application/json; charset=utf-8'],
+    ['', 'application/json; charset=utf-8'],
+  ])('RFC 9701 §4, RFC 9110 §12.5.1: Accept: %s is answered by %s', async (accept, type) => {
+    const { headers } = await replica.post('/introspect', { token: 'x' }, { authorization: rs, accept });
+    expect(headers.get('content-type')).toBe(type);
+  });
+
   describe('with proof', () => {
     const url = 'https://rs.example.com/things';
     const proofFor = async (accessToken: string, key = desk.key, claims: object = {}) =>
