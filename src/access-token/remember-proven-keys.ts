@@ -38,7 +38,8 @@ export function rememberProvenKeys(
     // Its kid is whatever the proof says.
     if (key !== undefined && isRegistered(key, registration)) noteUse(registration.client_id, 'registered_key', key.jkt);
     for (const holder of holders) if (holder.provenBy === 'cnf_proof') note(holder.registration, holder.key, holder['x5t#S256']);
-    if (key !== undefined) await remember(registration, key.jkt);
+    // A client may make a key for every request: only what is registered can be counted upon later.
+    if (key !== undefined && (registration.jwks_uri !== undefined || isRegistered(key, registration))) await remember(registration, key.jkt);
     if (assertion !== undefined) await remember(registration, assertion.key.jkt);
     for (const holder of holders) if (holder.provenBy === 'cnf_proof') await remember(holder.registration, holder.key.jkt);
     return issued;

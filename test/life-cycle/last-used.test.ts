@@ -257,6 +257,22 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('when a 
     await soon(() => secrets('clients/patient'), [at()]);
   });
 
+  it('RFC 9449 §5: a client that makes a key for every request grows nothing, though its registered keys may be added without a fresh proof', async () => {
+    const registered = await testKey();
+    await register('many-keys', { client_secret: clientSecret, alt_cnf_registered_key: true, jwks: { keys: [registered.jwk] } });
+    const authorization = basic('many-keys', clientSecret);
+    for (const key of [registered, ...(await Promise.all(Array.from({ length: 10 }, async () => testKey())))])
+      expect(
+        await desk.outcome({ form: { grant_type: 'client_credentials', resource: audience }, authorization, dpop: await key.proof({ iat: at() }) }),
+      ).toBe(`200 ${key.jkt}`);
+    await written();
+    const rows = await sql("select kind, identifier from credential_use where client_id = 'many-keys' and kind <> 'secret' order by kind");
+    expect(rows).toEqual([
+      ['key', registered.jkt],
+      ['registered_key', registered.jkt],
+    ]);
+  });
+
   it('uses of what is deleted go, those older than a year too; the others stay', async () => {
     const { body: server } = await admin('POST', 'resource-servers', { audience: 'urn:example:short-lived', client_id: 'short-lived' });
     for (const client of ['stays', 'gone']) {
