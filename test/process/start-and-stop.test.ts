@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
@@ -7,6 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { freeAddress, startProcess } from '../support/process.ts';
 import { adminToken } from '../support/server.ts';
+import { storeKinds } from '../support/stores.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-start-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -65,15 +66,18 @@ describe('configuration', () => {
   });
 });
 
-describe('the key-encryption key', { timeout: 60_000 }, () => {
+describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('the key-encryption key on $name', { timeout: 90_000 }, (kind) => {
   it('wrong, missing or malformed: a sentence that says what to do, and nothing is overwritten', async () => {
-    const database = join(folder, 'kek.db');
-    const key = join(folder, 'kek.key-encryption-key');
-    const env = { DATABASE_URL: `file:${database}`, ADMIN_TOKEN: adminToken };
+    const store = await kind.make();
+    const url = String(store.env['DATABASE_URL']);
+    const key = store.env['KEY_ENCRYPTION_KEY_FILE'] ?? url.replace(/^file:(.*)\.db$/, '$1.key-encryption-key');
+    const env = { ...store.env, ADMIN_TOKEN: adminToken };
     const first = await startProcess(env, await freeAddress());
     const jwks = await (await fetch(`${first.url}/jwks`)).text();
     await first.end('SIGTERM');
     const right = readFileSync(key, 'utf8');
+    // Made on first start, for the server's user alone.
+    expect(statSync(key).mode & 0o777).toBe(0o600);
 
     rmSync(key);
     expect(refusedStart(env)).toEqual({ code: 1, words: expect.stringMatching(/key-encryption key .* is missing\. Restore that file/) });
@@ -87,6 +91,7 @@ describe('the key-encryption key', { timeout: 60_000 }, () => {
     const again = await startProcess(env, await freeAddress());
     expect(await (await fetch(`${again.url}/jwks`)).text()).toBe(jwks);
     await again.end('SIGTERM');
+    await store.remove();
   });
 });
 
