@@ -66,6 +66,60 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))("the dat
     }
   });
 
+  it.each([
+    ['forward while a key is announced, back when it signs, forward before its predecessor leaves', { 45: 30_000, 165: -30_000, 650: 30_000 }],
+    ['back while a key is announced, forward when it signs, back before its predecessor leaves', { 45: -30_000, 135: 30_000, 650: -30_000 }],
+    ['to and fro around the instant', { 90: 30_000, 105: -30_000, 120: 30_000, 135: -30_000, 150: 30_000 }],
+  ])('when it jumps by 30 s, %s: no token fails at a verifier with a cached JWK Set, nor at introspection', async (_, jumps) => {
+    const clocks = { database: { now: startOfTime }, one: { now: startOfTime }, two: { now: startOfTime + 10_000 } };
+    await open({ JWKS_MAX_AGE: '60', ACCESS_TOKEN_MAX_LIFETIME: '600' }, [
+      { clock: clocks.one, databaseClock: clocks.database },
+      { clock: clocks.two, databaseClock: clocks.database },
+    ]);
+    await desk.server.admin('POST', 'resource-servers', {
+      audience: 'https://long.example.com',
+      access_token_lifetime: 600,
+      client_id: 'rs',
+      client_secret: clientSecret,
+      scopes: ['read'],
+    });
+    const caches = [0, 1].map(() => ({ at: Number.NEGATIVE_INFINITY, jwks: { keys: [] } as JSONWebKeySet }));
+    const tokens: { readonly token: string; readonly end: number }[] = [];
+    const failures: string[] = [];
+    const kids = new Set<string | undefined>();
+    for (let second = 0; second <= 870; second += 15) {
+      for (const clock of Object.values(clocks)) clock.now += 15_000;
+      clocks.database.now += (jumps as Readonly<Record<number, number>>)[second] ?? 0;
+      for (const server of replicas) await shown(server);
+      if (second === 30) await rotate(desk.server);
+      for (const [index, server] of replicas.entries()) {
+        const cache = caches[index] as (typeof caches)[0];
+        // One verifier fetches at each replica, and not before its copy is as old as it may be.
+        if (second - cache.at >= 60) Object.assign(cache, { at: second, jwks: (await server.get('/jwks')).body });
+        const dpop = await desk.key.proof({ iat: Math.floor(server.clock.now / 1000) });
+        const { body } = await server.post(
+          '/token',
+          { grant_type: 'client_credentials', resource: 'https://long.example.com' },
+          { authorization: basic('app', clientSecret), dpop },
+        );
+        tokens.push({ token: body.access_token as string, end: second + 590 });
+        kids.add(decodeProtectedHeader(body.access_token as string).kid);
+        const other = replicas[1 - index] as TestServer;
+        const { active } = (await other.post('/introspect', { token: body.access_token as string }, { authorization: basic('rs', clientSecret) }))
+          .body;
+        if (active !== true) failures.push(`${second} introspection`);
+      }
+      for (const { token, end } of tokens)
+        if (second < end)
+          for (const { jwks } of caches)
+            await jwtVerify(token, createLocalJWKSet(jwks), { issuer, currentDate: new Date(clocks.one.now) }).catch((error: unknown) =>
+              failures.push(`${second} ${String(error)}`),
+            );
+    }
+    expect(failures).toEqual([]);
+    expect(kids.size).toBe(2);
+  });
+
   it('by its own clock, under load: no token fails at a verifier with a cached JWK Set, and none is signed by a key out of its time', async () => {
     const own = (offset: number) => ({
       clock: {
