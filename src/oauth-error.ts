@@ -62,6 +62,15 @@ export class StoreUnavailable extends Error {
   }
 }
 
+/** The key that signs now was sealed by a key-encryption key that this replica has not got: others can answer. */
+export class SigningKeySealed extends Error {
+  override readonly name = 'SigningKeySealed';
+
+  constructor(cause: unknown) {
+    super('the signing key cannot be opened here', { cause });
+  }
+}
+
 /** A stored row is not what this server writes. Thrown by `store/` only; whoever asked is refused with 500, and the log names the row. */
 export class StoredValueInvalid extends Error {
   constructor(table: string, key: string, at: string, cause?: unknown) {

@@ -28,7 +28,7 @@ export function revocationEndpoint(options: RevocationEndpointOptions) {
     if (assertion !== undefined && (await replay.markUsed([assertion.use]))[0] !== true)
       throw new OAuthError('invalid_client', 'the client assertion was used before', { reason: 'assertion_replayed' });
     if (assertion !== undefined) noteUse(registration.client_id, 'registered_key', assertion.key.jkt, assertion.key.kid);
-    const claims = verify(token);
+    const claims = await verify(token);
     if (claims === undefined) return;
     // A further holder takes back only its own key; the requester's token lives on (protocol reference D6.2).
     if (furtherHolders(claims).has(registration.client_id)) {

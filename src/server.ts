@@ -15,6 +15,7 @@ import type { TlsListener } from './http/tls-listener.ts';
 import type { AccessTokenSigningAlgorithm } from './jose/algorithms.ts';
 import type { Clock, Ports, RandomId } from './ports.ts';
 import { dpopNonceSecrets } from './possession/dpop-nonce-secrets.ts';
+import { readAgain } from './read-again.ts';
 import { refusals } from './refusals.ts';
 import { registeredKeys } from './registered-keys.ts';
 import { jwkSetFetcher } from './remote-jwks/fetch.ts';
@@ -55,14 +56,16 @@ export async function startServer(
   try {
     const secrets = await prepareSecrets(config, stores);
     const nonceSecrets = await dpopNonceSecrets({ ...stores, ...config, encryption: secrets.encryption, clock, changed: siblings.tell });
+    // Without any tolerance, too, another replica publishes a new key only when it has read it.
+    const margin = Math.max(config.clockTolerance, 5);
     const keys = await signingKeys({
       store: stores.signingKeys,
       encryption: secrets.encryption,
       clock,
       rotationInterval: config.signingKeyRotationInterval * 1000,
       scheduledAnnouncement: config.signingKeyAnnouncement * 1000,
-      announcement: (config.jwksMaxAge + config.clockTolerance) * 1000,
-      published: (Math.max(config.accessTokenMaxLifetime, config.statusListMaxAge) + config.clockTolerance) * 1000,
+      announcement: (config.jwksMaxAge + margin) * 1000,
+      published: (Math.max(config.accessTokenMaxLifetime, config.statusListMaxAge) + margin) * 1000,
       changed: siblings.tell,
     });
     await keys.ensure('ES256');
@@ -133,10 +136,14 @@ export async function startServer(
     admin.listen({ host: config.adminHost, port: config.adminPort, reusePort });
     await once(admin, 'listening');
 
-    const refresh = setInterval(() => {
-      keys.refresh().catch((err: unknown) => logger.debug({ err }, 'signing keys not refreshed'));
-      nonceSecrets.refresh().catch((err: unknown) => logger.debug({ err }, 'secrets of the DPoP nonces not refreshed'));
-    }, keyRefreshInterval);
+    const stopReading = readAgain(
+      [
+        { name: 'signing keys', read: keys.refresh },
+        { name: 'secrets of the DPoP nonces', read: nonceSecrets.refresh },
+      ],
+      keyRefreshInterval,
+      logger,
+    );
     const revokeUnregistered = unregisteredKeys({
       ...stores,
       clients: stores.currentClients,
@@ -166,7 +173,7 @@ export async function startServer(
       async stop() {
         tls?.stopWatching();
         stopping = true;
-        clearInterval(refresh);
+        stopReading();
         await sleep(config.shutdownDelayMs);
         await Promise.race([
           Promise.all([publicApp.close(), closed(admin).then(admin.unload), closed(tls), stopHousekeeping(), stopWatchingKeys()]),

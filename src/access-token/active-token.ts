@@ -15,7 +15,7 @@ export interface ActiveTokenOptions extends Pick<Ports, 'clock'> {
 /** The claims of a token that is active for this resource server: signed by this server, for this audience, not expired, in force. Undefined otherwise. */
 export function activeToken({ verify, tokenInForce, clock, liveHolders }: ActiveTokenOptions) {
   return async (token: string, { audience, alt_cnf_supported, multi_key_form }: ResourceServer): Promise<AccessTokenClaims | undefined> => {
-    const claims = verify(token);
+    const claims = await verify(token);
     if (claims === undefined || claims.aud !== audience || claims.exp <= clock() / 1000) return undefined;
     const state = await tokenInForce(token, claims);
     if (state === undefined) return undefined;

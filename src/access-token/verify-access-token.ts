@@ -14,23 +14,24 @@ const remembered = 5000;
 export interface VerifyAccessTokenOptions {
   readonly issuer: string;
   /** A published signing key of this server. */
-  readonly verificationKey: (kid: string) => PublicKey | undefined;
+  readonly verificationKey: (kid: string) => Promise<PublicKey | undefined>;
 }
 
-/** The claims of an access token that this server signed, whatever its age and state, or undefined for anything else (RFC 9068 §4). */
-export type VerifyAccessToken = (token: string) => AccessTokenClaims | undefined;
+/** The claims of an access token that this server signed, whatever its age and state, or undefined for anything else (RFC 9068 §4). Throws StoreUnavailable. */
+export type VerifyAccessToken = (token: string) => Promise<AccessTokenClaims | undefined>;
 
 /** Checks type, signature and issuer. */
 export function verifyAccessToken({ issuer, verificationKey }: VerifyAccessTokenOptions): VerifyAccessToken {
   const known = new LRUCache<string, { readonly kid: string; readonly claims: AccessTokenClaims }>({ max: remembered });
-  return (token) => {
+  return async (token) => {
     const before = known.get(token);
-    if (before !== undefined) return verificationKey(before.kid) === undefined ? undefined : before.claims;
+    if (before !== undefined) return (await verificationKey(before.kid)) === undefined ? undefined : before.claims;
     try {
       const jws = parseCompactJws(token, limits);
       const { kid, typ } = jws.header;
-      const key = typeof kid === 'string' ? verificationKey(kid) : undefined;
-      if (key === undefined || typeof kid !== 'string' || typ !== 'at+jwt' || jws.payload['iss'] !== issuer) return undefined;
+      if (typeof kid !== 'string' || typ !== 'at+jwt' || jws.payload['iss'] !== issuer) return undefined;
+      const key = await verificationKey(kid);
+      if (key === undefined) return undefined;
       verifyJws(jws, key, key.algs);
       // Signed by this server under this type, so it has the shape that this server gives.
       const claims = jws.payload as unknown as AccessTokenClaims;

@@ -23,7 +23,7 @@ export interface SubjectAccessTokenOptions extends Pick<Ports, 'currentClients' 
  */
 export function subjectAccessToken(options: SubjectAccessTokenOptions): ReadSubjectToken {
   return async (token, client) => {
-    const claims = options.verifyAccessToken(token);
+    const claims = await options.verifyAccessToken(token);
     if (claims === undefined) throw refusedToken('subject_token_not_ours');
     if (claims.exp <= options.clock() / 1000) throw refusedToken('subject_token_expired');
     const state = await options.tokenInForce(token, claims);

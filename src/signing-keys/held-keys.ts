@@ -2,7 +2,7 @@ import type { JWK } from 'jose';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import { type PublicKey, readPublicKey } from '../jose/public-key.ts';
 import type { Clock } from '../ports.ts';
-import type { KeyEncryption } from './key-encryption.ts';
+import { type KeyEncryption, KeyEncryptionError } from './key-encryption.ts';
 import { type KeyInLife, livesAt } from './life-cycle.ts';
 import { openKey } from './make-key.ts';
 import type { SharedClock } from './shared-clock.ts';
@@ -14,7 +14,7 @@ const maxAge = 3000;
 
 /** The signing keys as last read from the store, opened. */
 export interface HeldKeys {
-  /** Reads them, and the database's clock. Throws KeyEncryptionError when one cannot be opened, StoreUnavailable. */
+  /** Reads them, and the database's clock. Throws StoreUnavailable, and the first time KeyEncryptionError when one cannot be opened. */
   read(): Promise<void>;
   /** Reads them when the copy is older than one may be that is signed by: a key may have been revoked meanwhile. Throws StoreUnavailable. */
   recent(): Promise<void>;
@@ -23,8 +23,11 @@ export interface HeldKeys {
   /** The key that signs; when none is active yet, the announced one that will first. */
   signing(alg: AccessTokenSigningAlgorithm): KeyInLife | undefined;
   handle(kid: string): SigningKey | undefined;
+  /** Why a key cannot be opened that came after the start: this replica has not got the key-encryption key that sealed it. */
+  unopened(): KeyEncryptionError | undefined;
   publicJwks(): { readonly keys: readonly JWK[] };
-  verificationKey(kid: string): PublicKey | undefined;
+  /** A published key; one that this copy does not know yet is looked for in the store first. Throws StoreUnavailable. */
+  verificationKey(kid: string): Promise<PublicKey | undefined>;
 }
 
 /** What the copy is made of. */
@@ -38,7 +41,7 @@ export interface HeldKeysOptions {
 }
 
 interface OpenKey {
-  readonly handle: SigningKey;
+  readonly handle: SigningKey | KeyEncryptionError;
   readonly publicJwk: JWK;
   readonly publicKey: PublicKey;
 }
@@ -51,6 +54,7 @@ export function heldKeys({ store, encryption, clock, shared, ...options }: HeldK
   let publishedKids = '';
   let asked = { ticks: Number.NEGATIVE_INFINITY, at: 0 };
   let underWay: Promise<void> | undefined;
+  let waiting: Promise<void> | undefined;
 
   const lives = () => livesAt(stored, shared.now(), options.published);
   const publish = () => {
@@ -63,7 +67,13 @@ export function heldKeys({ store, encryption, clock, shared, ...options }: HeldK
   const read = async () => {
     const began = { ticks: performance.now(), at: clock() };
     const { keys } = await shared.measuredBy(() => store.listSigningKeys());
-    for (const key of keys) if (!open.has(key.kid)) open.set(key.kid, await opened(key, encryption));
+    for (const key of keys) {
+      if (!(open.get(key.kid)?.handle instanceof KeyEncryptionError) && open.has(key.kid)) continue;
+      const one = await opened(key, encryption);
+      // A start with the wrong key stops. Later the others go on: revocations must be heard of, and what the new key signs can be verified without its private half.
+      if (one.handle instanceof KeyEncryptionError && asked.ticks === Number.NEGATIVE_INFINITY) throw one.handle;
+      open.set(key.kid, one);
+    }
     // What was read before a change must not come back after it.
     if (began.ticks < asked.ticks) return;
     asked = began;
@@ -75,6 +85,17 @@ export function heldKeys({ store, encryption, clock, shared, ...options }: HeldK
   const joined = async () => {
     underWay ??= read().finally(() => (underWay = undefined));
     await underWay;
+  };
+  // A reading that begins after the call; all who wait for one share it.
+  const anew = async () => {
+    if (underWay === undefined) return joined();
+    waiting ??= underWay
+      .catch(() => undefined)
+      .then(() => {
+        waiting = undefined;
+        return joined();
+      });
+    return waiting;
   };
   return {
     read,
@@ -91,13 +112,24 @@ export function heldKeys({ store, encryption, clock, shared, ...options }: HeldK
       const announced = keys.filter(({ state }) => state === 'announced').sort((a, b) => a.key.activeAt - b.key.activeAt);
       return keys.find(({ state }) => state === 'active') ?? announced[0];
     },
-    handle: (kid) => open.get(kid)?.handle,
+    handle(kid) {
+      const handle = open.get(kid)?.handle;
+      return handle instanceof KeyEncryptionError ? undefined : handle;
+    },
+    unopened: () => stored.map(({ kid }) => open.get(kid)?.handle).find((handle) => handle instanceof KeyEncryptionError),
     publicJwks: () => published,
-    verificationKey: (kid) => (published.keys.some((key) => key.kid === kid) ? open.get(kid)?.publicKey : undefined),
+    async verificationKey(kid) {
+      if (!open.has(kid)) await anew();
+      return published.keys.some((key) => key.kid === kid) ? open.get(kid)?.publicKey : undefined;
+    },
   };
 }
 
 async function opened(key: StoredSigningKey, encryption: KeyEncryption): Promise<OpenKey> {
   const publicJwk = JSON.parse(key.publicJwk) as JWK;
-  return { handle: await openKey(key, encryption), publicJwk, publicKey: readPublicKey(publicJwk) };
+  const handle = await openKey(key, encryption).catch((fault: unknown) => {
+    if (fault instanceof KeyEncryptionError) return fault;
+    throw fault;
+  });
+  return { handle, publicJwk, publicKey: readPublicKey(publicJwk) };
 }

@@ -38,7 +38,7 @@ export interface SigningKeyStore {
    * (one transaction, `on conflict do nothing`). `sealed_anew`: not added, because by now another key-encryption key is in force.
    */
   addSigningKey(key: NewSigningKey, event: AuditEvent): Promise<'added' | 'taken' | 'sealed_anew'>;
-  /** Lets an announced key sign earlier and records the event, in one transaction; never later, and then nothing is recorded. */
+  /** Lets an announced key sign earlier and records the event, in one transaction; never later, nor one that is revoked by now, and then nothing is recorded. */
   advanceSigningKey(kid: string, activeAt: number, event: AuditEvent): Promise<void>;
   /** Marks the key as compromised and records the event, in one transaction; answers false when there is no such key, or it was marked before. */
   revokeSigningKey(kid: string, at: number, event: AuditEvent): Promise<boolean>;

@@ -1,6 +1,7 @@
 import type { JWK } from 'jose';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import type { PublicKey } from '../jose/public-key.ts';
+import { SigningKeySealed } from '../oauth-error.ts';
 import type { Clock } from '../ports.ts';
 import { heldKeys } from './held-keys.ts';
 import type { KeyEncryption } from './key-encryption.ts';
@@ -12,17 +13,17 @@ import type { SigningKeyStore, StoredSigningKey } from './signing-key-store.ts';
 
 /** The server's signing keys, shared by all replicas through the store. */
 export interface SigningKeys {
-  /** The key that signs tokens of this algorithm, of a list that is seconds old at most. Throws when there is none, StoreUnavailable. */
+  /** The key that signs tokens of this algorithm, of a list that is seconds old at most. Throws when there is none, SigningKeySealed, StoreUnavailable. */
   current(alg: AccessTokenSigningAlgorithm): Promise<SigningKey>;
-  /** Whether there is a key that signs this algorithm, as last read from the store. */
+  /** Whether there is a key that signs this algorithm, as last read from the store, and this replica can open it. */
   known(alg: AccessTokenSigningAlgorithm): boolean;
   /** Makes the first key of an algorithm where there is none; of several replicas one makes it, all use it. */
   ensure(alg: AccessTokenSigningAlgorithm): Promise<void>;
   /** Published public keys as last read from the store; answers without the store. The same object as long as nothing changed. */
   publicJwks(): { readonly keys: readonly JWK[] };
-  /** A published key by its `kid`, to check what it signed. */
-  verificationKey(kid: string): PublicKey | undefined;
-  /** Reads the store again, for what another replica did, announces the successors that are due, and records what became of the keys. */
+  /** A published key by its `kid`, to check what it signed: what another replica made this moment too. Throws StoreUnavailable. */
+  verificationKey(kid: string): Promise<PublicKey | undefined>;
+  /** Reads the store again, for what another replica did, announces the successors that are due, and records what became of the keys. Throws KeyEncryptionError when a key cannot be opened, after all that. */
   refresh(): Promise<void>;
   /** Every key in its life. */
   list(): Promise<readonly KeyInLife[]>;
@@ -49,6 +50,12 @@ export interface SigningKeysOptions {
   /** Tells the other processes on this machine of a change, before it is answered. */
   readonly changed: () => Promise<void>;
 }
+
+/** Milliseconds by which two replicas may read the database's clock differently. */
+const clockDifference = 1000;
+
+/** Attempts of a rotation by hand that others come in between. */
+const rotationTries = 5;
 
 /** Loads the signing keys. Throws KeyEncryptionError when a stored key cannot be opened. */
 export async function signingKeys(options: SigningKeysOptions): Promise<SigningKeys> {
@@ -88,7 +95,7 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
     if (first?.state === 'active') return;
     if (first === undefined) return succeed(alg, soonest(alg));
     // A moment ahead: it was made just now, by the clock of another replica.
-    if (first.key.activeAt > soonest(alg) + 1000) await advance(first.key, soonest(alg), 'server');
+    if (first.key.activeAt > soonest(alg) + clockDifference) await advance(first.key, soonest(alg), 'server');
   };
   const announceDue = async () => {
     for (const alg of new Set(held.stored().map((key) => key.alg))) {
@@ -107,18 +114,25 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
   return {
     async refresh() {
       await held.read();
-      await announceDue();
+      const unopened = held.unopened();
+      // Without the key-encryption key in force no successor can be made here; another replica does it.
+      if (unopened === undefined) await announceDue();
       await record();
+      if (unopened !== undefined) throw unopened;
     },
     publicJwks: held.publicJwks,
     verificationKey: held.verificationKey,
-    known: (alg) => held.signing(alg) !== undefined,
+    known(alg) {
+      const signing = held.signing(alg);
+      return signing !== undefined && held.handle(signing.key.kid) !== undefined;
+    },
     async current(alg) {
       await held.recent();
       if (held.signing(alg) === undefined) await held.read();
       const signing = held.signing(alg);
-      const handle = signing === undefined ? undefined : held.handle(signing.key.kid);
-      if (handle === undefined) throw new Error(`no signing key for ${alg}`);
+      if (signing === undefined) throw new Error(`no signing key for ${alg}`);
+      const handle = held.handle(signing.key.kid);
+      if (handle === undefined) throw new SigningKeySealed(held.unopened());
       return handle;
     },
     async ensure(alg) {
@@ -133,15 +147,23 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
     },
     async rotate(alg, { immediately = false } = {}) {
       await held.read();
-      const latest = last(alg);
-      if (latest === undefined) return undefined;
+      if (last(alg) === undefined) return undefined;
       const activeAt = soonest(alg) + (immediately ? 0 : options.announcement);
-      // An announced successor only has to come sooner; several at once would have nothing to sign.
-      if (latest.activeAt > now()) await advance(latest, activeAt, 'admin');
-      else await succeed(alg, activeAt, 'admin');
+      const hadTheirTurn = new Set(held.stored().flatMap((key) => (key.activeAt <= now() ? [key.kid] : [])));
+      const successor = () =>
+        held
+          .stored()
+          .find((key) => key.alg === alg && key.revokedAt === undefined && !hadTheirTurn.has(key.kid) && key.activeAt <= activeAt + clockDifference);
+      // Another replica may announce one for later meanwhile, or revoke the one that was announced.
+      for (let tried = 0; tried < rotationTries && successor() === undefined; tried++) {
+        const latest = last(alg);
+        // An announced successor only has to come sooner; several at once would have nothing to sign.
+        if (latest !== undefined && latest.activeAt > now()) await advance(latest, activeAt, 'admin');
+        else await succeed(alg, activeAt, 'admin');
+      }
       await record();
       await options.changed();
-      return last(alg);
+      return successor() ?? last(alg);
     },
     async revoke(kid) {
       await held.read();

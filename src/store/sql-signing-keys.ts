@@ -22,7 +22,7 @@ const listKeys = (kind: DatabaseKind) =>
 /** Only while the key-encryption key that sealed it is in force; PostgreSQL waits for a change of that under way, SQLite has one writer anyway. */
 const insertKey = (kind: DatabaseKind) =>
   `insert into signing_key (kid, alg, first_for, public_jwk, private_jwe, created_at, active_at) select $1, $2, $3, $4, $5, cast($6 as bigint), cast($7 as bigint) from shared_secret where name = $8 and value = $9${kind === 'postgresql' ? ' for share' : ''} on conflict do nothing`;
-const advance = 'update signing_key set active_at = cast($1 as bigint) where kid = $2 and active_at > cast($3 as bigint)';
+const advance = 'update signing_key set active_at = cast($1 as bigint) where kid = $2 and active_at > cast($3 as bigint) and revoked_at is null';
 const markRevoked = 'update signing_key set revoked_at = cast($1 as bigint) where kid = $2 and revoked_at is null';
 const moveOn = 'update signing_key set recorded_state = $1 where kid = $2 and recorded_state = $3';
 

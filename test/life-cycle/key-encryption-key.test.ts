@@ -153,6 +153,33 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('a new k
     expect((await change(returning)).status).toBe(409);
     expect(await sealed()).toEqual(damaged);
   });
+  it('a replica that was never given the new key: signs until another key takes over, hears of revocations, says what is wrong; then 503 and not ready', async () => {
+    const desk = await openDesk({ store, env: { KEY_ENCRYPTION_KEY: a } });
+    const behind = desk.server;
+    running.push(behind);
+    const other = await start(a, b);
+    expect((await change(other)).status).toBe(200);
+    const ask = async () => JSON.parse((await desk.send()).body) as { access_token?: string; error?: string };
+    const ready = async () => (await behind.get('/health/ready')).body as { status: string; signing_keys: string };
+    const errors = () => behind.logs.filter(({ level, msg }) => level === 50 && msg === 'signing keys not refreshed');
+
+    const { kid: announced } = (await other.admin('POST', 'signing-keys/rotate', { alg: 'ES256' })).body as { kid: string };
+    await expect.poll(async () => kidsOf(behind), { timeout: 10_000 }).toContain(announced);
+    await expect.poll(errors, { timeout: 10_000 }).toHaveLength(1);
+    behind.clock.now += 60_000;
+    other.clock.now = behind.clock.now;
+    const { access_token = '' } = await ask();
+    expect(decodeProtectedHeader(access_token).kid).not.toBe(announced);
+    expect(await ready()).toMatchObject({ status: 'ready', signing_keys: 'up' });
+
+    expect((await other.admin('POST', `signing-keys/${String(decodeProtectedHeader(access_token).kid)}/revoke`)).status).toBe(204);
+    await expect.poll(async () => kidsOf(behind), { timeout: 10_000 }).toEqual([announced]);
+    const refused = await desk.send();
+    expect([refused.status, refused.headers['retry-after'], JSON.parse(refused.body).error]).toEqual([503, '1', 'temporarily_unavailable']);
+    expect(await ready()).toMatchObject({ status: 'not_ready', signing_keys: 'down' });
+    expect(errors()).toHaveLength(1);
+  });
+
   it('a next key that is missing or malformed stops the start', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-next-'));
     const file = join(folder, 'next');

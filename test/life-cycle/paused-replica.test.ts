@@ -1,18 +1,11 @@
 import { decodeProtectedHeader, type JSONWebKeySet } from 'jose';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { clientSecret, openDesk } from '../support/desk.ts';
-import { basic, startOfTime, type TestServer, testServer } from '../support/server.ts';
+import { replicaThatDoesNotLook } from '../support/replica-that-does-not-look.ts';
+import { basic, startOfTime, testServer } from '../support/server.ts';
 import { storeKinds } from '../support/stores.ts';
 
 afterEach(() => void vi.restoreAllMocks());
-
-/** A replica whose every-second readings do not happen: what it knows is what it last asked for. */
-async function replicaThatDoesNotLook(start: () => Promise<TestServer>): Promise<TestServer> {
-  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
-  const server = await start();
-  vi.useRealTimers();
-  return server;
-}
 
 describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('a replica that wakes from a pause, on $name', (kind) => {
   it.each([

@@ -57,6 +57,24 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('audit e
     await store.remove();
   });
 
+  it('one that was revoked is not advanced, and nothing says that it was', async () => {
+    const store = await kind.make();
+    const server = await testServer({ store });
+    const { kid } = (await server.admin('POST', 'signing-keys/rotate', { alg: 'ES256' })).body as { kid: string };
+    const clock = () => startOfTime;
+    const config = readConfig({ ISSUER: issuer, ...store.env });
+    const stores = await openStores(config, { logger: pino({ level: 'silent' }), clock, databaseClock: clock, siblings: noSiblings });
+    const shown = async () => (await stores.signingKeys.listSigningKeys()).keys.find((key) => key.kid === kid);
+    const announced = async () => (await stores.audit.list({ limit: 100, type: 'signing_key_announced' })).length;
+    expect((await server.admin('POST', `signing-keys/${kid}/revoke`)).status).toBe(204);
+    const [before, recorded] = [await shown(), await announced()];
+    await stores.signingKeys.advanceSigningKey(kid, startOfTime, { type: 'signing_key_announced', actor: 'admin', detail: { kid } });
+    expect([await shown(), await announced()]).toEqual([before, recorded]);
+    await stores.close();
+    await server.stop();
+    await store.remove();
+  });
+
   it('of concurrent records of one stage one is made, in the same transaction as the claim', async () => {
     const store = await kind.make();
     const server = await testServer({ store });

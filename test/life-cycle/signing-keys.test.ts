@@ -111,6 +111,20 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('signing
     expect((await desk.server.admin('GET', 'audit-events?type=signing_key_revoked')).body.items[0].detail.kid).toBe(kid);
   });
 
+  it('rotations by hand that do not wait, among others that do: each is answered by a key that signs', async () => {
+    for (let round = 0; round < 5; round++) {
+      clocks.desk.now += 5000;
+      clocks.ahead.now += 5000;
+      await look();
+      const answers = await Promise.all(
+        [false, true, false, true].map(async (immediately, index) =>
+          (index < 2 ? desk.server : ahead).admin('POST', 'signing-keys/rotate', { alg: 'ES256', immediately }),
+        ),
+      );
+      expect(answers.map(({ body }) => body.state as string).filter((_, index) => index % 2 === 1)).toEqual(['active', 'active']);
+    }
+  });
+
   it('an unknown algorithm, or one without a key', async () => {
     expect((await desk.server.admin('POST', 'signing-keys/rotate', { alg: 'HS256' })).body.member).toBe('alg');
     expect((await desk.server.admin('POST', 'signing-keys/rotate', { alg: 'RS256' })).status).toBe(404);
