@@ -189,6 +189,7 @@ export async function authorizationServer({
       ...(config.clientCertificateHeader !== undefined && { headerForm: config.clientCertificateHeader }),
       trustedProxies: config.trustedProxies,
       clientCa: config.tlsClientCaFile === undefined ? [] : readAnchors(config.tlsClientCaFile),
+      clock,
     }),
   );
   await app.register(formbody, { bodyLimit: tokenBodyLimit, parser: readForm as unknown as (body: string) => Record<string, unknown> });

@@ -11,6 +11,32 @@ export const certificateHeaderNames: Readonly<Record<CertificateHeaderForm, stri
   alb: 'x-amzn-mtls-clientcert-leaf',
 };
 
+/** Where a proxy says how its check of the chain ended: `$ssl_client_verify` of nginx, `ssl_c_verify` of HAProxy. */
+export const chainResultName = 'x-ssl-client-verify';
+
+/**
+ * Whether the proxy says that it verified the chain, by form; `result` is the field named above, if there is one. Envoy hands on the certificates that
+ * it was told to let in unverified in the very same form, so its word counts for nothing; an ALB writes its field in the mode `verify` only;
+ * RFC 9440 leaves it to the proxy, which may say more.
+ */
+const chainResults: Readonly<Record<CertificateHeaderForm, (result: string | undefined) => boolean>> = {
+  rfc9440: (result) => result === undefined || result === 'SUCCESS',
+  nginx: (result) => result === 'SUCCESS',
+  envoy: () => false,
+  haproxy: (result) => result === '0',
+  alb: () => true,
+};
+
+/** Whether the proxy vouches for the chain of the certificate that it hands on. */
+export function proxyVouches(form: CertificateHeaderForm, result: string | undefined): boolean {
+  return chainResults[form](result);
+}
+
+/** Whether a proxy can vouch for a chain in this form at all. */
+export function canVouch(form: CertificateHeaderForm): boolean {
+  return form !== 'envoy';
+}
+
 const base64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
 /** The DER certificate in a field value of this form; the leaf where the form has more. Throws for anything malformed. */

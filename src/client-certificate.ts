@@ -35,14 +35,21 @@ export function readClientCertificate(der: Buffer, chainVerified: boolean): Clie
   // Trailing octets would change the thumbprint of one certificate.
   if (!parsed.raw.equals(der)) throw new Error('the certificate is followed by something else');
   const key = gated(parsed);
-  const { subject, names } = readNames(der);
+  // Read when a name is asked for, and only then: strangers send certificates, too, and a name can be long.
+  let read: ReturnType<typeof readNames> | undefined;
+  const names = () => (read ??= readNames(der));
   return {
     'x5t#S256': createHash('sha256').update(parsed.raw).digest('base64url'),
     ...(key !== undefined && { key }),
     keySound: key !== undefined || isSoundKey(parsed),
     chainVerified,
-    subject,
-    alternativeNames: (kind) => names.filter(({ tag }) => tag === kinds[kind]).flatMap(({ content }) => nameText(kind, content) ?? []),
+    get subject() {
+      return names().subject;
+    },
+    alternativeNames: (kind) =>
+      names()
+        .names.filter(({ tag }) => tag === kinds[kind])
+        .flatMap(({ content }) => nameText(kind, content) ?? []),
     validAt: (now) => parsed.validFromDate.getTime() <= now && now < parsed.validToDate.getTime(),
   };
 }

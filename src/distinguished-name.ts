@@ -104,9 +104,12 @@ function fromHex(hex: string): ComparableValue | undefined {
   }
 }
 
+/** Octets of an object identifier; one that is made of a UUID (X.667) has 20, and long numbers cost the square of their length. */
+const maxIdentifierLength = 64;
+
 /** The dotted form (X.690 §8.19). */
 function objectIdentifier({ tag, content }: DerElement): string {
-  if (tag !== 6) throw new Error('not an object identifier');
+  if (tag !== 6 || content.length > maxIdentifierLength) throw new Error('not an object identifier');
   const arcs: bigint[] = [];
   let arc = 0n;
   for (const octet of content) {

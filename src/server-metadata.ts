@@ -1,3 +1,4 @@
+import { canVouch } from './certificate-header.ts';
 import { grantTypes, tokenEndpointAuthMethods } from './client-registration.ts';
 import type { Config } from './config.ts';
 import type { Endpoints } from './endpoints.ts';
@@ -36,6 +37,6 @@ export function serverMetadata(config: Config, endpoints: Endpoints): object {
 /** The methods by which a certificate can authenticate: none where none can reach this server; by its name only where somebody vouches for the chain. */
 function byCertificate({ tls, tlsClientCaFile, clientCertificateHeader }: Config): readonly string[] {
   if (tls === undefined && clientCertificateHeader === undefined) return [];
-  const vouched = clientCertificateHeader !== undefined || tlsClientCaFile !== undefined;
+  const vouched = tlsClientCaFile !== undefined || (clientCertificateHeader !== undefined && canVouch(clientCertificateHeader));
   return vouched ? ['tls_client_auth', 'self_signed_tls_client_auth'] : ['self_signed_tls_client_auth'];
 }

@@ -25,7 +25,8 @@ const jwkSet = Type.Object(
 /** Members of a client (RFC 7591 §2 and ours). */
 export const clientBody = Type.Object(
   {
-    client_id: Type.Optional(text({ pattern: '^[\\x21-\\x7e]+$', maxLength: 255 })),
+    // Not `.` or `..`, which no URL can name: its path would be another one (RFC 3986 §5.2.4), of the JWK Set in `jku` as well.
+    client_id: Type.Optional(text({ pattern: '^(?!\\.{1,2}$)[\\x21-\\x7e]+$', maxLength: 255 })),
     client_secret: Type.Optional(clientSecret),
     client_name: Type.Optional(text({ maxLength: 200, pattern: '^[^\\x00-\\x1f\\x7f]*$' })),
     token_endpoint_auth_method: Type.Optional(oneOf(tokenEndpointAuthMethods)),

@@ -2,8 +2,16 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
-import { type CertificateHeaderForm, certificateHeaderForms, certificateHeaderNames, readCertificateHeader } from '../certificate-header.ts';
+import {
+  type CertificateHeaderForm,
+  certificateHeaderForms,
+  certificateHeaderNames,
+  chainResultName,
+  proxyVouches,
+  readCertificateHeader,
+} from '../certificate-header.ts';
 import { type ClientCertificate, readClientCertificate } from '../client-certificate.ts';
+import type { Clock } from '../clock.ts';
 import { OAuthError } from '../oauth-error.ts';
 import { headerFields } from './header-fields.ts';
 import { inRanges, readAddress } from './trusted-proxies.ts';
@@ -13,15 +21,16 @@ export interface CertificateSourceOptions {
   readonly headerForm?: CertificateHeaderForm;
   /** CIDR ranges of the proxies that may say it. */
   readonly trustedProxies: readonly string[];
-  /** Trust anchors for clients, PEM. With them the chain is checked here too; without them the proxy's word counts. */
+  /** Trust anchors for clients, PEM. With them the chain is checked here; without them the proxy's word counts, where its form has one. */
   readonly clientCa: readonly string[];
+  readonly clock: Clock;
 }
 
 /** Reads the certificate that the client proved, if any. Throws `invalid_client` for a header that is malformed or from a stranger. */
 export type ReadCertificate = (request: IncomingMessage) => ClientCertificate | undefined;
 
 /** Looks at exactly one source: the TLS handshake, or the one configured header of a trusted proxy (RFC 8705 §6.5, RFC 9440 §4). */
-export function certificateSource({ headerForm, trustedProxies, clientCa }: CertificateSourceOptions): ReadCertificate {
+export function certificateSource({ headerForm, trustedProxies, clientCa, clock }: CertificateSourceOptions): ReadCertificate {
   const isTrusted = inRanges(trustedProxies);
   const anchors = clientCa.map((pem) => new X509Certificate(pem));
   const fromProxy = (request: IncomingMessage, form: CertificateHeaderForm): ClientCertificate | undefined => {
@@ -37,8 +46,9 @@ export function certificateSource({ headerForm, trustedProxies, clientCa }: Cert
     if (value.trim() === '') return undefined;
     try {
       const der = readCertificateHeader(form, value);
+      const results = headerFields(request, chainResultName);
       const verified =
-        anchors.length > 0 ? issuedByAnchor(der, anchors) : form !== 'nginx' || headerFields(request, 'x-ssl-client-verify').join() === 'SUCCESS';
+        anchors.length > 0 ? issuedByAnchor(der, anchors, clock()) : proxyVouches(form, results.length === 0 ? undefined : results.join());
       return readClientCertificate(der, verified);
     } catch (cause) {
       throw refused('certificate_header_malformed', cause);
@@ -68,10 +78,22 @@ export function readAnchors(file: string): readonly string[] {
   return anchors;
 }
 
-/** A chain of one: the proxy keeps the rest of the chain to itself, so the anchors must be the issuers. */
-function issuedByAnchor(der: Buffer, anchors: readonly X509Certificate[]): boolean {
+/** `id-kp-clientAuth` (RFC 5280 §4.2.1.12). */
+const clientAuth = '1.3.6.1.5.5.7.3.2';
+
+/**
+ * A chain of one: the proxy keeps the rest of the chain to itself, so the anchors must be the issuers. A certificate that is for servers only is no
+ * client's, and an anchor is none before and after its time: as the handshake has it.
+ */
+function issuedByAnchor(der: Buffer, anchors: readonly X509Certificate[], now: number): boolean {
   const leaf = new X509Certificate(der);
-  return anchors.some((anchor) => leaf.checkIssued(anchor) && leaf.verify(anchor.publicKey));
+  // Node's `keyUsage` is the extended one; undefined where the certificate does not limit itself.
+  const uses = leaf.keyUsage as readonly string[] | undefined;
+  if (uses !== undefined && !uses.includes(clientAuth)) return false;
+  return anchors.some(
+    (anchor) =>
+      anchor.validFromDate.getTime() <= now && now < anchor.validToDate.getTime() && leaf.checkIssued(anchor) && leaf.verify(anchor.publicKey),
+  );
 }
 
 function refused(reason: string, cause?: unknown): OAuthError {

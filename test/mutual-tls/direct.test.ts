@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CertificateOptions, certificate, type TestCertificate } from '../support/certificates.ts';
+import { type CertificateOptions, certificate, clientAuth, serverAuth, type TestCertificate } from '../support/certificates.ts';
 import { der, derName } from '../support/der.ts';
 import { clientSecret, outcomeOf } from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
@@ -160,6 +160,14 @@ describe('RFC 8705 on the TLS listener', () => {
       const filler = Array.from({ length: 400 }, () => leaf);
       await expect(outcome(leaf, ...filler)).rejects.toThrow(/alert|ECONNRESET|EPIPE|hang up/);
       expect(await outcome(leaf)).toBe(good);
+    });
+    it.each([
+      ['servers only', [serverAuth], bad],
+      ['clients', [clientAuth], good],
+      ['clients and servers', [serverAuth, clientAuth], good],
+    ])('a leaf that is for %s (RFC 5280 §4.2.1.12)', async (_, usages, expected) => {
+      const limited = await certificate({ subject: 'CN=device', issuer: ca, usages });
+      expect(outcomeOf(await send(identity(limited), { client_id: 'pki' }))).toBe(expected);
     });
     it('a leaf that is expired or not valid yet: no name, no binding', async () => {
       for (const more of [

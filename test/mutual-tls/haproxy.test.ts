@@ -36,7 +36,7 @@ describe.skipIf(absent)('RFC 8705 behind a real HAProxy, configured as its page 
 describe.skipIf(absent)('RFC 8705 behind a real HAProxy that lets self-signed certificates in, as its page says', () => {
   let door: FrontDoor;
   beforeAll(async () => {
-    door = await openFrontDoor({ form: 'haproxy', command: haproxy(block.replace(bind, bindForSelfSigned)), anchors: true });
+    door = await openFrontDoor({ form: 'haproxy', command: haproxy(block.replace(bind, bindForSelfSigned)) });
   });
   afterAll(async () => door.close());
   frontDoorRules(() => door);

@@ -177,6 +177,7 @@ describe('RFC 8705 §2.1.2, tls_client_auth_subject_dn: distinguishedNameMatch (
     ['a time', 'CN=device', derName([['CN', 'utcTime', 'garbage']])],
     ['an empty value', 'CN=device', derName([['CN', 'utf8', '']])],
     ['no name at all', 'CN=device', derName()],
+    ['a type whose number has 101 octets', `1.3.${BigInt(`0b${'0000001'.repeat(100)}`)}=device`, derName([['long', 'utf8', 'device']])],
     ['an empty relative name beside it', 'CN=device', derName([], [['CN', 'utf8', 'device']])],
   ];
   it.each(differing)('another: %s', async (_, registered, subject) => {

@@ -169,6 +169,8 @@ describe('RFC 7591 §2: a client', () => {
     ['disabled as text', { disabled: 'true' }, 'disabled'],
     ['a null', { client_name: null }, 'client_name'],
     ['a client_id with a space', { client_id: 'a b' }, 'client_id'],
+    ['a client_id that is a dot segment', { client_id: '.' }, 'client_id'],
+    ['a client_id of two dots, by which jku would name the keys of the server', { client_id: '..' }, 'client_id'],
   ];
   it.each(faults)('%s: 400, and the member is named', async (_, body, member) => {
     const answer = await server.admin('POST', 'clients', body);

@@ -7,6 +7,9 @@ import { startOfTime } from './server.ts';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
+/** Extended key usages (RFC 5280 §4.2.1.12). */
+export const [serverAuth, clientAuth] = ['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2'] as const;
+
 /** A certificate and its key, in every form that the tests hand on. */
 export interface TestCertificate {
   readonly pem: string;
@@ -33,6 +36,8 @@ export interface CertificateOptions {
   readonly notBefore?: number;
   readonly notAfter?: number;
   readonly ca?: boolean;
+  /** Extended key usages, by object identifier. */
+  readonly usages?: readonly string[];
 }
 
 const day = 86_400_000;
@@ -40,7 +45,7 @@ const day = 86_400_000;
 /** Makes a certificate: self-signed, or by `issuer`. */
 export async function certificate(options: CertificateOptions = {}): Promise<TestCertificate> {
   const { names = [], rawNames = [], issuer, notBefore = startOfTime - day, notAfter = startOfTime + 3650 * day, ca = false } = options;
-  const { subject: given = 'CN=client', key, pathLength } = options;
+  const { subject: given = 'CN=client', key, pathLength, usages } = options;
   const subject = typeof given === 'string' ? given : 'CN=replaced';
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const signer = (issuer?.keys ?? (keys as CryptoKeyPair)).privateKey;
@@ -57,6 +62,7 @@ export async function certificate(options: CertificateOptions = {}): Promise<Tes
       signingKey: signer,
       extensions: [
         new x509.BasicConstraintsExtension(ca, pathLength, true),
+        ...(usages === undefined ? [] : [new x509.ExtendedKeyUsageExtension([...usages])]),
         ...(names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names)]),
         ...rawNames.map((value) => new x509.Extension('2.5.29.17', false, value)),
       ],

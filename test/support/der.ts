@@ -31,6 +31,7 @@ const types = {
   DC: '0992268993f22c640119',
   email: '2a864886f70d010901',
   '1.3.6.1.4.1.99999.1': '2b0601040186' + '8d1f01',
+  long: `2b${'81'.repeat(99)}01`,
 } as const;
 
 /** One attribute of a name: its type, the tag of its value, and the value. */

@@ -56,8 +56,6 @@ export interface FrontDoor {
 export interface FrontDoorOptions {
   readonly form: string;
   readonly command: (place: Place) => readonly [string, ...string[]];
-  /** True: Holdfast knows the clients' CA, too. */
-  readonly anchors?: boolean;
 }
 
 /** Whether a proxy is missing on this machine; then its suite is skipped, aloud. */
@@ -82,7 +80,7 @@ export function adapted(block: string, here: readonly (readonly [string, string]
 }
 
 /** Starts a server and the proxy in front of it. */
-export async function openFrontDoor({ form, command, anchors = false }: FrontDoorOptions): Promise<FrontDoor> {
+export async function openFrontDoor({ form, command }: FrontDoorOptions): Promise<FrontDoor> {
   const folder = mkdtempSync(join(tmpdir(), `holdfast-${form}-`));
   const file = (name: string, content: string) => {
     writeFileSync(join(folder, name), content, { mode: 0o600 });
@@ -96,7 +94,7 @@ export async function openFrontDoor({ form, command, anchors = false }: FrontDoo
   const selfSigned = await certificate({ subject: 'CN=device', ...valid });
   const own = await certificate({ subject: 'CN=as', names: [{ type: 'ip', value: '127.0.0.1' }], ...valid });
   const env = { CLIENT_CERTIFICATE_HEADER: form, TRUSTED_PROXIES: `${proxyAddress}/32` };
-  const server = await testServer({ clock: { now }, env: { ...env, ...(anchors && { TLS_CLIENT_CA_FILE: file('anchors.crt', ca.pem) }) } });
+  const server = await testServer({ clock: { now }, env });
   await server.admin('POST', 'resource-servers', { audience: 'https://mtls.example.com', cnf_methods_supported: ['x5t#S256'] });
   const bound = { tls_client_certificate_bound_access_tokens: true };
   await server.admin('POST', 'clients', { client_id: 'secret', client_secret: clientSecret, ...bound });
