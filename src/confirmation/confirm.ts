@@ -57,7 +57,20 @@ export async function confirm(
     throw new OAuthError('unsupported_pop_key', 'a symmetric key is sent over https only, or to an encryption key that the client registered', {
       reason: 'symmetric_key_in_the_clear',
     });
-  throw new OAuthError('unsupported_pop_key', 'the resource server does not accept a confirmation method that this key can be named by', {
+  const [only, another] = resourceServer.cnf_methods_supported;
+  throw new OAuthError('unsupported_pop_key', only !== undefined && another === undefined ? acceptsOnly[only] : acceptsNone, {
     reason: 'confirmation_method_not_accepted',
   });
 }
+
+const acceptsNone = 'the resource server does not accept a confirmation method that this key can be named by';
+
+/** What a client may know that has been allowed to ask for this resource server, where one constant sentence can say it. */
+const acceptsOnly = {
+  jkt: 'the resource server accepts only jkt, by which this key cannot be named',
+  'x5t#S256': 'the resource server accepts only x5t#S256, by which this key cannot be named',
+  jwk: 'the resource server accepts only jwk, by which this key cannot be named',
+  kid: 'the resource server accepts only kid, by which this key cannot be named',
+  jku: 'the resource server accepts only jku, by which this key cannot be named',
+  jwe: 'the resource server accepts only jwe, by which this key cannot be named',
+} as const satisfies Record<ConfirmationMethod, string>;

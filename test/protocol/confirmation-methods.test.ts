@@ -8,6 +8,7 @@ import { calculateJwkThumbprint, createLocalJWKSet, EmbeddedJWK, importJWK, type
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { certificate, type TestCertificate } from '../support/certificates.ts';
 import { assertionForm, clientSecret, type Desk, openDesk } from '../support/desk.ts';
+import { testKey } from '../support/keys.ts';
 import { basic, issuer, startOfTime } from '../support/server.ts';
 
 const api = 'https://rs.example.com/things';
@@ -115,5 +116,21 @@ describe('RFC 7800: each confirmation method, verified with jose and what the is
       dpop: await desk.key.proof(),
     });
     expect([status, body.error]).toEqual([400, 'unsupported_pop_key']);
+  });
+
+  it.each([
+    [['x5t#S256'], 'the resource server accepts only x5t#S256, by which this key cannot be named'],
+    [['kid'], 'the resource server accepts only kid, by which this key cannot be named'],
+    [['jku'], 'the resource server accepts only jku, by which this key cannot be named'],
+    [['x5t#S256', 'kid', 'jku'], 'the resource server does not accept a confirmation method that this key can be named by'],
+  ])('a key that is not registered, for a resource server that accepts %j: the client is told why', async (accepted, description) => {
+    const resource = `https://${accepted.length}.${accepted[0]?.replace('#', '-').toLowerCase()}.example.com`;
+    await desk.server.admin('POST', 'resource-servers', { audience: resource, cnf_methods_supported: accepted });
+    const { status, body } = await desk.server.post(
+      '/token',
+      { grant_type: 'client_credentials', resource },
+      { authorization: basic('app', clientSecret), dpop: await (await testKey()).proof() },
+    );
+    expect([status, body]).toEqual([400, { error: 'unsupported_pop_key', error_description: description }]);
   });
 });
