@@ -12,7 +12,6 @@ import { firstStartText, prepareSecrets, startText } from './first-start.ts';
 import { type HousekeepingJob, housekeeping } from './housekeeping.ts';
 import { loadedOnDemand } from './http/loaded-on-demand.ts';
 import type { TlsListener } from './http/tls-listener.ts';
-import type { AccessTokenSigningAlgorithm } from './jose/algorithms.ts';
 import type { Clock, Ports, RandomId } from './ports.ts';
 import { dpopNonceSecrets } from './possession/dpop-nonce-secrets.ts';
 import { readAgain } from './read-again.ts';
@@ -94,7 +93,7 @@ export async function startServer(
       withdrawnHolders: stores.withdrawnHolders,
       fetchJwks: remoteJwks({ fetch: jwkSetFetcher({ allowPrivateAddresses: config.jwksUriAllowPrivateAddresses }), clock }),
     };
-    const health = { database: stores.pingDatabase, replay: stores.pingReplay, signing_keys: async () => knows(keys, 'ES256') };
+    const health = { database: stores.pingDatabase, replay: stores.pingReplay, signing_keys: async () => checkKeys(keys) };
     const refused = refusals(stores.audit, stores);
     const publicApp = await authorizationServer({
       refusals: refused,
@@ -192,8 +191,9 @@ export async function startServer(
 }
 
 /** As last read: that the database is away is said of the database. */
-function knows(keys: SigningKeys, alg: AccessTokenSigningAlgorithm): void {
-  if (!keys.known(alg)) throw new Error(`no signing key for ${alg}`);
+function checkKeys(keys: SigningKeys): void {
+  const missing = keys.missing();
+  if (missing.length > 0) throw new Error(`no signing key for ${missing.join(', ')}`);
 }
 
 async function listenTls(

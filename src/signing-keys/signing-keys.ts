@@ -15,8 +15,8 @@ import type { SigningKeyStore, StoredSigningKey } from './signing-key-store.ts';
 export interface SigningKeys {
   /** The key that signs tokens of this algorithm, of a list that is seconds old at most. Throws when there is none, SigningKeySealed, StoreUnavailable. */
   current(alg: AccessTokenSigningAlgorithm): Promise<SigningKey>;
-  /** Whether there is a key that signs this algorithm, as last read from the store, and this replica can open it. */
-  known(alg: AccessTokenSigningAlgorithm): boolean;
+  /** Algorithms in use whose key this replica cannot sign by, as last read from the store. */
+  missing(): readonly AccessTokenSigningAlgorithm[];
   /** Makes the first key of an algorithm where there is none; of several replicas one makes it, all use it. */
   ensure(alg: AccessTokenSigningAlgorithm): Promise<void>;
   /** Published public keys as last read from the store; answers without the store. The same object as long as nothing changed. */
@@ -122,9 +122,9 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
     },
     publicJwks: held.publicJwks,
     verificationKey: held.verificationKey,
-    known(alg) {
-      const signing = held.signing(alg);
-      return signing !== undefined && held.handle(signing.key.kid) !== undefined;
+    missing() {
+      const algs = [...new Set(held.stored().map(({ alg }) => alg))];
+      return algs.filter((alg) => held.handle(held.signing(alg)?.key.kid ?? '') === undefined);
     },
     async current(alg) {
       await held.recent();

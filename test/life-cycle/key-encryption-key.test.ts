@@ -159,7 +159,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('a new k
     running.push(behind);
     const other = await start(a, b);
     expect((await change(other)).status).toBe(200);
-    const ask = async () => JSON.parse((await desk.send()).body) as { access_token?: string; error?: string };
+    const ask = async () => JSON.parse((await desk.send()).body) as { access_token?: string };
     const ready = async () => (await behind.get('/health/ready')).body as { status: string; signing_keys: string };
     const errors = () => behind.logs.filter(({ level, msg }) => level === 50 && msg === 'signing keys not refreshed');
 
@@ -178,6 +178,22 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('a new k
     expect([refused.status, refused.headers['retry-after'], JSON.parse(refused.body).error]).toEqual([503, '1', 'temporarily_unavailable']);
     expect(await ready()).toMatchObject({ status: 'not_ready', signing_keys: 'down' });
     expect(errors()).toHaveLength(1);
+  });
+
+  it('that of one algorithm alone is enough: not ready, 503 for its resource servers, tokens for the others', async () => {
+    const desk = await openDesk({ store, env: { KEY_ENCRYPTION_KEY: a } });
+    const behind = desk.server;
+    running.push(behind);
+    const other = await start(a, b);
+    const resource = 'https://ps.example.com';
+    await other.admin('POST', 'resource-servers', { audience: resource, scopes: ['read'], access_token_signing_alg: 'PS256' });
+    expect((await change(other)).status).toBe(200);
+    other.clock.now += 10;
+    behind.clock.now += 10;
+    expect((await other.admin('POST', 'signing-keys/rotate', { alg: 'PS256', immediately: true })).status).toBe(200);
+    await expect.poll(async () => (await behind.get('/health/ready')).status, { timeout: 10_000 }).toBe(503);
+    const outcomes = [resource, audience].map(async (to) => desk.outcome({ form: { grant_type: 'client_credentials', resource: to } }));
+    expect(await Promise.all(outcomes)).toEqual(['503 temporarily_unavailable', `200 ${desk.key.jkt}`]);
   });
 
   it('a next key that is missing or malformed stops the start', async () => {
