@@ -2,30 +2,8 @@ import { randomInt } from 'node:crypto';
 import formbody from '@fastify/formbody';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { activeToken } from './access-token/active-token.ts';
-import { confirmingProof } from './access-token/confirming-proof.ts';
-import { issueAccessToken } from './access-token/issue-access-token.ts';
-import { liveHolders } from './access-token/live-holders.ts';
-import { presenterBy } from './access-token/presenter-by.ts';
-import { rememberProvenKeys } from './access-token/remember-proven-keys.ts';
-import { tokenInForce } from './access-token/token-in-force.ts';
-import { verifyAccessToken } from './access-token/verify-access-token.ts';
-import { authenticateCaller, type Caller } from './client-authentication/authenticate-caller.ts';
-import { authenticateClient } from './client-authentication/authenticate-client.ts';
-import { counted } from './client-authentication/counted.ts';
-import { countingStrangers } from './client-authentication/counting-strangers.ts';
-import { noted } from './client-authentication/noted.ts';
-import { privateKeyJwt } from './client-authentication/private-key-jwt.ts';
-import { tlsClientAuth } from './client-authentication/tls-client-auth.ts';
-import type { AuthenticatedClient } from './client-registration.ts';
 import type { Config } from './config.ts';
-import { bind } from './confirmation/binding.ts';
-import { endpointsOf } from './endpoints.ts';
-import { clientCredentials } from './grant/client-credentials.ts';
-import { subjectAccessToken } from './grant/subject-access-token.ts';
-import { subjectIdToken } from './grant/subject-id-token.ts';
-import { tokenExchange } from './grant/token-exchange.ts';
-import { validateGrant } from './grant/validate-grant.ts';
+import { endpointsOf, statusListUri } from './endpoints.ts';
 import { certificateSource, readAnchors } from './http/client-certificate.ts';
 import { clientJwksRoute } from './http/client-jwks-route.ts';
 import { errorHandler } from './http/error-handler.ts';
@@ -41,21 +19,14 @@ import { rateLimits, type SharedCounters } from './http/rate-limits.ts';
 import { revocationRoute } from './http/revocation-route.ts';
 import { statusListRoute } from './http/status-list-route.ts';
 import { tokenBodyLimit, tokenRoute } from './http/token-route.ts';
-import { introspectionEndpoint } from './introspection-endpoint.ts';
 import type { Ports } from './ports.ts';
-import { dpop } from './possession/dpop.ts';
 import { dpopNonces, type NonceSecret, refusingSome } from './possession/dpop-nonce.ts';
-import { proveFurtherHolders } from './possession/prove-further-holders.ts';
-import { provePossession } from './possession/prove-possession.ts';
+import { protocolEndpoints } from './protocol-endpoints.ts';
 import type { Refusals } from './refusals.ts';
-import { registeredKeys } from './registered-keys.ts';
-import { revocationEndpoint } from './revocation-endpoint.ts';
 import { serverMetadata } from './server-metadata.ts';
 import type { SigningKeys } from './signing-keys/signing-keys.ts';
 import { publishedLists } from './status-list/published-lists.ts';
-import { statusEntries } from './status-list/status-entries.ts';
 import type { StatusListStore } from './status-list/status-list-store.ts';
-import { tokenEndpoint } from './token-endpoint.ts';
 
 /** What the public listener stands on. */
 export interface AuthorizationServerOptions {
@@ -73,7 +44,7 @@ export interface AuthorizationServerOptions {
   readonly logger: Logger;
 }
 
-/** The public listener: which methods, grants, proofs, confirmations and routes exist. */
+/** The public listener: how requests are read, and which routes exist. */
 export async function authorizationServer({
   config,
   ports,
@@ -88,100 +59,13 @@ export async function authorizationServer({
 }: AuthorizationServerOptions): Promise<FastifyInstance> {
   const { clock } = ports;
   const endpoints = endpointsOf(config.issuer, config.tls?.port);
-  const nonces = refusingSome(dpopNonces(nonceSecrets, config.dpopNonceLifetime, clock), config.dpopNonceRefusePercent, () => randomInt(100));
-  const keys = registeredKeys(ports.fetchJwks);
-  const statusListUri = (list: string) => `${endpoints.statusLists}/${list}`;
   const { basePath, metadataPath } = endpoints;
+  const nonces = refusingSome(dpopNonces(nonceSecrets, config.dpopNonceLifetime, clock), config.dpopNonceRefusePercent, () => randomInt(100));
 
   const app = listener(logger, ports.randomId, tokenBodyLimit);
   refuseOverload(app, config.maxRequestsUnderWay, config.targetMsUnderWay, logger);
   const countClient = await rateLimits(app, config, counters, [`${basePath}/jwks`, metadataPath, ...healthPaths]);
-
-  const clientIdOf = ({ registration }: AuthenticatedClient) => registration.client_id;
-  const authentication = authenticateClient({
-    clients: ports.clients,
-    clock,
-    tlsClientAuth: tlsClientAuth(keys),
-    privateKeyJwt: privateKeyJwt({
-      clock,
-      keys,
-      issuer: config.issuer,
-      algs: config.assertionAlgs,
-      maxLifetime: config.assertionMaxLifetime,
-      clockTolerance: config.clockTolerance,
-    }),
-  });
-  const authenticate = counted(noted(countingStrangers(authentication, refusals), ports.noteUse, clientIdOf), countClient, clientIdOf);
-  const proofs = { clock, nonces, algs: config.dpopAlgs, maxAge: config.dpopProofMaxAge, maxFuture: config.dpopProofMaxFuture };
-  const verify = verifyAccessToken({ issuer: config.issuer, verificationKey: signingKeys.verificationKey });
-  const live = liveHolders({ ...ports, keys });
-  const inForce = tokenInForce({ ...ports, keys });
-  const answer = tokenEndpoint({
-    refusals,
-    authenticateClient: authenticate,
-    validateGrant: validateGrant({
-      client_credentials: clientCredentials(ports),
-      'urn:ietf:params:oauth:grant-type:token-exchange': tokenExchange({
-        ...ports,
-        accessToken: subjectAccessToken({ ...ports, verifyAccessToken: verify, tokenInForce: inForce, liveHolders: live }),
-        // RS256 besides: OpenID providers must offer it, and few sign by anything else.
-        idToken: subjectIdToken({
-          ...ports,
-          keys,
-          algs: [...config.assertionAlgs, 'RS256'],
-          clockTolerance: config.clockTolerance,
-          maxAge: config.idTokenMaxAge,
-        }),
-      }),
-    }),
-    provePossession: provePossession({
-      dpop: dpop({ ...proofs, endpoint: endpoints.token, ...(endpoints.mtls !== undefined && { alias: endpoints.mtls.token }) }),
-      clock,
-      nonceRequired: config.dpopNonceRequired,
-      registeredKey: async (client, kid) => (await keys.find(client, kid))[0],
-    }),
-    proveFurtherHolders: proveFurtherHolders({
-      ...ports,
-      keys,
-      cnfProof: {
-        clock,
-        nonces,
-        issuer: config.issuer,
-        algs: config.dpopAlgs,
-        maxLifetime: config.cnfProofMaxLifetime,
-        clockTolerance: config.clockTolerance,
-      },
-      nonceRequired: config.dpopNonceRequired,
-      max: config.altCnfMax,
-      registeredKeyMaxAge: config.altCnfRegisteredKeyMaxAge,
-    }),
-    bind: bind({ issuer: config.issuer, clientEncryptionKey: keys.encryptionKey }),
-    issueAccessToken: rememberProvenKeys(
-      issueAccessToken({
-        ...ports,
-        issuer: config.issuer,
-        signingKey: signingKeys.current,
-        severalKeysMaxLifetime: config.altCnfMaxLifetime,
-        statusEntry: statusEntries({ store: statusLists, clock, tokenLifetime: config.accessTokenMaxLifetime + config.clockTolerance }),
-        statusListUri,
-      }),
-      ports,
-    ),
-  });
-
-  const callerId = (caller: Caller) => ('client' in caller ? caller.client : caller.resourceServer).client_id;
-  const introspection = introspectionEndpoint({
-    authenticateCaller: counted(noted(authenticateCaller(ports), ports.noteUse, callerId), countClient, callerId),
-    activeToken: activeToken({ ...ports, verify, tokenInForce: inForce, liveHolders: live }),
-    confirmingProof: confirmingProof({
-      ...proofs,
-      replay: ports.replay,
-      nonceRequired: config.dpopNonceRequired,
-      presenterBy: presenterBy({ ...ports, issuer: config.issuer }),
-    }),
-  });
-  const introspect = countingStrangers(introspection, refusals);
-  const revoke = revocationEndpoint({ ...ports, refusals, authenticateClient: authenticate, verify });
+  const answer = protocolEndpoints({ config, endpoints, ports, refusals, signingKeys, statusLists, nonces, countClient });
 
   app.decorate(
     'clientCertificateOf',
@@ -200,11 +84,11 @@ export async function authorizationServer({
     reply.code(404).header('cache-control', 'no-store').send({ error: 'invalid_request', error_description: 'there is nothing at this path' }),
   );
 
-  tokenRoute(app, `${basePath}/token`, answer);
+  tokenRoute(app, `${basePath}/token`, answer.token);
   refuseOtherMethods(app, `${basePath}/token`, ['POST']);
-  introspectionRoute(app, `${basePath}/introspect`, { issuer: config.issuer, clock, signingKey: signingKeys.current, answer: introspect });
+  introspectionRoute(app, `${basePath}/introspect`, { issuer: config.issuer, clock, signingKey: signingKeys.current, answer: answer.introspection });
   refuseOtherMethods(app, `${basePath}/introspect`, ['POST']);
-  revocationRoute(app, `${basePath}/revoke`, revoke);
+  revocationRoute(app, `${basePath}/revoke`, answer.revocation);
   refuseOtherMethods(app, `${basePath}/revoke`, ['POST']);
   clientJwksRoute(app, `${basePath}/clients/:client_id/jwks`, ports.clients, config.jwksMaxAge);
   refuseOtherMethods(app, `${basePath}/clients/:client_id/jwks`, ['GET', 'HEAD']);
@@ -213,7 +97,7 @@ export async function authorizationServer({
   statusListRoute(
     app,
     `${basePath}/status-lists/:id`,
-    publishedLists({ store: statusLists, clock, signingKey: signingKeys.current, uriOf: statusListUri, maxAge: config.statusListMaxAge }),
+    publishedLists({ store: statusLists, clock, signingKey: signingKeys.current, uriOf: statusListUri(endpoints), maxAge: config.statusListMaxAge }),
   );
   refuseOtherMethods(app, `${basePath}/status-lists/:id`, ['GET', 'HEAD']);
   metadataRoute(app, metadataPath, serverMetadata(config, endpoints));

@@ -30,3 +30,8 @@ export function endpointsOf(issuer: string, tlsPort?: number): Endpoints {
     metadataPath: `/.well-known/oauth-authorization-server${basePath}`,
   };
 }
+
+/** The URI of a status list, by its id; the token names it (`status_list.uri`) and the list itself does (`sub`). */
+export function statusListUri({ statusLists }: Pick<Endpoints, 'statusLists'>): (id: string) => string {
+  return (id) => `${statusLists}/${id}`;
+}
