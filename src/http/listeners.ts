@@ -1,0 +1,72 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { FastifyInstance, FastifyListenOptions } from 'fastify';
+import type { Logger } from 'pino';
+import type { Config } from '../config.ts';
+import { loadedOnDemand } from './loaded-on-demand.ts';
+import type { TlsListener } from './tls-listener.ts';
+
+/** What the listeners answer with, and where. */
+export interface ListenersOptions {
+  readonly config: Pick<Config, 'host' | 'port' | 'tls' | 'tlsClientCaFile' | 'adminHost' | 'adminPort'>;
+  /** The public routes, over plain HTTP and, where there is a certificate, over TLS. */
+  readonly publicApp: FastifyInstance;
+  /** Loads the routes of the admin listener, with their first request. */
+  readonly loadAdmin: () => Promise<FastifyInstance>;
+  /** Whether each process has sockets of its own on the same ports. */
+  readonly reusePort: boolean;
+  readonly logger: Logger;
+}
+
+/** Listeners that take connections. */
+export interface Listeners {
+  readonly publicPort: number;
+  readonly adminPort: number;
+  /** Files of certificates are looked at no more. */
+  stopWatching(): void;
+  /** New connections are refused, idle ones closed, and requests in flight answered. */
+  close(): Promise<void>;
+}
+
+/** Opens the public listener, that of TLS where there is one, and the admin listener, one after another. Throws what `listen` does. */
+export async function openListeners({ config, publicApp, loadAdmin, reusePort, logger }: ListenersOptions): Promise<Listeners> {
+  const admin = loadedOnDemand(loadAdmin, logger);
+  await publicApp.listen({ host: config.host, port: config.port, reusePort } as FastifyListenOptions);
+  const tls = config.tls === undefined ? undefined : await listenTls(publicApp, { ...config.tls, reusePort }, config.tlsClientCaFile, logger);
+  admin.listen({ host: config.adminHost, port: config.adminPort, reusePort });
+  await once(admin, 'listening');
+  return {
+    publicPort: portOf(publicApp.server),
+    adminPort: portOf(admin),
+    stopWatching: () => tls?.stopWatching(),
+    async close() {
+      await Promise.all([publicApp.close(), closed(admin).then(admin.unload), closed(tls)]);
+    },
+  };
+}
+
+async function listenTls(
+  app: FastifyInstance,
+  tls: NonNullable<Config['tls']> & { readonly reusePort: boolean },
+  clientCaFile: string | undefined,
+  logger: Logger,
+): Promise<TlsListener> {
+  // Loaded only where there is a certificate: a start without one is quicker and smaller.
+  const { tlsListener } = await import('./tls-listener.ts');
+  const server = tlsListener(app, { ...tls, ...(clientCaFile !== undefined && { clientCaFile }) }, logger);
+  server.listen({ port: tls.port, host: tls.host, reusePort: tls.reusePort });
+  await once(server, 'listening');
+  return server;
+}
+
+async function closed(server: Server | undefined): Promise<void> {
+  if (server === undefined) return;
+  server.close();
+  server.closeIdleConnections();
+  await once(server, 'close');
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
