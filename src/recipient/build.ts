@@ -6,12 +6,13 @@ import { dirname, join, relative, resolve } from 'node:path';
 
 const root = join(import.meta.dirname, '../..');
 const dist = join(root, 'dist');
-const { version, license, description, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
+const { version, license, description, engines, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
 
 interface Manifest {
   readonly version: string;
   readonly license: string;
   readonly description: string;
+  readonly engines: object;
   readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string }>>;
 }
 
@@ -44,8 +45,8 @@ const manifest = {
   description: `${description.replace(/\.$/, '')}: what a resource server needs.`,
   license,
   type: 'module',
-  // `hash` of node:crypto.
-  engines: { node: '>=20.12' },
+  // The first Node.js with `hash` of node:crypto.
+  engines,
   exports: Object.fromEntries(Object.entries(exports).map(([name, paths]) => [name, { types: inDist(paths.types), default: inDist(paths.default) }])),
   sideEffects: false,
 };
