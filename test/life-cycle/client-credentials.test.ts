@@ -1,27 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { certificate, type TestCertificate } from '../support/certificates.ts';
-import { assertionForm, audience, clientSecret, type Desk, openDesk, outcomeOf, seconds } from '../support/desk.ts';
+import { assertionForm, audience, clientSecret, type Desk, outcomeOf, seconds } from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
-import { basic, formBody, startOfTime, type TestServer, testServer } from '../support/server.ts';
-import { storeKinds, type TestStore } from '../support/stores.ts';
+import { openReplicas, type Replicas } from '../support/replicas.ts';
+import { basic, formBody, startOfTime, type TestServer } from '../support/server.ts';
+import { storeKinds } from '../support/stores.ts';
 
 describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('client credentials are replaced without a gap, on $name', (kind) => {
   const clock = { now: startOfTime };
   const env = { CLIENT_CERTIFICATE_HEADER: 'rfc9440', TRUSTED_PROXIES: '127.0.0.0/8, ::1/128' };
-  let store: TestStore;
   let desk: Desk;
   let replica: TestServer;
+  let close: Replicas['close'];
   beforeAll(async () => {
-    store = await kind.make();
-    desk = await openDesk({ store, clock, env });
-    replica = await testServer({ store, clock, env });
+    ({ desk, replica, close } = await openReplicas(kind, { clock, env }));
   });
-  afterAll(async () => {
-    await desk.server.stop();
-    await replica.stop();
-    await store.remove();
-  });
+  afterAll(async () => close());
   const admin = async (method: string, path: string, body?: object) => desk.server.admin(method, path, body);
   const proof = async () => desk.key.proof({ iat: Math.floor(clock.now / 1000) });
   const status = async (server: TestServer, clientId: string, secret: string) =>

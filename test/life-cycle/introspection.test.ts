@@ -1,22 +1,21 @@
 import { createHash } from 'node:crypto';
 import * as oauth from 'oauth4webapi';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { assertionForm, audience, clientSecret, type Desk, openDesk, seconds } from '../support/desk.ts';
+import { assertionForm, audience, clientSecret, type Desk, seconds } from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
-import { type Answer, basic, issuer, startOfTime, type TestServer, testServer } from '../support/server.ts';
-import { storeKinds, type TestStore } from '../support/stores.ts';
+import { openReplicas, type Replicas } from '../support/replicas.ts';
+import { type Answer, basic, issuer, startOfTime, type TestServer } from '../support/server.ts';
+import { storeKinds } from '../support/stores.ts';
 
 const rs = basic('rs', clientSecret);
 
 describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('RFC 7662, RFC 7009 on $name', (kind) => {
-  let store: TestStore;
   let desk: Desk;
   let replica: TestServer;
+  let close: Replicas['close'];
   const clock = { now: startOfTime };
   beforeAll(async () => {
-    store = await kind.make();
-    desk = await openDesk({ store, clock });
-    replica = await testServer({ store, clock });
+    ({ desk, replica, close } = await openReplicas(kind, { clock }));
     const listed = await desk.server.admin('GET', 'resource-servers');
     await desk.server.admin('DELETE', `resource-servers/${listed.body.items[0].id}`);
     await desk.server.admin('POST', 'resource-servers', { audience, scopes: ['read'], client_id: 'rs', client_secret: clientSecret });
@@ -26,11 +25,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('RFC 766
       client_secret: clientSecret,
     });
   });
-  afterAll(async () => {
-    await replica.stop();
-    await desk.server.stop();
-    await store.remove();
-  });
+  afterAll(async () => close());
 
   const token = async (asked: Parameters<Desk['send']>[0] = {}) => {
     const { body } = await desk.send({ form: { grant_type: 'client_credentials', resource: audience }, ...asked });

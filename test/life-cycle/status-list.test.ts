@@ -4,10 +4,11 @@ import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { createLocalJWKSet, decodeJwt, type JSONWebKeySet, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { assertionForm, clientSecret, type Desk, openDesk } from '../support/desk.ts';
+import { assertionForm, clientSecret, type Desk } from '../support/desk.ts';
 import { type HttpsJwks, httpsJwks } from '../support/https-jwks.ts';
 import { type TestKey, testKey } from '../support/keys.ts';
 import { aware, openPair, type Pair, pairSecret, unaware } from '../support/pair.ts';
+import { openReplicas, type Replicas } from '../support/replicas.ts';
 import { basic, startOfTime, type TestServer, testServer } from '../support/server.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
 
@@ -49,14 +50,12 @@ async function behindTheServers({ env }: TestStore, script: string): Promise<voi
 }
 
 describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('draft-ietf-oauth-status-list on $name', (kind) => {
-  let store: TestStore;
   let desk: Desk;
   let replica: TestServer;
+  let close: Replicas['close'];
   const clock = { now: startOfTime };
   beforeAll(async () => {
-    store = await kind.make();
-    desk = await openDesk({ store, clock, env });
-    replica = await testServer({ store, clock, env });
+    ({ desk, replica, close } = await openReplicas(kind, { clock, env }));
     await desk.server.admin('POST', 'resource-servers', {
       audience: listed,
       scopes: ['read'],
@@ -65,11 +64,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('draft-i
       status_list_enabled: true,
     });
   });
-  afterAll(async () => {
-    await replica.stop();
-    await desk.server.stop();
-    await store.remove();
-  });
+  afterAll(async () => close());
 
   const now = () => Math.floor(clock.now / 1000);
   const token = async (client = 'app', server = desk.server): Promise<string> => {

@@ -1,28 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clientSecret, type Desk, openDesk, seconds } from '../support/desk.ts';
+import { openReplicas, type Replicas } from '../support/replicas.ts';
 import { basic, type TestServer, testServer } from '../support/server.ts';
-import { onSqlite, storeKinds, type TestStore } from '../support/stores.ts';
+import { onSqlite, storeKinds } from '../support/stores.ts';
 import { tcpProxy } from '../support/tcp-proxy.ts';
 
 const form = { grant_type: 'client_credentials' };
 
 describe.each(storeKinds.filter(({ name }) => name.startsWith('SQLite')))('RATE_LIMIT_PER_CLIENT ($name)', (kind) => {
-  let store: TestStore;
   let desk: Desk;
   let replica: TestServer;
+  let close: Replicas['close'];
   beforeAll(async () => {
-    store = await kind.make();
     const env = { RATE_LIMIT_PER_CLIENT: '4' };
-    desk = await openDesk({ store, env });
-    replica = await testServer({ store, env });
+    ({ desk, replica, close } = await openReplicas(kind, { env }));
     for (const client_id of ['other', 'shared']) await desk.server.admin('POST', 'clients', { client_id, client_secret: clientSecret });
   });
-  afterAll(async () => {
-    await replica.stop();
-    await desk.server.stop();
-    await store.remove();
-  });
+  afterAll(async () => close());
   const ask = async (client: string, secret = clientSecret, server = desk.server) =>
     server.post('/token', form, { authorization: basic(client, secret), dpop: await desk.key.proof({ iat: seconds }) });
 

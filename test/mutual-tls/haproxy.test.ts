@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { adapted, blocksOf, bySecret, type FrontDoor, isAbsent, openFrontDoor, type Place, proxyAddress } from '../support/front-door.ts';
-import { frontDoorRules } from '../support/front-door-rules.ts';
+import { frontDoorRules, selfSignedRules } from '../support/front-door-rules.ts';
 
 const absent = isAbsent('haproxy');
 const [block = '', bindForSelfSigned = ''] = blocksOf('haproxy.md', 'haproxy');
@@ -40,10 +40,5 @@ describe.skipIf(absent)('RFC 8705 behind a real HAProxy that lets self-signed ce
   });
   afterAll(async () => door.close());
   frontDoorRules(() => door);
-  it('§2.1: the subject without the chain', async () => {
-    expect(await door.answer({ by: door.certificates.selfSigned, form: { client_id: 'pki' } })).toBe('401 invalid_client');
-  });
-  it('§2.2: a registered self-signed certificate', async () => {
-    expect(await door.answer({ by: door.certificates.selfSigned, form: { client_id: 'self' } })).toBe('200 x5t#S256');
-  });
+  selfSignedRules(() => door);
 });

@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe } from 'vitest';
 import { adapted, blocksOf, type FrontDoor, isAbsent, openFrontDoor, type Place, proxyAddress } from '../support/front-door.ts';
-import { frontDoorRules } from '../support/front-door-rules.ts';
+import { frontDoorRules, selfSignedRules } from '../support/front-door-rules.ts';
 
 const absent = isAbsent('nginx');
 
@@ -28,10 +28,5 @@ describe.skipIf(absent)('RFC 8705 behind a real nginx, configured as its page sa
   });
   afterAll(async () => door.close());
   frontDoorRules(() => door);
-  it('§2.1: the subject without the chain', async () => {
-    expect(await door.answer({ by: door.certificates.selfSigned, form: { client_id: 'pki' } })).toBe('401 invalid_client');
-  });
-  it('§2.2: a registered self-signed certificate', async () => {
-    expect(await door.answer({ by: door.certificates.selfSigned, form: { client_id: 'self' } })).toBe('200 x5t#S256');
-  });
+  selfSignedRules(() => door);
 });

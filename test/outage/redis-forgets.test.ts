@@ -1,8 +1,9 @@
 import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { clientSecret, type Desk, openDesk } from '../support/desk.ts';
-import { basic, startOfTime, type TestServer, testServer } from '../support/server.ts';
+import { clientSecret, type Desk } from '../support/desk.ts';
+import { openReplicas, type Replicas } from '../support/replicas.ts';
+import { basic, startOfTime, type TestServer } from '../support/server.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
 
 const form = { grant_type: 'client_credentials' };
@@ -12,19 +13,16 @@ describe.each(storeKinds.filter(({ name }) => name === 'SQLite and Redis'))('a R
   let store: TestStore;
   let desk: Desk;
   let replica: TestServer;
+  let close: Replicas['close'];
   let redis: Redis;
   const clock = { now: startOfTime };
   beforeAll(async () => {
-    store = await kind.make();
-    desk = await openDesk({ store, clock });
-    replica = await testServer({ store, clock });
+    ({ store, desk, replica, close } = await openReplicas(kind, { clock }));
     redis = new Redis(store.env['REDIS_URL'] ?? '');
   });
   afterAll(async () => {
     redis.disconnect();
-    await replica.stop();
-    await desk.server.stop();
-    await store.remove();
+    await close();
   });
   const at = (seconds: number) => {
     clock.now = startOfTime + seconds * 1000;

@@ -28,3 +28,13 @@ export function frontDoorRules(door: () => FrontDoor): void {
     });
   });
 }
+
+/** What holds besides behind a proxy that lets certificates in whose chain it cannot verify, and says so. */
+export function selfSignedRules(door: () => FrontDoor): void {
+  it('§2.1: the subject without the chain', async () => {
+    expect(await door().answer({ by: door().certificates.selfSigned, form: { client_id: 'pki' } })).toBe('401 invalid_client');
+  });
+  it('§2.2: a registered self-signed certificate', async () => {
+    expect(await door().answer({ by: door().certificates.selfSigned, form: { client_id: 'self' } })).toBe('200 x5t#S256');
+  });
+}
