@@ -1,16 +1,16 @@
-import { type AccessTokenSigningAlgorithm, accessTokenSigningAlgorithms, type SigningAlgorithm } from '../jose/algorithms.ts';
-import { type JwsLimits, type ParsedJws, parseCompactJws, verifyJws } from '../jose/compact-jws.ts';
+import { accessTokenSigningAlgorithms, type SigningAlgorithm } from '../jose/algorithms.ts';
 import { type DecryptionKey, readDecryptionKey } from '../jose/decryption-key.ts';
 import { type DpopNonces, dpopNonces } from '../possession/dpop-nonce.ts';
 import type { ReplayStore, SingleUse } from '../replay-store.ts';
-import { type Candidate, candidatesOf, type VerifiableMethod } from './candidates.ts';
+import { candidatesOf, type VerifiableMethod } from './candidates.ts';
 import { checkClaims } from './claims.ts';
 import { readCredentials } from './credentials.ts';
-import { type IssuerKeys, issuerKeys } from './issuer-keys.ts';
-import type { IssuerOptions, Presented, ResourceServerOptions, VerifyPresented } from './options.ts';
-import { type ShownKey, shownKey } from './proof.ts';
-import { invalidToken, type Offer, Refused, type Scheme, TokenRefused } from './refusal.ts';
+import { holderOf } from './holder.ts';
+import type { Presented, ResourceServerOptions, VerifyPresented } from './options.ts';
+import { shownKey } from './proof.ts';
+import { type Offer, Refused, type Scheme, TokenRefused } from './refusal.ts';
 import { memoryReplay } from './replay.ts';
+import { signedByIssuer, trustedIssuers } from './trusted-issuers.ts';
 
 export type { ReplayStore, SingleUse } from '../replay-store.ts';
 export type { VerifiableMethod } from './candidates.ts';
@@ -20,13 +20,6 @@ export type { CacheLimits } from './issuer-keys.ts';
 export type { IssuerOptions, Presented, PresentedRequest, ResourceServerOptions, VerifyPresented } from './options.ts';
 export { type RefusalCode, TokenRefused } from './refusal.ts';
 export { memoryReplay, type RedisClient, type RedisReplayOptions, redisReplay } from './replay.ts';
-
-interface Issuer extends IssuerOptions {
-  readonly keys: IssuerKeys;
-}
-
-/** Characters of each part of an access token; several keys make the payload long. */
-const limits: JwsLimits = { header: 1024, payload: 16_384, signature: 6400 };
 
 const allMethods: readonly VerifiableMethod[] = ['jkt', 'x5t#S256', 'jwk', 'kid', 'jku', 'jwks', 'jwe'];
 const defaultDpopAlgs: readonly SigningAlgorithm[] = ['ES256', 'ES384', 'PS256', 'EdDSA', 'Ed25519'];
@@ -38,7 +31,7 @@ const defaultDpopAlgs: readonly SigningAlgorithm[] = ['ES256', 'ES384', 'PS256',
 export function resourceServer(options: ResourceServerOptions): VerifyPresented {
   const { audience, clock = Date.now, confirmationMethods: methods = allMethods, dpopAlgs = defaultDpopAlgs } = options;
   const { replay = memoryReplay({ clock }), nonce, altCnfMax = 3, clockTolerance = 30, tokenAlgs = accessTokenSigningAlgorithms } = options;
-  const issuers = new Map(issuersOf(options).map((issuer) => [issuer.issuer, issuer]));
+  const issuers = trustedIssuers(options);
   const proof = {
     clock,
     nonces: nonce && noncesOf(nonce, clock),
@@ -85,23 +78,6 @@ export function resourceServer(options: ResourceServerOptions): VerifyPresented 
   };
 }
 
-function issuersOf({ issuer, clock = Date.now, fetch = globalThis.fetch, cache, onFetchFailure }: ResourceServerOptions): readonly Issuer[] {
-  const listed = Array.isArray(issuer) ? (issuer as readonly (string | IssuerOptions)[]) : [issuer as string | IssuerOptions];
-  return listed.map((one) => {
-    const trusted = typeof one === 'string' ? { issuer: one } : one;
-    const { jwksUri } = trusted;
-    const keys = issuerKeys({
-      issuer: trusted.issuer,
-      clock,
-      fetch,
-      ...(jwksUri !== undefined && { jwksUri }),
-      ...(cache !== undefined && { cache }),
-      ...(onFetchFailure !== undefined && { onFetchFailure }),
-    });
-    return { ...trusted, keys };
-  });
-}
-
 function decryptionKeysOf({ decryptionKeys = [] }: ResourceServerOptions): readonly DecryptionKey[] {
   return decryptionKeys.map((jwk, index) => {
     try {
@@ -116,52 +92,6 @@ function noncesOf({ secret, lifetime = 120 }: NonNullable<ResourceServerOptions[
   if (secret.length < 32) throw new TypeError('the secret of the nonces needs 32 octets or more');
   const secrets = [{ secret: Buffer.from(secret), from: 0 }];
   return dpopNonces(() => secrets, lifetime, clock);
-}
-
-/** The token as a JWS with a good signature by its issuer, which is one of the trusted. */
-async function signedByIssuer(
-  token: string,
-  issuers: ReadonlyMap<unknown, Issuer>,
-  algs: readonly AccessTokenSigningAlgorithm[],
-): Promise<{ readonly jws: ParsedJws; readonly issuer: Issuer }> {
-  let jws: ParsedJws;
-  try {
-    jws = parseCompactJws(token, limits);
-  } catch (cause) {
-    throw refusedToken('token_malformed', cause);
-  }
-  const issuer = issuers.get(jws.payload['iss']);
-  if (issuer === undefined) throw refusedToken('token_issuer_not_trusted');
-  const { kid } = jws.header;
-  const key = typeof kid === 'string' ? await issuer.keys.signingKey(kid) : undefined;
-  if (key === undefined) throw refusedToken('token_key_unknown');
-  try {
-    verifyJws(jws, key, algs);
-  } catch (cause) {
-    throw refusedToken('token_signature_invalid', cause);
-  }
-  return { jws, issuer };
-}
-
-/** The one holder whose key was shown (protocol reference D5 rule 4): thumbprints are compared, no signature is tried key by key. */
-async function holderOf(shown: ShownKey, candidates: readonly Candidate[], keys: IssuerKeys): Promise<Candidate> {
-  const matches: Candidate[] = [];
-  for (const candidate of candidates.filter(shown.confirms)) {
-    const { thumbprint, presenter, registered, jwe } = candidate;
-    const named = registered === undefined ? thumbprint : await registeredThumbprint(presenter, registered, keys);
-    // A symmetric key has been taken from this very candidate.
-    if (jwe !== undefined || named === shown.thumbprint) matches.push(candidate);
-  }
-  const [match, ...more] = matches;
-  if (match === undefined || more.length > 0)
-    throw invalidToken('the access token is not bound to the key that was proven in this request', 'key_mismatch');
-  return match;
-}
-
-/** A key by its `kid` among those that the issuer publishes for the holder; a `jku` of any other place is nobody's (product decision 2). */
-async function registeredThumbprint(presenter: string, { kid, jku }: { readonly kid: string; readonly jku?: string }, keys: IssuerKeys) {
-  if (jku !== undefined && jku !== keys.clientJwksUri(presenter)) return undefined;
-  return (await keys.clientKey(presenter, kid))?.jkt;
 }
 
 function checkScope(scopes: readonly string[], required: string | undefined): void {
@@ -185,8 +115,4 @@ async function markUsed(replay: ReplayStore, use: SingleUse, scheme: Scheme): Pr
   }
   if (first !== true)
     throw new Refused({ error: 'invalid_dpop_proof', description: 'the proof was used before', reason: 'proof_replayed', of: [scheme] });
-}
-
-function refusedToken(reason: string, cause?: unknown): Refused {
-  return invalidToken('the access token is not one of the issuer for this resource server', reason, cause);
 }
