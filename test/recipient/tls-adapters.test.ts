@@ -14,7 +14,7 @@ import { resourceServer } from '../../src/recipient/resource-server.ts';
 import { certificate, type TestCertificate } from '../support/certificates.ts';
 import { randomJti } from '../support/keys.ts';
 import { openPair, type Pair, seconds } from '../support/pair.ts';
-import { fetchFrom, presentedBy } from '../support/recipient.ts';
+import { fetchFrom, listening, presentedBy } from '../support/recipient.ts';
 import { issuer } from '../support/server.ts';
 
 const audience = 'https://tls.example.com';
@@ -49,16 +49,7 @@ const listeners = {
   async Express(): Promise<{ port: number; close(): Promise<unknown> }> {
     const app = express();
     app.get('/events', onExpress(verifier(), { origin: audience })(), (request, response) => void response.json(request.presented));
-    const server = createServer({ key: own.keyPem, cert: own.pem, requestCert: true, rejectUnauthorized: false }, app);
-    await once(server.listen(0, '127.0.0.1'), 'listening');
-    return {
-      port: (server.address() as AddressInfo).port,
-      async close() {
-        server.closeAllConnections();
-        server.close();
-        await once(server, 'close');
-      },
-    };
+    return listening(createServer({ key: own.keyPem, cert: own.pem, requestCert: true, rejectUnauthorized: false }, app));
   },
 };
 const verifier = () =>

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express from 'express';
 import fastify from 'fastify';
@@ -95,8 +96,12 @@ async function serveExpress(required: ReturnType<typeof onExpress>): Promise<{ p
   const app = express();
   app.get('/events', required(), (request, response) => void response.json(request.presented));
   app.get('/admin', required('admin'), (request, response) => void response.json(request.presented));
-  const server = app.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  return listening(createServer(app));
+}
+
+/** Listens on a port that the system chooses; closes with every connection. */
+export async function listening(server: Server): Promise<{ port: number; close(): Promise<void> }> {
+  await once(server.listen(0, '127.0.0.1'), 'listening');
   return {
     port: (server.address() as AddressInfo).port,
     async close() {
