@@ -20,7 +20,7 @@ export interface ParsedJws extends JwsParts {
 }
 
 /** Characters of each part. The header holds a public key, up to ML-DSA-87; claims are small, so padding has no room. */
-const proofLimits: JwsLimits = { header: 8192, payload: 2048, signature: 6400 };
+export const proofLimits: JwsLimits = { header: 8192, payload: 2048, signature: 6400 };
 
 /** Most characters of each part. */
 export interface JwsLimits {
@@ -31,29 +31,30 @@ export interface JwsLimits {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Parses a compact JWS strictly, with a known asymmetric `alg`. Throws JoseFault. */
-export function parseCompactJws(text: string, limits: JwsLimits = proofLimits): ParsedJws {
-  const parts = jwsParts(text, limits);
+/** Parses a compact JWS strictly, with a known asymmetric `alg`. `known`: what its first part says, when that was read before. Throws JoseFault. */
+export function parseCompactJws(text: string, limits: JwsLimits = proofLimits, known?: JwsParts['header']): ParsedJws {
+  const parts = jwsParts(text, limits, known);
   const alg = signingAlgorithms.find((known) => known === parts.header['alg']);
   if (alg === undefined) throw new JoseFault('alg_unsupported');
   return { ...parts, alg };
 }
 
 /** Takes a compact JWS apart: three parts in canonical base64url, capped before decoding, no `crit`. Throws JoseFault. */
-export function jwsParts(text: string, limits: JwsLimits = proofLimits): JwsParts {
+export function jwsParts(text: string, limits: JwsLimits = proofLimits, known?: JwsParts['header']): JwsParts {
   const parts = text.length > limits.header + limits.payload + limits.signature + 2 ? undefined : text.split('.', 4);
   if (parts === undefined) throw new JoseFault('jws_too_large');
   const [header64, payload64, signature64] = parts;
   if (parts.length !== 3 || header64 === undefined || payload64 === undefined || !signature64) throw new JoseFault('jws_malformed');
   if (header64.length > limits.header || payload64.length > limits.payload || signature64.length > limits.signature)
     throw new JoseFault('jws_too_large');
-  const header = jsonPart(header64);
+  const header = known ?? jsonPart(header64);
   const payload = jsonPart(payload64);
   const signature = decodeBase64url(signature64);
   if (signature === undefined) throw new JoseFault('jws_malformed');
   // No extension is understood here, so a critical one must be refused (RFC 7515 §4.1.11).
   if ('crit' in header || 'b64' in header) throw new JoseFault('crit_unsupported');
-  return { header, payload, signingInput: Buffer.from(text.slice(0, text.lastIndexOf('.'))), signature };
+  // Base64url is ASCII, and so is all that is signed.
+  return { header, payload, signingInput: Buffer.from(text.slice(0, text.lastIndexOf('.')), 'latin1'), signature };
 }
 
 /** Checks the signature with this key by one of the algorithms allowed for the purpose, never by the key's word alone. Throws JoseFault. */

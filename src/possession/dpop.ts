@@ -1,7 +1,7 @@
 import type { SigningAlgorithm } from '../jose/algorithms.ts';
-import { type ParsedJws, parseCompactJws, verifyJws } from '../jose/compact-jws.ts';
-import { gatedKeys } from '../jose/gated-keys.ts';
-import type { PublicKey } from '../jose/public-key.ts';
+import { type ParsedJws, parseCompactJws, proofLimits, verifyJws } from '../jose/compact-jws.ts';
+import { knownHeaders } from '../jose/known-headers.ts';
+import { type PublicKey, readPublicKey } from '../jose/public-key.ts';
 import { OAuthError } from '../oauth-error.ts';
 import type { Proof } from '../proven-key.ts';
 import { singleUse } from '../single-use.ts';
@@ -20,7 +20,7 @@ export interface DpopProof extends Proof {
   readonly ath?: unknown;
 }
 
-const readPublicKey = gatedKeys();
+const headers = knownHeaders();
 
 /**
  * Checks one `DPoP` header field value by RFC 9449 §4.3, all but the replay, which the atomic commit at the end does.
@@ -41,9 +41,12 @@ function readProof(fields: readonly string[], algs: readonly SigningAlgorithm[])
   let jws: ParsedJws;
   let key: PublicKey;
   try {
-    jws = parseCompactJws(text);
-    key = readPublicKey(jws.header['jwk']);
+    const encoded = text.slice(0, text.indexOf('.'));
+    const known = headers.find(encoded);
+    jws = parseCompactJws(text, proofLimits, known?.header);
+    key = known?.key ?? readPublicKey(jws.header['jwk']);
     verifyJws(jws, key, algs);
+    if (known === undefined) headers.remember(encoded, { header: jws.header, key });
   } catch (cause) {
     throw new OAuthError('invalid_dpop_proof', 'the DPoP proof is not a JWT signed by the acceptable public key in its header', {
       cause,

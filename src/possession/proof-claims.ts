@@ -44,7 +44,8 @@ export function proofClaims(
     if (typeof jti !== 'string' || jti === '' || jti.length > maxJtiLength)
       throw refusedProof('the DPoP proof needs a jti of 1 to 128 characters', 'proof_jti_invalid');
     if (htm !== method) throw refusedProof('htm of the DPoP proof is not the method of this request', 'proof_htm_mismatch');
-    const target = typeof htu === 'string' ? comparableHtu(htu) : undefined;
+    // Most proofs spell it as the configuration does.
+    const target = htu === options.endpoint ? expectedHtu : typeof htu === 'string' ? comparableHtu(htu) : undefined;
     if (target === undefined || (target !== expectedHtu && target !== aliasHtu))
       throw refusedProof('htu of the DPoP proof is not the URI of this endpoint', 'proof_htu_mismatch');
     if (typeof iat !== 'number' || !Number.isFinite(iat) || iat < 0) throw refusedProof('the DPoP proof needs a numeric iat', 'proof_iat_invalid');

@@ -48,6 +48,22 @@ describe('RFC 9449 §4.3: accepted', () => {
   });
 });
 
+describe('RFC 9449 §4.3 item 7: the signature is checked with every proof', () => {
+  it('the header of a proof that counted, before claims and a signature of another key', async () => {
+    const own = await testKey();
+    const thief = await testKey();
+    expect(await desk.outcome({ dpop: await own.proof() })).toBe(`200 ${own.jkt}`);
+    // The same text of the header as before, and signed by the thief.
+    expect(await desk.outcome({ dpop: await thief.proof({}, { jwk: own.jwk }) })).toBe('400 invalid_dpop_proof');
+    expect(await desk.outcome({ dpop: await own.proof() })).toBe(`200 ${own.jkt}`);
+  });
+  it('the header of a proof whose signature was wrong is known no better afterwards', async () => {
+    const own = await testKey();
+    const thief = await testKey();
+    for (const _ of [1, 2]) expect(await desk.outcome({ dpop: await thief.proof({}, { jwk: own.jwk }) })).toBe('400 invalid_dpop_proof');
+  });
+});
+
 const refused: readonly Row[] = [
   ['item 1: two header fields', async () => desk.key.proof()],
   ['item 1: an empty header field', () => ''],
