@@ -34,12 +34,19 @@ export async function makeKey(
 export async function openKey({ kid, alg, privateJwe }: StoredSigningKey, encryption: KeyEncryption): Promise<SigningKey> {
   const privateKey = KeyObject.from((await importJWK(JSON.parse(await encryption.open(privateJwe)) as JWK, alg, { extractable: true })) as CryptoKey);
   const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  // One for each type of token that this key has signed, and there are few.
+  const headers = new Map<string, string>();
+  const headerOf = (typ: string) => {
+    const known = headers.get(typ) ?? encoded({ alg, kid, typ });
+    headers.set(typ, known);
+    return known;
+  };
   return {
     kid,
     alg,
     async signJwt(typ, claims) {
-      const input = `${encoded({ alg, kid, typ })}.${encoded(claims)}`;
-      return `${input}.${(await signInput(alg, privateKey, Buffer.from(input))).toString('base64url')}`;
+      const input = `${headerOf(typ)}.${encoded(claims)}`;
+      return `${input}.${(await signInput(alg, privateKey, Buffer.from(input, 'latin1'))).toString('base64url')}`;
     },
   };
 }
