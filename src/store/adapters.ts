@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
 import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import { statementName } from './prepared.ts';
 import type { DatabaseKind } from './schema.ts';
 
 /** Milliseconds after which a database that does not answer counts as away: two of them in a row stay below the 2 s that a client waits. */
@@ -33,7 +34,7 @@ export async function adapterFor(url: string, onError: (error: Error) => void, p
       max: poolSize,
       keepAlive: true,
     },
-    { onPoolError: onError, onConnectionError: onError },
+    { onPoolError: onError, onConnectionError: onError, statementNameGenerator: statementName },
   );
 }
 

@@ -4,6 +4,7 @@ import { timeOf, timeOrderedId, timePrefix } from '../time-ordered-id.ts';
 import { batched } from './batched.ts';
 import { readDetail } from './columns.ts';
 import { answered, type Database } from './database.ts';
+import { prepared } from './prepared.ts';
 import type { DatabaseKind } from './schema.ts';
 
 export const eventColumns = 'id, at, type, actor, client_id, audience, jkt, jti, evidence, reason, token_expires_at, detail';
@@ -18,7 +19,9 @@ export const insertEvents: Readonly<Record<DatabaseKind, string>> = {
     .split(', ')
     .map((name) => `value->>'${name}'`)
     .join(', ')} from json_each(?)`,
-  postgresql: `insert into audit_event (${eventColumns}) select ${eventColumns} from jsonb_to_recordset($1::jsonb) as event(${columnTypes})`,
+  postgresql: prepared(
+    `insert into audit_event (${eventColumns}) select ${eventColumns} from jsonb_to_recordset($1::jsonb) as event(${columnTypes})`,
+  ),
 };
 
 /** An event with the columns as its members. Its time is that in its `id`, so that the order of one is the order of the other. */

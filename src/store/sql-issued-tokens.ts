@@ -6,6 +6,7 @@ import type { Step } from './all-or-nothing.ts';
 import { batched } from './batched.ts';
 import { readClientMetadata } from './columns.ts';
 import { answered, type Database } from './database.ts';
+import { prepared } from './prepared.ts';
 import type { RecordedChange } from './recorded-change.ts';
 import type { DatabaseKind } from './schema.ts';
 
@@ -89,13 +90,11 @@ export function sqlIssuedTokens(database: Database, kind: DatabaseKind, change: 
     parsed.set(key, client);
     return client;
   };
+  const readState = prepared(
+    `select e.id, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids, ${pairings[kind]}, ${paired[kind]} from audit_event e left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id where e.type = 'token_issued' and e.id in (${asked[kind]})`,
+  );
   const stateRow = batched<string, StateRow | undefined>(async (jtis) => {
-    const rows = await answered(() =>
-      database.$queryRawUnsafe<StateRow[]>(
-        `select e.id, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids, ${pairings[kind]}, ${paired[kind]} from audit_event e left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id where e.type = 'token_issued' and e.id in (${asked[kind]})`,
-        JSON.stringify(jtis),
-      ),
-    );
+    const rows = await answered(() => database.$queryRawUnsafe<StateRow[]>(readState, JSON.stringify(jtis)));
     const byId = new Map(rows.map((row) => [row.id, row]));
     return jtis.map((jti) => byId.get(jti));
   });
