@@ -51,7 +51,7 @@ const maxFaults = 50;
 /** Answers anything thrown as `application/problem+json`; what is not a Problem says nothing of its cause. */
 export function problemHandler(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { status, message, faults } = asProblem(thrown);
-  if (status >= 500) request.log.error({ err: thrown }, 'admin request failed');
+  if (status >= 500) request.log.error({ reqId: request.id, err: thrown }, 'admin request failed');
   if (status === 503) void reply.header('retry-after', '1');
   if (status === 401) void reply.header('www-authenticate', 'Bearer realm="holdfast admin"');
   const [first] = faults;

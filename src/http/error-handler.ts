@@ -13,7 +13,7 @@ export function errorHandler(freshNonce: () => string) {
     if (thrown instanceof TooManyRequests) return tooMany(thrown, request, reply);
     const error = asOAuthError(thrown);
     request.logFields = { ...request.logFields, error: error.code, reason: error.reason };
-    if (error.status >= 500) request.log.error({ err: thrown, reason: error.reason }, 'request failed');
+    if (error.status >= 500) request.log.error({ reqId: request.id, err: thrown, reason: error.reason }, 'request failed');
     void reply.code(error.status).header('cache-control', 'no-store').header('pragma', 'no-cache');
     if (error.code === 'use_dpop_nonce') void reply.header('dpop-nonce', freshNonce());
     if (error.status === 503) void reply.header('retry-after', retryAfter);

@@ -21,7 +21,7 @@ export function healthRoutes(app: FastifyInstance, checks: HealthChecks, stoppin
             await withTimeout(check());
             return [part, 'up'] as const;
           } catch (err) {
-            request.log.warn({ err, part }, 'health check failed');
+            request.log.warn({ reqId: request.id, err, part }, 'health check failed');
             return [part, 'down'] as const;
           }
         }),

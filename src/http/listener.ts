@@ -19,6 +19,8 @@ export function listener(logger: Logger, randomId: RandomId, bodyLimit: number, 
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     ...validation,
+    // A logger for each request would cost more than its line; each line names the request itself.
+    childLoggerFactory: (all) => all,
     genReqId: () => randomId(),
     bodyLimit,
     // A target that cannot be decoded is refused like everything else; Fastify's own answer would repeat it.

@@ -1,7 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { type Admission, admission } from './admission.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Monotonic milliseconds since when this request holds a place; 0: it holds none. */
+    placeSince: number;
+  }
+}
 
 /** The answer to what there is no place for; a refused client may try again after a second. */
 const body = JSON.stringify({ error: 'temporarily_unavailable', error_description: 'the server cannot answer now, try again' });
@@ -22,7 +29,7 @@ export function refuseOverload(app: FastifyInstance, max: number, target: number
       response.writeHead(503, fields).end(body);
     }
   });
-  const began = new WeakMap<FastifyRequest, number>();
+  app.decorateRequest('placeSince', 0);
   // A request counts only when its whole body is here: one who sends slowly holds no place.
   app.addHook('preHandler', (request, reply, done) => {
     if (request.method !== 'POST') return done();
@@ -32,13 +39,16 @@ export function refuseOverload(app: FastifyInstance, max: number, target: number
       return;
     }
     places.begin();
-    began.set(request, performance.now());
+    request.placeSince = performance.now();
     done();
   });
   // Runs for a connection that broke too.
   app.addHook('onResponse', (request, _reply, done) => {
-    const start = began.get(request);
-    if (start !== undefined && began.delete(request)) places.end(performance.now() - start);
+    const { placeSince } = request;
+    if (placeSince > 0) {
+      request.placeSince = 0;
+      places.end(performance.now() - placeSince);
+    }
     done();
   });
 }
