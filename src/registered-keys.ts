@@ -2,6 +2,7 @@ import type { ClientRegistration } from './client-registration.ts';
 import { type EncryptionKey, isForEncryption, readEncryptionKey } from './jose/encryption-key.ts';
 import { JoseFault } from './jose/jose-fault.ts';
 import { type PublicKey, readPublicKey } from './jose/public-key.ts';
+import { withoutUnknownMembers } from './jose/public-members.ts';
 import { OAuthError } from './oauth-error.ts';
 import type { FetchJwks } from './ports.ts';
 
@@ -63,7 +64,7 @@ export function registeredKeys(fetchJwks: FetchJwks): RegisteredKeys {
  * private or symmetric material makes the whole set unacceptable.
  */
 function readKeys(set: object): readonly PublicKey[] {
-  return readEach(membersOf(set), readPublicKey);
+  return readEach(membersOf(set), (jwk) => readPublicKey(withoutUnknownMembers(jwk)));
 }
 
 function readEncryptionKeys(set: object): readonly EncryptionKey[] {

@@ -29,6 +29,18 @@ export function asPublicJwk(value: unknown): UngatedJwk {
   return value as UngatedJwk;
 }
 
+/** Members that some type of public key requires (RFC 7518 §6, RFC 8037 §2, RFC 9964). */
+const requiredMembers: ReadonlySet<string> = new Set(['kty', 'crv', 'x', 'y', 'n', 'e', 'pub']);
+
+/**
+ * A key of somebody else's JWK Set without the members that mean nothing here, such as `x5t` or `issuer`: those must be ignored (RFC 7517 §4), and many
+ * providers publish some. Throws JoseFault for private or symmetric members.
+ */
+export function withoutUnknownMembers(value: unknown): UngatedJwk {
+  const known = (member: string) => requiredMembers.has(member) || Object.hasOwn(optionalMembers, member);
+  return Object.fromEntries(Object.entries(asPublicJwk(value)).filter(([member]) => known(member)));
+}
+
 /** Besides the required members of its type only members that any key may have, each well-formed. Throws JoseFault. */
 export function checkMembers(jwk: UngatedJwk, required: KeyMembers): void {
   for (const [member, value] of Object.entries(jwk)) {

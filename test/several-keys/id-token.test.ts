@@ -96,6 +96,30 @@ describe('RFC 8693 §2.1: an ID token of a trusted provider', () => {
     const [, payload] = (await idToken()).split('.');
     expect(keysOf(await exchange(`${btoa('{"alg":"none"}').replaceAll('=', '')}.${payload}.`))).toBe('400 invalid_request');
   });
+  it.each<[string, object]>([
+    ['Keycloak: x5t', { x5t: 'aXkxdGVzdGluZ3g1dHRodW1icHJp' }],
+    ['Microsoft Entra: x5t, issuer, cloud_instance_name', { x5t: 'abc', issuer: provider, cloud_instance_name: 'example.com' }],
+    ['x5u', { x5u: 'https://op.example.com/certificate' }],
+  ])('RFC 7517 §4: members of its key that mean nothing here are ignored, as published by %s', async (name, members) => {
+    const kid = `op-${name}`;
+    jwks.keys.current = [{ ...op.jwk, kid, use: 'sig', ...members }];
+    // A server that has no copy of the set yet.
+    const other = await openPair({ env: { JWKS_URI_ALLOW_PRIVATE_ADDRESSES: 'true' } });
+    await other.server.admin('POST', 'trusted-issuers', trusted());
+    const answer = await other.server.post(
+      '/token',
+      {
+        grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+        subject_token: await idToken({}, { kid }),
+        subject_token_type: 'urn:ietf:params:oauth:token-type:id_token',
+        resource: aware,
+      },
+      { authorization: basic('app', pairSecret), dpop: await other.appKey.proof() },
+    );
+    expect(keysOf(answer)).toEqual({ cnf: { jkt: other.appKey.jkt } });
+    await other.server.stop();
+    jwks.keys.current = [{ ...op.jwk, kid: 'op-1', use: 'sig' }];
+  });
   it('the key set rotates without a restart', async () => {
     const next = await testKey('ES256');
     jwks.keys.current = [{ ...next.jwk, kid: 'op-next' }];
