@@ -12,9 +12,10 @@ interface Row {
   readonly expires_at: bigint | number;
 }
 
+/** As in the index `client_jwks_uri_idx`, and so by the text. */
 const hasJwksUri: Readonly<Record<DatabaseKind, string>> = {
-  sqlite: "json_extract(c.metadata, '$.jwks_uri') is not null",
-  postgresql: "c.metadata::jsonb->>'jwks_uri' is not null",
+  sqlite: `instr(c.metadata, '"jwks_uri":') > 0`,
+  postgresql: `strpos(c.metadata, '"jwks_uri":') > 0`,
 };
 const parameters: Readonly<Record<DatabaseKind, readonly string[]>> = { sqlite: ['?', '?', '?', '?'], postgresql: ['$1', '$2', '$3', '$4'] };
 
