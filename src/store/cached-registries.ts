@@ -1,6 +1,7 @@
 import type { ClientRegistry, Registry, ResourceServerRegistry } from '../admin/registry.ts';
 import type { ClientRegistrations, ResourceServers } from '../ports.ts';
 import { cached } from './cached.ts';
+import type { RegistryState } from './registry-state.ts';
 
 /** Forgets every copy. */
 interface Forgetful {
@@ -26,12 +27,13 @@ function telling<T>(registry: Registry<T>, changed: () => Promise<void>): Regist
   };
 }
 
-/** Clients with a cache of a second for the protocol; the admin's own look-ups go to the store. `tell` hands the word of a change on. */
+/** Clients with a cache for the protocol, of which `state` is at most a second behind; the admin's own look-ups go to the store. `tell` hands the word of a change on. */
 export function cachedClients(
   store: ClientRegistry & ClientRegistrations,
+  state: RegistryState,
   tell: () => Promise<void>,
 ): ClientRegistry & ClientRegistrations & Forgetful {
-  const byId = cached((id) => store.findClient(id));
+  const byId = cached((id) => store.findClient(id), state);
   const changed = async () => {
     byId.forget();
     await tell();
@@ -39,14 +41,15 @@ export function cachedClients(
   return { ...telling(store, changed), findClient: byId.find, forget: byId.forget };
 }
 
-/** Resource servers with a cache of a second for the protocol. */
+/** Resource servers with the same cache. */
 export function cachedResourceServers(
   store: ResourceServerRegistry & ResourceServers,
+  state: RegistryState,
   tell: () => Promise<void>,
 ): ResourceServerRegistry & ResourceServers & Forgetful {
-  const byAudience = cached((audience) => store.findByAudience(audience));
-  const byClientId = cached((clientId) => store.findByClientId(clientId));
-  const sole = cached(() => store.findSole());
+  const byAudience = cached((audience) => store.findByAudience(audience), state);
+  const byClientId = cached((clientId) => store.findByClientId(clientId), state);
+  const sole = cached(() => store.findSole(), state);
   const forget = () => {
     for (const cache of [byAudience, byClientId, sole]) cache.forget();
   };

@@ -9,6 +9,7 @@ import { cachedClients, cachedResourceServers } from './cached-registries.ts';
 import { answered, type Database, openDatabase } from './database.ts';
 import { openIssuances } from './open-issuances.ts';
 import { recordedChange } from './recorded-change.ts';
+import { sqlRegistryState } from './registry-state.ts';
 import { sqlAudit } from './sql-audit.ts';
 import { sqlBoundKeys } from './sql-bound-keys.ts';
 import { sqlCredentialUses } from './sql-credential-uses.ts';
@@ -73,9 +74,10 @@ export async function openStores(
   const audit = sqlAudit(database, kind, clock);
   const issuances = await openIssuances({ databaseUrl, database, clock, audit, ...(redis !== undefined && { replayElsewhere: redis }) });
   const change = recordedChange(databaseUrl, database, clock);
+  const state = sqlRegistryState(database);
   const registered = sqlClients(database, change);
-  const clients = cachedClients(registered, siblings.tell);
-  const resourceServers = cachedResourceServers(sqlResourceServers(database, change), siblings.tell);
+  const clients = cachedClients(registered, state, siblings.tell);
+  const resourceServers = cachedResourceServers(sqlResourceServers(database, change), state, siblings.tell);
   const pingDatabase = async () => void (await answered(() => database.$queryRaw`select 1`));
   return {
     clients,
