@@ -1,0 +1,16 @@
+import { expect, it } from 'vitest';
+import { gatedKeys } from '../../src/jose/gated-keys.ts';
+import { testKey } from '../support/keys.ts';
+
+it('of more keys than are remembered the one in use stays, and one that was met once is looked at again', async () => {
+  const { jwk } = await testKey();
+  const gate = gatedKeys();
+  const key = (number: number) => ({ ...jwk, kid: String(number) });
+  const [inUse, once] = [gate(key(-1)), gate(key(-2))];
+  for (let number = 0; number < 30_000; number++) {
+    gate(key(number));
+    if (number % 5000 === 0) expect(gate(key(-1))).toBe(inUse);
+  }
+  expect(gate(key(-1))).toBe(inUse);
+  expect(gate(key(-2))).not.toBe(once);
+});
