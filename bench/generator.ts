@@ -1,11 +1,12 @@
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { type ArrivalResult, arrive } from './arrivals.ts';
+import { exchange, open, quantile } from './connection.ts';
 import { type Fixture, requestsFor, type Workload } from './workloads.ts';
 
-/** Messages to the generator: make requests, then send them. */
+/** Messages to the generator: make requests, then send them in a closed loop, or by open arrival. */
 export type GeneratorTask =
   | { readonly make: { readonly workload: Workload; readonly count: number; readonly fixture: Fixture } }
-  | { readonly send: { readonly connections: number } };
+  | { readonly send: { readonly connections: number } }
+  | { readonly arrive: { readonly perSecond: number } };
 
 /** What a load was answered. Times in milliseconds. */
 export interface LoadResult {
@@ -19,7 +20,7 @@ export interface LoadResult {
   readonly sample: string;
 }
 
-// A process of its own, so that its work is not counted as the server's: closed loop, HTTP/1.1 keep-alive, no request twice.
+// A process of its own, so that its work is not counted as the server's: HTTP/1.1 keep-alive, no request twice.
 let requests: readonly Buffer[] = [];
 let port = 0;
 process.on('message', (task: GeneratorTask) => {
@@ -29,16 +30,18 @@ process.on('message', (task: GeneratorTask) => {
     process.send?.({ made: requests.length });
     return;
   }
-  void send(task.send.connections).then((result) => process.send?.(result));
+  const result: Promise<LoadResult | ArrivalResult> = 'send' in task ? send(task.send.connections) : arrive(requests, port, task.arrive.perSecond);
+  void result.then((one) => process.send?.(one));
 });
 process.on('disconnect', () => process.exit());
 
+/** A closed loop: each connection sends its next request when the one before is answered. */
 async function send(connections: number): Promise<LoadResult> {
   const times: number[] = [];
   const statuses: Record<string, number> = {};
   let sample = '';
   let next = 0;
-  const sockets = await Promise.all(Array.from({ length: connections }, open));
+  const sockets = await Promise.all(Array.from({ length: connections }, async () => open(port)));
   const began = performance.now();
   await Promise.all(
     sockets.map(async (socket) => {
@@ -53,32 +56,5 @@ async function send(connections: number): Promise<LoadResult> {
   );
   const duration = performance.now() - began;
   for (const socket of sockets) socket.destroy();
-  times.sort((one, other) => one - other);
-  const at = (share: number) => times[Math.floor(times.length * share)] ?? 0;
-  return { requests: times.length, duration, p50: at(0.5), p99: at(0.99), statuses, sample };
-}
-
-async function open(): Promise<Socket> {
-  const socket = connect(port, '127.0.0.1').setNoDelay(true);
-  await once(socket, 'connect');
-  return socket;
-}
-
-/** One request and its whole answer, which has a Content-Length. Rejects when the connection ends before. */
-function exchange(socket: Socket, request: Buffer): Promise<{ readonly status: string; readonly body: string }> {
-  return new Promise((resolve, reject) => {
-    let text = '';
-    const ended = () => reject(new Error('the server closed a connection'));
-    const read = (chunk: Buffer) => {
-      text += chunk.toString('latin1');
-      const end = text.indexOf('\r\n\r\n');
-      if (end === -1) return;
-      const length = Number(/\r\ncontent-length: (\d+)/i.exec(text)?.[1] ?? 0);
-      if (text.length < end + 4 + length) return;
-      socket.off('data', read).off('close', ended);
-      resolve({ status: text.slice(9, 12), body: text.slice(end + 4) });
-    };
-    socket.on('data', read).once('close', ended);
-    socket.write(request);
-  });
+  return { requests: times.length, duration, p50: quantile(times, 0.5), p99: quantile(times, 0.99), statuses, sample };
 }

@@ -2,24 +2,51 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { storeKinds } from '../test/support/stores.ts';
+import { storeKinds, type TestStoreKind } from '../test/support/stores.ts';
 import { measureCrypto } from './crypto-cost.ts';
 import { type Measurement, measureStore } from './measure.ts';
+import { measureOverload, overloadHead } from './overload.ts';
 import { plot, type Results, table } from './report.ts';
+import { measureScale, scaleHead } from './scale.ts';
+import { measureTwoProcesses, processesHead } from './two-processes.ts';
 
 // npm run bench -- [--requests 10000] [--repetitions 3] [--connections 64] [--publish]
+// npm run bench -- --scale [--clients 100000] [--active 10000] [--replay 1000000] | --overload [--seconds 10] | --processes   [--store NAME]
 const { values } = parseArgs({
   options: {
     requests: { type: 'string', default: '10000' },
     repetitions: { type: 'string', default: '3' },
     connections: { type: 'string', default: '64' },
     publish: { type: 'boolean', default: false },
+    store: { type: 'string', multiple: true },
+    scale: { type: 'boolean', default: false },
+    clients: { type: 'string', default: '100000' },
+    active: { type: 'string', default: '10000' },
+    replay: { type: 'string', default: '1000000' },
+    overload: { type: 'boolean', default: false },
+    seconds: { type: 'string', default: '10' },
+    processes: { type: 'boolean', default: false },
   },
 });
 const extent = { requests: Number(values.requests), repetitions: Number(values.repetitions), connections: Number(values.connections) };
+const kinds = storeKinds.filter(({ name }) => values.store?.includes(name) ?? name !== 'SQLite and Redis');
+
+/** One table for one question, row by row. */
+async function answer(head: string, measure: (kind: TestStoreKind) => Promise<string>): Promise<never> {
+  const rows: string[] = [];
+  for (const kind of kinds) rows.push(await measure(kind));
+  console.log([head, ...rows].join('\n'));
+  process.exit();
+}
+
+if (values.scale) {
+  const scale = { clients: Number(values.clients), active: Number(values.active), replay: Number(values.replay) };
+  await answer(scaleHead, async (kind) => measureScale(kind, scale, extent));
+}
+if (values.overload) await answer(overloadHead, async (kind) => measureOverload(kind, { ...extent, seconds: Number(values.seconds) }));
+if (values.processes) await answer(processesHead, async (kind) => measureTwoProcesses(kind, extent));
 
 /** Each store with one process; the last of them, the one that several machines share, with two as well. */
-const kinds = storeKinds.filter(({ name }) => name !== 'SQLite and Redis');
 const runs = [...kinds.map((kind) => ({ kind, workers: 1 })), ...kinds.slice(-1).map((kind) => ({ kind, workers: 2 }))];
 const crypto = measureCrypto();
 const measurements: Measurement[] = [];

@@ -26,6 +26,8 @@ export interface Fixture {
   readonly port: number;
   readonly audience: string;
   readonly basicClient: string;
+  /** With it, the clients of W2 are `clientName(1)` to `clientName(activeClients)` in turn. */
+  readonly activeClients?: number;
   readonly keyClient: string;
   readonly resourceServer: string;
   readonly secret: string;
@@ -35,6 +37,9 @@ export interface Fixture {
   readonly tokens: readonly string[];
 }
 
+/** Names of clients by the million; all have the secret of `basicClient`. */
+export const clientName = (number: number) => `many-${number}`;
+
 const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 function signed(header: object, claims: object, key: KeyObject): string {
@@ -42,17 +47,22 @@ function signed(header: object, claims: object, key: KeyObject): string {
   return `${input}.${sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
 }
 
-/** Keys of the proofs, in turn. */
-const holders = 256;
+/** Keys of the proofs, in turn; one each where there are more clients. */
+const fewestHolders = 256;
+
+const holder = () => {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return { privateKey, header: { typ: 'dpop+jwt', jwk: publicKey.export({ format: 'jwk' }) } };
+};
+/** Kept from load to load, as clients keep theirs. */
+const keys: ReturnType<typeof holder>[] = [];
 
 /** HTTP/1.1 requests as they go over the wire, each with proofs of its own, made just before they are sent. */
 export function requestsFor(workload: Workload, count: number, fixture: Fixture): readonly Buffer[] {
   const { issuer, port, audience, secret } = fixture;
   const now = Math.floor(Date.now() / 1000);
-  const keys = Array.from({ length: holders }, () => {
-    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    return { privateKey, header: { typ: 'dpop+jwt', jwk: publicKey.export({ format: 'jwk' }) } };
-  });
+  const holders = Math.max(fewestHolders, fixture.activeClients ?? 1);
+  while (keys.length < holders) keys.push(holder());
   const clientKey = createPrivateKey({ key: fixture.clientKey as Record<string, string>, format: 'jwk' });
   const proof = (index: number) => {
     const { privateKey, header } = keys[index % holders] as (typeof keys)[number];
@@ -72,7 +82,11 @@ export function requestsFor(workload: Workload, count: number, fixture: Fixture)
   };
   const grant = { grant_type: 'client_credentials', resource: audience };
   const make: Readonly<Record<Workload, (index: number) => Buffer>> = {
-    W2: (index) => post('/token', grant, [`authorization: ${basic(fixture.basicClient, secret)}`, `dpop: ${proof(index)}`]),
+    W2: (index) =>
+      post('/token', grant, [
+        `authorization: ${basic(fixture.activeClients === undefined ? fixture.basicClient : clientName((index % fixture.activeClients) + 1), secret)}`,
+        `dpop: ${proof(index)}`,
+      ]),
     W3: (index) =>
       post('/token', { ...grant, client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer', client_assertion: assertion() }, [
         `dpop: ${proof(index)}`,
