@@ -29,7 +29,7 @@ async function connected(url: string): Promise<Connection & { readonly numbers: 
   return {
     numbers: (from, to) => `(select n from generate_series(${from}, ${to}) as series(n))`,
     random: "substr(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 1, 36)",
-    run: async (sql) => void (await database.executeScript(sql)),
+    run: async (sql) => database.executeScript(sql),
     close: async () => database.dispose(),
   };
 }
