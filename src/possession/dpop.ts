@@ -42,11 +42,11 @@ function readProof(fields: readonly string[], algs: readonly SigningAlgorithm[])
   let key: PublicKey;
   try {
     const encoded = text.slice(0, text.indexOf('.'));
-    const known = headers.find(encoded);
+    const known = headers.get(encoded);
     jws = parseCompactJws(text, proofLimits, known?.header);
     key = known?.key ?? readPublicKey(jws.header['jwk']);
     verifyJws(jws, key, algs);
-    if (known === undefined) headers.remember(encoded, { header: jws.header, key });
+    if (known === undefined) headers.set(encoded, { header: jws.header, key });
   } catch (cause) {
     throw new OAuthError('invalid_dpop_proof', 'the DPoP proof is not a JWT signed by the acceptable public key in its header', {
       cause,
