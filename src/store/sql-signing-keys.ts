@@ -17,7 +17,7 @@ const databaseTime: Readonly<Record<DatabaseKind, string>> = {
 
 /** One row at least, so that a database without keys says its time too. */
 const listKeys = (kind: DatabaseKind) =>
-  `select ${databaseTime[kind]} as database_time, kid, alg, first_for, public_jwk, private_jwe, created_at, active_at, revoked_at, recorded_state from (select 1) as always left join signing_key on true order by created_at, active_at, kid`;
+  `select ${databaseTime[kind]} as database_time, kid, alg, first_for, public_jwk, private_jwe, created_at, active_at, revoked_at, recorded_state from (select 1) as always left join signing_key on true order by created_at, active_at, alg, kid`;
 
 /** Only while the key-encryption key that sealed it is in force; PostgreSQL waits for a change of that under way, SQLite has one writer anyway. */
 const insertKey = (kind: DatabaseKind) =>
