@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { storeKinds, type TestStoreKind } from '../test/support/stores.ts';
+import { auditHead, measureAuditCost } from './audit-cost.ts';
 import { measureCrypto } from './crypto-cost.ts';
 import { type Measurement, measureStore } from './measure.ts';
 import { measureOverload, overloadHead } from './overload.ts';
@@ -11,7 +12,7 @@ import { measureScale, scaleHead } from './scale.ts';
 import { measureTwoProcesses, processesHead } from './two-processes.ts';
 
 // npm run bench -- [--requests 10000] [--repetitions 3] [--connections 64] [--publish]
-// npm run bench -- --scale [--clients 100000] [--active 10000] [--replay 1000000] | --overload [--seconds 10] | --processes   [--store NAME]
+// npm run bench -- --scale [--clients 100000] [--active 10000] [--replay 1000000] | --overload [--seconds 10] | --processes | --audit   [--store NAME]
 const { values } = parseArgs({
   options: {
     requests: { type: 'string', default: '10000' },
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     overload: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '10' },
     processes: { type: 'boolean', default: false },
+    audit: { type: 'boolean', default: false },
   },
 });
 const extent = { requests: Number(values.requests), repetitions: Number(values.repetitions), connections: Number(values.connections) };
@@ -45,6 +47,7 @@ if (values.scale) {
 }
 if (values.overload) await answer(overloadHead, async (kind) => measureOverload(kind, { ...extent, seconds: Number(values.seconds) }));
 if (values.processes) await answer(processesHead, async (kind) => measureTwoProcesses(kind, extent));
+if (values.audit) await answer(auditHead, async (kind) => measureAuditCost(kind, extent));
 
 /** Each store with one process; the last of them, the one that several machines share, with two as well. */
 const runs = [...kinds.map((kind) => ({ kind, workers: 1 })), ...kinds.slice(-1).map((kind) => ({ kind, workers: 2 }))];

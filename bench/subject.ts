@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { decodeJwt, exportJWK } from 'jose';
-import { testKey } from '../test/support/keys.ts';
+import { decodeJwt } from 'jose';
 import { freePort } from '../test/support/ports.ts';
-import { adminToken, basic, formBody } from '../test/support/server.ts';
+import { adminToken } from '../test/support/server.ts';
 import type { TestStore, TestStoreKind } from '../test/support/stores.ts';
 import type { StatementCount } from './counted-adapters.ts';
 import type { LoadResult } from './generator.ts';
+import { admin, prepare } from './prepare.ts';
 import { cpuTime, forkOn, told } from './processes.ts';
 import type { Fixture, Workload } from './workloads.ts';
 
@@ -28,6 +28,8 @@ export interface Subject {
   load(workload: Workload, requests: number, connections: number, change?: Partial<Fixture>): Promise<Load>;
   /** Octets that the main process holds in memory. */
   memory(): number;
+  /** Whether its audit trail has an issuance. */
+  recorded(): Promise<boolean>;
   stop(): Promise<void>;
 }
 
@@ -37,11 +39,20 @@ export type Generator = ReturnType<typeof forkOn>;
 /** Starts the generator on the second core. */
 export const startGenerator = (): Generator => forkOn(1, 'generator.ts', [], { PATH: process.env['PATH'] });
 
-/** Starts a server as an operator does, and registers everybody. `pinned`: one process, held to the first core, statements counted. */
+/** How a server is started. */
+export interface SubjectOptions {
+  readonly workers?: number;
+  /** One process, held to the first core, statements counted. */
+  readonly pinned?: boolean;
+  /** Modules of this folder that are imported before the server. */
+  readonly preload?: readonly string[];
+}
+
+/** Starts a server as an operator does, and registers everybody. */
 export async function startSubject(
   kind: TestStoreKind,
   generator: Generator,
-  { workers = 1, pinned = workers === 1 }: { readonly workers?: number; readonly pinned?: boolean } = {},
+  { workers = 1, pinned = workers === 1, preload = [] }: SubjectOptions = {},
 ): Promise<Subject> {
   const store = await kind.make();
   const [port, adminPort] = [await freePort(), await freePort()];
@@ -50,7 +61,7 @@ export async function startSubject(
     pinned ? 0 : undefined,
     '../src/main.ts',
     // Supervised processes have a channel of their own; they are not counted.
-    pinned ? ['--import', new URL('count-statements.ts', import.meta.url).href] : [],
+    [...(pinned ? ['count-statements.ts'] : []), ...preload].flatMap((module) => ['--import', new URL(module, import.meta.url).href]),
     { ...env, ...store.env, PORT: String(port), ADMIN_PORT: String(adminPort), WORKERS: String(workers) },
   );
   const pid = server.pid ?? 0;
@@ -68,6 +79,10 @@ export async function startSubject(
       fixture,
       pid,
       stop,
+      async recorded() {
+        const answer = await fetch(`http://127.0.0.1:${adminPort}/admin/audit-events?type=token_issued&limit=1`, { headers: admin });
+        return ((await answer.json()) as { items: readonly object[] }).items.length > 0;
+      },
       memory: () => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024,
       async load(workload, count, connections, change = {}) {
         await told(generator, { make: { workload, count, fixture: { ...fixture, ...change } } });
@@ -84,39 +99,6 @@ export async function startSubject(
     await stop();
     throw error;
   }
-}
-
-/** Registers everybody and asks for the tokens to introspect. */
-async function prepare(port: number, adminPort: number): Promise<Fixture> {
-  const url = `http://127.0.0.1:${port}`;
-  while ((await fetch(`${url}/health/ready`).catch(() => undefined))?.status !== 200) await new Promise((resolve) => setTimeout(resolve, 20));
-  const key = await testKey();
-  const clientKey = await exportJWK(key.privateKey);
-  const names = { audience: 'https://rs.example.com', basicClient: 'basic', keyClient: 'signer', resourceServer: 'rs', secret: 's'.repeat(32) };
-  const register = async (path: string, body: object) => {
-    const answer = await fetch(`http://127.0.0.1:${adminPort}/admin/${path}`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    });
-    if (answer.status !== 201) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-  };
-  await register('resource-servers', { audience: names.audience, client_id: names.resourceServer, client_secret: names.secret });
-  await register('clients', { client_id: names.basicClient, client_secret: names.secret });
-  await register('clients', { client_id: names.keyClient, token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [key.jwk] } });
-  const token = async () => {
-    const answer = await fetch(`${url}/token`, {
-      method: 'POST',
-      headers: {
-        authorization: basic(names.basicClient, names.secret),
-        dpop: await key.proof({ htu: `${url}/token`, iat: Math.floor(Date.now() / 1000) }),
-        'content-type': 'application/x-www-form-urlencoded',
-      },
-      body: formBody({ grant_type: 'client_credentials' }),
-    });
-    return ((await answer.json()) as { access_token: string }).access_token;
-  };
-  return { ...names, issuer: url, port, clientKey, tokens: await Promise.all(Array.from({ length: 20 }, token)) };
 }
 
 /** Only valid answers count: a sample says what such an answer says. Throws. */

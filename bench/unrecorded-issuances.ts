@@ -1,0 +1,16 @@
+import type { AuditEvent } from '../src/audit.ts';
+import type { Issuances, ReplayStore } from '../src/ports.ts';
+import { type CommitBatch, batchedIssuances as recorded } from '../src/store/issuances.ts';
+
+const nothing: AuditEvent = { type: 'token_issued', actor: 'server' };
+
+/** As the server's own, without the rows of the audit trail; even their making is left out. */
+export function batchedIssuances(commitBatch: CommitBatch, clock: Parameters<typeof recorded>[1]): Issuances {
+  const { commit } = recorded((uses) => commitBatch(uses, []), clock);
+  return { commit: (uses) => commit(uses, nothing) };
+}
+
+/** The uses alone. */
+export function issuancesInTwoSteps(replay: ReplayStore): Issuances {
+  return { commit: async (uses) => (uses.length === 0 ? [] : replay.markUsed(uses)) };
+}
