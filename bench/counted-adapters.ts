@@ -13,8 +13,8 @@ let statements = 0;
 process.on('message', () => process.send?.({ statements } satisfies StatementCount));
 
 /** The adapter of the server itself, with a count of its statements. */
-export async function adapterFor(url: string, onError: (error: Error) => void): Promise<SqlMigrationAwareDriverAdapterFactory> {
-  const factory = await uncounted(url, onError);
+export async function adapterFor(...options: Parameters<typeof uncounted>): Promise<SqlMigrationAwareDriverAdapterFactory> {
+  const factory = await uncounted(...options);
   const connect = factory.connect.bind(factory);
   return Object.assign(factory, { connect: async () => counted(await connect()) });
 }
