@@ -51,6 +51,7 @@ export interface Config {
   /** Processes that serve on this machine. */
   readonly workers: number;
   readonly databasePoolSize: number;
+  readonly databasePreparedStatements: boolean;
   readonly maxRequestsUnderWay: number;
   readonly targetMsUnderWay: number;
   /** Requests a minute. */
@@ -117,6 +118,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     housekeepingInterval: read.integer('HOUSEKEEPING_INTERVAL', 10, 1, 3600),
     workers: read.integer('WORKERS', 1, 1, 256),
     databasePoolSize: read.integer('DATABASE_POOL_SIZE', 10, 1, 1000),
+    databasePreparedStatements: read.oneOf('DATABASE_PREPARED_STATEMENTS', ['true', 'false'], 'true') === 'true',
     maxRequestsUnderWay: read.integer('MAX_REQUESTS_UNDER_WAY', 512, 1, 100_000),
     targetMsUnderWay: read.integer('TARGET_MS_UNDER_WAY', 100, 5, 10_000),
     ...readRateLimits(read),

@@ -18,12 +18,21 @@ export function databaseFile(url: string): string {
   return url.slice('file:'.length).replace(/\?.*$/, '');
 }
 
-/** Prisma's driver adapter for a `DATABASE_URL`. `onError` hears of idle connections that broke; the pool opens new ones, `poolSize` at most. */
-export async function adapterFor(url: string, onError: (error: Error) => void, poolSize = 1): Promise<SqlMigrationAwareDriverAdapterFactory> {
-  if (databaseKind(url) === 'sqlite') {
-    mkdirSync(dirname(databaseFile(url)), { recursive: true, mode: 0o700 });
-    return new PrismaLibSql({ url });
-  }
+/** What a process may ask of PostgreSQL. */
+export interface PostgresqlUse {
+  /** Most connections. */
+  readonly poolSize: number;
+  /** False: nothing stays in a connection from one transaction to the next, as poolers want it that share connections between them. */
+  readonly preparedStatements: boolean;
+}
+
+/** Prisma's driver adapter for a `DATABASE_URL`. `onError` hears of idle connections that broke; the pool opens new ones. */
+export async function adapterFor(
+  url: string,
+  onError: (error: Error) => void,
+  { poolSize, preparedStatements }: PostgresqlUse = { poolSize: 1, preparedStatements: true },
+): Promise<SqlMigrationAwareDriverAdapterFactory> {
+  if (databaseKind(url) === 'sqlite') return sqliteAdapter(url);
   const { PrismaPg } = await import('@prisma/adapter-pg');
   return new PrismaPg(
     {
@@ -34,13 +43,18 @@ export async function adapterFor(url: string, onError: (error: Error) => void, p
       max: poolSize,
       keepAlive: true,
     },
-    { onPoolError: onError, onConnectionError: onError, statementNameGenerator: statementName },
+    { onPoolError: onError, onConnectionError: onError, ...(preparedStatements && { statementNameGenerator: statementName }) },
   );
 }
 
 /** An adapter without time limits, for migrations: they may wait for another replica's. */
 export async function migrationAdapterFor(url: string): Promise<SqlMigrationAwareDriverAdapterFactory> {
-  if (databaseKind(url) === 'sqlite') return adapterFor(url, () => undefined);
+  if (databaseKind(url) === 'sqlite') return sqliteAdapter(url);
   const { PrismaPg } = await import('@prisma/adapter-pg');
   return new PrismaPg({ connectionString: url, connectionTimeoutMillis: 5000 });
+}
+
+function sqliteAdapter(url: string): SqlMigrationAwareDriverAdapterFactory {
+  mkdirSync(dirname(databaseFile(url)), { recursive: true, mode: 0o700 });
+  return new PrismaLibSql({ url });
 }

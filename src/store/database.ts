@@ -1,6 +1,6 @@
 import type { PrismaClient } from '../../prisma/generated/sqlite/client.ts';
 import { StoreUnavailable } from '../oauth-error.ts';
-import { adapterFor, databaseKind, migrationAdapterFor } from './adapters.ts';
+import { adapterFor, databaseKind, migrationAdapterFor, type PostgresqlUse } from './adapters.ts';
 import { isUpToDate, migrate } from './migrate.ts';
 import { withMigrationLock } from './migration-lock.ts';
 
@@ -8,7 +8,7 @@ import { withMigrationLock } from './migration-lock.ts';
 export type Database = PrismaClient;
 
 /** Opens the database that the URL names, brings its structure up to date, and answers Prisma's client for it. */
-export async function openDatabase(url: string, onError: (error: Error) => void, poolSize = 10): Promise<Database> {
+export async function openDatabase(url: string, onError: (error: Error) => void, use?: PostgresqlUse): Promise<Database> {
   const kind = databaseKind(url);
   const adapter = await migrationAdapterFor(url);
   // SQLite has no waiting for a database that another process is just making: even the first look is under the lock.
@@ -19,7 +19,7 @@ export async function openDatabase(url: string, onError: (error: Error) => void,
     });
   if (!(await isUpToDate(kind, adapter))) await withMigrationLock(url, async () => migrate(kind, adapter));
   const { PrismaClient: PostgresqlClient } = await import('../../prisma/generated/postgresql/client.ts');
-  return new PostgresqlClient({ adapter: await adapterFor(url, onError, poolSize) }) as unknown as Database;
+  return new PostgresqlClient({ adapter: await adapterFor(url, onError, use) }) as unknown as Database;
 }
 
 /** What every connection to SQLite is set to. FULL: an answered token survives a power cut too, so that its proof cannot count again. */

@@ -31,6 +31,7 @@ type StoreConfig = Pick<
   Config,
   | 'databaseUrl'
   | 'databasePoolSize'
+  | 'databasePreparedStatements'
   | 'redisUrl'
   | 'auditRetention'
   | 'clockTolerance'
@@ -44,6 +45,7 @@ export async function openStores(
   {
     databaseUrl,
     databasePoolSize,
+    databasePreparedStatements,
     redisUrl,
     auditRetention,
     clockTolerance,
@@ -62,7 +64,7 @@ export async function openStores(
   const onLoss = () => logger.error('Redis has lost replay records: what could have been used before is refused until it is too old');
   const onEviction = () =>
     logger.error('this Redis may evict replay records, so that a proof could count twice: set its maxmemory-policy to noeviction');
-  const database = await openDatabase(databaseUrl, onError, databasePoolSize);
+  const database = await openDatabase(databaseUrl, onError, { poolSize: databasePoolSize, preparedStatements: databasePreparedStatements });
   const limited = (rateLimitPerClient ?? rateLimitPerAddress) !== undefined;
   const secrets = sqlSharedSecrets(database);
   const installed = redisUrl === undefined ? undefined : { url: redisUrl, onError, ...(await installationOf(secrets, database)) };
