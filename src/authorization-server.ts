@@ -92,7 +92,7 @@ export async function authorizationServer({
   refuseOtherMethods(app, `${basePath}/revoke`, ['POST']);
   clientJwksRoute(app, `${basePath}/clients/:client_id/jwks`, ports.clients, config.jwksMaxAge);
   refuseOtherMethods(app, `${basePath}/clients/:client_id/jwks`, ['GET', 'HEAD']);
-  jwksRoute(app, `${basePath}/jwks`, signingKeys.publicJwks, config.jwksMaxAge);
+  jwksRoute(app, `${basePath}/jwks`, signingKeys.publicJwks, config.jwksMaxAge, ports.randomId);
   refuseOtherMethods(app, `${basePath}/jwks`, ['GET', 'HEAD']);
   statusListRoute(
     app,

@@ -105,6 +105,19 @@ describe('RFC 7517: the JWK Set', () => {
     const head = await fetch(`${server.url}/jwks`, { method: 'HEAD' });
     expect([head.status, head.headers.get('etag'), await head.text()]).toEqual([200, etag, '']);
   });
+  it('is the same, and logged the same, whether the route answers or the shorter way of a plain request', async () => {
+    const answers = [await server.get('/jwks'), await server.get('/jwks?'), await server.get('/jwks', { 'if-none-match': '"x"' })];
+    const ofOne = answers.map(({ status, headers, body }) => ({
+      status,
+      body,
+      headers: Object.fromEntries([...headers].filter(([name]) => name !== 'date' && name !== 'x-request-id')),
+    }));
+    expect(ofOne.slice(1)).toEqual([ofOne[0], ofOne[0]]);
+    const lines = answers.map(({ headers }) => server.logs.find(({ reqId }) => reqId === headers.get('x-request-id')));
+    const line = { msg: 'request', method: 'GET', route: '/jwks', status: 200, ms: expect.any(Number) };
+    expect(lines).toEqual([expect.objectContaining(line), expect.objectContaining(line), expect.objectContaining(line)]);
+    expect(lines.map((logged) => Object.keys(logged ?? {}))).toEqual(Array(3).fill(Object.keys(lines[0] ?? {})));
+  });
 });
 
 describe('other methods and paths', () => {

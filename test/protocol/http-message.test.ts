@@ -68,6 +68,16 @@ describe('RFC 9112: what is read in one way only', () => {
     expect(answer).not.toMatch(/FST_|access_token|%zz|%ff|xxx/);
   });
 
+  it.each([
+    ['two hosts (§3.2)', ['Host: evil.example'], 400],
+    ['an unknown transfer coding', ['Transfer-Encoding: xchunked'], 400],
+    ['a content coding', ['Content-Encoding: gzip'], 400],
+    ['nothing of the kind', [], 200],
+  ] as const)('%s at a document: the same rules', async (_, fields, expected) => {
+    const answer = await rawMessage(desk.server.url, ['GET /jwks HTTP/1.1', 'Host: as.example.com', 'Connection: close', ...fields]);
+    expect(status(answer)).toBe(expected);
+  });
+
   it.each(['/token/', '//token', '/x/../token', '/Token', '/token;a=b'])('%s is another path', async (path) => {
     expect(status(await ask(`POST ${path} HTTP/1.1`, [length]))).toBe(404);
   });
