@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyListenOptions } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { loadedOnDemand } from './loaded-on-demand.ts';
+import { moreSockets, portsCanBeShared, refuseTakenPort } from './more-sockets.ts';
 import type { TlsListener } from './tls-listener.ts';
 
 /** What the listeners answer with, and where. */
@@ -31,7 +32,9 @@ export interface Listeners {
 /** Opens the public listener, that of TLS where there is one, and the admin listener, one after another. Throws what `listen` does. */
 export async function openListeners({ config, publicApp, loadAdmin, reusePort, logger }: ListenersOptions): Promise<Listeners> {
   const admin = loadedOnDemand(loadAdmin, logger);
-  await publicApp.listen({ host: config.host, port: config.port, reusePort } as FastifyListenOptions);
+  if (portsCanBeShared && !reusePort) await refuseTakenPort(config.host, config.port);
+  await publicApp.listen({ host: config.host, port: config.port, reusePort: portsCanBeShared } as FastifyListenOptions);
+  const more = portsCanBeShared ? await moreSockets(publicApp.server) : undefined;
   const tls = config.tls === undefined ? undefined : await listenTls(publicApp, { ...config.tls, reusePort }, config.tlsClientCaFile, logger);
   admin.listen({ host: config.adminHost, port: config.adminPort, reusePort });
   await once(admin, 'listening');
@@ -40,7 +43,7 @@ export async function openListeners({ config, publicApp, loadAdmin, reusePort, l
     adminPort: portOf(admin),
     stopWatching: () => tls?.stopWatching(),
     async close() {
-      await Promise.all([publicApp.close(), closed(admin).then(admin.unload), closed(tls)]);
+      await Promise.all([publicApp.close(), more?.close(), closed(admin).then(admin.unload), closed(tls)]);
     },
   };
 }

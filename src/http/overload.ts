@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { type Admission, admission } from './admission.ts';
+import { shortTurns } from './short-turns.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -16,10 +17,12 @@ const fields = { 'content-type': 'application/json; charset=utf-8', 'cache-contr
 
 /**
  * Refuses work beyond what can be done in time by 503 and `Retry-After`, before anything is done for the request: refusing costs next to nothing.
+ * What is accepted begins in the order in which it came, as many a turn of the event loop as take some milliseconds.
  * @param max requests at once; `target` milliseconds that one should be under way on average
  */
 export function refuseOverload(app: FastifyInstance, max: number, target: number, logger: Logger): void {
   const places = admission(max, target, () => performance.now());
+  const inTurn = shortTurns(() => performance.now());
   const refusing = countingRefusals(places, logger);
   const handlers = app.server.listeners('request') as ((request: IncomingMessage, response: ServerResponse) => void)[];
   app.server.removeAllListeners('request').on('request', (request, response) => {
@@ -40,7 +43,7 @@ export function refuseOverload(app: FastifyInstance, max: number, target: number
     }
     places.begin();
     request.placeSince = performance.now();
-    done();
+    inTurn(done);
   });
   // Runs for a connection that broke too.
   app.addHook('onResponse', (request, _reply, done) => {

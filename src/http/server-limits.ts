@@ -20,13 +20,15 @@ export const inactivity = 30_000;
 const [maxConnections, crowded] = [20_000, 15_000];
 
 /** Bounds what the connections of a server can hold; when they get scarce, those without a request are closed. */
-export function boundConnections(server: Server, room = crowded): void {
-  server.maxConnections = maxConnections;
+export function boundConnections(server: Server, room = crowded, most = maxConnections): void {
+  server.maxConnections = most;
   let connections = 0;
   let making = false;
   server.on('connection', (socket) => {
     connections++;
     socket.once('close', () => connections--);
+    // Node counts those of each socket that listens by itself.
+    if (connections > most) socket.destroy();
     if (connections <= room || making) return;
     making = true;
     server.closeIdleConnections();
