@@ -1,6 +1,7 @@
 import type { ClientRegistration } from '../client-registration.ts';
 import type { SigningAlgorithm } from '../jose/algorithms.ts';
-import { type ParsedJws, parseCompactJws, verifyJws } from '../jose/compact-jws.ts';
+import { type ParsedJws, parseCompactJws, proofLimits, verifyJws } from '../jose/compact-jws.ts';
+import { knownHeaders } from '../jose/known-headers.ts';
 import type { PublicKey } from '../jose/public-key.ts';
 import { type Constant, OAuthError } from '../oauth-error.ts';
 import type { Clock } from '../ports.ts';
@@ -30,11 +31,16 @@ export interface UnverifiedAssertion {
   readonly clientId: string;
   readonly kid: string | undefined;
   readonly jws: ParsedJws;
+  /** Its first part as it was sent. */
+  readonly encodedHeader: string;
 }
+
+const headers = knownHeaders();
 
 /** Parses an assertion and checks all that needs no look-up: its type, and that `iss` and `sub` agree. Throws `invalid_client`. */
 export function readAssertion(text: string): UnverifiedAssertion {
-  const jws = parse(text);
+  const encodedHeader = text.slice(0, text.indexOf('.'));
+  const jws = parse(text, headers.get(encodedHeader)?.header);
   const { typ, kid } = jws.header;
   if (!assertionTypes.has(typeof typ === 'string' ? typ.toLowerCase() : typ))
     throw refused('typ of the client assertion is not one for client authentication', 'assertion_typ_mismatch');
@@ -43,14 +49,16 @@ export function readAssertion(text: string): UnverifiedAssertion {
   // VSCHAR (RFC 6749 Appendix A.1): what no client can be named by is not looked up.
   if (typeof iss !== 'string' || !/^[\x20-\x7e]+$/.test(iss) || iss !== sub)
     throw refused('iss and sub of the client assertion must both be the client_id', 'assertion_subject_mismatch');
-  return { clientId: iss, kid, jws };
+  return { clientId: iss, kid, jws, encodedHeader };
 }
 
 /** Checks an assertion by RFC 7523 §3 and rfc7523bis, all but the replay, which the atomic commit at the end does. Throws `invalid_client`. */
 export function privateKeyJwt(options: PrivateKeyJwtOptions) {
-  return async ({ jws, kid }: UnverifiedAssertion, client: ClientRegistration): Promise<Proof> => {
+  return async ({ jws, kid, encodedHeader }: UnverifiedAssertion, client: ClientRegistration): Promise<Proof> => {
     const algs = client.token_endpoint_auth_signing_alg === undefined ? options.algs : [client.token_endpoint_auth_signing_alg];
     const key = verifyingKey(jws, await findKeys(options.keys, client, kid), algs);
+    // Only what somebody who is registered has signed is remembered. Only the header is: which key must have signed is asked every time.
+    if (headers.get(encodedHeader) === undefined) headers.set(encodedHeader, { header: jws.header, key });
     const { jti, acceptable } = checkClaims(jws.payload, options);
     return { key, provenBy: 'client_assertion', use: singleUse('client_assertion', client.client_id, '', jti, acceptable) };
   };
@@ -101,9 +109,9 @@ function checkClaims(
   return { jti, acceptable: { from, until: exp } };
 }
 
-function parse(text: string): ParsedJws {
+function parse(text: string, known: ParsedJws['header'] | undefined): ParsedJws {
   try {
-    return parseCompactJws(text);
+    return parseCompactJws(text, proofLimits, known);
   } catch (cause) {
     throw new OAuthError('invalid_client', 'the client assertion is not a well-formed signed JWT', { cause, reason: 'assertion_malformed' });
   }

@@ -222,6 +222,23 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
     expect([await ask(old), await ask(next)]).toEqual(['401 invalid_client', `200 ${desk.key.jkt}`]);
   });
 
+  it('a header that has been seen to sign says nothing of the next assertion: signature, client and alg count every time', async () => {
+    const mine = await testKey();
+    const limited = { token_endpoint_auth_method: 'private_key_jwt', token_endpoint_auth_signing_alg: 'PS256', jwks: { keys: [mine.jwk] } };
+    await desk.server.admin('POST', 'clients', { client_id: 'mine', token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [mine.jwk] } });
+    await desk.server.admin('POST', 'clients', { client_id: 'limited', ...limited });
+    const ask = async (assertion: string) => desk.outcome({ authorization: null, form: assertionForm(assertion) });
+    const header = { kid: randomJti() };
+    await desk.server.admin('PATCH', 'clients/mine', { jwks: { keys: [{ ...mine.jwk, ...header }] } });
+    expect(await ask(await mine.assertion('mine', {}, header))).toBe(`200 ${desk.key.jkt}`);
+    expect([
+      await ask(await other.assertion('mine', {}, header)),
+      await ask(await mine.assertion('signer', {}, header)),
+      await ask(await mine.assertion('limited', {}, header)),
+    ]).toEqual(Array(3).fill('401 invalid_client'));
+    expect(await ask(await mine.assertion('mine', {}, header))).toBe(`200 ${desk.key.jkt}`);
+  });
+
   it('two registered keys without kid: the one that signed is found', async () => {
     const [one, two] = [await testKey(), await testKey('ES384')];
     await desk.server.admin('POST', 'clients', {
