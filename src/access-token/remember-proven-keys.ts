@@ -19,9 +19,10 @@ export function rememberProvenKeys(
 ): IssueAccessToken {
   const recorded = new Map<string, number>();
   const remember = async ({ client_id, alt_cnf_registered_key }: ClientRegistration, jkt: string) => {
+    if (alt_cnf_registered_key !== true) return;
     const name = JSON.stringify([client_id, jkt]);
     const now = clock();
-    if (alt_cnf_registered_key !== true || now < (recorded.get(name) ?? 0) + precision) return;
+    if (now < (recorded.get(name) ?? 0) + precision) return;
     await credentialUses.markProven(client_id, jkt, now);
     if (recorded.size >= maxRemembered) recorded.clear();
     recorded.set(name, now);
