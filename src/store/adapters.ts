@@ -1,6 +1,5 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { PrismaLibSql } from '@prisma/adapter-libsql';
 import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import { statementName } from './prepared.ts';
 import type { DatabaseKind } from './schema.ts';
@@ -54,7 +53,8 @@ export async function migrationAdapterFor(url: string): Promise<SqlMigrationAwar
   return new PrismaPg({ connectionString: url, connectionTimeoutMillis: 5000 });
 }
 
-function sqliteAdapter(url: string): SqlMigrationAwareDriverAdapterFactory {
+async function sqliteAdapter(url: string): Promise<SqlMigrationAwareDriverAdapterFactory> {
+  const { PrismaLibSql } = await import('@prisma/adapter-libsql');
   mkdirSync(dirname(databaseFile(url)), { recursive: true, mode: 0o700 });
   return new PrismaLibSql({ url });
 }
