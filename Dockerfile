@@ -4,16 +4,17 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 COPY prisma/schema.prisma prisma/
 COPY src/store/prisma-generate.ts src/store/schema.ts src/store/
+COPY src/bundle src/bundle
 RUN npm ci --no-audit --no-fund
 COPY . .
 # The image brings Node 24 itself; what is left are the libraries that the server imports.
-RUN npm run -s typecheck && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
+RUN npm run -s typecheck && npm run -s bundle && npm prune --omit=dev --ignore-scripts --no-save --no-audit --no-fund
 
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production HOST=0.0.0.0 ADMIN_HOST=127.0.0.1 DATABASE_URL=file:/data/holdfast.db
 WORKDIR /app
 RUN mkdir /data && chown node:node /data
-COPY --from=build /app/package.json ./
+COPY --from=build /app/package.json /app/package-lock.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/prisma prisma
 COPY --from=build /app/src src
