@@ -21,7 +21,13 @@ export interface PrivateKeyJwtOptions {
 }
 
 /** Explicit types that a client assertion may have; another one is another kind of JWT (RFC 8725 §3.11). */
-const assertionTypes: ReadonlySet<unknown> = new Set([undefined, 'jwt', 'client-authentication+jwt', 'application/client-authentication+jwt']);
+const assertionTypes: ReadonlySet<unknown> = new Set([
+  undefined,
+  'jwt',
+  'application/jwt',
+  'client-authentication+jwt',
+  'application/client-authentication+jwt',
+]);
 
 /** One sentence for every client that is unknown, disabled, of another method, or did not sign this: from outside they look the same. */
 export const notBySuchAClient = 'the client assertion is not signed by a registered key of a client with this client_id';

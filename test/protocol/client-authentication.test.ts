@@ -100,6 +100,7 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
     ['iat 30 s ahead', () => of({ iat: seconds + 30 })],
     ['typ in other case', () => of({}, { typ: 'Client-Authentication+JWT' })],
     ['typ with its prefix', () => of({}, { typ: 'application/client-authentication+jwt' })],
+    ['typ JWT with its prefix (RFC 7515 §4.1.9)', () => of({}, { typ: 'application/JWT' })],
     ['exp with a fraction', () => of({ exp: seconds + 60.5 })],
     ['exp in 300 s', () => of({ exp: seconds + 300 })],
     ['unknown claims', () => of({ foo: { bar: [1] } })],
