@@ -33,8 +33,8 @@ export function asPublicJwk(value: unknown): UngatedJwk {
 const requiredMembers: ReadonlySet<string> = new Set(['kty', 'crv', 'x', 'y', 'n', 'e', 'pub']);
 
 /**
- * A key of somebody else's JWK Set without the members that mean nothing here, such as `x5t` or `issuer`: those must be ignored (RFC 7517 §4), and many
- * providers publish some. Throws JoseFault for private or symmetric members.
+ * A key that somebody else wrote, in a JWK Set, a proof or `req_cnf`, without the members that mean nothing here: those must be ignored (RFC 7517 §4).
+ * Many providers publish some, such as `x5t` or `issuer`, and a browser exports each key with `ext`. Throws JoseFault for private or symmetric members.
  */
 export function withoutUnknownMembers(value: unknown): UngatedJwk {
   const known = (member: string) => requiredMembers.has(member) || Object.hasOwn(optionalMembers, member);

@@ -2,6 +2,7 @@ import type { SigningAlgorithm } from '../jose/algorithms.ts';
 import { type ParsedJws, parseCompactJws, proofLimits, verifyJws } from '../jose/compact-jws.ts';
 import { knownHeaders } from '../jose/known-headers.ts';
 import { type PublicKey, readPublicKey } from '../jose/public-key.ts';
+import { withoutUnknownMembers } from '../jose/public-members.ts';
 import { OAuthError } from '../oauth-error.ts';
 import type { Proof } from '../proven-key.ts';
 import { singleUse } from '../single-use.ts';
@@ -44,7 +45,7 @@ function readProof(fields: readonly string[], algs: readonly SigningAlgorithm[])
     const encoded = text.slice(0, text.indexOf('.'));
     const known = headers.get(encoded);
     jws = parseCompactJws(text, proofLimits, known?.header);
-    key = known?.key ?? readPublicKey(jws.header['jwk']);
+    key = known?.key ?? readPublicKey(withoutUnknownMembers(jws.header['jwk']));
     verifyJws(jws, key, algs);
     if (known === undefined) headers.set(encoded, { header: jws.header, key });
   } catch (cause) {

@@ -1,6 +1,7 @@
 import { decodeBase64url } from '../jose/base64url.ts';
 import { JoseFault } from '../jose/jose-fault.ts';
 import { readPublicKey } from '../jose/public-key.ts';
+import { withoutUnknownMembers } from '../jose/public-members.ts';
 import { parseStrictJson } from '../jose/strict-json.ts';
 import { type Constant, OAuthError } from '../oauth-error.ts';
 
@@ -48,7 +49,7 @@ function parseMembers(text: string): Record<string, unknown> {
 function thumbprintOf(jwk: unknown): string {
   if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) throw malformed('jwk in req_cnf is not a JSON object', 'req_cnf_jwk_malformed');
   try {
-    return readPublicKey(jwk).jkt;
+    return readPublicKey(withoutUnknownMembers(jwk)).jkt;
   } catch (cause) {
     if (cause instanceof JoseFault && cause.reason === 'private_member')
       throw malformed('req_cnf carries private key material', 'req_cnf_private_key');

@@ -39,6 +39,9 @@ const accepted: readonly Row[] = [
   ['htu with a letter percent-encoded', withClaims({ htu: 'https://as.example.com/%74oken' })],
   ['htu with the default port', withClaims({ htu: 'https://as.example.com:443/token' })],
   ['jwk with use, alg and kid', withJwk((jwk) => ({ ...jwk, use: 'sig', alg: 'ES256', kid: 'any' }))],
+  ['jwk as a browser exports it (Web Cryptography, JsonWebKey)', withJwk((jwk) => ({ ...jwk, ext: true, key_ops: ['verify'] }))],
+  ['jwk.x5u, which nobody fetches', withJwk((jwk) => ({ ...jwk, x5u: 'https://evil.example/x' }))],
+  ['jwk with members that mean nothing here (RFC 7517 §4)', withJwk((jwk) => ({ ...jwk, x5t: 'x', iat: 1 }))],
   ['jti of 128 characters', withClaims({ jti: randomJti().padEnd(128, 'x') })],
 ];
 
@@ -133,7 +136,6 @@ const refused: readonly Row[] = [
       ),
   ],
   ['jwk.kid that is no text', withJwk((jwk) => ({ ...jwk, kid: 1 }))],
-  ['jwk.x5u, which nobody fetches', withJwk((jwk) => ({ ...jwk, x5u: 'https://evil.example/x' }))],
   ['a tiny RSA modulus', () => craft(header({ alg: 'PS256', jwk: { kty: 'RSA', n: 'AQAB', e: 'AQAB' } }), claims(), desk.key)],
   ['an Ed25519 key of 3 octets', () => craft(header({ alg: 'EdDSA', jwk: { kty: 'OKP', crv: 'Ed25519', x: 'AQAB' } }), claims(), desk.key)],
   [
