@@ -2,6 +2,8 @@
 export interface Admission {
   /** Whether one more may begin. */
   readonly open: () => boolean;
+  /** Whether half of the places or more are taken. */
+  readonly crowded: () => boolean;
   begin(): void;
   /** One has been answered that began so many milliseconds ago. */
   end(took: number): void;
@@ -40,6 +42,7 @@ export function admission(max: number, target: number, now: () => number): Admis
   };
   return {
     open: () => underWay < limit,
+    crowded: () => underWay * 2 >= limit,
     begin() {
       underWay++;
       most = Math.max(most, underWay);

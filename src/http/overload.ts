@@ -17,12 +17,12 @@ const fields = { 'content-type': 'application/json; charset=utf-8', 'cache-contr
 
 /**
  * Refuses work beyond what can be done in time by 503 and `Retry-After`, before anything is done for the request: refusing costs next to nothing.
- * What is accepted begins in the order in which it came, as many a turn of the event loop as take some milliseconds.
+ * What is accepted begins in the order in which it came, few a turn of the event loop while there are many.
  * @param max requests at once; `target` milliseconds that one should be under way on average
  */
 export function refuseOverload(app: FastifyInstance, max: number, target: number, logger: Logger): void {
   const places = admission(max, target, () => performance.now());
-  const inTurn = shortTurns(() => performance.now());
+  const inTurn = shortTurns(places.crowded);
   const refusing = countingRefusals(places, logger);
   const handlers = app.server.listeners('request') as ((request: IncomingMessage, response: ServerResponse) => void)[];
   app.server.removeAllListeners('request').on('request', (request, response) => {

@@ -1,33 +1,27 @@
-/** Pieces of work that a turn begins at least, and milliseconds after which a turn has begun too many. */
-const [fewest, target] = [8, 4];
+/**
+ * Pieces of work that a turn begins while there is much to do: some milliseconds of tokens. With twice as many, refusals and new connections waited
+ * noticeably longer (bench).
+ */
+const few = 8;
 
 /**
- * Begins work in the order in which it came, only as much in one turn of the event loop as ends in some milliseconds: what is left of a burst waits for the
- * next turns, between which connections are taken and refusals sent. Small work shares a turn, and with it its statements, more than large.
- * @param now monotonic milliseconds
+ * Begins work in the order in which it came; while it crowds, only little of it in one turn of the event loop: the rest waits for the next turns, between
+ * which connections are taken and refusals sent. Otherwise all of it, for what begins in one turn shares its statements.
  */
-export function shortTurns(now: () => number): (work: () => void) => void {
+export function shortTurns(crowded: () => boolean): (work: () => void) => void {
   let waiting: (() => void)[] = [];
-  let most = fewest;
   let begun = 0;
-  let since = 0;
-  const begin = () => {
-    setImmediate(nextTurn);
-    since = now();
-  };
-  // The loop does not idle while this is due: what has passed is work.
   const nextTurn = () => {
-    if (now() - since > target) most = Math.max(fewest, most >> 1);
-    else if (begun >= most) most++;
+    const most = crowded() ? few : waiting.length;
     const turn = waiting.slice(0, most);
     waiting = waiting.slice(most);
     begun = turn.length;
-    if (begun > 0) begin();
+    if (begun > 0) setImmediate(nextTurn);
     for (const work of turn) work();
   };
   return (work) => {
-    if (begun === 0) begin();
-    if (begun >= most) return void waiting.push(work);
+    if (begun === 0) setImmediate(nextTurn);
+    if (waiting.length > 0 || (begun >= few && crowded())) return void waiting.push(work);
     begun++;
     work();
   };
