@@ -1,3 +1,5 @@
+import { subscribe } from 'node:diagnostics_channel';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
@@ -37,14 +39,32 @@ const unparsable: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };
 
+/** The response to the latest message whose head was understood, by connection. */
+const latest = new WeakMap<Socket, ServerResponse>();
+
+// Published for every request of every listener, also for what is answered before the framework.
+subscribe('http.server.request.start', (message) => {
+  const { socket, response } = message as { readonly socket: Socket; readonly response: ServerResponse };
+  latest.set(socket, response);
+});
+
+/**
+ * Whether an answer now would be read as that of the refused message. Not so while an earlier one is still to be answered, nor when the head of this
+ * one was answered already and the fault is in its body.
+ */
+function isNextToBeAnswered(socket: Socket): boolean {
+  const response = latest.get(socket);
+  if (response === undefined) return socket.bytesWritten === 0;
+  return response.req.complete ? response.writableFinished : response.socket === socket && !response.headersSent;
+}
+
 /** Answers on the bare socket what Node's parser refused, in the words of every other refusal and with nothing of what was sent. */
 export function answerUnparsable(error: Error & { readonly code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
-  // The head of the message may have been answered already; a second answer would be read as that of another request.
-  if (socket.bytesWritten > 0) {
+  if (!isNextToBeAnswered(socket)) {
     socket.end();
     return;
   }

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clientSecret, type Desk, openDesk } from '../support/desk.ts';
 import { rawMessage } from '../support/raw-message.ts';
@@ -97,5 +100,37 @@ describe('RFC 9112: what is read in one way only', () => {
       form,
     );
     expect(bodyOf(secretInQuery)['error']).toBe('invalid_client');
+  });
+});
+
+describe('a connection that is used again', () => {
+  const document = 'GET /jwks HTTP/1.1\r\nHost: as.example.com\r\n\r\n';
+  /** Sends each part when the one before it has been answered, and gives the status of every answer until the server closed. */
+  const converse = async (...parts: readonly string[]) => {
+    const { hostname, port } = new URL(desk.server.url);
+    const socket = connect(Number(port), hostname);
+    const all = text(socket);
+    for (const [index, part] of parts.entries()) {
+      const answered = index < parts.length - 1 && once(socket, 'data');
+      socket.write(part);
+      await answered;
+    }
+    return [...(await all).matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, code]) => Number(code));
+  };
+
+  it.each([
+    ['a head beyond every limit', `GET /jwks HTTP/1.1\r\nX-A: ${'x'.repeat(40_000)}\r\n\r\n`, 431],
+    ['no HTTP at all', 'garbage\r\n\r\n', 400],
+    ['a body that is not in chunks', 'POST /token HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n', 400],
+  ])('%s is answered there, too', async (_, message, expected) => {
+    expect(await converse(document, document, message)).toEqual([200, 200, expected]);
+  });
+  it('a fault in the body of what was answered by its head gets no second answer', async () => {
+    const head = 'POST /nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n';
+    expect((await converse(document, head, 'zz\r\n')).length).toBeLessThanOrEqual(2);
+  });
+  it('nothing overtakes the answer to an earlier message', async () => {
+    const slow = `POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n${length}\r\n\r\n${form}`;
+    expect((await converse(document, `${slow}garbage\r\n\r\n`))[1]).not.toBe(400);
   });
 });
