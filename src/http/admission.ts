@@ -2,7 +2,7 @@
 export interface Admission {
   /** Whether one more may begin. */
   readonly open: () => boolean;
-  /** Whether half of the places or more are taken. */
+  /** Whether half of the places or more were taken at some time in this interval or the one before; a store that answers many at once frees them for a moment only. */
   readonly crowded: () => boolean;
   begin(): void;
   /** One has been answered that began so many milliseconds ago. */
@@ -31,6 +31,7 @@ export function admission(max: number, target: number, now: () => number): Admis
   let limit = max;
   let underWay = 0;
   let most = 0;
+  let mostBefore = 0;
   let ended = 0;
   let total = 0;
   let since = now();
@@ -38,11 +39,11 @@ export function admission(max: number, target: number, now: () => number): Admis
     const mean = total / ended;
     if (mean > target) limit = Math.max(Math.min(fewest, max), Math.floor(Math.min(limit, most) * Math.max(target / mean, 0.5)));
     else if (most >= limit) limit = Math.min(max, Math.ceil(limit * 1.1));
-    [most, ended, total, since] = [underWay, 0, 0, at];
+    [mostBefore, most, ended, total, since] = [most, underWay, 0, 0, at];
   };
   return {
     open: () => underWay < limit,
-    crowded: () => underWay * 2 >= limit,
+    crowded: () => Math.max(most, mostBefore) * 2 >= limit,
     begin() {
       underWay++;
       most = Math.max(most, underWay);
