@@ -6,7 +6,7 @@ import type { Plugin } from 'rolldown';
 import { bundlesFolder, type Input, inputOf, projectFolder, writeManifest } from './manifest.ts';
 
 /** What the bundle depends on besides the modules in it: which libraries there are, and how it is made. */
-const alwaysInputs = ['package.json', 'package-lock.json', 'src/main.ts', 'src/bundle/build.ts', 'src/bundle/manifest.ts'];
+const alwaysInputs = ['package.json', 'package-lock.json'];
 
 const entry = join(projectFolder, 'src/serve.ts');
 // Without development dependencies, or before the sources are there (a container image in the making), the sources run.
@@ -28,13 +28,16 @@ const bundle = await rolldown.rolldown({
 });
 await bundle.write({ dir: folder, format: 'esm', sourcemap: true, entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' });
 await bundle.close();
+// Sources outside the bundle too: a thread may run one beside it.
+const sources = readdirSync(join(projectFolder, 'src'), { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
 for (const path of [...alwaysInputs, ...packageFiles(inputs.keys())]) inputs.set(path, inputOf(path));
+for (const path of sources.map((name) => join('src', name))) if (!inputs.has(path)) inputs.set(path, inputOf(path));
 writeManifest({ entry: relative(projectFolder, join(folder, 'serve.js')), inputs: [...inputs.values()] });
 // A server that runs may still load parts of the one before.
 const names = readdirSync(bundlesFolder).filter((name) => name !== 'manifest.json');
 for (const name of names.sort().slice(0, -2)) rmSync(join(bundlesFolder, name), { recursive: true });
 
-/** Reads every module itself, so that what is recorded is what is bundled; `import.meta.dirname` goes on to name the folder of the source. */
+/** Reads every module itself, so that what is recorded is what is bundled; what `import.meta` says of the place of a source stays true. */
 function recordedInputs(): Plugin {
   return {
     name: 'recorded-inputs',
@@ -44,8 +47,10 @@ function recordedInputs(): Plugin {
       const content = readFileSync(id, 'utf8');
       inputs.set(path, inputOf(path, content));
       if (!path.startsWith('src/')) return content;
-      const source = relative(folder, join(id, '..'));
-      return content.replaceAll('import.meta.dirname', `(import.meta.dirname + '/${source}')`);
+      const source = relative(folder, id);
+      return content
+        .replaceAll('import.meta.dirname', `(import.meta.dirname + '/${join(source, '..')}')`)
+        .replaceAll('import.meta.url', `new URL('${source}', import.meta.url).href`);
     },
   };
 }

@@ -27,19 +27,25 @@ beforeEach(() => {
   writeFileSync(at('package-lock.json'), '{}');
   writeFileSync(at('node_modules/library/package.json'), '{ "name": "library", "type": "module", "exports": "./index.js" }');
   writeFileSync(at('node_modules/library/index.js'), library('one'));
-  writeFileSync(at('src/lazy.ts'), `export const folder: string = import.meta.dirname;\n`);
+  writeFileSync(
+    at('src/lazy.ts'),
+    `import { Worker } from 'node:worker_threads';
+new Worker(new URL('thread.ts', import.meta.url)).on('exit', (code) => (process.exitCode = code));
+export const folder: string = import.meta.dirname;\n`,
+  );
+  writeFileSync(at('src/thread.ts'), '');
   writeFileSync(
     at('src/serve.ts'),
     `import { word } from 'library';
 const { folder } = await import('./lazy.ts');
-console.log(word, import.meta.url.includes('/.cache/') ? 'bundle' : 'sources', folder.endsWith('/src'));
+console.log(word, import.meta.filename.includes('/.cache/') ? 'bundle' : 'sources', folder.endsWith('/src'));
 `,
   );
   node('src/bundle/build.ts');
 });
 
 describe('the bundle', () => {
-  it('runs in place of the sources, and a module goes on naming its own folder', () => {
+  it('runs in place of the sources, and a module finds what is beside it: its folder, a thread', () => {
     expect(start()).toBe('one bundle true');
   });
   it('is not used after an edit of the sources', () => {
@@ -50,10 +56,13 @@ describe('the bundle', () => {
     writeFileSync(at('node_modules/library/index.js'), library('two'));
     expect(start()).toBe('two sources true');
   });
-  it.each(['package-lock.json', 'node_modules/library/package.json', 'src/bundle/build.ts'])('is not used after a change of %s', (path) => {
-    appendFileSync(at(path), '\n');
-    expect(start()).toBe('one sources true');
-  });
+  it.each(['package-lock.json', 'src/thread.ts', 'node_modules/library/package.json', 'src/bundle/build.ts'])(
+    'is not used after a change of %s',
+    (path) => {
+      appendFileSync(at(path), '\n');
+      expect(start()).toBe('one sources true');
+    },
+  );
   it('is not used when one of its files is gone', () => {
     rmSync(at('package-lock.json'));
     expect(start()).toBe('one sources true');
