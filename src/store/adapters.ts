@@ -1,8 +1,7 @@
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
 import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import { statementName } from './prepared.ts';
 import type { DatabaseKind } from './schema.ts';
+import { sqliteAdapter } from './sqlite-adapter.ts';
 
 /** Milliseconds after which a database that does not answer counts as away: two of them in a row stay below the 2 s that a client waits. */
 const answerTimeout = 900;
@@ -31,7 +30,7 @@ export async function adapterFor(
   onError: (error: Error) => void,
   { poolSize, preparedStatements }: PostgresqlUse = { poolSize: 1, preparedStatements: true },
 ): Promise<SqlMigrationAwareDriverAdapterFactory> {
-  if (databaseKind(url) === 'sqlite') return sqliteAdapter(url);
+  if (databaseKind(url) === 'sqlite') return sqliteAdapter(databaseFile(url), url);
   const { PrismaPg } = await import('@prisma/adapter-pg');
   return new PrismaPg(
     {
@@ -48,13 +47,7 @@ export async function adapterFor(
 
 /** An adapter without time limits, for migrations: they may wait for another replica's. */
 export async function migrationAdapterFor(url: string): Promise<SqlMigrationAwareDriverAdapterFactory> {
-  if (databaseKind(url) === 'sqlite') return sqliteAdapter(url);
+  if (databaseKind(url) === 'sqlite') return sqliteAdapter(databaseFile(url), url);
   const { PrismaPg } = await import('@prisma/adapter-pg');
   return new PrismaPg({ connectionString: url, connectionTimeoutMillis: 5000 });
-}
-
-async function sqliteAdapter(url: string): Promise<SqlMigrationAwareDriverAdapterFactory> {
-  const { PrismaLibSql } = await import('@prisma/adapter-libsql');
-  mkdirSync(dirname(databaseFile(url)), { recursive: true, mode: 0o700 });
-  return new PrismaLibSql({ url });
 }

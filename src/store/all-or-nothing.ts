@@ -1,6 +1,7 @@
 import { databaseFile, databaseKind } from './adapters.ts';
 import type { Database } from './database.ts';
 import { answered, sqlitePragmas } from './database.ts';
+import { writeTurn } from './write-turns.ts';
 
 type Values = readonly (string | number)[];
 
@@ -43,23 +44,28 @@ async function onPostgresql(database: Database, steps: readonly Step[]): Promise
   );
 }
 
-/** Within one call, on a connection of its own: the connection that issues tokens would wait in vain for a transaction that stays open meanwhile. */
+/** Within one call, on a connection of its own: a transaction that stays open meanwhile would hold up all who write. */
 async function onSqlite(url: string, steps: readonly Step[]): Promise<void> {
   const { default: SqliteDatabase } = await import('libsql');
-  const database = new SqliteDatabase(databaseFile(url));
+  const end = await writeTurn(databaseFile(url));
   try {
-    for (const pragma of sqlitePragmas) database.exec(`pragma ${pragma}`);
-    database
-      .transaction(() => {
-        let changed = 0;
-        for (const { sql, values, rows } of steps) {
-          const given = typeof values === 'function' ? values(changed) : values;
-          changed = database.prepare(sql.replaceAll(/\$\d+/g, '?')).run(...given).changes;
-          if (changed !== 1 && rows !== 'any') throw new Undone();
-        }
-      })
-      .immediate();
+    const database = new SqliteDatabase(databaseFile(url));
+    try {
+      for (const pragma of sqlitePragmas) database.exec(`pragma ${pragma}`);
+      database
+        .transaction(() => {
+          let changed = 0;
+          for (const { sql, values, rows } of steps) {
+            const given = typeof values === 'function' ? values(changed) : values;
+            changed = database.prepare(sql.replaceAll(/\$\d+/g, '?')).run(...given).changes;
+            if (changed !== 1 && rows !== 'any') throw new Undone();
+          }
+        })
+        .immediate();
+    } finally {
+      database.close();
+    }
   } finally {
-    database.close();
+    end();
   }
 }

@@ -1,7 +1,7 @@
 import type { AuditTrail } from '../audit.ts';
 import type { Clock, Issuances, ReplayStore } from '../ports.ts';
 import { databaseKind } from './adapters.ts';
-import type { Database } from './database.ts';
+import { answered, type Database } from './database.ts';
 import { batchedIssuances, issuancesInTwoSteps } from './issuances.ts';
 import { postgresqlIssuances } from './postgresql-issuances.ts';
 
@@ -10,6 +10,8 @@ interface IssuanceStores {
   readonly database: Database;
   readonly clock: Clock;
   readonly audit: AuditTrail;
+  /** Hears of a thread that ended. */
+  readonly onError: (error: Error) => void;
   readonly replayElsewhere?: ReplayStore;
 }
 
@@ -19,13 +21,16 @@ export async function openIssuances({
   database,
   clock,
   audit,
+  onError,
   replayElsewhere,
-}: IssuanceStores): Promise<Issuances & { close(): void }> {
-  const nothing = { close: () => undefined };
+}: IssuanceStores): Promise<Issuances & { close(): Promise<void> }> {
+  const nothing = { close: async () => undefined };
   if (replayElsewhere !== undefined) return { ...issuancesInTwoSteps(replayElsewhere, audit), ...nothing };
   if (databaseKind(databaseUrl) === 'postgresql') return { ...batchedIssuances(postgresqlIssuances(database), clock), ...nothing };
   // Only here, so that a server on PostgreSQL loads no SQLite.
   const { sqliteIssuances } = await import('./sqlite-issuances.ts');
-  const { commitBatch, close } = sqliteIssuances(databaseUrl);
+  const { commitBatch, close } = sqliteIssuances(databaseUrl, onError);
+  // The thread sees to checkpoints. The bound is for when it does not.
+  await answered(() => database.$queryRawUnsafe('pragma wal_autocheckpoint = 16384'));
   return { ...batchedIssuances(commitBatch, clock), close };
 }

@@ -1,27 +1,51 @@
-import SqliteDatabase from 'libsql';
+import { join } from 'node:path';
 import { databaseFile } from './adapters.ts';
 import { sqlitePragmas } from './database.ts';
 import type { CommitBatch } from './issuances.ts';
 import { insertEvents } from './sql-audit.ts';
 import { insertUses } from './sql-replay.ts';
+import type { WriterAnswer, WriterData, WriterRequest } from './sqlite-writer.ts';
+import { startThread, type Thread } from './thread.ts';
+import { writeTurn } from './write-turns.ts';
+
+/** Milliseconds after the start in which the thread is not needed yet: other things come first. */
+const startDelay = 300;
+
+/** Uses and records in one transaction. */
+export interface SqliteIssuances {
+  readonly commitBatch: CommitBatch;
+  /** Ends the thread after what it was asked before. */
+  close(): Promise<void>;
+}
 
 /**
- * Uses and records in one transaction, whose end is the one wait for the disk, on a connection of its own with prepared statements
- * (docs/decisions/0008-the-write-of-an-issuance.md). A transaction starts and ends within one call, so it never waits for the other connection.
+ * Uses and records in one transaction, whose end is the one wait for the disk, in a thread of its own, so that the wait holds nothing else up
+ * (docs/decisions/0008-the-write-of-an-issuance.md). A thread that ended by itself is replaced with the next commit; `onError` hears of it.
  */
-export function sqliteIssuances(url: string): { readonly commitBatch: CommitBatch; close(): void } {
-  const database = new SqliteDatabase(databaseFile(url));
-  for (const pragma of sqlitePragmas) database.exec(`pragma ${pragma}`);
-  const [markUsed, record] = [database.prepare(insertUses.sqlite), database.prepare(insertEvents.sqlite)];
-  const commitAll = database.transaction((uses: Parameters<CommitBatch>[0], issuances: Parameters<CommitBatch>[1]): readonly string[] => {
-    const inserted = (uses.length === 0 ? [] : markUsed.all(JSON.stringify(uses))) as readonly { readonly key: string }[];
-    const keys = new Set(inserted.map(({ key }) => key));
-    const rows = issuances.filter((issuance) => issuance.uses.every((key) => keys.has(key))).map(({ row }) => row);
-    if (rows.length > 0) record.run(JSON.stringify(rows));
-    return [...keys];
-  });
+export function sqliteIssuances(url: string, onError: (error: Error) => void): SqliteIssuances {
+  const file = databaseFile(url);
+  const data: WriterData = { file, pragmas: sqlitePragmas, insertUses: insertUses.sqlite, insertEvents: insertEvents.sqlite };
+  let thread: Thread<WriterRequest, WriterAnswer> | undefined;
+  const started = () => {
+    thread ??= startThread(join(import.meta.dirname, 'sqlite-writer.ts'), data, (error) => {
+      thread = undefined;
+      onError(error);
+    });
+    return thread;
+  };
+  const starting = setTimeout(started, startDelay).unref();
   return {
-    commitBatch: async (uses, issuances) => commitAll.immediate(uses, issuances),
-    close: () => void database.close(),
+    async commitBatch(uses, issuances) {
+      const records = issuances.map((issuance) => ({ uses: issuance.uses, row: JSON.stringify(issuance.row) }));
+      const request = { uses: JSON.stringify(uses), issuances: records };
+      const end = await writeTurn(file);
+      return started().ask(request).finally(end);
+    },
+    async close() {
+      clearTimeout(starting);
+      const end = await writeTurn(file);
+      await thread?.close();
+      end();
+    },
   };
 }

@@ -74,7 +74,7 @@ export async function openStores(
   const kind = databaseKind(databaseUrl);
   const replay = sqlReplay(database, kind);
   const audit = sqlAudit(database, kind, clock);
-  const issuances = await openIssuances({ databaseUrl, database, clock, audit, ...(redis !== undefined && { replayElsewhere: redis }) });
+  const issuances = await openIssuances({ databaseUrl, database, clock, audit, onError, ...(redis !== undefined && { replayElsewhere: redis }) });
   const change = recordedChange(databaseUrl, database, clock);
   const state = sqlRegistryState(database);
   const registered = sqlClients(database, change);
@@ -111,7 +111,7 @@ export async function openStores(
     async close() {
       redis?.close();
       counters?.close();
-      issuances.close();
+      await issuances.close();
       await database.$disconnect();
     },
   };

@@ -1,0 +1,59 @@
+import { Worker } from 'node:worker_threads';
+
+/** A thread that answers what it is asked, one after another. */
+export interface Thread<Request, Answer> {
+  /** Throws what the thread says, or why it ended; then it is not known whether it did what it was asked. */
+  ask(request: Request): Promise<Answer>;
+  /** Ends it after what it was asked before. */
+  close(): Promise<void>;
+}
+
+/** What a thread answers. */
+export type Told<Answer> = { readonly answer: Answer } | { readonly fault: string };
+
+/** Octets that a thread may keep, in MiB: it holds one batch at a time. */
+const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 2 };
+
+/** Starts the module, a path, in a thread, which keeps the process alive only while it is asked something. `onEnd` hears of an end that nobody asked for. */
+export function startThread<Request, Answer>(module: string, workerData: unknown, onEnd: (error: Error) => void): Thread<Request, Answer> {
+  // Options of this process, such as modules to load first, are not meant for it.
+  const worker = new Worker(module, { workerData, execArgv: [], resourceLimits });
+  const waiting: PromiseWithResolvers<Answer>[] = [];
+  let closing = false;
+  let over = false;
+  let reason: Error | undefined;
+  worker.on('message', (told: Told<Answer>) => {
+    const asked = waiting.shift();
+    if ('answer' in told) asked?.resolve(told.answer);
+    else asked?.reject(new Error(told.fault));
+    if (waiting.length === 0) worker.unref();
+  });
+  worker.on('error', (error: Error) => (reason = error));
+  const ended = new Promise<void>((resolve) => {
+    worker.on('exit', (code) => {
+      over = true;
+      const error = reason ?? new Error(`a thread ended with ${code}`);
+      for (const asked of waiting.splice(0)) asked.reject(error);
+      if (!closing) onEnd(error);
+      resolve();
+    });
+  });
+  worker.unref();
+  return {
+    async ask(request) {
+      if (closing || over) throw new Error('the thread takes nothing more');
+      const asked = Promise.withResolvers<Answer>();
+      waiting.push(asked);
+      worker.ref();
+      worker.postMessage(request);
+      return asked.promise;
+    },
+    async close() {
+      closing = true;
+      if (over) return;
+      worker.ref();
+      worker.postMessage('close');
+      await ended;
+    },
+  };
+}
