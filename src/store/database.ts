@@ -8,7 +8,11 @@ import { withMigrationLock } from './migration-lock.ts';
 export type Database = PrismaClient;
 
 /** Opens the database that the URL names, brings its structure up to date, and answers Prisma's client for it. */
-export async function openDatabase(url: string, onError: (error: Error) => void, use?: PostgresqlUse): Promise<Database> {
+export async function openDatabase(
+  url: string,
+  onError: (error: Error) => void,
+  use: PostgresqlUse = { poolSize: 10, preparedStatements: true },
+): Promise<Database> {
   const kind = databaseKind(url);
   const adapter = await migrationAdapterFor(url);
   // SQLite has no waiting for a database that another process is just making: even the first look is under the lock.
