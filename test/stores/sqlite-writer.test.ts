@@ -77,9 +77,9 @@ it('all who write in this process take turns: none waits for another within SQLi
 });
 
 it.each([
-  ['handed over', 1],
-  ['not yet handed over', 0],
-])('what was %s at a stop is written, or fails', async (_, turns) => {
+  ['handed over', 1, [true]],
+  ['not yet handed over', 0, [true, false]],
+])('what was %s at a stop is written, or fails', async (_, turns, possible) => {
   const last = event();
   const issued = issue(last).then(
     () => true,
@@ -90,7 +90,7 @@ it.each([
   const outcome = await issued;
   await open();
   expect(await recorded(last.id)).toBe(outcome);
-  if (turns > 0) expect(outcome).toBe(true);
+  expect(possible).toContain(outcome);
 });
 
 it('the write-ahead log starts over under load', { timeout: 60_000 }, async () => {
