@@ -130,3 +130,15 @@ describe('a stop by SIGTERM', { timeout: 90_000 }, () => {
     expect(await second.end('SIGTERM')).toBe(0);
   });
 });
+
+describe('the log', () => {
+  it('whose reader is gone does not keep the process from its end', { timeout: 30_000 }, async () => {
+    const process = await startProcess({ DATABASE_URL: `file:${join(folder, 'no-reader.db')}`, LOG_LEVEL: 'info' }, await freeAddress());
+    process.child.stdout?.destroy();
+    const ended = process.end('SIGTERM');
+    const hung = new Promise<string>((resolve) => setTimeout(resolve, 15_000, 'it goes on').unref());
+    const outcome = await Promise.race([ended, hung]);
+    if (outcome !== 0) process.child.kill('SIGKILL');
+    expect(outcome).toBe(0);
+  });
+});
