@@ -71,7 +71,7 @@ writeFileSync(join(folder, 'bench.json'), `${JSON.stringify(results, null, 1)}\n
 writeFileSync(join(folder, 'bench.svg'), plot(results));
 if (values.publish) {
   const readme = join(import.meta.dirname, 'README.md');
-  const [before, , after] = readFileSync(readme, 'utf8').split(/(?<=<!-- table -->\n)|(?=<!-- end of table -->)/);
-  writeFileSync(readme, `${before}${table(results)}\n${after}`);
+  const published = readFileSync(readme, 'utf8').replace(/(?<=<!-- table -->\n).*(?=<!-- end of table -->)/s, () => `${table(results)}\n`);
+  writeFileSync(readme, published);
 }
 console.log(`${table(results)}\n\nraw results and plot: ${folder}`);

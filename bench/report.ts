@@ -77,6 +77,7 @@ export function plot({ date, crypto, measurements }: Results): string {
   });
   const height = 72 + rows.length * 26;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="13">
+<title>CPU time of the server a request</title>
 <rect width="100%" height="100%" fill="#fff"/>
 <text x="16" y="24" font-size="16" font-weight="bold">CPU time of the server a request, ${date.slice(0, 10)}</text>
 <text x="16" y="43" fill="#555">dark: what its ES256 signatures cost at least</text>
