@@ -116,7 +116,8 @@ describe('RFC 7517: the JWK Set', () => {
     const lines = answers.map(({ headers }) => server.logs.find(({ reqId }) => reqId === headers.get('x-request-id')));
     const line = { msg: 'request', method: 'GET', route: '/jwks', status: 200, ms: expect.any(Number) };
     expect(lines).toEqual([expect.objectContaining(line), expect.objectContaining(line), expect.objectContaining(line)]);
-    expect(lines.map((logged) => Object.keys(logged ?? {}))).toEqual(Array(3).fill(Object.keys(lines[0] ?? {})));
+    const [first, ...others] = lines.map((logged) => Object.keys(logged ?? {}).toSorted());
+    expect(others).toEqual([first, first]);
   });
 });
 
