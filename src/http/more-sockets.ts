@@ -5,8 +5,8 @@ import { type AddressInfo, createServer } from 'node:net';
 /** Whether several sockets can listen on one port, the kernel spreading new connections over them. */
 export const portsCanBeShared = process.platform === 'linux';
 
-/** Sockets beside a listener's own. Twice as many were no better (bench). */
-const count = 7;
+/** Sockets beside a listener's own. With a quarter of them the last of some hundred new connections waited for a fraction of a second; twice as many were no better (bench). */
+const count = 31;
 
 /** Sockets that listen, and the way to be rid of them. */
 export interface MoreSockets {
