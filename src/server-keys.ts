@@ -21,7 +21,7 @@ export interface ServerKeys {
   readonly nonceSecrets: DpopNonceSecrets;
 }
 
-/** Reads the keys of the server, and makes the first ones. Throws KeyEncryptionError when a stored one cannot be opened. */
+/** Reads the keys of the server, and makes the first ones. Throws KeyEncryptionError when none of the stored ones can be opened. */
 export async function serverKeys(options: ServerKeysOptions): Promise<ServerKeys> {
   const { config, secrets, encryption, clock, siblings } = options;
   const nonceSecrets = await dpopNonceSecrets({ ...config, secrets, nonceSecrets: options.nonceSecrets, encryption, clock, changed: siblings.tell });

@@ -14,7 +14,7 @@ const maxAge = 3000;
 
 /** The signing keys as last read from the store, opened. */
 export interface HeldKeys {
-  /** Reads them, and the database's clock. Throws StoreUnavailable, and the first time KeyEncryptionError when one cannot be opened. */
+  /** Reads them, and the database's clock. Throws StoreUnavailable. */
   read(): Promise<void>;
   /** Reads them when the copy is older than one may be that is signed by: a key may have been revoked meanwhile. Throws StoreUnavailable. */
   recent(): Promise<void>;
@@ -23,7 +23,7 @@ export interface HeldKeys {
   /** The key that signs; when none is active yet, the announced one that will first. */
   signing(alg: AccessTokenSigningAlgorithm): KeyInLife | undefined;
   handle(kid: string): SigningKey | undefined;
-  /** Why a key cannot be opened that came after the start: this replica has not got the key-encryption key that sealed it. */
+  /** Why a key cannot be opened: this replica has not got the key-encryption key that sealed it, or its row is damaged. The others are in use. */
   unopened(): KeyEncryptionError | undefined;
   publicJwks(): { readonly keys: readonly JWK[] };
   /** A published key; one that this copy does not know yet is looked for in the store first. Throws StoreUnavailable. */
@@ -69,10 +69,8 @@ export function heldKeys({ store, encryption, clock, shared, ...options }: HeldK
     const { keys } = await shared.measuredBy(() => store.listSigningKeys());
     for (const key of keys) {
       if (!(open.get(key.kid)?.handle instanceof KeyEncryptionError) && open.has(key.kid)) continue;
-      const one = await opened(key, encryption);
-      // A start with the wrong key stops. Later the others go on: revocations must be heard of, and what the new key signs can be verified without its private half.
-      if (one.handle instanceof KeyEncryptionError && asked.ticks === Number.NEGATIVE_INFINITY) throw one.handle;
-      open.set(key.kid, one);
+      // One that cannot be opened stops nothing: revocations must be heard of, and what another replica signs by it can be verified without its private half.
+      open.set(key.kid, await opened(key, encryption));
     }
     // What was read before a change must not come back after it.
     if (began.ticks < asked.ticks) return;
@@ -128,8 +126,11 @@ export function heldKeys({ store, encryption, clock, shared, ...options }: HeldK
 async function opened(key: StoredSigningKey, encryption: KeyEncryption): Promise<OpenKey> {
   const publicJwk = JSON.parse(key.publicJwk) as JWK;
   const handle = await openKey(key, encryption).catch((fault: unknown) => {
-    if (fault instanceof KeyEncryptionError) return fault;
-    throw fault;
+    if (!(fault instanceof KeyEncryptionError)) throw fault;
+    return new KeyEncryptionError(
+      `The signing key ${key.kid} (${key.alg}) cannot be opened and signs nothing here. If another replica has a new key-encryption key, start this one with it; if the row is damaged, rotate ${key.alg} with "immediately".`,
+      { cause: fault },
+    );
   });
   return { handle, publicJwk, publicKey: readPublicKey(publicJwk) };
 }

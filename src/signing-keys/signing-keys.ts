@@ -4,7 +4,7 @@ import type { PublicKey } from '../jose/public-key.ts';
 import { SigningKeySealed } from '../oauth-error.ts';
 import type { Clock } from '../ports.ts';
 import { heldKeys } from './held-keys.ts';
-import type { KeyEncryption } from './key-encryption.ts';
+import { type KeyEncryption, KeyEncryptionError } from './key-encryption.ts';
 import { type Announcer, announcement, earliest, type KeyInLife, unrecorded } from './life-cycle.ts';
 import { makeKey } from './make-key.ts';
 import { sharedClock } from './shared-clock.ts';
@@ -57,7 +57,7 @@ const clockDifference = 1000;
 /** Attempts of a rotation by hand that others come in between. */
 const rotationTries = 5;
 
-/** Loads the signing keys. Throws KeyEncryptionError when a stored key cannot be opened. */
+/** Loads the signing keys. Throws KeyEncryptionError when none of them can be opened. */
 export async function signingKeys(options: SigningKeysOptions): Promise<SigningKeys> {
   const { store, encryption } = options;
   const shared = sharedClock(options.clock);
@@ -110,15 +110,26 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
     for (const { key, stage, events } of due) if (events.length > 0) await store.recordStage(key.kid, key.recordedStage, stage, events);
   };
 
+  const hasKeyInForce = async () =>
+    encryption.inForce().then(
+      () => true,
+      (fault: unknown) => {
+        if (fault instanceof KeyEncryptionError) return false;
+        throw fault;
+      },
+    );
+
   await held.read();
+  const unopened = held.unopened();
+  if (unopened !== undefined && held.stored().every(({ kid }) => held.handle(kid) === undefined)) throw unopened;
   return {
     async refresh() {
       await held.read();
-      const unopened = held.unopened();
-      // Without the key-encryption key in force no successor can be made here; another replica does it.
-      if (unopened === undefined) await announceDue();
+      const sealed = held.unopened();
+      // Without the key-encryption key in force no successor can be made here; another replica does it. One damaged row keeps nobody from it.
+      if (sealed === undefined || (await hasKeyInForce())) await announceDue();
       await record();
-      if (unopened !== undefined) throw unopened;
+      if (sealed !== undefined) throw sealed;
     },
     publicJwks: held.publicJwks,
     verificationKey: held.verificationKey,

@@ -8,6 +8,7 @@ import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { noSiblings } from '../../src/siblings.ts';
+import { keyEncryption, keyEncryptionKeyId } from '../../src/signing-keys/key-encryption.ts';
 import type { StoredSigningKey } from '../../src/signing-keys/signing-key-store.ts';
 import { adapterFor } from '../../src/store/adapters.ts';
 import { openStores } from '../../src/store/stores.ts';
@@ -194,6 +195,34 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('a new k
     await expect.poll(async () => (await behind.get('/health/ready')).status, { timeout: 10_000 }).toBe(503);
     const outcomes = [resource, audience].map(async (to) => desk.outcome({ form: { grant_type: 'client_credentials', resource: to } }));
     expect(await Promise.all(outcomes)).toEqual(['503 temporarily_unavailable', `200 ${desk.key.jkt}`]);
+  });
+
+  it('a row that the key in force cannot open: the start goes on without it, says so, the other keys sign; a rotation puts another in its place', async () => {
+    const first = await openDesk({ store, env: { KEY_ENCRYPTION_KEY: a } });
+    running.push(first.server);
+    const resource = 'https://ps.example.com';
+    await first.server.admin('POST', 'resource-servers', { audience: resource, scopes: ['read'], access_token_signing_alg: 'PS256' });
+    await stopAll();
+    const other = keyEncryption({ current: Buffer.from(b, 'base64url') }, async () => undefined);
+    const jwe = await other.seal('{}', keyEncryptionKeyId(Buffer.from(b, 'base64url')));
+    await query(`update signing_key set private_jwe = '${jwe}' where alg = 'PS256' returning kid`);
+    const server = await start(a);
+    const key = await testKey();
+    const ask = async (to: string) => {
+      const fields = { authorization: basic('app', clientSecret), dpop: await key.proof() };
+      return (await server.post('/token', { grant_type: 'client_credentials', resource: to }, fields)).status;
+    };
+    expect([await ask(audience), await ask(resource)]).toEqual([200, 503]);
+    const errors = () => server.logs.filter(({ level, msg }) => level === 50 && msg === 'signing keys not refreshed');
+    await expect
+      .poll(errors, { timeout: 10_000 })
+      .toMatchObject([{ err: { message: expect.stringMatching(/^The signing key \S+ \(PS256\) cannot be opened/) } }]);
+    server.clock.now += 10;
+    expect((await server.admin('POST', 'signing-keys/rotate', { alg: 'PS256', immediately: true })).status).toBe(200);
+    expect([await ask(audience), await ask(resource), (await server.get('/health/ready')).status]).toEqual([200, 200, 200]);
+    await stopAll();
+    await query("update signing_key set private_jwe = 'damaged' returning kid");
+    await expect(start(a)).rejects.toThrow(/cannot be opened/);
   });
 
   it('a next key that is missing or malformed stops the start', async () => {
