@@ -16,15 +16,32 @@ export interface KeyInLife {
  * retires when a later one of its algorithm becomes active, and leaves the JWK Set `published` milliseconds after that.
  */
 export function livesAt(keys: readonly StoredSigningKey[], now: number, published: number): readonly KeyInLife[] {
-  return keys.map((key) => {
+  return withRetirement(keys).map(({ key, retiredAt }) => {
     if (key.revokedAt !== undefined) return { key, state: 'revoked' };
-    const successors = keys.filter((other) => other.alg === key.alg && takesOver(other, key));
-    if (successors.length === 0) return { key, state: key.activeAt > now ? 'announced' : 'active' };
-    const retiredAt = Math.min(...successors.map(({ activeAt }) => activeAt));
+    if (retiredAt === undefined) return { key, state: key.activeAt > now ? 'announced' : 'active' };
     const removedAt = retiredAt + published;
     const state = key.activeAt > now ? 'announced' : retiredAt > now ? 'active' : removedAt > now ? 'retired' : 'removed';
     return { key, state, retiredAt, removedAt };
   });
+}
+
+interface WithRetirement {
+  readonly key: StoredSigningKey;
+  readonly retiredAt: number | undefined;
+}
+
+/** Of each list of keys that was read: every token asks for it, and only another reading changes it. */
+const retirements = new WeakMap<readonly StoredSigningKey[], readonly WithRetirement[]>();
+
+function withRetirement(keys: readonly StoredSigningKey[]): readonly WithRetirement[] {
+  const known = retirements.get(keys);
+  if (known !== undefined) return known;
+  const found = keys.map((key) => {
+    const successors = keys.filter((other) => other.alg === key.alg && takesOver(other, key));
+    return { key, retiredAt: successors.length === 0 ? undefined : Math.min(...successors.map(({ activeAt }) => activeAt)) };
+  });
+  retirements.set(keys, found);
+  return found;
 }
 
 /** What the audit trail does not have yet of a key's life, oldest first, and the stage that it has when these are recorded. */
