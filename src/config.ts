@@ -106,8 +106,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     altCnfRegisteredKeyMaxAge: read.integer('ALT_CNF_REGISTERED_KEY_MAX_AGE', 7_776_000, 60, 31_536_000),
     idTokenMaxAge: read.integer('ID_TOKEN_MAX_AGE', 300, 10, 86_400),
     accessTokenMaxLifetime: read.integer('ACCESS_TOKEN_MAX_LIFETIME', 86_400, 30, 604_800),
-    signingKeyRotationInterval: read.integer('SIGNING_KEY_ROTATION_INTERVAL', 90 * 86_400, 3600, 999_999_999),
-    signingKeyAnnouncement: read.integer('SIGNING_KEY_ANNOUNCEMENT', 14 * 86_400, 0, 999_999_999),
+    ...readRotation(read),
     jwksMaxAge: read.integer('JWKS_MAX_AGE', 300, 0, 86_400),
     statusListMaxAge: read.integer('STATUS_LIST_MAX_AGE', 120, 10, 86_400),
     jwksUriAllowPrivateAddresses: read.oneOf('JWKS_URI_ALLOW_PRIVATE_ADDRESSES', ['true', 'false'], 'false') === 'true',
@@ -141,6 +140,16 @@ function readIssuer(read: EnvironmentReader): string {
   if (protocol === 'http:' && !loopback && !allowHttp)
     read.faults.push('ISSUER must be https unless its host is loopback; ALLOW_HTTP_ISSUER=true overrides this for tests');
   return issuer;
+}
+
+/** A successor that is announced before its predecessor signs would be followed by its own at once, and so on. */
+function readRotation(read: EnvironmentReader): Pick<Config, 'signingKeyRotationInterval' | 'signingKeyAnnouncement'> {
+  const signingKeyRotationInterval = read.integer('SIGNING_KEY_ROTATION_INTERVAL', 90 * 86_400, 3600, 999_999_999);
+  const standard = Math.min(14 * 86_400, Math.floor(signingKeyRotationInterval / 2));
+  const signingKeyAnnouncement = read.integer('SIGNING_KEY_ANNOUNCEMENT', standard, 0, 999_999_999);
+  if (signingKeyAnnouncement >= signingKeyRotationInterval)
+    read.faults.push('SIGNING_KEY_ANNOUNCEMENT must be less than SIGNING_KEY_ROTATION_INTERVAL');
+  return { signingKeyRotationInterval, signingKeyAnnouncement };
 }
 
 function readKey(read: EnvironmentReader, name: string): string | undefined {

@@ -44,6 +44,12 @@ describe('configuration', () => {
     );
     expect(() => readConfig(env)).not.toThrow(/short-secret|not-a-key/);
   });
+  it('a signing key is announced while its predecessor signs, not before', () => {
+    const announcement = (interval: string, more = {}) => readConfig({ SIGNING_KEY_ROTATION_INTERVAL: interval, ...more }).signingKeyAnnouncement;
+    expect([announcement('86400'), announcement('9999999')]).toEqual([43_200, 14 * 86_400]);
+    expect(() => announcement('86400', { SIGNING_KEY_ANNOUNCEMENT: '86400' })).toThrow(/SIGNING_KEY_ANNOUNCEMENT must be less than/);
+  });
+
   it.each(['https://as.example.com', 'https://as.example.com/tenant', 'http://localhost:8080', 'http://127.0.0.1', 'http://[::1]:8080'])(
     'issuer %s',
     (issuer) => {
