@@ -13,6 +13,8 @@ export interface Step {
   readonly sql: string;
   readonly values: Values | ((changedBefore: number) => Values);
   readonly rows?: 'any';
+  /** Its rows and those of the step before count together. */
+  readonly adds?: boolean;
 }
 
 class Undone extends Error {}
@@ -35,9 +37,10 @@ async function onPostgresql(database: Database, steps: readonly Step[]): Promise
   await database.$transaction(
     async (transaction) => {
       let changed = 0;
-      for (const { sql, values, rows } of steps) {
-        changed = await transaction.$executeRawUnsafe(sql, ...(typeof values === 'function' ? values(changed) : values));
-        if (changed !== 1 && rows !== 'any') throw new Undone();
+      for (const { sql, values, rows, adds = false } of steps) {
+        const count = await transaction.$executeRawUnsafe(sql, ...(typeof values === 'function' ? values(changed) : values));
+        if (count !== 1 && rows !== 'any') throw new Undone();
+        changed = adds ? changed + count : count;
       }
     },
     { timeout: 30_000 },
@@ -55,10 +58,11 @@ async function onSqlite(url: string, steps: readonly Step[]): Promise<void> {
       database
         .transaction(() => {
           let changed = 0;
-          for (const { sql, values, rows } of steps) {
+          for (const { sql, values, rows, adds = false } of steps) {
             const given = typeof values === 'function' ? values(changed) : values;
-            changed = database.prepare(sql.replaceAll(/\$\d+/g, '?')).run(...given).changes;
-            if (changed !== 1 && rows !== 'any') throw new Undone();
+            const { changes: count } = database.prepare(sql.replaceAll(/\$\d+/g, '?')).run(...given);
+            if (count !== 1 && rows !== 'any') throw new Undone();
+            changed = adds ? changed + count : count;
           }
         })
         .immediate();

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { IssuedTokens, PairedAtIssuance, TokenState, TokensOf } from '../audit.ts';
+import type { IssuedTokens, PairedAtIssuance, TokenState } from '../audit.ts';
 import type { ClientRegistration } from '../client-registration.ts';
 import { timePrefix } from '../time-ordered-id.ts';
 import type { Step } from './all-or-nothing.ts';
@@ -51,20 +51,45 @@ const exchanged: Readonly<Record<DatabaseKind, string>> = {
   postgresql: `id > $1 and id < $2 and token_expires_at > $3 and strpos(detail, '"pairings"') > 0 and exists (select 1 from jsonb_array_elements(detail::jsonb->'pairings') named where named::text = $4)`,
 };
 
-/** Takes a key out of the tokens that name it for a further holder: time in seconds, thumbprint. */
+/** Takes a key out of the tokens of a span of time that name it for a further holder: first and last id, time in seconds, thumbprint, twice. */
 const withdrawKey: Readonly<Record<DatabaseKind, string>> = {
-  sqlite: `insert into withdrawn_holder (jti, client_id, expires_at) select e.id, json_extract(h.value, '$.client_id'), e.token_expires_at from audit_event e, json_each(e.detail, '$.holders') h where e.type = 'token_issued' and e.token_expires_at > $1 and json_extract(h.value, '$.jkt') = $2 on conflict do nothing`,
-  postgresql: `insert into withdrawn_holder (jti, client_id, expires_at) select e.id, h->>'client_id', e.token_expires_at from audit_event e, jsonb_array_elements((e.detail::jsonb)->'holders') h where e.type = 'token_issued' and e.token_expires_at > $1 and h->>'jkt' = $2 on conflict do nothing`,
+  sqlite: `insert into withdrawn_holder (jti, client_id, expires_at) select e.id, json_extract(h.value, '$.client_id'), e.token_expires_at from audit_event e, json_each(e.detail, '$.holders') h where e.id > $1 and e.id < $2 and e.token_expires_at > $3 and instr(e.detail, $4) > 0 and json_extract(h.value, '$.jkt') = $5 on conflict do nothing`,
+  postgresql: `insert into withdrawn_holder (jti, client_id, expires_at) select e.id, h->>'client_id', e.token_expires_at from audit_event e, jsonb_array_elements((e.detail::jsonb)->'holders') h where e.id > $1 and e.id < $2 and e.token_expires_at > $3 and strpos(e.detail, $4) > 0 and h->>'jkt' = $5 on conflict do nothing`,
 };
 
 const revokeIssued = "insert into revoked_token (jti, expires_at) select id, token_expires_at from audit_event where type = 'token_issued' and";
 
-/** Puts the live ones of these tokens among the revoked ones. `now` in seconds. */
-export function revokeTokensOf({ client_id, jkt }: TokensOf, now: number): Step {
-  const columns = Object.entries({ client_id, jkt }).filter((column): column is [string, string] => column[1] !== undefined);
-  const which = columns.map(([name], index) => `${name} = $${index + 2}`).join(' and ');
-  const sql = `${revokeIssued} token_expires_at > $1 and ${which} on conflict do nothing`;
-  return { sql, values: [now, ...columns.map(([, value]) => value)], rows: 'any' };
+/** Seconds above which no token lives, and none with further holders, whatever was configured when it was issued. */
+const [longestLifetime, longestWithHolders] = [604_800, 86_400];
+
+/**
+ * First and last id of spans of time, which together hold what was issued in the last `lifetime` seconds: a statement for all of it would not end within
+ * the time limit of one where much is issued. Replicas' clocks may be a minute apart.
+ */
+function spans(now: number, lifetime: number): readonly (readonly [string, string])[] {
+  const found: (readonly [string, string])[] = [];
+  for (let to = now + 60; to > now - lifetime - 60; ) {
+    // What is old is rarely alive still, and skipped by its expiry.
+    const from = to - (now - to < 86_400 ? 600 : 3600);
+    found.push([timePrefix(from * 1000), timePrefix(to * 1000)]);
+    to = from;
+  }
+  return found;
+}
+
+/** Puts the live ones of these tokens among the revoked ones; the last step tells how many those are. `now` in seconds. */
+export function revokeTokensOf(of: { readonly client_id?: string; readonly jkt?: string | readonly string[] }, now: number): readonly Step[] {
+  const columns = Object.entries(of).flatMap(([name, value]) => (value === undefined ? [] : [[name, [value].flat()] as const]));
+  let parameter = 3;
+  const which = columns.map(([name, values]) => `${name} in (${values.map(() => `$${++parameter}`).join()})`).join(' and ');
+  const sql = `${revokeIssued} id > $1 and id < $2 and token_expires_at > $3 and ${which} on conflict do nothing`;
+  const values = columns.flatMap(([, each]) => each);
+  return spans(now, longestLifetime).map((span, index) => ({ sql, values: [...span, now, ...values], rows: 'any', adds: index > 0 }));
+}
+
+/** Takes a further holder's key out of the live tokens that name it. `now` in seconds. */
+export function withdrawHolderKey(kind: DatabaseKind, jkt: string, now: number): readonly Step[] {
+  return spans(now, longestWithHolders).map((span) => ({ sql: withdrawKey[kind], values: [...span, now, jkt, jkt], rows: 'any' }));
 }
 
 /** Puts what was exchanged under this pairing among the revoked tokens. `now` and `tokenLifetime`, above which no token lives, in seconds. */
@@ -122,8 +147,8 @@ export function sqlIssuedTokens(database: Database, kind: DatabaseKind, change: 
     async revokeAll(of, now, eventOf) {
       let revoked = 0;
       // A further holder's key leaves its tokens; the requesters' go on (protocol reference D6.2).
-      const withdrawals: readonly Step[] = of.client_id === undefined ? [{ sql: withdrawKey[kind], values: [now, of.jkt], rows: 'any' }] : [];
-      await change([...withdrawals, revokeTokensOf(of, now)], (changed) => {
+      const withdrawals = of.client_id === undefined ? withdrawHolderKey(kind, of.jkt, now) : [];
+      await change([...withdrawals, ...revokeTokensOf(of, now)], (changed) => {
         revoked = changed;
         return eventOf(revoked);
       });

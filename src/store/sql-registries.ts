@@ -68,14 +68,14 @@ export function sqlClients(database: Database, change: RecordedChange): ClientRe
       const sql =
         'update client set client_name = $1, metadata = $2, secrets = $3, version = $4, updated_at = $5 where client_id = $6 and version = $7';
       const update = { sql, values: [clientName, metadata, secrets, version + 1, at, clientId, version] };
-      const revocations = keysRemoved.map((jkt) => revokeTokensOf({ client_id: clientId, jkt }, Math.floor(at / 1000)));
+      const revocations = keysRemoved.length === 0 ? [] : revokeTokensOf({ client_id: clientId, jkt: keysRemoved }, Math.floor(at / 1000));
       if (await change([update, ...revocations], event)) return { value, version: version + 1, createdAt, updatedAt: at };
       return (await find(clientId)) === null ? 'not_found' : 'version_mismatch';
     },
     async remove(clientId, { at, event }, version) {
       const steps: readonly Step[] = [
         deletion('client', 'client_id', clientId, version),
-        revokeTokensOf({ client_id: clientId }, Math.floor(at / 1000)),
+        ...revokeTokensOf({ client_id: clientId }, Math.floor(at / 1000)),
         // A later client of this id has proven no key.
         { sql: 'delete from credential_use where client_id = $1', values: [clientId], rows: 'any' },
       ];

@@ -2,14 +2,17 @@ import type { SqlQuery } from '@prisma/driver-adapter-utils';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { adapterFor, databaseKind } from '../../src/store/adapters.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
+import { sqlAudit } from '../../src/store/sql-audit.ts';
 import { sqlBoundKeys } from '../../src/store/sql-bound-keys.ts';
 import { sqlExpired } from '../../src/store/sql-expired.ts';
+import { revokeTokensOf, withdrawHolderKey } from '../../src/store/sql-issued-tokens.ts';
+import { timePrefix } from '../../src/time-ordered-id.ts';
 import { onPostgresqlServer, onSqlite, storeKinds, type TestStore } from '../support/stores.ts';
 
 const now = 1_800_000_000;
 
 // With millions of clients or records a look at each of them every ten seconds would stop the service.
-describe.each([onSqlite, onPostgresqlServer].filter((kind) => storeKinds.includes(kind)))('housekeeping on $name', ({ make }) => {
+describe.each([onSqlite, onPostgresqlServer].filter((kind) => storeKinds.includes(kind)))('housekeeping and the operator on $name', ({ make }) => {
   let store: TestStore;
   let database: Database;
   let plan: (query: SqlQuery) => Promise<string>;
@@ -53,14 +56,49 @@ describe.each([onSqlite, onPostgresqlServer].filter((kind) => storeKinds.include
     await store.remove();
   });
 
+  const whole = /\bSCAN (?!c USING INDEX client_jwks_uri_idx|\w+ VIRTUAL TABLE)|Seq Scan/;
   const rounds: Readonly<Record<string, (kind: ReturnType<typeof databaseKind>) => Promise<unknown>>> = {
     'for keys that are registered no more': async (kind) => sqlBoundKeys(database, kind, 3600).since(now - 130, now),
     'for rows that have expired': async () => Promise.all(sqlExpired(database, 86_400).map(async ({ remove }) => remove(now))),
+    'into the audit trail by each filter': async (kind) => {
+      const { list } = sqlAudit(database, kind, () => now * 1000);
+      const filters = [
+        { type: 'signing_key_revoked' },
+        { jti: 'x' },
+        { jkt: 'x' },
+        { client_id: 'app' },
+        { client_id: 'app', type: 'token_refused' },
+      ];
+      for (const filter of filters) await list({ ...filter, limit: 50 });
+    },
   };
   it.each(Object.entries(rounds))('a look %s goes by indexes', async (_what, look) => {
     heard.length = 0;
     await look(databaseKind(url()));
     expect(heard.length).toBeGreaterThan(2);
-    for (const query of heard) expect(`${query.sql}\n${await plan(query)}`).not.toMatch(/\bSCAN (?!c USING INDEX client_jwks_uri_idx)|Seq Scan/);
+    for (const query of heard) expect(`${query.sql}\n${await plan(query)}`).not.toMatch(whole);
+  });
+
+  it.each([
+    ['of a client', { client_id: 'app' }],
+    ['of a key', { jkt: 'x' }],
+    ['of keys of a client', { client_id: 'app', jkt: ['x', 'y'] }],
+  ])('a revocation of all tokens %s reads what was issued in one span of time after the other, by indexes', async (_what, of) => {
+    const steps = [...revokeTokensOf(of, now), ...withdrawHolderKey(databaseKind(url()), 'x', now)];
+    const queries = new Map(steps.map(({ sql, values }) => [sql, values]));
+    expect(queries.size).toBe(2);
+    for (const [sql, values] of queries) {
+      const args = values as (string | number)[];
+      const argTypes = args.map((value) => ({ scalarType: typeof value === 'string' ? 'string' : 'bigint', arity: 'scalar' }) as const);
+      const placed = databaseKind(url()) === 'sqlite' ? sql.replaceAll(/\$\d+/g, '?') : sql;
+      const shown = await plan({ sql: placed, args, argTypes });
+      expect(`${sql}\n${shown}`).not.toMatch(whole);
+      expect(shown).toMatch(/id\s*>/);
+    }
+    // Together they leave nothing out: each span ends where the one before it began.
+    const [first = [], ...others] = revokeTokensOf(of, now).map(({ values }) => values as string[]);
+    expect(others.every(([, to], index) => to === [first, ...others][index]?.[0])).toBe(true);
+    expect([first[1], others.at(-1)?.[0]]).toEqual([timePrefix((now + 60) * 1000), expect.any(String)]);
+    expect(String(others.at(-1)?.[0]) <= timePrefix((now - 604_800 - 60) * 1000)).toBe(true);
   });
 });
