@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { AuditTrail } from './audit.ts';
 import type { AuthenticatedClient } from './client-registration.ts';
 import { OAuthError } from './oauth-error.ts';
@@ -8,7 +9,8 @@ import { type ProvenKey, recordedThumbprint } from './proven-key.ts';
 export interface Refusals {
   /**
    * Of an authenticated client: one record each. Neither waited for nor able to change the answer. `proven`: the first key that was proven before
-   * the refusal; the one that signed the client assertion unless given.
+   * the refusal; the one that signed the client assertion unless given. Whoever has come by a client assertion can show it again and again, with a
+   * request that uses it up or not: that it was used before is counted as a stranger's, and so is all but the first of its refusals.
    */
   ofClient(client: AuthenticatedClient, fault: unknown, what: 'token_refused' | 'revocation_refused', proven?: ProvenKey): void;
   /**
@@ -30,8 +32,18 @@ const maxSamples = 5;
 /** Longest `client_id` that can be registered. */
 const maxClientId = 255;
 
+/** Records of refusals by one client assertion: an honest client makes a new one for each request. */
+const maxByAssertion = 3;
+
 /** Refusals for the audit trail. */
 export function refusals(audit: AuditTrail, { clients, resourceServers }: Pick<Ports, 'clients' | 'resourceServers'>): Refusals {
+  const byAssertion = new LRUCache<string, number>({ max: 10_000 });
+  const isShownAgain = ({ assertion }: AuthenticatedClient, { reason }: OAuthError) => {
+    if (assertion === undefined) return false;
+    const records = byAssertion.get(assertion.use.key) ?? 0;
+    byAssertion.set(assertion.use.key, records + 1);
+    return reason === 'assertion_replayed' || records >= maxByAssertion;
+  };
   let counts = new Map<string, number>();
   let claims = new Map<string, Set<string>>();
   // Only names that are registered: what else a stranger sends, a secret in the wrong place for one, has no business in the trail.
@@ -45,20 +57,22 @@ export function refusals(audit: AuditTrail, { clients, resourceServers }: Pick<P
       for (const name of names) if (await isRegistered(name)) samples[reason] = [...(samples[reason] ?? []), name];
     return samples;
   };
+  const ofStranger: Refusals['ofStranger'] = (fault, claimed) => {
+    if (!(fault instanceof OAuthError)) return;
+    const reason = counts.has(fault.reason) || counts.size < maxReasons ? fault.reason : 'other';
+    counts.set(reason, (counts.get(reason) ?? 0) + 1);
+    const names = claims.get(reason) ?? new Set();
+    if (claimed === undefined || claimed.length > maxClientId || names.size >= maxSamples) return;
+    claims.set(reason, names.add(claimed));
+  };
   return {
-    ofClient({ registration, assertion }, fault, type, proven = assertion) {
+    ofStranger,
+    ofClient(client, fault, type, proven = client.assertion) {
       if (!(fault instanceof OAuthError)) return;
-      const { client_id } = registration;
+      const { client_id } = client.registration;
+      if (isShownAgain(client, fault)) return ofStranger(fault, client_id);
       const key = proven !== undefined && { jkt: recordedThumbprint(proven), evidence: proven.provenBy };
       audit.record({ type, actor: `client:${client_id}`, client_id, reason: fault.reason, ...key }).catch(() => undefined);
-    },
-    ofStranger(fault, claimed) {
-      if (!(fault instanceof OAuthError)) return;
-      const reason = counts.has(fault.reason) || counts.size < maxReasons ? fault.reason : 'other';
-      counts.set(reason, (counts.get(reason) ?? 0) + 1);
-      const names = claims.get(reason) ?? new Set();
-      if (claimed === undefined || claimed.length > maxClientId || names.size >= maxSamples) return;
-      claims.set(reason, names.add(claimed));
     },
     async flush() {
       if (counts.size === 0) return;

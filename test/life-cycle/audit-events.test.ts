@@ -370,6 +370,26 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('the aud
     expect(samples['client_secret_mismatch']).toEqual(['app']);
     expect(JSON.stringify(added)).not.toMatch(new RegExp(`${other}|stranger`));
   });
+
+  it('one client assertion, shown again and again by whoever has it, leaves few records: the others are counted', async () => {
+    const iat = Math.floor(pair.server.clock.now / 1000);
+    const form = {
+      client_assertion: await pair.backendKey.assertion('backend', { iat, exp: iat + 60 }),
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    };
+    const ids = new Set((await everything()).map(({ id }) => id));
+    const ask = async (path: string, more: Record<string, string>) => (await pair.server.post(path, { ...form, ...more })).status;
+    expect(await ask('/revoke', { token: 'x' })).toBe(200);
+    for (let index = 0; index < 10; index++) {
+      expect(await ask('/revoke', { token: 'x' })).toBe(401);
+      expect(await ask('/token', { grant_type: 'zz' })).toBe(400);
+    }
+    const added = (await everything()).filter(({ id, type }) => !ids.has(id) && type !== 'refusals_sampled');
+    expect(
+      added.map(({ type, reason }) => [type, reason]).every(([type, reason]) => type === 'token_refused' && reason !== 'assertion_replayed'),
+    ).toBe(true);
+    expect([1, 2, 3]).toContain(added.length);
+  });
 });
 
 /** The whole table as the database has it. */
