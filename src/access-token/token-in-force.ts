@@ -23,13 +23,17 @@ export function tokenInForce({ issuedTokens, keys }: TokenInForceOptions): Token
     if (state === undefined || state.revoked || state.client === undefined || state.client.disabled) return undefined;
     // This replica may not have heard yet that the key of the signature is compromised.
     if (state.revokedKids.length > 0 && state.revokedKids.includes(String(decodeProtectedHeader(token).kid))) return undefined;
-    const bound = state.evidence === 'client_assertion' ? state.jkt : undefined;
-    if (bound !== undefined && !(await isRegistered(keys, state.client, bound))) return undefined;
+    if (provedByRegisteredKey(state, state.client) && !(await isRegistered(keys, state.client, state.jkt))) return undefined;
     return { ...state, client: state.client };
   };
 }
 
-async function isRegistered(keys: RegisteredKeys, client: ClientRegistration, jkt: string): Promise<boolean> {
+/** Of a client whose certificate is registered the handshake proved a registered key as an assertion does. */
+function provedByRegisteredKey({ evidence }: TokenState, client: ClientRegistration): boolean {
+  return evidence === 'client_assertion' || (evidence === 'tls_handshake' && client.token_endpoint_auth_method === 'self_signed_tls_client_auth');
+}
+
+async function isRegistered(keys: RegisteredKeys, client: ClientRegistration, jkt: string | undefined): Promise<boolean> {
   try {
     return await keys.holds(client, (key) => key.jkt === jkt);
   } catch {

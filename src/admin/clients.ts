@@ -60,8 +60,8 @@ export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions)
     toBody: ({ clientSecrets: _, ...client }) => client,
     recordOf: (what, id, value, previous) => {
       const [had, kept] = [thumbprints(previous), thumbprints(value)];
-      // Tokens bound to a key that is registered no more are inactive, whatever proved it.
-      const keysRemoved = [...had].filter((jkt) => !kept.has(jkt));
+      // Tokens bound to a key that is registered no more are inactive, whatever proved it. What a jwks_uri holds is not known here: the round that looks for unregistered keys tells.
+      const keysRemoved = value?.jwks_uri === undefined ? [...had].filter((jkt) => !kept.has(jkt)) : [];
       const keys = { keys_added: [...kept].filter((jkt) => !had.has(jkt)), keys_removed: keysRemoved };
       const detail = { ...(what === 'changed' && { members: changedMembers(previous, value) }), ...withoutEmpty(keys) };
       const event = { type: `client_${what}`, actor: 'admin', client_id: id, ...(Object.keys(detail).length > 0 && { detail }) } as const;
