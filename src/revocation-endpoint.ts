@@ -38,7 +38,9 @@ export function revocationEndpoint(options: RevocationEndpointOptions) {
     }
     if (claims.client_id !== registration.client_id)
       throw new OAuthError('invalid_request', 'the token was not issued to this client', { reason: 'token_of_another_client' });
-    await issuedTokens.revoke(claims.jti, claims.exp, event(registration.client_id, claims));
+    const { jkt, evidence } = (await issuedTokens.state(claims.jti)) ?? {};
+    const key = { ...(jkt !== undefined && { jkt }), ...(evidence !== undefined && { evidence }) };
+    await issuedTokens.revoke(claims.jti, claims.exp, { ...event(registration.client_id, claims), ...key });
   };
   return async (request: TokenRequest): Promise<void> => {
     const client = await authenticateClient(request);

@@ -1,10 +1,10 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import { type ClientRegistration, signatureJwks } from '../client-registration.ts';
 import type { CredentialUseLog } from '../credential-use.ts';
 import { readPublicKey } from '../jose/public-key.ts';
 import type { Clock, RandomId, ResourceServers } from '../ports.ts';
+import { changedMembers } from './changed-members.ts';
 import { checkClient } from './client-registration-request.ts';
 import { credentialsAnswer, credentialsOf } from './credentials.ts';
 import { possessionAnswer, possessionOf, refuseImpossible } from './possible-tokens.ts';
@@ -77,13 +77,6 @@ export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions)
     takesSecrets: ({ token_endpoint_auth_method: method }) => method === 'client_secret_basic' || method === 'client_secret_post',
     eventOf: (what, { client_id }, detail) => ({ type: `client_secret_${what}`, actor: 'admin', client_id, detail }),
   });
-}
-
-/** Names of the metadata that differ; what they were and are may be long, and stays in the registration. */
-function changedMembers(before: ClientRegistration | undefined, after: ClientRegistration | undefined): readonly string[] {
-  const [old, now] = [new Map(Object.entries(before ?? {})), new Map(Object.entries(after ?? {}))];
-  const names = [...new Set([...old.keys(), ...now.keys()])].filter((name) => !isDeepStrictEqual(old.get(name), now.get(name)));
-  return names.map((name) => (name === 'clientSecrets' ? 'client_secret' : name));
 }
 
 function withoutEmpty(lists: Readonly<Record<string, readonly string[]>>): Readonly<Record<string, readonly string[]>> {

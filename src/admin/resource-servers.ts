@@ -4,6 +4,7 @@ import type { CredentialUseLog } from '../credential-use.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import type { Clock, RandomId } from '../ports.ts';
 import type { ResourceServer } from '../resource-server.ts';
+import { changedMembers } from './changed-members.ts';
 import { checkJwks } from './check-jwks.ts';
 import { generateClientSecret, storedSecret } from './client-secrets.ts';
 import { clientsWithoutToken, clientsWithoutTokenAnswer } from './clients-without-token.ts';
@@ -81,9 +82,10 @@ export function resourceServerRoutes(app: FastifyInstance, options: ResourceServ
     show: ({ value: { clientSecrets: _, ...shown } }) => shown,
     consequences: async (value) => clientsWithoutToken(value, clients, issuer),
     toBody: ({ id: _, client_id: __, clientSecrets: ___, ...body }) => body,
-    recordOf: (what, id, value) => ({
-      event: { type: `resource_server_${what}`, actor: 'admin', ...(value !== undefined && { audience: value.audience }), detail: { id } },
-    }),
+    recordOf: (what, id, value, previous) => {
+      const detail = { id, ...(what === 'changed' && { members: changedMembers(previous, value) }) };
+      return { event: { type: `resource_server_${what}`, actor: 'admin', ...(value !== undefined && { audience: value.audience }), detail } };
+    },
   });
   secretRoutes<ResourceServer>(app, {
     path: '/admin/resource-servers',

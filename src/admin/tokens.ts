@@ -22,8 +22,15 @@ export function tokenRoutes(app: FastifyInstance, { issuedTokens, clock, maxAcce
   const revokeOne = { operationId: 'revokeToken', summary: 'Revoke one token', params: Type.Object({ jti: printable('Of the token.') }) };
   const gone = { 204: { description: 'The token is inactive.' } };
   app.delete<Params<'jti'>>('/admin/tokens/:jti', operation({ ...revokeOne, answers: gone, refuses: [404] }), async ({ params: { jti } }, reply) => {
-    if ((await issuedTokens.state(jti)) === undefined) throw new Problem(404, 'no token with this jti was issued');
-    await issuedTokens.revoke(jti, now() + maxAccessTokenLifetime, { type: 'token_revoked', actor: 'admin', jti });
+    const state = await issuedTokens.state(jti);
+    if (state === undefined) throw new Problem(404, 'no token with this jti was issued');
+    const { client, jkt, evidence } = state;
+    const whose = {
+      ...(client !== undefined && { client_id: client.client_id }),
+      ...(jkt !== undefined && { jkt }),
+      ...(evidence !== undefined && { evidence }),
+    };
+    await issuedTokens.revoke(jti, now() + maxAccessTokenLifetime, { type: 'token_revoked', actor: 'admin', jti, ...whose });
     return reply.code(204).send();
   });
   const counted = { 200: answer('How many tokens were revoked.', Type.Object({ revoked: Type.Integer() })) };

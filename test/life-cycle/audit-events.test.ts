@@ -62,6 +62,8 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('the aud
   };
   const revoke = async (token: string, client = 'app') => pair.server.post('/revoke', { token }, { authorization: basic(client, pairSecret) });
   const jti = (token: string) => String(decodeJwt(token).jti);
+  /** What `?jkt=` finds of a token that was proven by DPoP. */
+  const keyOf = (token: string) => ({ jkt: decodeJwt<{ cnf: { jkt: string } }>(token).cnf.jkt, evidence: 'dpop_proof' });
 
   // biome-ignore format: a row is a thing that happens.
   it.each<[string, string, () => Promise<object>]>([
@@ -118,7 +120,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('the aud
     ['a revocation by the client', 'token_revoked', async () => {
       const token = await ofApp();
       await revoke(token);
-      return { actor: 'client:app', client_id: 'app', jti: jti(token), audience: unaware };
+      return { actor: 'client:app', client_id: 'app', jti: jti(token), audience: unaware, ...keyOf(token) };
     }],
     ['a withdrawal by a holder', 'token_revoked', async () => {
       const { body } = await pair.ask();
@@ -136,7 +138,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('the aud
     ['a revocation by the operator', 'token_revoked', async () => {
       const token = await ofApp();
       await admin('DELETE', `tokens/${jti(token)}`);
-      return { actor: 'admin', jti: jti(token) };
+      return { actor: 'admin', client_id: 'app', jti: jti(token), ...keyOf(token) };
     }],
     ['a revocation of the tokens of a client', 'client_tokens_revoked', async () => {
       await ofApp();
@@ -177,6 +179,12 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('the aud
       const { body } = await admin('POST', 'resource-servers', { audience: 'urn:example:new' });
       secrets.push(body.client_secret as string);
       return { actor: 'admin', audience: 'urn:example:new', detail: { id: body.id } };
+    }],
+    ['a resource server that changes', 'resource_server_changed', async () => {
+      const { body } = await admin('POST', 'resource-servers', { audience: 'urn:example:changing' });
+      const { body: changed } = await admin('PATCH', `resource-servers/${body.id}`, { name: 'renamed', client_secret: other });
+      secrets.push(body.client_secret as string, String(changed.client_secret ?? other));
+      return { actor: 'admin', audience: 'urn:example:changing', detail: { id: body.id, members: expect.arrayContaining(['name', 'client_secret']) } };
     }],
     ['a pairing', 'pairing_created', async () => {
       const { body } = await admin('POST', 'pairings', { requester: 'thief', holder: 'backend' });
