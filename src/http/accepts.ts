@@ -1,8 +1,17 @@
-/** Whether a list of preferences (RFC 9110 §12.5) has one of these without the weight 0; no list: everything. */
+/**
+ * Whether a list of preferences (RFC 9110 §12.5) takes one of these, the most specific first: the first that is listed decides, and the weight 0 says no.
+ * No list: everything.
+ */
 export function accepts(field: string | undefined, names: readonly string[]): boolean {
   if (field === undefined || field.trim() === '') return true;
-  return field.split(',').some((item) => {
+  const refused = new Map<string, boolean>();
+  for (const item of field.split(',')) {
     const [name = '', ...parameters] = item.split(';').map((part) => part.trim().toLowerCase());
-    return names.includes(name) && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
-  });
+    refused.set(
+      name,
+      parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter)),
+    );
+  }
+  const listed = names.find((name) => refused.has(name));
+  return listed !== undefined && refused.get(listed) === false;
 }

@@ -35,7 +35,9 @@ export function statusListRoute(app: FastifyInstance, path: string, published: (
         .header('cache-control', 'no-store')
         .send({ error: 'invalid_request', error_description: 'this is a status list as application/statuslist+jwt' });
     const { jwt, maxAge } = list;
-    const zipped = headers['accept-encoding'] !== undefined && accepts(String(headers['accept-encoding']), ['gzip', '*']);
+    // Without the field, or with an empty one, no coding is wanted.
+    const codings = String(headers['accept-encoding'] ?? '').trim();
+    const zipped = codings !== '' && accepts(codings, ['gzip', '*']);
     const tag = createHash('sha256').update(jwt).digest('base64url').slice(0, 22);
     const etag = `"${tag}${zipped ? '-gzip' : ''}"`;
     void reply.header('cache-control', `public, max-age=${maxAge}`).header('etag', etag);
