@@ -62,16 +62,19 @@ const revokeIssued = "insert into revoked_token (jti, expires_at) select id, tok
 /** Seconds above which no token lives, and none with further holders, whatever was configured when it was issued. */
 const [longestLifetime, longestWithHolders] = [604_800, 86_400];
 
+/** Sorts after every id, in every collation: whatever the clock of the replica says that has issued a token, it is among the latest. */
+const end = 'w';
+
 /**
  * First and last id of spans of time, which together hold what was issued in the last `lifetime` seconds: a statement for all of it would not end within
- * the time limit of one where much is issued. Replicas' clocks may be a minute apart.
+ * the time limit of one where much is issued.
  */
 function spans(now: number, lifetime: number): readonly (readonly [string, string])[] {
   const found: (readonly [string, string])[] = [];
-  for (let to = now + 60; to > now - lifetime - 60; ) {
+  for (let to = now; to > now - lifetime - 600; ) {
     // What is old is rarely alive still, and skipped by its expiry.
     const from = to - (now - to < 86_400 ? 600 : 3600);
-    found.push([timePrefix(from * 1000), timePrefix(to * 1000)]);
+    found.push([timePrefix(from * 1000), to === now ? end : timePrefix(to * 1000)]);
     to = from;
   }
   return found;
@@ -97,8 +100,7 @@ export function revokeExchanged(kind: DatabaseKind, pairing: string, now: number
   const sql = `${revokeIssued} ${exchanged[kind]} on conflict do nothing`;
   const steps: Step[] = [];
   // By spans, each within the time limit of a statement.
-  for (let from = now - tokenLifetime; from <= now + 60; from += 600)
-    steps.push({ sql, values: [timePrefix(from * 1000), timePrefix((from + 600) * 1000), now, JSON.stringify(pairing)], rows: 'any' });
+  for (const [from, to] of spans(now, tokenLifetime)) steps.push({ sql, values: [from, to, now, JSON.stringify(pairing)], rows: 'any' });
   return steps;
 }
 

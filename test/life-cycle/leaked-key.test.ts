@@ -74,6 +74,18 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('recover
     expect(await active((await withSecret(desk.key)).body.access_token as string)).toEqual([true, true]);
   });
 
+  it('a key: what a replica has issued whose clock is ahead by more than it should be is revoked as well', async () => {
+    const ahead = { now: clock.now + 90_000 };
+    await other.stop();
+    other = await testServer({ store, clock: ahead });
+    const dpop = await thief.proof({ iat: ahead.now / 1000 });
+    const { body } = await other.post('/token', { grant_type: 'client_credentials' }, { authorization: basic('app', clientSecret), dpop });
+    const token = body.access_token as string;
+    expect((await introspect(other, token)).body.active).toBe(true);
+    expect((await admin('DELETE', `keys/${thief.jkt}/tokens`)).body.revoked).toBe(1);
+    expect((await introspect(other, token)).body).toEqual({ active: false });
+  });
+
   it("a client's key: the thief's tokens, bound to a key of their own, are reached by client only", async () => {
     const leaked = desk.key;
     const own = (await withAssertion(leaked, leaked)).body.access_token as string;

@@ -98,7 +98,7 @@ describe.each([onSqlite, onPostgresqlServer].filter((kind) => storeKinds.include
     // Together they leave nothing out: each span ends where the one before it began.
     const [first = [], ...others] = revokeTokensOf(of, now).map(({ values }) => values as string[]);
     expect(others.every(([, to], index) => to === [first, ...others][index]?.[0])).toBe(true);
-    expect([first[1], others.at(-1)?.[0]]).toEqual([timePrefix((now + 60) * 1000), expect.any(String)]);
-    expect(String(others.at(-1)?.[0]) <= timePrefix((now - 604_800 - 60) * 1000)).toBe(true);
+    expect(String(first[1]) > 'v'.repeat(42)).toBe(true);
+    expect(String(others.at(-1)?.[0]) <= timePrefix((now - 604_800 - 600) * 1000)).toBe(true);
   });
 });
