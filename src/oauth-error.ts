@@ -71,6 +71,15 @@ export class SigningKeySealed extends Error {
   }
 }
 
+/** The key of an algorithm was revoked this moment, and its successor is on its way; or nobody has asked for the algorithm before. */
+export class NoSigningKey extends Error {
+  override readonly name = 'NoSigningKey';
+
+  constructor(alg: string) {
+    super(`there is no key that signs by ${alg}`);
+  }
+}
+
 /** A stored row is not what this server writes. Thrown by `store/` only; whoever asked is refused with 500, and the log names the row. */
 export class StoredValueInvalid extends Error {
   constructor(table: string, key: string, at: string, cause?: unknown) {

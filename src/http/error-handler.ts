@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { OAuthError, SigningKeySealed, StoreUnavailable, TooManyRequests } from '../oauth-error.ts';
+import { NoSigningKey, OAuthError, SigningKeySealed, StoreUnavailable, TooManyRequests } from '../oauth-error.ts';
 
 /** Seconds after which a client may try again when a store is away. */
 const retryAfter = '1';
@@ -36,6 +36,8 @@ function asOAuthError(thrown: unknown): OAuthError {
     return new OAuthError('temporarily_unavailable', 'the server cannot answer now, try again', { reason: 'store_unavailable' });
   if (thrown instanceof SigningKeySealed)
     return new OAuthError('temporarily_unavailable', 'the server cannot answer now, try again', { reason: 'signing_key_sealed' });
+  if (thrown instanceof NoSigningKey)
+    return new OAuthError('temporarily_unavailable', 'the server cannot answer now, try again', { reason: 'signing_key_missing' });
   const { statusCode, code } = (thrown ?? {}) as Partial<FastifyError>;
   if (statusCode === 415) return new OAuthError('invalid_request', 'the body must be application/x-www-form-urlencoded', { reason: 'content_type' });
   if (statusCode === 413) return new OAuthError('invalid_request', 'the request is too large', { reason: 'body_too_large' });

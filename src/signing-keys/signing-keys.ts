@@ -1,7 +1,7 @@
 import type { JWK } from 'jose';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import type { PublicKey } from '../jose/public-key.ts';
-import { SigningKeySealed } from '../oauth-error.ts';
+import { NoSigningKey, SigningKeySealed } from '../oauth-error.ts';
 import type { Clock } from '../ports.ts';
 import { heldKeys } from './held-keys.ts';
 import { type KeyEncryption, KeyEncryptionError } from './key-encryption.ts';
@@ -13,7 +13,7 @@ import type { SigningKeyStore, StoredSigningKey } from './signing-key-store.ts';
 
 /** The server's signing keys, shared by all replicas through the store. */
 export interface SigningKeys {
-  /** The key that signs tokens of this algorithm, of a list that is seconds old at most. Throws when there is none, SigningKeySealed, StoreUnavailable. */
+  /** The key that signs tokens of this algorithm, of a list that is seconds old at most. Throws NoSigningKey, SigningKeySealed, StoreUnavailable. */
   current(alg: AccessTokenSigningAlgorithm): Promise<SigningKey>;
   /** Algorithms in use whose key this replica cannot sign by, as last read from the store. */
   missing(): readonly AccessTokenSigningAlgorithm[];
@@ -141,7 +141,7 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
       await held.recent();
       if (held.signing(alg) === undefined) await held.read();
       const signing = held.signing(alg);
-      if (signing === undefined) throw new Error(`no signing key for ${alg}`);
+      if (signing === undefined) throw new NoSigningKey(alg);
       const handle = held.handle(signing.key.kid);
       if (handle === undefined) throw new SigningKeySealed(held.unopened());
       return handle;

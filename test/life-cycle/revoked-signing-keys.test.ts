@@ -59,9 +59,11 @@ it('a process that died between the revocation of the only key and its successor
   };
   const first = await signedBy(desk);
   await revokeAllByHand();
+  // This one has seen that there is none; the round that makes the next one comes within a second.
+  await desk.server.admin('GET', 'signing-keys');
   const limit = performance.now() + 10_000;
   let second = await signedBy(desk);
-  for (; (second === first || typeof second === 'number') && performance.now() < limit; second = await signedBy(desk)) await sleep(100);
+  for (; (second === first || second === 503) && performance.now() < limit; second = await signedBy(desk)) await sleep(100);
   expect([typeof second, second === first]).toEqual(['string', false]);
   await desk.server.stop();
   await revokeAllByHand();
