@@ -157,8 +157,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('draft-i
     expect((await get({ 'accept-encoding': 'identity', 'if-none-match': etag })).status).toBe(304);
     const zipped = await get({ 'accept-encoding': 'gzip' });
     expect([zipped.headers.get('content-encoding'), zipped.headers.get('etag') === etag]).toEqual(['gzip', false]);
-    for (const none of ['', 'gzip;q=0, *', 'gzip;q=0'])
-      expect((await get({ 'accept-encoding': none })).headers.get('content-encoding'), none).toBe(null);
+    for (const none of ['', 'gzip;q=0, *', 'gzip;q=0']) expect((await get({ 'accept-encoding': none })).headers.get('content-encoding')).toBe(null);
     expect((await get({ accept: 'application/statuslist+cwt' })).status).toBe(406);
     expect((await get({ accept: 'text/html, */*;q=0.1' })).status).toBe(200);
     expect((await replica.get('/status-lists/AAAAAAAAAAAAAAAAAAAAAA')).status).toBe(404);
