@@ -2,6 +2,7 @@ import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapt
 import { statementName } from './prepared.ts';
 import type { DatabaseKind } from './schema.ts';
 import { sqliteAdapter } from './sqlite-adapter.ts';
+import { wholeConnections } from './whole-connections.ts';
 
 /** Milliseconds after which a database that does not answer counts as away: two of them in a row stay below the 2 s that a client waits. */
 const answerTimeout = 900;
@@ -32,16 +33,18 @@ export async function adapterFor(
 ): Promise<SqlMigrationAwareDriverAdapterFactory> {
   if (databaseKind(url) === 'sqlite') return sqliteAdapter(databaseFile(url), url);
   const { PrismaPg } = await import('@prisma/adapter-pg');
-  return new PrismaPg(
-    {
-      connectionString: url,
-      connectionTimeoutMillis: answerTimeout,
-      query_timeout: answerTimeout,
-      statement_timeout: answerTimeout,
-      max: poolSize,
-      keepAlive: true,
-    },
-    { onPoolError: onError, onConnectionError: onError, ...(preparedStatements && { statementNameGenerator: statementName }) },
+  return wholeConnections(
+    new PrismaPg(
+      {
+        connectionString: url,
+        connectionTimeoutMillis: answerTimeout,
+        query_timeout: answerTimeout,
+        statement_timeout: answerTimeout,
+        max: poolSize,
+        keepAlive: true,
+      },
+      { onPoolError: onError, onConnectionError: onError, ...(preparedStatements && { statementNameGenerator: statementName }) },
+    ),
   );
 }
 

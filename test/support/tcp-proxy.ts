@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** What happens to connections: forwarded; refused; accepted and never answered. */
-export type Line = 'open' | 'refused' | 'silent';
+/** What happens to connections: forwarded; refused; accepted and never answered; `held`: what is sent arrives when the line is open again. */
+export type Line = 'open' | 'refused' | 'silent' | 'held';
 
 /** A stretch of network between the server and one of its stores, which a test can cut. */
 export interface TcpProxy {
@@ -21,6 +21,7 @@ export async function tcpProxy(firstTarget: number): Promise<TcpProxy> {
   const keep = (socket: Socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket)).on('error', () => socket.destroy());
+    if (line === 'held') socket.pause();
     return socket;
   };
   const listener = (): Server =>
@@ -29,7 +30,8 @@ export async function tcpProxy(firstTarget: number): Promise<TcpProxy> {
       if (line === 'silent') return;
       const upstream = keep(connect(target, '127.0.0.1'));
       const forward = (from: Socket, to: Socket) => {
-        from.on('data', (chunk) => line === 'open' && to.write(chunk)).on('close', () => to.destroy());
+        from.on('data', (chunk) => line !== 'silent' && to.write(chunk)).on('close', () => to.destroy());
+        if (line === 'held') from.pause();
       };
       forward(downstream, upstream);
       forward(upstream, downstream);
@@ -50,8 +52,9 @@ export async function tcpProxy(firstTarget: number): Promise<TcpProxy> {
       }
       if (next === 'refused' && line !== 'refused') server.close();
       // After silence a connection has lost data in the middle: only new ones can work.
-      if (next !== 'silent') drop();
+      if (next !== 'silent' && next !== 'held' && line !== 'held') drop();
       line = next;
+      for (const socket of sockets) socket[next === 'held' ? 'pause' : 'resume']();
     },
     leadTo(next) {
       target = next;
