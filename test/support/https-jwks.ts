@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:https';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
@@ -15,7 +16,8 @@ export interface HttpsJwks {
 
 /** Serves these keys. Start it before the server that shall trust it. */
 export async function httpsJwks(current: readonly object[]): Promise<HttpsJwks> {
-  const issued = await certificate({ subject: 'CN=127.0.0.1', names: [{ type: 'ip', value: '127.0.0.1' }] });
+  // A name of its own: of two trust anchors with one name OpenSSL may take the wrong one.
+  const issued = await certificate({ subject: `CN=127.0.0.1, O=${randomUUID()}`, names: [{ type: 'ip', value: '127.0.0.1' }] });
   const tls = { key: issued.keyPem, cert: issued.pem };
   setDefaultCACertificates([...getCACertificates(), tls.cert]);
   const keys = { current };
