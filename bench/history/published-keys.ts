@@ -13,7 +13,7 @@ export function findKeyFaults(history: readonly Entry[], promises: Promises): re
   const revocations = Map.groupBy(entriesOf(history, 'revoke_signing_key').filter(mayBeDone), ({ kid }) => kid);
   return [...Map.groupBy(issuedTokens(history), ({ kid }) => kid)].flatMap(([kid, tokens]) => {
     const ofKey = revocations.get(kid) ?? [];
-    const announced = rotationTo(kid, history);
+    const announced = rotationTo(kid, history, Math.min(...tokens.map(({ entry }) => entry.end)));
     return [
       ...unverified(kid, tokens, sets, ofKey.length > 0),
       ...missing(kid, tokens, sets, announced, ofKey, history, promises),
@@ -37,11 +37,19 @@ function isSigned(token: string, key: KeyObject): boolean {
   return verify('sha256', Buffer.from(token.slice(0, end)), { key, dsaEncoding: 'ieee-p1363' }, Buffer.from(token.slice(end + 1), 'base64url'));
 }
 
-/** The answered rotation that announced this key, when nothing may have let it sign earlier. */
-function rotationTo(kid: string, history: readonly Entry[]): EntryOf<'rotate'> | undefined {
+/**
+ * The answered rotation that announced this key, when nothing may have let it sign earlier: a rotation without delay, or the revocation of the key
+ * before it, whose place it takes at once. `signed` is when its first token was there.
+ */
+function rotationTo(kid: string, history: readonly Entry[], signed: number): EntryOf<'rotate'> | undefined {
   const rotations = entriesOf(history, 'rotate').filter(mayBeDone);
   const hastened = rotations.some((rotation) => rotation.immediately && (rotation.kid ?? kid) === kid);
-  return hastened ? undefined : rotations.find((rotation) => done(rotation) && !rotation.immediately && rotation.kid === kid);
+  const announced = rotations.find((rotation) => done(rotation) && !rotation.immediately && rotation.kid === kid);
+  if (hastened || announced === undefined) return undefined;
+  const revoked = entriesOf(history, 'revoke_signing_key').some(
+    (one) => mayBeDone(one) && one.kid !== kid && announced.start < one.end && one.start < signed,
+  );
+  return revoked ? undefined : announced;
 }
 
 function missing(
