@@ -32,7 +32,11 @@ const maxConnections = 8000;
  * Open arrival (Poisson): requests are sent when they are due, whatever became of the ones before, on a free keep-alive connection or a new one.
  * @param perSecond mean rate of arrivals
  */
-export async function arrive(requests: readonly Buffer[], port: number, perSecond: number): Promise<ArrivalResult> {
+export async function arrive(
+  requests: readonly Buffer[],
+  port: number,
+  perSecond: number,
+): Promise<ArrivalResult> {
   const free: Socket[] = await Promise.all(Array.from({ length: 64 }, async () => open(port)));
   const all = [...free];
   const [accepted, refused, late]: number[][] = [[], [], []];

@@ -1,7 +1,8 @@
 import type { TestStoreKind } from '../test/support/stores.ts';
 import { startGenerator, startSubject } from './subject.ts';
 
-const median = (values: readonly number[]) => values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0;
+const median = (values: readonly number[]) =>
+  values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0;
 
 /** How much is measured. */
 export interface AuditExtent {
@@ -14,20 +15,38 @@ export interface AuditExtent {
 const issuing = ['W2', 'W3'] as const;
 
 /** What the record of an issuance costs: the server, and the same server that leaves it out, in turns. Answers rows of Markdown. */
-export async function measureAuditCost(kind: TestStoreKind, { connections, requests, repetitions }: AuditExtent): Promise<string> {
+export async function measureAuditCost(
+  kind: TestStoreKind,
+  { connections, requests, repetitions }: AuditExtent,
+): Promise<string> {
   const generator = startGenerator();
   const recording = await startSubject(kind, generator);
   const leavingOut = await startSubject(kind, generator, { preload: ['without-audit.ts'] });
   const rows: string[] = [];
   try {
     for (const workload of issuing) {
-      const turns: { readonly cpu: number; readonly without: number; readonly rate: number; readonly p50: number }[] = [];
+      const turns: {
+        readonly cpu: number;
+        readonly without: number;
+        readonly rate: number;
+        readonly p50: number;
+      }[] = [];
       for (let repetition = 0; repetition <= repetitions; repetition++) {
-        const [one, other] = [await recording.load(workload, requests, connections), await leavingOut.load(workload, requests, connections)];
+        const [one, other] = [
+          await recording.load(workload, requests, connections),
+          await leavingOut.load(workload, requests, connections),
+        ];
         // The first turn warms up.
-        if (repetition > 0) turns.push({ cpu: one.cpu, without: other.cpu, rate: one.perSecond / other.perSecond, p50: one.p50 / other.p50 });
+        if (repetition > 0)
+          turns.push({
+            cpu: one.cpu,
+            without: other.cpu,
+            rate: one.perSecond / other.perSecond,
+            p50: one.p50 / other.p50,
+          });
       }
-      const of = (each: (turn: (typeof turns)[number]) => number, places: number) => median(turns.map(each)).toFixed(places);
+      const of = (each: (turn: (typeof turns)[number]) => number, places: number) =>
+        median(turns.map(each)).toFixed(places);
       const cells = [
         kind.name,
         workload,
@@ -39,7 +58,8 @@ export async function measureAuditCost(kind: TestStoreKind, { connections, reque
       ];
       rows.push(`| ${cells.join(' | ')} |`);
     }
-    if (!(await recording.recorded()) || (await leavingOut.recorded())) throw new Error('the two servers do not differ by their records');
+    if (!(await recording.recorded()) || (await leavingOut.recorded()))
+      throw new Error('the two servers do not differ by their records');
   } finally {
     await recording.stop();
     await leavingOut.stop();

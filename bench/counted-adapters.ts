@@ -1,4 +1,7 @@
-import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import type {
+  SqlDriverAdapter,
+  SqlMigrationAwareDriverAdapterFactory,
+} from '@prisma/driver-adapter-utils';
 import { adapterFor as uncounted } from '../src/store/adapters.ts';
 
 export { databaseKind, migrationAdapterFor } from '../src/store/adapters.ts';
@@ -13,7 +16,9 @@ let statements = 0;
 process.on('message', () => process.send?.({ statements } satisfies StatementCount));
 
 /** The adapter of the server itself, with a count of its statements. */
-export async function adapterFor(...options: Parameters<typeof uncounted>): Promise<SqlMigrationAwareDriverAdapterFactory> {
+export async function adapterFor(
+  ...options: Parameters<typeof uncounted>
+): Promise<SqlMigrationAwareDriverAdapterFactory> {
   const factory = await uncounted(...options);
   const connect = factory.connect.bind(factory);
   return Object.assign(factory, { connect: async () => counted(await connect()) });

@@ -12,7 +12,10 @@ export function measureCrypto(): CryptoCost {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const data = Buffer.alloc(400, 'a');
   const signature = sign('sha256', data, privateKey);
-  return { sign: microseconds(() => sign('sha256', data, privateKey)), verify: microseconds(() => verify('sha256', data, publicKey, signature)) };
+  return {
+    sign: microseconds(() => sign('sha256', data, privateKey)),
+    verify: microseconds(() => verify('sha256', data, publicKey, signature)),
+  };
 }
 
 function microseconds(operation: () => unknown): number {

@@ -4,7 +4,13 @@ import { type Fixture, requestsFor, type Workload } from './workloads.ts';
 
 /** Messages to the generator: make requests, then send them in a closed loop, or by open arrival. */
 export type GeneratorTask =
-  | { readonly make: { readonly workload: Workload; readonly count: number; readonly fixture: Fixture } }
+  | {
+      readonly make: {
+        readonly workload: Workload;
+        readonly count: number;
+        readonly fixture: Fixture;
+      };
+    }
   | { readonly send: { readonly connections: number } }
   | { readonly arrive: { readonly perSecond: number } };
 
@@ -30,7 +36,8 @@ process.on('message', (task: GeneratorTask) => {
     process.send?.({ made: requests.length });
     return;
   }
-  const result: Promise<LoadResult | ArrivalResult> = 'send' in task ? send(task.send.connections) : arrive(requests, port, task.arrive.perSecond);
+  const result: Promise<LoadResult | ArrivalResult> =
+    'send' in task ? send(task.send.connections) : arrive(requests, port, task.arrive.perSecond);
   void result.then((one) => process.send?.(one));
 });
 process.on('disconnect', () => process.exit());
@@ -56,5 +63,12 @@ async function send(connections: number): Promise<LoadResult> {
   );
   const duration = performance.now() - began;
   for (const socket of sockets) socket.destroy();
-  return { requests: times.length, duration, p50: quantile(times, 0.5), p99: quantile(times, 0.99), statuses, sample };
+  return {
+    requests: times.length,
+    duration,
+    p50: quantile(times, 0.5),
+    p99: quantile(times, 0.99),
+    statuses,
+    sample,
+  };
 }

@@ -30,11 +30,20 @@ const { values } = parseArgs({
     audit: { type: 'boolean', default: false },
   },
 });
-const extent = { requests: Number(values.requests), repetitions: Number(values.repetitions), connections: Number(values.connections) };
-const kinds = storeKinds.filter(({ name }) => values.store?.includes(name) ?? name !== 'SQLite and Redis');
+const extent = {
+  requests: Number(values.requests),
+  repetitions: Number(values.repetitions),
+  connections: Number(values.connections),
+};
+const kinds = storeKinds.filter(
+  ({ name }) => values.store?.includes(name) ?? name !== 'SQLite and Redis',
+);
 
 /** One table for one question, row by row. */
-async function answer(head: string, measure: (kind: TestStoreKind) => Promise<string>): Promise<never> {
+async function answer(
+  head: string,
+  measure: (kind: TestStoreKind) => Promise<string>,
+): Promise<never> {
   const rows: string[] = [];
   for (const kind of kinds) rows.push(await measure(kind));
   console.log([head, ...rows].join('\n'));
@@ -42,15 +51,26 @@ async function answer(head: string, measure: (kind: TestStoreKind) => Promise<st
 }
 
 if (values.scale) {
-  const scale = { clients: Number(values.clients), active: Number(values.active), replay: Number(values.replay) };
+  const scale = {
+    clients: Number(values.clients),
+    active: Number(values.active),
+    replay: Number(values.replay),
+  };
   await answer(scaleHead, async (kind) => measureScale(kind, scale, extent));
 }
-if (values.overload) await answer(overloadHead, async (kind) => measureOverload(kind, { ...extent, seconds: Number(values.seconds) }));
-if (values.processes) await answer(processesHead, async (kind) => measureTwoProcesses(kind, extent));
+if (values.overload)
+  await answer(overloadHead, async (kind) =>
+    measureOverload(kind, { ...extent, seconds: Number(values.seconds) }),
+  );
+if (values.processes)
+  await answer(processesHead, async (kind) => measureTwoProcesses(kind, extent));
 if (values.audit) await answer(auditHead, async (kind) => measureAuditCost(kind, extent));
 
 /** Each store with one process; the last of them, the one that several machines share, with two as well. */
-const runs = [...kinds.map((kind) => ({ kind, workers: 1 })), ...kinds.slice(-1).map((kind) => ({ kind, workers: 2 }))];
+const runs = [
+  ...kinds.map((kind) => ({ kind, workers: 1 })),
+  ...kinds.slice(-1).map((kind) => ({ kind, workers: 2 })),
+];
 const crypto = measureCrypto();
 const measurements: Measurement[] = [];
 for (const { kind, workers } of runs) {
@@ -71,7 +91,10 @@ writeFileSync(join(folder, 'bench.json'), `${JSON.stringify(results, null, 1)}\n
 writeFileSync(join(folder, 'bench.svg'), plot(results));
 if (values.publish) {
   const readme = join(import.meta.dirname, 'README.md');
-  const published = readFileSync(readme, 'utf8').replace(/(?<=<!-- table -->\n).*(?=<!-- end of table -->)/s, () => `${table(results)}\n`);
+  const published = readFileSync(readme, 'utf8').replace(
+    /(?<=<!-- table -->\n).*(?=<!-- end of table -->)/s,
+    () => `${table(results)}\n`,
+  );
   writeFileSync(readme, published);
 }
 console.log(`${table(results)}\n\nraw results and plot: ${folder}`);

@@ -40,8 +40,21 @@ export async function measureStore(
       for (let repetition = 0; repetition < repetitions; repetition++) {
         for (const workload of workloads) {
           await subject.load(workload, Math.ceil(requests / 4), connections);
-          const { perSecond, cpu, p50, p99, statements } = await subject.load(workload, requests, connections);
-          measured.push({ store: kind.name, workers, workload, perSecond, cpu, p50, p99, ...(statements !== undefined && { statements }) });
+          const { perSecond, cpu, p50, p99, statements } = await subject.load(
+            workload,
+            requests,
+            connections,
+          );
+          measured.push({
+            store: kind.name,
+            workers,
+            workload,
+            perSecond,
+            cpu,
+            p50,
+            p99,
+            ...(statements !== undefined && { statements }),
+          });
         }
       }
     } finally {

@@ -3,7 +3,8 @@ import type { ArrivalResult } from './arrivals.ts';
 import { told } from './processes.ts';
 import { checkSample, startGenerator, startSubject } from './subject.ts';
 
-const median = (values: readonly number[]) => values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0;
+const median = (values: readonly number[]) =>
+  values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0;
 const mebibytes = (octets: number) => Math.round(octets / 2 ** 20);
 
 /** How much is measured. */
@@ -15,7 +16,10 @@ export interface OverloadExtent {
 }
 
 /** W2 by open arrival at twice the capacity that a closed loop has just shown, in turns. Answers a row of Markdown. */
-export async function measureOverload(kind: TestStoreKind, { connections, repetitions, seconds }: OverloadExtent): Promise<string> {
+export async function measureOverload(
+  kind: TestStoreKind,
+  { connections, repetitions, seconds }: OverloadExtent,
+): Promise<string> {
   const generator = startGenerator();
   const subject = await startSubject(kind, generator);
   const tell = (text: string) => process.stderr.write(`${kind.name}: ${text}\n`);
@@ -37,10 +41,17 @@ export async function measureOverload(kind: TestStoreKind, { connections, repeti
       checkSample('W2', result.sample);
       await closed();
       // Peak before and after, for the machine is not equally fast all the time.
-      runs.push({ ...result, peak: (before + peak) / 2, goodput: (result.accepted * 1000) / result.duration });
-      tell(`peak ${before.toFixed(0)} and ${peak.toFixed(0)}/s; ${JSON.stringify({ ...result, sample: undefined })}`);
+      runs.push({
+        ...result,
+        peak: (before + peak) / 2,
+        goodput: (result.accepted * 1000) / result.duration,
+      });
+      tell(
+        `peak ${before.toFixed(0)} and ${peak.toFixed(0)}/s; ${JSON.stringify({ ...result, sample: undefined })}`,
+      );
     }
-    const of = (each: (run: (typeof runs)[number]) => number, places = 0) => median(runs.map(each)).toFixed(places);
+    const of = (each: (run: (typeof runs)[number]) => number, places = 0) =>
+      median(runs.map(each)).toFixed(places);
     const cells = [
       kind.name,
       of(({ peak: one }) => one),

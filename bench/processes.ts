@@ -8,12 +8,19 @@ import { join } from 'node:path';
 const canPin = availableParallelism() > 1 && spawnSync('taskset', ['-V']).status === 0;
 
 /** Starts a script of this project on one core, when there is one to choose. */
-export function forkOn(core: number | undefined, script: string, nodeOptions: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
+export function forkOn(
+  core: number | undefined,
+  script: string,
+  nodeOptions: readonly string[],
+  env: NodeJS.ProcessEnv,
+): ChildProcess {
   const pinned = canPin && core !== undefined;
   return fork(join(import.meta.dirname, script), {
     env,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    ...(pinned ? { execPath: 'taskset', execArgv: ['-c', String(core), process.execPath, ...nodeOptions] } : { execArgv: [...nodeOptions] }),
+    ...(pinned
+      ? { execPath: 'taskset', execArgv: ['-c', String(core), process.execPath, ...nodeOptions] }
+      : { execArgv: [...nodeOptions] }),
   });
 }
 
@@ -39,5 +46,7 @@ export function cpuTime(pid: number): number {
 function childrenOf(pid: number): readonly number[] {
   const tasks = `/proc/${pid}/task`;
   if (!existsSync(tasks)) return [];
-  return readdirSync(tasks).flatMap((task) => readFileSync(`${tasks}/${task}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number));
+  return readdirSync(tasks).flatMap((task) =>
+    readFileSync(`${tasks}/${task}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number),
+  );
 }

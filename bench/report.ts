@@ -14,11 +14,15 @@ export interface Results {
 
 /** The median of each number over the repetitions. */
 export function medians(measurements: readonly Measurement[]): readonly Measurement[] {
-  const groups = Map.groupBy(measurements, ({ store, workers, workload }) => `${store} ${workers} ${workload}`);
+  const groups = Map.groupBy(
+    measurements,
+    ({ store, workers, workload }) => `${store} ${workers} ${workload}`,
+  );
   return [...groups.values()].flatMap((group) => {
     const [first] = group;
     if (first === undefined) return [];
-    const median = (of: (one: Measurement) => number) => group.map(of).sort((a, b) => a - b)[Math.floor(group.length / 2)] ?? 0;
+    const median = (of: (one: Measurement) => number) =>
+      group.map(of).sort((a, b) => a - b)[Math.floor(group.length / 2)] ?? 0;
     return [
       {
         ...first,
@@ -26,28 +30,39 @@ export function medians(measurements: readonly Measurement[]): readonly Measurem
         cpu: median(({ cpu }) => cpu),
         p50: median(({ p50 }) => p50),
         p99: median(({ p99 }) => p99),
-        ...(first.statements !== undefined && { statements: median(({ statements }) => statements ?? 0) }),
+        ...(first.statements !== undefined && {
+          statements: median(({ statements }) => statements ?? 0),
+        }),
       },
     ];
   });
 }
 
 /** The table of the README, as Markdown. */
-export function table({ date, machine, versions, connections, crypto, measurements }: Results): string {
-  const rows = medians(measurements).map(({ store, workers, workload, perSecond, cpu, p50, p99, statements }) => {
-    const bare = bareCost(workload, crypto);
-    const cells = [
-      workers === 1 ? store : `${store}, ${workers} processes`,
-      `${workload} ${workloadNames[workload]}`,
-      Math.round(perSecond).toLocaleString('en'),
-      cpu.toFixed(0),
-      bare === 0 ? '–' : (cpu / bare).toFixed(1),
-      p50.toFixed(1),
-      p99.toFixed(1),
-      statements === undefined ? '–' : statements.toFixed(2),
-    ];
-    return `| ${cells.join(' | ')} |`;
-  });
+export function table({
+  date,
+  machine,
+  versions,
+  connections,
+  crypto,
+  measurements,
+}: Results): string {
+  const rows = medians(measurements).map(
+    ({ store, workers, workload, perSecond, cpu, p50, p99, statements }) => {
+      const bare = bareCost(workload, crypto);
+      const cells = [
+        workers === 1 ? store : `${store}, ${workers} processes`,
+        `${workload} ${workloadNames[workload]}`,
+        Math.round(perSecond).toLocaleString('en'),
+        cpu.toFixed(0),
+        bare === 0 ? '–' : (cpu / bare).toFixed(1),
+        p50.toFixed(1),
+        p99.toFixed(1),
+        statements === undefined ? '–' : statements.toFixed(2),
+      ];
+      return `| ${cells.join(' | ')} |`;
+    },
+  );
   return [
     `${date.slice(0, 10)}, ${machine}, ${versions}; ${connections} connections; bare ES256 on this machine: sign ${crypto.sign.toFixed(0)} µs, verify ${crypto.verify.toFixed(0)} µs.`,
     '',

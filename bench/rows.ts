@@ -12,11 +12,16 @@ interface Connection {
   close(): Promise<void>;
 }
 
-async function connected(url: string): Promise<Connection & { readonly numbers: (from: number, to: number) => string; readonly random: string }> {
+async function connected(
+  url: string,
+): Promise<
+  Connection & { readonly numbers: (from: number, to: number) => string; readonly random: string }
+> {
   if (url.startsWith('file:')) {
     const database = new SqliteDatabase(url.slice('file:'.length));
     // Fast to fill; the server's own connections keep their settings.
-    for (const pragma of ['busy_timeout = 60000', 'synchronous = OFF', 'cache_size = -400000']) database.exec(`pragma ${pragma}`);
+    for (const pragma of ['busy_timeout = 60000', 'synchronous = OFF', 'cache_size = -400000'])
+      database.exec(`pragma ${pragma}`);
     return {
       numbers: (from, to) =>
         `(with recursive series(n) as (values (${from}) union all select n + 1 from series where n < ${to}) select n from series)`,
@@ -47,7 +52,8 @@ export interface Rows {
 export async function fillDatabase(url: string, rows: Rows): Promise<void> {
   const { run, close, numbers, random } = await connected(url);
   const each = async (count: number, statement: (from: number, to: number) => string) => {
-    for (let from = 1; from <= count; from += batch) await run(statement(from, Math.min(from + batch - 1, count)));
+    for (let from = 1; from <= count; from += batch)
+      await run(statement(from, Math.min(from + batch - 1, count)));
   };
   const long = Date.now() - 1e10;
   await each(
@@ -61,8 +67,13 @@ export async function fillDatabase(url: string, rows: Rows): Promise<void> {
     (from, to) =>
       `insert into replay_record (key, expires_at) select ${prefix(`(n * ${(64 ** 4 / (rows.replay + 1)).toFixed(6)})`, url)} || ${random}, ${hour} + n % 300 from ${numbers(from, to)} as added`,
   );
-  await run(url.startsWith('file:') ? 'pragma optimize; pragma wal_checkpoint(truncate)' : 'vacuum analyze client');
-  if (!url.startsWith('file:')) for (const sql of ['vacuum analyze replay_record', 'checkpoint']) await run(sql);
+  await run(
+    url.startsWith('file:')
+      ? 'pragma optimize; pragma wal_checkpoint(truncate)'
+      : 'vacuum analyze client',
+  );
+  if (!url.startsWith('file:'))
+    for (const sql of ['vacuum analyze replay_record', 'checkpoint']) await run(sql);
   await close();
 }
 
@@ -71,19 +82,25 @@ const digits = '-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz
 
 function prefix(number: string, url: string): string {
   const whole = `cast(${url.startsWith('file:') ? number : `floor(${number})`} as ${url.startsWith('file:') ? 'integer' : 'bigint'})`;
-  return [64 ** 3, 64 ** 2, 64, 1].map((unit) => `substr('${digits}', cast(${whole} / ${unit} % 64 as integer) + 1, 1)`).join(' || ');
+  return [64 ** 3, 64 ** 2, 64, 1]
+    .map((unit) => `substr('${digits}', cast(${whole} / ${unit} % 64 as integer) + 1, 1)`)
+    .join(' || ');
 }
 
 const fill = `for n = tonumber(ARGV[2]), tonumber(ARGV[3]) do redis.call('set', ARGV[1] .. n, '1', 'PX', 3600000) end`;
 const empty = `for n = tonumber(ARGV[2]), tonumber(ARGV[3]) do redis.call('unlink', ARGV[1] .. n) end`;
 
 /** Makes so many records in Redis, under keys as long as the server's. Answers octets of memory that they take, and how to be rid of them. */
-export async function fillRedis(url: string, count: number): Promise<{ readonly octets: number; remove(): Promise<void> }> {
+export async function fillRedis(
+  url: string,
+  count: number,
+): Promise<{ readonly octets: number; remove(): Promise<void> }> {
   const redis = new Redis(url);
   const used = async () => Number(/^used_memory:(\d+)/m.exec(await redis.info('memory'))?.[1] ?? 0);
   const key = `holdfast:${'b'.repeat(22)}:replay:${'b'.repeat(34)}:`;
   const each = async (script: string) => {
-    for (let from = 1; from <= count; from += 20_000) await redis.eval(script, 0, key, from, Math.min(from + 19_999, count));
+    for (let from = 1; from <= count; from += 20_000)
+      await redis.eval(script, 0, key, from, Math.min(from + 19_999, count));
   };
   const before = await used();
   await each(fill);

@@ -15,11 +15,16 @@ export interface ScaleExtent {
   readonly repetitions: number;
 }
 
-const median = (values: readonly number[]) => values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0;
+const median = (values: readonly number[]) =>
+  values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0;
 const mebibytes = (octets: number) => `${Math.round(octets / 2 ** 20)} MiB`;
 
 /** W2 with a single client and no rows against W2 with many of both, in turns. Answers a row of Markdown. */
-export async function measureScale(kind: TestStoreKind, scale: Scale, { connections, requests, repetitions }: ScaleExtent): Promise<string> {
+export async function measureScale(
+  kind: TestStoreKind,
+  scale: Scale,
+  { connections, requests, repetitions }: ScaleExtent,
+): Promise<string> {
   const generator = startGenerator();
   const tell = (text: string) => process.stderr.write(`${kind.name}: ${text}\n`);
   const small = await startSubject(kind, generator);
@@ -28,21 +33,32 @@ export async function measureScale(kind: TestStoreKind, scale: Scale, { connecti
   let redis: Awaited<ReturnType<typeof fillRedis>> | undefined;
   try {
     const began = performance.now();
-    await fillDatabase(big.store.env['DATABASE_URL'] ?? '', redisUrl === undefined ? scale : { ...scale, replay: 0 });
+    await fillDatabase(
+      big.store.env['DATABASE_URL'] ?? '',
+      redisUrl === undefined ? scale : { ...scale, replay: 0 },
+    );
     if (redisUrl !== undefined) redis = await fillRedis(redisUrl, scale.replay);
-    tell(`filled in ${Math.round((performance.now() - began) / 1000)} s${redis === undefined ? '' : `, Redis has ${mebibytes(redis.octets)} more`}`);
+    tell(
+      `filled in ${Math.round((performance.now() - began) / 1000)} s${redis === undefined ? '' : `, Redis has ${mebibytes(redis.octets)} more`}`,
+    );
     const many = { activeClients: scale.active };
     // Every client asks once, so that its registration and key are known.
     await small.load('W2', scale.active, connections);
     await big.load('W2', scale.active, connections, many);
     const loads: { readonly small: Load; readonly big: Load }[] = [];
     for (let repetition = 0; repetition < repetitions; repetition++) {
-      const pair = { small: await small.load('W2', requests, connections), big: await big.load('W2', requests, connections, many) };
+      const pair = {
+        small: await small.load('W2', requests, connections),
+        big: await big.load('W2', requests, connections, many),
+      };
       loads.push(pair);
       for (const [name, { perSecond, cpu, statements, p99 }] of Object.entries(pair))
-        tell(`${name} ${perSecond.toFixed(0)}/s, ${cpu.toFixed(0)} µs, ${statements?.toFixed(3)} SQL, p99 ${p99.toFixed(1)} ms`);
+        tell(
+          `${name} ${perSecond.toFixed(0)}/s, ${cpu.toFixed(0)} µs, ${statements?.toFixed(3)} SQL, p99 ${p99.toFixed(1)} ms`,
+        );
     }
-    const of = (each: (pair: { readonly small: Load; readonly big: Load }) => number) => median(loads.map(each));
+    const of = (each: (pair: { readonly small: Load; readonly big: Load }) => number) =>
+      median(loads.map(each));
     const cells = [
       kind.name,
       of((pair) => pair.big.perSecond / pair.small.perSecond).toFixed(2),

@@ -25,7 +25,12 @@ export interface Subject {
   /** Of its main process. */
   readonly pid: number;
   /** Closed loop; throws when an answer is not what it must be. */
-  load(workload: Workload, requests: number, connections: number, change?: Partial<Fixture>): Promise<Load>;
+  load(
+    workload: Workload,
+    requests: number,
+    connections: number,
+    change?: Partial<Fixture>,
+  ): Promise<Load>;
   /** Octets that the main process holds in memory. */
   memory(): number;
   /** Whether its audit trail has an issuance. */
@@ -37,7 +42,8 @@ export interface Subject {
 export type Generator = ReturnType<typeof forkOn>;
 
 /** Starts the generator on the second core. */
-export const startGenerator = (): Generator => forkOn(1, 'generator.ts', [], { PATH: process.env['PATH'] });
+export const startGenerator = (): Generator =>
+  forkOn(1, 'generator.ts', [], { PATH: process.env['PATH'] });
 
 /** How a server is started. */
 export interface SubjectOptions {
@@ -56,13 +62,28 @@ export async function startSubject(
 ): Promise<Subject> {
   const store = await kind.make();
   const [port, adminPort] = [await freePort(), await freePort()];
-  const env = { PATH: process.env['PATH'], NODE_ENV: 'production', HOST: '127.0.0.1', ISSUER: `http://127.0.0.1:${port}`, ADMIN_TOKEN: adminToken };
+  const env = {
+    PATH: process.env['PATH'],
+    NODE_ENV: 'production',
+    HOST: '127.0.0.1',
+    ISSUER: `http://127.0.0.1:${port}`,
+    ADMIN_TOKEN: adminToken,
+  };
   const server = forkOn(
     pinned ? 0 : undefined,
     '../src/main.ts',
     // Supervised processes have a channel of their own; they are not counted.
-    [...(pinned ? ['count-statements.ts'] : []), ...preload].flatMap((module) => ['--import', new URL(module, import.meta.url).href]),
-    { ...env, ...store.env, PORT: String(port), ADMIN_PORT: String(adminPort), WORKERS: String(workers) },
+    [...(pinned ? ['count-statements.ts'] : []), ...preload].flatMap((module) => [
+      '--import',
+      new URL(module, import.meta.url).href,
+    ]),
+    {
+      ...env,
+      ...store.env,
+      PORT: String(port),
+      ADMIN_PORT: String(adminPort),
+      WORKERS: String(workers),
+    },
   );
   const pid = server.pid ?? 0;
   const stop = async () => {
@@ -80,19 +101,30 @@ export async function startSubject(
       pid,
       stop,
       async recorded() {
-        const answer = await fetch(`http://127.0.0.1:${adminPort}/admin/audit-events?type=token_issued&limit=1`, { headers: admin });
+        const answer = await fetch(
+          `http://127.0.0.1:${adminPort}/admin/audit-events?type=token_issued&limit=1`,
+          { headers: admin },
+        );
         return ((await answer.json()) as { items: readonly object[] }).items.length > 0;
       },
-      memory: () => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024,
+      memory: () =>
+        Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) *
+        1024,
       async load(workload, count, connections, change = {}) {
         await told(generator, { make: { workload, count, fixture: { ...fixture, ...change } } });
         const [statementsBefore, cpuBefore] = [await statements(), cpuTime(pid)];
         const result = await told<LoadResult>(generator, { send: { connections } });
         const cpu = (cpuTime(pid) - cpuBefore) / result.requests;
         const sent = (await statements()) - statementsBefore;
-        if (Object.keys(result.statuses).join() !== '200') throw new Error(`${workload} was answered ${JSON.stringify(result.statuses)}`);
+        if (Object.keys(result.statuses).join() !== '200')
+          throw new Error(`${workload} was answered ${JSON.stringify(result.statuses)}`);
         checkSample(workload, result.sample);
-        return { ...result, perSecond: (result.requests * 1000) / result.duration, cpu, ...(pinned && { statements: sent / result.requests }) };
+        return {
+          ...result,
+          perSecond: (result.requests * 1000) / result.duration,
+          cpu,
+          ...(pinned && { statements: sent / result.requests }),
+        };
       },
     };
   } catch (error) {
@@ -103,8 +135,19 @@ export async function startSubject(
 
 /** Only valid answers count: a sample says what such an answer says. Throws. */
 export function checkSample(workload: Workload, sample: string): void {
-  const body = JSON.parse(sample) as { access_token?: string; active?: boolean; keys?: readonly object[]; cnf?: { jkt?: string } };
-  const bound = () => decodeJwt<{ cnf?: { jkt?: string } }>(body.access_token ?? '').cnf?.jkt !== undefined;
-  const right = workload === 'W4' ? (body.keys?.length ?? 0) > 0 : workload === 'W5' ? body.active === true && body.cnf?.jkt !== undefined : bound();
+  const body = JSON.parse(sample) as {
+    access_token?: string;
+    active?: boolean;
+    keys?: readonly object[];
+    cnf?: { jkt?: string };
+  };
+  const bound = () =>
+    decodeJwt<{ cnf?: { jkt?: string } }>(body.access_token ?? '').cnf?.jkt !== undefined;
+  const right =
+    workload === 'W4'
+      ? (body.keys?.length ?? 0) > 0
+      : workload === 'W5'
+        ? body.active === true && body.cnf?.jkt !== undefined
+        : bound();
   if (!right) throw new Error(`${workload} was answered ${sample}`);
 }

@@ -2,7 +2,8 @@ import type { TestStoreKind } from '../test/support/stores.ts';
 import { startGenerator, startSubject } from './subject.ts';
 import { type Workload, workloads } from './workloads.ts';
 
-const median = (values: readonly number[]) => values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0;
+const median = (values: readonly number[]) =>
+  values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0;
 
 /** How much is measured. */
 export interface ProcessesExtent {
@@ -12,15 +13,23 @@ export interface ProcessesExtent {
 }
 
 /** CPU time a request of a server of two processes against one of one, in turns; nothing is held to a core. Answers rows of Markdown. */
-export async function measureTwoProcesses(kind: TestStoreKind, { connections, requests, repetitions }: ProcessesExtent): Promise<string> {
+export async function measureTwoProcesses(
+  kind: TestStoreKind,
+  { connections, requests, repetitions }: ProcessesExtent,
+): Promise<string> {
   const generator = startGenerator();
   const one = await startSubject(kind, generator, { pinned: false });
   const two = await startSubject(kind, generator, { workers: 2 });
-  const measured = new Map<Workload, { readonly one: number; readonly two: number }[]>(workloads.map((workload) => [workload, []]));
+  const measured = new Map<Workload, { readonly one: number; readonly two: number }[]>(
+    workloads.map((workload) => [workload, []]),
+  );
   try {
     for (let repetition = 0; repetition <= repetitions; repetition++) {
       for (const [workload, pairs] of measured) {
-        const load = { one: (await one.load(workload, requests, connections)).cpu, two: (await two.load(workload, requests, connections)).cpu };
+        const load = {
+          one: (await one.load(workload, requests, connections)).cpu,
+          two: (await two.load(workload, requests, connections)).cpu,
+        };
         // The first turn warms up.
         if (repetition > 0) pairs.push(load);
       }
@@ -44,6 +53,7 @@ export async function measureTwoProcesses(kind: TestStoreKind, { connections, re
 }
 
 /** Head of the table of `measureTwoProcesses`. */
-export const processesHead = ['| store | | CPU µs, one process | two processes | two ÷ one (goal 1.15 at most) |', '|---|---|---|---|---|'].join(
-  '\n',
-);
+export const processesHead = [
+  '| store | | CPU µs, one process | two processes | two ÷ one (goal 1.15 at most) |',
+  '|---|---|---|---|---|',
+].join('\n');

@@ -5,7 +5,10 @@ import { type CommitBatch, batchedIssuances as recorded } from '../src/store/iss
 const nothing: AuditEvent = { type: 'token_issued', actor: 'server' };
 
 /** As the server's own, without the rows of the audit trail; even their making is left out. */
-export function batchedIssuances(commitBatch: CommitBatch, clock: Parameters<typeof recorded>[1]): Issuances {
+export function batchedIssuances(
+  commitBatch: CommitBatch,
+  clock: Parameters<typeof recorded>[1],
+): Issuances {
   const { commit } = recorded((uses) => commitBatch(uses, []), clock);
   return { commit: (uses) => commit(uses, nothing) };
 }

@@ -1,4 +1,10 @@
-import { createPrivateKey, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto';
+import {
+  createPrivateKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomUUID,
+  sign,
+} from 'node:crypto';
 import { basic, formBody } from '../test/support/server.ts';
 
 /** What is measured, in the order of the table. */
@@ -13,7 +19,9 @@ export const workloadNames: Readonly<Record<Workload, string>> = {
 };
 
 /** ES256 operations that a request cannot do without. */
-export const cryptoOperations: Readonly<Record<Workload, { readonly verify: number; readonly sign: number }>> = {
+export const cryptoOperations: Readonly<
+  Record<Workload, { readonly verify: number; readonly sign: number }>
+> = {
   W2: { verify: 1, sign: 1 },
   W3: { verify: 2, sign: 1 },
   W4: { verify: 0, sign: 0 },
@@ -58,18 +66,40 @@ const holder = () => {
 const keys: ReturnType<typeof holder>[] = [];
 
 /** HTTP/1.1 requests as they go over the wire, each with proofs of its own, made just before they are sent. */
-export function requestsFor(workload: Workload, count: number, fixture: Fixture): readonly Buffer[] {
+export function requestsFor(
+  workload: Workload,
+  count: number,
+  fixture: Fixture,
+): readonly Buffer[] {
   const { issuer, port, audience, secret } = fixture;
   const now = Math.floor(Date.now() / 1000);
   const holders = Math.max(fewestHolders, fixture.activeClients ?? 1);
   while (keys.length < holders) keys.push(holder());
-  const clientKey = createPrivateKey({ key: fixture.clientKey as Record<string, string>, format: 'jwk' });
+  const clientKey = createPrivateKey({
+    key: fixture.clientKey as Record<string, string>,
+    format: 'jwk',
+  });
   const proof = (index: number) => {
     const { privateKey, header } = keys[index % holders] as (typeof keys)[number];
-    return signed(header, { jti: randomUUID(), htm: 'POST', htu: `${issuer}/token`, iat: now }, privateKey);
+    return signed(
+      header,
+      { jti: randomUUID(), htm: 'POST', htu: `${issuer}/token`, iat: now },
+      privateKey,
+    );
   };
   const assertion = () =>
-    signed({}, { iss: fixture.keyClient, sub: fixture.keyClient, aud: issuer, jti: randomUUID(), iat: now, exp: now + 120 }, clientKey);
+    signed(
+      {},
+      {
+        iss: fixture.keyClient,
+        sub: fixture.keyClient,
+        aud: issuer,
+        jti: randomUUID(),
+        iat: now,
+        exp: now + 120,
+      },
+      clientKey,
+    );
   const post = (path: string, form: Record<string, string>, fields: readonly string[]) => {
     const body = formBody(form);
     const head = [
@@ -88,9 +118,15 @@ export function requestsFor(workload: Workload, count: number, fixture: Fixture)
         `dpop: ${proof(index)}`,
       ]),
     W3: (index) =>
-      post('/token', { ...grant, client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer', client_assertion: assertion() }, [
-        `dpop: ${proof(index)}`,
-      ]),
+      post(
+        '/token',
+        {
+          ...grant,
+          client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+          client_assertion: assertion(),
+        },
+        [`dpop: ${proof(index)}`],
+      ),
     W4: () => Buffer.from(`GET /jwks HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n\r\n`),
     W5: (index) =>
       post('/introspect', { token: fixture.tokens[index % fixture.tokens.length] ?? '' }, [

@@ -6,5 +6,7 @@ import ipaddr from 'ipaddr.js';
  * read in different ways (`192.0.2.010`, `0x7f.1`), ranges and scopes.
  */
 export function addressOctets(text: string): string | undefined {
-  return isIP(text) === 0 || text.includes('%') ? undefined : Buffer.from(ipaddr.parse(text).toByteArray()).toString('hex');
+  return isIP(text) === 0 || text.includes('%')
+    ? undefined
+    : Buffer.from(ipaddr.parse(text).toByteArray()).toString('hex');
 }

@@ -14,7 +14,11 @@ import { resourceServerRoutes, resourceServerSchemas } from './admin/resource-se
 import { secretSchemas } from './admin/secrets.ts';
 import { signingKeyRoutes, signingKeySchemas } from './admin/signing-keys.ts';
 import { tokenRoutes } from './admin/tokens.ts';
-import { type TrustedIssuerRegistry, trustedIssuerRoutes, trustedIssuerSchemas } from './admin/trusted-issuers.ts';
+import {
+  type TrustedIssuerRegistry,
+  trustedIssuerRoutes,
+  trustedIssuerSchemas,
+} from './admin/trusted-issuers.ts';
 import type { AuditLog, IssuedTokens } from './audit.ts';
 import type { CredentialUseLog } from './credential-use.ts';
 import { headerFields } from './http/header-fields.ts';
@@ -22,7 +26,10 @@ import { listener, type Validation } from './http/listener.ts';
 import type { AccessTokenSigningAlgorithm } from './jose/algorithms.ts';
 import type { ClientRegistrations, Clock, RandomId, ResourceServers } from './ports.ts';
 import type { DpopNonceSecrets } from './possession/dpop-nonce-secrets.ts';
-import { changeKeyEncryptionKey, type KeyEncryptionKeyOptions } from './signing-keys/change-key-encryption-key.ts';
+import {
+  changeKeyEncryptionKey,
+  type KeyEncryptionKeyOptions,
+} from './signing-keys/change-key-encryption-key.ts';
 import type { SigningKeys } from './signing-keys/signing-keys.ts';
 
 /** What the admin listener stands on. */
@@ -51,7 +58,15 @@ export interface AdminServerOptions {
 
 /** What was sent is what is judged, whole: nothing is dropped, converted or filled in. */
 const strict: Validation = {
-  ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, allErrors: true, allowUnionTypes: true } },
+  ajv: {
+    customOptions: {
+      removeAdditional: false,
+      coerceTypes: false,
+      useDefaults: false,
+      allErrors: true,
+      allowUnionTypes: true,
+    },
+  },
 };
 
 /** The admin listener: every path, the unknown ones too, needs the admin token. */
@@ -59,12 +74,15 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
   const { clock, randomId, verifyAdminToken, logger } = options;
   const app = listener(logger, randomId, 262_144, strict);
   app.setErrorHandler(problemHandler);
-  app.setNotFoundHandler((request, reply) => problemHandler(new Problem(404, 'there is nothing at this path'), request, reply));
+  app.setNotFoundHandler((request, reply) =>
+    problemHandler(new Problem(404, 'there is nothing at this path'), request, reply),
+  );
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('cache-control', 'no-store');
     const [field, ...more] = headerFields(request.raw, 'authorization');
     const [, token] = /^bearer +(\S+)$/i.exec(field ?? '') ?? [];
-    if (token === undefined || more.length > 0 || !verifyAdminToken(token)) throw new Problem(401, 'the admin token is required');
+    if (token === undefined || more.length > 0 || !verifyAdminToken(token))
+      throw new Problem(401, 'the admin token is required');
   });
   jsonBodies(app);
   const refuseOtherMethods = refusingOtherMethods(app);

@@ -12,7 +12,12 @@ const invisible = /\p{C}|\u034f|\u1806|[\u180b-\u180d]|[\ufe00-\ufe0f]|\ufffc|\u
  */
 export function comparableText(text: string): ComparableValue | undefined {
   if (invisible.test(text)) return undefined;
-  const folded = text.normalize('NFKC').toLowerCase().replaceAll('ß', 'ss').replaceAll('ς', 'σ').normalize('NFKC');
+  const folded = text
+    .normalize('NFKC')
+    .toLowerCase()
+    .replaceAll('ß', 'ss')
+    .replaceAll('ς', 'σ')
+    .normalize('NFKC');
   const spaced = folded.replace(/\p{Z}+/gu, ' ').trim();
   return spaced === '' || invisible.test(spaced) ? undefined : { text: spaced };
 }
@@ -31,7 +36,9 @@ const decoders: Readonly<Record<number, (octets: Buffer) => string | undefined>>
 /** A value as it stands in a certificate: strings of any type by their text, all else, malformed strings included, by its octets. */
 export function comparableDer({ tag, content, encoded }: DerElement): ComparableValue {
   const text = decoders[tag]?.(content);
-  return (text === undefined ? undefined : comparableText(text)) ?? { der: encoded.toString('hex') };
+  return (
+    (text === undefined ? undefined : comparableText(text)) ?? { der: encoded.toString('hex') }
+  );
 }
 
 function decoder(encoding: string) {
@@ -50,6 +57,8 @@ function ascii(octets: Buffer): string | undefined {
 
 function utf32(octets: Buffer): string | undefined {
   if (octets.length % 4 !== 0) return undefined;
-  const points = Array.from({ length: octets.length / 4 }, (_, index) => octets.readUInt32BE(index * 4));
+  const points = Array.from({ length: octets.length / 4 }, (_, index) =>
+    octets.readUInt32BE(index * 4),
+  );
   return points.some((point) => point > 0x10ffff) ? undefined : String.fromCodePoint(...points);
 }

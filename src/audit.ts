@@ -94,7 +94,9 @@ export interface TokenState {
 }
 
 /** Tokens of a client, tokens bound to a key, or a client's that are bound to one. */
-export type TokensOf = { readonly client_id: string; readonly jkt?: string } | { readonly client_id?: never; readonly jkt: string };
+export type TokensOf =
+  | { readonly client_id: string; readonly jkt?: string }
+  | { readonly client_id?: never; readonly jkt: string };
 
 /** The tokens that were issued, as the audit trail knows them. */
 export interface IssuedTokens {
@@ -106,5 +108,9 @@ export interface IssuedTokens {
    * Makes every token that was issued to the client, or is bound to the key, or both, inactive; answers how many. `now` in seconds.
    * What `eventOf` makes of their number is recorded with it; undefined: nothing is.
    */
-  revokeAll(of: TokensOf, now: number, eventOf: (revoked: number) => AuditEvent | undefined): Promise<number>;
+  revokeAll(
+    of: TokensOf,
+    now: number,
+    eventOf: (revoked: number) => AuditEvent | undefined,
+  ): Promise<number>;
 }

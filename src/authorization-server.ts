@@ -60,33 +60,63 @@ export async function authorizationServer({
   const { clock } = ports;
   const endpoints = endpointsOf(config.issuer, config.tls?.port);
   const { basePath, metadataPath } = endpoints;
-  const nonces = refusingSome(dpopNonces(nonceSecrets, config.dpopNonceLifetime, clock), config.dpopNonceRefusePercent, () => randomInt(100));
+  const nonces = refusingSome(
+    dpopNonces(nonceSecrets, config.dpopNonceLifetime, clock),
+    config.dpopNonceRefusePercent,
+    () => randomInt(100),
+  );
 
   const app = listener(logger, ports.randomId, tokenBodyLimit);
   refuseOverload(app, config.maxRequestsUnderWay, config.targetMsUnderWay, logger);
-  const countClient = await rateLimits(app, config, counters, [`${basePath}/jwks`, metadataPath, ...healthPaths]);
-  const answer = protocolEndpoints({ config, endpoints, ports, refusals, signingKeys, statusLists, nonces, countClient });
+  const countClient = await rateLimits(app, config, counters, [
+    `${basePath}/jwks`,
+    metadataPath,
+    ...healthPaths,
+  ]);
+  const answer = protocolEndpoints({
+    config,
+    endpoints,
+    ports,
+    refusals,
+    signingKeys,
+    statusLists,
+    nonces,
+    countClient,
+  });
 
   app.decorate(
     'clientCertificateOf',
     certificateSource({
-      ...(config.clientCertificateHeader !== undefined && { headerForm: config.clientCertificateHeader }),
+      ...(config.clientCertificateHeader !== undefined && {
+        headerForm: config.clientCertificateHeader,
+      }),
       trustedProxies: config.trustedProxies,
       clientCa: config.tlsClientCaFile === undefined ? [] : readAnchors(config.tlsClientCaFile),
       clock,
     }),
   );
-  await app.register(formbody, { bodyLimit: tokenBodyLimit, parser: readForm as unknown as (body: string) => Record<string, unknown> });
+  await app.register(formbody, {
+    bodyLimit: tokenBodyLimit,
+    parser: readForm as unknown as (body: string) => Record<string, unknown>,
+  });
   // Only the form encoding is spoken here; Fastify's own JSON and text parsers would let other bodies in.
   app.removeContentTypeParser(['application/json', 'text/plain']);
   app.setErrorHandler(errorHandler(nonces.current));
   app.setNotFoundHandler((_request, reply) =>
-    reply.code(404).header('cache-control', 'no-store').send({ error: 'invalid_request', error_description: 'there is nothing at this path' }),
+    reply
+      .code(404)
+      .header('cache-control', 'no-store')
+      .send({ error: 'invalid_request', error_description: 'there is nothing at this path' }),
   );
 
   tokenRoute(app, `${basePath}/token`, answer.token);
   refuseOtherMethods(app, `${basePath}/token`, ['POST']);
-  introspectionRoute(app, `${basePath}/introspect`, { issuer: config.issuer, clock, signingKey: signingKeys.current, answer: answer.introspection });
+  introspectionRoute(app, `${basePath}/introspect`, {
+    issuer: config.issuer,
+    clock,
+    signingKey: signingKeys.current,
+    answer: answer.introspection,
+  });
   refuseOtherMethods(app, `${basePath}/introspect`, ['POST']);
   revocationRoute(app, `${basePath}/revoke`, answer.revocation);
   refuseOtherMethods(app, `${basePath}/revoke`, ['POST']);
@@ -97,7 +127,13 @@ export async function authorizationServer({
   statusListRoute(
     app,
     `${basePath}/status-lists/:id`,
-    publishedLists({ store: statusLists, clock, signingKey: signingKeys.current, uriOf: statusListUri(endpoints), maxAge: config.statusListMaxAge }),
+    publishedLists({
+      store: statusLists,
+      clock,
+      signingKey: signingKeys.current,
+      uriOf: statusListUri(endpoints),
+      maxAge: config.statusListMaxAge,
+    }),
   );
   refuseOtherMethods(app, `${basePath}/status-lists/:id`, ['GET', 'HEAD']);
   metadataRoute(app, metadataPath, serverMetadata(config, endpoints));

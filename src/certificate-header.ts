@@ -19,7 +19,9 @@ export const chainResultName = 'x-ssl-client-verify';
  * it was told to let in unverified in the very same form, so its word counts for nothing; an ALB writes its field in the mode `verify` only;
  * RFC 9440 leaves it to the proxy, which may say more.
  */
-const chainResults: Readonly<Record<CertificateHeaderForm, (result: string | undefined) => boolean>> = {
+const chainResults: Readonly<
+  Record<CertificateHeaderForm, (result: string | undefined) => boolean>
+> = {
   rfc9440: (result) => result === undefined || result === 'SUCCESS',
   nginx: (result) => result === 'SUCCESS',
   envoy: () => false,
@@ -60,9 +62,12 @@ export function readCertificateHeader(form: CertificateHeaderForm, value: string
 /** `Cert` of the only element; more than one would mean that a client's own header was kept (`forward_client_cert_details` must sanitize). */
 function envoyCertificate(value: string): string {
   const elements = splitOutsideQuotes(value, ',');
-  const certificates = splitOutsideQuotes(elements[0] ?? '', ';').filter((pair) => /^cert=/i.test(pair));
+  const certificates = splitOutsideQuotes(elements[0] ?? '', ';').filter((pair) =>
+    /^cert=/i.test(pair),
+  );
   const [pair] = certificates;
-  if (elements.length !== 1 || certificates.length !== 1 || pair === undefined) throw new Error('not one element with one Cert');
+  if (elements.length !== 1 || certificates.length !== 1 || pair === undefined)
+    throw new Error('not one element with one Cert');
   return pair.slice('cert='.length).replace(/^"(.*)"$/, '$1');
 }
 
@@ -78,11 +83,15 @@ function splitOutsideQuotes(text: string, separator: string): readonly string[] 
 }
 
 function fromPem(text: string): Buffer {
-  const [, body] = /^\s*-----BEGIN CERTIFICATE-----\r?\n?([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*$/.exec(text) ?? [];
+  const [, body] =
+    /^\s*-----BEGIN CERTIFICATE-----\r?\n?([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*$/.exec(
+      text,
+    ) ?? [];
   return fromBase64(body?.replace(/\s/g, ''));
 }
 
 function fromBase64(text: string | undefined): Buffer {
-  if (text === undefined || text.length % 4 !== 0 || !base64.test(text)) throw new Error('not base64');
+  if (text === undefined || text.length % 4 !== 0 || !base64.test(text))
+    throw new Error('not base64');
   return Buffer.from(text, 'base64');
 }

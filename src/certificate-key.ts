@@ -40,7 +40,9 @@ function publicKeyOf(certificate: X509Certificate): KeyObject | undefined {
 /** FIPS 186-5 §A.1.1: an exponent above 2^16. How long the key is at most is the handshake's business. */
 function isSoundRsaKey(key: KeyObject): boolean {
   const { publicExponent = 0n } = key.asymmetricKeyDetails ?? {};
-  const modulus = readDer(readDer(publicKeyOctets(key))[0]?.content ?? Buffer.alloc(0))[0]?.content ?? Buffer.alloc(0);
+  const modulus =
+    readDer(readDer(publicKeyOctets(key))[0]?.content ?? Buffer.alloc(0))[0]?.content ??
+    Buffer.alloc(0);
   try {
     checkRsaKey(modulus[0] === 0 ? modulus.subarray(1) : modulus, Number.POSITIVE_INFINITY);
   } catch (fault) {
@@ -53,7 +55,9 @@ function isSoundRsaKey(key: KeyObject): boolean {
 /** `subjectPublicKey` (RFC 5280 §4.1.2.7), without the octet that counts unused bits. */
 function publicKeyOctets(key: KeyObject): Buffer {
   const [information] = readDer(key.export({ format: 'der', type: 'spki' }));
-  return readDer(information?.content ?? Buffer.alloc(0))[1]?.content.subarray(1) ?? Buffer.alloc(0);
+  return (
+    readDer(information?.content ?? Buffer.alloc(0))[1]?.content.subarray(1) ?? Buffer.alloc(0)
+  );
 }
 
 const ed448Prime = 2n ** 448n - 2n ** 224n - 1n;

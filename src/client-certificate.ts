@@ -55,21 +55,37 @@ export function readClientCertificate(der: Buffer, chainVerified: boolean): Clie
 }
 
 /** Tags of GeneralName (RFC 5280 §4.2.1.6). */
-const kinds: Readonly<Record<AlternativeNameKind, number>> = { email: 0x81, dns: 0x82, uri: 0x86, ip: 0x87 };
+const kinds: Readonly<Record<AlternativeNameKind, number>> = {
+  email: 0x81,
+  dns: 0x82,
+  uri: 0x86,
+  ip: 0x87,
+};
 
 const subjectAlternativeName = Buffer.from('0603551d11', 'hex');
 
 /** The names in a certificate that OpenSSL has read; none where they are not DER or not unmistakable, so that nobody is known by them. */
-function readNames(der: Buffer): { readonly subject: DistinguishedName; readonly names: readonly DerElement[] } {
+function readNames(der: Buffer): {
+  readonly subject: DistinguishedName;
+  readonly names: readonly DerElement[];
+} {
   try {
     const [signed] = readDer(readDer(der)[0]?.content ?? der);
     const fields = readDer(signed?.content ?? der);
     // RFC 5280 §4.1: version (absent in version 1), serial number, signature, issuer, validity, subject.
     const subject = readDistinguishedName(fields[fields[0]?.tag === 0xa0 ? 5 : 4]?.content ?? der);
-    const extensions = readDer(readDer(fields.find(({ tag }) => tag === 0xa3)?.content ?? Buffer.alloc(0))[0]?.content ?? Buffer.alloc(0));
-    const [names, another] = extensions.map(({ content }) => readDer(content)).filter(([type]) => type?.encoded.equals(subjectAlternativeName));
+    const extensions = readDer(
+      readDer(fields.find(({ tag }) => tag === 0xa3)?.content ?? Buffer.alloc(0))[0]?.content ??
+        Buffer.alloc(0),
+    );
+    const [names, another] = extensions
+      .map(({ content }) => readDer(content))
+      .filter(([type]) => type?.encoded.equals(subjectAlternativeName));
     const value = another === undefined ? names?.at(-1)?.content : undefined;
-    return { subject, names: value === undefined ? [] : readDer(readDer(value)[0]?.content ?? value) };
+    return {
+      subject,
+      names: value === undefined ? [] : readDer(readDer(value)[0]?.content ?? value),
+    };
   } catch {
     return { subject: [], names: [] };
   }
@@ -78,7 +94,9 @@ function readNames(der: Buffer): { readonly subject: DistinguishedName; readonly
 /** Only visible ASCII: the string type (IA5String) has no more, and what a name might hide in other characters is not looked for. */
 function nameText(kind: AlternativeNameKind, octets: Buffer): string | undefined {
   if (kind === 'ip') return octets.toString('hex');
-  return octets.every((octet) => octet > 0x20 && octet < 0x7f) ? octets.toString('latin1') : undefined;
+  return octets.every((octet) => octet > 0x20 && octet < 0x7f)
+    ? octets.toString('latin1')
+    : undefined;
 }
 
 function gated({ publicKey }: X509Certificate): PublicKey | undefined {

@@ -40,7 +40,12 @@ export interface Config {
   readonly signingKeyAnnouncement: number;
   readonly jwksUriAllowPrivateAddresses: boolean;
   /** The listener that asks for client certificates. */
-  readonly tls?: { readonly host: string; readonly port: number; readonly certFile: string; readonly keyFile: string };
+  readonly tls?: {
+    readonly host: string;
+    readonly port: number;
+    readonly certFile: string;
+    readonly keyFile: string;
+  };
   /** PEM file of trust anchors for client certificates. */
   readonly tlsClientCaFile?: string;
   readonly trustedProxies: readonly string[];
@@ -67,13 +72,31 @@ export class ConfigError extends Error {
 }
 
 // RS256 is left out: PKCS #1 v1.5 is for old clients only, and an operator who has some can add it.
-const defaultAlgs: readonly SigningAlgorithm[] = ['ES256', 'ES384', 'PS256', 'EdDSA', 'Ed25519', 'ML-DSA-44', 'ML-DSA-65', 'ML-DSA-87'];
+const defaultAlgs: readonly SigningAlgorithm[] = [
+  'ES256',
+  'ES384',
+  'PS256',
+  'EdDSA',
+  'Ed25519',
+  'ML-DSA-44',
+  'ML-DSA-65',
+  'ML-DSA-87',
+];
 
 /** Reads the environment; an empty variable counts as not set. Pure. Throws ConfigError. */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const read = environmentReader(env);
-  const databaseUrl = read.matching('DATABASE_URL', /^(file:.+|postgres(ql)?:\/\/.+)/, 'file:PATH or postgresql://…') ?? 'file:data/holdfast.db';
-  const adminToken = read.matching('ADMIN_TOKEN', /^[\x21-\x7e]{32,512}$/, 'at least 32 printable characters without spaces');
+  const databaseUrl =
+    read.matching(
+      'DATABASE_URL',
+      /^(file:.+|postgres(ql)?:\/\/.+)/,
+      'file:PATH or postgresql://…',
+    ) ?? 'file:data/holdfast.db';
+  const adminToken = read.matching(
+    'ADMIN_TOKEN',
+    /^[\x21-\x7e]{32,512}$/,
+    'at least 32 printable characters without spaces',
+  );
   const redisUrl = read.matching('REDIS_URL', /^rediss?:\/\/.+/, 'redis://… or rediss://…');
   const keyEncryptionKey = readKey(read, 'KEY_ENCRYPTION_KEY');
   const tlsClientCaFile = read.text('TLS_CLIENT_CA_FILE');
@@ -86,7 +109,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     ...(adminToken !== undefined && { adminToken }),
     databaseUrl,
     ...(redisUrl !== undefined && { redisUrl }),
-    logLevel: read.oneOf('LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info'),
+    logLevel: read.oneOf(
+      'LOG_LEVEL',
+      ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+      'info',
+    ),
     ...(keyEncryptionKey !== undefined && { keyEncryptionKey }),
     keyEncryptionKeyFile: read.text('KEY_ENCRYPTION_KEY_FILE') ?? defaultKeyFile(databaseUrl),
     nextKeyEncryptionKey: readNextKey(read),
@@ -96,20 +123,31 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     dpopNonceRequired: read.oneOf('DPOP_NONCE', ['off', 'required'], 'off') === 'required',
     dpopNonceLifetime: read.integer('DPOP_NONCE_LIFETIME', 120, 1, 3600),
     dpopNonceRefusePercent: read.integer('DPOP_NONCE_REFUSE_PERCENT', 0, 0, 90),
-    dpopNonceSecretRotationInterval: read.integer('DPOP_NONCE_SECRET_ROTATION_INTERVAL', 86_400, 3600, 999_999_999),
+    dpopNonceSecretRotationInterval: read.integer(
+      'DPOP_NONCE_SECRET_ROTATION_INTERVAL',
+      86_400,
+      3600,
+      999_999_999,
+    ),
     assertionAlgs: read.list('CLIENT_ASSERTION_SIGNING_ALGS', signingAlgorithms, defaultAlgs),
     assertionMaxLifetime: read.integer('CLIENT_ASSERTION_MAX_LIFETIME', 300, 10, 3600),
     clockTolerance: read.integer('CLOCK_TOLERANCE', 30, 0, 300),
     altCnfMax: read.integer('ALT_CNF_MAX', 3, 1, 10),
     altCnfMaxLifetime: read.integer('ALT_CNF_MAX_LIFETIME', 300, 10, 86_400),
     cnfProofMaxLifetime: read.integer('CNF_PROOF_MAX_LIFETIME', 300, 10, 3600),
-    altCnfRegisteredKeyMaxAge: read.integer('ALT_CNF_REGISTERED_KEY_MAX_AGE', 7_776_000, 60, 31_536_000),
+    altCnfRegisteredKeyMaxAge: read.integer(
+      'ALT_CNF_REGISTERED_KEY_MAX_AGE',
+      7_776_000,
+      60,
+      31_536_000,
+    ),
     idTokenMaxAge: read.integer('ID_TOKEN_MAX_AGE', 300, 10, 86_400),
     accessTokenMaxLifetime: read.integer('ACCESS_TOKEN_MAX_LIFETIME', 86_400, 30, 604_800),
     ...readRotation(read),
     jwksMaxAge: read.integer('JWKS_MAX_AGE', 300, 0, 86_400),
     statusListMaxAge: read.integer('STATUS_LIST_MAX_AGE', 120, 10, 86_400),
-    jwksUriAllowPrivateAddresses: read.oneOf('JWKS_URI_ALLOW_PRIVATE_ADDRESSES', ['true', 'false'], 'false') === 'true',
+    jwksUriAllowPrivateAddresses:
+      read.oneOf('JWKS_URI_ALLOW_PRIVATE_ADDRESSES', ['true', 'false'], 'false') === 'true',
     ...readTls(read),
     ...(tlsClientCaFile !== undefined && { tlsClientCaFile }),
     ...readProxies(read),
@@ -117,14 +155,18 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     housekeepingInterval: read.integer('HOUSEKEEPING_INTERVAL', 10, 1, 3600),
     workers: read.integer('WORKERS', 1, 1, 256),
     databasePoolSize: read.integer('DATABASE_POOL_SIZE', 10, 1, 1000),
-    databasePreparedStatements: read.oneOf('DATABASE_PREPARED_STATEMENTS', ['true', 'false'], 'true') === 'true',
+    databasePreparedStatements:
+      read.oneOf('DATABASE_PREPARED_STATEMENTS', ['true', 'false'], 'true') === 'true',
     maxRequestsUnderWay: read.integer('MAX_REQUESTS_UNDER_WAY', 512, 1, 100_000),
     targetMsUnderWay: read.integer('TARGET_MS_UNDER_WAY', 100, 5, 10_000),
     ...readRateLimits(read),
     shutdownDelayMs: read.integer('SHUTDOWN_DELAY_MS', 0, 0, 60_000),
     shutdownTimeoutMs: read.integer('SHUTDOWN_TIMEOUT_MS', 10_000, 0, 600_000),
   };
-  if (read.faults.length > 0) throw new ConfigError(`The environment has faults:\n${read.faults.map((fault) => `  - ${fault}`).join('\n')}`);
+  if (read.faults.length > 0)
+    throw new ConfigError(
+      `The environment has faults:\n${read.faults.map((fault) => `  - ${fault}`).join('\n')}`,
+    );
   return config;
 }
 
@@ -132,19 +174,31 @@ function readIssuer(read: EnvironmentReader): string {
   const issuer = read.text('ISSUER') ?? 'http://localhost:8080';
   const allowHttp = read.oneOf('ALLOW_HTTP_ISSUER', ['true', 'false'], 'false') === 'true';
   if (!/^https?:\/\/[^\s?#@\\]+$/.test(issuer) || !URL.canParse(issuer)) {
-    read.faults.push('ISSUER must be an http(s) URL without query, fragment or credentials, such as https://as.example.com');
+    read.faults.push(
+      'ISSUER must be an http(s) URL without query, fragment or credentials, such as https://as.example.com',
+    );
     return issuer;
   }
   const { protocol, hostname } = new URL(issuer);
-  const loopback = hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+  const loopback =
+    hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
   if (protocol === 'http:' && !loopback && !allowHttp)
-    read.faults.push('ISSUER must be https unless its host is loopback; ALLOW_HTTP_ISSUER=true overrides this for tests');
+    read.faults.push(
+      'ISSUER must be https unless its host is loopback; ALLOW_HTTP_ISSUER=true overrides this for tests',
+    );
   return issuer;
 }
 
 /** A successor that is announced before its predecessor signs would be followed by its own at once, and so on. */
-function readRotation(read: EnvironmentReader): Pick<Config, 'signingKeyRotationInterval' | 'signingKeyAnnouncement'> {
-  const signingKeyRotationInterval = read.integer('SIGNING_KEY_ROTATION_INTERVAL', 90 * 86_400, 3600, 999_999_999);
+function readRotation(
+  read: EnvironmentReader,
+): Pick<Config, 'signingKeyRotationInterval' | 'signingKeyAnnouncement'> {
+  const signingKeyRotationInterval = read.integer(
+    'SIGNING_KEY_ROTATION_INTERVAL',
+    90 * 86_400,
+    3600,
+    999_999_999,
+  );
   const standard = Math.min(14 * 86_400, Math.floor(signingKeyRotationInterval / 2));
   const signingKeyAnnouncement = read.integer('SIGNING_KEY_ANNOUNCEMENT', standard, 0, 999_999_999);
   if (signingKeyAnnouncement >= signingKeyRotationInterval)
@@ -157,34 +211,67 @@ function readKey(read: EnvironmentReader, name: string): string | undefined {
 }
 
 function readNextKey(read: EnvironmentReader): Config['nextKeyEncryptionKey'] {
-  const [value, file] = [readKey(read, 'KEY_ENCRYPTION_KEY_NEXT'), read.text('KEY_ENCRYPTION_KEY_NEXT_FILE')];
+  const [value, file] = [
+    readKey(read, 'KEY_ENCRYPTION_KEY_NEXT'),
+    read.text('KEY_ENCRYPTION_KEY_NEXT_FILE'),
+  ];
   return { ...(value !== undefined && { value }), ...(file !== undefined && { file }) };
 }
 
 function readTls(read: EnvironmentReader): Pick<Config, 'tls'> {
-  const [certFile, keyFile, port] = [read.text('TLS_CERT_FILE'), read.text('TLS_KEY_FILE'), read.integer('TLS_PORT', 8443, 0, 65_535)];
+  const [certFile, keyFile, port] = [
+    read.text('TLS_CERT_FILE'),
+    read.text('TLS_KEY_FILE'),
+    read.integer('TLS_PORT', 8443, 0, 65_535),
+  ];
   if (certFile === undefined && keyFile === undefined) return {};
-  if (certFile === undefined || keyFile === undefined) read.faults.push('TLS_CERT_FILE and TLS_KEY_FILE belong together');
-  return { tls: { host: read.text('TLS_HOST') ?? read.text('HOST') ?? 'localhost', port, certFile: certFile ?? '', keyFile: keyFile ?? '' } };
+  if (certFile === undefined || keyFile === undefined)
+    read.faults.push('TLS_CERT_FILE and TLS_KEY_FILE belong together');
+  return {
+    tls: {
+      host: read.text('TLS_HOST') ?? read.text('HOST') ?? 'localhost',
+      port,
+      certFile: certFile ?? '',
+      keyFile: keyFile ?? '',
+    },
+  };
 }
 
-function readRateLimits(read: EnvironmentReader): Pick<Config, 'rateLimitPerClient' | 'rateLimitPerAddress'> {
-  const limit = (name: string) => (read.text(name) === undefined ? undefined : read.integer(name, 0, 1, 999_999_999));
-  const [rateLimitPerClient, rateLimitPerAddress] = [limit('RATE_LIMIT_PER_CLIENT'), limit('RATE_LIMIT_PER_ADDRESS')];
-  return { ...(rateLimitPerClient !== undefined && { rateLimitPerClient }), ...(rateLimitPerAddress !== undefined && { rateLimitPerAddress }) };
+function readRateLimits(
+  read: EnvironmentReader,
+): Pick<Config, 'rateLimitPerClient' | 'rateLimitPerAddress'> {
+  const limit = (name: string) =>
+    read.text(name) === undefined ? undefined : read.integer(name, 0, 1, 999_999_999);
+  const [rateLimitPerClient, rateLimitPerAddress] = [
+    limit('RATE_LIMIT_PER_CLIENT'),
+    limit('RATE_LIMIT_PER_ADDRESS'),
+  ];
+  return {
+    ...(rateLimitPerClient !== undefined && { rateLimitPerClient }),
+    ...(rateLimitPerAddress !== undefined && { rateLimitPerAddress }),
+  };
 }
 
-function readProxies(read: EnvironmentReader): Pick<Config, 'trustedProxies' | 'clientCertificateHeader'> {
-  const trustedProxies = (read.text('TRUSTED_PROXIES') ?? '').split(/[\s,]+/).filter((range) => range !== '');
+function readProxies(
+  read: EnvironmentReader,
+): Pick<Config, 'trustedProxies' | 'clientCertificateHeader'> {
+  const trustedProxies = (read.text('TRUSTED_PROXIES') ?? '')
+    .split(/[\s,]+/)
+    .filter((range) => range !== '');
   if (!trustedProxies.every((range) => ipaddr.isValidCIDR(range)))
     read.faults.push('TRUSTED_PROXIES must be a list of CIDR ranges, such as 10.0.0.0/8');
   const form = read.oneOf('CLIENT_CERTIFICATE_HEADER', ['off', ...certificateHeaderForms], 'off');
   if (form === 'off') return { trustedProxies };
-  if (trustedProxies.length === 0) read.faults.push('CLIENT_CERTIFICATE_HEADER needs TRUSTED_PROXIES, or anybody could claim any certificate');
+  if (trustedProxies.length === 0)
+    read.faults.push(
+      'CLIENT_CERTIFICATE_HEADER needs TRUSTED_PROXIES, or anybody could claim any certificate',
+    );
   return { trustedProxies, clientCertificateHeader: form };
 }
 
 function defaultKeyFile(databaseUrl: string): string {
-  const path = databaseUrl.startsWith('file:') ? databaseUrl.slice('file:'.length).replace(/\?.*$/, '') : 'data/holdfast';
+  const path = databaseUrl.startsWith('file:')
+    ? databaseUrl.slice('file:'.length).replace(/\?.*$/, '')
+    : 'data/holdfast';
   return `${path.replace(/\.(db|sqlite3?)$/, '')}.key-encryption-key`;
 }

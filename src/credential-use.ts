@@ -27,7 +27,12 @@ export interface CredentialUseLog {
 }
 
 /** Says that a credential was accepted just now. Neither waits nor fails. */
-export type NoteUse = (clientId: string, kind: CredentialKind, identifier: string, kid?: string) => void;
+export type NoteUse = (
+  clientId: string,
+  kind: CredentialKind,
+  identifier: string,
+  kid?: string,
+) => void;
 
 /** Milliseconds by which the last use on record may be too early. */
 const precision = 60_000;
@@ -48,7 +53,10 @@ export interface CredentialUseRecorder {
 }
 
 /** Notes uses in memory, each credential once a minute, until they are written. */
-export function credentialUseRecorder(log: Pick<CredentialUseLog, 'record'>, clock: Clock): CredentialUseRecorder {
+export function credentialUseRecorder(
+  log: Pick<CredentialUseLog, 'record'>,
+  clock: Clock,
+): CredentialUseRecorder {
   const noted = new Map<string, number>();
   const waiting = new Map<string, CredentialUse>();
   const flush = async () => {

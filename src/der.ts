@@ -18,9 +18,14 @@ export function readDer(octets: Buffer): readonly DerElement[] {
     if (first === undefined || (tag & 0x1f) === 0x1f) throw new Error('not DER');
     const lengthOctets = first < 0x80 ? 0 : first & 0x7f;
     const from = start + 2 + lengthOctets;
-    const length = lengthOctets === 0 ? first : longLength(octets.subarray(start + 2, from), lengthOctets);
+    const length =
+      lengthOctets === 0 ? first : longLength(octets.subarray(start + 2, from), lengthOctets);
     if (first === 0x80 || from + length > octets.length) throw new Error('not DER');
-    elements.push({ tag, content: octets.subarray(from, from + length), encoded: octets.subarray(start, from + length) });
+    elements.push({
+      tag,
+      content: octets.subarray(from, from + length),
+      encoded: octets.subarray(start, from + length),
+    });
     start = from + length;
   }
   return elements;

@@ -30,7 +30,11 @@ const attributeTypes: Readonly<Record<string, readonly string[]>> = {
   '0.9.2342.19200300.100.1.25': ['dc', 'domaincomponent'],
   '1.2.840.113549.1.9.1': ['e', 'emailaddress'],
 };
-const identifiers = new Map(Object.entries(attributeTypes).flatMap(([oid, names]) => names.map((name) => [name, oid] as const)));
+const identifiers = new Map(
+  Object.entries(attributeTypes).flatMap(([oid, names]) =>
+    names.map((name) => [name, oid] as const),
+  ),
+);
 
 // One `type=value` and what follows it: a value in hexadecimal, in quotes (RFC 2253 §4) or plain, with blanks around, as tools print it.
 const escaped = String.raw`\\(?:[0-9a-f]{2}|[ #="+,;<>\\])`;
@@ -85,8 +89,10 @@ function comparable(oid: string, value: ComparableValue): string {
 function unescaped(value: string): ComparableValue | undefined {
   try {
     return comparableText(
-      value.replace(/((?:\\[0-9a-f]{2})+)|\\(.)/giu, (_, pairs: string | undefined, character: string) =>
-        pairs === undefined ? character : decodeURIComponent(pairs.replaceAll('\\', '%')),
+      value.replace(
+        /((?:\\[0-9a-f]{2})+)|\\(.)/giu,
+        (_, pairs: string | undefined, character: string) =>
+          pairs === undefined ? character : decodeURIComponent(pairs.replaceAll('\\', '%')),
       ),
     );
   } catch {
@@ -109,7 +115,8 @@ const maxIdentifierLength = 64;
 
 /** The dotted form (X.690 §8.19). */
 function objectIdentifier({ tag, content }: DerElement): string {
-  if (tag !== 6 || content.length > maxIdentifierLength) throw new Error('not an object identifier');
+  if (tag !== 6 || content.length > maxIdentifierLength)
+    throw new Error('not an object identifier');
   const arcs: bigint[] = [];
   let arc = 0n;
   for (const octet of content) {

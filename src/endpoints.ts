@@ -18,9 +18,14 @@ export interface Endpoints {
 export function endpointsOf(issuer: string, tlsPort?: number): Endpoints {
   const root = issuer.replace(/\/$/, '');
   const basePath = new URL(issuer).pathname.replace(/\/$/, '');
-  const { origin } = Object.assign(new URL(issuer), { protocol: 'https:', port: String(tlsPort ?? '') });
+  const { origin } = Object.assign(new URL(issuer), {
+    protocol: 'https:',
+    port: String(tlsPort ?? ''),
+  });
   return {
-    ...(tlsPort !== undefined && { mtls: { token: `${origin}${basePath}/token`, revocation: `${origin}${basePath}/revoke` } }),
+    ...(tlsPort !== undefined && {
+      mtls: { token: `${origin}${basePath}/token`, revocation: `${origin}${basePath}/revoke` },
+    }),
     basePath,
     token: `${root}/token`,
     jwks: `${root}/jwks`,
@@ -32,6 +37,8 @@ export function endpointsOf(issuer: string, tlsPort?: number): Endpoints {
 }
 
 /** The URI of a status list, by its id; the token names it (`status_list.uri`) and the list itself does (`sub`). */
-export function statusListUri({ statusLists }: Pick<Endpoints, 'statusLists'>): (id: string) => string {
+export function statusListUri({
+  statusLists,
+}: Pick<Endpoints, 'statusLists'>): (id: string) => string {
   return (id) => `${statusLists}/${id}`;
 }

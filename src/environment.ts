@@ -5,11 +5,17 @@ export interface EnvironmentReader {
   matching(name: string, pattern: RegExp, form: string): string | undefined;
   integer(name: string, fallback: number, min: number, max: number): number;
   oneOf<const T extends string>(name: string, values: readonly T[], fallback: NoInfer<T>): T;
-  list<const T extends string>(name: string, values: readonly T[], fallback: readonly T[]): readonly T[];
+  list<const T extends string>(
+    name: string,
+    values: readonly T[],
+    fallback: readonly T[],
+  ): readonly T[];
 }
 
 /** A reader over `env`; an empty variable counts as not set. No value is ever repeated in a fault, for it may be a secret. */
-export function environmentReader(env: Readonly<Record<string, string | undefined>>): EnvironmentReader {
+export function environmentReader(
+  env: Readonly<Record<string, string | undefined>>,
+): EnvironmentReader {
   const faults: string[] = [];
   const text = (name: string) => {
     const value = env[name];
@@ -27,7 +33,8 @@ export function environmentReader(env: Readonly<Record<string, string | undefine
       const value = text(name);
       if (value === undefined) return fallback;
       const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
-      if (!(number >= min && number <= max)) faults.push(`${name} must be a whole number from ${min} to ${max}`);
+      if (!(number >= min && number <= max))
+        faults.push(`${name} must be a whole number from ${min} to ${max}`);
       return number;
     },
     oneOf(name, values, fallback) {
@@ -44,7 +51,8 @@ export function environmentReader(env: Readonly<Record<string, string | undefine
         .split(/[\s,]+/)
         .filter((item) => item !== '')
         .map((item) => values.find((known) => known === item));
-      if (found.length === 0 || found.includes(undefined)) faults.push(`${name} must be a list of ${values.join(', ')}`);
+      if (found.length === 0 || found.includes(undefined))
+        faults.push(`${name} must be a list of ${values.join(', ')}`);
       return [...new Set(found.filter((item) => item !== undefined))];
     },
   };

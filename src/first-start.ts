@@ -1,5 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { adminTokenHash, generateAdminToken, verifyAdminTokenAgainst } from './admin/admin-token.ts';
+import {
+  adminTokenHash,
+  generateAdminToken,
+  verifyAdminTokenAgainst,
+} from './admin/admin-token.ts';
 import type { Config } from './config.ts';
 import {
   type KeyEncryption,
@@ -8,7 +12,12 @@ import {
   readKeyEncryptionKey,
   readNextKeyEncryptionKey,
 } from './signing-keys/key-encryption.ts';
-import { keyInForceName, nonceSecretName, type SharedSecretStore, type SigningKeyStore } from './signing-keys/signing-key-store.ts';
+import {
+  keyInForceName,
+  nonceSecretName,
+  type SharedSecretStore,
+  type SigningKeyStore,
+} from './signing-keys/signing-key-store.ts';
 
 /** Secrets that a start finds, or makes on the very first start. */
 export interface PreparedSecrets {
@@ -26,28 +35,44 @@ export async function prepareSecrets(
   stores: { readonly signingKeys: SigningKeyStore; readonly secrets: SharedSecretStore },
 ): Promise<PreparedSecrets> {
   const encryption = await prepareEncryption(config, stores);
-  if (config.adminToken !== undefined) return { encryption, verifyAdminToken: verifyAdminTokenAgainst(adminTokenHash(config.adminToken)) };
+  if (config.adminToken !== undefined)
+    return {
+      encryption,
+      verifyAdminToken: verifyAdminTokenAgainst(adminTokenHash(config.adminToken)),
+    };
   const storedHash = await stores.secrets.getSecret(adminTokenName);
-  if (storedHash !== undefined) return { encryption, verifyAdminToken: verifyAdminTokenAgainst(storedHash) };
+  if (storedHash !== undefined)
+    return { encryption, verifyAdminToken: verifyAdminTokenAgainst(storedHash) };
   const made = generateAdminToken();
   const standing = await stores.secrets.putSecretOnce(adminTokenName, adminTokenHash(made));
   const mine = standing === adminTokenHash(made);
-  return { encryption, verifyAdminToken: verifyAdminTokenAgainst(standing), ...(mine && { newAdminToken: made }) };
+  return {
+    encryption,
+    verifyAdminToken: verifyAdminTokenAgainst(standing),
+    ...(mine && { newAdminToken: made }),
+  };
 }
 
 /** Reads the key-encryption keys; whichever the database was sealed by is the one in force. */
 async function prepareEncryption(
   config: Config,
-  { signingKeys, secrets }: { readonly signingKeys: SigningKeyStore; readonly secrets: SharedSecretStore },
+  {
+    signingKeys,
+    secrets,
+  }: { readonly signingKeys: SigningKeyStore; readonly secrets: SharedSecretStore },
 ): Promise<KeyEncryption> {
-  const sealed = (await secrets.getSecret(nonceSecretName)) ?? (await signingKeys.listSigningKeys()).keys[0]?.privateJwe;
+  const sealed =
+    (await secrets.getSecret(nonceSecretName)) ??
+    (await signingKeys.listSigningKeys()).keys[0]?.privateJwe;
   const current = readKeyEncryptionKey({
     ...(config.keyEncryptionKey !== undefined && { value: config.keyEncryptionKey }),
     file: config.keyEncryptionKeyFile,
     mayCreate: sealed === undefined && (await secrets.getSecret(keyInForceName)) === undefined,
   });
   const next = readNextKeyEncryptionKey(config.nextKeyEncryptionKey);
-  const encryption = keyEncryption({ current, ...(next !== undefined && { next }) }, async () => secrets.getSecret(keyInForceName));
+  const encryption = keyEncryption({ current, ...(next !== undefined && { next }) }, async () =>
+    secrets.getSecret(keyInForceName),
+  );
   if ((await secrets.getSecret(keyInForceName)) === undefined) {
     // A database from before keys had ids was sealed by the current key: there was no other. The check comes first, so that a wrong key is not written down.
     const id = keyEncryptionKeyId(current);

@@ -18,13 +18,19 @@ export interface HousekeepingOptions {
 }
 
 /** Runs every job again and again, each batch in a turn of its own. Answers a function that stops it and waits for the batch under way. */
-export function housekeeping({ jobs, clock, logger, interval }: HousekeepingOptions): () => Promise<void> {
+export function housekeeping({
+  jobs,
+  clock,
+  logger,
+  interval,
+}: HousekeepingOptions): () => Promise<void> {
   let stopped = false;
   let running: Promise<void> | undefined;
   const round = async () => {
     for (const { name, run } of jobs) {
       try {
-        while (!stopped && (await run(Math.floor(clock() / 1000)))) await new Promise((resolve) => setImmediate(resolve));
+        while (!stopped && (await run(Math.floor(clock() / 1000))))
+          await new Promise((resolve) => setImmediate(resolve));
       } catch (err) {
         logger.warn({ err, job: name }, 'a housekeeping job failed; it is tried again later');
       }

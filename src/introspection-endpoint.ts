@@ -21,25 +21,40 @@ export interface Introspection {
 }
 
 /** An introspection request from start to end (RFC 7662 §2): whatever is not active for this caller looks the same. */
-export function introspectionEndpoint(steps: IntrospectionEndpointSteps): (request: TokenRequest) => Promise<Introspection> {
+export function introspectionEndpoint(
+  steps: IntrospectionEndpointSteps,
+): (request: TokenRequest) => Promise<Introspection> {
   return async (request) => {
     const caller = await steps.authenticateCaller(request);
     const token = request.parameters.get('token');
-    if (token === undefined) throw new OAuthError('invalid_request', 'the parameter token is required', { reason: 'token_missing' });
+    if (token === undefined)
+      throw new OAuthError('invalid_request', 'the parameter token is required', {
+        reason: 'token_missing',
+      });
     if (!('resourceServer' in caller)) return { response: { active: false } };
     const { resourceServer } = caller;
     const claims = await steps.activeToken(token, resourceServer);
     if (claims === undefined) return { response: { active: false }, resourceServer };
     const proof = await steps.confirmingProof(presentedProof(request.parameters), token, claims);
     return {
-      response: { active: true, token_type: tokenTypeOf(claims.cnf), ...claims, ...(proof !== undefined && { proof }) },
+      response: {
+        active: true,
+        token_type: tokenTypeOf(claims.cnf),
+        ...claims,
+        ...(proof !== undefined && { proof }),
+      },
       resourceServer,
     } as Introspection;
   };
 }
 
 function presentedProof(parameters: TokenRequest['parameters']) {
-  const [dpopProof, htm, htu, clientCertificate] = ['dpop_proof', 'htm', 'htu', 'client_certificate'].map((name) => parameters.get(name));
+  const [dpopProof, htm, htu, clientCertificate] = [
+    'dpop_proof',
+    'htm',
+    'htu',
+    'client_certificate',
+  ].map((name) => parameters.get(name));
   return {
     ...(dpopProof !== undefined && { dpopProof }),
     ...(htm !== undefined && { htm }),

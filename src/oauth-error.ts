@@ -24,13 +24,18 @@ interface OAuthErrorOptions {
 }
 
 /** A text that is known when the code is written; `never` for any other, so that nothing from a request can be in it. */
-export type Constant<Text extends string> = Record<never, never> extends Record<Text, unknown> ? never : Text;
+export type Constant<Text extends string> =
+  Record<never, never> extends Record<Text, unknown> ? never : Text;
 
 /** A refusal in OAuth's words. The description is a constant sentence, a template literal is no such thing: what varies goes to `cause` and the log. */
 export class OAuthError<Description extends string = string> extends Error {
   readonly code: OAuthErrorCode;
   readonly reason: string;
-  constructor(code: OAuthErrorCode, description: Constant<Description>, options: OAuthErrorOptions = {}) {
+  constructor(
+    code: OAuthErrorCode,
+    description: Constant<Description>,
+    options: OAuthErrorOptions = {},
+  ) {
     super(description, 'cause' in options ? { cause: options.cause } : undefined);
     this.name = 'OAuthError';
     this.code = code;
@@ -83,7 +88,10 @@ export class NoSigningKey extends Error {
 /** A stored row is not what this server writes. Thrown by `store/` only; whoever asked is refused with 500, and the log names the row. */
 export class StoredValueInvalid extends Error {
   constructor(table: string, key: string, at: string, cause?: unknown) {
-    super(`the row ${key} of ${table} is damaged (${at})`, cause === undefined ? undefined : { cause });
+    super(
+      `the row ${key} of ${table} is damaged (${at})`,
+      cause === undefined ? undefined : { cause },
+    );
     this.name = 'StoredValueInvalid';
   }
 }

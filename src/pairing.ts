@@ -25,13 +25,24 @@ export interface Pairing {
 }
 
 /** Whether the holder's registration lets this client have its key so; a fresh proof is consent by itself, unless the registration lists others. */
-export function agreesToShare({ alt_cnf_requesters, alt_cnf_registered_key }: ClientRegistration, requester: string, form: PairingMode): boolean {
+export function agreesToShare(
+  { alt_cnf_requesters, alt_cnf_registered_key }: ClientRegistration,
+  requester: string,
+  form: PairingMode,
+): boolean {
   if (form === 'proof') return alt_cnf_requesters?.includes(requester) ?? true;
   return alt_cnf_registered_key === true && alt_cnf_requesters?.includes(requester) === true;
 }
 
 /** Whether a token of this audience and scope lies within the limits of a pairing. */
-export function withinPairing({ scope, resources }: Pairing, audience: string, scopes: readonly string[]): boolean {
+export function withinPairing(
+  { scope, resources }: Pairing,
+  audience: string,
+  scopes: readonly string[],
+): boolean {
   const allowed = scope?.split(' ');
-  return (resources?.includes(audience) ?? true) && (allowed === undefined || scopes.every((wanted) => allowed.includes(wanted)));
+  return (
+    (resources?.includes(audience) ?? true) &&
+    (allowed === undefined || scopes.every((wanted) => allowed.includes(wanted)))
+  );
 }

@@ -1,5 +1,8 @@
 import type { Logger } from 'pino';
-import { type UnregisteredKeysOptions, unregisteredKeys } from './access-token/unregistered-keys.ts';
+import {
+  type UnregisteredKeysOptions,
+  unregisteredKeys,
+} from './access-token/unregistered-keys.ts';
 import type { Config } from './config.ts';
 import type { CredentialUseRecorder } from './credential-use.ts';
 import { type HousekeepingJob, housekeeping } from './housekeeping.ts';
@@ -37,7 +40,8 @@ const keyRefreshInterval = 1000;
 
 /** Starts what a server does besides answering: it reads keys again, writes down what it counted, and removes what has expired. */
 export function periodicWork(options: PeriodicWorkOptions): PeriodicWork {
-  const { config, ports, signingKeys, nonceSecrets, boundKeys, expired, uses, refusals, logger } = options;
+  const { config, ports, signingKeys, nonceSecrets, boundKeys, expired, uses, refusals, logger } =
+    options;
   const stopRefreshing = readAgain(
     [
       { name: 'signing keys', read: signingKeys.refresh },
@@ -55,9 +59,16 @@ export function periodicWork(options: PeriodicWorkOptions): PeriodicWork {
     tokenLifetime: config.accessTokenMaxLifetime,
   });
   const again = (jobs: readonly HousekeepingJob[]) =>
-    housekeeping({ jobs, clock: ports.clock, logger, interval: config.housekeepingInterval * 1000 });
+    housekeeping({
+      jobs,
+      clock: ports.clock,
+      logger,
+      interval: config.housekeepingInterval * 1000,
+    });
   // Apart, for it waits for the servers of clients.
-  const stopWatchingKeys = again([{ name: 'unregistered_keys', run: async (now) => revokeUnregistered(now).then(() => false) }]);
+  const stopWatchingKeys = again([
+    { name: 'unregistered_keys', run: async (now) => revokeUnregistered(now).then(() => false) },
+  ]);
   const stopJobs = again([
     { name: 'credential_uses', run: uses.flush },
     ...expired.map(({ name, remove }) => ({ name, run: remove })),

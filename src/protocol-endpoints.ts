@@ -44,12 +44,19 @@ export function protocolEndpoints(options: ProtocolEndpointsOptions) {
   const { issuer } = config;
   const { clock } = ports;
   const keys = registeredKeys(ports.fetchJwks);
-  const proofs = { clock, nonces, algs: config.dpopAlgs, maxAge: config.dpopProofMaxAge, maxFuture: config.dpopProofMaxFuture };
+  const proofs = {
+    clock,
+    nonces,
+    algs: config.dpopAlgs,
+    maxAge: config.dpopProofMaxAge,
+    maxFuture: config.dpopProofMaxFuture,
+  };
   const verify = verifyAccessToken({ issuer, verificationKey: signingKeys.verificationKey });
   const live = liveHolders({ ...ports, keys });
   const inForce = tokenInForce({ ...ports, keys });
   const clientIdOf = ({ registration }: AuthenticatedClient) => registration.client_id;
-  const callerId = (caller: Caller) => ('client' in caller ? caller.client : caller.resourceServer).client_id;
+  const callerId = (caller: Caller) =>
+    ('client' in caller ? caller.client : caller.resourceServer).client_id;
   const authentication = authenticateClient({
     clients: ports.clients,
     clock,
@@ -63,9 +70,17 @@ export function protocolEndpoints(options: ProtocolEndpointsOptions) {
       clockTolerance: config.clockTolerance,
     }),
   });
-  const authenticate = counted(noted(countingStrangers(authentication, refusals), ports.noteUse, clientIdOf), countClient, clientIdOf);
+  const authenticate = counted(
+    noted(countingStrangers(authentication, refusals), ports.noteUse, clientIdOf),
+    countClient,
+    clientIdOf,
+  );
   const introspection = introspectionEndpoint({
-    authenticateCaller: counted(noted(authenticateCaller(ports), ports.noteUse, callerId), countClient, callerId),
+    authenticateCaller: counted(
+      noted(authenticateCaller(ports), ports.noteUse, callerId),
+      countClient,
+      callerId,
+    ),
     activeToken: activeToken({ ...ports, verify, tokenInForce: inForce, liveHolders: live }),
     confirmingProof: confirmingProof({
       ...proofs,
@@ -78,9 +93,21 @@ export function protocolEndpoints(options: ProtocolEndpointsOptions) {
     token: tokenEndpoint({
       refusals,
       authenticateClient: authenticate,
-      ...tokenSteps({ ...options, keys, proofs, verifyAccessToken: verify, tokenInForce: inForce, liveHolders: live }),
+      ...tokenSteps({
+        ...options,
+        keys,
+        proofs,
+        verifyAccessToken: verify,
+        tokenInForce: inForce,
+        liveHolders: live,
+      }),
     }),
     introspection: countingStrangers(introspection, refusals),
-    revocation: revocationEndpoint({ ...ports, refusals, authenticateClient: authenticate, verify }),
+    revocation: revocationEndpoint({
+      ...ports,
+      refusals,
+      authenticateClient: authenticate,
+      verify,
+    }),
   };
 }

@@ -11,7 +11,11 @@ export interface Reading {
  * Reads each every `interval` milliseconds; answers a function that stops it. What only the operator can mend, a key-encryption key that this replica
  * has not got, is logged as an error once until it is mended; all else passes by itself, and whoever needs the reading meanwhile hears of it.
  */
-export function readAgain(readings: readonly Reading[], interval: number, logger: Logger): () => void {
+export function readAgain(
+  readings: readonly Reading[],
+  interval: number,
+  logger: Logger,
+): () => void {
   const said = new Set<Reading>();
   const readOnce = async (reading: Reading) => {
     try {

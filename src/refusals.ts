@@ -12,7 +12,12 @@ export interface Refusals {
    * the refusal; the one that signed the client assertion unless given. Whoever has come by a client assertion can show it again and again, with a
    * request that uses it up or not: that it was used before is counted as a stranger's, and so is all but the first of its refusals.
    */
-  ofClient(client: AuthenticatedClient, fault: unknown, what: 'token_refused' | 'revocation_refused', proven?: ProvenKey): void;
+  ofClient(
+    client: AuthenticatedClient,
+    fault: unknown,
+    what: 'token_refused' | 'revocation_refused',
+    proven?: ProvenKey,
+  ): void;
   /**
    * Of a stranger: only counted, for a stranger must not make the trail grow. `claimed`: the `client_id` that it gave, proven by nothing.
    * Of an introspection likewise, whoever asks: there are as many as API calls, a refused one gives nobody anything, and who authenticates
@@ -36,7 +41,10 @@ const maxClientId = 255;
 const maxByAssertion = 3;
 
 /** Refusals for the audit trail. */
-export function refusals(audit: AuditTrail, { clients, resourceServers }: Pick<Ports, 'clients' | 'resourceServers'>): Refusals {
+export function refusals(
+  audit: AuditTrail,
+  { clients, resourceServers }: Pick<Ports, 'clients' | 'resourceServers'>,
+): Refusals {
   const byAssertion = new LRUCache<string, number>({ max: 10_000 });
   const isShownAgain = ({ assertion }: AuthenticatedClient, { reason }: OAuthError) => {
     if (assertion === undefined) return false;
@@ -48,13 +56,17 @@ export function refusals(audit: AuditTrail, { clients, resourceServers }: Pick<P
   let claims = new Map<string, Set<string>>();
   // Only names that are registered: what else a stranger sends, a secret in the wrong place for one, has no business in the trail.
   const isRegistered = async (name: string) => {
-    const found = async () => (await clients.findClient(name)) ?? (await resourceServers.findByClientId(name));
+    const found = async () =>
+      (await clients.findClient(name)) ?? (await resourceServers.findByClientId(name));
     return (await found().catch(() => undefined)) !== undefined;
   };
-  const samplesOf = async (claimed: typeof claims): Promise<Readonly<Record<string, readonly string[]>>> => {
+  const samplesOf = async (
+    claimed: typeof claims,
+  ): Promise<Readonly<Record<string, readonly string[]>>> => {
     const samples: Record<string, string[]> = {};
     for (const [reason, names] of claimed)
-      for (const name of names) if (await isRegistered(name)) samples[reason] = [...(samples[reason] ?? []), name];
+      for (const name of names)
+        if (await isRegistered(name)) samples[reason] = [...(samples[reason] ?? []), name];
     return samples;
   };
   const ofStranger: Refusals['ofStranger'] = (fault, claimed) => {
@@ -71,15 +83,23 @@ export function refusals(audit: AuditTrail, { clients, resourceServers }: Pick<P
       if (!(fault instanceof OAuthError)) return;
       const { client_id } = client.registration;
       if (isShownAgain(client, fault)) return ofStranger(fault, client_id);
-      const key = proven !== undefined && { jkt: recordedThumbprint(proven), evidence: proven.provenBy };
-      audit.record({ type, actor: `client:${client_id}`, client_id, reason: fault.reason, ...key }).catch(() => undefined);
+      const key = proven !== undefined && {
+        jkt: recordedThumbprint(proven),
+        evidence: proven.provenBy,
+      };
+      audit
+        .record({ type, actor: `client:${client_id}`, client_id, reason: fault.reason, ...key })
+        .catch(() => undefined);
     },
     async flush() {
       if (counts.size === 0) return;
       const [counted, claimed] = [counts, claims];
       [counts, claims] = [new Map(), new Map()];
       const samples = await samplesOf(claimed);
-      const detail = { ...Object.fromEntries(counted), ...(Object.keys(samples).length > 0 && { samples }) };
+      const detail = {
+        ...Object.fromEntries(counted),
+        ...(Object.keys(samples).length > 0 && { samples }),
+      };
       await audit.record({ type: 'refusals_sampled', actor: 'server', detail });
     },
   };

@@ -12,5 +12,7 @@ export function registeredCertificateThumbprint({ x5c, keyObject }: PublicKey): 
   } catch {
     return undefined;
   }
-  return certificate.publicKey.equals(keyObject) ? createHash('sha256').update(certificate.raw).digest('base64url') : undefined;
+  return certificate.publicKey.equals(keyObject)
+    ? createHash('sha256').update(certificate.raw).digest('base64url')
+    : undefined;
 }

@@ -29,11 +29,15 @@ export function registeredKeys(fetchJwks: FetchJwks): RegisteredKeys {
     gated.set(set, keys);
     return keys;
   };
-  const keySet = async ({ jwks, jwks_uri }: ClientRegistration, fresh: boolean): Promise<object> => {
+  const keySet = async (
+    { jwks, jwks_uri }: ClientRegistration,
+    fresh: boolean,
+  ): Promise<object> => {
     const set = jwks ?? (jwks_uri === undefined ? undefined : await fetchJwks(jwks_uri, { fresh }));
     return typeof set === 'object' && set !== null ? set : {};
   };
-  const load = async (client: ClientRegistration, fresh: boolean): Promise<readonly PublicKey[]> => gate(await keySet(client, fresh));
+  const load = async (client: ClientRegistration, fresh: boolean): Promise<readonly PublicKey[]> =>
+    gate(await keySet(client, fresh));
   return {
     all: load,
     async holds(client, wanted) {
@@ -45,14 +49,19 @@ export function registeredKeys(fetchJwks: FetchJwks): RegisteredKeys {
         return readEncryptionKeys(await keySet(client, false))[0];
       } catch (cause) {
         // Without the answer the key might go out in the clear to a client that asked for encryption.
-        throw new OAuthError('unsupported_pop_key', 'the encryption key of the client cannot be read', {
-          cause,
-          reason: 'client_encryption_key_unavailable',
-        });
+        throw new OAuthError(
+          'unsupported_pop_key',
+          'the encryption key of the client cannot be read',
+          {
+            cause,
+            reason: 'client_encryption_key_unavailable',
+          },
+        );
       }
     },
     async find(client, kid) {
-      const matching = async (fresh: boolean) => (await load(client, fresh)).filter((key) => kid === undefined || key.kid === kid);
+      const matching = async (fresh: boolean) =>
+        (await load(client, fresh)).filter((key) => kid === undefined || key.kid === kid);
       const found = await matching(false);
       return found.length > 0 || client.jwks_uri === undefined ? found : matching(true);
     },

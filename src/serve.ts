@@ -3,7 +3,11 @@ import { readConfig } from './config.ts';
 import { processLog } from './process/log.ts';
 
 /** Names of errors that the operator can mend: the sentence is enough, a stack trace would only hide it. */
-const operatorFaults: ReadonlySet<string> = new Set(['ConfigError', 'KeyEncryptionError', 'MigrationError']);
+const operatorFaults: ReadonlySet<string> = new Set([
+  'ConfigError',
+  'KeyEncryptionError',
+  'MigrationError',
+]);
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
@@ -12,7 +16,10 @@ async function main(): Promise<void> {
     return run(config, processLog(config.logLevel));
   }
   if (cluster.isWorker) {
-    const [{ run }, { supervisor }] = await Promise.all([import('./process/run.ts'), import('./process/worker.ts')]);
+    const [{ run }, { supervisor }] = await Promise.all([
+      import('./process/run.ts'),
+      import('./process/worker.ts'),
+    ]);
     return run(config, processLog(config.logLevel, Number(process.argv[2])), supervisor());
   }
   // The process that supervises loads nothing of the server.
@@ -28,7 +35,9 @@ async function main(): Promise<void> {
 
 main().catch((error: unknown) => {
   const mendable = error instanceof Error && operatorFaults.has(error.name);
-  process.stderr.write(`Holdfast did not start.\n${mendable ? sentences(error) : error instanceof Error ? error.stack : String(error)}\n`);
+  process.stderr.write(
+    `Holdfast did not start.\n${mendable ? sentences(error) : error instanceof Error ? error.stack : String(error)}\n`,
+  );
   process.exit(1);
 });
 

@@ -1,13 +1,18 @@
 import type { Config } from './config.ts';
 import type { Clock } from './ports.ts';
-import { type DpopNonceSecrets, type DpopNonceSecretsOptions, dpopNonceSecrets } from './possession/dpop-nonce-secrets.ts';
+import {
+  type DpopNonceSecrets,
+  type DpopNonceSecretsOptions,
+  dpopNonceSecrets,
+} from './possession/dpop-nonce-secrets.ts';
 import type { Siblings } from './siblings.ts';
 import type { KeyEncryption } from './signing-keys/key-encryption.ts';
 import type { SigningKeyStore } from './signing-keys/signing-key-store.ts';
 import { type SigningKeys, signingKeys } from './signing-keys/signing-keys.ts';
 
 /** Where the keys are kept, and what opens them. */
-export interface ServerKeysOptions extends Pick<DpopNonceSecretsOptions, 'secrets' | 'nonceSecrets'> {
+export interface ServerKeysOptions
+  extends Pick<DpopNonceSecretsOptions, 'secrets' | 'nonceSecrets'> {
   readonly config: Config;
   readonly signingKeys: SigningKeyStore;
   readonly encryption: KeyEncryption;
@@ -24,7 +29,14 @@ export interface ServerKeys {
 /** Reads the keys of the server, and makes the first ones. Throws KeyEncryptionError when none of the stored ones can be opened. */
 export async function serverKeys(options: ServerKeysOptions): Promise<ServerKeys> {
   const { config, secrets, encryption, clock, siblings } = options;
-  const nonceSecrets = await dpopNonceSecrets({ ...config, secrets, nonceSecrets: options.nonceSecrets, encryption, clock, changed: siblings.tell });
+  const nonceSecrets = await dpopNonceSecrets({
+    ...config,
+    secrets,
+    nonceSecrets: options.nonceSecrets,
+    encryption,
+    clock,
+    changed: siblings.tell,
+  });
   // Without any tolerance, too, another replica publishes a new key only when it has read it.
   const margin = Math.max(config.clockTolerance, 5);
   const keys = await signingKeys({

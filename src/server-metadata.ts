@@ -6,7 +6,9 @@ import { accessTokenSigningAlgorithms } from './jose/algorithms.ts';
 
 /** Authorization server metadata (RFC 8414 §2): only what is really switched on. */
 export function serverMetadata(config: Config, endpoints: Endpoints): object {
-  const authMethods = tokenEndpointAuthMethods.filter((method) => !method.includes('tls_client_auth') || byCertificate(config).includes(method));
+  const authMethods = tokenEndpointAuthMethods.filter(
+    (method) => !method.includes('tls_client_auth') || byCertificate(config).includes(method),
+  );
   return {
     issuer: config.issuer,
     token_endpoint: endpoints.token,
@@ -21,7 +23,10 @@ export function serverMetadata(config: Config, endpoints: Endpoints): object {
     response_types_supported: [],
     ...(byCertificate(config).length > 0 && { tls_client_certificate_bound_access_tokens: true }),
     ...(endpoints.mtls !== undefined && {
-      mtls_endpoint_aliases: { token_endpoint: endpoints.mtls.token, revocation_endpoint: endpoints.mtls.revocation },
+      mtls_endpoint_aliases: {
+        token_endpoint: endpoints.mtls.token,
+        revocation_endpoint: endpoints.mtls.revocation,
+      },
     }),
     grant_types_supported: grantTypes,
     token_endpoint_auth_methods_supported: authMethods,
@@ -35,8 +40,16 @@ export function serverMetadata(config: Config, endpoints: Endpoints): object {
 }
 
 /** The methods by which a certificate can authenticate: none where none can reach this server; by its name only where somebody vouches for the chain. */
-function byCertificate({ tls, tlsClientCaFile, clientCertificateHeader }: Config): readonly string[] {
+function byCertificate({
+  tls,
+  tlsClientCaFile,
+  clientCertificateHeader,
+}: Config): readonly string[] {
   if (tls === undefined && clientCertificateHeader === undefined) return [];
-  const vouched = tlsClientCaFile !== undefined || (clientCertificateHeader !== undefined && canVouch(clientCertificateHeader));
-  return vouched ? ['tls_client_auth', 'self_signed_tls_client_auth'] : ['self_signed_tls_client_auth'];
+  const vouched =
+    tlsClientCaFile !== undefined ||
+    (clientCertificateHeader !== undefined && canVouch(clientCertificateHeader));
+  return vouched
+    ? ['tls_client_auth', 'self_signed_tls_client_auth']
+    : ['self_signed_tls_client_auth'];
 }

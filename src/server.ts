@@ -44,7 +44,13 @@ export async function startServer(
   const stores = await openStores(config, { logger, clock, databaseClock, siblings });
   try {
     const secrets = await prepareSecrets(config, stores);
-    const { signingKeys, nonceSecrets } = await serverKeys({ ...stores, config, encryption: secrets.encryption, clock, siblings });
+    const { signingKeys, nonceSecrets } = await serverKeys({
+      ...stores,
+      config,
+      encryption: secrets.encryption,
+      clock,
+      siblings,
+    });
     siblings.onTold(async () => {
       stores.forget();
       await signingKeys.refresh();
@@ -68,9 +74,16 @@ export async function startServer(
       noteUse: uses.note,
       trustedIssuers: stores.trustedIssuers,
       withdrawnHolders: stores.withdrawnHolders,
-      fetchJwks: remoteJwks({ fetch: jwkSetFetcher({ allowPrivateAddresses: config.jwksUriAllowPrivateAddresses }), clock }),
+      fetchJwks: remoteJwks({
+        fetch: jwkSetFetcher({ allowPrivateAddresses: config.jwksUriAllowPrivateAddresses }),
+        clock,
+      }),
     };
-    const health = { database: stores.pingDatabase, replay: stores.pingReplay, signing_keys: async () => checkKeys(signingKeys) };
+    const health = {
+      database: stores.pingDatabase,
+      replay: stores.pingReplay,
+      signing_keys: async () => checkKeys(signingKeys),
+    };
     const refused = refusals(stores.audit, stores);
     const publicApp = await authorizationServer({
       refusals: refused,
@@ -100,7 +113,12 @@ export async function startServer(
       signingKeys,
       ensureSigningKey: signingKeys.ensure,
       nonceSecrets,
-      keyEncryption: { encryption: secrets.encryption, signingKeys: stores.signingKeys, secrets: stores.secrets, changes: stores.keyEncryption },
+      keyEncryption: {
+        encryption: secrets.encryption,
+        signingKeys: stores.signingKeys,
+        secrets: stores.secrets,
+        changes: stores.keyEncryption,
+      },
       maxAccessTokenLifetime: config.accessTokenMaxLifetime,
       logger,
     };
@@ -114,8 +132,21 @@ export async function startServer(
       logger,
     });
     const { publicPort, adminPort } = listeners;
-    const work = periodicWork({ ...stores, config, ports, signingKeys, nonceSecrets, uses, refusals: refused, logger });
-    print(secrets.newAdminToken === undefined ? startText(config, adminPort) : firstStartText(config, adminPort, secrets.newAdminToken));
+    const work = periodicWork({
+      ...stores,
+      config,
+      ports,
+      signingKeys,
+      nonceSecrets,
+      uses,
+      refusals: refused,
+      logger,
+    });
+    print(
+      secrets.newAdminToken === undefined
+        ? startText(config, adminPort)
+        : firstStartText(config, adminPort, secrets.newAdminToken),
+    );
 
     return {
       publicPort,
@@ -125,10 +156,17 @@ export async function startServer(
         stopping = true;
         work.stopRefreshing();
         await sleep(config.shutdownDelayMs);
-        await Promise.race([Promise.all([listeners.close(), work.stopHousekeeping()]), sleep(config.shutdownTimeoutMs)]);
+        await Promise.race([
+          Promise.all([listeners.close(), work.stopHousekeeping()]),
+          sleep(config.shutdownTimeoutMs),
+        ]);
         // What was counted since the last round.
-        await refused.flush().catch((err: unknown) => logger.warn({ err }, 'counts of refusals are lost'));
-        await uses.flushAll().catch((err: unknown) => logger.warn({ err }, 'the last uses of credentials are lost'));
+        await refused
+          .flush()
+          .catch((err: unknown) => logger.warn({ err }, 'counts of refusals are lost'));
+        await uses
+          .flushAll()
+          .catch((err: unknown) => logger.warn({ err }, 'the last uses of credentials are lost'));
         await stores.close();
       },
     };

@@ -2,7 +2,12 @@ import { hash } from 'node:crypto';
 import type { SingleUse } from './replay-store.ts';
 
 /** What counts once. */
-export type SingleUseKind = 'dpop_proof' | 'client_assertion' | 'pop_proof' | 'cnf_proof' | 'id_token';
+export type SingleUseKind =
+  | 'dpop_proof'
+  | 'client_assertion'
+  | 'pop_proof'
+  | 'cnf_proof'
+  | 'id_token';
 
 /** Seconds since the epoch. */
 export interface Acceptable {
@@ -17,7 +22,17 @@ export interface Acceptable {
  * @param target the `htu` for a proof, empty otherwise
  * @param acceptable seconds since the epoch from which on, and until which, the thing can be accepted
  */
-export function singleUse(kind: SingleUseKind, owner: string, target: string, jti: string, acceptable: Acceptable): SingleUse {
+export function singleUse(
+  kind: SingleUseKind,
+  owner: string,
+  target: string,
+  jti: string,
+  acceptable: Acceptable,
+): SingleUse {
   const key = hash('sha256', JSON.stringify([kind, owner, target, jti]), 'base64url');
-  return { key, expiresAt: Math.ceil(acceptable.until), acceptableFrom: Math.floor(acceptable.from) };
+  return {
+    key,
+    expiresAt: Math.ceil(acceptable.until),
+    acceptableFrom: Math.floor(acceptable.from),
+  };
 }

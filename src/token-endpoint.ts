@@ -32,13 +32,25 @@ export interface IssuedToken {
 }
 
 /** An access token request from start to end. Every step may throw an OAuthError; only the last one writes. */
-export function tokenEndpoint(steps: TokenEndpointSteps): (request: TokenRequest) => Promise<IssuedToken> {
-  const issueTo = async (client: AuthenticatedClient, request: TokenRequest, proven: ProvenKey[]): Promise<IssuedToken> => {
+export function tokenEndpoint(
+  steps: TokenEndpointSteps,
+): (request: TokenRequest) => Promise<IssuedToken> {
+  const issueTo = async (
+    client: AuthenticatedClient,
+    request: TokenRequest,
+    proven: ProvenKey[],
+  ): Promise<IssuedToken> => {
     const grant = await steps.validateGrant(request, client);
     const possession = await steps.provePossession(request, client, grant, proven);
     const holders = await steps.proveFurtherHolders(request, client, grant, possession);
     const binding = await steps.bind(client, possession, holders, grant.resourceServer);
-    const { response, jti } = await steps.issueAccessToken(client, grant, possession, binding, holders);
+    const { response, jti } = await steps.issueAccessToken(
+      client,
+      grant,
+      possession,
+      binding,
+      holders,
+    );
     return {
       response,
       client,

@@ -58,11 +58,21 @@ export function tokenSteps({
         ...ports,
         accessToken: subjectAccessToken({ ...ports, verifyAccessToken, tokenInForce, liveHolders }),
         // RS256 besides: OpenID providers must offer it, and few sign by anything else.
-        idToken: subjectIdToken({ ...ports, keys, algs: [...config.assertionAlgs, 'RS256'], clockTolerance, maxAge: config.idTokenMaxAge }),
+        idToken: subjectIdToken({
+          ...ports,
+          keys,
+          algs: [...config.assertionAlgs, 'RS256'],
+          clockTolerance,
+          maxAge: config.idTokenMaxAge,
+        }),
       }),
     }),
     provePossession: provePossession({
-      dpop: dpop({ ...proofs, endpoint: endpoints.token, ...(endpoints.mtls !== undefined && { alias: endpoints.mtls.token }) }),
+      dpop: dpop({
+        ...proofs,
+        endpoint: endpoints.token,
+        ...(endpoints.mtls !== undefined && { alias: endpoints.mtls.token }),
+      }),
       clock,
       nonceRequired: config.dpopNonceRequired,
       registeredKey: async (client, kid) => (await keys.find(client, kid))[0],
@@ -70,7 +80,14 @@ export function tokenSteps({
     proveFurtherHolders: proveFurtherHolders({
       ...ports,
       keys,
-      cnfProof: { clock, nonces: proofs.nonces, issuer, algs: config.dpopAlgs, maxLifetime: config.cnfProofMaxLifetime, clockTolerance },
+      cnfProof: {
+        clock,
+        nonces: proofs.nonces,
+        issuer,
+        algs: config.dpopAlgs,
+        maxLifetime: config.cnfProofMaxLifetime,
+        clockTolerance,
+      },
       nonceRequired: config.dpopNonceRequired,
       max: config.altCnfMax,
       registeredKeyMaxAge: config.altCnfRegisteredKeyMaxAge,
@@ -82,7 +99,11 @@ export function tokenSteps({
         issuer,
         signingKey: signingKeys.current,
         severalKeysMaxLifetime: config.altCnfMaxLifetime,
-        statusEntry: statusEntries({ store: statusLists, clock, tokenLifetime: config.accessTokenMaxLifetime + clockTolerance }),
+        statusEntry: statusEntries({
+          store: statusLists,
+          clock,
+          tokenLifetime: config.accessTokenMaxLifetime + clockTolerance,
+        }),
         statusListUri: statusListUri(endpoints),
       }),
       ports,

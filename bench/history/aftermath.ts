@@ -9,7 +9,10 @@ import { askForToken, introspect } from './token-requests.ts';
 const most = 1500;
 
 /** When everything runs again: every registration is looked up, every withdrawn token introspected, every proof sent once more. */
-export async function aftermath(asker: Asker, { registered, withdrawn, sent }: Memory): Promise<void> {
+export async function aftermath(
+  asker: Asker,
+  { registered, withdrawn, sent }: Memory,
+): Promise<void> {
   while ((await asker.get('/health/ready')).status !== 200) await sleep(100);
   const requests = [
     ...registered.slice(-most).map((client) => () => lookUp(asker, client)),

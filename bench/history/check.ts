@@ -10,5 +10,10 @@ import { findRevivals } from './withdrawals.ts';
  * without an answer may have been done or not, then or later. One request came after another only when it began after the other's answer was there.
  */
 export function check(history: readonly Entry[], promises: Promises): readonly Violation[] {
-  return [...findUsedTwice(history), ...findLostRegistrations(history), ...findRevivals(history, promises), ...findKeyFaults(history, promises)];
+  return [
+    ...findUsedTwice(history),
+    ...findLostRegistrations(history),
+    ...findRevivals(history, promises),
+    ...findKeyFaults(history, promises),
+  ];
 }

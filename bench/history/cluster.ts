@@ -47,7 +47,12 @@ export async function startCluster(count: number, broken?: BrokenReplay): Promis
   const database = postgresql(join(folder, 'postgresql'), await freePort());
   const records = redis(join(folder, 'redis'), await freePort());
   await Promise.all([database.server.start(), records.server.start()]);
-  const ports = await Promise.all(Array.from({ length: count }, async () => ({ port: await freePort(), adminPort: await freePort() })));
+  const ports = await Promise.all(
+    Array.from({ length: count }, async () => ({
+      port: await freePort(),
+      adminPort: await freePort(),
+    })),
+  );
   const env = {
     PATH: process.env['PATH'],
     ISSUER: issuer,
@@ -63,7 +68,11 @@ export async function startCluster(count: number, broken?: BrokenReplay): Promis
     BROKEN_REPLAY: broken,
   };
   const replicas = ports.map(({ port, adminPort }, index) =>
-    replica(`replica ${index + 1}`, { ...env, PORT: String(port), ADMIN_PORT: String(adminPort) }, join(folder, `replica-${index + 1}.log`)),
+    replica(
+      `replica ${index + 1}`,
+      { ...env, PORT: String(port), ADMIN_PORT: String(adminPort) },
+      join(folder, `replica-${index + 1}.log`),
+    ),
   );
   const [door, adminDoor] = [await freePort(), await freePort()];
   const front = nginx(join(folder, 'nginx'), [
@@ -97,12 +106,21 @@ function replica(name: string, env: NodeJS.ProcessEnv, log: string): Replica {
   const managed = managedProcess({
     name,
     spawn: () => {
-      const execArgv = env['BROKEN_REPLAY'] === undefined ? [] : ['--import', join(import.meta.dirname, 'broken/replay.ts')];
-      const child = fork(join(import.meta.dirname, 'replica.ts'), { env, execArgv, stdio: ['ignore', output, output, 'ipc'] });
+      const execArgv =
+        env['BROKEN_REPLAY'] === undefined
+          ? []
+          : ['--import', join(import.meta.dirname, 'broken/replay.ts')];
+      const child = fork(join(import.meta.dirname, 'replica.ts'), {
+        env,
+        execArgv,
+        stdio: ['ignore', output, output, 'ipc'],
+      });
       child.send(message);
       return child;
     },
-    ready: async () => (await fetch(`http://${address}/health/ready`, { signal: AbortSignal.timeout(2000) })).status === 200,
+    ready: async () =>
+      (await fetch(`http://${address}/health/ready`, { signal: AbortSignal.timeout(2000) }))
+        .status === 200,
     log,
   });
   return {

@@ -56,7 +56,8 @@ const roundsBetweenCrashesOfRedis = 3;
 export async function troubles(asker: Asker, cluster: Cluster, until: number): Promise<void> {
   for (let round = 0; asker.now() < until; round++) {
     for (const { fault, target, strike } of faultsOf(cluster)) {
-      const fallsTooOften = target === 'redis' && fault !== 'pause' && round % roundsBetweenCrashesOfRedis !== 0;
+      const fallsTooOften =
+        target === 'redis' && fault !== 'pause' && round % roundsBetweenCrashesOfRedis !== 0;
       if (fallsTooOften || asker.now() >= until) continue;
       const start = asker.now();
       await strike();

@@ -12,7 +12,9 @@ export async function lifeOfAClient(asker: Asker, memory: Memory): Promise<void>
   const { client, key } = actor;
   const { status } = await register(asker, actor);
   if (status === 201) memory.registered.push(client);
-  const tokens = await Promise.all(Array.from({ length: 3 }, async () => ask(asker, memory, await prepare(actor))));
+  const tokens = await Promise.all(
+    Array.from({ length: 3 }, async () => ask(asker, memory, await prepare(actor))),
+  );
   const held = tokens.filter((token): token is Held => token !== undefined);
   memory.withdrawn.push(...held);
   /** For two seconds: does it still get tokens, do those that it has count, what does the operator see? */

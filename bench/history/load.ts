@@ -5,7 +5,15 @@ import { lifeOfAClient } from './life-of-a-client.ts';
 import { anyOf, ask, type Memory } from './memory.ts';
 import { lookUp } from './registration.ts';
 import { fetchJwks, revokeActiveKey, rotate } from './signing-key-requests.ts';
-import { type Actor, askForToken, assertionOf, giveBack, introspect, prepare, proofWith } from './token-requests.ts';
+import {
+  type Actor,
+  askForToken,
+  assertionOf,
+  giveBack,
+  introspect,
+  prepare,
+  proofWith,
+} from './token-requests.ts';
 
 type Action = (asker: Asker, memory: Memory) => Promise<unknown>;
 
@@ -33,7 +41,9 @@ async function replay(asker: Asker, memory: Memory): Promise<void> {
 async function reuseParts(asker: Asker, memory: Memory): Promise<void> {
   const { actor, proof, assertion, cnfProof } = anyOf(memory.sent) ?? {};
   if (actor === undefined) return;
-  const parts = [proof && { proof }, assertion && { assertion }, cnfProof && { cnfProof }].filter((part) => part !== undefined);
+  const parts = [proof && { proof }, assertion && { assertion }, cnfProof && { cnfProof }].filter(
+    (part) => part !== undefined,
+  );
   await ask(asker, memory, await prepare(actor, parts[randomInt(parts.length)]));
 }
 
@@ -41,7 +51,9 @@ async function reuseParts(asker: Asker, memory: Memory): Promise<void> {
 async function parallelDuplicates(asker: Asker, memory: Memory): Promise<void> {
   const original = await prepare(actorOf(memory));
   const { actor, proof, assertion, cnfProof } = original;
-  const same = [original, { proof }, assertion && { assertion }, cnfProof && { cnfProof }].filter((part) => part !== undefined);
+  const same = [original, { proof }, assertion && { assertion }, cnfProof && { cnfProof }].filter(
+    (part) => part !== undefined,
+  );
   const shared = same[randomInt(same.length)];
   const copies = await Promise.all(Array.from({ length: 6 }, () => prepare(actor, shared)));
   await Promise.all(copies.map((copy) => ask(asker, memory, copy)));
@@ -52,7 +64,9 @@ async function lookAtToken(asker: Asker, memory: Memory): Promise<void> {
   const held = randomInt(2) === 0 ? anyOf(memory.withdrawn) : anyOf(memory.held);
   if (held === undefined) return;
   const proof = randomInt(2) === 0 ? await proofWith(held) : undefined;
-  await Promise.all(Array.from({ length: proof === undefined ? 1 : 2 }, () => introspect(asker, held, proof)));
+  await Promise.all(
+    Array.from({ length: proof === undefined ? 1 : 2 }, () => introspect(asker, held, proof)),
+  );
 }
 
 /** A client gives a token back, or the operator takes it. */
@@ -62,7 +76,11 @@ async function withdrawToken(asker: Asker, memory: Memory): Promise<void> {
   memory.withdrawn.push(held);
   if (randomInt(2) === 0) {
     const assertion = held.actor.signs === true ? await assertionOf(held.actor) : undefined;
-    await Promise.all(Array.from({ length: assertion === undefined ? 1 : 2 }, () => giveBack(asker, held, assertion)));
+    await Promise.all(
+      Array.from({ length: assertion === undefined ? 1 : 2 }, () =>
+        giveBack(asker, held, assertion),
+      ),
+    );
     return;
   }
   const { body: _, ...times } = await asker.admin('DELETE', `tokens/${held.jti}`);

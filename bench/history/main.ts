@@ -27,13 +27,18 @@ const { values } = parseArgs({
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 async function run(file: string): Promise<void> {
-  const cluster = await startCluster(Number(values.replicas), values.broken as BrokenReplay | undefined);
+  const cluster = await startCluster(
+    Number(values.replicas),
+    values.broken as BrokenReplay | undefined,
+  );
   mkdirSync(dirname(file), { recursive: true });
   const record = recorder(file);
   const requests = asker(cluster, record.add);
   try {
     const memory = await begin(requests);
-    const until = requests.now() + 1000 * (values.minutes === undefined ? Number(values.seconds) : 60 * Number(values.minutes));
+    const until =
+      requests.now() +
+      1000 * (values.minutes === undefined ? Number(values.seconds) : 60 * Number(values.minutes));
     await Promise.all([work(requests, memory, until), troubles(requests, cluster, until)]);
     await aftermath(requests, memory);
   } finally {
@@ -58,7 +63,12 @@ function verdict(): number {
 
 /** With a broken store the run succeeds when the checker notices just that. */
 function verdictOnBroken(): number {
-  const noticed = violations.length > 0 && violations.every(({ promise }) => promise === 'used once');
-  console.log(noticed ? 'The checker noticed the broken store.' : 'The checker did NOT notice the broken store, or more is broken.');
+  const noticed =
+    violations.length > 0 && violations.every(({ promise }) => promise === 'used once');
+  console.log(
+    noticed
+      ? 'The checker noticed the broken store.'
+      : 'The checker did NOT notice the broken store, or more is broken.',
+  );
   return noticed ? 0 : 1;
 }

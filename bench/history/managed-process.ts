@@ -32,7 +32,13 @@ export interface ManagedProcessOptions {
 const startLimit = 120_000;
 
 /** A process that ends with this one. */
-export function managedProcess({ name, spawn, ready, log, killSignal = 'SIGKILL' }: ManagedProcessOptions): ManagedProcess {
+export function managedProcess({
+  name,
+  spawn,
+  ready,
+  log,
+  killSignal = 'SIGKILL',
+}: ManagedProcessOptions): ManagedProcess {
   let child: ChildProcess | undefined;
   const signal = (what: NodeJS.Signals) => {
     for (const pid of child?.pid === undefined ? [] : withChildren(child.pid)) {
@@ -56,7 +62,9 @@ export function managedProcess({ name, spawn, ready, log, killSignal = 'SIGKILL'
       const limit = performance.now() + startLimit;
       while (!(await ready().catch(() => false))) {
         if (started.exitCode !== null || performance.now() > limit)
-          throw new Error(`${name} did not start (exit code ${started.exitCode}):\n${lastWords(log)}`);
+          throw new Error(
+            `${name} did not start (exit code ${started.exitCode}):\n${lastWords(log)}`,
+          );
         await sleep(25);
       }
     },
@@ -79,6 +87,8 @@ function lastWords(log: string): string {
 /** The process and its direct children (Linux). */
 function withChildren(pid: number): readonly number[] {
   const file = `/proc/${pid}/task/${pid}/children`;
-  const children = existsSync(file) ? readFileSync(file, 'utf8').trim().split(' ').filter(Boolean).map(Number) : [];
+  const children = existsSync(file)
+    ? readFileSync(file, 'utf8').trim().split(' ').filter(Boolean).map(Number)
+    : [];
   return [pid, ...children];
 }

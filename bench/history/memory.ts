@@ -18,12 +18,22 @@ export interface Memory {
 /** Makes the clients that are there from the beginning, and registers them. */
 export async function begin(asker: Asker): Promise<Memory> {
   const actors: Actor[] = [];
-  for (let index = 0; index < 6; index++) actors.push({ client: `basic-${index}`, key: await testKey() });
-  for (let index = 0; index < 4; index++) actors.push({ client: `signer-${index}`, key: await testKey(), signs: true });
+  for (let index = 0; index < 6; index++)
+    actors.push({ client: `basic-${index}`, key: await testKey() });
+  for (let index = 0; index < 4; index++)
+    actors.push({ client: `signer-${index}`, key: await testKey(), signs: true });
   const [, , , , , , first, second] = actors;
-  for (const shares of [first, second]) if (shares !== undefined) actors.push({ client: `with-${shares.client}`, key: await testKey(), shares });
+  for (const shares of [first, second])
+    if (shares !== undefined)
+      actors.push({ client: `with-${shares.client}`, key: await testKey(), shares });
   await registerAll(asker, actors);
-  return { actors, sent: [], held: [], withdrawn: [], registered: actors.map(({ client }) => client) };
+  return {
+    actors,
+    sent: [],
+    held: [],
+    withdrawn: [],
+    registered: actors.map(({ client }) => client),
+  };
 }
 
 /** One of them, the later ones more often. */
@@ -34,7 +44,11 @@ export function anyOf<T>(items: readonly T[]): T | undefined {
 }
 
 /** Sends a request and remembers what it was and what it gave. */
-export async function ask(asker: Asker, memory: Memory, prepared: PreparedRequest): Promise<Held | undefined> {
+export async function ask(
+  asker: Asker,
+  memory: Memory,
+  prepared: PreparedRequest,
+): Promise<Held | undefined> {
   memory.sent.push(prepared);
   const { held } = await askForToken(asker, prepared);
   if (held !== undefined) memory.held.push(held);

@@ -33,9 +33,13 @@ export function nginx(folder: string, doors: readonly FrontDoor[]): ManagedProce
 }
 
 function configuration(folder: string, doors: readonly FrontDoor[]): string {
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${join(folder, name)};`);
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (name) => `${name}_temp_path ${join(folder, name)};`,
+  );
   const servers = doors.map(({ port, replicas }, index) => {
-    const upstream = replicas.map((replica) => `server 127.0.0.1:${replica} max_fails=1 fail_timeout=1s;`).join(' ');
+    const upstream = replicas
+      .map((replica) => `server 127.0.0.1:${replica} max_fails=1 fail_timeout=1s;`)
+      .join(' ');
     return `
   upstream door${index} { ${upstream} }
   server {

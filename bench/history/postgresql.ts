@@ -4,26 +4,44 @@ import { delimiter, join } from 'node:path';
 import { type ManagedProcess, managedProcess } from './managed-process.ts';
 
 /** A PostgreSQL of the run's own, in a folder of its own. `kill` is an immediate shutdown: it comes back by crash recovery. */
-export function postgresql(folder: string, port: number): { readonly server: ManagedProcess; readonly url: string } {
+export function postgresql(
+  folder: string,
+  port: number,
+): { readonly server: ManagedProcess; readonly url: string } {
   const bin = binaries();
   // PostgreSQL refuses to run as root.
   const user = process.getuid?.() === 0 ? { uid: idOf('-u'), gid: idOf('-g') } : undefined;
   const data = join(folder, 'data');
   mkdirSync(folder, { recursive: true });
   if (user !== undefined) chownSync(folder, user.uid, user.gid);
-  execFileSync(join(bin, 'initdb'), ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8'], { ...user, stdio: 'ignore', cwd: folder });
+  execFileSync(join(bin, 'initdb'), ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8'], {
+    ...user,
+    stdio: 'ignore',
+    cwd: folder,
+  });
   const log = join(folder, 'log');
   const output = openSync(log, 'a');
-  const settings = [`port=${port}`, 'listen_addresses=127.0.0.1', `unix_socket_directories=${folder}`, 'shared_buffers=64MB'];
+  const settings = [
+    `port=${port}`,
+    'listen_addresses=127.0.0.1',
+    `unix_socket_directories=${folder}`,
+    'shared_buffers=64MB',
+  ];
   const server = managedProcess({
     name: 'postgresql',
     spawn: () =>
-      spawn(join(bin, 'postgres'), ['-D', data, ...settings.flatMap((setting) => ['-c', setting])], {
-        ...user,
-        cwd: folder,
-        stdio: ['ignore', output, output],
-      }),
-    ready: async () => spawnSync(join(bin, 'pg_isready'), ['-q', '-h', '127.0.0.1', '-p', String(port)]).status === 0,
+      spawn(
+        join(bin, 'postgres'),
+        ['-D', data, ...settings.flatMap((setting) => ['-c', setting])],
+        {
+          ...user,
+          cwd: folder,
+          stdio: ['ignore', output, output],
+        },
+      ),
+    ready: async () =>
+      spawnSync(join(bin, 'pg_isready'), ['-q', '-h', '127.0.0.1', '-p', String(port)]).status ===
+      0,
     log,
     killSignal: 'SIGQUIT',
   });
@@ -33,8 +51,12 @@ export function postgresql(folder: string, port: number): { readonly server: Man
 /** Debian keeps them out of the path. */
 function binaries(): string {
   const versions = '/usr/lib/postgresql';
-  const debian = existsSync(versions) ? readdirSync(versions).map((version) => join(versions, version, 'bin')) : [];
-  const found = [...debian, ...(process.env['PATH'] ?? '').split(delimiter)].find((folder) => existsSync(join(folder, 'initdb')));
+  const debian = existsSync(versions)
+    ? readdirSync(versions).map((version) => join(versions, version, 'bin'))
+    : [];
+  const found = [...debian, ...(process.env['PATH'] ?? '').split(delimiter)].find((folder) =>
+    existsSync(join(folder, 'initdb')),
+  );
   if (found === undefined) throw new Error('initdb is missing: apt-get install postgresql');
   return found;
 }

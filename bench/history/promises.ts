@@ -10,7 +10,12 @@ export interface Promises {
 
 /** A promise that the record shows broken. */
 export interface Violation {
-  readonly promise: 'used once' | 'registered stays' | 'withdrawn stays' | 'not issued when disabled' | 'verifies';
+  readonly promise:
+    | 'used once'
+    | 'registered stays'
+    | 'withdrawn stays'
+    | 'not issued when disabled'
+    | 'verifies';
   readonly text: string;
   /** The entries that contradict each other. */
   readonly entries: readonly Entry[];

@@ -10,7 +10,10 @@ import { type IssuedToken, issuedTokens } from './tokens.ts';
  */
 export function findKeyFaults(history: readonly Entry[], promises: Promises): readonly Violation[] {
   const sets = entriesOf(history, 'jwks').filter(({ status }) => status === 200);
-  const revocations = Map.groupBy(entriesOf(history, 'revoke_signing_key').filter(mayBeDone), ({ kid }) => kid);
+  const revocations = Map.groupBy(
+    entriesOf(history, 'revoke_signing_key').filter(mayBeDone),
+    ({ kid }) => kid,
+  );
   return [...Map.groupBy(issuedTokens(history), ({ kid }) => kid)].flatMap(([kid, tokens]) => {
     const ofKey = revocations.get(kid) ?? [];
     const announced = rotationTo(kid, history, Math.min(...tokens.map(({ entry }) => entry.end)));
@@ -22,29 +25,54 @@ export function findKeyFaults(history: readonly Entry[], promises: Promises): re
   });
 }
 
-function unverified(kid: string, tokens: readonly IssuedToken[], sets: readonly EntryOf<'jwks'>[], revoked: boolean): readonly Violation[] {
+function unverified(
+  kid: string,
+  tokens: readonly IssuedToken[],
+  sets: readonly EntryOf<'jwks'>[],
+  revoked: boolean,
+): readonly Violation[] {
   const jwk = sets.flatMap(({ keys }) => keys ?? []).find((key) => key.kid === kid);
   // A key that lived so shortly that no set with it was seen.
   if (jwk === undefined && revoked) return [];
-  const key = jwk === undefined ? undefined : createPublicKey({ key: jwk as Record<string, string>, format: 'jwk' });
+  const key =
+    jwk === undefined
+      ? undefined
+      : createPublicKey({ key: jwk as Record<string, string>, format: 'jwk' });
   return tokens
     .filter(({ text }) => key === undefined || !isSigned(text, key))
-    .map(({ jti, entry }) => ({ promise: 'verifies', text: `no JWK Set verifies token ${jti}, signed by ${kid}`, entries: [entry] }));
+    .map(({ jti, entry }) => ({
+      promise: 'verifies',
+      text: `no JWK Set verifies token ${jti}, signed by ${kid}`,
+      entries: [entry],
+    }));
 }
 
 function isSigned(token: string, key: KeyObject): boolean {
   const end = token.lastIndexOf('.');
-  return verify('sha256', Buffer.from(token.slice(0, end)), { key, dsaEncoding: 'ieee-p1363' }, Buffer.from(token.slice(end + 1), 'base64url'));
+  return verify(
+    'sha256',
+    Buffer.from(token.slice(0, end)),
+    { key, dsaEncoding: 'ieee-p1363' },
+    Buffer.from(token.slice(end + 1), 'base64url'),
+  );
 }
 
 /**
  * The answered rotation that announced this key, when nothing may have let it sign earlier: a rotation without delay, or the revocation of the key
  * before it, whose place it takes at once. `signed` is when its first token was there.
  */
-function rotationTo(kid: string, history: readonly Entry[], signed: number): EntryOf<'rotate'> | undefined {
+function rotationTo(
+  kid: string,
+  history: readonly Entry[],
+  signed: number,
+): EntryOf<'rotate'> | undefined {
   const rotations = entriesOf(history, 'rotate').filter(mayBeDone);
-  const hastened = rotations.some((rotation) => rotation.immediately && (rotation.kid ?? kid) === kid);
-  const announced = rotations.find((rotation) => done(rotation) && !rotation.immediately && rotation.kid === kid);
+  const hastened = rotations.some(
+    (rotation) => rotation.immediately && (rotation.kid ?? kid) === kid,
+  );
+  const announced = rotations.find(
+    (rotation) => done(rotation) && !rotation.immediately && rotation.kid === kid,
+  );
   if (hastened || announced === undefined) return undefined;
   const revoked = entriesOf(history, 'revoke_signing_key').some(
     (one) => mayBeDone(one) && one.kid !== kid && announced.start < one.end && one.start < signed,
@@ -61,19 +89,33 @@ function missing(
   history: readonly Entry[],
   { staleness, jwksMaxAge }: Promises,
 ): readonly Violation[] {
-  const first = tokens.reduce((earliest, token) => (token.entry.end < earliest.entry.end ? token : earliest));
+  const first = tokens.reduce((earliest, token) =>
+    token.entry.end < earliest.entry.end ? token : earliest,
+  );
   const from = announced === undefined ? first.entry.end + staleness : first.entry.end - jwksMaxAge;
   const knowable = (announced ?? first.entry).end + staleness;
   const faults = entriesOf(history, 'fault');
   return sets
     .filter((set) => {
-      if (set.start < from || set.keys?.some((key) => key.kid === kid) === true || revocations.some(({ start }) => start < set.end)) return false;
+      if (
+        set.start < from ||
+        set.keys?.some((key) => key.kid === kid) === true ||
+        revocations.some(({ start }) => start < set.end)
+      )
+        return false;
       // A replica that could not read the store, or was stopped itself, between the key's making and this answer cannot have heard of it.
       const cutOff = ({ target, start, end }: EntryOf<'fault'>) =>
-        (target === 'postgresql' || target === set.by) && start < set.end && end + staleness > set.start && start < knowable;
+        (target === 'postgresql' || target === set.by) &&
+        start < set.end &&
+        end + staleness > set.start &&
+        start < knowable;
       return !faults.some(cutOff);
     })
-    .map((set) => ({ promise: 'verifies', text: `a JWK Set lacks ${kid}, which signed token ${first.jti}`, entries: [first.entry, set] }));
+    .map((set) => ({
+      promise: 'verifies',
+      text: `a JWK Set lacks ${kid}, which signed token ${first.jti}`,
+      entries: [first.entry, set],
+    }));
 }
 
 function afterRevocation(
@@ -82,9 +124,17 @@ function afterRevocation(
   { staleness }: Promises,
 ): readonly Violation[] {
   return tokens.flatMap(({ entry, jti, kid }): Violation[] => {
-    const revoked = revocations.find((revocation) => done(revocation) && revocation.end + staleness < entry.start);
+    const revoked = revocations.find(
+      (revocation) => done(revocation) && revocation.end + staleness < entry.start,
+    );
     return revoked === undefined
       ? []
-      : [{ promise: 'verifies', text: `token ${jti} was signed by ${kid}, which was revoked`, entries: [revoked, entry] }];
+      : [
+          {
+            promise: 'verifies',
+            text: `token ${jti} was signed by ${kid}, which was revoked`,
+            entries: [revoked, entry],
+          },
+        ];
   });
 }

@@ -16,12 +16,19 @@ interface Answered extends Span {
 }
 
 /** Each of these operations on a client as a type of its own. */
-type OfClient<Op extends string> = Op extends string ? Answered & { readonly op: Op; readonly client: string } : never;
+type OfClient<Op extends string> = Op extends string
+  ? Answered & { readonly op: Op; readonly client: string }
+  : never;
 
 /** One request with its answer, or one fault while it lasted. */
 export type Entry =
   /** `uses`: names of the proofs and assertions in it; `token` of a 200. */
-  | (Answered & { readonly op: 'token'; readonly client: string; readonly uses: readonly string[]; readonly token?: string })
+  | (Answered & {
+      readonly op: 'token';
+      readonly client: string;
+      readonly uses: readonly string[];
+      readonly token?: string;
+    })
   /** `uses`: proofs that it presented along with the token; `proofValid`: they counted. */
   | (Answered & {
       readonly op: 'introspect';
@@ -32,7 +39,11 @@ export type Entry =
     })
   | OfClient<'register' | 'disable' | 'enable' | 'delete' | 'revoke_client_tokens'>
   | (Answered & { readonly op: 'look_up'; readonly client: string; readonly disabled?: boolean })
-  | (Answered & { readonly op: 'revoke_token'; readonly jti: string; readonly uses: readonly string[] })
+  | (Answered & {
+      readonly op: 'revoke_token';
+      readonly jti: string;
+      readonly uses: readonly string[];
+    })
   | (Answered & { readonly op: 'revoke_key_tokens'; readonly jkt: string })
   | (Answered & { readonly op: 'rotate'; readonly immediately: boolean; readonly kid?: string })
   | (Answered & { readonly op: 'revoke_signing_key'; readonly kid: string })
@@ -44,7 +55,10 @@ export type Entry =
 export type EntryOf<Op extends Entry['op']> = Extract<Entry, { readonly op: Op }>;
 
 /** All entries of these operations. */
-export function entriesOf<Op extends Entry['op']>(history: readonly Entry[], ...ops: readonly Op[]): readonly EntryOf<Op>[] {
+export function entriesOf<Op extends Entry['op']>(
+  history: readonly Entry[],
+  ...ops: readonly Op[]
+): readonly EntryOf<Op>[] {
   return history.filter((entry): entry is EntryOf<Op> => ops.some((op) => op === entry.op));
 }
 

@@ -6,13 +6,23 @@ import { join } from 'node:path';
 import { type ManagedProcess, managedProcess } from './managed-process.ts';
 
 /** A Redis of the run's own that keeps every write; `forget` loses them all, when it does not run. */
-export function redis(folder: string, port: number): { readonly server: ManagedProcess; readonly url: string; forget(): void } {
+export function redis(
+  folder: string,
+  port: number,
+): { readonly server: ManagedProcess; readonly url: string; forget(): void } {
   mkdirSync(folder, { recursive: true });
   const log = join(folder, 'log');
   const output = openSync(log, 'a');
   const data = join(folder, 'data');
   mkdirSync(data);
-  const settings = { port, bind: '127.0.0.1', dir: data, save: '', appendonly: 'yes', appendfsync: 'always' };
+  const settings = {
+    port,
+    bind: '127.0.0.1',
+    dir: data,
+    save: '',
+    appendonly: 'yes',
+    appendfsync: 'always',
+  };
   const server = managedProcess({
     name: 'redis',
     spawn: () =>

@@ -4,17 +4,29 @@ import { done, type Entry, type EntryOf, effectEnd, entriesOf, mayBeDone } from 
 type ClientChange = EntryOf<'register' | 'disable' | 'enable' | 'delete' | 'revoke_client_tokens'>;
 
 /** Everything that was asked for a client, by client. */
-export function changesByClient(history: readonly Entry[]): ReadonlyMap<string, readonly ClientChange[]> {
-  return Map.groupBy(entriesOf(history, 'register', 'disable', 'enable', 'delete', 'revoke_client_tokens'), ({ client }) => client);
+export function changesByClient(
+  history: readonly Entry[],
+): ReadonlyMap<string, readonly ClientChange[]> {
+  return Map.groupBy(
+    entriesOf(history, 'register', 'disable', 'enable', 'delete', 'revoke_client_tokens'),
+    ({ client }) => client,
+  );
 }
 
 /** The answered disabling or deletion that certainly held all through this span, given what else was asked for the client. */
-export function outOfService(changes: readonly ClientChange[], span: { readonly start: number; readonly end: number }): ClientChange | undefined {
+export function outOfService(
+  changes: readonly ClientChange[],
+  span: { readonly start: number; readonly end: number },
+): ClientChange | undefined {
   return changes.find((change) => {
     if (!done(change) || change.end >= span.start) return false;
     if (change.op === 'delete') return true;
     // An enabling that may have come after the disabling, and before the end of the span, leaves nothing certain.
-    const mayBeBack = (other: ClientChange) => other.op === 'enable' && mayBeDone(other) && other.start < span.end && effectEnd(other) > change.start;
+    const mayBeBack = (other: ClientChange) =>
+      other.op === 'enable' &&
+      mayBeDone(other) &&
+      other.start < span.end &&
+      effectEnd(other) > change.start;
     return change.op === 'disable' && !changes.some(mayBeBack);
   });
 }
@@ -24,13 +36,29 @@ export function findLostRegistrations(history: readonly Entry[]): readonly Viola
   const changes = changesByClient(history);
   return entriesOf(history, 'look_up').flatMap((found): Violation[] => {
     const ofClient = changes.get(found.client) ?? [];
-    const registered = ofClient.find((change) => change.op === 'register' && done(change) && change.end < found.start);
-    const mayBeDeleted = ofClient.some((change) => change.op === 'delete' && mayBeDone(change) && change.start < found.end);
+    const registered = ofClient.find(
+      (change) => change.op === 'register' && done(change) && change.end < found.start,
+    );
+    const mayBeDeleted = ofClient.some(
+      (change) => change.op === 'delete' && mayBeDone(change) && change.start < found.end,
+    );
     if (found.status === 404 && registered !== undefined && !mayBeDeleted)
-      return [{ promise: 'registered stays', text: `${found.client} is not there`, entries: [registered, found] }];
+      return [
+        {
+          promise: 'registered stays',
+          text: `${found.client} is not there`,
+          entries: [registered, found],
+        },
+      ];
     const disabled = outOfService(ofClient, found);
     if (found.status === 200 && disabled !== undefined && found.disabled !== true)
-      return [{ promise: 'registered stays', text: `${found.client} is in service after an answered ${disabled.op}`, entries: [disabled, found] }];
+      return [
+        {
+          promise: 'registered stays',
+          text: `${found.client} is in service after an answered ${disabled.op}`,
+          entries: [disabled, found],
+        },
+      ];
     return [];
   });
 }

@@ -10,7 +10,10 @@ export async function fetchJwks(asker: Asker): Promise<void> {
 
 /** Rotates the signing key: announced first, or at once. */
 export async function rotate(asker: Asker, immediately: boolean): Promise<void> {
-  const { body, ...times } = await asker.admin('POST', 'signing-keys/rotate', { alg: 'ES256', immediately });
+  const { body, ...times } = await asker.admin('POST', 'signing-keys/rotate', {
+    alg: 'ES256',
+    immediately,
+  });
   const { kid } = body as { kid?: string };
   asker.record({ op: 'rotate', ...times, immediately, ...(kid !== undefined && { kid }) });
 }
@@ -18,7 +21,9 @@ export async function rotate(asker: Asker, immediately: boolean): Promise<void> 
 /** Declares the active signing key compromised. */
 export async function revokeActiveKey(asker: Asker): Promise<void> {
   const { body } = await asker.admin('GET', 'signing-keys');
-  const { items = [] } = body as { items?: readonly { readonly kid: string; readonly state: string }[] };
+  const { items = [] } = body as {
+    items?: readonly { readonly kid: string; readonly state: string }[];
+  };
   const active = items.find(({ state }) => state === 'active');
   if (active === undefined) return;
   const { body: _, ...times } = await asker.admin('POST', `signing-keys/${active.kid}/revoke`);

@@ -4,17 +4,28 @@ import { type Entry, entriesOf } from './record.ts';
 /** What a run did, and what the checker found, as lines of text. */
 export function summary(history: readonly Entry[], violations: readonly Violation[]): string {
   const requests = history.filter((entry) => entry.op !== 'fault');
-  const faults = entriesOf(history, 'fault').map(({ fault, target }) => `${fault} ${target.startsWith('127.') ? 'replica' : target}`);
+  const faults = entriesOf(history, 'fault').map(
+    ({ fault, target }) => `${fault} ${target.startsWith('127.') ? 'replica' : target}`,
+  );
   const introspections = entriesOf(history, 'introspect');
-  const rows = [...Map.groupBy(requests, ({ op }) => op)].map(([op, entries]) => `  ${op.padEnd(22)}${statuses(entries)}`);
+  const rows = [...Map.groupBy(requests, ({ op }) => op)].map(
+    ([op, entries]) => `  ${op.padEnd(22)}${statuses(entries)}`,
+  );
   return [
     `${requests.length} requests in ${Math.round((history.at(-1)?.end ?? 0) / 1000)} s, ${entriesOf(history, 'fault').length} faults`,
     ...rows,
     `introspected active ${introspections.filter(({ active }) => active === true).length}, inactive ${introspections.filter(({ active }) => active === false).length}`,
     `faults: ${counts(faults)}`,
     `without an answer, perhaps done: ${requests.filter(({ status }) => status === 'lost' || status >= 500).length}`,
-    ...violations.slice(0, 20).map(({ promise, text, entries }) => `VIOLATION ${promise}: ${text}\n${entries.map(short).join('\n')}`),
-    violations.length === 0 ? 'No promise was broken.' : `${violations.length} violations: ${counts(violations.map(({ promise }) => promise))}`,
+    ...violations
+      .slice(0, 20)
+      .map(
+        ({ promise, text, entries }) =>
+          `VIOLATION ${promise}: ${text}\n${entries.map(short).join('\n')}`,
+      ),
+    violations.length === 0
+      ? 'No promise was broken.'
+      : `${violations.length} violations: ${counts(violations.map(({ promise }) => promise))}`,
   ].join('\n');
 }
 
@@ -25,7 +36,10 @@ export function missingFrom(history: readonly Entry[]): readonly string[] {
     ['a refused replay', (entry) => entry.op === 'token' && entry.status === 400],
     ['an active token', (entry) => entry.op === 'introspect' && entry.active === true],
     ['an inactive token', (entry) => entry.op === 'introspect' && entry.active === false],
-    ['a proof that counted at an introspection', (entry) => entry.op === 'introspect' && entry.proofValid === true],
+    [
+      'a proof that counted at an introspection',
+      (entry) => entry.op === 'introspect' && entry.proofValid === true,
+    ],
     ['a registration', (entry) => entry.op === 'register' && entry.status === 201],
     ['a revocation', (entry) => entry.op === 'revoke_token' && entry.status === 200],
     ['a disabling', (entry) => entry.op === 'disable' && entry.status === 200],
@@ -40,7 +54,9 @@ function statuses(entries: readonly Entry[]): string {
 }
 
 function counts(names: readonly string[]): string {
-  return [...Map.groupBy(names, (name) => name)].map(([name, all]) => `${name} × ${all.length}`).join(', ');
+  return [...Map.groupBy(names, (name) => name)]
+    .map(([name, all]) => `${name} × ${all.length}`)
+    .join(', ');
 }
 
 function short(entry: Entry): string {

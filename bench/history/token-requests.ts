@@ -51,7 +51,8 @@ export const assertionOf = ({ client, key }: Actor): Promise<Once> =>
   once('assertion', (jti) => key.assertion(client, { jti, iat: seconds(), exp: seconds() + 120 }));
 
 /** A DPoP proof for the token endpoint, or for another request with a token. */
-export const proofOf = ({ key }: Actor, claims: object = {}): Promise<Once> => once('proof', (jti) => key.proof({ jti, iat: seconds(), ...claims }));
+export const proofOf = ({ key }: Actor, claims: object = {}): Promise<Once> =>
+  once('proof', (jti) => key.proof({ jti, iat: seconds(), ...claims }));
 
 /** Fresh proofs of everything that the actor's requests need; parts of an earlier request can take their place. */
 export async function prepare(
@@ -62,7 +63,15 @@ export async function prepare(
   const consent = (holder: Actor) =>
     once('cnf-proof', (jti) =>
       holder.key.sign(
-        { iss: holder.client, aud: issuer, client_id: client, cnf: { jkt: key.jkt }, iat: seconds(), exp: seconds() + 120, jti },
+        {
+          iss: holder.client,
+          aud: issuer,
+          client_id: client,
+          cnf: { jkt: key.jkt },
+          iat: seconds(),
+          exp: seconds() + 120,
+          jti,
+        },
         { typ: 'cnf-proof+jwt', kid: 'registered' },
       ),
     );
@@ -76,14 +85,20 @@ export async function prepare(
 }
 
 /** How a client says who it is. */
-export function credentials({ client }: Actor, assertion?: Once): { form: Record<string, string>; headers: Record<string, string> } {
+export function credentials(
+  { client }: Actor,
+  assertion?: Once,
+): { form: Record<string, string>; headers: Record<string, string> } {
   return assertion === undefined
     ? { form: {}, headers: { authorization: basic(client, secret) } }
     : { form: { client_assertion_type: jwtBearer, client_assertion: assertion.text }, headers: {} };
 }
 
 /** Sends the request, records the answer, and tells of the token in it. */
-export async function askForToken(asker: Asker, { actor, proof, assertion, cnfProof }: PreparedRequest): Promise<Asked & { held?: Held }> {
+export async function askForToken(
+  asker: Asker,
+  { actor, proof, assertion, cnfProof }: PreparedRequest,
+): Promise<Asked & { held?: Held }> {
   const { form, headers } = credentials(actor, assertion);
   const asked = await asker.form(
     '/token',
@@ -98,29 +113,63 @@ export async function askForToken(asker: Asker, { actor, proof, assertion, cnfPr
   const { body, ...times } = asked;
   const text = asked.status === 200 ? String(body['access_token']) : undefined;
   const uses = [proof, assertion, cnfProof].flatMap((part) => part?.use ?? []);
-  asker.record({ op: 'token', ...times, client: actor.client, uses, ...(text !== undefined && { token: text }) });
-  return { ...asked, ...(text !== undefined && { held: { text, jti: String(decodeJwt(text).jti), actor } }) };
+  asker.record({
+    op: 'token',
+    ...times,
+    client: actor.client,
+    uses,
+    ...(text !== undefined && { token: text }),
+  });
+  return {
+    ...asked,
+    ...(text !== undefined && { held: { text, jti: String(decodeJwt(text).jti), actor } }),
+  };
 }
 
 /** Introspects a token, with a proof that the resource server received when `proof` is given. */
 export async function introspect(asker: Asker, { text, jti }: Held, proof?: Once): Promise<void> {
   const { body, ...times } = await asker.form(
     '/introspect',
-    { token: text, ...(proof !== undefined && { dpop_proof: proof.text, htm: 'GET', htu: audience }) },
+    {
+      token: text,
+      ...(proof !== undefined && { dpop_proof: proof.text, htm: 'GET', htu: audience }),
+    },
     { authorization: basic(resourceServerId, secret) },
   );
   const { active, proof: verdict } = body as { active?: boolean; proof?: { valid: boolean } };
-  const seen = { ...(active !== undefined && { active }), ...(verdict !== undefined && { proofValid: verdict.valid }) };
-  asker.record({ op: 'introspect', ...times, jti, uses: proof === undefined ? [] : [proof.use], ...seen });
+  const seen = {
+    ...(active !== undefined && { active }),
+    ...(verdict !== undefined && { proofValid: verdict.valid }),
+  };
+  asker.record({
+    op: 'introspect',
+    ...times,
+    jti,
+    uses: proof === undefined ? [] : [proof.use],
+    ...seen,
+  });
 }
 
 /** A proof of the token's holder for the resource server (RFC 9449 §7.1). */
 export const proofWith = ({ text, actor }: Held): Promise<Once> =>
-  proofOf(actor, { htm: 'GET', htu: audience, ath: createHash('sha256').update(text).digest('base64url') });
+  proofOf(actor, {
+    htm: 'GET',
+    htu: audience,
+    ath: createHash('sha256').update(text).digest('base64url'),
+  });
 
 /** The client gives its token back (RFC 7009). */
-export async function giveBack(asker: Asker, { text, jti, actor }: Held, assertion?: Once): Promise<void> {
+export async function giveBack(
+  asker: Asker,
+  { text, jti, actor }: Held,
+  assertion?: Once,
+): Promise<void> {
   const { form, headers } = credentials(actor, assertion);
   const { body: _, ...times } = await asker.form('/revoke', { token: text, ...form }, headers);
-  asker.record({ op: 'revoke_token', ...times, jti, uses: assertion === undefined ? [] : [assertion.use] });
+  asker.record({
+    op: 'revoke_token',
+    ...times,
+    jti,
+    uses: assertion === undefined ? [] : [assertion.use],
+  });
 }

@@ -18,6 +18,15 @@ export function issuedTokens(history: readonly Entry[]): readonly IssuedToken[] 
     if (!done(entry) || entry.token === undefined) return [];
     const { jti, cnf } = decodeJwt<{ cnf?: { jkt?: string } }>(entry.token);
     const { kid } = decodeProtectedHeader(entry.token);
-    return [{ entry, text: entry.token, jti: String(jti), client: entry.client, kid: String(kid), jkt: cnf?.jkt }];
+    return [
+      {
+        entry,
+        text: entry.token,
+        jti: String(jti),
+        client: entry.client,
+        kid: String(kid),
+        jkt: cnf?.jkt,
+      },
+    ];
   });
 }

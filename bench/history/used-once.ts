@@ -10,5 +10,9 @@ export function findUsedTwice(history: readonly Entry[]): readonly Violation[] {
   }
   return [...counted]
     .filter(([, entries]) => entries.length > 1)
-    .map(([use, entries]) => ({ promise: 'used once', text: `${use} counted ${entries.length} times`, entries }));
+    .map(([use, entries]) => ({
+      promise: 'used once',
+      text: `${use} counted ${entries.length} times`,
+      entries,
+    }));
 }

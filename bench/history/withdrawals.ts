@@ -4,7 +4,10 @@ import { changesByClient, outOfService } from './registrations.ts';
 import { type IssuedToken, issuedTokens } from './tokens.ts';
 
 /** Tokens that introspection calls active after an answered withdrawal, and tokens issued to a client long since out of service. */
-export function findRevivals(history: readonly Entry[], { staleness }: Promises): readonly Violation[] {
+export function findRevivals(
+  history: readonly Entry[],
+  { staleness }: Promises,
+): readonly Violation[] {
   const changes = changesByClient(history);
   const tokens = issuedTokens(history);
   const withdrawals = withdrawalsOf(history);
@@ -12,21 +15,41 @@ export function findRevivals(history: readonly Entry[], { staleness }: Promises)
   const revived = entriesOf(history, 'introspect').flatMap((asked): Violation[] => {
     const token = byJti.get(asked.jti);
     if (!done(asked) || asked.active !== true || token === undefined) return [];
-    const cause = withdrawals(token).find((withdrawal) => withdrawal.end < asked.start) ?? outOfService(changes.get(token.client) ?? [], asked);
-    if (cause === undefined) return [];
-    return [{ promise: 'withdrawn stays', text: `token ${token.jti} is active after an answered ${cause.op}`, entries: [token.entry, cause, asked] }];
-  });
-  const issued = tokens.flatMap(({ entry, client, jti }): Violation[] => {
-    const cause = outOfService(changes.get(client) ?? [], { start: entry.start - staleness, end: entry.end });
+    const cause =
+      withdrawals(token).find((withdrawal) => withdrawal.end < asked.start) ??
+      outOfService(changes.get(token.client) ?? [], asked);
     if (cause === undefined) return [];
     return [
-      { promise: 'not issued when disabled', text: `token ${jti} was issued to ${client} after an answered ${cause.op}`, entries: [cause, entry] },
+      {
+        promise: 'withdrawn stays',
+        text: `token ${token.jti} is active after an answered ${cause.op}`,
+        entries: [token.entry, cause, asked],
+      },
+    ];
+  });
+  const issued = tokens.flatMap(({ entry, client, jti }): Violation[] => {
+    const cause = outOfService(changes.get(client) ?? [], {
+      start: entry.start - staleness,
+      end: entry.end,
+    });
+    if (cause === undefined) return [];
+    return [
+      {
+        promise: 'not issued when disabled',
+        text: `token ${jti} was issued to ${client} after an answered ${cause.op}`,
+        entries: [cause, entry],
+      },
     ];
   });
   return [...revived, ...issued];
 }
 
-const withdrawing = ['revoke_token', 'revoke_client_tokens', 'revoke_key_tokens', 'revoke_signing_key'] as const;
+const withdrawing = [
+  'revoke_token',
+  'revoke_client_tokens',
+  'revoke_key_tokens',
+  'revoke_signing_key',
+] as const;
 
 /** Answers the withdrawals that certainly concern a token: of itself, or of all its client's, its key's or its signing key's, asked for when it was there already. */
 function withdrawalsOf(history: readonly Entry[]): (token: IssuedToken) => readonly Withdrawal[] {
@@ -35,7 +58,9 @@ function withdrawalsOf(history: readonly Entry[]): (token: IssuedToken) => reado
   return ({ jti, client, jkt, kid, entry }) => [
     ...(byObject.get(`token ${jti}`) ?? []),
     ...(byObject.get(`signing key ${kid}`) ?? []),
-    ...[...(byObject.get(`client ${client}`) ?? []), ...(byObject.get(`key ${jkt}`) ?? [])].filter(({ start }) => entry.end < start),
+    ...[...(byObject.get(`client ${client}`) ?? []), ...(byObject.get(`key ${jkt}`) ?? [])].filter(
+      ({ start }) => entry.end < start,
+    ),
   ];
 }
 

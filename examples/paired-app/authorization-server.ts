@@ -39,10 +39,14 @@ export async function startAuthorizationServer(): Promise<AuthorizationServer> {
     async admin(method, path, body) {
       const response = await fetch(`http://127.0.0.1:${server.adminPort}/admin/${path}`, {
         method,
-        headers: { authorization: `Bearer ${adminToken}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
+        headers: {
+          authorization: `Bearer ${adminToken}`,
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+        },
         ...(body !== undefined && { body: JSON.stringify(body) }),
       });
-      if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+      if (!response.ok)
+        throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
       return response.status === 204 ? {} : ((await response.json()) as Record<string, string>);
     },
     async stop() {
@@ -62,10 +66,23 @@ export async function registerEverybody(
   const exchange = 'urn:ietf:params:oauth:grant-type:token-exchange';
   const scopes = ['calendar.read'];
   const recipient = { scopes, client_secret: secret };
-  await admin('POST', 'resource-servers', { ...recipient, audience: audiences.calendar, client_id: 'calendar-api', alt_cnf_supported: true });
-  await admin('POST', 'resource-servers', { ...recipient, audience: audiences.archive, client_id: 'archive-api' });
+  await admin('POST', 'resource-servers', {
+    ...recipient,
+    audience: audiences.calendar,
+    client_id: 'calendar-api',
+    alt_cnf_supported: true,
+  });
+  await admin('POST', 'resource-servers', {
+    ...recipient,
+    audience: audiences.archive,
+    client_id: 'archive-api',
+  });
   const app = { client_secret: secret, scope: 'calendar.read' };
-  await admin('POST', 'clients', { ...app, client_id: 'cal-app', alt_cnf_holders: ['cal-backend'] });
+  await admin('POST', 'clients', {
+    ...app,
+    client_id: 'cal-app',
+    alt_cnf_holders: ['cal-backend'],
+  });
   await admin('POST', 'clients', { ...app, client_id: 'thief', alt_cnf_holders: ['cal-backend'] });
   await admin('POST', 'clients', {
     client_id: 'cal-backend',
@@ -75,7 +92,12 @@ export async function registerEverybody(
     grant_types: ['client_credentials', exchange],
     alt_cnf_requesters: ['cal-app'],
   });
-  const { id } = await admin('POST', 'pairings', { requester: 'cal-app', holder: 'cal-backend', mode: 'proof', first_party: true });
+  const { id } = await admin('POST', 'pairings', {
+    requester: 'cal-app',
+    holder: 'cal-backend',
+    mode: 'proof',
+    first_party: true,
+  });
   return id ?? '';
 }
 

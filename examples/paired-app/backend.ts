@@ -8,11 +8,19 @@ import type { OwnKey } from './key.ts';
  */
 export async function startBackend(issuer: string, audience: string, key: OwnKey, session: string) {
   return serve(async ({ headers }, body): Promise<Answer> => {
-    if (headers.cookie !== `session=${session}`) return { status: 401, body: { error: 'not_signed_in' } };
+    if (headers.cookie !== `session=${session}`)
+      return { status: 401, body: { error: 'not_signed_in' } };
     const { jkt } = JSON.parse(body) as { jkt: string };
     const now = Math.floor(Date.now() / 1000);
     const proof = await key.sign(
-      { iss: 'cal-backend', aud: issuer, client_id: 'cal-app', cnf: { jkt }, resource: [audience], exp: now + 120 },
+      {
+        iss: 'cal-backend',
+        aud: issuer,
+        client_id: 'cal-app',
+        cnf: { jkt },
+        resource: [audience],
+        exp: now + 120,
+      },
       { typ: 'cnf-proof+jwt', kid: 'be-1' },
     );
     return { status: 200, body: { proof } };
@@ -20,7 +28,11 @@ export async function startBackend(issuer: string, audience: string, key: OwnKey
 }
 
 /** A token of its own for a recipient that does not know `alt_cnf` (RFC 8693). */
-export async function exchange(issuer: string, key: OwnKey, subjectToken: string): Promise<Response> {
+export async function exchange(
+  issuer: string,
+  key: OwnKey,
+  subjectToken: string,
+): Promise<Response> {
   const exp = Math.floor(Date.now() / 1000) + 60;
   return fetch(`${issuer}/token`, {
     method: 'POST',
@@ -30,7 +42,10 @@ export async function exchange(issuer: string, key: OwnKey, subjectToken: string
       subject_token: subjectToken,
       subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
       client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-      client_assertion: await key.sign({ iss: 'cal-backend', sub: 'cal-backend', aud: issuer, exp }, { kid: 'be-1' }),
+      client_assertion: await key.sign(
+        { iss: 'cal-backend', sub: 'cal-backend', aud: issuer, exp },
+        { kid: 'be-1' },
+      ),
     }),
   });
 }

@@ -9,14 +9,20 @@ export interface Answer {
 }
 
 /** Serves on loopback; the handler gets the request and its whole body. */
-export async function serve(handle: (request: IncomingMessage, body: string) => Promise<Answer>): Promise<{ readonly url: string; close(): void }> {
+export async function serve(
+  handle: (request: IncomingMessage, body: string) => Promise<Answer>,
+): Promise<{ readonly url: string; close(): void }> {
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     let text = '';
     for await (const chunk of request) text += String(chunk);
     const { status, headers, body } = await handle(request, text);
-    response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+    response
+      .writeHead(status, { 'content-type': 'application/json', ...headers })
+      .end(JSON.stringify(body));
   };
-  const server = createServer((request, response) => void answer(request, response).catch(() => response.destroy())).listen(0, '127.0.0.1');
+  const server = createServer(
+    (request, response) => void answer(request, response).catch(() => response.destroy()),
+  ).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
   return {

@@ -23,6 +23,15 @@ export async function makeKey(): Promise<OwnKey> {
     jkt: await calculateJwkThumbprint(jwk),
     sign,
     dpop: (htm, htu, token) =>
-      sign({ htm, htu, ...(token !== undefined && { ath: createHash('sha256').update(token).digest('base64url') }) }, { typ: 'dpop+jwt', jwk }),
+      sign(
+        {
+          htm,
+          htu,
+          ...(token !== undefined && {
+            ath: createHash('sha256').update(token).digest('base64url'),
+          }),
+        },
+        { typ: 'dpop+jwt', jwk },
+      ),
   };
 }

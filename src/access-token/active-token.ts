@@ -14,14 +14,21 @@ export interface ActiveTokenOptions extends Pick<Ports, 'clock'> {
 
 /** The claims of a token that is active for this resource server: signed by this server, for this audience, not expired, in force. Undefined otherwise. */
 export function activeToken({ verify, tokenInForce, clock, liveHolders }: ActiveTokenOptions) {
-  return async (token: string, { audience, alt_cnf_supported, multi_key_form }: ResourceServer): Promise<AccessTokenClaims | undefined> => {
+  return async (
+    token: string,
+    { audience, alt_cnf_supported, multi_key_form }: ResourceServer,
+  ): Promise<AccessTokenClaims | undefined> => {
     const claims = await verify(token);
-    if (claims === undefined || claims.aud !== audience || claims.exp <= clock() / 1000) return undefined;
+    if (claims === undefined || claims.aud !== audience || claims.exp <= clock() / 1000)
+      return undefined;
     const state = await tokenInForce(token, claims);
     if (state === undefined) return undefined;
     // A resource server that is not, or no longer, registered as knowing several keys hears of the requester's only (protocol reference D3.5).
     const knowsSeveral = alt_cnf_supported === true || multi_key_form === 'jwks';
     const { alt_cnf: _, ...rest } = claims;
-    return { ...rest, ...bindingOf(claims, knowsSeveral ? await liveHolders(claims, state) : new Map()) };
+    return {
+      ...rest,
+      ...bindingOf(claims, knowsSeveral ? await liveHolders(claims, state) : new Map()),
+    };
   };
 }

@@ -49,8 +49,17 @@ export function accessTokenClaims(
 }
 
 /** Where the recipient does not know `alt_cnf`, the paired holders may ask for tokens of their own instead; an actor cannot pass this on. */
-function mayAct({ alt_cnf_holders = [] }: ClientRegistration, { resourceServer, act }: Grant): Pick<AccessTokenClaims, 'may_act'> {
+function mayAct(
+  { alt_cnf_holders = [] }: ClientRegistration,
+  { resourceServer, act }: Grant,
+): Pick<AccessTokenClaims, 'may_act'> {
   const [first, ...more] = alt_cnf_holders;
-  if (first === undefined || act !== undefined || resourceServer.alt_cnf_supported === true || resourceServer.multi_key_form === 'jwks') return {};
+  if (
+    first === undefined ||
+    act !== undefined ||
+    resourceServer.alt_cnf_supported === true ||
+    resourceServer.multi_key_form === 'jwks'
+  )
+    return {};
   return { may_act: { client_id: more.length === 0 ? first : alt_cnf_holders } };
 }

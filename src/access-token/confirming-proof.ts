@@ -23,38 +23,69 @@ export interface ProofVerdict {
 }
 
 /** What the check needs. */
-export interface ConfirmingProofOptions extends Omit<DpopOptions, 'endpoint'>, Pick<Ports, 'replay'> {
+export interface ConfirmingProofOptions
+  extends Omit<DpopOptions, 'endpoint'>,
+    Pick<Ports, 'replay'> {
   readonly nonceRequired: boolean;
   readonly presenterBy: PresenterBy;
 }
 
 /** Checks for a resource server whether what it received confirms the token (RFC 9449 §7.1, RFC 8705 §3): a proof counts once, here too. */
-export function confirmingProof({ replay, nonceRequired, presenterBy, ...options }: ConfirmingProofOptions) {
-  return async (presented: PresentedProof, token: string, claims: AccessTokenClaims): Promise<ProofVerdict | undefined> => {
+export function confirmingProof({
+  replay,
+  nonceRequired,
+  presenterBy,
+  ...options
+}: ConfirmingProofOptions) {
+  return async (
+    presented: PresentedProof,
+    token: string,
+    claims: AccessTokenClaims,
+  ): Promise<ProofVerdict | undefined> => {
     const { dpopProof, htm, htu, clientCertificate } = presented;
     if (dpopProof !== undefined && clientCertificate !== undefined)
-      throw new OAuthError('invalid_request', 'one proof at a time: dpop_proof or client_certificate', { reason: 'several_proofs' });
-    if (clientCertificate !== undefined) return certificateVerdict(clientCertificate, claims, presenterBy);
+      throw new OAuthError(
+        'invalid_request',
+        'one proof at a time: dpop_proof or client_certificate',
+        { reason: 'several_proofs' },
+      );
+    if (clientCertificate !== undefined)
+      return certificateVerdict(clientCertificate, claims, presenterBy);
     if (dpopProof === undefined) return undefined;
     if (htm === undefined || htu === undefined)
-      throw new OAuthError('invalid_request', 'dpop_proof needs htm and htu, the method and URI of the request that it came with', {
-        reason: 'htm_or_htu_missing',
-      });
+      throw new OAuthError(
+        'invalid_request',
+        'dpop_proof needs htm and htu, the method and URI of the request that it came with',
+        {
+          reason: 'htm_or_htu_missing',
+        },
+      );
     try {
       const proof = dpop({ ...options, endpoint: htu })([dpopProof], htm, nonceRequired);
-      if (proof.ath !== createHash('sha256').update(token).digest('base64url')) return { valid: false, reason: 'proof_ath_mismatch' };
+      if (proof.ath !== createHash('sha256').update(token).digest('base64url'))
+        return { valid: false, reason: 'proof_ath_mismatch' };
       const presenter = await presenterBy('key', proof.key.jkt, claims);
       if (presenter === undefined) return { valid: false, reason: 'key_mismatch' };
       const [first] = await replay.markUsed([proof.use]);
-      return first === true ? { valid: true, presenter } : { valid: false, reason: 'proof_replayed' };
+      return first === true
+        ? { valid: true, presenter }
+        : { valid: false, reason: 'proof_replayed' };
     } catch (fault) {
       if (!(fault instanceof OAuthError)) throw fault;
-      return { valid: false, reason: fault.reason, ...(fault.code === 'use_dpop_nonce' && { nonce: options.nonces.current() }) };
+      return {
+        valid: false,
+        reason: fault.reason,
+        ...(fault.code === 'use_dpop_nonce' && { nonce: options.nonces.current() }),
+      };
     }
   };
 }
 
-async function certificateVerdict(pem: string, claims: AccessTokenClaims, presenterBy: PresenterBy): Promise<ProofVerdict> {
+async function certificateVerdict(
+  pem: string,
+  claims: AccessTokenClaims,
+  presenterBy: PresenterBy,
+): Promise<ProofVerdict> {
   let thumbprint: string;
   try {
     thumbprint = createHash('sha256').update(new X509Certificate(pem).raw).digest('base64url');
@@ -62,5 +93,7 @@ async function certificateVerdict(pem: string, claims: AccessTokenClaims, presen
     return { valid: false, reason: 'certificate_malformed' };
   }
   const presenter = await presenterBy('certificate', thumbprint, claims);
-  return presenter === undefined ? { valid: false, reason: 'key_mismatch' } : { valid: true, presenter };
+  return presenter === undefined
+    ? { valid: false, reason: 'key_mismatch' }
+    : { valid: true, presenter };
 }

@@ -39,7 +39,16 @@ export interface IssueAccessTokenOptions extends Pick<Ports, 'issuances' | 'pair
 
 /** Marks all that counts once as used and issues the token. Throws `invalid_dpop_proof`, `invalid_client` and the like for a replay. */
 export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessToken {
-  const { issuances, pairings, clock, issuer, signingKey, severalKeysMaxLifetime, statusEntry, statusListUri } = options;
+  const {
+    issuances,
+    pairings,
+    clock,
+    issuer,
+    signingKey,
+    severalKeysMaxLifetime,
+    statusEntry,
+    statusListUri,
+  } = options;
   return async (client, grant, possession, binding, holders) => {
     const tokenType = tokenTypeOf(binding.cnf);
     // The key first: a server that cannot sign must not use up what the client proved.
@@ -48,10 +57,23 @@ export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessT
     const now = clock();
     const jti = timeOrderedId(now);
     const { access_token_lifetime } = grant.resourceServer;
-    const lifetime = holders.length === 0 ? access_token_lifetime : Math.min(access_token_lifetime, severalKeysMaxLifetime);
+    const lifetime =
+      holders.length === 0
+        ? access_token_lifetime
+        : Math.min(access_token_lifetime, severalKeysMaxLifetime);
     const claims: AccessTokenClaims = {
-      ...accessTokenClaims(issuer, client.registration, grant, binding, jti, Math.floor(now / 1000), lifetime),
-      ...(entry !== undefined && { status: { status_list: { idx: entry.idx, uri: statusListUri(entry.list) } } }),
+      ...accessTokenClaims(
+        issuer,
+        client.registration,
+        grant,
+        binding,
+        jti,
+        Math.floor(now / 1000),
+        lifetime,
+      ),
+      ...(entry !== undefined && {
+        status: { status_list: { idx: entry.idx, uri: statusListUri(entry.list) } },
+      }),
     };
     const mayAct = await mayActUnder(claims, pairings);
     const record = issuance(claims, possession, holders, {
@@ -69,7 +91,9 @@ export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessT
       ...(claims.scope !== undefined && { scope: claims.scope }),
       ...(grant.issuedTokenType !== undefined && { issued_token_type: grant.issuedTokenType }),
       // Where `token_type` does not tell, and in an exchange, whose binding is not that of the subject token.
-      ...((tokenType === 'PoP' || grant.issuedTokenType !== undefined) && { cnf: binding.cnfForClient ?? binding.cnf }),
+      ...((tokenType === 'PoP' || grant.issuedTokenType !== undefined) && {
+        cnf: binding.cnfForClient ?? binding.cnf,
+      }),
       ...(binding.alt_cnf !== undefined && { alt_cnf: binding.alt_cnf }),
     };
     return { response, jti };
@@ -77,10 +101,20 @@ export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessT
 }
 
 /** The pairings in force of those that may exchange the token: one made later is for tokens issued later. */
-async function mayActUnder({ client_id: owner, may_act }: AccessTokenClaims, pairings: Ports['pairings']): Promise<readonly PairedClient[]> {
+async function mayActUnder(
+  { client_id: owner, may_act }: AccessTokenClaims,
+  pairings: Ports['pairings'],
+): Promise<readonly PairedClient[]> {
   const named = may_act === undefined ? [] : [may_act.client_id].flat();
-  const found = await Promise.all(named.map(async (client_id) => ({ client_id, pairing: (await pairings.findPairing(owner, client_id))?.id })));
-  return found.flatMap(({ client_id, pairing }) => (pairing === undefined ? [] : [{ client_id, pairing }]));
+  const found = await Promise.all(
+    named.map(async (client_id) => ({
+      client_id,
+      pairing: (await pairings.findPairing(owner, client_id))?.id,
+    })),
+  );
+  return found.flatMap(({ client_id, pairing }) =>
+    pairing === undefined ? [] : [{ client_id, pairing }],
+  );
 }
 
 interface PairedClient {
@@ -135,19 +169,32 @@ async function commit(
   possession: Possession,
   holders: readonly FurtherHolder[],
 ): Promise<void> {
-  const uses = [...possession.uses, ...[grant.use, ...holders.map(({ use }) => use)].filter((use) => use !== undefined)];
+  const uses = [
+    ...possession.uses,
+    ...[grant.use, ...holders.map(({ use }) => use)].filter((use) => use !== undefined),
+  ];
   const first = await issuances.commit(uses, event);
   const replayed = uses.filter((_, index) => first[index] !== true);
   if (replayed.some((use) => use.key === client.assertion?.use.key)) {
-    throw new OAuthError('invalid_client', 'the client assertion was used before', { reason: 'assertion_replayed' });
+    throw new OAuthError('invalid_client', 'the client assertion was used before', {
+      reason: 'assertion_replayed',
+    });
   }
   if (replayed.some((use) => possession.uses.includes(use)))
-    throw new OAuthError('invalid_dpop_proof', 'the DPoP proof was used before', { reason: 'proof_replayed' });
-  if (replayed.some((use) => use === grant.use))
-    throw new OAuthError('invalid_request', 'the ID token was exchanged before', { reason: 'id_token_replayed' });
-  if (replayed.length > 0) {
-    throw new OAuthError('failed_pop_verification', 'proof for an additional key is invalid or not made for this request', {
-      reason: 'cnf_proof_replayed',
+    throw new OAuthError('invalid_dpop_proof', 'the DPoP proof was used before', {
+      reason: 'proof_replayed',
     });
+  if (replayed.some((use) => use === grant.use))
+    throw new OAuthError('invalid_request', 'the ID token was exchanged before', {
+      reason: 'id_token_replayed',
+    });
+  if (replayed.length > 0) {
+    throw new OAuthError(
+      'failed_pop_verification',
+      'proof for an additional key is invalid or not made for this request',
+      {
+        reason: 'cnf_proof_replayed',
+      },
+    );
   }
 }

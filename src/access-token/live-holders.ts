@@ -7,10 +7,14 @@ import type { RegisteredKeys } from '../registered-keys.ts';
 import type { AccessTokenClaims } from './claims.ts';
 
 /** The further holders of a token whose keys still confirm it: `client_id` to thumbprints. */
-export type LiveHolders = (claims: AccessTokenClaims, state: Pick<TokenState, 'pairedAtIssuance'>) => Promise<ReadonlyMap<string, readonly string[]>>;
+export type LiveHolders = (
+  claims: AccessTokenClaims,
+  state: Pick<TokenState, 'pairedAtIssuance'>,
+) => Promise<ReadonlyMap<string, readonly string[]>>;
 
 /** What the look needs. */
-export interface LiveHoldersOptions extends Pick<Ports, 'currentClients' | 'pairings' | 'withdrawnHolders'> {
+export interface LiveHoldersOptions
+  extends Pick<Ports, 'currentClients' | 'pairings' | 'withdrawnHolders'> {
   readonly keys: RegisteredKeys;
 }
 
@@ -18,7 +22,12 @@ export interface LiveHoldersOptions extends Pick<Ports, 'currentClients' | 'pair
  * A further holder counts while the pairing under which it came in is in force, both clients still allow it, its key is still
  * registered, and it has not withdrawn from this token (protocol reference D6.2). A token with one key costs no look-up.
  */
-export function liveHolders({ currentClients: clients, pairings, withdrawnHolders, keys }: LiveHoldersOptions): LiveHolders {
+export function liveHolders({
+  currentClients: clients,
+  pairings,
+  withdrawnHolders,
+  keys,
+}: LiveHoldersOptions): LiveHolders {
   const isLive = async (
     claims: AccessTokenClaims,
     holder: string,
@@ -30,13 +39,23 @@ export function liveHolders({ currentClients: clients, pairings, withdrawnHolder
       clients.findClient(holder),
       pairings.findPairing(claims.client_id, holder),
     ]);
-    if (registration === undefined || registration.disabled || owner?.alt_cnf_holders?.includes(holder) !== true) return false;
+    if (
+      registration === undefined ||
+      registration.disabled ||
+      owner?.alt_cnf_holders?.includes(holder) !== true
+    )
+      return false;
     if (!agreesToShare(registration, claims.client_id, form)) return false;
     // A later pairing of the same two does not bring back what the revocation of the first took away. No clock can tell which it was.
     if (pairing === undefined || pairing.id !== pairedBy) return false;
     // A key set that cannot be had confirms nothing: fail closed.
     const isRegistered = (thumbprint: string) =>
-      keys.holds(registration, (key) => key.jkt === thumbprint || registeredCertificateThumbprint(key) === thumbprint).catch(() => false);
+      keys
+        .holds(
+          registration,
+          (key) => key.jkt === thumbprint || registeredCertificateThumbprint(key) === thumbprint,
+        )
+        .catch(() => false);
     return (await Promise.all(named.map(isRegistered))).every(Boolean);
   };
   return async (claims, { pairedAtIssuance }) => {
@@ -45,18 +64,28 @@ export function liveHolders({ currentClients: clients, pairings, withdrawnHolder
     const withdrawn = new Set(await withdrawnHolders.withdrawnFrom(claims.jti));
     const live = new Map<string, readonly string[]>();
     for (const [holder, named] of entries)
-      if (!withdrawn.has(holder) && (await isLive(claims, holder, named, pairedAtIssuance.get(holder) ?? {}))) live.set(holder, named);
+      if (
+        !withdrawn.has(holder) &&
+        (await isLive(claims, holder, named, pairedAtIssuance.get(holder) ?? {}))
+      )
+        live.set(holder, named);
     return live;
   };
 }
 
 /** The further holders that a token names, in either form: `client_id` to thumbprints. */
-export function furtherHolders({ client_id, cnf, alt_cnf }: AccessTokenClaims): ReadonlyMap<string, readonly string[]> {
+export function furtherHolders({
+  client_id,
+  cnf,
+  alt_cnf,
+}: AccessTokenClaims): ReadonlyMap<string, readonly string[]> {
   const entries = new Map<string, readonly string[]>();
-  for (const entry of alt_cnf ?? []) entries.set(entry.client_id, thumbprints(entry.cnf, entry.client_id));
+  for (const entry of alt_cnf ?? [])
+    entries.set(entry.client_id, thumbprints(entry.cnf, entry.client_id));
   if ('jwks' in cnf)
     for (const { client_id: holder, kid } of cnf.jwks.keys)
-      if (holder !== undefined && holder !== client_id && kid !== undefined) entries.set(holder, [kid]);
+      if (holder !== undefined && holder !== client_id && kid !== undefined)
+        entries.set(holder, [kid]);
   return entries;
 }
 
@@ -66,7 +95,9 @@ export function bindingOf(
   live: ReadonlyMap<string, unknown>,
 ): Pick<AccessTokenClaims, 'cnf' | 'alt_cnf'> {
   if ('jwks' in cnf) {
-    const keys = cnf.jwks.keys.filter(({ client_id: holder }) => holder === client_id || (holder !== undefined && live.has(holder)));
+    const keys = cnf.jwks.keys.filter(
+      ({ client_id: holder }) => holder === client_id || (holder !== undefined && live.has(holder)),
+    );
     return { cnf: { jwks: { keys } } };
   }
   const left = alt_cnf?.filter((entry) => live.has(entry.client_id)) ?? [];

@@ -18,7 +18,10 @@ export function rememberProvenKeys(
   { credentialUses, noteUse, clock }: Pick<Ports, 'credentialUses' | 'noteUse' | 'clock'>,
 ): IssueAccessToken {
   const recorded = new Map<string, number>();
-  const remember = async ({ client_id, alt_cnf_registered_key }: ClientRegistration, jkt: string) => {
+  const remember = async (
+    { client_id, alt_cnf_registered_key }: ClientRegistration,
+    jkt: string,
+  ) => {
     if (alt_cnf_registered_key !== true) return;
     const name = JSON.stringify([client_id, jkt]);
     const now = clock();
@@ -27,7 +30,11 @@ export function rememberProvenKeys(
     if (recorded.size >= maxRemembered) recorded.clear();
     recorded.set(name, now);
   };
-  const note = ({ client_id }: ClientRegistration, { jkt, kid }: PublicKey, certificate?: string) => {
+  const note = (
+    { client_id }: ClientRegistration,
+    { jkt, kid }: PublicKey,
+    certificate?: string,
+  ) => {
     noteUse(client_id, 'registered_key', jkt, kid);
     if (certificate !== undefined) noteUse(client_id, 'certificate', certificate);
   };
@@ -37,12 +44,20 @@ export function rememberProvenKeys(
     if (assertion !== undefined) note(registration, assertion.key);
     const { key } = possession.boundKey;
     // Its kid is whatever the proof says.
-    if (key !== undefined && isRegistered(key, registration)) noteUse(registration.client_id, 'registered_key', key.jkt);
-    for (const holder of holders) if (holder.provenBy === 'cnf_proof') note(holder.registration, holder.key, holder['x5t#S256']);
+    if (key !== undefined && isRegistered(key, registration))
+      noteUse(registration.client_id, 'registered_key', key.jkt);
+    for (const holder of holders)
+      if (holder.provenBy === 'cnf_proof')
+        note(holder.registration, holder.key, holder['x5t#S256']);
     // A client may make a key for every request: only what is registered can be counted upon later.
-    if (key !== undefined && (registration.jwks_uri !== undefined || isRegistered(key, registration))) await remember(registration, key.jkt);
+    if (
+      key !== undefined &&
+      (registration.jwks_uri !== undefined || isRegistered(key, registration))
+    )
+      await remember(registration, key.jkt);
     if (assertion !== undefined) await remember(registration, assertion.key.jkt);
-    for (const holder of holders) if (holder.provenBy === 'cnf_proof') await remember(holder.registration, holder.key.jkt);
+    for (const holder of holders)
+      if (holder.provenBy === 'cnf_proof') await remember(holder.registration, holder.key.jkt);
     return issued;
   };
 }
@@ -50,6 +65,9 @@ export function rememberProvenKeys(
 /** Whether the key is registered by value. Both have passed the gate, so one key has one spelling. */
 function isRegistered({ jwk }: PublicKey, client: ClientRegistration): boolean {
   return (
-    client.jwks !== undefined && signatureJwks(client).some((registered) => Object.entries(jwk).every(([name, value]) => registered[name] === value))
+    client.jwks !== undefined &&
+    signatureJwks(client).some((registered) =>
+      Object.entries(jwk).every(([name, value]) => registered[name] === value),
+    )
   );
 }

@@ -6,7 +6,10 @@ import type { RegisteredKeys } from '../registered-keys.ts';
 import type { AccessTokenClaims } from './claims.ts';
 
 /** The state of a token that this server signed, or undefined when it counts no more. */
-export type TokenInForce = (token: string, claims: AccessTokenClaims) => Promise<(TokenState & { readonly client: ClientRegistration }) | undefined>;
+export type TokenInForce = (
+  token: string,
+  claims: AccessTokenClaims,
+) => Promise<(TokenState & { readonly client: ClientRegistration }) | undefined>;
 
 /** What the check needs. */
 export interface TokenInForceOptions extends Pick<Ports, 'issuedTokens'> {
@@ -20,20 +23,37 @@ export interface TokenInForceOptions extends Pick<Ports, 'issuedTokens'> {
 export function tokenInForce({ issuedTokens, keys }: TokenInForceOptions): TokenInForce {
   return async (token, { jti }) => {
     const state = await issuedTokens.state(jti);
-    if (state === undefined || state.revoked || state.client === undefined || state.client.disabled) return undefined;
+    if (state === undefined || state.revoked || state.client === undefined || state.client.disabled)
+      return undefined;
     // This replica may not have heard yet that the key of the signature is compromised.
-    if (state.revokedKids.length > 0 && state.revokedKids.includes(String(decodeProtectedHeader(token).kid))) return undefined;
-    if (provedByRegisteredKey(state, state.client) && !(await isRegistered(keys, state.client, state.jkt))) return undefined;
+    if (
+      state.revokedKids.length > 0 &&
+      state.revokedKids.includes(String(decodeProtectedHeader(token).kid))
+    )
+      return undefined;
+    if (
+      provedByRegisteredKey(state, state.client) &&
+      !(await isRegistered(keys, state.client, state.jkt))
+    )
+      return undefined;
     return { ...state, client: state.client };
   };
 }
 
 /** Of a client whose certificate is registered the handshake proved a registered key as an assertion does. */
 function provedByRegisteredKey({ evidence }: TokenState, client: ClientRegistration): boolean {
-  return evidence === 'client_assertion' || (evidence === 'tls_handshake' && client.token_endpoint_auth_method === 'self_signed_tls_client_auth');
+  return (
+    evidence === 'client_assertion' ||
+    (evidence === 'tls_handshake' &&
+      client.token_endpoint_auth_method === 'self_signed_tls_client_auth')
+  );
 }
 
-async function isRegistered(keys: RegisteredKeys, client: ClientRegistration, jkt: string | undefined): Promise<boolean> {
+async function isRegistered(
+  keys: RegisteredKeys,
+  client: ClientRegistration,
+  jkt: string | undefined,
+): Promise<boolean> {
   try {
     return await keys.holds(client, (key) => key.jkt === jkt);
   } catch {

@@ -39,11 +39,20 @@ interface Watched extends BoundKey {
  * A round that revokes the tokens bound to keys that are registered no more, so that status lists show what introspection finds by itself: keys that
  * disappear from a `jwks_uri`, and replaced ones whose revocation was cut off. A `jwks_uri` that cannot be read takes nothing away.
  */
-export function unregisteredKeys({ boundKeys, clients, keys, issuedTokens, tokenLifetime }: UnregisteredKeysOptions) {
+export function unregisteredKeys({
+  boundKeys,
+  clients,
+  keys,
+  issuedTokens,
+  tokenLifetime,
+}: UnregisteredKeysOptions) {
   const watched = new Map<string, Watched>();
   let last: number | undefined;
   const look = async (now: number) => {
-    for (const key of await boundKeys.since(Math.max((last ?? 0) - overlap, now - tokenLifetime), now)) {
+    for (const key of await boundKeys.since(
+      Math.max((last ?? 0) - overlap, now - tokenLifetime),
+      now,
+    )) {
       const name = JSON.stringify([key.client_id, key.jkt]);
       // Bound to it anew: what was missed before says nothing.
       if (key.expiresAt > (watched.get(name)?.expiresAt ?? 0)) watched.set(name, key);
@@ -61,9 +70,12 @@ export function unregisteredKeys({ boundKeys, clients, keys, issuedTokens, token
     if (isRemote && !isThere()) copy = await keys.all(client, true);
     if (isThere()) return isRemote ? { client_id, jkt, expiresAt } : undefined;
     // The copy may be older than the key, which another replica has seen: only one that is fetched later tells.
-    if (isRemote && (missedIn === undefined || missedIn === copy)) return { ...key, missedIn: copy };
+    if (isRemote && (missedIn === undefined || missedIn === copy))
+      return { ...key, missedIn: copy };
     await issuedTokens.revokeAll({ client_id, jkt }, now, (revoked) =>
-      revoked === 0 ? undefined : { type: 'key_tokens_revoked', actor: 'server', client_id, jkt, detail: { revoked } },
+      revoked === 0
+        ? undefined
+        : { type: 'key_tokens_revoked', actor: 'server', client_id, jkt, detail: { revoked } },
     );
     return undefined;
   };

@@ -21,15 +21,22 @@ export interface VerifyAccessTokenOptions {
 export type VerifyAccessToken = (token: string) => Promise<AccessTokenClaims | undefined>;
 
 /** Checks type, signature and issuer. */
-export function verifyAccessToken({ issuer, verificationKey }: VerifyAccessTokenOptions): VerifyAccessToken {
-  const known = new LRUCache<string, { readonly kid: string; readonly claims: AccessTokenClaims }>({ max: remembered });
+export function verifyAccessToken({
+  issuer,
+  verificationKey,
+}: VerifyAccessTokenOptions): VerifyAccessToken {
+  const known = new LRUCache<string, { readonly kid: string; readonly claims: AccessTokenClaims }>({
+    max: remembered,
+  });
   return async (token) => {
     const before = known.get(token);
-    if (before !== undefined) return (await verificationKey(before.kid)) === undefined ? undefined : before.claims;
+    if (before !== undefined)
+      return (await verificationKey(before.kid)) === undefined ? undefined : before.claims;
     try {
       const jws = parseCompactJws(token, limits);
       const { kid, typ } = jws.header;
-      if (typeof kid !== 'string' || typ !== 'at+jwt' || jws.payload['iss'] !== issuer) return undefined;
+      if (typeof kid !== 'string' || typ !== 'at+jwt' || jws.payload['iss'] !== issuer)
+        return undefined;
       const key = await verificationKey(kid);
       if (key === undefined) return undefined;
       verifyJws(jws, key, key.algs);

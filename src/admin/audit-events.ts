@@ -7,18 +7,22 @@ import { operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
 
 const text = (description: string) => Type.Optional(printable(description));
-const time = (description: string) => Type.Optional(Type.String({ format: 'date-time', description }));
+const time = (description: string) =>
+  Type.Optional(Type.String({ format: 'date-time', description }));
 const querystring = listQuery({
   type: text('Events of this type.'),
   client_id: text('Events of this client.'),
   jkt: text('Events about this key.'),
   jti: text('Events about this token.'),
   since: time('Not before.'),
-  until: time('Before. An export that must be complete ends a minute ago: an entry may be written a moment later than one that sorts after it.'),
+  until: time(
+    'Before. An export that must be complete ends a minute ago: an entry may be written a moment later than one that sorts after it.',
+  ),
   follow: Type.Optional(
     Type.String({
       pattern: '^true$',
-      description: 'For a reader that comes back: nothing of the last minute, so that it misses no entry, and always a cursor.',
+      description:
+        'For a reader that comes back: nothing of the last minute, so that it misses no entry, and always a cursor.',
     }),
   ),
 });
@@ -46,11 +50,25 @@ export const auditSchemas = [auditEventAnswer];
 
 const { schema: pageSchema } = listAnswer(ref(auditEventAnswer));
 const listed = {
-  description: 'A page, oldest first; as JSON Lines, up to 10,000 a page, when `Accept` asks for them.',
-  headers: { 'X-Next-Cursor': { type: 'string', description: 'With JSON Lines: where the next page starts; absent on the last.' } },
-  content: { 'application/json': { schema: pageSchema ?? Type.Unknown() }, 'application/jsonl': { schema: Type.String() } },
+  description:
+    'A page, oldest first; as JSON Lines, up to 10,000 a page, when `Accept` asks for them.',
+  headers: {
+    'X-Next-Cursor': {
+      type: 'string',
+      description: 'With JSON Lines: where the next page starts; absent on the last.',
+    },
+  },
+  content: {
+    'application/json': { schema: pageSchema ?? Type.Unknown() },
+    'application/jsonl': { schema: Type.String() },
+  },
 };
-const list = operation({ operationId: 'listAuditEvents', summary: 'The audit trail', querystring, answers: { 200: listed } });
+const list = operation({
+  operationId: 'listAuditEvents',
+  summary: 'The audit trail',
+  querystring,
+  answers: { 200: listed },
+});
 
 /**
  * Milliseconds after which no event comes that is older: longer than the longest commit, and than the clocks of replicas may be apart.
@@ -60,25 +78,40 @@ const holdBack = 60_000;
 
 /** `GET /admin/audit-events`: filters and cursor, oldest first; as JSON Lines with `Accept: application/jsonl` or `application/x-ndjson`. */
 export function auditRoutes(app: FastifyInstance, log: AuditLog, clock: Clock): void {
-  app.get<{ Querystring: Query }>('/admin/audit-events', list, async ({ query, headers }, reply) => {
-    const lines = /application\/(jsonl|x-ndjson)/.test(headers.accept ?? '');
-    const { after } = readPage(query);
-    const limit = Math.min(Number(query.limit ?? 50), lines ? 10_000 : 200);
-    const { until, ...asked } = filters(query);
-    const end = query.follow === undefined ? until : Math.min(until ?? Number.POSITIVE_INFINITY, clock() - holdBack);
-    const events = await log.list({ ...asked, ...(end !== undefined && { until: end }), ...(after !== undefined && { after }), limit: limit + 1 });
-    const { items, next_cursor: next } = page(
-      events,
-      limit,
-      ({ id }) => id,
-      ({ at, ...event }) => ({ ...event, at: new Date(at).toISOString() }),
-    );
-    // Whoever follows comes back with it, also to an end that was empty.
-    const next_cursor = query.follow === undefined ? next : (next ?? cursorAfter(events.at(-1)?.id ?? after));
-    if (!lines) return { items, next_cursor };
-    if (next_cursor !== null) void reply.header('x-next-cursor', next_cursor);
-    return reply.type('application/jsonl').send(items.map((item) => `${JSON.stringify(item)}\n`).join(''));
-  });
+  app.get<{ Querystring: Query }>(
+    '/admin/audit-events',
+    list,
+    async ({ query, headers }, reply) => {
+      const lines = /application\/(jsonl|x-ndjson)/.test(headers.accept ?? '');
+      const { after } = readPage(query);
+      const limit = Math.min(Number(query.limit ?? 50), lines ? 10_000 : 200);
+      const { until, ...asked } = filters(query);
+      const end =
+        query.follow === undefined
+          ? until
+          : Math.min(until ?? Number.POSITIVE_INFINITY, clock() - holdBack);
+      const events = await log.list({
+        ...asked,
+        ...(end !== undefined && { until: end }),
+        ...(after !== undefined && { after }),
+        limit: limit + 1,
+      });
+      const { items, next_cursor: next } = page(
+        events,
+        limit,
+        ({ id }) => id,
+        ({ at, ...event }) => ({ ...event, at: new Date(at).toISOString() }),
+      );
+      // Whoever follows comes back with it, also to an end that was empty.
+      const next_cursor =
+        query.follow === undefined ? next : (next ?? cursorAfter(events.at(-1)?.id ?? after));
+      if (!lines) return { items, next_cursor };
+      if (next_cursor !== null) void reply.header('x-next-cursor', next_cursor);
+      return reply
+        .type('application/jsonl')
+        .send(items.map((item) => `${JSON.stringify(item)}\n`).join(''));
+    },
+  );
 }
 
 function filters(query: Query): Omit<AuditQuery, 'limit' | 'after'> {

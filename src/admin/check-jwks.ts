@@ -10,7 +10,8 @@ export function checkJwks(keys: readonly unknown[], onlyEncryption = false): voi
     const forEncryption = onlyEncryption || isForEncryption(jwk);
     const { kid } = readKey(jwk, forEncryption, index);
     if (kid === undefined) continue;
-    if (kids.has(kid)) throw new Problem(400, 'two keys have the same kid', `jwks.keys[${index}].kid`);
+    if (kids.has(kid))
+      throw new Problem(400, 'two keys have the same kid', `jwks.keys[${index}].kid`);
     kids.add(kid);
   }
 }
@@ -22,7 +23,9 @@ function readKey(jwk: unknown, forEncryption: boolean, index: number): { readonl
     if (!(fault instanceof JoseFault)) throw fault;
     throw new Problem(
       400,
-      forEncryption ? 'the key is not an acceptable public encryption key' : 'the key is not an acceptable public signature key',
+      forEncryption
+        ? 'the key is not an acceptable public encryption key'
+        : 'the key is not an acceptable public signature key',
       `jwks.keys[${index}]${fault.member === undefined ? '' : `.${fault.member}`}`,
     );
   }

@@ -1,5 +1,9 @@
 import { addressOctets } from '../address-octets.ts';
-import { type ClientRegistration, type StoredSecret, signatureJwks } from '../client-registration.ts';
+import {
+  type ClientRegistration,
+  type StoredSecret,
+  signatureJwks,
+} from '../client-registration.ts';
 import { parseDistinguishedName } from '../distinguished-name.ts';
 import { readPublicKey } from '../jose/public-key.ts';
 import { registeredCertificateThumbprint } from '../registered-certificate.ts';
@@ -23,15 +27,29 @@ export interface CheckedClient {
 }
 
 /** Checks what the schema cannot: which members go together, and every key. Keeps the stored secret unless a new one is given. Throws Problem. */
-export function checkClient(body: ClientBody, clientId: string, stored: readonly StoredSecret[], now: number): CheckedClient {
+export function checkClient(
+  body: ClientBody,
+  clientId: string,
+  stored: readonly StoredSecret[],
+  now: number,
+): CheckedClient {
   const { client_id: _, client_secret, ...members } = body;
   const method = members.token_endpoint_auth_method ?? 'client_secret_basic';
   const usesSecret = method === 'client_secret_basic' || method === 'client_secret_post';
-  if (members.jwks !== undefined && members.jwks_uri !== undefined) throw new Problem(400, 'jwks and jwks_uri exclude each other', 'jwks_uri');
-  if ((method === 'private_key_jwt' || method === 'self_signed_tls_client_auth') && members.jwks === undefined && members.jwks_uri === undefined)
+  if (members.jwks !== undefined && members.jwks_uri !== undefined)
+    throw new Problem(400, 'jwks and jwks_uri exclude each other', 'jwks_uri');
+  if (
+    (method === 'private_key_jwt' || method === 'self_signed_tls_client_auth') &&
+    members.jwks === undefined &&
+    members.jwks_uri === undefined
+  )
     throw new Problem(400, 'this token_endpoint_auth_method needs jwks or jwks_uri', 'jwks');
   if (!usesSecret && client_secret !== undefined)
-    throw new Problem(400, 'a client with this token_endpoint_auth_method has no secret', 'client_secret');
+    throw new Problem(
+      400,
+      'a client with this token_endpoint_auth_method has no secret',
+      'client_secret',
+    );
   checkTlsSubject(members, method);
   if (method !== 'private_key_jwt' && members.client_assertion_bound_access_tokens) {
     throw new Problem(
@@ -40,12 +58,15 @@ export function checkClient(body: ClientBody, clientId: string, stored: readonly
       'client_assertion_bound_access_tokens',
     );
   }
-  if (members.jwks_uri !== undefined && !URL.canParse(members.jwks_uri)) throw new Problem(400, 'jwks_uri is not a URL', 'jwks_uri');
+  if (members.jwks_uri !== undefined && !URL.canParse(members.jwks_uri))
+    throw new Problem(400, 'jwks_uri is not a URL', 'jwks_uri');
   if (members.jwks !== undefined) {
     checkJwks(members.jwks.keys);
     checkUsable(members, method);
   }
-  const clientSecret = usesSecret ? (client_secret ?? (stored.length === 0 ? generateClientSecret() : undefined)) : undefined;
+  const clientSecret = usesSecret
+    ? (client_secret ?? (stored.length === 0 ? generateClientSecret() : undefined))
+    : undefined;
   const replacement = clientSecret === undefined ? stored : [storedSecret(clientSecret, now)];
   const client = {
     ...members,
@@ -63,23 +84,47 @@ export function checkClient(body: ClientBody, clientId: string, stored: readonly
 
 /** Keys by value that could never authenticate the client are a mistake; what a `jwks_uri` holds may change. */
 function checkUsable(members: ClientBody, method: string): void {
-  const keys = signatureJwks(members as Pick<ClientRegistration, 'jwks'>).map((jwk) => readPublicKey(jwk));
+  const keys = signatureJwks(members as Pick<ClientRegistration, 'jwks'>).map((jwk) =>
+    readPublicKey(jwk),
+  );
   const alg = members.token_endpoint_auth_signing_alg;
-  if (method === 'private_key_jwt' && keys.length === 0) throw new Problem(400, 'no key in jwks can sign an assertion', 'jwks');
-  if (method === 'private_key_jwt' && alg !== undefined && !keys.some(({ algs }) => algs.includes(alg)))
-    throw new Problem(400, 'no key in jwks can sign by this algorithm', 'token_endpoint_auth_signing_alg');
-  if (method === 'self_signed_tls_client_auth' && !keys.some((key) => registeredCertificateThumbprint(key) !== undefined))
+  if (method === 'private_key_jwt' && keys.length === 0)
+    throw new Problem(400, 'no key in jwks can sign an assertion', 'jwks');
+  if (
+    method === 'private_key_jwt' &&
+    alg !== undefined &&
+    !keys.some(({ algs }) => algs.includes(alg))
+  )
+    throw new Problem(
+      400,
+      'no key in jwks can sign by this algorithm',
+      'token_endpoint_auth_signing_alg',
+    );
+  if (
+    method === 'self_signed_tls_client_auth' &&
+    !keys.some((key) => registeredCertificateThumbprint(key) !== undefined)
+  )
     throw new Problem(400, 'no key in jwks has its certificate beside it, in x5c', 'jwks');
 }
 
 function checkTlsSubject(members: ClientBody, method: string): void {
   const named = tlsSubjectMembers.filter((member) => members[member] !== undefined);
   const [first = tlsSubjectMembers[0], second] = named;
-  if (method !== 'tls_client_auth' && named.length > 0) throw new Problem(400, 'only a tls_client_auth client has a certificate subject', first);
+  if (method !== 'tls_client_auth' && named.length > 0)
+    throw new Problem(400, 'only a tls_client_auth client has a certificate subject', first);
   if (method === 'tls_client_auth' && (named.length === 0 || second !== undefined))
-    throw new Problem(400, 'tls_client_auth needs exactly one of the five members that name the subject', second ?? first);
+    throw new Problem(
+      400,
+      'tls_client_auth needs exactly one of the five members that name the subject',
+      second ?? first,
+    );
   const { tls_client_auth_subject_dn: dn, tls_client_auth_san_ip: ip } = members;
-  if (ip !== undefined && addressOctets(ip) === undefined) throw new Problem(400, 'this is not an IP address', 'tls_client_auth_san_ip');
+  if (ip !== undefined && addressOctets(ip) === undefined)
+    throw new Problem(400, 'this is not an IP address', 'tls_client_auth_san_ip');
   if (dn !== undefined && parseDistinguishedName(dn) === undefined)
-    throw new Problem(400, 'this is not a distinguished name in the string form of RFC 4514', 'tls_client_auth_subject_dn');
+    throw new Problem(
+      400,
+      'this is not a distinguished name in the string form of RFC 4514',
+      'tls_client_auth_subject_dn',
+    );
 }

@@ -11,7 +11,9 @@ export const clientsWithoutTokenAnswer = {
   clients_without_token: Type.Object(
     {
       client_ids: Type.Array(Type.String(), { maxItems: maxNamed }),
-      more: Type.Boolean({ description: 'There are more clients than could be looked at or named.' }),
+      more: Type.Boolean({
+        description: 'There are more clients than could be looked at or named.',
+      }),
     },
     {
       additionalProperties: false,
@@ -25,7 +27,11 @@ export const clientsWithoutTokenAnswer = {
  * The clients that a resource server as it is now leaves without a token. A hint and no refusal: whoever withdraws a confirmation method must not
  * be held up by those who still use it, and their requests are refused anyway (`docs/decisions/0003-confirmation.md`).
  */
-export async function clientsWithoutToken(resourceServer: ResourceServer, clients: Pick<ClientRegistry, 'list'>, issuer: string) {
+export async function clientsWithoutToken(
+  resourceServer: ResourceServer,
+  clients: Pick<ClientRegistry, 'list'>,
+  issuer: string,
+) {
   const client_ids: string[] = [];
   let after = '';
   for (let lookedAt = 0; lookedAt < maxLookedAt; lookedAt += pageSize) {
@@ -34,7 +40,8 @@ export async function clientsWithoutToken(resourceServer: ResourceServer, client
       after = client.client_id;
       if (client.disabled || client.resources?.includes(resourceServer.audience) !== true) continue;
       if (methodsFor(client, resourceServer, issuer).length > 0) continue;
-      if (client_ids.length === maxNamed) return { clients_without_token: { client_ids, more: true } };
+      if (client_ids.length === maxNamed)
+        return { clients_without_token: { client_ids, more: true } };
       client_ids.push(client.client_id);
     }
     if (page.length < pageSize) return { clients_without_token: { client_ids, more: false } };

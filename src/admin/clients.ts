@@ -11,7 +11,13 @@ import { possessionAnswer, possessionOf, refuseImpossible } from './possible-tok
 import { Problem } from './problem.ts';
 import type { ClientRegistry, ResourceServerRegistry } from './registry.ts';
 import { restResource } from './resource.ts';
-import { type ClientBody, changedClientAnswer, clientAnswer, clientBody, patchOf } from './schemas.ts';
+import {
+  type ClientBody,
+  changedClientAnswer,
+  clientAnswer,
+  clientBody,
+  patchOf,
+} from './schemas.ts';
 import { secretRoutes } from './secrets.ts';
 
 const clientPatch = patchOf(clientBody);
@@ -19,7 +25,13 @@ const readClientAnswer = Type.Object(
   { ...clientAnswer.properties, possession: possessionAnswer, credentials: credentialsAnswer },
   { $id: 'ReadClient' },
 );
-export const clientSchemas = [clientBody, clientPatch, clientAnswer, changedClientAnswer, readClientAnswer];
+export const clientSchemas = [
+  clientBody,
+  clientPatch,
+  clientAnswer,
+  changedClientAnswer,
+  readClientAnswer,
+];
 
 /** What the routes need. */
 export interface ClientRoutesOptions {
@@ -49,22 +61,51 @@ export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions)
     clock,
     idOf: ({ client_id }) => client_id,
     read: async (body, stored) => {
-      if (stored !== undefined && body.client_id !== undefined && body.client_id !== stored.client_id)
+      if (
+        stored !== undefined &&
+        body.client_id !== undefined &&
+        body.client_id !== stored.client_id
+      )
         throw new Problem(400, 'client_id cannot be changed', 'client_id');
       const clientId = stored?.client_id ?? body.client_id ?? randomId();
-      const { client, clientSecret } = checkClient(body, clientId, stored?.clientSecrets ?? [], Math.floor(clock() / 1000));
+      const { client, clientSecret } = checkClient(
+        body,
+        clientId,
+        stored?.clientSecrets ?? [],
+        Math.floor(clock() / 1000),
+      );
       await refuseImpossible(client, resourceServers, issuer);
-      return { value: client, ...(clientSecret !== undefined && { once: { client_secret: clientSecret, client_secret_expires_at: 0 } }) };
+      return {
+        value: client,
+        ...(clientSecret !== undefined && {
+          once: { client_secret: clientSecret, client_secret_expires_at: 0 },
+        }),
+      };
     },
-    show: ({ value: { clientSecrets: _, ...client }, createdAt }) => ({ ...client, client_id_issued_at: Math.floor(createdAt / 1000) }),
+    show: ({ value: { clientSecrets: _, ...client }, createdAt }) => ({
+      ...client,
+      client_id_issued_at: Math.floor(createdAt / 1000),
+    }),
     toBody: ({ clientSecrets: _, ...client }) => client,
     recordOf: (what, id, value, previous) => {
       const [had, kept] = [thumbprints(previous), thumbprints(value)];
       // Tokens bound to a key that is registered no more are inactive, whatever proved it. What a jwks_uri holds is not known here: the round that looks for unregistered keys tells.
-      const keysRemoved = value?.jwks_uri === undefined ? [...had].filter((jkt) => !kept.has(jkt)) : [];
-      const keys = { keys_added: [...kept].filter((jkt) => !had.has(jkt)), keys_removed: keysRemoved };
-      const detail = { ...(what === 'changed' && { members: changedMembers(previous, value) }), ...withoutEmpty(keys) };
-      const event = { type: `client_${what}`, actor: 'admin', client_id: id, ...(Object.keys(detail).length > 0 && { detail }) } as const;
+      const keysRemoved =
+        value?.jwks_uri === undefined ? [...had].filter((jkt) => !kept.has(jkt)) : [];
+      const keys = {
+        keys_added: [...kept].filter((jkt) => !had.has(jkt)),
+        keys_removed: keysRemoved,
+      };
+      const detail = {
+        ...(what === 'changed' && { members: changedMembers(previous, value) }),
+        ...withoutEmpty(keys),
+      };
+      const event = {
+        type: `client_${what}`,
+        actor: 'admin',
+        client_id: id,
+        ...(Object.keys(detail).length > 0 && { detail }),
+      } as const;
       return { event, keysRemoved };
     },
   });
@@ -74,12 +115,20 @@ export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions)
     registry: clients,
     credentialUses,
     clock,
-    takesSecrets: ({ token_endpoint_auth_method: method }) => method === 'client_secret_basic' || method === 'client_secret_post',
-    eventOf: (what, { client_id }, detail) => ({ type: `client_secret_${what}`, actor: 'admin', client_id, detail }),
+    takesSecrets: ({ token_endpoint_auth_method: method }) =>
+      method === 'client_secret_basic' || method === 'client_secret_post',
+    eventOf: (what, { client_id }, detail) => ({
+      type: `client_secret_${what}`,
+      actor: 'admin',
+      client_id,
+      detail,
+    }),
   });
 }
 
-function withoutEmpty(lists: Readonly<Record<string, readonly string[]>>): Readonly<Record<string, readonly string[]>> {
+function withoutEmpty(
+  lists: Readonly<Record<string, readonly string[]>>,
+): Readonly<Record<string, readonly string[]>> {
   return Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0));
 }
 

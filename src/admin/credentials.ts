@@ -6,7 +6,9 @@ import { registeredCertificateThumbprint } from '../registered-certificate.ts';
 
 const readPublicKey = gatedKeys();
 
-const seconds = Type.Integer({ description: 'Seconds since the epoch, up to a minute too early. Absent: not within a year.' });
+const seconds = Type.Integer({
+  description: 'Seconds since the epoch, up to a minute too early. Absent: not within a year.',
+});
 
 /** When a credential was last used, as a member of an answer. */
 export const lastUsed = { last_used_at: Type.Optional(seconds) };
@@ -14,12 +16,24 @@ export const lastUsed = { last_used_at: Type.Optional(seconds) };
 /** The keys and certificates of a client, and when each was last used. */
 export const credentialsAnswer = Type.Object(
   {
-    keys: Type.Array(Type.Object({ jkt: Type.String({ description: 'RFC 7638.' }), kid: Type.Optional(Type.String()), ...lastUsed }), {
-      description: 'Those in `jwks`; with `jwks_uri` those that were used, the latest first, 100 at most.',
-    }),
-    certificates: Type.Array(Type.Object({ 'x5t#S256': Type.String({ description: 'RFC 8705 §3.1.' }), ...lastUsed }), {
-      description: 'Those in `jwks`; with `tls_client_auth` or `jwks_uri` those that were used, the latest first, 100 at most.',
-    }),
+    keys: Type.Array(
+      Type.Object({
+        jkt: Type.String({ description: 'RFC 7638.' }),
+        kid: Type.Optional(Type.String()),
+        ...lastUsed,
+      }),
+      {
+        description:
+          'Those in `jwks`; with `jwks_uri` those that were used, the latest first, 100 at most.',
+      },
+    ),
+    certificates: Type.Array(
+      Type.Object({ 'x5t#S256': Type.String({ description: 'RFC 8705 §3.1.' }), ...lastUsed }),
+      {
+        description:
+          'Those in `jwks`; with `tls_client_auth` or `jwks_uri` those that were used, the latest first, 100 at most.',
+      },
+    ),
   },
   { additionalProperties: false },
 );
@@ -27,8 +41,11 @@ export const credentialsAnswer = Type.Object(
 /** Times of last use by identifier, as `last_used_at`. */
 export async function lastUsesOf(log: CredentialUseLog, clientId: string, kind: CredentialKind) {
   const uses = await log.usesOf(clientId, kind);
-  const times = new Map(uses.map(({ identifier, usedAt }) => [identifier, Math.floor(usedAt / 1000)]));
-  const shown = (identifier: string) => (times.has(identifier) ? { last_used_at: times.get(identifier) } : {});
+  const times = new Map(
+    uses.map(({ identifier, usedAt }) => [identifier, Math.floor(usedAt / 1000)]),
+  );
+  const shown = (identifier: string) =>
+    times.has(identifier) ? { last_used_at: times.get(identifier) } : {};
   return { uses, shown };
 }
 
@@ -38,10 +55,18 @@ export async function credentialsOf(client: ClientRegistration, log: CredentialU
   const certificates = await lastUsesOf(log, client.client_id, 'certificate');
   const registered = client.jwks && signatureJwks(client).map(readPublicKey);
   const named = client.token_endpoint_auth_method === 'tls_client_auth' ? undefined : registered;
-  const thumbprints = named?.map(registeredCertificateThumbprint).filter((thumbprint) => thumbprint !== undefined);
+  const thumbprints = named
+    ?.map(registeredCertificateThumbprint)
+    .filter((thumbprint) => thumbprint !== undefined);
   const identifierOf = ({ identifier }: CredentialUse) => identifier;
   return {
-    keys: (registered ?? keys.uses.map(({ identifier, kid }) => ({ jkt: identifier, ...(kid !== undefined && { kid }) }))).map(({ jkt, kid }) => ({
+    keys: (
+      registered ??
+      keys.uses.map(({ identifier, kid }) => ({
+        jkt: identifier,
+        ...(kid !== undefined && { kid }),
+      }))
+    ).map(({ jkt, kid }) => ({
       jkt,
       ...(kid !== undefined && { kid }),
       ...keys.shown(jkt),

@@ -7,7 +7,10 @@ import { operation, ref } from './operation.ts';
 const instant = Type.String({ format: 'date-time' });
 const nonceSecretAnswer = Type.Object(
   {
-    state: Type.Unsafe<NonceSecretInLife['state']>({ type: 'string', enum: ['announced', 'active', 'retired'] }),
+    state: Type.Unsafe<NonceSecretInLife['state']>({
+      type: 'string',
+      enum: ['announced', 'active', 'retired'],
+    }),
     active_at: instant,
     retired_at: Type.Optional(instant),
   },
@@ -16,12 +19,21 @@ const nonceSecretAnswer = Type.Object(
 export const dpopNonceSecretSchemas = [nonceSecretAnswer];
 
 /** The life of the secrets behind the DPoP nonces: see it, replace all of them in an emergency. Never the secrets themselves. */
-export function dpopNonceSecretRoutes(app: FastifyInstance, secrets: Pick<DpopNonceSecrets, 'list' | 'replace'>): void {
+export function dpopNonceSecretRoutes(
+  app: FastifyInstance,
+  secrets: Pick<DpopNonceSecrets, 'list' | 'replace'>,
+): void {
   const answers = { 200: listAnswer(ref(nonceSecretAnswer)) };
   const items = async () => ({ items: (await secrets.list()).map(shown), next_cursor: null });
-  const list = { operationId: 'listDpopNonceSecrets', summary: 'The secrets behind the DPoP nonces, oldest first, and where each is in its life' };
+  const list = {
+    operationId: 'listDpopNonceSecrets',
+    summary: 'The secrets behind the DPoP nonces, oldest first, and where each is in its life',
+  };
   app.get('/admin/dpop-nonce-secrets', operation({ ...list, answers }), items);
-  const rotate = { operationId: 'rotateDpopNonceSecrets', summary: 'Replace every secret behind the DPoP nonces: no nonce given out before counts' };
+  const rotate = {
+    operationId: 'rotateDpopNonceSecrets',
+    summary: 'Replace every secret behind the DPoP nonces: no nonce given out before counts',
+  };
   app.post('/admin/dpop-nonce-secrets/rotate', operation({ ...rotate, answers }), async () => {
     await secrets.replace();
     return items();
@@ -30,5 +42,9 @@ export function dpopNonceSecretRoutes(app: FastifyInstance, secrets: Pick<DpopNo
 
 function shown({ state, activeAt, retiredAt }: NonceSecretInLife): object {
   const time = (milliseconds: number) => new Date(milliseconds).toISOString();
-  return { state, active_at: time(activeAt), ...(retiredAt !== undefined && { retired_at: time(retiredAt) }) };
+  return {
+    state,
+    active_at: time(activeAt),
+    ...(retiredAt !== undefined && { retired_at: time(retiredAt) }),
+  };
 }

@@ -8,11 +8,19 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** Takes JSON objects without repeated members as the only bodies; `application/merge-patch+json` (RFC 7396) for PATCH alone. */
 export function jsonBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) => read(body));
-  app.addContentTypeParser('application/merge-patch+json', { parseAs: 'buffer' }, async ({ method }: FastifyRequest, body: Buffer) => {
-    if (method !== 'PATCH') throw new Problem(415, 'the body must be application/json');
-    return read(body);
-  });
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    async (_request: FastifyRequest, body: Buffer) => read(body),
+  );
+  app.addContentTypeParser(
+    'application/merge-patch+json',
+    { parseAs: 'buffer' },
+    async ({ method }: FastifyRequest, body: Buffer) => {
+      if (method !== 'PATCH') throw new Problem(415, 'the body must be application/json');
+      return read(body);
+    },
+  );
 }
 
 function read(body: Buffer): unknown {
@@ -22,6 +30,10 @@ function read(body: Buffer): unknown {
     return parseStrictJson(utf8.decode(body));
   } catch (fault) {
     if (!(fault instanceof JoseFault || fault instanceof TypeError)) throw fault;
-    throw new Problem(400, 'the body is not a JSON object in UTF-8 without repeated members', 'body');
+    throw new Problem(
+      400,
+      'the body is not a JSON object in UTF-8 without repeated members',
+      'body',
+    );
   }
 }

@@ -7,32 +7,53 @@ import { Problem } from './problem.ts';
 
 const changed = Type.Object(
   {
-    key_id: Type.String({ description: 'Tells which key-encryption key is in force now; nothing of the key can be learnt from it.' }),
-    signing_keys: Type.Integer({ description: 'Signing keys that were sealed anew; 0 when it had been done before.' }),
-    shared_secrets: Type.Integer({ description: 'Other sealed values; the secrets behind the DPoP nonces are one.' }),
+    key_id: Type.String({
+      description:
+        'Tells which key-encryption key is in force now; nothing of the key can be learnt from it.',
+    }),
+    signing_keys: Type.Integer({
+      description: 'Signing keys that were sealed anew; 0 when it had been done before.',
+    }),
+    shared_secrets: Type.Integer({
+      description: 'Other sealed values; the secrets behind the DPoP nonces are one.',
+    }),
   },
   { $id: 'KeyEncryptionKeyChange' },
 );
 export const keyEncryptionKeySchemas = [changed];
 
 /** Seals everything under the next key-encryption key. */
-export function keyEncryptionKeyRoutes(app: FastifyInstance, change: () => Promise<KeyEncryptionKeyChanged | 'no_next_key'>): void {
+export function keyEncryptionKeyRoutes(
+  app: FastifyInstance,
+  change: () => Promise<KeyEncryptionKeyChanged | 'no_next_key'>,
+): void {
   const rotate = {
     operationId: 'rotateKeyEncryptionKey',
     summary: 'Seal all keys at rest under KEY_ENCRYPTION_KEY_NEXT',
     answers: { 200: answer('Everything is sealed under the next key.', ref(changed)) },
   };
-  app.post('/admin/key-encryption-key/rotate', operation({ ...rotate, refuses: [409] }), async ({ log }) => {
-    const done = await change().catch((err: unknown) => {
-      if (!(err instanceof KeyEncryptionError)) throw err;
-      log.error({ err }, 'the key-encryption key was not changed');
-      throw new Problem(409, 'a key in the database was sealed by neither key-encryption key of this server; nothing was changed');
-    });
-    if (done === 'no_next_key')
-      throw new Problem(
-        409,
-        'this server was started without another key in KEY_ENCRYPTION_KEY_NEXT or KEY_ENCRYPTION_KEY_NEXT_FILE; nothing was changed',
-      );
-    return { key_id: done.keyId, signing_keys: done.signingKeys, shared_secrets: done.sharedSecrets };
-  });
+  app.post(
+    '/admin/key-encryption-key/rotate',
+    operation({ ...rotate, refuses: [409] }),
+    async ({ log }) => {
+      const done = await change().catch((err: unknown) => {
+        if (!(err instanceof KeyEncryptionError)) throw err;
+        log.error({ err }, 'the key-encryption key was not changed');
+        throw new Problem(
+          409,
+          'a key in the database was sealed by neither key-encryption key of this server; nothing was changed',
+        );
+      });
+      if (done === 'no_next_key')
+        throw new Problem(
+          409,
+          'this server was started without another key in KEY_ENCRYPTION_KEY_NEXT or KEY_ENCRYPTION_KEY_NEXT_FILE; nothing was changed',
+        );
+      return {
+        key_id: done.keyId,
+        signing_keys: done.signingKeys,
+        shared_secrets: done.sharedSecrets,
+      };
+    },
+  );
 }

@@ -3,15 +3,27 @@ import { type AnswerSchema, answer } from './operation.ts';
 import { Problem } from './problem.ts';
 
 /** A filter or an identifier in a URL: printable ASCII. */
-export const printable = (description: string) => Type.String({ pattern: '^[\\x21-\\x7e]+$', maxLength: 512, description });
+export const printable = (description: string) =>
+  Type.String({ pattern: '^[\\x21-\\x7e]+$', maxLength: 512, description });
 
 /** The query of a list: paging and these filters, and nothing else. */
 export function listQuery<Filters extends TProperties>(filters: Filters) {
   return Type.Object(
     {
       ...filters,
-      limit: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,8}$', description: 'Items a page: 50 unless given, never more than 200.' })),
-      cursor: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_-]+$', maxLength: 512, description: '`next_cursor` of the page before.' })),
+      limit: Type.Optional(
+        Type.String({
+          pattern: '^[1-9][0-9]{0,8}$',
+          description: 'Items a page: 50 unless given, never more than 200.',
+        }),
+      ),
+      cursor: Type.Optional(
+        Type.String({
+          pattern: '^[A-Za-z0-9_-]+$',
+          maxLength: 512,
+          description: '`next_cursor` of the page before.',
+        }),
+      ),
     },
     { additionalProperties: false },
   );
@@ -19,19 +31,32 @@ export function listQuery<Filters extends TProperties>(filters: Filters) {
 
 /** A page of `items`. */
 export function listAnswer(items: TSchema): AnswerSchema {
-  const next_cursor = Type.Unsafe<string | null>({ type: ['string', 'null'], description: 'Where the next page starts; null on the last.' });
-  return answer('A page, in the order of the identifiers.', Type.Object({ items: Type.Array(items), next_cursor }));
+  const next_cursor = Type.Unsafe<string | null>({
+    type: ['string', 'null'],
+    description: 'Where the next page starts; null on the last.',
+  });
+  return answer(
+    'A page, in the order of the identifiers.',
+    Type.Object({ items: Type.Array(items), next_cursor }),
+  );
 }
 
 /** What a list query asks of the store: items after this key. Throws Problem. */
-export function readPage({ limit, cursor }: { readonly limit?: string; readonly cursor?: string }): {
+export function readPage({
+  limit,
+  cursor,
+}: {
+  readonly limit?: string;
+  readonly cursor?: string;
+}): {
   readonly limit: number;
   readonly after?: string;
 } {
   const items = Math.min(Number(limit ?? 50), 200);
   if (cursor === undefined) return { limit: items };
   const after = Buffer.from(cursor, 'base64url').toString();
-  if (!/^[\x21-\x7e]+$/.test(after)) throw new Problem(400, 'the cursor was not made by this server', 'cursor');
+  if (!/^[\x21-\x7e]+$/.test(after))
+    throw new Problem(400, 'the cursor was not made by this server', 'cursor');
   return { limit: items, after };
 }
 
@@ -46,8 +71,16 @@ interface Page {
 }
 
 /** One page of `found`, which has one item more when there is a next page. */
-export function page<Item>(found: readonly Item[], limit: number, keyOf: (item: Item) => string, show: (item: Item) => object): Page {
+export function page<Item>(
+  found: readonly Item[],
+  limit: number,
+  keyOf: (item: Item) => string,
+  show: (item: Item) => object,
+): Page {
   const items = found.slice(0, limit);
   const last = items.at(-1);
-  return { items: items.map(show), next_cursor: cursorAfter(found.length > limit && last !== undefined ? keyOf(last) : undefined) };
+  return {
+    items: items.map(show),
+    next_cursor: cursorAfter(found.length > limit && last !== undefined ? keyOf(last) : undefined),
+  };
 }

@@ -4,24 +4,50 @@ import Type, { type TSchema } from 'typebox';
 import { answer, operation } from './operation.ts';
 
 /** Serves the OpenAPI 3.1 document of the routes that are mounted from now on. A route without an operation and its answers does not mount. */
-export async function openapiDocument(app: FastifyInstance, schemas: readonly TSchema[]): Promise<void> {
+export async function openapiDocument(
+  app: FastifyInstance,
+  schemas: readonly TSchema[],
+): Promise<void> {
   // The schemas of answers describe: what a handler answers goes out whole, whatever they say.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   for (const schema of schemas) app.addSchema(schema);
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'Holdfast admin API', version: '0.1.0', license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+      info: {
+        title: 'Holdfast admin API',
+        version: '0.1.0',
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
       servers: [{ url: '/' }],
-      components: { securitySchemes: { admin_token: { type: 'http', scheme: 'bearer', description: 'The admin token.' } } },
+      components: {
+        securitySchemes: {
+          admin_token: { type: 'http', scheme: 'bearer', description: 'The admin token.' },
+        },
+      },
       security: [{ admin_token: [] }],
     },
-    refResolver: { buildLocalReference: ({ $id }, _baseUri, _fragment, index) => (typeof $id === 'string' ? $id : `schema${index}`) },
+    refResolver: {
+      buildLocalReference: ({ $id }, _baseUri, _fragment, index) =>
+        typeof $id === 'string' ? $id : `schema${index}`,
+    },
   });
   app.addHook('onRoute', ({ url, schema }) => {
-    if (schema?.hide !== true && (schema?.operationId === undefined || schema.response === undefined)) throw new Error(`${url} has no operation`);
+    if (
+      schema?.hide !== true &&
+      (schema?.operationId === undefined || schema.response === undefined)
+    )
+      throw new Error(`${url} has no operation`);
   });
-  const document = answer('The OpenAPI 3.1 document of the admin API.', Type.Unsafe({ type: 'object' }));
-  const described = operation({ operationId: 'getOpenapiDocument', summary: 'This document', storeless: true, answers: { 200: document } });
+  const document = answer(
+    'The OpenAPI 3.1 document of the admin API.',
+    Type.Unsafe({ type: 'object' }),
+  );
+  const described = operation({
+    operationId: 'getOpenapiDocument',
+    summary: 'This document',
+    storeless: true,
+    answers: { 200: document },
+  });
   app.get('/admin/openapi.json', described, () => app.swagger());
 }

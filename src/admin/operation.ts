@@ -55,23 +55,65 @@ const etag = { ETag: { type: 'string', description: 'The version, for `If-Match`
 const location = { Location: { type: 'string', description: 'The path of what was made.' } };
 
 /** An answer with this JSON body. */
-export function answer(description: string, schema: TSchema, more: { readonly etag?: boolean; readonly location?: boolean } = {}): AnswerSchema {
+export function answer(
+  description: string,
+  schema: TSchema,
+  more: { readonly etag?: boolean; readonly location?: boolean } = {},
+): AnswerSchema {
   const headers = { ...(more.etag && etag), ...(more.location && location) };
   return { description, schema, ...(Object.keys(headers).length > 0 && { headers }) };
 }
 
 /** Fastify's schema of a route, from which the OpenAPI document is made. Request parts are enforced; answers are described, and never changed. */
-export function operation({ answers, refuses = [], storeless, consumes, params, querystring, headers, body, ...named }: Operation): {
+export function operation({
+  answers,
+  refuses = [],
+  storeless,
+  consumes,
+  params,
+  querystring,
+  headers,
+  body,
+  ...named
+}: Operation): {
   readonly schema: FastifySchema;
 } {
-  const takes = { ...(params && { params }), ...(querystring && { querystring }), ...(headers && { headers }), ...(body && { body }) };
+  const takes = {
+    ...(params && { params }),
+    ...(querystring && { querystring }),
+    ...(headers && { headers }),
+    ...(body && { body }),
+  };
   const faulty = Object.keys(takes).length > 0 ? [400 as const] : [];
   const bodily = body === undefined ? [] : ([413, 415] as const);
-  const statuses = [...faulty, 401, ...refuses, ...bodily, ...(storeless ? [] : ([503] as const)), 'default'] as const;
-  const shown = Object.entries(answers).map(([status, { schema, content, description, headers: fields }]) => {
-    const media = content ?? (schema && { 'application/json': { schema } });
-    return [status, { description, ...(fields && { headers: fields }), ...(media === undefined ? { type: 'null' } : { content: media }) }];
-  });
+  const statuses = [
+    ...faulty,
+    401,
+    ...refuses,
+    ...bodily,
+    ...(storeless ? [] : ([503] as const)),
+    'default',
+  ] as const;
+  const shown = Object.entries(answers).map(
+    ([status, { schema, content, description, headers: fields }]) => {
+      const media = content ?? (schema && { 'application/json': { schema } });
+      return [
+        status,
+        {
+          description,
+          ...(fields && { headers: fields }),
+          ...(media === undefined ? { type: 'null' } : { content: media }),
+        },
+      ];
+    },
+  );
   const refused = statuses.map((status) => [status, { description: refusals[status], ...problem }]);
-  return { schema: { ...named, ...(consumes && { consumes }), ...takes, response: Object.fromEntries([...shown, ...refused]) } as FastifySchema };
+  return {
+    schema: {
+      ...named,
+      ...(consumes && { consumes }),
+      ...takes,
+      response: Object.fromEntries([...shown, ...refused]),
+    } as FastifySchema,
+  };
 }

@@ -44,8 +44,19 @@ const pairingBody = Type.Object(
     holder: clientId,
     mode: Type.Optional(Type.Unsafe<Pairing['mode']>({ type: 'string', enum: pairingModes })),
     first_party: Type.Optional(Type.Boolean()),
-    scope: Type.Optional(Type.String({ pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]+( [\\x21\\x23-\\x5b\\x5d-\\x7e]+)*$', maxLength: 4000 })),
-    resources: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 512 }), { minItems: 1, maxItems: 100, uniqueItems: true })),
+    scope: Type.Optional(
+      Type.String({
+        pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]+( [\\x21\\x23-\\x5b\\x5d-\\x7e]+)*$',
+        maxLength: 4000,
+      }),
+    ),
+    resources: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 512 }), {
+        minItems: 1,
+        maxItems: 100,
+        uniqueItems: true,
+      }),
+    ),
   },
   { $id: 'PairingBody', additionalProperties: false },
 );
@@ -64,7 +75,10 @@ const pairingAnswer = Type.Object(
 );
 export const pairingSchemas = [pairingBody, pairingAnswer];
 
-const querystring = listQuery({ requester: Type.Optional(clientId), holder: Type.Optional(clientId) });
+const querystring = listQuery({
+  requester: Type.Optional(clientId),
+  holder: Type.Optional(clientId),
+});
 type Query = Type.Static<typeof querystring>;
 const params = Type.Object({ id: printable('Of the pairing.') });
 
@@ -74,7 +88,13 @@ export function pairingRoutes(app: FastifyInstance, options: PairingRoutesOption
   const path = '/admin/pairings';
   const revoke = async (id: string): Promise<Pairing> => {
     const found = (await pairings.get(id)) ?? notFound();
-    return (await pairings.revoke(id, { at: clock(), event: eventOf('pairing_revoked', found) }, maxAccessTokenLifetime)) ?? notFound();
+    return (
+      (await pairings.revoke(
+        id,
+        { at: clock(), event: eventOf('pairing_revoked', found) },
+        maxAccessTokenLifetime,
+      )) ?? notFound()
+    );
   };
   const made = answer('The pairing that was made.', ref(pairingAnswer), { location: true });
   const create = {
@@ -85,10 +105,20 @@ export function pairingRoutes(app: FastifyInstance, options: PairingRoutesOption
     refuses: [409] as const,
   };
   app.post<{ Body: PairingBody }>(path, operation(create), async (request, reply) => {
-    const { requester, holder, mode = 'proof', first_party = false, scope, resources } = request.body;
-    if (requester === holder) throw new Problem(400, 'a client cannot be paired with itself', 'holder');
-    if ((await clients.findClient(requester)) === undefined) throw new Problem(400, 'there is no such client', 'requester');
-    if ((await clients.findClient(holder)) === undefined) throw new Problem(400, 'there is no such client', 'holder');
+    const {
+      requester,
+      holder,
+      mode = 'proof',
+      first_party = false,
+      scope,
+      resources,
+    } = request.body;
+    if (requester === holder)
+      throw new Problem(400, 'a client cannot be paired with itself', 'holder');
+    if ((await clients.findClient(requester)) === undefined)
+      throw new Problem(400, 'there is no such client', 'requester');
+    if ((await clients.findClient(holder)) === undefined)
+      throw new Problem(400, 'there is no such client', 'holder');
     const pairing: Pairing = {
       id: randomId(),
       requester,
@@ -103,22 +133,49 @@ export function pairingRoutes(app: FastifyInstance, options: PairingRoutesOption
     if (created === 'conflict') throw new Problem(409, 'the two clients are paired already');
     return reply.code(201).header('location', `${path}/${created.id}`).send(show(created));
   });
-  const list = { operationId: 'listPairings', summary: 'List pairings', querystring, answers: { 200: listAnswer(ref(pairingAnswer)) } };
+  const list = {
+    operationId: 'listPairings',
+    summary: 'List pairings',
+    querystring,
+    answers: { 200: listAnswer(ref(pairingAnswer)) },
+  };
   app.get<{ Querystring: Query }>(path, operation(list), async ({ query }) => {
     const { limit, ...from } = readPage(query);
     const { requester, holder } = query;
-    const filters = { ...(requester !== undefined && { requester }), ...(holder !== undefined && { holder }) };
-    return page(await pairings.list({ ...from, ...filters, limit: limit + 1 }), limit, ({ id }) => id, show);
+    const filters = {
+      ...(requester !== undefined && { requester }),
+      ...(holder !== undefined && { holder }),
+    };
+    return page(
+      await pairings.list({ ...from, ...filters, limit: limit + 1 }),
+      limit,
+      ({ id }) => id,
+      show,
+    );
   });
-  const shown = { params, answers: { 200: answer('The pairing.', ref(pairingAnswer)) }, refuses: [404] as const };
-  const gone = { params, answers: { 204: { description: 'The pairing is revoked; it stays on record.' } }, refuses: [404] as const };
+  const shown = {
+    params,
+    answers: { 200: answer('The pairing.', ref(pairingAnswer)) },
+    refuses: [404] as const,
+  };
+  const gone = {
+    params,
+    answers: { 204: { description: 'The pairing is revoked; it stays on record.' } },
+    refuses: [404] as const,
+  };
   app.get<{ Params: { id: string } }>(
     `${path}/:id`,
     operation({ operationId: 'getPairing', summary: 'Read a pairing', ...shown }),
     async ({ params }) => show((await pairings.get(params.id)) ?? notFound()),
   );
-  const revocation = operation({ operationId: 'revokePairing', summary: 'Revoke a pairing', ...shown });
-  app.post<{ Params: { id: string } }>(`${path}/:id/revoke`, revocation, async ({ params }) => show(await revoke(params.id)));
+  const revocation = operation({
+    operationId: 'revokePairing',
+    summary: 'Revoke a pairing',
+    ...shown,
+  });
+  app.post<{ Params: { id: string } }>(`${path}/:id/revoke`, revocation, async ({ params }) =>
+    show(await revoke(params.id)),
+  );
   const remove = operation({ operationId: 'deletePairing', summary: 'Revoke a pairing', ...gone });
   app.delete<{ Params: { id: string } }>(`${path}/:id`, remove, async ({ params }, reply) => {
     await revoke(params.id);
@@ -126,7 +183,10 @@ export function pairingRoutes(app: FastifyInstance, options: PairingRoutesOption
   });
 }
 
-function eventOf(type: 'pairing_created' | 'pairing_revoked', { id, requester, holder }: Pairing): AuditEvent {
+function eventOf(
+  type: 'pairing_created' | 'pairing_revoked',
+  { id, requester, holder }: Pairing,
+): AuditEvent {
   return { type, actor: 'admin', client_id: requester, detail: { id, holder } };
 }
 

@@ -2,7 +2,11 @@ import Type from 'typebox';
 import { type ClientRegistration, signatureJwks } from '../client-registration.ts';
 import { isForEncryption } from '../jose/encryption-key.ts';
 import type { ResourceServers } from '../ports.ts';
-import { type ConfirmationMethod, confirmationMethods, type ResourceServer } from '../resource-server.ts';
+import {
+  type ConfirmationMethod,
+  confirmationMethods,
+  type ResourceServer,
+} from '../resource-server.ts';
 import { Problem } from './problem.ts';
 import type { ResourceServerRegistry } from './registry.ts';
 import { listOf, oneOf } from './schemas.ts';
@@ -15,10 +19,19 @@ const evidence = ['dpop_proof', 'tls_handshake', 'client_assertion'] as const;
 /** What a client can prove, and where that leads to a token. */
 export const possessionAnswer = Type.Object(
   {
-    proofs: listOf(oneOf(evidence), { description: 'How the client may prove a key in a token request.' }),
+    proofs: listOf(oneOf(evidence), {
+      description: 'How the client may prove a key in a token request.',
+    }),
     resource_servers: Type.Array(
-      Type.Object({ audience: Type.String(), cnf_methods: listOf(oneOf(confirmationMethods)) }, { additionalProperties: false }),
-      { maxItems: maxListed, description: 'Where it may ask for tokens, and how they can name its key; no method: never a token.' },
+      Type.Object(
+        { audience: Type.String(), cnf_methods: listOf(oneOf(confirmationMethods)) },
+        { additionalProperties: false },
+      ),
+      {
+        maxItems: maxListed,
+        description:
+          'Where it may ask for tokens, and how they can name its key; no method: never a token.',
+      },
     ),
     more: Type.Boolean({ description: 'There are resource servers beyond those listed.' }),
   },
@@ -27,15 +40,24 @@ export const possessionAnswer = Type.Object(
 
 /** The proofs that a token request of this client can be granted by (product decision 4 of the protocol reference). */
 function proofsOf(client: ClientRegistration): readonly (typeof evidence)[number][] {
-  const byAssertion = client.client_assertion_bound_access_tokens ? (['client_assertion'] as const) : [];
-  return client.tls_client_certificate_bound_access_tokens === true ? ['tls_handshake', ...byAssertion] : ['dpop_proof', ...byAssertion];
+  const byAssertion = client.client_assertion_bound_access_tokens
+    ? (['client_assertion'] as const)
+    : [];
+  return client.tls_client_certificate_bound_access_tokens === true
+    ? ['tls_handshake', ...byAssertion]
+    : ['dpop_proof', ...byAssertion];
 }
 
 /** The resource server's methods that can name a key which this client can prove, or, for `jwe`, by which it can be given one. */
-export function methodsFor(client: ClientRegistration, { cnf_methods_supported }: ResourceServer, issuer: string): readonly ConfirmationMethod[] {
+export function methodsFor(
+  client: ClientRegistration,
+  { cnf_methods_supported }: ResourceServer,
+  issuer: string,
+): readonly ConfirmationMethod[] {
   const named = signatureJwks(client).some(({ kid }) => kid !== undefined);
   // What a jwks_uri holds is not known here.
-  const encrypts = client.jwks_uri !== undefined || client.jwks?.keys.some(isForEncryption) === true;
+  const encrypts =
+    client.jwks_uri !== undefined || client.jwks?.keys.some(isForEncryption) === true;
   return cnf_methods_supported.filter((method) => {
     if (method === 'jwe') return encrypts || issuer.startsWith('https:');
     if (method === 'x5t#S256') return client.tls_client_certificate_bound_access_tokens === true;
@@ -44,7 +66,11 @@ export function methodsFor(client: ClientRegistration, { cnf_methods_supported }
 }
 
 /** Refuses a client that could never get a token. Audiences without a resource server yet count as possible. Throws Problem. */
-export async function refuseImpossible(client: ClientRegistration, resourceServers: ResourceServers, issuer: string): Promise<void> {
+export async function refuseImpossible(
+  client: ClientRegistration,
+  resourceServers: ResourceServers,
+  issuer: string,
+): Promise<void> {
   if (client.dpop_bound_access_tokens && client.tls_client_certificate_bound_access_tokens === true)
     throw new Problem(
       400,
@@ -54,7 +80,8 @@ export async function refuseImpossible(client: ClientRegistration, resourceServe
   let symmetric = false;
   for (const audience of client.resources ?? []) {
     const resourceServer = await resourceServers.findByAudience(audience);
-    if (resourceServer === undefined || methodsFor(client, resourceServer, issuer).length > 0) return;
+    if (resourceServer === undefined || methodsFor(client, resourceServer, issuer).length > 0)
+      return;
     symmetric ||= resourceServer.cnf_methods_supported.includes('jwe');
   }
   if (client.resources === undefined || client.resources.length === 0) return;
@@ -64,25 +91,49 @@ export async function refuseImpossible(client: ClientRegistration, resourceServe
       'a symmetric key leaves this server over https only, or encrypted: make the issuer https, or register a key with use enc',
       'jwks',
     );
-  throw new Problem(400, 'none of these resource servers accepts a confirmation method by which a key of this client can be named', 'resources');
+  throw new Problem(
+    400,
+    'none of these resource servers accepts a confirmation method by which a key of this client can be named',
+    'resources',
+  );
 }
 
 /** What the operator sees of a client: its proofs, and which resource servers accept them. */
-export async function possessionOf(client: ClientRegistration, resourceServers: ResourceServers & ResourceServerRegistry, issuer: string) {
-  const [found, more] = client.resources === undefined ? await firstOf(resourceServers) : await namedOf(client.resources, resourceServers);
+export async function possessionOf(
+  client: ClientRegistration,
+  resourceServers: ResourceServers & ResourceServerRegistry,
+  issuer: string,
+) {
+  const [found, more] =
+    client.resources === undefined
+      ? await firstOf(resourceServers)
+      : await namedOf(client.resources, resourceServers);
   return {
     proofs: proofsOf(client),
-    resource_servers: found.map((resourceServer) => ({ audience: resourceServer.audience, cnf_methods: methodsFor(client, resourceServer, issuer) })),
+    resource_servers: found.map((resourceServer) => ({
+      audience: resourceServer.audience,
+      cnf_methods: methodsFor(client, resourceServer, issuer),
+    })),
     more,
   };
 }
 
-async function firstOf(registry: ResourceServerRegistry): Promise<[readonly ResourceServer[], boolean]> {
+async function firstOf(
+  registry: ResourceServerRegistry,
+): Promise<[readonly ResourceServer[], boolean]> {
   const all = await registry.list({ limit: maxListed + 1 });
   return [all.slice(0, maxListed).map(({ value }) => value), all.length > maxListed];
 }
 
-async function namedOf(audiences: readonly string[], resourceServers: ResourceServers): Promise<[readonly ResourceServer[], boolean]> {
-  const found = await Promise.all(audiences.slice(0, maxListed).map(async (audience) => resourceServers.findByAudience(audience)));
-  return [found.filter((resourceServer) => resourceServer !== undefined), audiences.length > maxListed];
+async function namedOf(
+  audiences: readonly string[],
+  resourceServers: ResourceServers,
+): Promise<[readonly ResourceServer[], boolean]> {
+  const found = await Promise.all(
+    audiences.slice(0, maxListed).map(async (audience) => resourceServers.findByAudience(audience)),
+  );
+  return [
+    found.filter((resourceServer) => resourceServer !== undefined),
+    audiences.length > maxListed,
+  ];
 }

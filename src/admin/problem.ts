@@ -37,10 +37,20 @@ export const problemSchema = Type.Object(
     status: Type.Integer(),
     detail: Type.String({ description: 'The first fault, in a sentence.' }),
     error: Type.Optional(
-      Type.Unsafe<string>({ type: 'string', enum: ['invalid_client_metadata', 'invalid_request'], description: 'RFC 7591 §3.2.2.' }),
+      Type.Unsafe<string>({
+        type: 'string',
+        enum: ['invalid_client_metadata', 'invalid_request'],
+        description: 'RFC 7591 §3.2.2.',
+      }),
     ),
-    member: Type.Optional(Type.String({ description: 'The first offending member, such as `jwks.keys[0].d`.' })),
-    errors: Type.Optional(Type.Array(Type.Object({ member: Type.String(), detail: Type.String() }), { description: 'Every offending member.' })),
+    member: Type.Optional(
+      Type.String({ description: 'The first offending member, such as `jwks.keys[0].d`.' }),
+    ),
+    errors: Type.Optional(
+      Type.Array(Type.Object({ member: Type.String(), detail: Type.String() }), {
+        description: 'Every offending member.',
+      }),
+    ),
   },
   { $id: 'Problem' },
 );
@@ -49,7 +59,11 @@ export const problemSchema = Type.Object(
 const maxFaults = 50;
 
 /** Answers anything thrown as `application/problem+json`; what is not a Problem says nothing of its cause. */
-export function problemHandler(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+export function problemHandler(
+  thrown: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
   const { status, message, faults } = asProblem(thrown);
   if (status >= 500) request.log.error({ reqId: request.id, err: thrown }, 'admin request failed');
   if (status === 503) void reply.header('retry-after', '1');
@@ -60,27 +74,47 @@ export function problemHandler(thrown: unknown, request: FastifyRequest, reply: 
     title: STATUS_CODES[status] ?? 'Refused',
     status,
     detail: message,
-    ...(status === 400 && { error: first === undefined ? 'invalid_request' : 'invalid_client_metadata' }),
+    ...(status === 400 && {
+      error: first === undefined ? 'invalid_request' : 'invalid_client_metadata',
+    }),
     ...(first !== undefined && { member: first.member, errors: faults.slice(0, maxFaults) }),
   };
-  return reply.code(status).header('cache-control', 'no-store').type('application/problem+json').send(JSON.stringify(body));
+  return reply
+    .code(status)
+    .header('cache-control', 'no-store')
+    .type('application/problem+json')
+    .send(JSON.stringify(body));
 }
 
 function asProblem(thrown: unknown): Problem {
   if (thrown instanceof Problem) return thrown;
-  if (thrown instanceof StoreUnavailable) return new Problem(503, 'the store is unavailable, try again');
+  if (thrown instanceof StoreUnavailable)
+    return new Problem(503, 'the store is unavailable, try again');
   if (thrown instanceof StoredValueInvalid)
-    return new Problem(500, 'a stored registration cannot be read; the log names it: delete it, and register it again');
+    return new Problem(
+      500,
+      'a stored registration cannot be read; the log names it: delete it, and register it again',
+    );
   const { statusCode, validation } = (thrown ?? {}) as Partial<FastifyError>;
   const [first, ...more] = (validation ?? []).map(asFault);
   if (first !== undefined) return new Faults([first, ...more]);
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new Problem(statusCode, 'the request is malformed');
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return new Problem(statusCode, 'the request is malformed');
   return new Problem(500, 'the server failed to answer this request');
 }
 
-function asFault({ params, instancePath, message }: NonNullable<FastifyError['validation']>[number]): Fault {
+function asFault({
+  params,
+  instancePath,
+  message,
+}: NonNullable<FastifyError['validation']>[number]): Fault {
   const extra = params['additionalProperty'] ?? params['missingProperty'];
   const steps = instancePath.split('/').slice(1);
-  const path = [...steps, ...(typeof extra === 'string' ? [extra] : [])].join('.').replace(/\.(\d+)/g, '[$1]');
-  return { member: path === '' ? 'body' : path, detail: `the member ${message ?? 'is not acceptable'}` };
+  const path = [...steps, ...(typeof extra === 'string' ? [extra] : [])]
+    .join('.')
+    .replace(/\.(\d+)/g, '[$1]');
+  return {
+    member: path === '' ? 'body' : path,
+    detail: `the member ${message ?? 'is not acceptable'}`,
+  };
 }

@@ -11,12 +11,26 @@ import { clientsWithoutToken, clientsWithoutTokenAnswer } from './clients-withou
 import { Problem } from './problem.ts';
 import type { ClientRegistry, ResourceServerRegistry } from './registry.ts';
 import { restResource } from './resource.ts';
-import { changedResourceServerMembers, patchOf, type ResourceServerBody, resourceServerAnswer, resourceServerBody } from './schemas.ts';
+import {
+  changedResourceServerMembers,
+  patchOf,
+  type ResourceServerBody,
+  resourceServerAnswer,
+  resourceServerBody,
+} from './schemas.ts';
 import { secretRoutes } from './secrets.ts';
 
 const resourceServerPatch = patchOf(resourceServerBody);
-const changedResourceServerAnswer = Type.Object({ ...changedResourceServerMembers, ...clientsWithoutTokenAnswer }, { $id: 'ChangedResourceServer' });
-export const resourceServerSchemas = [resourceServerBody, resourceServerPatch, resourceServerAnswer, changedResourceServerAnswer];
+const changedResourceServerAnswer = Type.Object(
+  { ...changedResourceServerMembers, ...clientsWithoutTokenAnswer },
+  { $id: 'ChangedResourceServer' },
+);
+export const resourceServerSchemas = [
+  resourceServerBody,
+  resourceServerPatch,
+  resourceServerAnswer,
+  changedResourceServerAnswer,
+];
 
 /** What the routes need. */
 export interface ResourceServerRoutesOptions {
@@ -32,12 +46,21 @@ export interface ResourceServerRoutesOptions {
 }
 
 /** A method that could never be used is a mistake of the operator's. Throws Problem. */
-function checkConfirmation({ cnf_methods_supported = [], jwks, symmetric_keys_enabled = false }: ResourceServerBody): void {
+function checkConfirmation({
+  cnf_methods_supported = [],
+  jwks,
+  symmetric_keys_enabled = false,
+}: ResourceServerBody): void {
   if (jwks !== undefined) checkJwks(jwks.keys, true);
   if (!cnf_methods_supported.includes('jwe')) return;
   if (!symmetric_keys_enabled)
-    throw new Problem(400, 'the confirmation method jwe has to be switched on by symmetric_keys_enabled', 'symmetric_keys_enabled');
-  if (jwks === undefined) throw new Problem(400, 'the confirmation method jwe needs a key to encrypt to', 'jwks');
+    throw new Problem(
+      400,
+      'the confirmation method jwe has to be switched on by symmetric_keys_enabled',
+      'symmetric_keys_enabled',
+    );
+  if (jwks === undefined)
+    throw new Problem(400, 'the confirmation method jwe needs a key to encrypt to', 'jwks');
 }
 
 const defaults = {
@@ -48,8 +71,20 @@ const defaults = {
 };
 
 /** `/admin/resource-servers`; each gets credentials for the introspection endpoint. */
-export function resourceServerRoutes(app: FastifyInstance, options: ResourceServerRoutesOptions): void {
-  const { resourceServers, clients, issuer, credentialUses, clock, randomId, ensureSigningKey, maxAccessTokenLifetime } = options;
+export function resourceServerRoutes(
+  app: FastifyInstance,
+  options: ResourceServerRoutesOptions,
+): void {
+  const {
+    resourceServers,
+    clients,
+    issuer,
+    credentialUses,
+    clock,
+    randomId,
+    ensureSigningKey,
+    maxAccessTokenLifetime,
+  } = options;
   restResource<ResourceServer, ResourceServerBody>(app, {
     path: '/admin/resource-servers',
     nameParameter: 'name',
@@ -66,7 +101,11 @@ export function resourceServerRoutes(app: FastifyInstance, options: ResourceServ
       if (stored !== undefined && clientId !== undefined && clientId !== stored.client_id)
         throw new Problem(400, 'client_id cannot be changed', 'client_id');
       if ((body.access_token_lifetime ?? 0) > maxAccessTokenLifetime)
-        throw new Problem(400, 'access_token_lifetime is above the maximum', 'access_token_lifetime');
+        throw new Problem(
+          400,
+          'access_token_lifetime is above the maximum',
+          'access_token_lifetime',
+        );
       checkConfirmation(body);
       const secret = given ?? (stored === undefined ? generateClientSecret() : undefined);
       const value: ResourceServer = {
@@ -74,17 +113,35 @@ export function resourceServerRoutes(app: FastifyInstance, options: ResourceServ
         ...body,
         id: stored?.id ?? randomId(),
         client_id: stored?.client_id ?? clientId ?? randomId(),
-        clientSecrets: secret === undefined ? (stored?.clientSecrets ?? []) : [storedSecret(secret, Math.floor(clock() / 1000))],
+        clientSecrets:
+          secret === undefined
+            ? (stored?.clientSecrets ?? [])
+            : [storedSecret(secret, Math.floor(clock() / 1000))],
       };
       await ensureSigningKey(value.access_token_signing_alg);
-      return { value, ...(secret !== undefined && { once: { client_secret: secret, client_secret_expires_at: 0 } }) };
+      return {
+        value,
+        ...(secret !== undefined && {
+          once: { client_secret: secret, client_secret_expires_at: 0 },
+        }),
+      };
     },
     show: ({ value: { clientSecrets: _, ...shown } }) => shown,
     consequences: async (value) => clientsWithoutToken(value, clients, issuer),
     toBody: ({ id: _, client_id: __, clientSecrets: ___, ...body }) => body,
     recordOf: (what, id, value, previous) => {
-      const detail = { id, ...(what === 'changed' && { members: changedMembers(previous, value) }) };
-      return { event: { type: `resource_server_${what}`, actor: 'admin', ...(value !== undefined && { audience: value.audience }), detail } };
+      const detail = {
+        id,
+        ...(what === 'changed' && { members: changedMembers(previous, value) }),
+      };
+      return {
+        event: {
+          type: `resource_server_${what}`,
+          actor: 'admin',
+          ...(value !== undefined && { audience: value.audience }),
+          detail,
+        },
+      };
     },
   });
   secretRoutes<ResourceServer>(app, {
@@ -94,6 +151,11 @@ export function resourceServerRoutes(app: FastifyInstance, options: ResourceServ
     credentialUses,
     clock,
     takesSecrets: () => true,
-    eventOf: (what, { id, audience }, detail) => ({ type: `resource_server_secret_${what}`, actor: 'admin', audience, detail: { ...detail, id } }),
+    eventOf: (what, { id, audience }, detail) => ({
+      type: `resource_server_secret_${what}`,
+      actor: 'admin',
+      audience,
+      detail: { ...detail, id },
+    }),
   });
 }

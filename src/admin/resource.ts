@@ -20,7 +20,10 @@ export interface RestResource<Value, Body extends object> {
   readonly clock: Clock;
   readonly idOf: (value: Value) => string;
   /** Body and, for a change, the stored value, to the new value and members that only this answer shows. Throws Problem. */
-  readonly read: (body: Body, stored?: Value) => Promise<{ readonly value: Value; readonly once?: object }>;
+  readonly read: (
+    body: Body,
+    stored?: Value,
+  ) => Promise<{ readonly value: Value; readonly once?: object }>;
   readonly show: (stored: Stored<Value>) => object;
   /** Members that only GET one shows. */
   readonly more?: (value: Value) => Promise<object>;
@@ -29,7 +32,12 @@ export interface RestResource<Value, Body extends object> {
   /** The stored value as a body again, for PATCH to change. */
   readonly toBody: (value: Value) => object;
   /** What is recorded of a change, in its transaction. */
-  readonly recordOf: (what: 'created' | 'changed' | 'deleted', id: string, value?: Value, previous?: Value) => Omit<RegistrationChange, 'at'>;
+  readonly recordOf: (
+    what: 'created' | 'changed' | 'deleted',
+    id: string,
+    value?: Value,
+    previous?: Value,
+  ) => Omit<RegistrationChange, 'at'>;
 }
 
 interface ListParameters {
@@ -42,18 +50,33 @@ interface ListParameters {
 type ById = FastifyRequest<{ Params: { id: string }; Body: Record<string, unknown> }>;
 
 /** Mounts the routes of one kind of registration. */
-export function restResource<Value, Body extends object>(app: FastifyInstance, resource: RestResource<Value, Body>): void {
+export function restResource<Value, Body extends object>(
+  app: FastifyInstance,
+  resource: RestResource<Value, Body>,
+): void {
   const { path, registry, clock, read, show, idOf, schema, noun, answers, recordOf } = resource;
   const etag = ({ version }: Stored<Value>) => `"${version}"`;
   const get = async (id: string) => (await registry.get(id)) ?? notFound();
   const thing = noun.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).trim();
-  const made = answer(`The ${thing} that was registered.`, ref(answers.changed), { etag: true, location: true });
-  const create = { operationId: `create${noun}`, summary: `Register a ${thing}`, body: ref(schema), answers: { 201: made }, refuses: [409] as const };
+  const made = answer(`The ${thing} that was registered.`, ref(answers.changed), {
+    etag: true,
+    location: true,
+  });
+  const create = {
+    operationId: `create${noun}`,
+    summary: `Register a ${thing}`,
+    body: ref(schema),
+    answers: { 201: made },
+    refuses: [409] as const,
+  };
   app.post<{ Body: Body }>(path, operation(create), async (request, reply) => {
     const { value, once } = await read(request.body as Body);
     // Before the change: what is asked for after it could answer 503 for a change that stands.
     const consequences = await resource.consequences?.(value);
-    const created = await registry.create(value, { at: clock(), ...recordOf('created', idOf(value), value) });
+    const created = await registry.create(value, {
+      at: clock(),
+      ...recordOf('created', idOf(value), value),
+    });
     if (created === 'conflict') throw new Problem(409, 'the identifier is taken');
     return reply
       .code(201)
@@ -62,48 +85,91 @@ export function restResource<Value, Body extends object>(app: FastifyInstance, r
       .send({ ...show(created), ...once, ...consequences });
   });
   const named = Type.Optional(
-    Type.String({ maxLength: 200, pattern: '^[^\\x00-\\x1f\\x7f]*$', description: 'Those whose name contains this, in any case.' }),
+    Type.String({
+      maxLength: 200,
+      pattern: '^[^\\x00-\\x1f\\x7f]*$',
+      description: 'Those whose name contains this, in any case.',
+    }),
   );
-  const querystring = listQuery({ name: named, ...(resource.nameParameter === 'client_name' && { client_name: named }) });
-  const list = { operationId: `list${noun}s`, summary: `List ${thing}s`, querystring, answers: { 200: listAnswer(ref(answers.shown)) } };
+  const querystring = listQuery({
+    name: named,
+    ...(resource.nameParameter === 'client_name' && { client_name: named }),
+  });
+  const list = {
+    operationId: `list${noun}s`,
+    summary: `List ${thing}s`,
+    querystring,
+    answers: { 200: listAnswer(ref(answers.shown)) },
+  };
   app.get<{ Querystring: ListParameters }>(path, operation(list), async ({ query }) => {
     const name = query[resource.nameParameter] ?? query.name;
     const { limit, ...from } = readPage(query);
-    const found = await registry.list({ ...from, limit: limit + 1, ...(name !== undefined && { name }) });
+    const found = await registry.list({
+      ...from,
+      limit: limit + 1,
+      ...(name !== undefined && { name }),
+    });
     return page(found, limit, ({ value }) => idOf(value), show);
   });
   const one = { params: Type.Object({ id: printable(`Of the ${thing}.`) }) };
   const conditional = {
     ...one,
-    headers: Type.Object({ 'if-match': Type.Optional(Type.String({ description: 'Entity tags, or `*` (RFC 9110 §13.1.1).' })) }),
+    headers: Type.Object({
+      'if-match': Type.Optional(
+        Type.String({ description: 'Entity tags, or `*` (RFC 9110 §13.1.1).' }),
+      ),
+    }),
   };
-  const shown = { 200: answer(`The ${thing}.`, ref(answers.read ?? answers.shown), { etag: true }) };
-  const changedTo = { 200: answer(`The ${thing} as it is now.`, ref(answers.changed), { etag: true }) };
+  const shown = {
+    200: answer(`The ${thing}.`, ref(answers.read ?? answers.shown), { etag: true }),
+  };
+  const changedTo = {
+    200: answer(`The ${thing} as it is now.`, ref(answers.changed), { etag: true }),
+  };
   app.get(
     `${path}/:id`,
-    operation({ operationId: `get${noun}`, summary: `Read a ${thing}`, ...one, answers: shown, refuses: [404] }),
+    operation({
+      operationId: `get${noun}`,
+      summary: `Read a ${thing}`,
+      ...one,
+      answers: shown,
+      refuses: [404],
+    }),
     async (request: ById, reply) => {
       const found = await get(request.params.id);
-      return reply.header('etag', etag(found)).send({ ...show(found), ...(await resource.more?.(found.value)) });
+      return reply
+        .header('etag', etag(found))
+        .send({ ...show(found), ...(await resource.more?.(found.value)) });
     },
   );
   const checkMatch = (request: ById, found: Stored<Value>) => {
     const match = request.headers['if-match'];
     const tags = match?.split(',').map((tag) => tag.trim());
-    if (tags !== undefined && match !== '*' && !tags.includes(etag(found))) throw new Problem(412, 'the registration was changed since it was read');
+    if (tags !== undefined && match !== '*' && !tags.includes(etag(found)))
+      throw new Problem(412, 'the registration was changed since it was read');
   };
   const change = async (request: ById, reply: FastifyReply, body: Body, found: Stored<Value>) => {
     checkMatch(request, found);
     const { value, once } = await read(body, found.value);
     const consequences = await resource.consequences?.(value);
-    const changed = await registry.replace(value, found, { at: clock(), ...recordOf('changed', idOf(value), value, found.value) });
+    const changed = await registry.replace(value, found, {
+      at: clock(),
+      ...recordOf('changed', idOf(value), value, found.value),
+    });
     if (typeof changed === 'string') return refuse(changed);
     return reply.header('etag', etag(changed)).send({ ...show(changed), ...once, ...consequences });
   };
   const stale = [404, 412] as const;
-  const replace = { operationId: `replace${noun}`, summary: `Replace a ${thing}; a member that is left out is cleared`, body: ref(schema) };
-  app.put(`${path}/:id`, operation({ ...replace, ...conditional, answers: changedTo, refuses: stale }), async (request: ById, reply) =>
-    change(request, reply, request.body as Body, await get(request.params.id)),
+  const replace = {
+    operationId: `replace${noun}`,
+    summary: `Replace a ${thing}; a member that is left out is cleared`,
+    body: ref(schema),
+  };
+  app.put(
+    `${path}/:id`,
+    operation({ ...replace, ...conditional, answers: changedTo, refuses: stale }),
+    async (request: ById, reply) =>
+      change(request, reply, request.body as Body, await get(request.params.id)),
   );
   const patch = {
     operationId: `change${noun}`,
@@ -111,24 +177,37 @@ export function restResource<Value, Body extends object>(app: FastifyInstance, r
     consumes: ['application/merge-patch+json', 'application/json'],
     body: ref(resource.patch),
   };
-  app.patch(`${path}/:id`, operation({ ...patch, ...conditional, answers: changedTo, refuses: stale }), async (request: ById, reply) => {
-    const found = await get(request.params.id);
-    const merged = mergePatch(resource.toBody(found.value), request.body);
-    const validate = request.compileValidationSchema(ref(schema) as Record<string, unknown>);
-    if (!validate(merged)) throw Object.assign(new Error('invalid'), { statusCode: 400, validation: validate.errors });
-    return change(request, reply, merged as Body, found);
-  });
+  app.patch(
+    `${path}/:id`,
+    operation({ ...patch, ...conditional, answers: changedTo, refuses: stale }),
+    async (request: ById, reply) => {
+      const found = await get(request.params.id);
+      const merged = mergePatch(resource.toBody(found.value), request.body);
+      const validate = request.compileValidationSchema(ref(schema) as Record<string, unknown>);
+      if (!validate(merged))
+        throw Object.assign(new Error('invalid'), { statusCode: 400, validation: validate.errors });
+      return change(request, reply, merged as Body, found);
+    },
+  );
   const gone = { 204: { description: `The ${thing} is deleted.` } };
   const remove = { operationId: `delete${noun}`, summary: `Delete a ${thing}` };
-  app.delete(`${path}/:id`, operation({ ...remove, ...conditional, answers: gone, refuses: [404, 412] }), async (request: ById, reply) => {
-    const match = request.headers['if-match'];
-    const found = match === undefined ? undefined : await get(request.params.id);
-    if (found !== undefined) checkMatch(request, found);
-    const { id } = request.params;
-    const removed = await registry.remove(id, { at: clock(), ...recordOf('deleted', id) }, match === '*' ? undefined : found?.version);
-    if (removed !== 'removed') return refuse(removed);
-    return reply.code(204).send();
-  });
+  app.delete(
+    `${path}/:id`,
+    operation({ ...remove, ...conditional, answers: gone, refuses: [404, 412] }),
+    async (request: ById, reply) => {
+      const match = request.headers['if-match'];
+      const found = match === undefined ? undefined : await get(request.params.id);
+      if (found !== undefined) checkMatch(request, found);
+      const { id } = request.params;
+      const removed = await registry.remove(
+        id,
+        { at: clock(), ...recordOf('deleted', id) },
+        match === '*' ? undefined : found?.version,
+      );
+      if (removed !== 'removed') return refuse(removed);
+      return reply.code(204).send();
+    },
+  );
 }
 
 /** RFC 7396 §2. */
@@ -152,5 +231,8 @@ function notFound(): never {
 
 function refuse(reason: NotChanged): never {
   if (reason === 'not_found') return notFound();
-  throw new Problem(reason === 'conflict' ? 409 : 412, 'the registration was changed since it was read');
+  throw new Problem(
+    reason === 'conflict' ? 409 : 412,
+    'the registration was changed since it was read',
+  );
 }

@@ -5,12 +5,16 @@ import { confirmationMethods, multiKeyForms } from '../resource-server.ts';
 import { idOf } from './operation.ts';
 
 const text = (options: object) => Type.Unsafe<string>({ type: 'string', ...options });
-export const oneOf = <T extends string>(values: readonly T[]) => Type.Unsafe<T>({ type: 'string', enum: values });
+export const oneOf = <T extends string>(values: readonly T[]) =>
+  Type.Unsafe<T>({ type: 'string', enum: values });
 export const listOf = <T>(items: ReturnType<typeof Type.Unsafe<T>>, options: object = {}) =>
   Type.Unsafe<T[]>({ type: 'array', items, uniqueItems: true, maxItems: 100, ...options });
 const scopeToken = text({ pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$', maxLength: 100 });
 const clientIdentifier = text({ pattern: '^[\\x21-\\x7e]+$', maxLength: 255 });
-const resourceIdentifier = text({ pattern: '^[A-Za-z][A-Za-z0-9+.-]*:[\\x21\\x22\\x24-\\x7e]+$', maxLength: 512 });
+const resourceIdentifier = text({
+  pattern: '^[A-Za-z][A-Za-z0-9+.-]*:[\\x21\\x22\\x24-\\x7e]+$',
+  maxLength: 512,
+});
 
 /** Printable, and long enough to be stored by a fast hash. */
 export const clientSecret = text({ pattern: '^[\\x21-\\x7e]+$', minLength: 32, maxLength: 256 });
@@ -18,7 +22,12 @@ export const clientSecret = text({ pattern: '^[\\x21-\\x7e]+$', minLength: 32, m
 const subjectName = text({ minLength: 1, maxLength: 1024, pattern: '^[^\\x00-\\x1f\\x7f]*$' });
 
 const jwkSet = Type.Object(
-  { keys: Type.Array(Type.Unsafe<Readonly<Record<string, unknown>>>({ type: 'object' }), { minItems: 1, maxItems: 20 }) },
+  {
+    keys: Type.Array(Type.Unsafe<Readonly<Record<string, unknown>>>({ type: 'object' }), {
+      minItems: 1,
+      maxItems: 20,
+    }),
+  },
   { additionalProperties: false },
 );
 
@@ -32,7 +41,12 @@ export const clientBody = Type.Object(
     token_endpoint_auth_method: Type.Optional(oneOf(tokenEndpointAuthMethods)),
     token_endpoint_auth_signing_alg: Type.Optional(oneOf(signingAlgorithms)),
     grant_types: Type.Optional(listOf(oneOf(grantTypes), { minItems: 1 })),
-    scope: Type.Optional(text({ pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]+( [\\x21\\x23-\\x5b\\x5d-\\x7e]+)*$', maxLength: 4000 })),
+    scope: Type.Optional(
+      text({
+        pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]+( [\\x21\\x23-\\x5b\\x5d-\\x7e]+)*$',
+        maxLength: 4000,
+      }),
+    ),
     jwks: Type.Optional(jwkSet),
     jwks_uri: Type.Optional(text({ pattern: '^https://[^\\s#@\\\\]+$', maxLength: 2048 })),
     tls_client_auth_subject_dn: Type.Optional(subjectName),
@@ -79,7 +93,10 @@ export type ResourceServerBody = Type.Static<typeof resourceServerBody>;
 export function patchOf(body: TSchema & { readonly properties: TProperties }): TSchema {
   const nullable = Object.entries(body.properties).map(([name, schema]) => {
     const { type, enum: values, ...more } = schema as { type?: string; enum?: readonly unknown[] };
-    return [name, { ...more, type: [type, 'null'], ...(values !== undefined && { enum: [...values, null] }) }];
+    return [
+      name,
+      { ...more, type: [type, 'null'], ...(values !== undefined && { enum: [...values, null] }) },
+    ];
   });
   return Type.Unsafe({
     $id: idOf(body).replace(/Body$/, 'Patch'),
@@ -90,8 +107,16 @@ export function patchOf(body: TSchema & { readonly properties: TProperties }): T
 }
 
 const once = {
-  client_secret: Type.Optional(Type.String({ description: 'In the answer to the request that set or made it, and never again.' })),
-  client_secret_expires_at: Type.Optional(Type.Literal(0, { description: 'Beside `client_secret` (RFC 7591 §3.2.1): it does not expire.' })),
+  client_secret: Type.Optional(
+    Type.String({
+      description: 'In the answer to the request that set or made it, and never again.',
+    }),
+  ),
+  client_secret_expires_at: Type.Optional(
+    Type.Literal(0, {
+      description: 'Beside `client_secret` (RFC 7591 §3.2.1): it does not expire.',
+    }),
+  ),
 };
 
 const { client_secret: _, ...clientMembers } = clientBody.properties;
@@ -110,7 +135,10 @@ export const clientAnswer = Type.Object(
   },
   { $id: 'Client' },
 );
-export const changedClientAnswer = Type.Object({ ...clientAnswer.properties, ...once }, { $id: 'ChangedClient' });
+export const changedClientAnswer = Type.Object(
+  { ...clientAnswer.properties, ...once },
+  { $id: 'ChangedClient' },
+);
 
 const { client_secret: __, ...resourceServerMembers } = resourceServerBody.properties;
 /** A resource server as it is answered. */

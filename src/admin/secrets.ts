@@ -19,25 +19,53 @@ const maxSecrets = 5;
 /** Attempts to change a registration that others change at the same time. */
 const maxAttempts = 10;
 
-const seconds = Type.Integer({ minimum: 1, maximum: 253_402_300_799, description: 'Seconds since the epoch; good until then.' });
+const seconds = Type.Integer({
+  minimum: 1,
+  maximum: 253_402_300_799,
+  description: 'Seconds since the epoch; good until then.',
+});
 const secretBody = Type.Object(
   { client_secret: Type.Optional(clientSecret), expires_at: Type.Optional(seconds) },
   { $id: 'SecretBody', additionalProperties: false },
 );
 const secretPatch = Type.Object(
-  { expires_at: Type.Optional(Type.Unsafe<number | null>({ ...seconds, type: ['integer', 'null'], description: 'Null: it does not expire.' })) },
+  {
+    expires_at: Type.Optional(
+      Type.Unsafe<number | null>({
+        ...seconds,
+        type: ['integer', 'null'],
+        description: 'Null: it does not expire.',
+      }),
+    ),
+  },
   { $id: 'SecretPatch', additionalProperties: false },
 );
 const secretAnswer = Type.Object(
-  { id: Type.String(), created_at: Type.Integer({ description: 'Seconds since the epoch.' }), expires_at: Type.Optional(seconds) },
+  {
+    id: Type.String(),
+    created_at: Type.Integer({ description: 'Seconds since the epoch.' }),
+    expires_at: Type.Optional(seconds),
+  },
   { $id: 'Secret' },
 );
 const madeSecretAnswer = Type.Object(
-  { ...secretAnswer.properties, client_secret: Type.String({ description: 'In this answer, and never again.' }) },
+  {
+    ...secretAnswer.properties,
+    client_secret: Type.String({ description: 'In this answer, and never again.' }),
+  },
   { $id: 'MadeSecret' },
 );
-const listedSecret = Type.Object({ ...secretAnswer.properties, ...lastUsed }, { $id: 'ListedSecret' });
-export const secretSchemas = [secretBody, secretPatch, secretAnswer, madeSecretAnswer, listedSecret];
+const listedSecret = Type.Object(
+  { ...secretAnswer.properties, ...lastUsed },
+  { $id: 'ListedSecret' },
+);
+export const secretSchemas = [
+  secretBody,
+  secretPatch,
+  secretAnswer,
+  madeSecretAnswer,
+  listedSecret,
+];
 
 type What = 'created' | 'changed' | 'deleted';
 type Detail = NonNullable<AuditEvent['detail']>;
@@ -66,23 +94,35 @@ type ById = { Params: { id: string } };
 type OfSecret = { Params: { id: string; secret_id: string } };
 
 /** Several secrets of one client: a new one beside the old, an end for the old, removal. */
-export function secretRoutes<Value extends WithSecrets>(app: FastifyInstance, options: SecretRoutesOptions<Value>): void {
+export function secretRoutes<Value extends WithSecrets>(
+  app: FastifyInstance,
+  options: SecretRoutesOptions<Value>,
+): void {
   const { path, noun, registry, credentialUses, clock, takesSecrets, eventOf } = options;
   const thing = noun === 'Client' ? 'client' : 'resource server';
   const now = () => Math.floor(clock() / 1000);
   const isGood = ({ expires_at = Number.POSITIVE_INFINITY }: StoredSecret) => expires_at > now();
   /** Changes the secrets as they are at the moment of the change, however often others change the registration meanwhile. */
-  const change = async (id: string, what: What, detail: Detail, secretsAfter: (value: Value) => readonly StoredSecret[]): Promise<Value> => {
+  const change = async (
+    id: string,
+    what: What,
+    detail: Detail,
+    secretsAfter: (value: Value) => readonly StoredSecret[],
+  ): Promise<Value> => {
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const found = (await registry.get(id)) ?? notFound();
       const value = { ...found.value, clientSecrets: secretsAfter(found.value) };
-      const replaced = await registry.replace(value, found, { at: clock(), event: eventOf(what, value, detail) });
+      const replaced = await registry.replace(value, found, {
+        at: clock(),
+        event: eventOf(what, value, detail),
+      });
       if (typeof replaced !== 'string') return replaced.value;
     }
     throw new Problem(503, 'the registration is being changed by others, try again');
   };
   const checkExpiry = (expiresAt: number | null | undefined) => {
-    if (typeof expiresAt === 'number' && expiresAt <= now()) throw new Problem(400, 'expires_at is past', 'expires_at');
+    if (typeof expiresAt === 'number' && expiresAt <= now())
+      throw new Problem(400, 'expires_at is past', 'expires_at');
   };
 
   const params = Type.Object({ id: printable(`Of the ${thing}.`) });
@@ -95,22 +135,35 @@ export function secretRoutes<Value extends WithSecrets>(app: FastifyInstance, op
     answers: { 201: made },
     refuses: [404, 409] as const,
   };
-  app.post<ById & { Body: Type.Static<typeof secretBody> }>(`${path}/:id/secrets`, operation(create), async ({ params: { id }, body }, reply) => {
-    checkExpiry(body.expires_at);
-    const secret = body.client_secret ?? generateClientSecret();
-    const added = storedSecret(secret, now(), body.expires_at);
-    const detail = { secret: added.id, ...(added.expires_at !== undefined && { expires_at: added.expires_at }) };
-    await change(id, 'created', detail, (before) => {
-      if (!takesSecrets(before)) throw new Problem(409, 'a client with this token_endpoint_auth_method has no secret');
-      // What has ended makes room.
-      const good = before.clientSecrets.filter(isGood);
-      if (good.length >= maxSecrets) throw new Problem(409, 'there are five secrets already: remove one');
-      if (good.some(({ hash }) => hash === hashClientSecret(secret))) throw new Problem(409, 'this secret is there already');
-      return [...good, added];
-    });
-    return reply.code(201).send({ ...show(added), client_secret: secret });
-  });
-  const shown = answer('Oldest first; never the secrets themselves.', Type.Object({ items: Type.Array(ref(listedSecret)) }));
+  app.post<ById & { Body: Type.Static<typeof secretBody> }>(
+    `${path}/:id/secrets`,
+    operation(create),
+    async ({ params: { id }, body }, reply) => {
+      checkExpiry(body.expires_at);
+      const secret = body.client_secret ?? generateClientSecret();
+      const added = storedSecret(secret, now(), body.expires_at);
+      const detail = {
+        secret: added.id,
+        ...(added.expires_at !== undefined && { expires_at: added.expires_at }),
+      };
+      await change(id, 'created', detail, (before) => {
+        if (!takesSecrets(before))
+          throw new Problem(409, 'a client with this token_endpoint_auth_method has no secret');
+        // What has ended makes room.
+        const good = before.clientSecrets.filter(isGood);
+        if (good.length >= maxSecrets)
+          throw new Problem(409, 'there are five secrets already: remove one');
+        if (good.some(({ hash }) => hash === hashClientSecret(secret)))
+          throw new Problem(409, 'this secret is there already');
+        return [...good, added];
+      });
+      return reply.code(201).send({ ...show(added), client_secret: secret });
+    },
+  );
+  const shown = answer(
+    'Oldest first; never the secrets themselves.',
+    Type.Object({ items: Type.Array(ref(listedSecret)) }),
+  );
   const list = {
     operationId: `list${noun}Secrets`,
     summary: `List the secrets of a ${thing}`,
@@ -121,7 +174,9 @@ export function secretRoutes<Value extends WithSecrets>(app: FastifyInstance, op
   app.get<ById>(`${path}/:id/secrets`, operation(list), async ({ params: { id } }) => {
     const { value } = (await registry.get(id)) ?? notFound();
     const { shown: lastUse } = await lastUsesOf(credentialUses, value.client_id, 'secret');
-    return { items: value.clientSecrets.map((secret) => ({ ...show(secret), ...lastUse(secret.id) })) };
+    return {
+      items: value.clientSecrets.map((secret) => ({ ...show(secret), ...lastUse(secret.id) })),
+    };
   });
   const one = Type.Object({ ...params.properties, secret_id: printable('Of the secret.') });
   const patch = {
@@ -154,18 +209,27 @@ export function secretRoutes<Value extends WithSecrets>(app: FastifyInstance, op
     operationId: `delete${noun}Secret`,
     summary: `Remove a secret of a ${thing}; never the last good one`,
     params: one,
-    answers: { 204: { description: 'The secret is refused: here at once, on other machines within a second.' } },
+    answers: {
+      204: {
+        description: 'The secret is refused: here at once, on other machines within a second.',
+      },
+    },
     refuses: [404, 409] as const,
   };
-  app.delete<OfSecret>(`${path}/:id/secrets/:secret_id`, operation(remove), async ({ params: { id, secret_id } }, reply) => {
-    await change(id, 'deleted', { secret: secret_id }, ({ clientSecrets }) => {
-      const kept = clientSecrets.filter((secret) => secret.id !== secret_id);
-      if (kept.length === clientSecrets.length) notFound();
-      if (!kept.some(isGood)) throw new Problem(409, 'this is the last secret: add another one first');
-      return kept;
-    });
-    return reply.code(204).send();
-  });
+  app.delete<OfSecret>(
+    `${path}/:id/secrets/:secret_id`,
+    operation(remove),
+    async ({ params: { id, secret_id } }, reply) => {
+      await change(id, 'deleted', { secret: secret_id }, ({ clientSecrets }) => {
+        const kept = clientSecrets.filter((secret) => secret.id !== secret_id);
+        if (kept.length === clientSecrets.length) notFound();
+        if (!kept.some(isGood))
+          throw new Problem(409, 'this is the last secret: add another one first');
+        return kept;
+      });
+      return reply.code(204).send();
+    },
+  );
 }
 
 function show({ hash: _, ...shown }: StoredSecret): object {

@@ -1,6 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import { type AccessTokenSigningAlgorithm, accessTokenSigningAlgorithms } from '../jose/algorithms.ts';
+import {
+  type AccessTokenSigningAlgorithm,
+  accessTokenSigningAlgorithms,
+} from '../jose/algorithms.ts';
 import type { KeyInLife, SigningKeyState } from '../signing-keys/life-cycle.ts';
 import type { SigningKeys } from '../signing-keys/signing-keys.ts';
 import { listAnswer, printable } from './list.ts';
@@ -9,7 +12,10 @@ import { Problem } from './problem.ts';
 
 const rotation = Type.Object(
   {
-    alg: Type.Unsafe<AccessTokenSigningAlgorithm>({ type: 'string', enum: [...accessTokenSigningAlgorithms] }),
+    alg: Type.Unsafe<AccessTokenSigningAlgorithm>({
+      type: 'string',
+      enum: [...accessTokenSigningAlgorithms],
+    }),
     immediately: Type.Optional(Type.Boolean()),
   },
   { $id: 'Rotation', additionalProperties: false },
@@ -18,8 +24,14 @@ const instant = Type.String({ format: 'date-time' });
 const signingKeyAnswer = Type.Object(
   {
     kid: Type.String(),
-    alg: Type.Unsafe<AccessTokenSigningAlgorithm>({ type: 'string', enum: [...accessTokenSigningAlgorithms] }),
-    state: Type.Unsafe<SigningKeyState>({ type: 'string', enum: ['announced', 'active', 'retired', 'removed', 'revoked'] }),
+    alg: Type.Unsafe<AccessTokenSigningAlgorithm>({
+      type: 'string',
+      enum: [...accessTokenSigningAlgorithms],
+    }),
+    state: Type.Unsafe<SigningKeyState>({
+      type: 'string',
+      enum: ['announced', 'active', 'retired', 'removed', 'revoked'],
+    }),
     jwk: Type.Unsafe<object>({ type: 'object', description: 'The public key (RFC 7517).' }),
     created_at: instant,
     active_at: instant,
@@ -31,34 +43,55 @@ const signingKeyAnswer = Type.Object(
 );
 export const signingKeySchemas = [rotation, signingKeyAnswer];
 
-const time = (milliseconds: number | undefined) => (milliseconds === undefined ? undefined : new Date(milliseconds).toISOString());
+const time = (milliseconds: number | undefined) =>
+  milliseconds === undefined ? undefined : new Date(milliseconds).toISOString();
 
 /** The life of the signing keys: see it, rotate by hand, revoke a compromised one. */
 export function signingKeyRoutes(app: FastifyInstance, keys: SigningKeys): void {
-  const list = { operationId: 'listSigningKeys', summary: 'The signing keys and where each is in its life' };
-  app.get('/admin/signing-keys', operation({ ...list, answers: { 200: listAnswer(ref(signingKeyAnswer)) } }), async () => ({
-    items: (await keys.list()).map(shown),
-    next_cursor: null,
-  }));
+  const list = {
+    operationId: 'listSigningKeys',
+    summary: 'The signing keys and where each is in its life',
+  };
+  app.get(
+    '/admin/signing-keys',
+    operation({ ...list, answers: { 200: listAnswer(ref(signingKeyAnswer)) } }),
+    async () => ({
+      items: (await keys.list()).map(shown),
+      next_cursor: null,
+    }),
+  );
   const successor = { 200: answer('The key that signs next.', ref(signingKeyAnswer)) };
-  const rotate = { operationId: 'rotateSigningKey', summary: 'Announce a new signing key', body: ref(rotation), answers: successor };
-  app.post<{ Body: Type.Static<typeof rotation> }>('/admin/signing-keys/rotate', operation({ ...rotate, refuses: [404] }), async ({ body }) => {
-    const successor = await keys.rotate(body.alg, { immediately: body.immediately === true });
-    const found = (await keys.list()).find(({ key }) => key.kid === successor?.kid);
-    if (found === undefined) throw new Problem(404, 'there is no signing key of this algorithm', 'alg');
-    return shown(found);
-  });
+  const rotate = {
+    operationId: 'rotateSigningKey',
+    summary: 'Announce a new signing key',
+    body: ref(rotation),
+    answers: successor,
+  };
+  app.post<{ Body: Type.Static<typeof rotation> }>(
+    '/admin/signing-keys/rotate',
+    operation({ ...rotate, refuses: [404] }),
+    async ({ body }) => {
+      const successor = await keys.rotate(body.alg, { immediately: body.immediately === true });
+      const found = (await keys.list()).find(({ key }) => key.kid === successor?.kid);
+      if (found === undefined)
+        throw new Problem(404, 'there is no signing key of this algorithm', 'alg');
+      return shown(found);
+    },
+  );
   const revoke = {
     operationId: 'revokeSigningKey',
     summary: 'Revoke a compromised signing key',
     params: Type.Object({ kid: printable('Of the key.') }),
   };
-  const gone = { 204: { description: 'The key is out of the JWK Set, and what it signed is inactive.' } };
+  const gone = {
+    204: { description: 'The key is out of the JWK Set, and what it signed is inactive.' },
+  };
   app.post<{ Params: { kid: string } }>(
     '/admin/signing-keys/:kid/revoke',
     operation({ ...revoke, answers: gone, refuses: [404] }),
     async ({ params }, reply) => {
-      if (!(await keys.revoke(params.kid))) throw new Problem(404, 'there is no such signing key that is not revoked already');
+      if (!(await keys.revoke(params.kid)))
+        throw new Problem(404, 'there is no such signing key that is not revoked already');
       return reply.code(204).send();
     },
   );

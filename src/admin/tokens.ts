@@ -17,23 +17,41 @@ export interface TokenRoutesOptions {
 type Params<Name extends string> = { Params: Record<Name, string> };
 
 /** Revocation by the operator: one token, all tokens of a client, all tokens bound to a key. Every answered 204 holds for every later introspection. */
-export function tokenRoutes(app: FastifyInstance, { issuedTokens, clock, maxAccessTokenLifetime }: TokenRoutesOptions): void {
+export function tokenRoutes(
+  app: FastifyInstance,
+  { issuedTokens, clock, maxAccessTokenLifetime }: TokenRoutesOptions,
+): void {
   const now = () => Math.floor(clock() / 1000);
-  const revokeOne = { operationId: 'revokeToken', summary: 'Revoke one token', params: Type.Object({ jti: printable('Of the token.') }) };
+  const revokeOne = {
+    operationId: 'revokeToken',
+    summary: 'Revoke one token',
+    params: Type.Object({ jti: printable('Of the token.') }),
+  };
   const gone = { 204: { description: 'The token is inactive.' } };
-  app.delete<Params<'jti'>>('/admin/tokens/:jti', operation({ ...revokeOne, answers: gone, refuses: [404] }), async ({ params: { jti } }, reply) => {
-    const state = await issuedTokens.state(jti);
-    if (state === undefined) throw new Problem(404, 'no token with this jti was issued');
-    const { client, jkt, evidence } = state;
-    const whose = {
-      ...(client !== undefined && { client_id: client.client_id }),
-      ...(jkt !== undefined && { jkt }),
-      ...(evidence !== undefined && { evidence }),
-    };
-    await issuedTokens.revoke(jti, now() + maxAccessTokenLifetime, { type: 'token_revoked', actor: 'admin', jti, ...whose });
-    return reply.code(204).send();
-  });
-  const counted = { 200: answer('How many tokens were revoked.', Type.Object({ revoked: Type.Integer() })) };
+  app.delete<Params<'jti'>>(
+    '/admin/tokens/:jti',
+    operation({ ...revokeOne, answers: gone, refuses: [404] }),
+    async ({ params: { jti } }, reply) => {
+      const state = await issuedTokens.state(jti);
+      if (state === undefined) throw new Problem(404, 'no token with this jti was issued');
+      const { client, jkt, evidence } = state;
+      const whose = {
+        ...(client !== undefined && { client_id: client.client_id }),
+        ...(jkt !== undefined && { jkt }),
+        ...(evidence !== undefined && { evidence }),
+      };
+      await issuedTokens.revoke(jti, now() + maxAccessTokenLifetime, {
+        type: 'token_revoked',
+        actor: 'admin',
+        jti,
+        ...whose,
+      });
+      return reply.code(204).send();
+    },
+  );
+  const counted = {
+    200: answer('How many tokens were revoked.', Type.Object({ revoked: Type.Integer() })),
+  };
   const ofClient = {
     operationId: 'revokeTokensOfClient',
     summary: 'Revoke all tokens of a client',
@@ -43,7 +61,12 @@ export function tokenRoutes(app: FastifyInstance, { issuedTokens, clock, maxAcce
     '/admin/clients/:client_id/tokens',
     operation({ ...ofClient, answers: counted }),
     async ({ params: { client_id } }) => {
-      const eventOf = (revoked: number): AuditEvent => ({ type: 'client_tokens_revoked', actor: 'admin', client_id, detail: { revoked } });
+      const eventOf = (revoked: number): AuditEvent => ({
+        type: 'client_tokens_revoked',
+        actor: 'admin',
+        client_id,
+        detail: { revoked },
+      });
       return { revoked: await issuedTokens.revokeAll({ client_id }, now(), eventOf) };
     },
   );
@@ -52,8 +75,17 @@ export function tokenRoutes(app: FastifyInstance, { issuedTokens, clock, maxAcce
     summary: 'Revoke all tokens bound to a key',
     params: Type.Object({ jkt: printable('RFC 7638 thumbprint.') }),
   };
-  app.delete<Params<'jkt'>>('/admin/keys/:jkt/tokens', operation({ ...ofKey, answers: counted }), async ({ params: { jkt } }) => {
-    const eventOf = (revoked: number): AuditEvent => ({ type: 'key_tokens_revoked', actor: 'admin', jkt, detail: { revoked } });
-    return { revoked: await issuedTokens.revokeAll({ jkt }, now(), eventOf) };
-  });
+  app.delete<Params<'jkt'>>(
+    '/admin/keys/:jkt/tokens',
+    operation({ ...ofKey, answers: counted }),
+    async ({ params: { jkt } }) => {
+      const eventOf = (revoked: number): AuditEvent => ({
+        type: 'key_tokens_revoked',
+        actor: 'admin',
+        jkt,
+        detail: { revoked },
+      });
+      return { revoked: await issuedTokens.revokeAll({ jkt }, now(), eventOf) };
+    },
+  );
 }

@@ -26,14 +26,21 @@ const trustedIssuerBody = Type.Object(
     audience: Type.String({ pattern: '^[\\x21-\\x7e]+$', maxLength: 512 }),
     jwks_uri: httpsUrl,
     clients: Type.Optional(
-      Type.Array(Type.String({ pattern: '^[\\x21-\\x7e]+$', maxLength: 255 }), { minItems: 1, maxItems: 100, uniqueItems: true }),
+      Type.Array(Type.String({ pattern: '^[\\x21-\\x7e]+$', maxLength: 255 }), {
+        minItems: 1,
+        maxItems: 100,
+        uniqueItems: true,
+      }),
     ),
     subject_prefix: Type.Optional(Type.String({ pattern: '^[\\x21-\\x7e]*$', maxLength: 100 })),
   },
   { $id: 'TrustedIssuerBody', additionalProperties: false },
 );
 type TrustedIssuerBody = Type.Static<typeof trustedIssuerBody>;
-const trustedIssuerAnswer = Type.Object({ ...trustedIssuerBody.properties, id: Type.String() }, { $id: 'TrustedIssuer' });
+const trustedIssuerAnswer = Type.Object(
+  { ...trustedIssuerBody.properties, id: Type.String() },
+  { $id: 'TrustedIssuer' },
+);
 export const trustedIssuerSchemas = [trustedIssuerBody, trustedIssuerAnswer];
 
 const querystring = listQuery({});
@@ -42,39 +49,99 @@ const params = Type.Object({ id: printable('Of the trusted issuer.') });
 /** `/admin/trusted-issuers`: create, list, read, remove. What a provider signed counts no more from the next request after its removal. */
 export function trustedIssuerRoutes(
   app: FastifyInstance,
-  { registry, clock, randomId }: { readonly registry: TrustedIssuerRegistry; readonly clock: Clock; readonly randomId: RandomId },
+  {
+    registry,
+    clock,
+    randomId,
+  }: {
+    readonly registry: TrustedIssuerRegistry;
+    readonly clock: Clock;
+    readonly randomId: RandomId;
+  },
 ): void {
   const path = '/admin/trusted-issuers';
-  const made = answer('The issuer that is trusted from now on.', ref(trustedIssuerAnswer), { location: true });
-  const create = { operationId: 'createTrustedIssuer', summary: 'Trust an OpenID provider', body: ref(trustedIssuerBody), answers: { 201: made } };
-  app.post<{ Body: TrustedIssuerBody }>(path, operation({ ...create, refuses: [409] }), async ({ body }, reply) => {
-    for (const member of ['issuer', 'jwks_uri'] as const) if (!URL.canParse(body[member])) throw new Problem(400, 'the member is not a URL', member);
-    const id = randomId();
-    const event: AuditEvent = { type: 'trusted_issuer_created', actor: 'admin', detail: { id, issuer: body.issuer } };
-    const created = await registry.create({ id, ...body }, { at: clock(), event });
-    if (created === 'conflict') throw new Problem(409, 'the issuer is trusted already');
-    return reply.code(201).header('location', `${path}/${created.id}`).send(created);
+  const made = answer('The issuer that is trusted from now on.', ref(trustedIssuerAnswer), {
+    location: true,
   });
+  const create = {
+    operationId: 'createTrustedIssuer',
+    summary: 'Trust an OpenID provider',
+    body: ref(trustedIssuerBody),
+    answers: { 201: made },
+  };
+  app.post<{ Body: TrustedIssuerBody }>(
+    path,
+    operation({ ...create, refuses: [409] }),
+    async ({ body }, reply) => {
+      for (const member of ['issuer', 'jwks_uri'] as const)
+        if (!URL.canParse(body[member])) throw new Problem(400, 'the member is not a URL', member);
+      const id = randomId();
+      const event: AuditEvent = {
+        type: 'trusted_issuer_created',
+        actor: 'admin',
+        detail: { id, issuer: body.issuer },
+      };
+      const created = await registry.create({ id, ...body }, { at: clock(), event });
+      if (created === 'conflict') throw new Problem(409, 'the issuer is trusted already');
+      return reply.code(201).header('location', `${path}/${created.id}`).send(created);
+    },
+  );
   const listed = { 200: listAnswer(ref(trustedIssuerAnswer)) };
-  const list = { operationId: 'listTrustedIssuers', summary: 'List trusted issuers', querystring, answers: listed };
-  app.get<{ Querystring: Type.Static<typeof querystring> }>(path, operation(list), async ({ query }) => {
-    const { limit, after } = readPage(query);
-    return page(
-      await registry.list(limit + 1, after),
-      limit,
-      ({ id }) => id,
-      (issuer) => issuer,
-    );
-  });
+  const list = {
+    operationId: 'listTrustedIssuers',
+    summary: 'List trusted issuers',
+    querystring,
+    answers: listed,
+  };
+  app.get<{ Querystring: Type.Static<typeof querystring> }>(
+    path,
+    operation(list),
+    async ({ query }) => {
+      const { limit, after } = readPage(query);
+      return page(
+        await registry.list(limit + 1, after),
+        limit,
+        ({ id }) => id,
+        (issuer) => issuer,
+      );
+    },
+  );
   const shown = { 200: answer('The trusted issuer.', ref(trustedIssuerAnswer)) };
-  const one = operation({ operationId: 'getTrustedIssuer', summary: 'Read a trusted issuer', params, answers: shown, refuses: [404] });
-  const gone = { 204: { description: 'The issuer is trusted no more.' } };
-  const remove = operation({ operationId: 'deleteTrustedIssuer', summary: 'Trust an issuer no more', params, answers: gone, refuses: [404] });
-  app.get<{ Params: { id: string } }>(`${path}/:id`, one, async ({ params }) => (await registry.get(params.id)) ?? notFound());
-  app.delete<{ Params: { id: string } }>(`${path}/:id`, remove, async ({ params: { id } }, reply) => {
-    if (!(await registry.remove(id, { type: 'trusted_issuer_deleted', actor: 'admin', detail: { id } }))) notFound();
-    return reply.code(204).send();
+  const one = operation({
+    operationId: 'getTrustedIssuer',
+    summary: 'Read a trusted issuer',
+    params,
+    answers: shown,
+    refuses: [404],
   });
+  const gone = { 204: { description: 'The issuer is trusted no more.' } };
+  const remove = operation({
+    operationId: 'deleteTrustedIssuer',
+    summary: 'Trust an issuer no more',
+    params,
+    answers: gone,
+    refuses: [404],
+  });
+  app.get<{ Params: { id: string } }>(
+    `${path}/:id`,
+    one,
+    async ({ params }) => (await registry.get(params.id)) ?? notFound(),
+  );
+  app.delete<{ Params: { id: string } }>(
+    `${path}/:id`,
+    remove,
+    async ({ params: { id } }, reply) => {
+      if (
+        !(await registry.remove(id, {
+          type: 'trusted_issuer_deleted',
+          actor: 'admin',
+          detail: { id },
+        }))
+      )
+        notFound();
+      return reply.code(204).send();
+    },
+  );
 }
 
 function notFound(): never {

@@ -26,16 +26,31 @@ const bundle = await rolldown.rolldown({
   plugins: [recordedInputs()],
   logLevel: 'silent',
 });
-await bundle.write({ dir: folder, format: 'esm', sourcemap: true, entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' });
+await bundle.write({
+  dir: folder,
+  format: 'esm',
+  sourcemap: true,
+  entryFileNames: '[name].js',
+  chunkFileNames: '[name]-[hash].js',
+});
 await bundle.close();
 // Sources outside the bundle too: a thread may run one beside it.
-const sources = readdirSync(join(projectFolder, 'src'), { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
-for (const path of [...alwaysInputs, ...packageFiles(inputs.keys())]) inputs.set(path, inputOf(path));
-for (const path of sources.map((name) => join('src', name))) if (!inputs.has(path)) inputs.set(path, inputOf(path));
-writeManifest({ entry: relative(projectFolder, join(folder, 'serve.js')), inputs: [...inputs.values()] });
+const sources = readdirSync(join(projectFolder, 'src'), {
+  recursive: true,
+  encoding: 'utf8',
+}).filter((path) => path.endsWith('.ts'));
+for (const path of [...alwaysInputs, ...packageFiles(inputs.keys())])
+  inputs.set(path, inputOf(path));
+for (const path of sources.map((name) => join('src', name)))
+  if (!inputs.has(path)) inputs.set(path, inputOf(path));
+writeManifest({
+  entry: relative(projectFolder, join(folder, 'serve.js')),
+  inputs: [...inputs.values()],
+});
 // A server that runs may still load parts of the one before.
 const names = readdirSync(bundlesFolder).filter((name) => name !== 'manifest.json');
-for (const name of names.sort().slice(0, -2)) rmSync(join(bundlesFolder, name), { recursive: true });
+for (const name of names.sort().slice(0, -2))
+  rmSync(join(bundlesFolder, name), { recursive: true });
 
 /** Reads every module itself, so that what is recorded is what is bundled; what `import.meta` says of the place of a source stays true. */
 function recordedInputs(): Plugin {
@@ -57,6 +72,8 @@ function recordedInputs(): Plugin {
 
 /** The `package.json` of every package that has a module among the paths: what its modules' names resolve to. */
 function packageFiles(paths: Iterable<string>): readonly string[] {
-  const folders = [...paths].flatMap((path) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(path) ?? []);
+  const folders = [...paths].flatMap(
+    (path) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(path) ?? [],
+  );
   return [...new Set(folders)].map((path) => join(path, 'package.json'));
 }

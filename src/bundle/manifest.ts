@@ -23,7 +23,8 @@ export interface Manifest {
 export function inputOf(path: string, content?: string): Input {
   // The time first: a change after it is noticed.
   const { mtimeMs } = statSync(join(projectFolder, path));
-  const octets = content === undefined ? readFileSync(join(projectFolder, path)) : Buffer.from(content);
+  const octets =
+    content === undefined ? readFileSync(join(projectFolder, path)) : Buffer.from(content);
   return [path, octets.length, mtimeMs, digestOf(octets)];
 }
 
@@ -48,7 +49,9 @@ function unchanged([path, size, mtime, digest]: Input): boolean {
   // Some thousand files at every start: no `join`.
   const file = `${projectFolder}/${path}`;
   const found = statSync(file);
-  return found.size === size && (found.mtimeMs === mtime || digestOf(readFileSync(file)) === digest);
+  return (
+    found.size === size && (found.mtimeMs === mtime || digestOf(readFileSync(file)) === digest)
+  );
 }
 
 function digestOf(content: Uint8Array): string {

@@ -8,13 +8,21 @@ import { matchingSecret } from './client-secret.ts';
 import { readCredentials } from './credentials.ts';
 
 /** Who calls the introspection endpoint: a resource server, or a client, which is entitled to nothing there. */
-export type Caller = ({ readonly resourceServer: ResourceServer } | { readonly client: ClientRegistration }) & { readonly credential: Credential };
+export type Caller = (
+  | { readonly resourceServer: ResourceServer }
+  | { readonly client: ClientRegistration }
+) & { readonly credential: Credential };
 
 /** Authenticates the caller of the introspection endpoint by secret (RFC 7662 §2.1). Throws `invalid_client` or `invalid_request`. */
-export function authenticateCaller({ resourceServers, clients, clock }: Pick<Ports, 'resourceServers' | 'clients' | 'clock'>) {
+export function authenticateCaller({
+  resourceServers,
+  clients,
+  clock,
+}: Pick<Ports, 'resourceServers' | 'clients' | 'clock'>) {
   return async (request: Pick<TokenRequest, 'authorization' | 'parameters'>): Promise<Caller> => {
     const credentials = readCredentials(request);
-    if (credentials.method === 'private_key_jwt' || credentials.method === 'tls') throw refused('auth_method_not_registered');
+    if (credentials.method === 'private_key_jwt' || credentials.method === 'tls')
+      throw refused('auth_method_not_registered');
     const { clientId, clientSecret } = credentials;
     const resourceServer = await resourceServers.findByClientId(clientId);
     const client = resourceServer === undefined ? await clients.findClient(clientId) : undefined;

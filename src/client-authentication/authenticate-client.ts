@@ -12,29 +12,60 @@ export type AuthenticateClient = (request: RequestWithCredentials) => Promise<Au
 
 /** What the step is made of. */
 export interface ClientAuthenticationOptions extends Pick<Ports, 'clients' | 'clock'> {
-  readonly privateKeyJwt: (assertion: UnverifiedAssertion, client: ClientRegistration) => Promise<Proof>;
-  readonly tlsClientAuth: (certificate: ClientCertificate, client: ClientRegistration, now: number) => Promise<boolean>;
+  readonly privateKeyJwt: (
+    assertion: UnverifiedAssertion,
+    client: ClientRegistration,
+  ) => Promise<Proof>;
+  readonly tlsClientAuth: (
+    certificate: ClientCertificate,
+    client: ClientRegistration,
+    now: number,
+  ) => Promise<boolean>;
 }
 
 /** Picks the method by the credentials in the request; it must be the one that the client is registered for. */
-export function authenticateClient({ clients, clock, privateKeyJwt, tlsClientAuth }: ClientAuthenticationOptions): AuthenticateClient {
+export function authenticateClient({
+  clients,
+  clock,
+  privateKeyJwt,
+  tlsClientAuth,
+}: ClientAuthenticationOptions): AuthenticateClient {
   return async (request) => {
     const credentials = readCredentials(request);
     if (credentials.method === 'private_key_jwt') {
       const assertion = readAssertion(credentials.assertion);
-      if (credentials.clientId !== undefined && credentials.clientId !== assertion.clientId) throw refused('client_id_mismatch');
-      const client = admit(await clients.findClient(assertion.clientId), 'private_key_jwt', notBySuchAClient);
+      if (credentials.clientId !== undefined && credentials.clientId !== assertion.clientId)
+        throw refused('client_id_mismatch');
+      const client = admit(
+        await clients.findClient(assertion.clientId),
+        'private_key_jwt',
+        notBySuchAClient,
+      );
       return { registration: client, assertion: await privateKeyJwt(assertion, client) };
     }
     const client = await clients.findClient(credentials.clientId);
     if (credentials.method === 'tls') {
-      const method = client?.token_endpoint_auth_method === 'tls_client_auth' ? 'tls_client_auth' : 'self_signed_tls_client_auth';
+      const method =
+        client?.token_endpoint_auth_method === 'tls_client_auth'
+          ? 'tls_client_auth'
+          : 'self_signed_tls_client_auth';
       const byTls = admit(client, method);
       const { clientCertificate } = request;
-      if (clientCertificate === undefined || !(await tlsClientAuth(clientCertificate, byTls, clock()))) throw refused('certificate_mismatch');
-      return { registration: byTls, credential: { kind: 'certificate', identifier: clientCertificate['x5t#S256'] } };
+      if (
+        clientCertificate === undefined ||
+        !(await tlsClientAuth(clientCertificate, byTls, clock()))
+      )
+        throw refused('certificate_mismatch');
+      return {
+        registration: byTls,
+        credential: { kind: 'certificate', identifier: clientCertificate['x5t#S256'] },
+      };
     }
-    const secret = matchingSecret(client?.clientSecrets ?? [], credentials.clientSecret, clock() / 1000);
+    const secret = matchingSecret(
+      client?.clientSecrets ?? [],
+      credentials.clientSecret,
+      clock() / 1000,
+    );
     const admitted = admit(client, credentials.method);
     if (secret === undefined) throw refused('client_secret_mismatch');
     return { registration: admitted, credential: { kind: 'secret', identifier: secret.id } };
@@ -48,13 +79,17 @@ function admit(
 ): ClientRegistration {
   if (client === undefined) throw refused('client_unknown', description);
   if (client.disabled) throw refused('client_disabled', description);
-  if (client.token_endpoint_auth_method !== method) throw refused('auth_method_not_registered', description);
+  if (client.token_endpoint_auth_method !== method)
+    throw refused('auth_method_not_registered', description);
   return client;
 }
 
 type Sentence = 'client authentication failed' | typeof notBySuchAClient;
 
 // One sentence for every reason: unknown, disabled and wrong look the same from outside.
-function refused(reason: string, description: Sentence = 'client authentication failed'): OAuthError {
+function refused(
+  reason: string,
+  description: Sentence = 'client authentication failed',
+): OAuthError {
   return new OAuthError('invalid_client', description, { reason });
 }

@@ -13,7 +13,11 @@ export function hashClientSecret(secret: string): string {
  * The one of these secrets that was presented and is still good at `now` (seconds since the epoch); each comparison takes constant time,
  * and there is one without any secret too (RFC 6749 §2.3.1).
  */
-export function matchingSecret(secrets: readonly StoredSecret[], presented: string, now: number): StoredSecret | undefined {
+export function matchingSecret(
+  secrets: readonly StoredSecret[],
+  presented: string,
+  now: number,
+): StoredSecret | undefined {
   const digest = hash('sha256', presented, 'buffer');
   if (secrets.length === 0) timingSafeEqual(nobody, digest);
   let match: StoredSecret | undefined;

@@ -3,12 +3,23 @@ import type { TokenRequest } from '../token-request.ts';
 
 /** The credentials that a request carries; exactly one kind (RFC 6749 §2.3). */
 export type Credentials =
-  | { readonly method: 'client_secret_basic' | 'client_secret_post'; readonly clientId: string; readonly clientSecret: string }
+  | {
+      readonly method: 'client_secret_basic' | 'client_secret_post';
+      readonly clientId: string;
+      readonly clientSecret: string;
+    }
   | { readonly method: 'tls'; readonly clientId: string }
-  | { readonly method: 'private_key_jwt'; readonly clientId: string | undefined; readonly assertion: string };
+  | {
+      readonly method: 'private_key_jwt';
+      readonly clientId: string | undefined;
+      readonly assertion: string;
+    };
 
 /** The parts of a request that can hold credentials. */
-export type RequestWithCredentials = Pick<TokenRequest, 'authorization' | 'parameters' | 'clientCertificate'>;
+export type RequestWithCredentials = Pick<
+  TokenRequest,
+  'authorization' | 'parameters' | 'clientCertificate'
+>;
 
 const jwtBearer = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
@@ -16,31 +27,49 @@ const jwtBearer = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
  * Finds the credentials in the request. A `client_id` beside them is accepted when equal; a second credential never.
  * Throws `invalid_request` for several credentials, `invalid_client` for none or unreadable ones.
  */
-export function readCredentials({ authorization, parameters, clientCertificate }: RequestWithCredentials): Credentials {
+export function readCredentials({
+  authorization,
+  parameters,
+  clientCertificate,
+}: RequestWithCredentials): Credentials {
   const clientId = parameters.get('client_id');
   const secret = parameters.get('client_secret');
   const assertion = parameters.get('client_assertion');
   const assertionType = parameters.get('client_assertion_type');
-  if ([authorization, secret, assertion].filter((credential) => credential !== undefined).length > 1) {
-    throw new OAuthError('invalid_request', 'more than one client credential was sent', { reason: 'several_credentials' });
+  if (
+    [authorization, secret, assertion].filter((credential) => credential !== undefined).length > 1
+  ) {
+    throw new OAuthError('invalid_request', 'more than one client credential was sent', {
+      reason: 'several_credentials',
+    });
   }
   if (authorization !== undefined) {
     const basic = readBasic(authorization);
     if (clientId !== undefined && clientId !== basic.clientId) {
-      throw new OAuthError('invalid_request', 'client_id differs from the authenticated client', { reason: 'client_id_mismatch' });
+      throw new OAuthError('invalid_request', 'client_id differs from the authenticated client', {
+        reason: 'client_id_mismatch',
+      });
     }
     return basic;
   }
   if (assertion !== undefined) {
     if (assertionType !== jwtBearer)
-      throw new OAuthError('invalid_request', 'client_assertion_type is not supported', { reason: 'assertion_type_unknown' });
+      throw new OAuthError('invalid_request', 'client_assertion_type is not supported', {
+        reason: 'assertion_type_unknown',
+      });
     return { method: 'private_key_jwt', clientId, assertion };
   }
-  if (assertionType !== undefined) throw new OAuthError('invalid_request', 'client_assertion is missing', { reason: 'assertion_missing' });
+  if (assertionType !== undefined)
+    throw new OAuthError('invalid_request', 'client_assertion is missing', {
+      reason: 'assertion_missing',
+    });
   // A certificate names nobody: every request by mutual TLS carries its client_id (RFC 8705 §2).
-  if (clientId !== undefined && secret === undefined && clientCertificate !== undefined) return { method: 'tls', clientId };
+  if (clientId !== undefined && secret === undefined && clientCertificate !== undefined)
+    return { method: 'tls', clientId };
   if (clientId === undefined || secret === undefined)
-    throw new OAuthError('invalid_client', 'client authentication is required', { reason: 'credentials_missing' });
+    throw new OAuthError('invalid_client', 'client authentication is required', {
+      reason: 'credentials_missing',
+    });
   return { method: 'client_secret_post', clientId, clientSecret: secret };
 }
 
@@ -51,7 +80,11 @@ function readBasic(authorization: string): Credentials {
   const clientId = colon < 1 ? undefined : formDecode(text.slice(0, colon));
   const clientSecret = formDecode(text.slice(colon + 1));
   if (clientId === undefined || clientSecret === undefined || clientSecret === '') {
-    throw new OAuthError('invalid_client', 'the Authorization header field has no readable Basic credentials', { reason: 'basic_malformed' });
+    throw new OAuthError(
+      'invalid_client',
+      'the Authorization header field has no readable Basic credentials',
+      { reason: 'basic_malformed' },
+    );
   }
   return { method: 'client_secret_basic', clientId, clientSecret };
 }

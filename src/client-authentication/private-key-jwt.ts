@@ -30,7 +30,8 @@ const assertionTypes: ReadonlySet<unknown> = new Set([
 ]);
 
 /** One sentence for every client that is unknown, disabled, of another method, or did not sign this: from outside they look the same. */
-export const notBySuchAClient = 'the client assertion is not signed by a registered key of a client with this client_id';
+export const notBySuchAClient =
+  'the client assertion is not signed by a registered key of a client with this client_id';
 
 /** An assertion whose signature is still unchecked; `clientId` is only a hint where to look for the key. */
 export interface UnverifiedAssertion {
@@ -49,36 +50,65 @@ export function readAssertion(text: string): UnverifiedAssertion {
   const jws = parse(text, headers.get(encodedHeader)?.header);
   const { typ, kid } = jws.header;
   if (!assertionTypes.has(typeof typ === 'string' ? typ.toLowerCase() : typ))
-    throw refused('typ of the client assertion is not one for client authentication', 'assertion_typ_mismatch');
-  if (kid !== undefined && typeof kid !== 'string') throw refused('kid of the client assertion is not a string', 'assertion_kid_invalid');
+    throw refused(
+      'typ of the client assertion is not one for client authentication',
+      'assertion_typ_mismatch',
+    );
+  if (kid !== undefined && typeof kid !== 'string')
+    throw refused('kid of the client assertion is not a string', 'assertion_kid_invalid');
   const { iss, sub } = jws.payload;
   // VSCHAR (RFC 6749 Appendix A.1): what no client can be named by is not looked up.
   if (typeof iss !== 'string' || !/^[\x20-\x7e]+$/.test(iss) || iss !== sub)
-    throw refused('iss and sub of the client assertion must both be the client_id', 'assertion_subject_mismatch');
+    throw refused(
+      'iss and sub of the client assertion must both be the client_id',
+      'assertion_subject_mismatch',
+    );
   return { clientId: iss, kid, jws, encodedHeader };
 }
 
 /** Checks an assertion by RFC 7523 §3 and rfc7523bis, all but the replay, which the atomic commit at the end does. Throws `invalid_client`. */
 export function privateKeyJwt(options: PrivateKeyJwtOptions) {
-  return async ({ jws, kid, encodedHeader }: UnverifiedAssertion, client: ClientRegistration): Promise<Proof> => {
-    const algs = client.token_endpoint_auth_signing_alg === undefined ? options.algs : [client.token_endpoint_auth_signing_alg];
+  return async (
+    { jws, kid, encodedHeader }: UnverifiedAssertion,
+    client: ClientRegistration,
+  ): Promise<Proof> => {
+    const algs =
+      client.token_endpoint_auth_signing_alg === undefined
+        ? options.algs
+        : [client.token_endpoint_auth_signing_alg];
     const key = verifyingKey(jws, await findKeys(options.keys, client, kid), algs);
     // Only what somebody who is registered has signed is remembered. Only the header is: which key must have signed is asked every time.
-    if (headers.get(encodedHeader) === undefined) headers.set(encodedHeader, { header: jws.header, key });
+    if (headers.get(encodedHeader) === undefined)
+      headers.set(encodedHeader, { header: jws.header, key });
     const { jti, acceptable } = checkClaims(jws.payload, options);
-    return { key, provenBy: 'client_assertion', use: singleUse('client_assertion', client.client_id, '', jti, acceptable) };
+    return {
+      key,
+      provenBy: 'client_assertion',
+      use: singleUse('client_assertion', client.client_id, '', jti, acceptable),
+    };
   };
 }
 
-async function findKeys(keys: RegisteredKeys, client: ClientRegistration, kid: string | undefined): Promise<readonly PublicKey[]> {
+async function findKeys(
+  keys: RegisteredKeys,
+  client: ClientRegistration,
+  kid: string | undefined,
+): Promise<readonly PublicKey[]> {
   try {
     return await keys.find(client, kid);
   } catch (cause) {
-    throw new OAuthError('invalid_client', notBySuchAClient, { cause, reason: 'client_keys_unavailable' });
+    throw new OAuthError('invalid_client', notBySuchAClient, {
+      cause,
+      reason: 'client_keys_unavailable',
+    });
   }
 }
 
-function verifyingKey(jws: ParsedJws, candidates: readonly PublicKey[], algs: readonly SigningAlgorithm[]): PublicKey {
+function verifyingKey(
+  jws: ParsedJws,
+  candidates: readonly PublicKey[],
+  algs: readonly SigningAlgorithm[],
+): PublicKey {
   // Only keys that fit the algorithm are tried: a set has at most one or two of them.
   const fitting = candidates.filter((key) => key.algs.some((alg) => alg === jws.alg));
   for (const key of fitting) {
@@ -89,7 +119,10 @@ function verifyingKey(jws: ParsedJws, candidates: readonly PublicKey[], algs: re
       // The next key may have signed it.
     }
   }
-  throw refused(notBySuchAClient, fitting.length === 0 ? 'assertion_key_unknown' : 'assertion_signature_invalid');
+  throw refused(
+    notBySuchAClient,
+    fitting.length === 0 ? 'assertion_key_unknown' : 'assertion_signature_invalid',
+  );
 }
 
 function checkClaims(
@@ -97,21 +130,34 @@ function checkClaims(
   { clock, issuer, maxLifetime, clockTolerance }: PrivateKeyJwtOptions,
 ): { jti: string; acceptable: Acceptable } {
   const now = clock() / 1000;
-  const time = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+  const time = (value: unknown): value is number =>
+    typeof value === 'number' && Number.isFinite(value);
   if (aud !== issuer)
-    throw refused('aud of the client assertion must be the issuer identifier of this server, as a single string', 'assertion_aud_mismatch');
-  if (!time(exp)) throw refused('the client assertion needs a numeric exp', 'assertion_exp_invalid');
+    throw refused(
+      'aud of the client assertion must be the issuer identifier of this server, as a single string',
+      'assertion_aud_mismatch',
+    );
+  if (!time(exp))
+    throw refused('the client assertion needs a numeric exp', 'assertion_exp_invalid');
   if (exp <= now) throw refused('the client assertion has expired', 'assertion_expired');
-  if (exp > now + maxLifetime + clockTolerance) throw refused('exp of the client assertion is too far ahead', 'assertion_exp_too_far');
+  if (exp > now + maxLifetime + clockTolerance)
+    throw refused('exp of the client assertion is too far ahead', 'assertion_exp_too_far');
   for (const start of [iat, nbf]) {
     if (start !== undefined && !(time(start) && start <= now + clockTolerance))
       throw refused('the client assertion is not valid yet', 'assertion_not_yet_valid');
   }
-  if (time(iat) && iat < now - maxLifetime) throw refused('iat of the client assertion is too old', 'assertion_iat_too_old');
+  if (time(iat) && iat < now - maxLifetime)
+    throw refused('iat of the client assertion is too old', 'assertion_iat_too_old');
   if (typeof jti !== 'string' || jti === '' || jti.length > 256)
-    throw refused('the client assertion needs a jti of 1 to 256 characters', 'assertion_jti_invalid');
+    throw refused(
+      'the client assertion needs a jti of 1 to 256 characters',
+      'assertion_jti_invalid',
+    );
   // The latest of the moments before which a check above refuses it.
-  const from = Math.max(exp - maxLifetime - clockTolerance, ...[iat, nbf].filter(time).map((start) => start - clockTolerance));
+  const from = Math.max(
+    exp - maxLifetime - clockTolerance,
+    ...[iat, nbf].filter(time).map((start) => start - clockTolerance),
+  );
   return { jti, acceptable: { from, until: exp } };
 }
 
@@ -119,10 +165,16 @@ function parse(text: string, known: ParsedJws['header'] | undefined): ParsedJws 
   try {
     return parseCompactJws(text, proofLimits, known);
   } catch (cause) {
-    throw new OAuthError('invalid_client', 'the client assertion is not a well-formed signed JWT', { cause, reason: 'assertion_malformed' });
+    throw new OAuthError('invalid_client', 'the client assertion is not a well-formed signed JWT', {
+      cause,
+      reason: 'assertion_malformed',
+    });
   }
 }
 
-function refused<Description extends string>(description: Constant<Description>, reason: string): OAuthError {
+function refused<Description extends string>(
+  description: Constant<Description>,
+  reason: string,
+): OAuthError {
   return new OAuthError<Description>('invalid_client', description, { reason });
 }

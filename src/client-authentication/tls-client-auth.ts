@@ -7,20 +7,35 @@ import type { RegisteredKeys } from '../registered-keys.ts';
 
 /** Whether the certificate is the one that the client registered, by its method (RFC 8705 §2). `now` in milliseconds. */
 export function tlsClientAuth(keys: RegisteredKeys) {
-  return async (certificate: ClientCertificate, client: ClientRegistration, now: number): Promise<boolean> => {
+  return async (
+    certificate: ClientCertificate,
+    client: ClientRegistration,
+    now: number,
+  ): Promise<boolean> => {
     // An expired certificate proves its key but no longer its name, a broken key proves nothing; one choice for both methods.
     if (!certificate.validAt(now) || !certificate.keySound) return false;
-    if (client.token_endpoint_auth_method === 'tls_client_auth') return certificate.chainVerified && subjectMatches(certificate, client);
-    return client.token_endpoint_auth_method === 'self_signed_tls_client_auth' && isRegistered(certificate, client, keys);
+    if (client.token_endpoint_auth_method === 'tls_client_auth')
+      return certificate.chainVerified && subjectMatches(certificate, client);
+    return (
+      client.token_endpoint_auth_method === 'self_signed_tls_client_auth' &&
+      isRegistered(certificate, client, keys)
+    );
   };
 }
 
 /** RFC 8705 §2.2: the very certificate, in `x5c` of a registered key. */
-async function isRegistered(certificate: ClientCertificate, client: ClientRegistration, keys: RegisteredKeys): Promise<boolean> {
+async function isRegistered(
+  certificate: ClientCertificate,
+  client: ClientRegistration,
+  keys: RegisteredKeys,
+): Promise<boolean> {
   for (const fresh of client.jwks_uri === undefined ? [false] : [false, true]) {
     try {
       const registered = await keys.all(client, fresh);
-      if (registered.some((key) => registeredCertificateThumbprint(key) === certificate['x5t#S256'])) return true;
+      if (
+        registered.some((key) => registeredCertificateThumbprint(key) === certificate['x5t#S256'])
+      )
+        return true;
     } catch {
       // A set that cannot be read says nothing for the certificate.
     }
@@ -28,7 +43,11 @@ async function isRegistered(certificate: ClientCertificate, client: ClientRegist
   return false;
 }
 
-const alternatives: readonly (readonly [keyof TlsClientAuthSubject, AlternativeNameKind, (name: string) => string])[] = [
+const alternatives: readonly (readonly [
+  keyof TlsClientAuthSubject,
+  AlternativeNameKind,
+  (name: string) => string,
+])[] = [
   ['tls_client_auth_san_dns', 'dns', lowerCase],
   ['tls_client_auth_san_uri', 'uri', (name) => name],
   ['tls_client_auth_san_email', 'email', (name) => name.replace(/@[^@]*$/, lowerCase)],
@@ -38,7 +57,8 @@ const alternatives: readonly (readonly [keyof TlsClientAuthSubject, AlternativeN
 function subjectMatches(certificate: ClientCertificate, client: ClientRegistration): boolean {
   const { tls_client_auth_subject_dn: dn, tls_client_auth_san_ip: ip } = client;
   if (dn !== undefined) return sameName(certificate.subject, parseDistinguishedName(dn));
-  if (ip !== undefined) return certificate.alternativeNames('ip').some((octets) => octets === addressOctets(ip));
+  if (ip !== undefined)
+    return certificate.alternativeNames('ip').some((octets) => octets === addressOctets(ip));
   for (const [member, kind, comparable] of alternatives) {
     const registered = client[member];
     if (registered === undefined) continue;

@@ -14,7 +14,10 @@ export interface AltConfirmation {
   readonly cnf: HolderConfirmation;
 }
 
-type HolderConfirmation = { readonly jkt: string } | { readonly 'x5t#S256': string } | { readonly jwk: PublicJwk };
+type HolderConfirmation =
+  | { readonly jkt: string }
+  | { readonly 'x5t#S256': string }
+  | { readonly jwk: PublicJwk };
 
 /** The form `jwks`: each key with `kid` = its thumbprint and the holder in the private member `client_id` (product decision 5). */
 export interface JwkSetConfirmation {
@@ -41,8 +44,16 @@ export type Bind = (
 /** Names the requester's key and those of the further holders as the resource server knows it. Throws `unsupported_pop_key`. */
 export function bind(options: ConfirmOptions): Bind {
   return async (client, { boundKey, keyNamed }, holders, resourceServer) => {
-    const confirmed = await confirm(boundKey, client.registration, resourceServer, keyNamed || holders.length > 0, options);
-    return holders.length === 0 ? confirmed : withHolders(confirmed.cnf, client, boundKey, holders, resourceServer);
+    const confirmed = await confirm(
+      boundKey,
+      client.registration,
+      resourceServer,
+      keyNamed || holders.length > 0,
+      options,
+    );
+    return holders.length === 0
+      ? confirmed
+      : withHolders(confirmed.cnf, client, boundKey, holders, resourceServer);
   };
 }
 
@@ -54,27 +65,51 @@ function withHolders(
   resourceServer: ResourceServer,
 ): Binding {
   if (resourceServer.multi_key_form !== 'jwks') {
-    return { cnf, alt_cnf: holders.map((holder) => ({ client_id: holder.registration.client_id, cnf: confirmHolder(holder, resourceServer) })) };
+    return {
+      cnf,
+      alt_cnf: holders.map((holder) => ({
+        client_id: holder.registration.client_id,
+        cnf: confirmHolder(holder, resourceServer),
+      })),
+    };
   }
   // A certificate has no place in a set of keys: possession of its key would have to be proven by TLS, which the form cannot say.
-  if (boundKey.key === undefined || !('jkt' in cnf || 'jwk' in cnf) || holders.some((holder) => holder['x5t#S256'] !== undefined))
+  if (
+    boundKey.key === undefined ||
+    !('jkt' in cnf || 'jwk' in cnf) ||
+    holders.some((holder) => holder['x5t#S256'] !== undefined)
+  )
     throw notAccepted();
   const named = [{ client_id: client.registration.client_id, key: boundKey.key }].concat(
     holders.map(({ registration, key }) => ({ client_id: registration.client_id, key })),
   );
-  return { cnf: { jwks: { keys: named.map(({ client_id, key }) => ({ ...key.jwk, kid: key.jkt, client_id })) } } };
+  return {
+    cnf: {
+      jwks: { keys: named.map(({ client_id, key }) => ({ ...key.jwk, kid: key.jkt, client_id })) },
+    },
+  };
 }
 
-function confirmHolder({ key, 'x5t#S256': thumbprint }: FurtherHolder, { cnf_methods_supported }: ResourceServer): HolderConfirmation {
+function confirmHolder(
+  { key, 'x5t#S256': thumbprint }: FurtherHolder,
+  { cnf_methods_supported }: ResourceServer,
+): HolderConfirmation {
   const accepted: readonly string[] = cnf_methods_supported;
   if (thumbprint !== undefined && accepted.includes('x5t#S256')) return { 'x5t#S256': thumbprint };
-  const method = thumbprint === undefined ? accepted.find((name) => name === 'jkt' || name === 'jwk') : undefined;
+  const method =
+    thumbprint === undefined
+      ? accepted.find((name) => name === 'jkt' || name === 'jwk')
+      : undefined;
   if (method === undefined) throw notAccepted();
   return method === 'jkt' ? { jkt: key.jkt } : { jwk: key.jwk };
 }
 
 function notAccepted(): OAuthError {
-  return new OAuthError('unsupported_pop_key', 'the resource server does not accept a confirmation method that an additional key can be named by', {
-    reason: 'alt_cnf_method_not_accepted',
-  });
+  return new OAuthError(
+    'unsupported_pop_key',
+    'the resource server does not accept a confirmation method that an additional key can be named by',
+    {
+      reason: 'alt_cnf_method_not_accepted',
+    },
+  );
 }

@@ -11,8 +11,18 @@ import { jku, kid } from './kid.ts';
 import { x5tS256 } from './x5t-s256.ts';
 
 /** Each of these methods names the proven key, or answers undefined where it cannot. */
-type Name = (proven: ProvenKey, client: ClientRegistration, issuer: string) => Confirmation | undefined;
-const methods: Record<Exclude<ConfirmationMethod, 'jwe'>, Name> = { jkt, 'x5t#S256': x5tS256, jwk, kid, jku };
+type Name = (
+  proven: ProvenKey,
+  client: ClientRegistration,
+  issuer: string,
+) => Confirmation | undefined;
+const methods: Record<Exclude<ConfirmationMethod, 'jwe'>, Name> = {
+  jkt,
+  'x5t#S256': x5tS256,
+  jwk,
+  kid,
+  jku,
+};
 
 /** How the token names its key, and what the client is told where that is not the same. */
 export interface Confirmed {
@@ -45,7 +55,8 @@ export async function confirm(
       const recipient = onlyProven ? undefined : symmetricKeyRecipient(resourceServer);
       if (recipient === undefined) continue;
       const encryptionKey = await clientEncryptionKey(client);
-      if (encryptionKey !== undefined || issuer.startsWith('https:')) return jwe(recipient, encryptionKey);
+      if (encryptionKey !== undefined || issuer.startsWith('https:'))
+        return jwe(recipient, encryptionKey);
       inTheClear = true;
       continue;
     }
@@ -54,16 +65,25 @@ export async function confirm(
   }
   // RFC 7800 §4: a symmetric key goes to the client over TLS, or encrypted.
   if (inTheClear)
-    throw new OAuthError('unsupported_pop_key', 'a symmetric key is sent over https only, or to an encryption key that the client registered', {
-      reason: 'symmetric_key_in_the_clear',
-    });
+    throw new OAuthError(
+      'unsupported_pop_key',
+      'a symmetric key is sent over https only, or to an encryption key that the client registered',
+      {
+        reason: 'symmetric_key_in_the_clear',
+      },
+    );
   const [only, another] = resourceServer.cnf_methods_supported;
-  throw new OAuthError('unsupported_pop_key', only !== undefined && another === undefined ? acceptsOnly[only] : acceptsNone, {
-    reason: 'confirmation_method_not_accepted',
-  });
+  throw new OAuthError(
+    'unsupported_pop_key',
+    only !== undefined && another === undefined ? acceptsOnly[only] : acceptsNone,
+    {
+      reason: 'confirmation_method_not_accepted',
+    },
+  );
 }
 
-const acceptsNone = 'the resource server does not accept a confirmation method that this key can be named by';
+const acceptsNone =
+  'the resource server does not accept a confirmation method that this key can be named by';
 
 /** What a client may know that has been allowed to ask for this resource server, where one constant sentence can say it. */
 const acceptsOnly = {

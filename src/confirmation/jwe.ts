@@ -22,7 +22,10 @@ export interface SymmetricConfirmation {
 }
 
 /** The key that symmetric keys for this resource server are encrypted to: the first in its `jwks`, and only with its opt-in. */
-export function symmetricKeyRecipient({ symmetric_keys_enabled, jwks }: ResourceServer): EncryptionKey | undefined {
+export function symmetricKeyRecipient({
+  symmetric_keys_enabled,
+  jwks,
+}: ResourceServer): EncryptionKey | undefined {
   if (symmetric_keys_enabled !== true) return undefined;
   for (const jwk of jwks?.keys.filter(isForEncryption) ?? []) {
     try {
@@ -35,14 +38,28 @@ export function symmetricKeyRecipient({ symmetric_keys_enabled, jwks }: Resource
 }
 
 /** Makes a key of 256 bits for one token (RFC 7800 §3.3). Nothing keeps it: it goes into the token and the response, and nowhere else. */
-export async function jwe(recipient: EncryptionKey, client: EncryptionKey | undefined): Promise<SymmetricConfirmation> {
-  const jwk: SymmetricJwk = { kty: 'oct', alg: 'HS256', kid: randomBytes(12).toString('base64url'), k: randomBytes(32).toString('base64url') };
+export async function jwe(
+  recipient: EncryptionKey,
+  client: EncryptionKey | undefined,
+): Promise<SymmetricConfirmation> {
+  const jwk: SymmetricJwk = {
+    kty: 'oct',
+    alg: 'HS256',
+    kid: randomBytes(12).toString('base64url'),
+    k: randomBytes(32).toString('base64url'),
+  };
   const cnf = { jwe: await encrypted(jwk, recipient) };
-  return { cnf, cnfForClient: client === undefined ? { jwk } : { jwe: await encrypted(jwk, client) } };
+  return {
+    cnf,
+    cnfForClient: client === undefined ? { jwk } : { jwe: await encrypted(jwk, client) },
+  };
 }
 
 /** RFC 7517 §7. */
-async function encrypted(jwk: SymmetricJwk, { keyObject, alg, kid }: EncryptionKey): Promise<string> {
+async function encrypted(
+  jwk: SymmetricJwk,
+  { keyObject, alg, kid }: EncryptionKey,
+): Promise<string> {
   return new CompactEncrypt(new TextEncoder().encode(JSON.stringify(jwk)))
     .setProtectedHeader({ alg, enc: 'A256GCM', cty: 'jwk+json', ...(kid !== undefined && { kid }) })
     .encrypt(keyObject);

@@ -6,7 +6,10 @@ import type { Confirmation } from './confirmation.ts';
 const readPublicKey = gatedKeys();
 
 /** Names a registered key by its `kid` (RFC 7800 §3.4); undefined for a key that the client has not registered by value under one. */
-export function kid({ key }: ProvenKey, client: ClientRegistration): { readonly kid: string } | undefined {
+export function kid(
+  { key }: ProvenKey,
+  client: ClientRegistration,
+): { readonly kid: string } | undefined {
   if (key === undefined) return undefined;
   for (const jwk of signatureJwks(client)) {
     const registered = readPublicKey(jwk);
@@ -16,7 +19,11 @@ export function kid({ key }: ProvenKey, client: ClientRegistration): { readonly 
 }
 
 /** Names a registered key by the JWK Set that this server hosts for the client, and its `kid` in it (RFC 7800 §3.5). */
-export function jku(proven: ProvenKey, client: ClientRegistration, issuer: string): Confirmation | undefined {
+export function jku(
+  proven: ProvenKey,
+  client: ClientRegistration,
+  issuer: string,
+): Confirmation | undefined {
   const named = kid(proven, client);
   return named && { jku: hostedJwksUri(client, issuer), ...named };
 }

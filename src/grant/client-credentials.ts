@@ -9,7 +9,16 @@ export function clientCredentials(ports: Pick<Ports, 'resourceServers'>): GrantH
   const target = targetResourceServer(ports);
   return async (request, client: AuthenticatedClient) => {
     const resourceServer = await target(request, client.registration);
-    const scopes = grantedScopes(request.parameters.get('scope'), client.registration, resourceServer);
-    return { type: 'client_credentials', subject: client.registration.client_id, resourceServer, scopes };
+    const scopes = grantedScopes(
+      request.parameters.get('scope'),
+      client.registration,
+      resourceServer,
+    );
+    return {
+      type: 'client_credentials',
+      subject: client.registration.client_id,
+      resourceServer,
+      scopes,
+    };
   };
 }

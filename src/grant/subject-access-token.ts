@@ -11,7 +11,8 @@ import type { Ports } from '../ports.ts';
 import type { Entitlement, ReadSubjectToken } from './subject-token.ts';
 
 /** What the check needs. */
-export interface SubjectAccessTokenOptions extends Pick<Ports, 'currentClients' | 'pairings' | 'clock'> {
+export interface SubjectAccessTokenOptions
+  extends Pick<Ports, 'currentClients' | 'pairings' | 'clock'> {
   readonly verifyAccessToken: VerifyAccessToken;
   readonly tokenInForce: TokenInForce;
   readonly liveHolders: LiveHolders;
@@ -31,11 +32,19 @@ export function subjectAccessToken(options: SubjectAccessTokenOptions): ReadSubj
     // The subject of a client's own token is a client; of an exchanged one still the client that `act` acted for.
     const ofUser = (await options.currentClients.findClient(claims.sub)) === undefined;
     const { pairing, ...entitled } =
-      client.client_id === claims.client_id ? asOwner(claims, state) : await asAnother(claims, state, client, ofUser, options);
+      client.client_id === claims.client_id
+        ? asOwner(claims, state)
+        : await asAnother(claims, state, client, ofUser, options);
     const pairings = await agreedBefore(state, options);
     if (pairing !== undefined) pairings.push(pairing);
     const owners = await ownersOf(pairings, options);
-    const entitlement = { scopes: claims.scope?.split(' ') ?? [], audience: claims.aud, pairings, owners, ...entitled };
+    const entitlement = {
+      scopes: claims.scope?.split(' ') ?? [],
+      audience: claims.aud,
+      pairings,
+      owners,
+      ...entitled,
+    };
     return { subject: claims.sub, ofUser, expiresAt: claims.exp, entitlement };
   };
 }
@@ -59,14 +68,24 @@ async function asAnother(
   const act = { client_id, sub: client_id, ...(claims.act !== undefined && { act: claims.act }) };
   const keys = (await liveHolders(claims, state)).get(client_id);
   const named = claims.may_act?.client_id;
-  const mayAct = (named === client_id || (Array.isArray(named) && named.includes(client_id))) && lists(state.client, client_id);
-  const pairing = keys !== undefined || mayAct ? await pairings.findPairing(claims.client_id, client_id) : undefined;
-  const isOfIssuance = pairing !== undefined && pairing.id === state.pairedAtIssuance.get(client_id)?.pairing;
+  const mayAct =
+    (named === client_id || (Array.isArray(named) && named.includes(client_id))) &&
+    lists(state.client, client_id);
+  const pairing =
+    keys !== undefined || mayAct
+      ? await pairings.findPairing(claims.client_id, client_id)
+      : undefined;
+  const isOfIssuance =
+    pairing !== undefined && pairing.id === state.pairedAtIssuance.get(client_id)?.pairing;
   // A user's token got its further holders under a first-party pairing; whom it names as actors does not depend on that.
   if (!isOfIssuance || (keys === undefined && ofUser && !pairing.first_party)) {
-    throw new OAuthError('invalid_grant', 'the subject token is bound to a key of another client, which does not let this one act for it', {
-      reason: 'subject_token_not_for_actor',
-    });
+    throw new OAuthError(
+      'invalid_grant',
+      'the subject token is bound to a key of another client, which does not let this one act for it',
+      {
+        reason: 'subject_token_not_for_actor',
+      },
+    );
   }
   return { act, pairing, ...(keys !== undefined && { keys }) };
 }
@@ -76,26 +95,43 @@ function lists(owner: ClientRegistration | undefined, actor: string): boolean {
 }
 
 /** The pairings by which the subject token was exchanged itself: a second exchange leads out of none of them. */
-async function agreedBefore({ pairings: ids }: TokenState, { pairings }: SubjectAccessTokenOptions): Promise<Pairing[]> {
-  const agreed = (await Promise.all(ids.map(async (id) => pairings.get(id)))).filter((pairing) => pairing !== undefined);
+async function agreedBefore(
+  { pairings: ids }: TokenState,
+  { pairings }: SubjectAccessTokenOptions,
+): Promise<Pairing[]> {
+  const agreed = (await Promise.all(ids.map(async (id) => pairings.get(id)))).filter(
+    (pairing) => pairing !== undefined,
+  );
   if (agreed.length < ids.length) throw refusedToken('subject_token_pairing_gone');
   return agreed;
 }
 
-async function ownersOf(pairings: readonly Pairing[], { currentClients }: SubjectAccessTokenOptions): Promise<readonly ClientRegistration[]> {
-  const found = await Promise.all(pairings.map(async ({ requester }) => currentClients.findClient(requester)));
-  const owners = found.filter((owner) => owner !== undefined && !owner.disabled) as ClientRegistration[];
+async function ownersOf(
+  pairings: readonly Pairing[],
+  { currentClients }: SubjectAccessTokenOptions,
+): Promise<readonly ClientRegistration[]> {
+  const found = await Promise.all(
+    pairings.map(async ({ requester }) => currentClients.findClient(requester)),
+  );
+  const owners = found.filter(
+    (owner) => owner !== undefined && !owner.disabled,
+  ) as ClientRegistration[];
   if (owners.length < pairings.length) throw refusedToken('subject_token_owner_gone');
   return owners;
 }
 
 /** `kid` and `jku` do not say which key it was; the record of the issuance does. */
-function ownKeys({ cnf, client_id }: AccessTokenClaims, boundTo: string | undefined): readonly string[] {
+function ownKeys(
+  { cnf, client_id }: AccessTokenClaims,
+  boundTo: string | undefined,
+): readonly string[] {
   const named = thumbprints(cnf, client_id);
   return named.length > 0 || boundTo === undefined ? named : [boundTo];
 }
 
 // RFC 8693 §2.2.2: a subject token that is invalid for any reason is an invalid request.
 function refusedToken(reason: string): OAuthError {
-  return new OAuthError('invalid_request', 'the subject token is invalid, expired or revoked', { reason });
+  return new OAuthError('invalid_request', 'the subject token is invalid, expired or revoked', {
+    reason,
+  });
 }

@@ -35,36 +35,59 @@ export function subjectIdToken(options: SubjectIdTokenOptions): ReadSubjectToken
   return async (token, client) => {
     const jws = parse(token);
     const { typ } = jws.header;
-    if (!idTokenTypes.has(typeof typ === 'string' ? typ.toLowerCase() : typ)) throw refused('id_token_typ_mismatch');
+    if (!idTokenTypes.has(typeof typ === 'string' ? typ.toLowerCase() : typ))
+      throw refused('id_token_typ_mismatch');
     const { iss } = jws.payload;
     // An issuer identifier is a URL; nothing else is looked up.
-    const issuer = typeof iss === 'string' && /^[\x21-\x7e]+$/.test(iss) ? await options.trustedIssuers.findTrustedIssuer(iss) : undefined;
+    const issuer =
+      typeof iss === 'string' && /^[\x21-\x7e]+$/.test(iss)
+        ? await options.trustedIssuers.findTrustedIssuer(iss)
+        : undefined;
     if (issuer === undefined) throw refused('id_token_issuer_not_trusted');
     if (issuer.clients?.includes(client.client_id) === false)
-      throw new OAuthError('unauthorized_client', 'the client may not exchange ID tokens of this issuer', { reason: 'id_token_client_not_allowed' });
+      throw new OAuthError(
+        'unauthorized_client',
+        'the client may not exchange ID tokens of this issuer',
+        { reason: 'id_token_client_not_allowed' },
+      );
     await checkSignature(jws, issuer, options);
     // A logout token need not have a type of its own (OpenID Connect Back-Channel Logout §2.4); an ID token has no `events` (RFC 8417 §4).
     if ('events' in jws.payload) throw refused('id_token_is_event');
     const { subject, expiresAt, acceptable } = checkClaims(jws.payload, issuer, options);
     // A user must not pass for a client where only `sub` is looked at (RFC 9700 §4.15).
-    if ((await options.clients.findClient(subject)) !== undefined) throw refused('id_token_sub_is_a_client');
+    if ((await options.clients.findClient(subject)) !== undefined)
+      throw refused('id_token_sub_is_a_client');
     const bound = boundKey(jws.payload['cnf']);
     const use = useOf(jws, issuer, acceptable);
-    return { subject, ofUser: true, expiresAt, use, entitlement: bound === undefined ? {} : { keys: [bound] } };
+    return {
+      subject,
+      ofUser: true,
+      expiresAt,
+      use,
+      entitlement: bound === undefined ? {} : { keys: [bound] },
+    };
   };
 }
 
-async function checkSignature(jws: ParsedJws, { jwks_uri }: TrustedIssuer, { keys, algs }: SubjectIdTokenOptions): Promise<void> {
+async function checkSignature(
+  jws: ParsedJws,
+  { jwks_uri }: TrustedIssuer,
+  { keys, algs }: SubjectIdTokenOptions,
+): Promise<void> {
   const { kid } = jws.header;
   if (kid !== undefined && typeof kid !== 'string') throw refused('id_token_kid_invalid');
   let candidates: readonly PublicKey[];
   try {
     candidates = await keys.find({ jwks_uri } as ClientRegistration, kid);
   } catch (cause) {
-    throw new OAuthError('temporarily_unavailable', 'the keys of the issuer of the ID token cannot be had now', {
-      cause,
-      reason: 'issuer_keys_unavailable',
-    });
+    throw new OAuthError(
+      'temporarily_unavailable',
+      'the keys of the issuer of the ID token cannot be had now',
+      {
+        cause,
+        reason: 'issuer_keys_unavailable',
+      },
+    );
   }
   const signed = candidates.some((key) => {
     try {
@@ -84,24 +107,47 @@ function checkClaims(
   { clock, clockTolerance, maxAge }: SubjectIdTokenOptions,
 ): { readonly subject: string; readonly expiresAt: number; readonly acceptable: Acceptable } {
   const now = clock() / 1000;
-  const time = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
-  if (typeof sub !== 'string' || sub === '' || sub.length > 255 || sub.includes('\0')) throw refused('id_token_sub_invalid');
+  const time = (value: unknown): value is number =>
+    typeof value === 'number' && Number.isFinite(value);
+  if (typeof sub !== 'string' || sub === '' || sub.length > 255 || sub.includes('\0'))
+    throw refused('id_token_sub_invalid');
   const audiences: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
   // Of a further audience nobody said that it is trusted: whoever is behind it holds the same ID token.
-  if (audiences.length === 0 || audiences.some((one) => one !== audience)) throw refused('id_token_aud_mismatch');
-  if ((audiences.length > 1 || azp !== undefined) && azp !== audience) throw refused('id_token_azp_mismatch');
+  if (audiences.length === 0 || audiences.some((one) => one !== audience))
+    throw refused('id_token_aud_mismatch');
+  if ((audiences.length > 1 || azp !== undefined) && azp !== audience)
+    throw refused('id_token_azp_mismatch');
   if (!time(exp) || exp <= now) throw refused('id_token_expired');
-  if (!time(iat) || iat > now + clockTolerance || (nbf !== undefined && !(time(nbf) && nbf <= now + clockTolerance)))
+  if (
+    !time(iat) ||
+    iat > now + clockTolerance ||
+    (nbf !== undefined && !(time(nbf) && nbf <= now + clockTolerance))
+  )
     throw refused('id_token_not_yet_valid');
   if (iat + maxAge <= now) throw refused('id_token_too_old');
-  const acceptable = { from: iat - clockTolerance, until: Math.min(exp, iat + maxAge) + clockTolerance };
+  const acceptable = {
+    from: iat - clockTolerance,
+    until: Math.min(exp, iat + maxAge) + clockTolerance,
+  };
   return { subject: subject_prefix + sub, expiresAt: Math.floor(exp), acceptable };
 }
 
 /** By `jti`, or else by what is signed, never by the signature: of one by ECDSA anybody makes a second that verifies. */
-function useOf({ payload: { jti }, signingInput }: ParsedJws, { issuer }: TrustedIssuer, acceptable: Acceptable): SingleUse {
-  if (jti === undefined) return singleUse('id_token', issuer, 'signing input', hash('sha256', signingInput, 'base64url'), acceptable);
-  if (typeof jti !== 'string' || jti === '' || jti.length > 256) throw refused('id_token_jti_invalid');
+function useOf(
+  { payload: { jti }, signingInput }: ParsedJws,
+  { issuer }: TrustedIssuer,
+  acceptable: Acceptable,
+): SingleUse {
+  if (jti === undefined)
+    return singleUse(
+      'id_token',
+      issuer,
+      'signing input',
+      hash('sha256', signingInput, 'base64url'),
+      acceptable,
+    );
+  if (typeof jti !== 'string' || jti === '' || jti.length > 256)
+    throw refused('id_token_jti_invalid');
   return singleUse('id_token', issuer, 'jti', jti, acceptable);
 }
 
@@ -127,8 +173,12 @@ function parse(token: string): ParsedJws {
 
 // RFC 8693 §2.2.2: a subject token that is invalid for any reason is an invalid request.
 function refused(reason: string, cause?: unknown): OAuthError {
-  return new OAuthError('invalid_request', 'the subject token is invalid, expired or not of a trusted issuer', {
-    reason,
-    ...(cause !== undefined && { cause }),
-  });
+  return new OAuthError(
+    'invalid_request',
+    'the subject token is invalid, expired or not of a trusted issuer',
+    {
+      reason,
+      ...(cause !== undefined && { cause }),
+    },
+  );
 }

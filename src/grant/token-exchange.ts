@@ -24,9 +24,15 @@ export function tokenExchange(options: TokenExchangeOptions): GrantHandler {
     const { keys, scopes: had, audience, act, owners = [], pairings = [] } = entitlement;
     const resourceServer = await target(withTarget(request, audience), client);
     // What an owner may not ask for, nobody may have in its name.
-    if (owners.some(({ resources }) => resources?.includes(resourceServer.audience) === false)) throw notCovered('invalid_target');
-    const scopes = narrowedScopes(request, grantedScopes(request.parameters.get('scope'), client, resourceServer), had);
-    if (!pairings.every((pairing) => withinPairing(pairing, resourceServer.audience, scopes))) throw notCovered('invalid_grant');
+    if (owners.some(({ resources }) => resources?.includes(resourceServer.audience) === false))
+      throw notCovered('invalid_target');
+    const scopes = narrowedScopes(
+      request,
+      grantedScopes(request.parameters.get('scope'), client, resourceServer),
+      had,
+    );
+    if (!pairings.every((pairing) => withinPairing(pairing, resourceServer.audience, scopes)))
+      throw notCovered('invalid_grant');
     return {
       type: 'urn:ietf:params:oauth:grant-type:token-exchange',
       subject,
@@ -39,25 +45,43 @@ export function tokenExchange(options: TokenExchangeOptions): GrantHandler {
       ...(act !== undefined && { act }),
       ...(pairings.length > 0 && { pairings: pairings.map(({ id }) => id) }),
       ...(keys !== undefined && {
-        presentedBy: { keys, ...(read === options.accessToken && { ath: createHash('sha256').update(token).digest('base64url') }) },
+        presentedBy: {
+          keys,
+          ...(read === options.accessToken && {
+            ath: createHash('sha256').update(token).digest('base64url'),
+          }),
+        },
       }),
     };
   };
 }
 
-function subjectTokenOf({ parameters }: TokenRequest, { accessToken, idToken }: TokenExchangeOptions) {
+function subjectTokenOf(
+  { parameters }: TokenRequest,
+  { accessToken, idToken }: TokenExchangeOptions,
+) {
   const token = parameters.get('subject_token');
   const type = parameters.get('subject_token_type');
   if (token === undefined || type === undefined)
-    throw new OAuthError('invalid_request', 'subject_token and subject_token_type are required', { reason: 'subject_token_missing' });
+    throw new OAuthError('invalid_request', 'subject_token and subject_token_type are required', {
+      reason: 'subject_token_missing',
+    });
   if (parameters.has('actor_token') || parameters.has('actor_token_type'))
-    throw new OAuthError('invalid_request', 'actor_token is not supported: the authenticated client is the actor', { reason: 'actor_token_sent' });
+    throw new OAuthError(
+      'invalid_request',
+      'actor_token is not supported: the authenticated client is the actor',
+      { reason: 'actor_token_sent' },
+    );
   const requested = parameters.get('requested_token_type');
   if (requested !== undefined && requested !== tokenTypes.accessToken)
-    throw new OAuthError('invalid_request', 'only access tokens are issued', { reason: 'requested_token_type' });
+    throw new OAuthError('invalid_request', 'only access tokens are issued', {
+      reason: 'requested_token_type',
+    });
   if (type === tokenTypes.accessToken) return { token, read: accessToken };
   if (type === tokenTypes.idToken) return { token, read: idToken };
-  throw new OAuthError('invalid_request', 'this subject_token_type is not supported', { reason: 'subject_token_type' });
+  throw new OAuthError('invalid_request', 'this subject_token_type is not supported', {
+    reason: 'subject_token_type',
+  });
 }
 
 /** The request with its target in `resource`: from `audience` (RFC 8693 §2.1), or else from the subject token. */
@@ -68,14 +92,22 @@ function withTarget(request: TokenRequest, ofSubjectToken: string | undefined): 
   return { ...request, resources };
 }
 
-function narrowedScopes(request: TokenRequest, granted: readonly string[], had: readonly string[] | undefined): readonly string[] {
+function narrowedScopes(
+  request: TokenRequest,
+  granted: readonly string[],
+  had: readonly string[] | undefined,
+): readonly string[] {
   if (had === undefined) return granted;
   const kept = granted.filter((scope) => had.includes(scope));
   if (request.parameters.has('scope') && kept.length < granted.length)
-    throw new OAuthError('invalid_scope', 'a requested scope is not in the subject token', { reason: 'scope_widened' });
+    throw new OAuthError('invalid_scope', 'a requested scope is not in the subject token', {
+      reason: 'scope_widened',
+    });
   return kept;
 }
 
 function notCovered(code: 'invalid_target' | 'invalid_grant'): OAuthError {
-  return new OAuthError(code, 'the subject token may not be exchanged for this resource or scope', { reason: 'exchange_not_covered' });
+  return new OAuthError(code, 'the subject token may not be exchanged for this resource or scope', {
+    reason: 'exchange_not_covered',
+  });
 }

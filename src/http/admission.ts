@@ -37,7 +37,11 @@ export function admission(max: number, target: number, now: () => number): Admis
   let since = now();
   const adapt = (at: number) => {
     const mean = total / ended;
-    if (mean > target) limit = Math.max(Math.min(fewest, max), Math.floor(Math.min(limit, most) * Math.max(target / mean, 0.5)));
+    if (mean > target)
+      limit = Math.max(
+        Math.min(fewest, max),
+        Math.floor(Math.min(limit, most) * Math.max(target / mean, 0.5)),
+      );
     else if (most >= limit) limit = Math.min(max, Math.ceil(limit * 1.1));
     [mostBefore, most, ended, total, since] = [most, underWay, 0, 0, at];
   };

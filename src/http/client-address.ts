@@ -7,13 +7,17 @@ import { inRanges, readAddress } from './trusted-proxies.ts';
  * the last hop that the proxies do not vouch for, by `X-Forwarded-For` or `Forwarded` (RFC 7239 §5.2); what stands before that hop anybody can write.
  * When both fields are there and disagree, one of them came through from outside: then it is the proxy itself.
  */
-export function clientAddress(trustedProxies: readonly string[]): (request: IncomingMessage) => string {
+export function clientAddress(
+  trustedProxies: readonly string[],
+): (request: IncomingMessage) => string {
   const isTrusted = inRanges(trustedProxies);
   return (request) => {
     const peer = readAddress(request.socket.remoteAddress);
     if (peer === undefined) return 'unknown';
     if (!isTrusted(peer)) return network(peer);
-    const named = [forwardedFor(request), forwarded(request)].filter((hops) => hops.length > 0).map(lastUntrusted);
+    const named = [forwardedFor(request), forwarded(request)]
+      .filter((hops) => hops.length > 0)
+      .map(lastUntrusted);
     const [first] = named;
     return first === undefined || named.some((other) => other !== first) ? network(peer) : first;
   };
@@ -42,7 +46,9 @@ function forwardedFor(request: IncomingMessage): readonly string[] {
 }
 
 function forwarded(request: IncomingMessage): readonly string[] {
-  return items(headerFields(request, 'forwarded')).map((hop) => /(?:^|;)\s*for=("?)([^";]+)\1\s*(?:;|$)/i.exec(hop)?.[2] ?? 'unknown');
+  return items(headerFields(request, 'forwarded')).map(
+    (hop) => /(?:^|;)\s*for=("?)([^";]+)\1\s*(?:;|$)/i.exec(hop)?.[2] ?? 'unknown',
+  );
 }
 
 function items(fields: readonly string[]): readonly string[] {

@@ -30,16 +30,27 @@ export interface CertificateSourceOptions {
 export type ReadCertificate = (request: IncomingMessage) => ClientCertificate | undefined;
 
 /** Looks at exactly one source: the TLS handshake, or the one configured header of a trusted proxy (RFC 8705 §6.5, RFC 9440 §4). */
-export function certificateSource({ headerForm, trustedProxies, clientCa, clock }: CertificateSourceOptions): ReadCertificate {
+export function certificateSource({
+  headerForm,
+  trustedProxies,
+  clientCa,
+  clock,
+}: CertificateSourceOptions): ReadCertificate {
   const isTrusted = inRanges(trustedProxies);
   const anchors = clientCa.map((pem) => new X509Certificate(pem));
-  const fromProxy = (request: IncomingMessage, form: CertificateHeaderForm): ClientCertificate | undefined => {
+  const fromProxy = (
+    request: IncomingMessage,
+    form: CertificateHeaderForm,
+  ): ClientCertificate | undefined => {
     const fields = headerFields(request, certificateHeaderNames[form]);
     const present = new Set(
-      certificateHeaderForms.map((other) => certificateHeaderNames[other]).filter((name) => headerFields(request, name).length > 0),
+      certificateHeaderForms
+        .map((other) => certificateHeaderNames[other])
+        .filter((name) => headerFields(request, name).length > 0),
     );
     if (present.size === 0) return undefined;
-    if (!isTrusted(readAddress(request.socket.remoteAddress))) throw refused('certificate_header_untrusted');
+    if (!isTrusted(readAddress(request.socket.remoteAddress)))
+      throw refused('certificate_header_untrusted');
     if (present.size > 1 || fields.length !== 1) throw refused('certificate_header_conflict');
     const [value = ''] = fields;
     // A proxy that asks for certificates and got none sends an empty field.
@@ -48,7 +59,9 @@ export function certificateSource({ headerForm, trustedProxies, clientCa, clock 
       const der = readCertificateHeader(form, value);
       const results = headerFields(request, chainResultName);
       const verified =
-        anchors.length > 0 ? issuedByAnchor(der, anchors, clock()) : proxyVouches(form, results.length === 0 ? undefined : results.join());
+        anchors.length > 0
+          ? issuedByAnchor(der, anchors, clock())
+          : proxyVouches(form, results.length === 0 ? undefined : results.join());
       return readClientCertificate(der, verified);
     } catch (cause) {
       throw refused('certificate_header_malformed', cause);
@@ -67,14 +80,20 @@ function fromHandshake(der: Buffer, chainVerified: boolean): ClientCertificate {
   try {
     return readClientCertificate(der, chainVerified);
   } catch (cause) {
-    throw new OAuthError('invalid_client', 'the client certificate is not acceptable', { cause, reason: 'certificate_malformed' });
+    throw new OAuthError('invalid_client', 'the client certificate is not acceptable', {
+      cause,
+      reason: 'certificate_malformed',
+    });
   }
 }
 
 /** The certificates of a PEM file. Throws a sentence for the operator when it has none. */
 export function readAnchors(file: string): readonly string[] {
-  const anchors = readFileSync(file, 'utf8').match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
-  if (anchors === null) throw new Error(`TLS_CLIENT_CA_FILE ${file} has no certificate in PEM form`);
+  const anchors = readFileSync(file, 'utf8').match(
+    /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g,
+  );
+  if (anchors === null)
+    throw new Error(`TLS_CLIENT_CA_FILE ${file} has no certificate in PEM form`);
   return anchors;
 }
 
@@ -92,13 +111,20 @@ function issuedByAnchor(der: Buffer, anchors: readonly X509Certificate[], now: n
   if (uses !== undefined && !uses.includes(clientAuth)) return false;
   return anchors.some(
     (anchor) =>
-      anchor.validFromDate.getTime() <= now && now < anchor.validToDate.getTime() && leaf.checkIssued(anchor) && leaf.verify(anchor.publicKey),
+      anchor.validFromDate.getTime() <= now &&
+      now < anchor.validToDate.getTime() &&
+      leaf.checkIssued(anchor) &&
+      leaf.verify(anchor.publicKey),
   );
 }
 
 function refused(reason: string, cause?: unknown): OAuthError {
-  return new OAuthError('invalid_client', 'the client certificate handed on by the proxy is not acceptable', {
-    reason,
-    ...(cause !== undefined && { cause }),
-  });
+  return new OAuthError(
+    'invalid_client',
+    'the client certificate handed on by the proxy is not acceptable',
+    {
+      reason,
+      ...(cause !== undefined && { cause }),
+    },
+  );
 }

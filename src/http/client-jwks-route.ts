@@ -3,7 +3,12 @@ import { signatureJwks } from '../client-registration.ts';
 import type { ClientRegistrations } from '../ports.ts';
 
 /** `GET /clients/{client_id}/jwks`: the registered keys of a client, for resource servers that get `jku` and `kid` in `cnf` (RFC 7800 §3.5). */
-export function clientJwksRoute(app: FastifyInstance, path: string, clients: ClientRegistrations, maxAge: number): void {
+export function clientJwksRoute(
+  app: FastifyInstance,
+  path: string,
+  clients: ClientRegistrations,
+  maxAge: number,
+): void {
   app.get<{ Params: { client_id: string } }>(path, async ({ params }, reply) => {
     const client = await clients.findClient(params.client_id);
     // What is encrypted to the client is no business of resource servers.

@@ -1,5 +1,11 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { NoSigningKey, OAuthError, SigningKeySealed, StoreUnavailable, TooManyRequests } from '../oauth-error.ts';
+import {
+  NoSigningKey,
+  OAuthError,
+  SigningKeySealed,
+  StoreUnavailable,
+  TooManyRequests,
+} from '../oauth-error.ts';
 
 /** Seconds after which a client may try again when a store is away. */
 const retryAfter = '1';
@@ -13,7 +19,8 @@ export function errorHandler(freshNonce: () => string) {
     if (thrown instanceof TooManyRequests) return tooMany(thrown, request, reply);
     const error = asOAuthError(thrown);
     request.logFields = { ...request.logFields, error: error.code, reason: error.reason };
-    if (error.status >= 500) request.log.error({ reqId: request.id, err: thrown, reason: error.reason }, 'request failed');
+    if (error.status >= 500)
+      request.log.error({ reqId: request.id, err: thrown, reason: error.reason }, 'request failed');
     void reply.code(error.status).header('cache-control', 'no-store').header('pragma', 'no-cache');
     if (error.code === 'use_dpop_nonce') void reply.header('dpop-nonce', freshNonce());
     if (error.status === 503) void reply.header('retry-after', retryAfter);
@@ -24,24 +31,52 @@ export function errorHandler(freshNonce: () => string) {
 }
 
 // RFC 6585 §4; no OAuth error code is registered for it, this one is the nearest.
-function tooMany({ by, retryAfter }: TooManyRequests, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  request.logFields = { ...request.logFields, error: 'temporarily_unavailable', reason: `rate_limit_${by}` };
-  void reply.code(429).header('cache-control', 'no-store').header('retry-after', String(retryAfter));
-  return reply.send({ error: 'temporarily_unavailable', error_description: 'too many requests, try again later' });
+function tooMany(
+  { by, retryAfter }: TooManyRequests,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  request.logFields = {
+    ...request.logFields,
+    error: 'temporarily_unavailable',
+    reason: `rate_limit_${by}`,
+  };
+  void reply
+    .code(429)
+    .header('cache-control', 'no-store')
+    .header('retry-after', String(retryAfter));
+  return reply.send({
+    error: 'temporarily_unavailable',
+    error_description: 'too many requests, try again later',
+  });
 }
 
 function asOAuthError(thrown: unknown): OAuthError {
   if (thrown instanceof OAuthError) return thrown;
   if (thrown instanceof StoreUnavailable)
-    return new OAuthError('temporarily_unavailable', 'the server cannot answer now, try again', { reason: 'store_unavailable' });
+    return new OAuthError('temporarily_unavailable', 'the server cannot answer now, try again', {
+      reason: 'store_unavailable',
+    });
   if (thrown instanceof SigningKeySealed)
-    return new OAuthError('temporarily_unavailable', 'the server cannot answer now, try again', { reason: 'signing_key_sealed' });
+    return new OAuthError('temporarily_unavailable', 'the server cannot answer now, try again', {
+      reason: 'signing_key_sealed',
+    });
   if (thrown instanceof NoSigningKey)
-    return new OAuthError('temporarily_unavailable', 'the server cannot answer now, try again', { reason: 'signing_key_missing' });
+    return new OAuthError('temporarily_unavailable', 'the server cannot answer now, try again', {
+      reason: 'signing_key_missing',
+    });
   const { statusCode, code } = (thrown ?? {}) as Partial<FastifyError>;
-  if (statusCode === 415) return new OAuthError('invalid_request', 'the body must be application/x-www-form-urlencoded', { reason: 'content_type' });
-  if (statusCode === 413) return new OAuthError('invalid_request', 'the request is too large', { reason: 'body_too_large' });
+  if (statusCode === 415)
+    return new OAuthError('invalid_request', 'the body must be application/x-www-form-urlencoded', {
+      reason: 'content_type',
+    });
+  if (statusCode === 413)
+    return new OAuthError('invalid_request', 'the request is too large', {
+      reason: 'body_too_large',
+    });
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
-    return new OAuthError('invalid_request', 'the request is malformed', { reason: code ?? 'http' });
+    return new OAuthError('invalid_request', 'the request is malformed', {
+      reason: code ?? 'http',
+    });
   return new OAuthError('server_error', 'the server failed to answer this request');
 }

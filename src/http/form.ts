@@ -56,7 +56,8 @@ export function readForm(body: string): Form {
     const name = decode(equals === -1 ? pair : pair.slice(0, equals));
     const value = equals === -1 ? '' : decode(pair.slice(equals + 1));
     if (name === 'resource') {
-      if (value !== '' && resources.includes(value)) throw malformed('a resource is named twice', 'resource_repeated');
+      if (value !== '' && resources.includes(value))
+        throw malformed('a resource is named twice', 'resource_repeated');
       if (value !== '') resources.push(value);
       continue;
     }
@@ -83,6 +84,9 @@ function decode(text: string): string {
   return decoded;
 }
 
-function malformed<Description extends string>(description: Constant<Description>, reason: string): OAuthError {
+function malformed<Description extends string>(
+  description: Constant<Description>,
+  reason: string,
+): OAuthError {
   return new OAuthError<Description>('invalid_request', description, { reason });
 }

@@ -11,8 +11,14 @@ export const healthPaths: readonly string[] = ['/health/live', '/health/ready'];
 const checkTimeout = 1500;
 
 /** `GET /health/live`: the process answers. `GET /health/ready`: it can serve; says which part is down, fails first at shutdown. */
-export function healthRoutes(app: FastifyInstance, checks: HealthChecks, stopping: () => boolean): void {
-  app.get('/health/live', async (_request, reply) => reply.header('cache-control', 'no-store').send({ status: 'live' }));
+export function healthRoutes(
+  app: FastifyInstance,
+  checks: HealthChecks,
+  stopping: () => boolean,
+): void {
+  app.get('/health/live', async (_request, reply) =>
+    reply.header('cache-control', 'no-store').send({ status: 'live' }),
+  );
   app.get('/health/ready', async (request, reply) => {
     const parts = Object.fromEntries(
       await Promise.all(
@@ -34,7 +40,8 @@ export function healthRoutes(app: FastifyInstance, checks: HealthChecks, stoppin
       .header('cache-control', 'no-store')
       .send({ status, ...parts });
   });
-  for (const path of ['/health/live', '/health/ready']) refuseOtherMethods(app, path, ['GET', 'HEAD']);
+  for (const path of ['/health/live', '/health/ready'])
+    refuseOtherMethods(app, path, ['GET', 'HEAD']);
 }
 
 async function withTimeout(check: Promise<void>): Promise<void> {

@@ -4,14 +4,36 @@ import type { RandomId } from '../ports.ts';
 import { answerReadyDocument } from './ready-document.ts';
 
 /** `GET /jwks` (RFC 7517 §5): cacheable, with an entity tag, readable from any origin. Answers without the database. */
-export function jwksRoute(app: FastifyInstance, path: string, publicJwks: () => object, maxAge: number, randomId: RandomId): void {
-  let last: { readonly jwks: object; readonly body: string; readonly fields: Readonly<Record<string, string>>; readonly etag: string } | undefined;
+export function jwksRoute(
+  app: FastifyInstance,
+  path: string,
+  publicJwks: () => object,
+  maxAge: number,
+  randomId: RandomId,
+): void {
+  let last:
+    | {
+        readonly jwks: object;
+        readonly body: string;
+        readonly fields: Readonly<Record<string, string>>;
+        readonly etag: string;
+      }
+    | undefined;
   const render = () => {
     const jwks = publicJwks();
     if (last?.jwks !== jwks) {
       const body = JSON.stringify(jwks);
       const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
-      last = { jwks, body, etag, fields: { 'cache-control': `public, max-age=${maxAge}`, etag, 'access-control-allow-origin': '*' } };
+      last = {
+        jwks,
+        body,
+        etag,
+        fields: {
+          'cache-control': `public, max-age=${maxAge}`,
+          etag,
+          'access-control-allow-origin': '*',
+        },
+      };
     }
     return last;
   };
@@ -20,7 +42,11 @@ export function jwksRoute(app: FastifyInstance, path: string, publicJwks: () => 
     const { body, etag, fields } = render();
     void reply.headers(fields);
     const known = request.headers['if-none-match'];
-    if (known !== undefined && (known.trim() === '*' || known.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag)))
+    if (
+      known !== undefined &&
+      (known.trim() === '*' ||
+        known.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag))
+    )
       return reply.code(304).send();
     return reply.type(contentType).send(body);
   });

@@ -1,4 +1,9 @@
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyServerOptions,
+  LogController,
+} from 'fastify';
 import type { Logger } from 'pino';
 import type { RandomId } from '../ports.ts';
 import { logRequests } from './logging.ts';
@@ -11,10 +16,17 @@ export type Validation = Pick<FastifyServerOptions, 'ajv'>;
 const noSchemas = (): never => {
   throw new Error('this listener checks nothing by a schema');
 };
-const noValidation: FastifyServerOptions = { schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } } };
+const noValidation: FastifyServerOptions = {
+  schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
+};
 
 /** A Fastify instance as both listeners need it: time-outs, request ids of our own, one log line a request. `bodyLimit` in octets. */
-export function listener(logger: Logger, randomId: RandomId, bodyLimit: number, validation: Validation = noValidation): FastifyInstance {
+export function listener(
+  logger: Logger,
+  randomId: RandomId,
+  bodyLimit: number,
+  validation: Validation = noValidation,
+): FastifyInstance {
   const app = Fastify({
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),

@@ -9,7 +9,10 @@ import type { TlsListener } from './tls-listener.ts';
 
 /** What the listeners answer with, and where. */
 export interface ListenersOptions {
-  readonly config: Pick<Config, 'host' | 'port' | 'tls' | 'tlsClientCaFile' | 'adminHost' | 'adminPort'>;
+  readonly config: Pick<
+    Config,
+    'host' | 'port' | 'tls' | 'tlsClientCaFile' | 'adminHost' | 'adminPort'
+  >;
   /** The public routes, over plain HTTP and, where there is a certificate, over TLS. */
   readonly publicApp: FastifyInstance;
   /** Loads the routes of the admin listener, with their first request. */
@@ -30,12 +33,25 @@ export interface Listeners {
 }
 
 /** Opens the public listener, that of TLS where there is one, and the admin listener, one after another. Throws what `listen` does. */
-export async function openListeners({ config, publicApp, loadAdmin, reusePort, logger }: ListenersOptions): Promise<Listeners> {
+export async function openListeners({
+  config,
+  publicApp,
+  loadAdmin,
+  reusePort,
+  logger,
+}: ListenersOptions): Promise<Listeners> {
   const admin = loadedOnDemand(loadAdmin, logger);
   if (portsCanBeShared && !reusePort) await refuseTakenPort(config.host, config.port);
-  await publicApp.listen({ host: config.host, port: config.port, reusePort: portsCanBeShared } as FastifyListenOptions);
+  await publicApp.listen({
+    host: config.host,
+    port: config.port,
+    reusePort: portsCanBeShared,
+  } as FastifyListenOptions);
   const more = portsCanBeShared ? await moreSockets(publicApp.server) : undefined;
-  const tls = config.tls === undefined ? undefined : await listenTls(publicApp, { ...config.tls, reusePort }, config.tlsClientCaFile, logger);
+  const tls =
+    config.tls === undefined
+      ? undefined
+      : await listenTls(publicApp, { ...config.tls, reusePort }, config.tlsClientCaFile, logger);
   admin.listen({ host: config.adminHost, port: config.adminPort, reusePort });
   await once(admin, 'listening');
   return {
@@ -43,7 +59,12 @@ export async function openListeners({ config, publicApp, loadAdmin, reusePort, l
     adminPort: portOf(admin),
     stopWatching: () => tls?.stopWatching(),
     async close() {
-      await Promise.all([publicApp.close(), more?.close(), closed(admin).then(admin.unload), closed(tls)]);
+      await Promise.all([
+        publicApp.close(),
+        more?.close(),
+        closed(admin).then(admin.unload),
+        closed(tls),
+      ]);
     },
   };
 }
@@ -56,7 +77,11 @@ async function listenTls(
 ): Promise<TlsListener> {
   // Loaded only where there is a certificate: a start without one is quicker and smaller.
   const { tlsListener } = await import('./tls-listener.ts');
-  const server = tlsListener(app, { ...tls, ...(clientCaFile !== undefined && { clientCaFile }) }, logger);
+  const server = tlsListener(
+    app,
+    { ...tls, ...(clientCaFile !== undefined && { clientCaFile }) },
+    logger,
+  );
   server.listen({ port: tls.port, host: tls.host, reusePort: tls.reusePort });
   await once(server, 'listening');
   return server;

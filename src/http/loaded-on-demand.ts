@@ -17,7 +17,10 @@ export type DemandedListener = Server & {
  * Listens at once and loads the routes when somebody asks for one: a start, and a replica that no operator ever speaks to, carries neither
  * their schemas nor their validators. A load that fails is logged, answered with 500, and tried again by the next request.
  */
-export function loadedOnDemand(load: () => Promise<FastifyInstance>, logger: Logger): DemandedListener {
+export function loadedOnDemand(
+  load: () => Promise<FastifyInstance>,
+  logger: Logger,
+): DemandedListener {
   let loaded: Promise<FastifyInstance> | undefined;
   const ready = async () => {
     const app = await load();
@@ -40,5 +43,7 @@ export function loadedOnDemand(load: () => Promise<FastifyInstance>, logger: Log
   server.setTimeout(inactivity);
   server.on('clientError', answerUnparsable);
   boundConnections(server);
-  return Object.assign(server, { unload: async () => (await loaded?.catch(() => undefined))?.close() });
+  return Object.assign(server, {
+    unload: async () => (await loaded?.catch(() => undefined))?.close(),
+  });
 }

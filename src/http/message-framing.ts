@@ -18,8 +18,10 @@ class AmbiguousMessage extends Error {
  */
 export function refuseAmbiguousMessages(app: FastifyInstance): void {
   app.addHook('onRequest', ({ raw }, _reply, done) => {
-    const { 'transfer-encoding': transfer = 'chunked', 'content-encoding': content = 'identity' } = raw.headers;
-    if (hosts(raw) > 1 || transfer.toLowerCase() !== 'chunked' || raw.url?.includes('%00') === true) done(new AmbiguousMessage(400));
+    const { 'transfer-encoding': transfer = 'chunked', 'content-encoding': content = 'identity' } =
+      raw.headers;
+    if (hosts(raw) > 1 || transfer.toLowerCase() !== 'chunked' || raw.url?.includes('%00') === true)
+      done(new AmbiguousMessage(400));
     else if (content.toLowerCase() !== 'identity') done(new AmbiguousMessage(415));
     else done();
   });
@@ -44,7 +46,10 @@ const latest = new WeakMap<Socket, ServerResponse>();
 
 // Published for every request of every listener, also for what is answered before the framework.
 subscribe('http.server.request.start', (message) => {
-  const { socket, response } = message as { readonly socket: Socket; readonly response: ServerResponse };
+  const { socket, response } = message as {
+    readonly socket: Socket;
+    readonly response: ServerResponse;
+  };
   latest.set(socket, response);
 });
 
@@ -55,7 +60,9 @@ subscribe('http.server.request.start', (message) => {
 function isNextToBeAnswered(socket: Socket): boolean {
   const response = latest.get(socket);
   if (response === undefined) return socket.bytesWritten === 0;
-  return response.req.complete ? response.writableFinished : response.socket === socket && !response.headersSent;
+  return response.req.complete
+    ? response.writableFinished
+    : response.socket === socket && !response.headersSent;
 }
 
 /** Answers on the bare socket what Node's parser refused, in the words of every other refusal and with nothing of what was sent. */
@@ -68,7 +75,19 @@ export function answerUnparsable(error: Error & { readonly code?: string }, sock
     socket.end();
     return;
   }
-  const body = JSON.stringify({ error: 'invalid_request', error_description: 'the request is malformed' });
-  const fields = ['Content-Type: application/json; charset=utf-8', `Content-Length: ${body.length}`, 'Cache-Control: no-store', 'Connection: close'];
-  socket.end([`HTTP/1.1 ${unparsable[error.code ?? ''] ?? '400 Bad Request'}`, ...fields, '', body].join('\r\n'));
+  const body = JSON.stringify({
+    error: 'invalid_request',
+    error_description: 'the request is malformed',
+  });
+  const fields = [
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${body.length}`,
+    'Cache-Control: no-store',
+    'Connection: close',
+  ];
+  socket.end(
+    [`HTTP/1.1 ${unparsable[error.code ?? ''] ?? '400 Bad Request'}`, ...fields, '', body].join(
+      '\r\n',
+    ),
+  );
 }

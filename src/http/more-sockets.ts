@@ -22,7 +22,9 @@ export async function moreSockets(server: Server): Promise<MoreSockets> {
   const { address, port } = server.address() as AddressInfo;
   const sockets = Array.from({ length: count }, () =>
     // As `node:http` sets its own.
-    createServer({ allowHalfOpen: true, noDelay: true }, (connection) => server.emit('connection', connection)),
+    createServer({ allowHalfOpen: true, noDelay: true }, (connection) =>
+      server.emit('connection', connection),
+    ),
   );
   for (const socket of sockets) {
     socket.maxConnections = server.maxConnections;

@@ -3,7 +3,11 @@ import type { FastifyInstance, FastifyReply, HTTPMethods } from 'fastify';
 const all: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
 /** Answers 405 with `Allow` to every method of a path that no route takes (RFC 9110 §15.5.6). */
-export function refuseOtherMethods(app: FastifyInstance, path: string, allowed: readonly HTTPMethods[]): void {
+export function refuseOtherMethods(
+  app: FastifyInstance,
+  path: string,
+  allowed: readonly HTTPMethods[],
+): void {
   app.route({
     method: all.filter((method) => !allowed.includes(method)),
     url: path,

@@ -12,21 +12,38 @@ declare module 'fastify' {
 }
 
 /** The answer to what there is no place for; a refused client may try again after a second. */
-const body = JSON.stringify({ error: 'temporarily_unavailable', error_description: 'the server cannot answer now, try again' });
-const fields = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store', 'retry-after': '1', 'content-length': body.length };
+const body = JSON.stringify({
+  error: 'temporarily_unavailable',
+  error_description: 'the server cannot answer now, try again',
+});
+const fields = {
+  'content-type': 'application/json; charset=utf-8',
+  'cache-control': 'no-store',
+  'retry-after': '1',
+  'content-length': body.length,
+};
 
 /**
  * Refuses work beyond what can be done in time by 503 and `Retry-After`, before anything is done for the request: refusing costs next to nothing.
  * What is accepted begins in the order in which it came, few a turn of the event loop while there are many.
  * @param max requests at once; `target` milliseconds that one should be under way on average
  */
-export function refuseOverload(app: FastifyInstance, max: number, target: number, logger: Logger): void {
+export function refuseOverload(
+  app: FastifyInstance,
+  max: number,
+  target: number,
+  logger: Logger,
+): void {
   const places = admission(max, target, () => performance.now());
   const inTurn = shortTurns(places.crowded);
   const refusing = countingRefusals(places, logger);
-  const handlers = app.server.listeners('request') as ((request: IncomingMessage, response: ServerResponse) => void)[];
+  const handlers = app.server.listeners('request') as ((
+    request: IncomingMessage,
+    response: ServerResponse,
+  ) => void)[];
   app.server.removeAllListeners('request').on('request', (request, response) => {
-    if (request.method !== 'POST' || places.open()) for (const handle of handlers) handle(request, response);
+    if (request.method !== 'POST' || places.open())
+      for (const handle of handlers) handle(request, response);
     else {
       refusing();
       response.writeHead(503, fields).end(body);

@@ -20,7 +20,11 @@ const maxCounters = 50_000;
  */
 export async function rateLimits(
   app: FastifyInstance,
-  { rateLimitPerClient, rateLimitPerAddress, trustedProxies }: Pick<Config, 'rateLimitPerClient' | 'rateLimitPerAddress' | 'trustedProxies'>,
+  {
+    rateLimitPerClient,
+    rateLimitPerAddress,
+    trustedProxies,
+  }: Pick<Config, 'rateLimitPerClient' | 'rateLimitPerAddress' | 'trustedProxies'>,
   shared: SharedCounters | undefined,
   free: readonly string[],
 ): Promise<CountClient | undefined> {
@@ -34,12 +38,17 @@ export async function rateLimits(
   });
   const limit = (max: number, by: 'client' | 'address') => {
     // The key is all that the counter reads of a request.
-    const keyGenerator = (request: FastifyRequest) => (request as unknown as { readonly key: string }).key;
+    const keyGenerator = (request: FastifyRequest) =>
+      (request as unknown as { readonly key: string }).key;
     const options = { max, cache: maxCounters, keyGenerator };
     const check = app.createRateLimit(options);
     return async (key: string) => {
-      const counted = await check({ key: `${by}:${key}`, routeOptions: {} } as unknown as FastifyRequest);
-      if (!counted.isAllowed && counted.isExceeded) throw new TooManyRequests(by, Math.max(counted.ttlInSeconds, 1));
+      const counted = await check({
+        key: `${by}:${key}`,
+        routeOptions: {},
+      } as unknown as FastifyRequest);
+      if (!counted.isAllowed && counted.isExceeded)
+        throw new TooManyRequests(by, Math.max(counted.ttlInSeconds, 1));
     };
   };
   if (rateLimitPerAddress !== undefined) {

@@ -10,7 +10,11 @@ const type = 'application/statuslist+jwt';
 const listId = /^[A-Za-z0-9_-]{22}$/;
 
 /** `GET /status-lists/{id}` (draft-ietf-oauth-status-list §8): cacheable, with an entity tag, compressed for who takes it, readable from any origin. */
-export function statusListRoute(app: FastifyInstance, path: string, published: (id: string) => Promise<PublishedList | undefined>): void {
+export function statusListRoute(
+  app: FastifyInstance,
+  path: string,
+  published: (id: string) => Promise<PublishedList | undefined>,
+): void {
   // Compressed once for each token that was signed.
   const compressed = new Map<string, { readonly jwt: string; readonly body: Buffer }>();
   const gzip = (id: string, jwt: string) => {
@@ -30,10 +34,10 @@ export function statusListRoute(app: FastifyInstance, path: string, published: (
         .header('cache-control', 'no-store')
         .send({ error: 'invalid_request', error_description: 'there is nothing at this path' });
     if (!accepts(headers.accept, [type, 'application/*', '*/*']))
-      return reply
-        .code(406)
-        .header('cache-control', 'no-store')
-        .send({ error: 'invalid_request', error_description: 'this is a status list as application/statuslist+jwt' });
+      return reply.code(406).header('cache-control', 'no-store').send({
+        error: 'invalid_request',
+        error_description: 'this is a status list as application/statuslist+jwt',
+      });
     const { jwt, maxAge } = list;
     // Without the field, or with an empty one, no coding is wanted.
     const codings = String(headers['accept-encoding'] ?? '').trim();
@@ -41,7 +45,12 @@ export function statusListRoute(app: FastifyInstance, path: string, published: (
     const tag = createHash('sha256').update(jwt).digest('base64url').slice(0, 22);
     const etag = `"${tag}${zipped ? '-gzip' : ''}"`;
     void reply.header('cache-control', `public, max-age=${maxAge}`).header('etag', etag);
-    if (headers['if-none-match']?.split(',').some((known) => known.trim().replace(/^W\//, '') === etag) === true) return reply.code(304).send();
+    if (
+      headers['if-none-match']
+        ?.split(',')
+        .some((known) => known.trim().replace(/^W\//, '') === etag) === true
+    )
+      return reply.code(304).send();
     if (zipped) void reply.header('content-encoding', 'gzip');
     return reply.header('content-type', type).send(zipped ? gzip(id, jwt) : Buffer.from(jwt));
   });

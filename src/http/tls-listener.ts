@@ -31,9 +31,16 @@ export function tlsListener(app: FastifyInstance, files: TlsFiles, logger: Logge
     ca: files.clientCaFile === undefined ? [] : readFileSync(files.clientCaFile),
     minVersion: 'TLSv1.2' as const,
   });
-  const options = { ...serverLimits, handshakeTimeout: serverLimits.headersTimeout, requestCert: true, rejectUnauthorized: false };
+  const options = {
+    ...serverLimits,
+    handshakeTimeout: serverLimits.headersTimeout,
+    requestCert: true,
+    rejectUnauthorized: false,
+  };
   // By way of the plain listener's own event, so that overload is refused there for both.
-  const server = createServer({ ...load(), ...options }, (request, response) => app.server.emit('request', request, response));
+  const server = createServer({ ...load(), ...options }, (request, response) =>
+    app.server.emit('request', request, response),
+  );
   server.setTimeout(inactivity);
   boundConnections(server);
   let timer: NodeJS.Timeout | undefined;
@@ -48,7 +55,11 @@ export function tlsListener(app: FastifyInstance, files: TlsFiles, logger: Logge
       }
     }, settle);
   };
-  const folders = new Set([files.certFile, files.keyFile, files.clientCaFile ?? files.certFile].map((file) => dirname(file)));
+  const folders = new Set(
+    [files.certFile, files.keyFile, files.clientCaFile ?? files.certFile].map((file) =>
+      dirname(file),
+    ),
+  );
   const watchers = [...folders].map((folder) => watch(folder, { persistent: false }, reload));
   return Object.assign(server, {
     stopWatching: () => {

@@ -8,10 +8,16 @@ import { readTokenRequest } from './token-request.ts';
 export const tokenBodyLimit = 65_536;
 
 /** `POST /token` (RFC 6749 §3.2). */
-export function tokenRoute(app: FastifyInstance, path: string, answer: (request: TokenRequest) => Promise<IssuedToken>): void {
+export function tokenRoute(
+  app: FastifyInstance,
+  path: string,
+  answer: (request: TokenRequest) => Promise<IssuedToken>,
+): void {
   app.post(path, { bodyLimit: tokenBodyLimit }, async (request, reply) => {
     void reply.header('cache-control', 'no-store').header('pragma', 'no-cache');
-    const { response, client, grant, boundKey, jti, dpopNonce } = await answer(readTokenRequest(request));
+    const { response, client, grant, boundKey, jti, dpopNonce } = await answer(
+      readTokenRequest(request),
+    );
     if (dpopNonce !== undefined) void reply.header('dpop-nonce', dpopNonce);
     request.logFields = {
       client_id: client.registration.client_id,

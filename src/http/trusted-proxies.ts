@@ -10,5 +10,7 @@ export function readAddress(text: string | undefined): Address | undefined {
 /** Whether an address is in one of these CIDR ranges. */
 export function inRanges(cidrs: readonly string[]): (address: Address | undefined) => boolean {
   const ranges = cidrs.map((cidr) => ipaddr.parseCIDR(cidr));
-  return (address) => address !== undefined && ranges.some(([range, bits]) => address.kind() === range.kind() && address.match(range, bits));
+  return (address) =>
+    address !== undefined &&
+    ranges.some(([range, bits]) => address.kind() === range.kind() && address.match(range, bits));
 }

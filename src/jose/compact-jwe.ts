@@ -19,16 +19,26 @@ export function decryptCompactJwe(text: string, keys: readonly DecryptionKey[]):
   const [header64 = '', ...rest] = parts;
   const [encryptedKey, iv, ciphertext, tag] = rest.map(decodeBase64url);
   // Node takes shorter tags as well, and those can be guessed.
-  if (parts.length !== 5 || encryptedKey === undefined || ciphertext === undefined || iv?.length !== 12 || tag?.length !== 16)
+  if (
+    parts.length !== 5 ||
+    encryptedKey === undefined ||
+    ciphertext === undefined ||
+    iv?.length !== 12 ||
+    tag?.length !== 16
+  )
     throw new JoseFault('jwe_malformed');
   const header = jsonPart(header64);
   if ('crit' in header || 'zip' in header) throw new JoseFault('crit_unsupported');
   const { alg, enc, kid } = header;
   if (enc !== 'A256GCM') throw new JoseFault('alg_unsupported');
-  const candidates = keys.filter((key) => key.alg === alg && (kid === undefined || key.kid === undefined || key.kid === kid));
+  const candidates = keys.filter(
+    (key) => key.alg === alg && (kid === undefined || key.kid === undefined || key.kid === kid),
+  );
   for (const key of candidates) {
     try {
-      const decipher = createDecipheriv('aes-256-gcm', contentKey(header, encryptedKey, key), iv, { authTagLength: 16 });
+      const decipher = createDecipheriv('aes-256-gcm', contentKey(header, encryptedKey, key), iv, {
+        authTagLength: 16,
+      });
       decipher.setAAD(Buffer.from(header64)).setAuthTag(tag);
       return Buffer.concat([decipher.update(ciphertext), decipher.final()]);
     } catch {
@@ -38,12 +48,24 @@ export function decryptCompactJwe(text: string, keys: readonly DecryptionKey[]):
   throw new JoseFault('jwe_undecryptable');
 }
 
-function contentKey(header: Header, encryptedKey: Buffer, { alg, privateKey }: DecryptionKey): Buffer {
-  if (alg === 'RSA-OAEP-256') return privateDecrypt({ key: privateKey, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }, encryptedKey);
+function contentKey(
+  header: Header,
+  encryptedKey: Buffer,
+  { alg, privateKey }: DecryptionKey,
+): Buffer {
+  if (alg === 'RSA-OAEP-256')
+    return privateDecrypt(
+      { key: privateKey, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' },
+      encryptedKey,
+    );
   // The gate of encryption keys: on the curve, and not of small order. Of another curve than the private key `diffieHellman` refuses it.
   const epk = readEncryptionKey({ ...(header['epk'] as Header), use: 'enc' }).keyObject;
   const secret = diffieHellman({ privateKey, publicKey: epk });
-  const unwrap = createDecipheriv('id-aes256-wrap', concatKdf(secret, alg, header), Buffer.alloc(8, 0xa6));
+  const unwrap = createDecipheriv(
+    'id-aes256-wrap',
+    concatKdf(secret, alg, header),
+    Buffer.alloc(8, 0xa6),
+  );
   return Buffer.concat([unwrap.update(encryptedKey), unwrap.final()]);
 }
 
@@ -55,7 +77,18 @@ function concatKdf(secret: Buffer, alg: string, { apu, apv }: Header): Buffer {
     if (octets === undefined) throw new JoseFault('jwe_malformed');
     return prefixed(octets);
   };
-  return hash('sha256', Buffer.concat([uint32(1), secret, prefixed(Buffer.from(alg)), party(apu), party(apv), uint32(256)]), 'buffer');
+  return hash(
+    'sha256',
+    Buffer.concat([
+      uint32(1),
+      secret,
+      prefixed(Buffer.from(alg)),
+      party(apu),
+      party(apv),
+      uint32(256),
+    ]),
+    'buffer',
+  );
 }
 
 function uint32(value: number): Buffer {

@@ -32,7 +32,11 @@ export interface JwsLimits {
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Parses a compact JWS strictly, with a known asymmetric `alg`. `known`: what its first part says, when that was read before. Throws JoseFault. */
-export function parseCompactJws(text: string, limits: JwsLimits = proofLimits, known?: JwsParts['header']): ParsedJws {
+export function parseCompactJws(
+  text: string,
+  limits: JwsLimits = proofLimits,
+  known?: JwsParts['header'],
+): ParsedJws {
   const parts = jwsParts(text, limits, known);
   const alg = signingAlgorithms.find((known) => known === parts.header['alg']);
   if (alg === undefined) throw new JoseFault('alg_unsupported');
@@ -40,12 +44,24 @@ export function parseCompactJws(text: string, limits: JwsLimits = proofLimits, k
 }
 
 /** Takes a compact JWS apart: three parts in canonical base64url, capped before decoding, no `crit`. Throws JoseFault. */
-export function jwsParts(text: string, limits: JwsLimits = proofLimits, known?: JwsParts['header']): JwsParts {
-  const parts = text.length > limits.header + limits.payload + limits.signature + 2 ? undefined : text.split('.', 4);
+export function jwsParts(
+  text: string,
+  limits: JwsLimits = proofLimits,
+  known?: JwsParts['header'],
+): JwsParts {
+  const parts =
+    text.length > limits.header + limits.payload + limits.signature + 2
+      ? undefined
+      : text.split('.', 4);
   if (parts === undefined) throw new JoseFault('jws_too_large');
   const [header64, payload64, signature64] = parts;
-  if (parts.length !== 3 || header64 === undefined || payload64 === undefined || !signature64) throw new JoseFault('jws_malformed');
-  if (header64.length > limits.header || payload64.length > limits.payload || signature64.length > limits.signature)
+  if (parts.length !== 3 || header64 === undefined || payload64 === undefined || !signature64)
+    throw new JoseFault('jws_malformed');
+  if (
+    header64.length > limits.header ||
+    payload64.length > limits.payload ||
+    signature64.length > limits.signature
+  )
     throw new JoseFault('jws_too_large');
   const header = known ?? jsonPart(header64);
   const payload = jsonPart(payload64);
@@ -54,14 +70,24 @@ export function jwsParts(text: string, limits: JwsLimits = proofLimits, known?: 
   // No extension is understood here, so a critical one must be refused (RFC 7515 §4.1.11).
   if ('crit' in header || 'b64' in header) throw new JoseFault('crit_unsupported');
   // Base64url is ASCII, and so is all that is signed.
-  return { header, payload, signingInput: Buffer.from(text.slice(0, text.lastIndexOf('.')), 'latin1'), signature };
+  return {
+    header,
+    payload,
+    signingInput: Buffer.from(text.slice(0, text.lastIndexOf('.')), 'latin1'),
+    signature,
+  };
 }
 
 /** Checks the signature with this key by one of the algorithms allowed for the purpose, never by the key's word alone. Throws JoseFault. */
-export function verifyJws(jws: ParsedJws, key: PublicKey, allowed: readonly SigningAlgorithm[]): void {
+export function verifyJws(
+  jws: ParsedJws,
+  key: PublicKey,
+  allowed: readonly SigningAlgorithm[],
+): void {
   if (!allowed.includes(jws.alg)) throw new JoseFault('alg_not_allowed');
   if (!key.algs.includes(jws.alg)) throw new JoseFault('alg_key_mismatch');
-  if (!verifySignature(jws.alg, key.keyObject, jws.signingInput, jws.signature)) throw new JoseFault('signature_invalid');
+  if (!verifySignature(jws.alg, key.keyObject, jws.signingInput, jws.signature))
+    throw new JoseFault('signature_invalid');
 }
 
 /** A part that is a JSON object in base64url. Throws JoseFault. */

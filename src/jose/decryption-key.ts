@@ -15,7 +15,9 @@ export function readDecryptionKey(jwk: Readonly<Record<string, unknown>>): Decry
   const { d, p, q, dp, dq, qi, key_ops: _, ...members } = jwk;
   const { alg, keyObject, kid } = readEncryptionKey({ use: 'enc', ...members });
   if (typeof d !== 'string') throw new JoseFault('private_member_missing', 'd');
-  const rest = Object.fromEntries(Object.entries({ p, q, dp, dq, qi }).filter(([, value]) => value !== undefined));
+  const rest = Object.fromEntries(
+    Object.entries({ p, q, dp, dq, qi }).filter(([, value]) => value !== undefined),
+  );
   let privateKey: KeyObject;
   try {
     privateKey = createPrivateKey({ key: { ...members, d, ...rest } as JsonWebKey, format: 'jwk' });

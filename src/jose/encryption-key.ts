@@ -54,13 +54,18 @@ export function isForEncryption(jwk: unknown): boolean {
 export function readEncryptionKey(value: unknown): EncryptionKey {
   const jwk = asPublicJwk(value);
   if (jwk['use'] !== 'enc') throw new JoseFault('not_for_encryption', 'use');
-  const type = typeof jwk['kty'] === 'string' && Object.hasOwn(keyTypes, jwk['kty']) ? keyTypes[jwk['kty']] : undefined;
+  const type =
+    typeof jwk['kty'] === 'string' && Object.hasOwn(keyTypes, jwk['kty'])
+      ? keyTypes[jwk['kty']]
+      : undefined;
   if (type === undefined) throw new JoseFault('kty_unsupported', 'kty');
   const { required, alg, keyOps } = type(jwk);
   checkMembers(jwk, required);
-  if (jwk['alg'] !== undefined && jwk['alg'] !== alg) throw new JoseFault('alg_key_mismatch', 'alg');
+  if (jwk['alg'] !== undefined && jwk['alg'] !== alg)
+    throw new JoseFault('alg_key_mismatch', 'alg');
   const ops = jwk['key_ops'];
-  if (Array.isArray(ops) && !ops.every((op) => keyOps.includes(op as string))) throw new JoseFault('not_for_encryption', 'key_ops');
+  if (Array.isArray(ops) && !ops.every((op) => keyOps.includes(op as string)))
+    throw new JoseFault('not_for_encryption', 'key_ops');
   const keyObject = importKey(required);
   if (jwk['kty'] === 'OKP') refuseSmallOrder(keyObject);
   return { keyObject, alg, ...(typeof jwk['kid'] === 'string' && { kid: jwk['kid'] }) };
@@ -68,7 +73,10 @@ export function readEncryptionKey(value: unknown): EncryptionKey {
 
 // Any private key will do: a point of small order gives a secret of zeros with each, and everybody could read what is encrypted to it (RFC 7748 §6.1).
 const anyPrivateKey = createPrivateKey({
-  key: Buffer.concat([Buffer.from('302e020100300506032b656e04220420', 'hex'), Buffer.alloc(32, 0x55)]),
+  key: Buffer.concat([
+    Buffer.from('302e020100300506032b656e04220420', 'hex'),
+    Buffer.alloc(32, 0x55),
+  ]),
   format: 'der',
   type: 'pkcs8',
 });

@@ -32,7 +32,10 @@ export class JoseFault extends Error {
   readonly reason: JoseFaultReason;
   readonly member: string | undefined;
   constructor(reason: JoseFaultReason, member?: string, cause?: unknown) {
-    super(member === undefined ? reason : `${reason}: ${member}`, cause === undefined ? undefined : { cause });
+    super(
+      member === undefined ? reason : `${reason}: ${member}`,
+      cause === undefined ? undefined : { cause },
+    );
     this.reason = reason;
     this.member = member;
   }

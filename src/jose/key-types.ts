@@ -17,17 +17,20 @@ interface KeyType {
 
 type Jwk = Readonly<Record<string, unknown>>;
 
-const curves: Readonly<Record<string, { readonly octets: number; readonly alg: SigningAlgorithm }>> = {
+const curves: Readonly<
+  Record<string, { readonly octets: number; readonly alg: SigningAlgorithm }>
+> = {
   'P-256': { octets: 32, alg: 'ES256' },
   'P-384': { octets: 48, alg: 'ES384' },
 };
 
 /** Octets of an ML-DSA public key (FIPS 204 §4). */
-const mlDsa: Readonly<Record<string, { readonly octets: number; readonly alg: SigningAlgorithm }>> = {
-  'ML-DSA-44': { octets: 1312, alg: 'ML-DSA-44' },
-  'ML-DSA-65': { octets: 1952, alg: 'ML-DSA-65' },
-  'ML-DSA-87': { octets: 2592, alg: 'ML-DSA-87' },
-};
+const mlDsa: Readonly<Record<string, { readonly octets: number; readonly alg: SigningAlgorithm }>> =
+  {
+    'ML-DSA-44': { octets: 1312, alg: 'ML-DSA-44' },
+    'ML-DSA-65': { octets: 1952, alg: 'ML-DSA-65' },
+    'ML-DSA-87': { octets: 2592, alg: 'ML-DSA-87' },
+  };
 
 /** The key types that this server uses, each with the check of its own members. */
 export const keyTypes: Readonly<Record<string, (jwk: Jwk) => KeyType>> = {
@@ -73,6 +76,7 @@ export function text(jwk: Jwk, member: string): string {
 /** Strict base64url of so many octets. Throws JoseFault. */
 export function octetsOf(value: string, member: string, length?: number): Buffer {
   const octets = decodeBase64url(value);
-  if (octets === undefined || (length !== undefined && octets.length !== length)) throw new JoseFault('coordinate_invalid', member);
+  if (octets === undefined || (length !== undefined && octets.length !== length))
+    throw new JoseFault('coordinate_invalid', member);
   return octets;
 }

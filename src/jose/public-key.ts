@@ -26,7 +26,10 @@ export interface PublicKey {
  */
 export function readPublicKey(value: unknown): PublicKey {
   const jwk = asPublicJwk(value);
-  const type = typeof jwk['kty'] === 'string' && Object.hasOwn(keyTypes, jwk['kty']) ? keyTypes[jwk['kty']] : undefined;
+  const type =
+    typeof jwk['kty'] === 'string' && Object.hasOwn(keyTypes, jwk['kty'])
+      ? keyTypes[jwk['kty']]
+      : undefined;
   if (type === undefined) throw new JoseFault('kty_unsupported', 'kty');
   const { required, algs, importJwk } = type(jwk);
   checkMembers(jwk, required);
@@ -43,8 +46,12 @@ export function readPublicKey(value: unknown): PublicKey {
 }
 
 function checkPurpose(jwk: UngatedJwk): void {
-  if (jwk['use'] !== undefined && jwk['use'] !== 'sig') throw new JoseFault('not_for_signatures', 'use');
-  if (Array.isArray(jwk['key_ops']) && !(jwk['key_ops'].length === 1 && jwk['key_ops'][0] === 'verify'))
+  if (jwk['use'] !== undefined && jwk['use'] !== 'sig')
+    throw new JoseFault('not_for_signatures', 'use');
+  if (
+    Array.isArray(jwk['key_ops']) &&
+    !(jwk['key_ops'].length === 1 && jwk['key_ops'][0] === 'verify')
+  )
     throw new JoseFault('not_for_signatures', 'key_ops');
 }
 

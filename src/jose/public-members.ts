@@ -5,14 +5,27 @@ import type { KeyMembers } from './key-types.ts';
 /** A JWK that is still to be checked. */
 export type UngatedJwk = Readonly<Record<string, unknown>>;
 
-const privateMembers: ReadonlySet<string> = new Set(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']);
+const privateMembers: ReadonlySet<string> = new Set([
+  'd',
+  'p',
+  'q',
+  'dp',
+  'dq',
+  'qi',
+  'oth',
+  'k',
+  'priv',
+]);
 
 /** Checks of the members that any key may have (RFC 7517 §4). */
 const optionalMembers: Readonly<Record<string, (value: unknown) => boolean>> = {
   kid: (value) => typeof value === 'string' && value !== '' && value.length <= 256,
   use: (value) => typeof value === 'string',
   alg: (value) => typeof value === 'string',
-  key_ops: (value) => Array.isArray(value) && value.every((op) => typeof op === 'string') && new Set(value).size === value.length,
+  key_ops: (value) =>
+    Array.isArray(value) &&
+    value.every((op) => typeof op === 'string') &&
+    new Set(value).size === value.length,
   x5c: (value) =>
     Array.isArray(value) &&
     value.length > 0 &&
@@ -23,7 +36,8 @@ const optionalMembers: Readonly<Record<string, (value: unknown) => boolean>> = {
 
 /** The value as a JWK without private or symmetric members. Throws JoseFault. */
 export function asPublicJwk(value: unknown): UngatedJwk {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new JoseFault('not_an_object');
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new JoseFault('not_an_object');
   const privateMember = Object.keys(value).find((member) => privateMembers.has(member));
   if (privateMember !== undefined) throw new JoseFault('private_member', privateMember);
   return value as UngatedJwk;
@@ -37,7 +51,8 @@ const requiredMembers: ReadonlySet<string> = new Set(['kty', 'crv', 'x', 'y', 'n
  * Many providers publish some, such as `x5t` or `issuer`, and a browser exports each key with `ext`. Throws JoseFault for private or symmetric members.
  */
 export function withoutUnknownMembers(value: unknown): UngatedJwk {
-  const known = (member: string) => requiredMembers.has(member) || Object.hasOwn(optionalMembers, member);
+  const known = (member: string) =>
+    requiredMembers.has(member) || Object.hasOwn(optionalMembers, member);
   return Object.fromEntries(Object.entries(asPublicJwk(value)).filter(([member]) => known(member)));
 }
 

@@ -13,7 +13,9 @@ const rocaResidues = rocaPrimes.map((prime) => {
 export function checkRsaKey(modulus: Buffer, maxBits = 4096): void {
   const leading = modulus[0] ?? 0;
   const bits = modulus.length * 8 - Math.clz32(leading) + 24;
-  if (leading === 0 || bits < 2048 || bits > maxBits || (modulus.at(-1) ?? 0) % 2 === 0) throw new JoseFault('rsa_modulus', 'n');
+  if (leading === 0 || bits < 2048 || bits > maxBits || (modulus.at(-1) ?? 0) % 2 === 0)
+    throw new JoseFault('rsa_modulus', 'n');
   const n = BigInt(`0x${modulus.toString('hex')}`);
-  if (rocaResidues.every(({ prime, residues }) => residues.has(Number(n % prime)))) throw new JoseFault('rsa_roca', 'n');
+  if (rocaResidues.every(({ prime, residues }) => residues.has(Number(n % prime))))
+    throw new JoseFault('rsa_roca', 'n');
 }

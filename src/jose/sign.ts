@@ -5,14 +5,22 @@ import type { AccessTokenSigningAlgorithm } from './algorithms.ts';
  * Signs as a JWS does (RFC 7518 §3, RFC 8037 §3.1, RFC 9964). Leaves jose for `node:crypto`, as the verification does: half the time or less,
  * and with DER from OpenSSL, whose conversion here costs less than its own.
  */
-export async function signInput(alg: AccessTokenSigningAlgorithm, key: KeyObject, input: Buffer): Promise<Buffer> {
+export async function signInput(
+  alg: AccessTokenSigningAlgorithm,
+  key: KeyObject,
+  input: Buffer,
+): Promise<Buffer> {
   switch (alg) {
     case 'ES256':
       return concatenated(sign('sha256', input, key), 32);
     case 'RS256':
       return sign('sha256', input, key);
     case 'PS256':
-      return sign('sha256', input, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 });
+      return sign('sha256', input, {
+        key,
+        padding: constants.RSA_PKCS1_PSS_PADDING,
+        saltLength: 32,
+      });
     case 'EdDSA':
     case 'Ed25519':
     case 'ML-DSA-65':
@@ -33,7 +41,13 @@ export function concatenated(der: Buffer, size: number): Buffer {
 }
 
 /** Right-aligned before `end`, without the zero octet that keeps an INTEGER positive. */
-function copyInteger(der: Buffer, start: number, length: number, result: Buffer, end: number): void {
+function copyInteger(
+  der: Buffer,
+  start: number,
+  length: number,
+  result: Buffer,
+  end: number,
+): void {
   const skip = Math.max(length - result.length / 2, 0);
   der.copy(result, end - (length - skip), start + skip, start + length);
 }

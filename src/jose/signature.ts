@@ -9,7 +9,12 @@ const ecdsaLength: Partial<Record<SigningAlgorithm, number>> = { ES256: 64, ES38
  * ECDSA goes in as DER, because OpenSSL behind `dsaEncoding` takes half as long again.
  * The caller has checked that the algorithm fits the key. Never throws.
  */
-export function verifySignature(alg: SigningAlgorithm, key: KeyObject, input: Buffer, signature: Buffer): boolean {
+export function verifySignature(
+  alg: SigningAlgorithm,
+  key: KeyObject,
+  input: Buffer,
+  signature: Buffer,
+): boolean {
   const length = ecdsaLength[alg];
   if (length !== undefined && signature.length !== length) return false;
   try {
@@ -19,7 +24,12 @@ export function verifySignature(alg: SigningAlgorithm, key: KeyObject, input: Bu
       case 'ES384':
         return verify('sha384', input, key, derOf(signature));
       case 'PS256':
-        return verify('sha256', input, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 }, signature);
+        return verify(
+          'sha256',
+          input,
+          { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 },
+          signature,
+        );
       case 'RS256':
         return verify('sha256', input, key, signature);
       case 'EdDSA':
@@ -54,7 +64,13 @@ function integerLength(signature: Buffer, start: number, size: number): number {
 }
 
 /** The number that ends before `end`; the octets of `der` are zero already. */
-function writeInteger(der: Buffer, at: number, length: number, signature: Buffer, end: number): void {
+function writeInteger(
+  der: Buffer,
+  at: number,
+  length: number,
+  signature: Buffer,
+  end: number,
+): void {
   der[at] = 0x02;
   der[at + 1] = length;
   const digits = Math.min(length, signature.length / 2);

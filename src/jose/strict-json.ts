@@ -15,12 +15,15 @@ export function parseStrictJson(text: string): Record<string, unknown> {
   } catch {
     throw new JoseFault('json_invalid');
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new JoseFault('not_an_object');
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new JoseFault('not_an_object');
   return value as Record<string, unknown>;
 }
 
 /** What the look at the members goes by, as UTF-16 code units: comparing those is what makes it cheap. */
-const [quote, colon, openArray, closeArray, openObject, closeObject] = [0x22, 0x3a, 0x5b, 0x5d, 0x7b, 0x7d];
+const [quote, colon, openArray, closeArray, openObject, closeObject] = [
+  0x22, 0x3a, 0x5b, 0x5d, 0x7b, 0x7d,
+];
 
 // Runs before JSON.parse, so that depth is bounded there too; text that is no JSON at all is left to JSON.parse.
 function checkMembers(text: string): void {
@@ -30,10 +33,12 @@ function checkMembers(text: string): void {
     if (character === quote) {
       const end = endOfString(text, index);
       const members = open.at(-1);
-      if (members !== undefined && isMemberName(text, end)) addMember(members, text.slice(index, end + 1));
+      if (members !== undefined && isMemberName(text, end))
+        addMember(members, text.slice(index, end + 1));
       index = end;
     } else if (character === openObject || character === openArray) {
-      if (open.push(character === openObject ? new Set() : undefined) > maxDepth) throw new JoseFault('json_invalid');
+      if (open.push(character === openObject ? new Set() : undefined) > maxDepth)
+        throw new JoseFault('json_invalid');
     } else if (character === closeObject || character === closeArray) {
       open.pop();
     }

@@ -78,12 +78,22 @@ export function checkCnfProof(
   if (!namesKey(cnf, context.boundKey)) throw refusedProof('cnf_proof_key_mismatch');
   if (method !== 'jkt' && method !== 'x5t#S256') throw refusedProof('cnf_proof_method_unknown');
   const acceptable = checkTimes(jws.payload, options);
-  if (typeof jti !== 'string' || jti === '' || jti.length > 256) throw refusedProof('cnf_proof_jti_invalid');
-  if (resource !== undefined && !(Array.isArray(resource) && resource.includes(context.audience))) throw refusedProof('cnf_proof_resource_mismatch');
-  if (scope !== undefined && !(typeof scope === 'string' && context.scopes.every((wanted) => scope.split(' ').includes(wanted))))
+  if (typeof jti !== 'string' || jti === '' || jti.length > 256)
+    throw refusedProof('cnf_proof_jti_invalid');
+  if (resource !== undefined && !(Array.isArray(resource) && resource.includes(context.audience)))
+    throw refusedProof('cnf_proof_resource_mismatch');
+  if (
+    scope !== undefined &&
+    !(
+      typeof scope === 'string' &&
+      context.scopes.every((wanted) => scope.split(' ').includes(wanted))
+    )
+  )
     throw refusedProof('cnf_proof_scope_exceeded');
   if (context.nonceRequired && !options.nonces.check(jws.payload['nonce']).valid)
-    throw new OAuthError('use_dpop_nonce', 'nonce required in DPoP proof and cnf-proof', { reason: 'cnf_proof_nonce' });
+    throw new OAuthError('use_dpop_nonce', 'nonce required in DPoP proof and cnf-proof', {
+      reason: 'cnf_proof_nonce',
+    });
   return {
     use: singleUse('cnf_proof', iss, '', jti, acceptable),
     byCertificate: method === 'x5t#S256',
@@ -98,21 +108,34 @@ function namesKey(cnf: unknown, { key, 'x5t#S256': certificate }: ProvenKey): bo
   return more.length === 0 && member?.[0] === expected[0] && member?.[1] === expected[1];
 }
 
-function checkTimes({ iat, exp, nbf, consent_exp }: Record<string, unknown>, { clock, maxLifetime, clockTolerance }: CnfProofOptions): Acceptable {
+function checkTimes(
+  { iat, exp, nbf, consent_exp }: Record<string, unknown>,
+  { clock, maxLifetime, clockTolerance }: CnfProofOptions,
+): Acceptable {
   const now = clock() / 1000;
-  const time = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+  const time = (value: unknown): value is number =>
+    typeof value === 'number' && Number.isFinite(value);
   if (!time(iat) || !time(exp)) throw refusedProof('cnf_proof_times_missing');
   if (exp - iat > maxLifetime || exp <= iat) throw refusedProof('cnf_proof_lifetime');
   if (exp + clockTolerance <= now) throw refusedProof('cnf_proof_expired');
-  if (iat > now + clockTolerance || (nbf !== undefined && !(time(nbf) && nbf <= now + clockTolerance))) throw refusedProof('cnf_proof_not_yet_valid');
-  if (consent_exp !== undefined && !(time(consent_exp) && consent_exp > now)) throw refusedProof('cnf_proof_consent_expired');
+  if (
+    iat > now + clockTolerance ||
+    (nbf !== undefined && !(time(nbf) && nbf <= now + clockTolerance))
+  )
+    throw refusedProof('cnf_proof_not_yet_valid');
+  if (consent_exp !== undefined && !(time(consent_exp) && consent_exp > now))
+    throw refusedProof('cnf_proof_consent_expired');
   return { from: iat - clockTolerance, until: exp + clockTolerance };
 }
 
 /** One sentence for every reason: the requester does not learn which holder failed, or how (protocol reference D3.7). */
 export function refusedProof(reason: string, cause?: unknown): OAuthError {
-  return new OAuthError('failed_pop_verification', 'proof for an additional key is invalid or not made for this request', {
-    reason,
-    ...(cause !== undefined && { cause }),
-  });
+  return new OAuthError(
+    'failed_pop_verification',
+    'proof for an additional key is invalid or not made for this request',
+    {
+      reason,
+      ...(cause !== undefined && { cause }),
+    },
+  );
 }

@@ -55,26 +55,40 @@ interface Reading {
 }
 
 /** Reads the secrets, and makes the first; of several replicas one makes it. Throws KeyEncryptionError when they cannot be opened. */
-export async function dpopNonceSecrets(options: DpopNonceSecretsOptions): Promise<DpopNonceSecrets> {
+export async function dpopNonceSecrets(
+  options: DpopNonceSecretsOptions,
+): Promise<DpopNonceSecrets> {
   const { secrets, nonceSecrets, encryption, clock } = options;
   const rotationInterval = options.dpopNonceSecretRotationInterval * 1000;
   const announcement = Math.min(longestAnnouncement, rotationInterval / 2);
   let known: Reading = { sealed: '', list: [] };
   let [begun, applied] = [0, 0];
 
-  const seal = async (list: readonly NonceSecret[]) => encryption.seal(written(list), await encryption.inForce());
+  const seal = async (list: readonly NonceSecret[]) =>
+    encryption.seal(written(list), await encryption.inForce());
   const read = async () => {
     const mine = ++begun;
-    const sealed = (await secrets.getSecret(nonceSecretName)) ?? (await secrets.putSecretOnce(nonceSecretName, await seal([newSecret(clock())])));
-    const reading = sealed === known.sealed ? known : { sealed, list: opened(await encryption.open(sealed)) };
+    const sealed =
+      (await secrets.getSecret(nonceSecretName)) ??
+      (await secrets.putSecretOnce(nonceSecretName, await seal([newSecret(clock())])));
+    const reading =
+      sealed === known.sealed ? known : { sealed, list: opened(await encryption.open(sealed)) };
     // One that began earlier and ends later must not bring back what has been replaced.
     if (mine > applied) [known, applied] = [reading, mine];
     return reading;
   };
   // The look comes before the seal, so that a value that was sealed anew in between is noticed.
-  const replaced = async ({ sealed }: Reading, list: readonly NonceSecret[], event: Pick<AuditEvent, 'type' | 'actor'>) =>
-    nonceSecrets.replaceNonceSecrets(sealed, await seal(list), { ...event, detail: { active_at: list.at(-1)?.from } });
-  const stillCounts = (until: number | undefined) => until === undefined || until + 3 * options.dpopNonceLifetime * 1000 > clock();
+  const replaced = async (
+    { sealed }: Reading,
+    list: readonly NonceSecret[],
+    event: Pick<AuditEvent, 'type' | 'actor'>,
+  ) =>
+    nonceSecrets.replaceNonceSecrets(sealed, await seal(list), {
+      ...event,
+      detail: { active_at: list.at(-1)?.from },
+    });
+  const stillCounts = (until: number | undefined) =>
+    until === undefined || until + 3 * options.dpopNonceLifetime * 1000 > clock();
 
   await read();
   return {
@@ -85,9 +99,15 @@ export async function dpopNonceSecrets(options: DpopNonceSecretsOptions): Promis
       const [now, latest] = [clock(), list.at(-1)?.from ?? 0];
       if (latest + rotationInterval - announcement > now) return;
       // A secret from before they rotated: replicas of that version know no other, and get a whole interval to be replaced.
-      const from = latest === 0 ? now + rotationInterval : Math.max(latest + rotationInterval, now + announcement);
+      const from =
+        latest === 0
+          ? now + rotationInterval
+          : Math.max(latest + rotationInterval, now + announcement);
       const kept = list.filter((_, index) => stillCounts(list[index + 1]?.from));
-      await replaced(reading, [...kept, newSecret(from)], { type: 'dpop_nonce_secret_announced', actor: 'server' });
+      await replaced(reading, [...kept, newSecret(from)], {
+        type: 'dpop_nonce_secret_announced',
+        actor: 'server',
+      });
       await read();
     },
     async list() {
@@ -95,17 +115,28 @@ export async function dpopNonceSecrets(options: DpopNonceSecretsOptions): Promis
       const now = clock();
       return list.map(({ from }, index) => {
         const retiredAt = list[index + 1]?.from;
-        const state = retiredAt !== undefined && retiredAt <= now ? 'retired' : from <= now || index === 0 ? 'active' : 'announced';
+        const state =
+          retiredAt !== undefined && retiredAt <= now
+            ? 'retired'
+            : from <= now || index === 0
+              ? 'active'
+              : 'announced';
         return { state, activeAt: from, ...(retiredAt !== undefined && { retiredAt }) };
       });
     },
     async replace() {
       let reading = await read();
-      while (!(await replaced(reading, [newSecret(clock())], { type: 'dpop_nonce_secret_replaced', actor: 'admin' }))) {
+      while (
+        !(await replaced(reading, [newSecret(clock())], {
+          type: 'dpop_nonce_secret_replaced',
+          actor: 'admin',
+        }))
+      ) {
         const { list } = reading;
         reading = await read();
         // Either another call did the same, or a successor was announced or the value was sealed anew meanwhile.
-        if (!reading.list.some(({ secret }) => list.some((before) => before.secret.equals(secret)))) break;
+        if (!reading.list.some(({ secret }) => list.some((before) => before.secret.equals(secret))))
+          break;
       }
       await read();
       await options.changed();
@@ -116,7 +147,9 @@ export async function dpopNonceSecrets(options: DpopNonceSecretsOptions): Promis
 const newSecret = (from: number): NonceSecret => ({ secret: randomBytes(32), from });
 
 function written(list: readonly NonceSecret[]): string {
-  return JSON.stringify(list.map(({ secret, from }) => ({ secret: secret.toString('base64url'), from })));
+  return JSON.stringify(
+    list.map(({ secret, from }) => ({ secret: secret.toString('base64url'), from })),
+  );
 }
 
 /** Before secrets rotated, the value was a single one: base64url of 32 octets. */

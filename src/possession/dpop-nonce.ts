@@ -2,7 +2,9 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Acceptable } from '../single-use.ts';
 
 /** What the server says of a nonce that a proof carries. Its own time decides how long that stands. */
-export type NonceVerdict = { readonly valid: true; readonly newest: boolean; readonly acceptable: Acceptable } | { readonly valid: false };
+export type NonceVerdict =
+  | { readonly valid: true; readonly newest: boolean; readonly acceptable: Acceptable }
+  | { readonly valid: false };
 
 /** What nonces are made with. */
 export interface NonceSecret {
@@ -27,14 +29,22 @@ export interface DpopNonces {
  * @param secrets shared by all replicas, oldest first, never none
  * @param lifetime seconds for which a nonce is good at least; one slot lasts as long
  */
-export function dpopNonces(secrets: () => readonly NonceSecret[], lifetime: number, clock: () => number): DpopNonces {
+export function dpopNonces(
+  secrets: () => readonly NonceSecret[],
+  lifetime: number,
+  clock: () => number,
+): DpopNonces {
   const slotAt = (now: number) => Math.floor(now / 1000 / lifetime);
   // A replica whose clock is behind the one that made the only secret uses it all the same.
   const inUse = (now: number) => secrets().findLast(({ from }) => from <= now) ?? secrets()[0];
   const nonceOf = (secret: Buffer, slot: number) => {
     const time = Buffer.alloc(4);
     time.writeUInt32BE(slot % 2 ** 32);
-    const mac = createHmac('sha256', secret).update('DPoP-Nonce').update(time).digest().subarray(0, 16);
+    const mac = createHmac('sha256', secret)
+      .update('DPoP-Nonce')
+      .update(time)
+      .digest()
+      .subarray(0, 16);
     return Buffer.concat([time, mac]).toString('base64url');
   };
   return {
@@ -51,7 +61,9 @@ export function dpopNonces(secrets: () => readonly NonceSecret[], lifetime: numb
       const match = secrets()
         .flatMap(({ secret }, index, all) => {
           const until = all[index + 1]?.from ?? Number.POSITIVE_INFINITY;
-          return [slot + 1, slot - 1, slot].filter((begun) => begun * lifetime * 1000 < until).map((begun) => ({ begun, secret, until }));
+          return [slot + 1, slot - 1, slot]
+            .filter((begun) => begun * lifetime * 1000 < until)
+            .map((begun) => ({ begun, secret, until }));
         })
         .findLast(({ begun, secret }) => sameText(nonceOf(secret, begun), nonce));
       if (match === undefined) return { valid: false };
@@ -71,7 +83,10 @@ export function dpopNonces(secrets: () => readonly NonceSecret[], lifetime: numb
  * @param draw a random whole number from 0 to 99
  */
 export function refusingSome(nonces: DpopNonces, percent: number, draw: () => number): DpopNonces {
-  return { ...nonces, check: (nonce) => (percent > 0 && draw() < percent ? { valid: false } : nonces.check(nonce)) };
+  return {
+    ...nonces,
+    check: (nonce) => (percent > 0 && draw() < percent ? { valid: false } : nonces.check(nonce)),
+  };
 }
 
 function sameText(expected: string, presented: string): boolean {

@@ -27,18 +27,29 @@ const headers = knownHeaders();
  * Checks one `DPoP` header field value by RFC 9449 §4.3, all but the replay, which the atomic commit at the end does.
  * Throws `invalid_dpop_proof`, or `use_dpop_nonce` when a nonce is required and missing or stale.
  */
-export function dpop(options: DpopOptions): (fields: readonly string[], method: string, nonceRequired: boolean) => DpopProof {
+export function dpop(
+  options: DpopOptions,
+): (fields: readonly string[], method: string, nonceRequired: boolean) => DpopProof {
   const checkClaims = proofClaims(options);
   return (fields, method, nonceRequired) => {
     const { jws, key } = readProof(fields, options.algs);
     const { jti, target, acceptable, ...rest } = checkClaims(jws.payload, method, nonceRequired);
-    return { key, provenBy: 'dpop_proof', use: singleUse('dpop_proof', key.jkt, target, jti, acceptable), ...rest };
+    return {
+      key,
+      provenBy: 'dpop_proof',
+      use: singleUse('dpop_proof', key.jkt, target, jti, acceptable),
+      ...rest,
+    };
   };
 }
 
-function readProof(fields: readonly string[], algs: readonly SigningAlgorithm[]): { jws: ParsedJws; key: PublicKey } {
+function readProof(
+  fields: readonly string[],
+  algs: readonly SigningAlgorithm[],
+): { jws: ParsedJws; key: PublicKey } {
   const [text] = fields;
-  if (fields.length !== 1 || text === undefined) throw refusedProof('there must be exactly one DPoP header field', 'proof_header_repeated');
+  if (fields.length !== 1 || text === undefined)
+    throw refusedProof('there must be exactly one DPoP header field', 'proof_header_repeated');
   let jws: ParsedJws;
   let key: PublicKey;
   try {
@@ -49,11 +60,16 @@ function readProof(fields: readonly string[], algs: readonly SigningAlgorithm[])
     verifyJws(jws, key, algs);
     if (known === undefined) headers.set(encoded, { header: jws.header, key });
   } catch (cause) {
-    throw new OAuthError('invalid_dpop_proof', 'the DPoP proof is not a JWT signed by the acceptable public key in its header', {
-      cause,
-      reason: 'proof_malformed',
-    });
+    throw new OAuthError(
+      'invalid_dpop_proof',
+      'the DPoP proof is not a JWT signed by the acceptable public key in its header',
+      {
+        cause,
+        reason: 'proof_malformed',
+      },
+    );
   }
-  if (jws.header['typ'] !== 'dpop+jwt') throw refusedProof('typ of the DPoP proof is not dpop+jwt', 'proof_typ_mismatch');
+  if (jws.header['typ'] !== 'dpop+jwt')
+    throw refusedProof('typ of the DPoP proof is not dpop+jwt', 'proof_typ_mismatch');
   return { jws, key };
 }

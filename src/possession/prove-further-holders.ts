@@ -9,7 +9,13 @@ import { recordedThumbprint } from '../proven-key.ts';
 import { registeredCertificateThumbprint } from '../registered-certificate.ts';
 import type { RegisteredKeys } from '../registered-keys.ts';
 import type { TokenRequest } from '../token-request.ts';
-import { type CnfProofOptions, checkCnfProof, type ProofContext, readCnfProof, refusedProof } from './cnf-proof.ts';
+import {
+  type CnfProofOptions,
+  checkCnfProof,
+  type ProofContext,
+  readCnfProof,
+  refusedProof,
+} from './cnf-proof.ts';
 import type { Possession } from './prove-possession.ts';
 import { type RequestedHolder, readReqAltCnf } from './req-alt-cnf.ts';
 
@@ -22,7 +28,8 @@ export type ProveFurtherHolders = (
 ) => Promise<readonly FurtherHolder[]>;
 
 /** What the step needs. */
-export interface FurtherHoldersOptions extends Pick<Ports, 'clients' | 'pairings' | 'credentialUses' | 'clock'> {
+export interface FurtherHoldersOptions
+  extends Pick<Ports, 'clients' | 'pairings' | 'credentialUses' | 'clock'> {
   readonly keys: RegisteredKeys;
   readonly cnfProof: CnfProofOptions;
   readonly nonceRequired: boolean;
@@ -46,9 +53,13 @@ export function proveFurtherHolders(options: FurtherHoldersOptions): ProveFurthe
     // Whose token it was named this client, and nobody whom this client may name.
     if (grant.act !== undefined) throw notPaired('actor_may_not_share');
     if (resourceServer.alt_cnf_supported !== true && resourceServer.multi_key_form !== 'jwks')
-      throw new OAuthError('unsupported_pop_key', 'the audience does not accept additional confirmation keys; use token exchange', {
-        reason: 'alt_cnf_not_supported_by_audience',
-      });
+      throw new OAuthError(
+        'unsupported_pop_key',
+        'the audience does not accept additional confirmation keys; use token exchange',
+        {
+          reason: 'alt_cnf_not_supported_by_audience',
+        },
+      );
     const context: ProofContext = {
       requester,
       boundKey,
@@ -64,15 +75,27 @@ export function proveFurtherHolders(options: FurtherHoldersOptions): ProveFurthe
           : await byRegistration(element, grant, context, options),
       );
     }
-    const clientIds = new Set([requester.client_id, ...holders.map(({ registration }) => registration.client_id)]);
+    const clientIds = new Set([
+      requester.client_id,
+      ...holders.map(({ registration }) => registration.client_id),
+    ]);
     const keys = new Set([recordedThumbprint(boundKey), ...holders.map(({ key }) => key.jkt)]);
     if (clientIds.size <= holders.length || keys.size <= holders.length)
-      throw new OAuthError('invalid_request', 'req_alt_cnf: every holder and every key may be in a token once', { reason: 'holder_repeated' });
+      throw new OAuthError(
+        'invalid_request',
+        'req_alt_cnf: every holder and every key may be in a token once',
+        { reason: 'holder_repeated' },
+      );
     return holders;
   };
 }
 
-async function byProof(text: string, grant: Grant, context: ProofContext, options: FurtherHoldersOptions): Promise<FurtherHolder> {
+async function byProof(
+  text: string,
+  grant: Grant,
+  context: ProofContext,
+  options: FurtherHoldersOptions,
+): Promise<FurtherHolder> {
   const proof = readCnfProof(text);
   const { registration, pairing } = await pairedHolder(proof.iss, 'proof', grant, context, options);
   const key = await registeredKey(registration, proof.kid, options);
@@ -91,13 +114,24 @@ async function byRegistration(
   context: ProofContext,
   options: FurtherHoldersOptions,
 ): Promise<FurtherHolder> {
-  const { registration, pairing } = await pairedHolder(clientId, 'registered_key', grant, context, options);
+  const { registration, pairing } = await pairedHolder(
+    clientId,
+    'registered_key',
+    grant,
+    context,
+    options,
+  );
   const key = await registeredKey(registration, kid, options);
   if (key === undefined)
-    throw new OAuthError('unsupported_pop_key', 'req_alt_cnf names a key that the holder has not registered', { reason: 'alt_cnf_kid_unknown' });
+    throw new OAuthError(
+      'unsupported_pop_key',
+      'req_alt_cnf names a key that the holder has not registered',
+      { reason: 'alt_cnf_kid_unknown' },
+    );
   // Publishing a key proves nothing; a signature by it that this server verified does (protocol reference D4).
   const provenAt = await options.credentialUses.lastProven(clientId, key.jkt);
-  if (provenAt === undefined || provenAt < options.clock() - options.registeredKeyMaxAge * 1000) throw refusedProof('registered_key_not_proven');
+  if (provenAt === undefined || provenAt < options.clock() - options.registeredKeyMaxAge * 1000)
+    throw refusedProof('registered_key_not_proven');
   return { registration, pairing, key, provenBy: 'registration' };
 }
 
@@ -110,20 +144,30 @@ async function pairedHolder(
   { clients, pairings }: FurtherHoldersOptions,
 ): Promise<Pick<FurtherHolder, 'registration' | 'pairing'>> {
   if (clientId === requester.client_id)
-    throw new OAuthError('invalid_request', 'req_alt_cnf: every holder and every key may be in a token once', { reason: 'holder_is_requester' });
+    throw new OAuthError(
+      'invalid_request',
+      'req_alt_cnf: every holder and every key may be in a token once',
+      { reason: 'holder_is_requester' },
+    );
   if (requester.alt_cnf_holders?.includes(clientId) !== true) throw notPaired('holder_not_listed');
   const holder = await clients.findClient(clientId);
   if (holder === undefined || holder.disabled) throw notPaired('holder_unknown_or_disabled');
   if (!agreesToShare(holder, requester.client_id, form)) throw notPaired('holder_does_not_agree');
   const pairing = await pairings.findPairing(requester.client_id, clientId);
-  if (pairing === undefined || !withinPairing(pairing, audience, scopes)) throw notPaired('pairing_missing_or_exceeded');
-  if (form === 'registered_key' && pairing.mode !== 'registered_key') throw refusedProof('pairing_needs_proof');
+  if (pairing === undefined || !withinPairing(pairing, audience, scopes))
+    throw notPaired('pairing_missing_or_exceeded');
+  if (form === 'registered_key' && pairing.mode !== 'registered_key')
+    throw refusedProof('pairing_needs_proof');
   // Nobody showed the holder to the user whose authorization this is (protocol reference D10 T14).
   if (grant.ofUser === true && !pairing.first_party) throw notPaired('pairing_not_first_party');
   return { registration: holder, pairing: pairing.id };
 }
 
-async function registeredKey(holder: ClientRegistration, kid: string, { keys }: FurtherHoldersOptions): Promise<PublicKey | undefined> {
+async function registeredKey(
+  holder: ClientRegistration,
+  kid: string,
+  { keys }: FurtherHoldersOptions,
+): Promise<PublicKey | undefined> {
   try {
     return (await keys.find(holder, kid))[0];
   } catch (cause) {

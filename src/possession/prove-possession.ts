@@ -33,7 +33,10 @@ export interface PossessionMechanisms {
   readonly nonceRequired: boolean;
   /** A registered key of the client by `kid`. */
   readonly clock: Clock;
-  readonly registeredKey: (client: ClientRegistration, kid: string) => Promise<PublicKey | undefined>;
+  readonly registeredKey: (
+    client: ClientRegistration,
+    kid: string,
+  ) => Promise<PublicKey | undefined>;
 }
 
 /**
@@ -44,58 +47,110 @@ export function provePossession(mechanisms: PossessionMechanisms): ProvePossessi
   return async (request, client, { presentedBy }, proven) => {
     const { registration, assertion } = client;
     const proof =
-      request.dpop.length === 0 ? undefined : mechanisms.dpop(request.dpop, 'POST', mechanisms.nonceRequired || registration.dpop_nonce_required);
+      request.dpop.length === 0
+        ? undefined
+        : mechanisms.dpop(
+            request.dpop,
+            'POST',
+            mechanisms.nonceRequired || registration.dpop_nonce_required,
+          );
     if (proof === undefined && registration.dpop_bound_access_tokens) {
-      throw new OAuthError('invalid_request', 'the client is registered to send a DPoP proof', { reason: 'proof_missing' });
+      throw new OAuthError('invalid_request', 'the client is registered to send a DPoP proof', {
+        reason: 'proof_missing',
+      });
     }
     if (proof !== undefined) proven.push(proof);
     const certificate = provenCertificate(request, registration, mechanisms.clock());
     if (proof !== undefined && certificate !== undefined)
-      throw new OAuthError('invalid_request', 'the client is registered for certificate-bound tokens and sent a DPoP proof', {
-        reason: 'proof_and_certificate',
-      });
+      throw new OAuthError(
+        'invalid_request',
+        'the client is registered for certificate-bound tokens and sent a DPoP proof',
+        {
+          reason: 'proof_and_certificate',
+        },
+      );
     if (certificate !== undefined) proven.push(certificate);
     const byAssertion = registration.client_assertion_bound_access_tokens ? assertion : undefined;
     // The certificate comes before the assertion, unless req_cnf says otherwise (product decision 4).
-    if (byAssertion !== undefined && (certificate === undefined || request.parameters.has('req_cnf'))) proven.push(byAssertion);
+    if (
+      byAssertion !== undefined &&
+      (certificate === undefined || request.parameters.has('req_cnf'))
+    )
+      proven.push(byAssertion);
 
     if (proven.length === 0 && presentedBy !== undefined)
-      throw new OAuthError('invalid_grant', 'the subject token is bound to a key that is not proven in this request', { reason: 'proof_missing' });
+      throw new OAuthError(
+        'invalid_grant',
+        'the subject token is bound to a key that is not proven in this request',
+        { reason: 'proof_missing' },
+      );
     const reqCnf = request.parameters.get('req_cnf');
-    const boundKey = reqCnf === undefined ? onlyKey(proven) : await namedKey(readReqCnf(reqCnf), proven, registration, mechanisms);
+    const boundKey =
+      reqCnf === undefined
+        ? onlyKey(proven)
+        : await namedKey(readReqCnf(reqCnf), proven, registration, mechanisms);
     if (presentedBy !== undefined) checkPresenter(presentedBy, boundKey, proof?.ath);
     const uses = [assertion?.use, proof?.use].filter((use) => use !== undefined);
-    return { boundKey, keyNamed: reqCnf !== undefined, uses, ...(proof?.freshNonce !== undefined && { dpopNonce: proof.freshNonce }) };
+    return {
+      boundKey,
+      keyNamed: reqCnf !== undefined,
+      uses,
+      ...(proof?.freshNonce !== undefined && { dpopNonce: proof.freshNonce }),
+    };
   };
 }
 
 /** The certificate of the connection, where the client's tokens are bound to it (RFC 8705 §3.4). */
-function provenCertificate({ clientCertificate }: TokenRequest, client: ClientRegistration, now: number): ProvenKey | undefined {
+function provenCertificate(
+  { clientCertificate }: TokenRequest,
+  client: ClientRegistration,
+  now: number,
+): ProvenKey | undefined {
   if (client.tls_client_certificate_bound_access_tokens !== true) return undefined;
   if (clientCertificate === undefined)
-    throw new OAuthError('invalid_request', 'the client is registered for certificate-bound tokens and sent no certificate', {
-      reason: 'certificate_missing',
-    });
+    throw new OAuthError(
+      'invalid_request',
+      'the client is registered for certificate-bound tokens and sent no certificate',
+      {
+        reason: 'certificate_missing',
+      },
+    );
   if (!clientCertificate.validAt(now))
-    throw new OAuthError('invalid_request', 'the client certificate has expired or is not valid yet', { reason: 'certificate_not_valid' });
+    throw new OAuthError(
+      'invalid_request',
+      'the client certificate has expired or is not valid yet',
+      { reason: 'certificate_not_valid' },
+    );
   const { key, keySound, 'x5t#S256': thumbprint } = clientCertificate;
   if (!keySound)
-    throw new OAuthError('unsupported_pop_key', 'the key of the client certificate is of a kind that this server does not accept', {
-      reason: 'certificate_key_unsupported',
-    });
+    throw new OAuthError(
+      'unsupported_pop_key',
+      'the key of the client certificate is of a kind that this server does not accept',
+      {
+        reason: 'certificate_key_unsupported',
+      },
+    );
   return { ...(key !== undefined && { key }), provenBy: 'tls_handshake', 'x5t#S256': thumbprint };
 }
 
 function onlyKey(proven: readonly ProvenKey[]): ProvenKey {
   const [first, ...others] = proven;
   if (first === undefined)
-    throw new OAuthError('invalid_request', 'a proof of possession is required, for this server issues no bearer tokens', {
-      reason: 'proof_missing',
-    });
+    throw new OAuthError(
+      'invalid_request',
+      'a proof of possession is required, for this server issues no bearer tokens',
+      {
+        reason: 'proof_missing',
+      },
+    );
   if (others.some((other) => recordedThumbprint(other) !== recordedThumbprint(first))) {
-    throw new OAuthError('invalid_request', 'two different keys are proven and req_cnf does not say which to bind', {
-      reason: 'proven_keys_ambiguous',
-    });
+    throw new OAuthError(
+      'invalid_request',
+      'two different keys are proven and req_cnf does not say which to bind',
+      {
+        reason: 'proven_keys_ambiguous',
+      },
+    );
   }
   return first;
 }
@@ -108,9 +163,17 @@ async function namedKey(
 ): Promise<ProvenKey> {
   const jkt = 'jkt' in named ? named.jkt : (await registeredKey(client, named.kid))?.jkt;
   if (jkt === undefined)
-    throw new OAuthError('unsupported_pop_key', 'req_cnf names a key that the client has not registered', { reason: 'req_cnf_kid_unknown' });
+    throw new OAuthError(
+      'unsupported_pop_key',
+      'req_cnf names a key that the client has not registered',
+      { reason: 'req_cnf_kid_unknown' },
+    );
   const match = proven.find(({ key }) => key?.jkt === jkt);
   if (match === undefined)
-    throw new OAuthError('failed_pop_verification', 'req_cnf does not match a key proven in this request', { reason: 'req_cnf_not_proven' });
+    throw new OAuthError(
+      'failed_pop_verification',
+      'req_cnf does not match a key proven in this request',
+      { reason: 'req_cnf_not_proven' },
+    );
   return match;
 }

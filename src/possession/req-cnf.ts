@@ -18,7 +18,8 @@ const maxLength = 8192;
 export function readReqCnf(text: string): NamedKey {
   const members = Object.entries(parseMembers(text));
   const [member] = members;
-  if (member === undefined || members.length > 1) throw malformed('req_cnf must have exactly one member', 'req_cnf_member_count');
+  if (member === undefined || members.length > 1)
+    throw malformed('req_cnf must have exactly one member', 'req_cnf_member_count');
   const [method, value] = member;
   switch (method) {
     case 'jwk':
@@ -30,7 +31,10 @@ export function readReqCnf(text: string): NamedKey {
       if (typeof value === 'string' && value !== '') return { kid: value };
       throw malformed('kid in req_cnf is not a string', 'req_cnf_kid_malformed');
     case 'x5t#S256':
-      throw malformed('a certificate is taken from the TLS handshake, never from req_cnf', 'req_cnf_certificate_by_name');
+      throw malformed(
+        'a certificate is taken from the TLS handshake, never from req_cnf',
+        'req_cnf_certificate_by_name',
+      );
     default:
       throw malformed('req_cnf must name the key by jwk, jkt or kid', 'req_cnf_method_unknown');
   }
@@ -47,19 +51,27 @@ function parseMembers(text: string): Record<string, unknown> {
 }
 
 function thumbprintOf(jwk: unknown): string {
-  if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) throw malformed('jwk in req_cnf is not a JSON object', 'req_cnf_jwk_malformed');
+  if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk))
+    throw malformed('jwk in req_cnf is not a JSON object', 'req_cnf_jwk_malformed');
   try {
     return readPublicKey(withoutUnknownMembers(jwk)).jkt;
   } catch (cause) {
     if (cause instanceof JoseFault && cause.reason === 'private_member')
       throw malformed('req_cnf carries private key material', 'req_cnf_private_key');
-    throw new OAuthError('unsupported_pop_key', 'the key in req_cnf is not a public signature key that this server can use', {
-      cause,
-      reason: 'req_cnf_key_unusable',
-    });
+    throw new OAuthError(
+      'unsupported_pop_key',
+      'the key in req_cnf is not a public signature key that this server can use',
+      {
+        cause,
+        reason: 'req_cnf_key_unusable',
+      },
+    );
   }
 }
 
-function malformed<Description extends string>(description: Constant<Description>, reason: string): OAuthError {
+function malformed<Description extends string>(
+  description: Constant<Description>,
+  reason: string,
+): OAuthError {
   return new OAuthError<Description>('invalid_request', description, { reason });
 }

@@ -7,11 +7,15 @@ interface Peer {
 
 /** Carries the word of a change to every other worker, and back that they have forgotten. */
 export function rounds<Worker extends Peer>(workers: () => Iterable<Worker>) {
-  const open = new Map<number, { readonly from: Worker; readonly change: number; readonly missing: Set<Worker> }>();
+  const open = new Map<
+    number,
+    { readonly from: Worker; readonly change: number; readonly missing: Set<Worker> }
+  >();
   let count = 0;
   const closeIfComplete = (round: number) => {
     const { from, change, missing } = open.get(round) ?? {};
-    if (from === undefined || change === undefined || missing === undefined || missing.size > 0) return;
+    if (from === undefined || change === undefined || missing === undefined || missing.size > 0)
+      return;
     open.delete(round);
     from.send({ type: 'told', change });
   };

@@ -20,7 +20,12 @@ const [firstPause, longestPause, longEnough] = [100, 10_000, 60_000];
  * Keeps so many workers serving on shared ports. The first one starts alone, so that migrations, first keys and the admin token are made once.
  * Resolves with the exit code when all are gone: after a signal, or because one could not start in the beginning (it says why itself).
  */
-export async function supervise({ workers: count, stopTimeout, logger, print }: SupervisionOptions): Promise<number> {
+export async function supervise({
+  workers: count,
+  stopTimeout,
+  logger,
+  print,
+}: SupervisionOptions): Promise<number> {
   const alive = new Map<Worker, { readonly number: number; readonly since: number }>();
   const { heard, gone } = rounds(() => alive.keys());
   const deaths = new Map<number, number>();
@@ -56,7 +61,9 @@ export async function supervise({ workers: count, stopTimeout, logger, print }: 
       else heard(worker, message);
     });
     // A message to a worker that is just dying.
-    worker.on('error', (err) => logger.debug({ err, worker: number }, 'the worker does not listen'));
+    worker.on('error', (err) =>
+      logger.debug({ err, worker: number }, 'the worker does not listen'),
+    );
     return running;
   };
 

@@ -38,7 +38,10 @@ export function supervisor(): Supervisor {
         const told = new Promise<void>((resolve) => waiting.set(change, resolve));
         send({ type: 'changed', change });
         const late = new AbortController();
-        await Promise.race([told, sleep(copiesLive, undefined, { signal: late.signal }).catch(() => undefined)]);
+        await Promise.race([
+          told,
+          sleep(copiesLive, undefined, { signal: late.signal }).catch(() => undefined),
+        ]);
         late.abort();
         waiting.delete(change);
       },

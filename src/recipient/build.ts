@@ -6,7 +6,9 @@ import { dirname, join, relative, resolve } from 'node:path';
 
 const root = join(import.meta.dirname, '../..');
 const dist = join(root, 'dist');
-const { version, license, description, engines, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
+const { version, license, description, engines, exports } = JSON.parse(
+  readFileSync(join(root, 'package.json'), 'utf8'),
+) as Manifest;
 
 interface Manifest {
   readonly version: string;
@@ -17,9 +19,17 @@ interface Manifest {
 }
 
 rmSync(dist, { recursive: true, force: true });
-execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.resource-server.json')], {
-  stdio: 'inherit',
-});
+execFileSync(
+  process.execPath,
+  [
+    join(root, 'node_modules/typescript/bin/tsc'),
+    '-p',
+    join(root, 'tsconfig.resource-server.json'),
+  ],
+  {
+    stdio: 'inherit',
+  },
+);
 
 /** A file and all that it imports, with each import of a declaration named as it was emitted. */
 function reach(file: string, reached: Set<string>): Set<string> {
@@ -34,9 +44,11 @@ function reach(file: string, reached: Set<string>): Set<string> {
 }
 
 const reached = new Set<string>();
-for (const { types, default: code } of Object.values(exports)) for (const entry of [types, code]) reach(join(root, entry), reached);
+for (const { types, default: code } of Object.values(exports))
+  for (const entry of [types, code]) reach(join(root, entry), reached);
 // Files of the server that were only looked at for their types.
-for (const file of globSync('**/*.{js,ts}', { cwd: dist })) if (!reached.has(join(dist, file))) rmSync(join(dist, file));
+for (const file of globSync('**/*.{js,ts}', { cwd: dist }))
+  if (!reached.has(join(dist, file))) rmSync(join(dist, file));
 
 const inDist = (path: string) => `./${relative(dist, join(root, path))}`;
 const manifest = {
@@ -47,7 +59,12 @@ const manifest = {
   type: 'module',
   // The first Node.js with `hash` of node:crypto.
   engines,
-  exports: Object.fromEntries(Object.entries(exports).map(([name, paths]) => [name, { types: inDist(paths.types), default: inDist(paths.default) }])),
+  exports: Object.fromEntries(
+    Object.entries(exports).map(([name, paths]) => [
+      name,
+      { types: inDist(paths.types), default: inDist(paths.default) },
+    ]),
+  ),
   sideEffects: false,
 };
 writeFileSync(join(dist, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);

@@ -31,13 +31,21 @@ export function checkClaims(
   if (type !== 'at+jwt' && type !== 'application/at+jwt') throw refused('token_typ_mismatch');
   const { iss, sub, aud, client_id, iat, exp, nbf, jti, scope } = claims;
   if (iss !== issuer) throw refused('token_iss_mismatch');
-  if (![sub, client_id, jti].every((value) => typeof value === 'string' && value !== '')) throw refused('token_claim_missing');
+  if (![sub, client_id, jti].every((value) => typeof value === 'string' && value !== ''))
+    throw refused('token_claim_missing');
   const audiences: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
-  if (!audiences.includes(audience) || !audiences.every((value) => typeof value === 'string')) throw refused('token_aud_mismatch');
-  const time = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+  if (!audiences.includes(audience) || !audiences.every((value) => typeof value === 'string'))
+    throw refused('token_aud_mismatch');
+  const time = (value: unknown): value is number =>
+    typeof value === 'number' && Number.isFinite(value);
   if (!time(exp) || !time(iat)) throw refused('token_claim_missing');
-  if (exp + clockTolerance <= now) throw invalidToken('the access token has expired', 'token_expired');
-  if (iat > now + clockTolerance || (nbf !== undefined && !(time(nbf) && nbf <= now + clockTolerance))) throw refused('token_not_yet_valid');
+  if (exp + clockTolerance <= now)
+    throw invalidToken('the access token has expired', 'token_expired');
+  if (
+    iat > now + clockTolerance ||
+    (nbf !== undefined && !(time(nbf) && nbf <= now + clockTolerance))
+  )
+    throw refused('token_not_yet_valid');
   if (scope !== undefined && typeof scope !== 'string') throw refused('token_scope_malformed');
   return claims as AccessTokenClaims;
 }

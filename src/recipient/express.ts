@@ -19,20 +19,34 @@ type ExpressRequest = IncomingMessage & { readonly originalUrl?: string; present
  * A middleware for each route that needs a token: `app.get('/events', requireToken('calendar.read'), …)`.
  * Sets `req.presented`, or sends the refusal with its challenges.
  */
-export function tokenRequired(verify: VerifyPresented, { origin, certificate, onRefused }: AdapterOptions<ExpressRequest>) {
+export function tokenRequired(
+  verify: VerifyPresented,
+  { origin, certificate, onRefused }: AdapterOptions<ExpressRequest>,
+) {
   return (scope?: string) =>
-    async (request: ExpressRequest, response: ServerResponse, next: (error?: unknown) => void): Promise<void> => {
+    async (
+      request: ExpressRequest,
+      response: ServerResponse,
+      next: (error?: unknown) => void,
+    ): Promise<void> => {
       try {
         const shown = certificate === undefined ? peerCertificate(request) : certificate(request);
         const target = request.originalUrl ?? request.url ?? '';
-        const presented = await verify(presentedRequest(request, target, origin, shown), scope === undefined ? {} : { scope });
+        const presented = await verify(
+          presentedRequest(request, target, origin, shown),
+          scope === undefined ? {} : { scope },
+        );
         request.presented = presented;
-        if (presented.dpopNonce !== undefined) response.setHeader('dpop-nonce', presented.dpopNonce);
+        if (presented.dpopNonce !== undefined)
+          response.setHeader('dpop-nonce', presented.dpopNonce);
       } catch (refused) {
         if (!(refused instanceof TokenRefused)) return next(refused);
         onRefused?.(refused, request);
-        for (const [name, value] of Object.entries(refused.headers)) response.setHeader(name, value);
-        response.writeHead(refused.status, { 'content-type': 'application/json' }).end(JSON.stringify(refused.body));
+        for (const [name, value] of Object.entries(refused.headers))
+          response.setHeader(name, value);
+        response
+          .writeHead(refused.status, { 'content-type': 'application/json' })
+          .end(JSON.stringify(refused.body));
         return;
       }
       next();

@@ -14,12 +14,19 @@ declare module 'fastify' {
  * An `onRequest` hook for each route that needs a token: `app.get('/events', { onRequest: requireToken('calendar.read') }, …)`.
  * Sets `request.presented`, or sends the refusal with its challenges.
  */
-export function tokenRequired(verify: VerifyPresented, { origin, certificate, onRefused }: AdapterOptions<FastifyRequest>) {
+export function tokenRequired(
+  verify: VerifyPresented,
+  { origin, certificate, onRefused }: AdapterOptions<FastifyRequest>,
+) {
   return (scope?: string) =>
     async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
       try {
-        const shown = certificate === undefined ? peerCertificate(request.raw) : certificate(request);
-        const presented = await verify(presentedRequest(request.raw, request.originalUrl, origin, shown), scope === undefined ? {} : { scope });
+        const shown =
+          certificate === undefined ? peerCertificate(request.raw) : certificate(request);
+        const presented = await verify(
+          presentedRequest(request.raw, request.originalUrl, origin, shown),
+          scope === undefined ? {} : { scope },
+        );
         request.presented = presented;
         if (presented.dpopNonce !== undefined) void reply.header('dpop-nonce', presented.dpopNonce);
         return undefined;

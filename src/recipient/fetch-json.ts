@@ -19,14 +19,21 @@ export async function fetchJson(fetch: typeof globalThis.fetch, uri: string): Pr
       headers: { accept: 'application/jwk-set+json, application/json' },
       signal: AbortSignal.timeout(deadlineMs),
     });
-    const lifetimeMs = freshnessLifetimeMs(response.headers.get('cache-control') ?? undefined, response.headers.get('age') ?? undefined);
+    const lifetimeMs = freshnessLifetimeMs(
+      response.headers.get('cache-control') ?? undefined,
+      response.headers.get('age') ?? undefined,
+    );
     if (response.status === 200) return { body: await readBody(response), lifetimeMs };
     await response.body?.cancel();
     if (response.status === 404) return { body: undefined, lifetimeMs };
     throw new RemoteJwksUnavailable('status_not_200');
   } catch (error) {
     if (error instanceof RemoteJwksUnavailable) throw error;
-    throw new RemoteJwksUnavailable(error instanceof Error && error.name === 'TimeoutError' ? 'deadline_exceeded' : 'connection_failed');
+    throw new RemoteJwksUnavailable(
+      error instanceof Error && error.name === 'TimeoutError'
+        ? 'deadline_exceeded'
+        : 'connection_failed',
+    );
   }
 }
 

@@ -4,22 +4,36 @@ import type { ShownKey } from './proof.ts';
 import { invalidToken } from './refusal.ts';
 
 /** The one holder whose key was shown (protocol reference D5 rule 4): thumbprints are compared, no signature is tried key by key. Throws Refused. */
-export async function holderOf(shown: ShownKey, candidates: readonly Candidate[], keys: IssuerKeys): Promise<Candidate> {
+export async function holderOf(
+  shown: ShownKey,
+  candidates: readonly Candidate[],
+  keys: IssuerKeys,
+): Promise<Candidate> {
   const matches: Candidate[] = [];
   for (const candidate of candidates.filter(shown.confirms)) {
     const { thumbprint, presenter, registered, jwe } = candidate;
-    const named = registered === undefined ? thumbprint : await registeredThumbprint(presenter, registered, keys);
+    const named =
+      registered === undefined
+        ? thumbprint
+        : await registeredThumbprint(presenter, registered, keys);
     // A symmetric key has been taken from this very candidate.
     if (jwe !== undefined || named === shown.thumbprint) matches.push(candidate);
   }
   const [match, ...more] = matches;
   if (match === undefined || more.length > 0)
-    throw invalidToken('the access token is not bound to the key that was proven in this request', 'key_mismatch');
+    throw invalidToken(
+      'the access token is not bound to the key that was proven in this request',
+      'key_mismatch',
+    );
   return match;
 }
 
 /** A key by its `kid` among those that the issuer publishes for the holder; a `jku` of any other place is nobody's (product decision 2). */
-async function registeredThumbprint(presenter: string, { kid, jku }: { readonly kid: string; readonly jku?: string }, keys: IssuerKeys) {
+async function registeredThumbprint(
+  presenter: string,
+  { kid, jku }: { readonly kid: string; readonly jku?: string },
+  keys: IssuerKeys,
+) {
   if (jku !== undefined && jku !== keys.clientJwksUri(presenter)) return undefined;
   return (await keys.clientKey(presenter, kid))?.jkt;
 }

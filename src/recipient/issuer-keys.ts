@@ -49,11 +49,25 @@ export interface IssuerKeys {
  * Metadata (RFC 8414), JWK Set and clients' JWK Sets of one issuer: cached by what the answers say, one fetch at a time, with a cool-down, and
  * stale for a while when the issuer is away. An unknown `kid` asks again, so that a new signing key is known without a restart.
  */
-export function issuerKeys({ issuer, jwksUri, fetch, clock, cache = {}, onFetchFailure }: IssuerKeysOptions): IssuerKeys {
-  const { coolDown = 10, failureCoolDown = 5, stale = 3600, defaultAge = 300, maxAge = 3600 } = cache;
+export function issuerKeys({
+  issuer,
+  jwksUri,
+  fetch,
+  clock,
+  cache = {},
+  onFetchFailure,
+}: IssuerKeysOptions): IssuerKeys {
+  const {
+    coolDown = 10,
+    failureCoolDown = 5,
+    stale = 3600,
+    defaultAge = 300,
+    maxAge = 3600,
+  } = cache;
   const root = issuer.replace(/\/$/, '');
   const documents = remoteJwks({
-    fetch: async (uri) => (uri === issuer ? fetchSigningKeys(fetch, issuer, jwksUri) : fetchClientKeys(fetch, uri)),
+    fetch: async (uri) =>
+      uri === issuer ? fetchSigningKeys(fetch, issuer, jwksUri) : fetchClientKeys(fetch, uri),
     clock,
     limits: {
       minAgeMs: coolDown * 1000,
@@ -82,7 +96,8 @@ export function issuerKeys({ issuer, jwksUri, fetch, clock, cache = {}, onFetchF
       });
     }
   };
-  const clientJwksUri = (clientId: string) => `${root}/clients/${encodeURIComponent(clientId)}/jwks`;
+  const clientJwksUri = (clientId: string) =>
+    `${root}/clients/${encodeURIComponent(clientId)}/jwks`;
   return {
     signingKey: async (kid) => find(issuer, kid),
     clientJwksUri,
@@ -91,31 +106,47 @@ export function issuerKeys({ issuer, jwksUri, fetch, clock, cache = {}, onFetchF
 }
 
 /** Metadata is read with every fetch of the keys, so that a `jwks_uri` that moves is followed; both live as long as the keys. */
-async function fetchSigningKeys(fetch: typeof globalThis.fetch, issuer: string, jwksUri: string | undefined): Promise<FetchedJwkSet> {
+async function fetchSigningKeys(
+  fetch: typeof globalThis.fetch,
+  issuer: string,
+  jwksUri: string | undefined,
+): Promise<FetchedJwkSet> {
   const uri = jwksUri ?? (await discover(fetch, issuer));
   const { body, lifetimeMs } = await fetchJson(fetch, uri);
   if (body === undefined) throw new RemoteJwksUnavailable('status_not_200');
   return { jwks: parseJwkSet(body), lifetimeMs };
 }
 
-async function fetchClientKeys(fetch: typeof globalThis.fetch, uri: string): Promise<FetchedJwkSet> {
+async function fetchClientKeys(
+  fetch: typeof globalThis.fetch,
+  uri: string,
+): Promise<FetchedJwkSet> {
   const { body, lifetimeMs } = await fetchJson(fetch, uri);
   // A client that is gone has no keys: that is an answer, and no reason to go on with an old copy.
-  return body === undefined ? { jwks: { keys: [] }, lifetimeMs } : { jwks: parseJwkSet(body), lifetimeMs };
+  return body === undefined
+    ? { jwks: { keys: [] }, lifetimeMs }
+    : { jwks: parseJwkSet(body), lifetimeMs };
 }
 
 /** `jwks_uri` of the metadata, which must be about this very issuer (RFC 8414 §3.3) and must not leave https. */
 async function discover(fetch: typeof globalThis.fetch, issuer: string): Promise<string> {
   const { origin, pathname, protocol } = new URL(issuer);
-  const { body } = await fetchJson(fetch, `${origin}/.well-known/oauth-authorization-server${pathname.replace(/\/$/, '')}`);
+  const { body } = await fetchJson(
+    fetch,
+    `${origin}/.well-known/oauth-authorization-server${pathname.replace(/\/$/, '')}`,
+  );
   let metadata: { readonly issuer?: unknown; readonly jwks_uri?: unknown } | null;
   try {
-    metadata = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as typeof metadata;
+    metadata = JSON.parse(
+      new TextDecoder('utf-8', { fatal: true }).decode(body),
+    ) as typeof metadata;
   } catch {
     throw new RemoteJwksUnavailable('body_not_json');
   }
   const uri = metadata?.jwks_uri;
-  if (metadata?.issuer !== issuer || typeof uri !== 'string' || !URL.canParse(uri)) throw new RemoteJwksUnavailable('metadata_not_of_issuer');
-  if (new URL(uri).protocol !== 'https:' && new URL(uri).protocol !== protocol) throw new RemoteJwksUnavailable('uri_not_allowed');
+  if (metadata?.issuer !== issuer || typeof uri !== 'string' || !URL.canParse(uri))
+    throw new RemoteJwksUnavailable('metadata_not_of_issuer');
+  if (new URL(uri).protocol !== 'https:' && new URL(uri).protocol !== protocol)
+    throw new RemoteJwksUnavailable('uri_not_allowed');
   return uri;
 }

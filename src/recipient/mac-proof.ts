@@ -32,7 +32,8 @@ export function readSymmetricKey(json: Buffer): SymmetricKey {
   const { kty, alg = 'HS256', k, kid } = parseStrictJson(json.toString('utf8'));
   const octets = decodeBase64url(k);
   if (kty !== 'oct' || alg !== 'HS256') throw new JoseFault('kty_unsupported');
-  if (octets === undefined || octets.length < 32 || octets.length > 512) throw new JoseFault('member_invalid', 'k');
+  if (octets === undefined || octets.length < 32 || octets.length > 512)
+    throw new JoseFault('member_invalid', 'k');
   return { octets, kid, jkt: hash('sha256', JSON.stringify({ k, kty }), 'base64url') };
 }
 
@@ -41,7 +42,9 @@ export function readSymmetricKey(json: Buffer): SymmetricKey {
  * algorithm, HS256, and its type, `pop+jwt` (docs/decisions/0010-proof-of-a-symmetric-key.md). Throws `invalid_dpop_proof` or `use_dpop_nonce`.
  */
 export function macProof(key: SymmetricKey) {
-  return (options: ProofClaimsOptions): ((fields: readonly string[], method: string, nonceRequired: boolean) => MacProof) => {
+  return (
+    options: ProofClaimsOptions,
+  ): ((fields: readonly string[], method: string, nonceRequired: boolean) => MacProof) => {
     const checkClaims = proofClaims(options);
     return (fields, method, nonceRequired) => {
       const { payload } = readProof(fields, key);
@@ -63,15 +66,21 @@ function readProof(fields: readonly string[], { octets, kid }: SymmetricKey): Jw
   if (jws.header['alg'] !== 'HS256') throw refused('proof_alg_not_allowed');
   if (jws.header['typ'] !== 'pop+jwt') throw refused('proof_typ_mismatch');
   if (keyBearing.some((member) => member in jws.header)) throw refused('proof_brings_key');
-  if (jws.header['kid'] !== undefined && jws.header['kid'] !== kid) throw refused('proof_kid_mismatch');
+  if (jws.header['kid'] !== undefined && jws.header['kid'] !== kid)
+    throw refused('proof_kid_mismatch');
   const mac = createHmac('sha256', octets).update(jws.signingInput).digest();
-  if (jws.signature.length !== mac.length || !timingSafeEqual(jws.signature, mac)) throw refused('proof_mac_invalid');
+  if (jws.signature.length !== mac.length || !timingSafeEqual(jws.signature, mac))
+    throw refused('proof_mac_invalid');
   return jws;
 }
 
 function refused(reason: string, cause?: unknown): OAuthError {
-  return new OAuthError('invalid_dpop_proof', 'the proof is not a JWT by the symmetric key of the access token', {
-    reason,
-    ...(cause !== undefined && { cause }),
-  });
+  return new OAuthError(
+    'invalid_dpop_proof',
+    'the proof is not a JWT by the symmetric key of the access token',
+    {
+      reason,
+      ...(cause !== undefined && { cause }),
+    },
+  );
 }

@@ -20,7 +20,12 @@ export function presentedRequest(
   origin: string,
   certificate: Uint8Array | string | undefined,
 ): PresentedRequest {
-  return { method: raw.method ?? '', url: uriOf(origin, target), headers: raw.rawHeaders, certificate };
+  return {
+    method: raw.method ?? '',
+    url: uriOf(origin, target),
+    headers: raw.rawHeaders,
+    certificate,
+  };
 }
 
 /** The certificate of the TLS connection; whoever signed it, its key was proven by the handshake. */

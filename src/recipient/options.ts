@@ -84,4 +84,7 @@ export interface Presented {
 }
 
 /** Checks token and proof of a request. Throws TokenRefused. `scope`: scope tokens, separated by spaces, that the token must have. */
-export type VerifyPresented = (request: PresentedRequest, required?: { readonly scope?: string }) => Promise<Presented>;
+export type VerifyPresented = (
+  request: PresentedRequest,
+  required?: { readonly scope?: string },
+) => Promise<Presented>;

@@ -37,10 +37,20 @@ export interface ProofOptions {
  * Checks the proof of the mechanism that the scheme names (protocol reference D5 rule 3): all but the replay. Only a symmetric key comes from the
  * token itself, which names no more than one. Throws Refused.
  */
-export function shownKey(credentials: Credentials, request: PresentedRequest, candidates: readonly Candidate[], options: ProofOptions): ShownKey {
+export function shownKey(
+  credentials: Credentials,
+  request: PresentedRequest,
+  candidates: readonly Candidate[],
+  options: ProofOptions,
+): ShownKey {
   const { scheme } = credentials;
   if (scheme === 'Bearer') return byCertificate(request.certificate);
-  return byProof(credentials, request, options, scheme === 'DPoP' ? dpop : macProof(symmetricKey(candidates, options.decryptionKeys)));
+  return byProof(
+    credentials,
+    request,
+    options,
+    scheme === 'DPoP' ? dpop : macProof(symmetricKey(candidates, options.decryptionKeys)),
+  );
 }
 
 /** RFC 9449 §4.3, with `ath` (item 12). */
@@ -54,15 +64,23 @@ function byProof(
     const check = kind({ ...options, endpoint: url, nonces: nonces ?? noNonces });
     const { key, use, ath, freshNonce } = check(proofs, method, nonces !== undefined);
     if (ath !== createHash('sha256').update(token).digest('base64url'))
-      throw new OAuthError('invalid_dpop_proof', 'ath of the DPoP proof is not the hash of the access token', { reason: 'proof_ath_mismatch' });
-    const confirms = ({ method }: Candidate) => (scheme === 'PoP' ? method === 'jwe' : method !== 'jwe' && method !== 'x5t#S256');
+      throw new OAuthError(
+        'invalid_dpop_proof',
+        'ath of the DPoP proof is not the hash of the access token',
+        { reason: 'proof_ath_mismatch' },
+      );
+    const confirms = ({ method }: Candidate) =>
+      scheme === 'PoP' ? method === 'jwe' : method !== 'jwe' && method !== 'x5t#S256';
     return { thumbprint: key.jkt, confirms, use, ...(freshNonce !== undefined && { freshNonce }) };
   } catch (fault) {
     if (!(fault instanceof OAuthError)) throw fault;
     const nonce = fault.code === 'use_dpop_nonce' ? nonces?.current() : undefined;
     throw new Refused({
       error: nonce === undefined ? 'invalid_dpop_proof' : 'use_dpop_nonce',
-      description: scheme === 'DPoP' ? fault.message : 'the proof by the symmetric key is not one for this request and token, or has no nonce',
+      description:
+        scheme === 'DPoP'
+          ? fault.message
+          : 'the proof by the symmetric key is not one for this request and token, or has no nonce',
       reason: fault.reason,
       of: [scheme],
       cause: fault.cause,
@@ -74,24 +92,41 @@ function byProof(
 /** The certificate of the connection; that its key was proven is the handshake's work, so its chain does not matter here (RFC 8705 §3). */
 function byCertificate(certificate: PresentedRequest['certificate']): ShownKey {
   if (certificate === undefined || certificate.length === 0)
-    throw invalidToken('the access token is bound to a key, which was not proven in this request', 'token_as_bearer');
+    throw invalidToken(
+      'the access token is bound to a key, which was not proven in this request',
+      'token_as_bearer',
+    );
   let der: Buffer;
   try {
     der = new X509Certificate(certificate).raw;
   } catch (cause) {
     throw invalidToken('the client certificate is malformed', 'certificate_malformed', cause);
   }
-  return { thumbprint: createHash('sha256').update(der).digest('base64url'), confirms: ({ method }) => method === 'x5t#S256' };
+  return {
+    thumbprint: createHash('sha256').update(der).digest('base64url'),
+    confirms: ({ method }) => method === 'x5t#S256',
+  };
 }
 
 /** The symmetric key of the token (RFC 7800 §3.3). */
-function symmetricKey(candidates: readonly Candidate[], keys: readonly DecryptionKey[]): SymmetricKey {
+function symmetricKey(
+  candidates: readonly Candidate[],
+  keys: readonly DecryptionKey[],
+): SymmetricKey {
   const jwe = candidates.find((candidate) => candidate.jwe !== undefined)?.jwe;
-  if (jwe === undefined) throw invalidToken('the access token is not bound to the key that was proven in this request', 'key_mismatch');
+  if (jwe === undefined)
+    throw invalidToken(
+      'the access token is not bound to the key that was proven in this request',
+      'key_mismatch',
+    );
   try {
     return readSymmetricKey(decryptCompactJwe(jwe, keys));
   } catch (cause) {
-    throw invalidToken('the access token names no key that can be verified here', 'cnf_key_unusable', cause);
+    throw invalidToken(
+      'the access token names no key that can be verified here',
+      'cnf_key_unusable',
+      cause,
+    );
   }
 }
 

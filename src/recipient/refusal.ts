@@ -54,19 +54,26 @@ export class TokenRefused extends Error {
 
   constructor(refusal: Refusal, offers: readonly Offer[]) {
     const { error, description, reason, dpopNonce, cause } = refusal;
-    super(description ?? 'no access token was presented', cause === undefined ? undefined : { cause });
+    super(
+      description ?? 'no access token was presented',
+      cause === undefined ? undefined : { cause },
+    );
     this.name = 'TokenRefused';
     this.status = error === undefined ? 401 : refusalStatus[error];
     this.error = error;
     this.reason = reason;
-    this.challenges = error === 'temporarily_unavailable' ? [] : offers.map((offer) => challenge(offer, refusal));
+    this.challenges =
+      error === 'temporarily_unavailable' ? [] : offers.map((offer) => challenge(offer, refusal));
     this.headers = {
       'cache-control': 'no-store',
       ...(this.challenges.length > 0 && { 'www-authenticate': this.challenges }),
       ...(dpopNonce !== undefined && { 'dpop-nonce': dpopNonce }),
       ...(error === 'temporarily_unavailable' && { 'retry-after': '5' }),
     };
-    this.body = { ...(error !== undefined && { error }), ...(description !== undefined && { error_description: description }) };
+    this.body = {
+      ...(error !== undefined && { error }),
+      ...(description !== undefined && { error_description: description }),
+    };
   }
 }
 
@@ -95,5 +102,10 @@ export class Refused extends Error {
 
 /** The token itself is to blame (RFC 6750 §3.1 `invalid_token`). */
 export function invalidToken(description: string, reason: string, cause?: unknown): Refused {
-  return new Refused({ error: 'invalid_token', description, reason, ...(cause !== undefined && { cause }) });
+  return new Refused({
+    error: 'invalid_token',
+    description,
+    reason,
+    ...(cause !== undefined && { cause }),
+  });
 }

@@ -5,7 +5,13 @@ import type { ReplayStore, SingleUse } from '../replay-store.ts';
  * Records of used proofs in the memory of this process: for one process, and until it ends. Only proofs that confirm a valid token are recorded.
  * @param max records; when that many are unexpired, further proofs are refused rather than old ones forgotten
  */
-export function memoryReplay({ max = 100_000, clock = Date.now }: { readonly max?: number; readonly clock?: Clock } = {}): ReplayStore {
+export function memoryReplay({
+  max = 100_000,
+  clock = Date.now,
+}: {
+  readonly max?: number;
+  readonly clock?: Clock;
+} = {}): ReplayStore {
   const used = new Map<string, number>();
   const forgetExpired = (now: number) => {
     // Records expire nearly in the order in which they came, so the first that has not ends the search.
@@ -58,7 +64,13 @@ export interface RedisReplayOptions {
  */
 export function redisReplay(
   redis: RedisClient,
-  { prefix = 'holdfast:rs:', clock = Date.now, clockTolerance = 30, first = false, onLoss = () => undefined }: RedisReplayOptions = {},
+  {
+    prefix = 'holdfast:rs:',
+    clock = Date.now,
+    clockTolerance = 30,
+    first = false,
+    onLoss = () => undefined,
+  }: RedisReplayOptions = {},
 ): ReplayStore {
   const marker = `${prefix}replay-since`;
   let begun: Promise<unknown> | undefined;
@@ -68,7 +80,13 @@ export function redisReplay(
   };
   const mark = async ({ key, expiresAt }: SingleUse) =>
     // A span, not a moment, and a minute more: the clock of Redis, or of another process, may differ from ours.
-    (await redis.set(prefix + key, '1', 'PX', Math.max(Math.ceil(expiresAt * 1000 - clock()), 0) + 60_000, 'NX')) === 'OK';
+    (await redis.set(
+      prefix + key,
+      '1',
+      'PX',
+      Math.max(Math.ceil(expiresAt * 1000 - clock()), 0) + 60_000,
+      'NX',
+    )) === 'OK';
 
   /** Seconds since the epoch from which on the records are complete. */
   const completeSince = async (found: string | null, server: string): Promise<number> => {
@@ -91,9 +109,14 @@ export function redisReplay(
       await begun;
       // In this order on one connection: were all forgotten after the marker had been read, what was used before could be marked once more.
       const marks = uses.map(mark);
-      const [found, server, ...marked] = await Promise.all([redis.get(marker), redis.info('server'), ...marks]);
+      const [found, server, ...marked] = await Promise.all([
+        redis.get(marker),
+        redis.info('server'),
+        ...marks,
+      ]);
       const since = await completeSince(found, server);
-      if (uses.some(({ acceptableFrom }) => acceptableFrom < since)) throw new Error('records of used proofs of that time were lost');
+      if (uses.some(({ acceptableFrom }) => acceptableFrom < since))
+        throw new Error('records of used proofs of that time were lost');
       return marked;
     },
   };

@@ -17,20 +17,51 @@ export type { VerifiableMethod } from './candidates.ts';
 export type { AccessTokenClaims } from './claims.ts';
 export type { HeaderFields } from './credentials.ts';
 export type { CacheLimits } from './issuer-keys.ts';
-export type { IssuerOptions, Presented, PresentedRequest, ResourceServerOptions, VerifyPresented } from './options.ts';
+export type {
+  IssuerOptions,
+  Presented,
+  PresentedRequest,
+  ResourceServerOptions,
+  VerifyPresented,
+} from './options.ts';
 export { type RefusalCode, TokenRefused } from './refusal.ts';
 export { memoryReplay, type RedisClient, type RedisReplayOptions, redisReplay } from './replay.ts';
 
-const allMethods: readonly VerifiableMethod[] = ['jkt', 'x5t#S256', 'jwk', 'kid', 'jku', 'jwks', 'jwe'];
-const defaultDpopAlgs: readonly SigningAlgorithm[] = ['ES256', 'ES384', 'PS256', 'EdDSA', 'Ed25519'];
+const allMethods: readonly VerifiableMethod[] = [
+  'jkt',
+  'x5t#S256',
+  'jwk',
+  'kid',
+  'jku',
+  'jwks',
+  'jwe',
+];
+const defaultDpopAlgs: readonly SigningAlgorithm[] = [
+  'ES256',
+  'ES384',
+  'PS256',
+  'EdDSA',
+  'Ed25519',
+];
 
 /**
  * The rules of a recipient of key-bound access tokens (protocol reference D5, RFC 9068 §4, RFC 9449 §7, RFC 8705 §3). There are no bearer tokens: a
  * request passes only with a proof, made for it, by one of the keys that its token names, and the answer says whose key it was.
  */
 export function resourceServer(options: ResourceServerOptions): VerifyPresented {
-  const { audience, clock = Date.now, confirmationMethods: methods = allMethods, dpopAlgs = defaultDpopAlgs } = options;
-  const { replay = memoryReplay({ clock }), nonce, altCnfMax = 3, clockTolerance = 30, tokenAlgs = accessTokenSigningAlgorithms } = options;
+  const {
+    audience,
+    clock = Date.now,
+    confirmationMethods: methods = allMethods,
+    dpopAlgs = defaultDpopAlgs,
+  } = options;
+  const {
+    replay = memoryReplay({ clock }),
+    nonce,
+    altCnfMax = 3,
+    clockTolerance = 30,
+    tokenAlgs = accessTokenSigningAlgorithms,
+  } = options;
   const issuers = trustedIssuers(options);
   const proof = {
     clock,
@@ -41,18 +72,36 @@ export function resourceServer(options: ResourceServerOptions): VerifyPresented 
     decryptionKeys: methods.includes('jwe') ? decryptionKeysOf(options) : [],
   };
   const offers: readonly Offer[] = [
-    ...(methods.some((method) => method !== 'x5t#S256' && method !== 'jwe') ? [{ scheme: 'DPoP', algs: dpopAlgs } as const] : []),
+    ...(methods.some((method) => method !== 'x5t#S256' && method !== 'jwe')
+      ? [{ scheme: 'DPoP', algs: dpopAlgs } as const]
+      : []),
     ...(proof.decryptionKeys.length > 0 ? [{ scheme: 'PoP', algs: ['HS256'] } as const] : []),
     ...(methods.includes('x5t#S256') ? [{ scheme: 'Bearer' } as const] : []),
   ];
-  const known: readonly Scheme[] = ['DPoP', 'Bearer', ...(proof.decryptionKeys.length > 0 ? ['PoP' as const] : [])];
+  const known: readonly Scheme[] = [
+    'DPoP',
+    'Bearer',
+    ...(proof.decryptionKeys.length > 0 ? ['PoP' as const] : []),
+  ];
 
-  const verify = async (...[request, required = {}]: Parameters<VerifyPresented>): Promise<Presented> => {
+  const verify = async (
+    ...[request, required = {}]: Parameters<VerifyPresented>
+  ): Promise<Presented> => {
     const credentials = readCredentials(request.headers, known);
     const { jws, issuer } = await signedByIssuer(credentials.token, issuers, tokenAlgs);
     const now = clock() / 1000;
-    const claims = checkClaims(jws.header, jws.payload, { issuer: issuer.issuer, audience, now, clockTolerance });
-    const trust = { altCnf: issuer.altCnf === true, jwks: issuer.jwks === true, jwe: proof.decryptionKeys.length > 0, max: altCnfMax };
+    const claims = checkClaims(jws.header, jws.payload, {
+      issuer: issuer.issuer,
+      audience,
+      now,
+      clockTolerance,
+    });
+    const trust = {
+      altCnf: issuer.altCnf === true,
+      jwks: issuer.jwks === true,
+      jwe: proof.decryptionKeys.length > 0,
+      max: altCnfMax,
+    };
     const candidates = candidatesOf(claims, trust).filter((one) => methods.includes(one.method));
     const shown = shownKey(credentials, request, candidates, proof);
     const { presenter, method } = await holderOf(shown, candidates, issuer.keys);
@@ -78,17 +127,25 @@ export function resourceServer(options: ResourceServerOptions): VerifyPresented 
   };
 }
 
-function decryptionKeysOf({ decryptionKeys = [] }: ResourceServerOptions): readonly DecryptionKey[] {
+function decryptionKeysOf({
+  decryptionKeys = [],
+}: ResourceServerOptions): readonly DecryptionKey[] {
   return decryptionKeys.map((jwk, index) => {
     try {
       return readDecryptionKey(jwk);
     } catch (cause) {
-      throw new TypeError(`decryptionKeys[${index}] is not a private key that symmetric keys can be encrypted to`, { cause });
+      throw new TypeError(
+        `decryptionKeys[${index}] is not a private key that symmetric keys can be encrypted to`,
+        { cause },
+      );
     }
   });
 }
 
-function noncesOf({ secret, lifetime = 120 }: NonNullable<ResourceServerOptions['nonce']>, clock: () => number): DpopNonces {
+function noncesOf(
+  { secret, lifetime = 120 }: NonNullable<ResourceServerOptions['nonce']>,
+  clock: () => number,
+): DpopNonces {
   if (secret.length < 32) throw new TypeError('the secret of the nonces needs 32 octets or more');
   const secrets = [{ secret: Buffer.from(secret), from: 0 }];
   return dpopNonces(() => secrets, lifetime, clock);
@@ -111,8 +168,18 @@ async function markUsed(replay: ReplayStore, use: SingleUse, scheme: Scheme): Pr
     [first] = await replay.markUsed([use]);
   } catch (cause) {
     // A proof that cannot be marked as used could be used again: fail closed.
-    throw new Refused({ error: 'temporarily_unavailable', description: 'the proof cannot be recorded now', reason: 'replay_unavailable', cause });
+    throw new Refused({
+      error: 'temporarily_unavailable',
+      description: 'the proof cannot be recorded now',
+      reason: 'replay_unavailable',
+      cause,
+    });
   }
   if (first !== true)
-    throw new Refused({ error: 'invalid_dpop_proof', description: 'the proof was used before', reason: 'proof_replayed', of: [scheme] });
+    throw new Refused({
+      error: 'invalid_dpop_proof',
+      description: 'the proof was used before',
+      reason: 'proof_replayed',
+      of: [scheme],
+    });
 }

@@ -16,8 +16,16 @@ export type TrustedIssuers = ReadonlyMap<unknown, Issuer>;
 const limits: JwsLimits = { header: 1024, payload: 16_384, signature: 6400 };
 
 /** The issuers that the resource server trusts, by their identifiers, each with its keys. */
-export function trustedIssuers({ issuer, clock = Date.now, fetch = globalThis.fetch, cache, onFetchFailure }: ResourceServerOptions): TrustedIssuers {
-  const listed = Array.isArray(issuer) ? (issuer as readonly (string | IssuerOptions)[]) : [issuer as string | IssuerOptions];
+export function trustedIssuers({
+  issuer,
+  clock = Date.now,
+  fetch = globalThis.fetch,
+  cache,
+  onFetchFailure,
+}: ResourceServerOptions): TrustedIssuers {
+  const listed = Array.isArray(issuer)
+    ? (issuer as readonly (string | IssuerOptions)[])
+    : [issuer as string | IssuerOptions];
   const issuers = listed.map((one) => {
     const trusted = typeof one === 'string' ? { issuer: one } : one;
     const { jwksUri } = trusted;
@@ -60,5 +68,9 @@ export async function signedByIssuer(
 }
 
 function refusedToken(reason: string, cause?: unknown): Refused {
-  return invalidToken('the access token is not one of the issuer for this resource server', reason, cause);
+  return invalidToken(
+    'the access token is not one of the issuer for this resource server',
+    reason,
+    cause,
+  );
 }

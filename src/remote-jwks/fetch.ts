@@ -29,20 +29,33 @@ async function request(
 ): Promise<FetchedJwkSet> {
   // A client of its own for each request: no proxy from the environment, no shared connection whose address was checked for another URL.
   const { Client } = await import('undici');
-  const client = new Client(url.origin, { connect: { lookup, secureContext, minVersion: 'TLSv1.2', signal }, allowH2: false });
+  const client = new Client(url.origin, {
+    connect: { lookup, secureContext, minVersion: 'TLSv1.2', signal },
+    allowH2: false,
+  });
   try {
     const response = await client.request({
       method: 'GET',
       path: `${url.pathname}${url.search}`,
-      headers: { accept: 'application/jwk-set+json, application/json', 'accept-encoding': 'identity', 'user-agent': 'holdfast' },
+      headers: {
+        accept: 'application/jwk-set+json, application/json',
+        'accept-encoding': 'identity',
+        'user-agent': 'holdfast',
+      },
       signal,
     });
     // Without a listener the destruction below would surface as an uncaught error when the body was not read to its end.
     response.body.on('error', () => {});
-    return { jwks: parseJwkSet(await readBody(response, maxBytes)), lifetimeMs: freshnessOf(response.headers) };
+    return {
+      jwks: parseJwkSet(await readBody(response, maxBytes)),
+      lifetimeMs: freshnessOf(response.headers),
+    };
   } catch (error) {
     if (error instanceof RemoteJwksUnavailable) throw error;
-    throw new RemoteJwksUnavailable(signal.aborted ? 'deadline_exceeded' : 'connection_failed', errorCode(error));
+    throw new RemoteJwksUnavailable(
+      signal.aborted ? 'deadline_exceeded' : 'connection_failed',
+      errorCode(error),
+    );
   } finally {
     client.destroy().catch(() => {});
   }
@@ -62,7 +75,10 @@ export function jwkSetFetcher({
   const isAllowed = allowPrivateAddresses ? isGlobalUnicastOrPrivate : isGlobalUnicast;
   // Made with the first fetch: reading every root certificate would keep each start waiting.
   let secureContext: SecureContext | undefined;
-  const trusting = () => createSecureContext({ ca: ca === undefined ? getCACertificates() : [...getCACertificates(), ca] });
+  const trusting = () =>
+    createSecureContext({
+      ca: ca === undefined ? getCACertificates() : [...getCACertificates(), ca],
+    });
   return async (uri) => {
     const url = parseJwksUri(uri);
     const signal = AbortSignal.timeout(deadlineMs);

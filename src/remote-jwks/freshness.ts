@@ -17,8 +17,13 @@ function seconds(digits: string): number {
  * The freshness lifetime that `Cache-Control` and `Age` give, in milliseconds, or undefined when they give none (RFC 9111 §4.2.1, §5.2.2).
  * Of several `max-age` the smallest counts; `s-maxage` and `Expires` are not read.
  */
-export function freshnessLifetimeMs(cacheControl: string | undefined, age: string | undefined): number | undefined {
-  const directives = (cacheControl ?? '').split(',').map((directive) => directive.trim().toLowerCase());
+export function freshnessLifetimeMs(
+  cacheControl: string | undefined,
+  age: string | undefined,
+): number | undefined {
+  const directives = (cacheControl ?? '')
+    .split(',')
+    .map((directive) => directive.trim().toLowerCase());
   if (directives.some((directive) => /^no-(store|cache)\b/.test(directive))) return 0;
   const maxAges = directives.flatMap((directive) => {
     const [name, value = ''] = directive.split('=', 2);
@@ -29,6 +34,9 @@ export function freshnessLifetimeMs(cacheControl: string | undefined, age: strin
 }
 
 /** The lifetime within the limits, in milliseconds. */
-export function clampLifetimeMs(lifetimeMs: number | undefined, { minAgeMs, maxAgeMs, defaultAgeMs }: FreshnessLimits): number {
+export function clampLifetimeMs(
+  lifetimeMs: number | undefined,
+  { minAgeMs, maxAgeMs, defaultAgeMs }: FreshnessLimits,
+): number {
   return Math.min(maxAgeMs, Math.max(minAgeMs, lifetimeMs ?? defaultAgeMs));
 }

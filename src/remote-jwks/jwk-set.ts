@@ -34,6 +34,7 @@ export function parseJwkSet(body: Uint8Array): JwkSetDocument {
   const document = parseJson(body);
   if (!isObject(document)) throw new RemoteJwksUnavailable('body_not_jwk_set');
   const keys: unknown = document['keys'];
-  if (!Array.isArray(keys) || keys.length > maxKeys || !keys.every(isObject)) throw new RemoteJwksUnavailable('body_not_jwk_set');
+  if (!Array.isArray(keys) || keys.length > maxKeys || !keys.every(isObject))
+    throw new RemoteJwksUnavailable('body_not_jwk_set');
   return { keys };
 }

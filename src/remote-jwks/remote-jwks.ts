@@ -54,8 +54,14 @@ export function remoteJwks({
   clock,
   limits,
   onFailure,
-}: RemoteJwksOptions): (uri: string, options?: { readonly fresh?: boolean }) => Promise<JwkSetDocument> {
-  const { coolDownMs, failureCoolDownMs, staleMs, maxUris, ...freshness } = { ...defaultRemoteJwksLimits, ...limits };
+}: RemoteJwksOptions): (
+  uri: string,
+  options?: { readonly fresh?: boolean },
+) => Promise<JwkSetDocument> {
+  const { coolDownMs, failureCoolDownMs, staleMs, maxUris, ...freshness } = {
+    ...defaultRemoteJwksLimits,
+    ...limits,
+  };
   const entries = new Map<string, Entry>();
   // Apart from the entries, so that forgetting a URI never lets a second request start beside a running one.
   const running = new Map<string, Promise<JwkSetDocument>>();
@@ -64,7 +70,8 @@ export function remoteJwks({
     entries.delete(uri);
     entries.set(uri, entry);
     const [leastRecentlyUsed] = entries.keys();
-    if (entries.size > maxUris && leastRecentlyUsed !== undefined) entries.delete(leastRecentlyUsed);
+    if (entries.size > maxUris && leastRecentlyUsed !== undefined)
+      entries.delete(leastRecentlyUsed);
   }
 
   /** The copy if it may still serve after the failure, or the failure. */
@@ -78,7 +85,10 @@ export function remoteJwks({
     try {
       const { jwks, lifetimeMs } = await fetch(uri);
       const fetchedAt = clock();
-      remember(uri, { copy: { jwks, expiresAt: fetchedAt + clampLifetimeMs(lifetimeMs, freshness) }, fetchedAt });
+      remember(uri, {
+        copy: { jwks, expiresAt: fetchedAt + clampLifetimeMs(lifetimeMs, freshness) },
+        fetchedAt,
+      });
       return jwks;
     } catch (error) {
       if (!(error instanceof RemoteJwksUnavailable)) throw error;
@@ -94,11 +104,13 @@ export function remoteJwks({
       remember(uri, entry);
       const now = clock();
       if (entry.failure !== undefined) {
-        if (now < entry.fetchedAt + failureCoolDownMs) return afterFailure(entry.copy, entry.failure);
+        if (now < entry.fetchedAt + failureCoolDownMs)
+          return afterFailure(entry.copy, entry.failure);
       } else if (now < entry.fetchedAt + coolDownMs) return entry.copy.jwks;
       if (!fresh && entry.copy !== undefined && now < entry.copy.expiresAt) return entry.copy.jwks;
     }
-    const underway = running.get(uri) ?? refetch(uri, entry?.copy).finally(() => running.delete(uri));
+    const underway =
+      running.get(uri) ?? refetch(uri, entry?.copy).finally(() => running.delete(uri));
     running.set(uri, underway);
     return underway;
   };

@@ -12,8 +12,13 @@ export const resolveByDns: ResolveHost = async (hostname, signal) => {
   const cancel = () => resolver.cancel();
   signal.addEventListener('abort', cancel, { once: true });
   try {
-    const answers = await Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)]);
-    const addresses = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+    const answers = await Promise.allSettled([
+      resolver.resolve4(hostname),
+      resolver.resolve6(hostname),
+    ]);
+    const addresses = answers.flatMap((answer) =>
+      answer.status === 'fulfilled' ? answer.value : [],
+    );
     const failed = answers.find((answer) => answer.status === 'rejected');
     // Many names have one kind of record only, and some servers answer the question for the other kind with a failure.
     if (addresses.length === 0 && failed !== undefined) throw failed.reason;

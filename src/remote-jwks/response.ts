@@ -20,13 +20,18 @@ export function freshnessOf(headers: IncomingHttpHeaders): number | undefined {
  * The body of an answer that is a plain 200 with JSON, at most `maxBytes` octets. A redirect or another success is not a 200. Content
  * codings are refused rather than decoded, so that the octets counted are the octets parsed. Throws `RemoteJwksUnavailable`.
  */
-export async function readBody({ statusCode, headers, body }: Dispatcher.ResponseData, maxBytes: number): Promise<Uint8Array> {
+export async function readBody(
+  { statusCode, headers, body }: Dispatcher.ResponseData,
+  maxBytes: number,
+): Promise<Uint8Array> {
   if (statusCode !== 200) throw new RemoteJwksUnavailable('status_not_200');
   const mediaType = header(headers, 'content-type')?.split(';', 1)[0]?.trim().toLowerCase();
-  if (!jsonMediaTypes.includes(mediaType ?? '')) throw new RemoteJwksUnavailable('content_type_not_json');
+  if (!jsonMediaTypes.includes(mediaType ?? ''))
+    throw new RemoteJwksUnavailable('content_type_not_json');
   const coding = header(headers, 'content-encoding')?.trim().toLowerCase() ?? 'identity';
   if (coding !== 'identity') throw new RemoteJwksUnavailable('content_encoding_not_identity');
-  if (Number(header(headers, 'content-length') ?? 0) > maxBytes) throw new RemoteJwksUnavailable('body_too_large');
+  if (Number(header(headers, 'content-length') ?? 0) > maxBytes)
+    throw new RemoteJwksUnavailable('body_too_large');
 
   const chunks: Uint8Array[] = [];
   let size = 0;

@@ -8,7 +8,8 @@ import { errorCode, RemoteJwksUnavailable } from './unavailable.ts';
  * because URL parsing repairs what RFC 3986 does not allow. Throws `RemoteJwksUnavailable`.
  */
 export function parseJwksUri(uri: string): URL {
-  const url = /^https:\/\/[^/?@]+(?:[/?]|$)/i.test(uri) && !/[#\\]|[^!-~]/.test(uri) ? URL.parse(uri) : null;
+  const url =
+    /^https:\/\/[^/?@]+(?:[/?]|$)/i.test(uri) && !/[#\\]|[^!-~]/.test(uri) ? URL.parse(uri) : null;
   if (url === null) throw new RemoteJwksUnavailable('uri_not_allowed');
   return url;
 }
@@ -20,9 +21,16 @@ function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return Promise.race([work, promise]);
 }
 
-async function resolve(host: string, resolveHost: ResolveHost, signal: AbortSignal): Promise<readonly string[]> {
+async function resolve(
+  host: string,
+  resolveHost: ResolveHost,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const addresses = await orAborted(resolveHost(host, signal), signal).catch((error: unknown) => {
-    throw new RemoteJwksUnavailable(signal.aborted ? 'deadline_exceeded' : 'name_not_resolved', errorCode(error));
+    throw new RemoteJwksUnavailable(
+      signal.aborted ? 'deadline_exceeded' : 'name_not_resolved',
+      errorCode(error),
+    );
   });
   if (addresses.length === 0) throw new RemoteJwksUnavailable('name_not_resolved');
   return addresses;

@@ -30,6 +30,7 @@ export class RemoteJwksUnavailable extends Error {
 
 /** The constant that Node, OpenSSL or undici gave an error (`ENOTFOUND`, `CERT_HAS_EXPIRED`), or undefined; never free text. */
 export function errorCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string')
+    return undefined;
   return /^[A-Z][A-Z0-9_]{1,63}$/.test(error.code) ? error.code : undefined;
 }

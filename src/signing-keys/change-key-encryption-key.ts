@@ -1,5 +1,11 @@
 import type { KeyEncryption } from './key-encryption.ts';
-import { type KeyEncryptionStore, nonceSecretName, type Resealed, type SharedSecretStore, type SigningKeyStore } from './signing-key-store.ts';
+import {
+  type KeyEncryptionStore,
+  nonceSecretName,
+  type Resealed,
+  type SharedSecretStore,
+  type SigningKeyStore,
+} from './signing-key-store.ts';
 
 /** What the change of the key-encryption key stands on. */
 export interface KeyEncryptionKeyOptions {
@@ -23,7 +29,9 @@ const tries = 10;
  * Seals everything anew under the next key-encryption key, in one transaction; when that was done before, nothing. `no_next_key`: the server was
  * started without one. Throws KeyEncryptionError when something cannot be opened; nothing is changed then.
  */
-export async function changeKeyEncryptionKey(options: KeyEncryptionKeyOptions): Promise<KeyEncryptionKeyChanged | 'no_next_key'> {
+export async function changeKeyEncryptionKey(
+  options: KeyEncryptionKeyOptions,
+): Promise<KeyEncryptionKeyChanged | 'no_next_key'> {
   const { encryption, signingKeys, secrets, changes } = options;
   const { next } = encryption;
   if (next === undefined) return 'no_next_key';
@@ -39,11 +47,20 @@ export async function changeKeyEncryptionKey(options: KeyEncryptionKeyOptions): 
     const change = {
       fromKey,
       toKey: next,
-      signingKeys: await Promise.all((await signingKeys.listSigningKeys()).keys.map(async ({ kid, privateJwe }) => resealed(kid, privateJwe))),
-      sharedSecrets: nonceSecret === undefined ? [] : [await resealed(nonceSecretName, nonceSecret)],
+      signingKeys: await Promise.all(
+        (await signingKeys.listSigningKeys()).keys.map(async ({ kid, privateJwe }) =>
+          resealed(kid, privateJwe),
+        ),
+      ),
+      sharedSecrets:
+        nonceSecret === undefined ? [] : [await resealed(nonceSecretName, nonceSecret)],
     };
     if (await changes.changeKeyEncryptionKey(change))
-      return { keyId: next, signingKeys: change.signingKeys.length, sharedSecrets: change.sharedSecrets.length };
+      return {
+        keyId: next,
+        signingKeys: change.signingKeys.length,
+        sharedSecrets: change.sharedSecrets.length,
+      };
   }
   throw new Error('the sealed keys changed with every look');
 }

@@ -47,7 +47,13 @@ interface OpenKey {
 }
 
 /** A copy that is empty until it is read. */
-export function heldKeys({ store, encryption, clock, shared, ...options }: HeldKeysOptions): HeldKeys {
+export function heldKeys({
+  store,
+  encryption,
+  clock,
+  shared,
+  ...options
+}: HeldKeysOptions): HeldKeys {
   const open = new Map<string, OpenKey>();
   let stored: readonly StoredSigningKey[] = [];
   let published: { readonly keys: readonly JWK[] } = { keys: [] };
@@ -58,7 +64,9 @@ export function heldKeys({ store, encryption, clock, shared, ...options }: HeldK
 
   const lives = () => livesAt(stored, shared.now(), options.published);
   const publish = () => {
-    const shown = lives().filter(({ state }) => state === 'announced' || state === 'active' || state === 'retired');
+    const shown = lives().filter(
+      ({ state }) => state === 'announced' || state === 'active' || state === 'retired',
+    );
     const kids = shown.map(({ key }) => key.kid).join();
     if (kids === publishedKids) return;
     publishedKids = kids;
@@ -79,7 +87,8 @@ export function heldKeys({ store, encryption, clock, shared, ...options }: HeldK
     publish();
   };
   // By two clocks: the one that only goes forward stands still while the machine sleeps, the other may be set.
-  const isOld = () => performance.now() - asked.ticks > maxAge || Math.abs(clock() - asked.at) > maxAge;
+  const isOld = () =>
+    performance.now() - asked.ticks > maxAge || Math.abs(clock() - asked.at) > maxAge;
   const joined = async () => {
     underWay ??= read().finally(() => (underWay = undefined));
     await underWay;
@@ -107,14 +116,19 @@ export function heldKeys({ store, encryption, clock, shared, ...options }: HeldK
     // A replica whose clock is a little behind must not refuse to sign until the first key, or one in place of a revoked one, is active for it too.
     signing(alg) {
       const keys = lives().filter(({ key }) => key.alg === alg);
-      const announced = keys.filter(({ state }) => state === 'announced').sort((a, b) => a.key.activeAt - b.key.activeAt);
+      const announced = keys
+        .filter(({ state }) => state === 'announced')
+        .sort((a, b) => a.key.activeAt - b.key.activeAt);
       return keys.find(({ state }) => state === 'active') ?? announced[0];
     },
     handle(kid) {
       const handle = open.get(kid)?.handle;
       return handle instanceof KeyEncryptionError ? undefined : handle;
     },
-    unopened: () => stored.map(({ kid }) => open.get(kid)?.handle).find((handle) => handle instanceof KeyEncryptionError),
+    unopened: () =>
+      stored
+        .map(({ kid }) => open.get(kid)?.handle)
+        .find((handle) => handle instanceof KeyEncryptionError),
     publicJwks: () => published,
     async verificationKey(kid) {
       if (!open.has(kid)) await anew();

@@ -36,7 +36,13 @@ export interface KeyEncryptionSource {
 }
 
 /** The key-encryption key that is to come, if one is configured. Throws KeyEncryptionError. */
-export function readNextKeyEncryptionKey({ value, file }: { readonly value?: string; readonly file?: string }): Buffer | undefined {
+export function readNextKeyEncryptionKey({
+  value,
+  file,
+}: {
+  readonly value?: string;
+  readonly file?: string;
+}): Buffer | undefined {
   if (value !== undefined) return decodeKey(value, 'KEY_ENCRYPTION_KEY_NEXT');
   return file === undefined ? undefined : decodeKey(readKeyFile(file), file);
 }
@@ -59,9 +65,12 @@ function readKeyFile(file: string): string {
   try {
     return readFileSync(file, 'utf8').trim();
   } catch (cause) {
-    throw new KeyEncryptionError(`The key-encryption key ${file} cannot be read. Give the server's user read access to it. Nothing was changed.`, {
-      cause,
-    });
+    throw new KeyEncryptionError(
+      `The key-encryption key ${file} cannot be read. Give the server's user read access to it. Nothing was changed.`,
+      {
+        cause,
+      },
+    );
   }
 }
 
@@ -74,7 +83,10 @@ function createKeyFile(file: string): Buffer {
   } catch (cause) {
     // Another replica made it between the look and the write: its key counts.
     if (existsSync(file)) return decodeKey(readKeyFile(file), file);
-    throw new KeyEncryptionError(`The key-encryption key ${file} cannot be written. Make its folder writable, or set KEY_ENCRYPTION_KEY.`, { cause });
+    throw new KeyEncryptionError(
+      `The key-encryption key ${file} cannot be written. Make its folder writable, or set KEY_ENCRYPTION_KEY.`,
+      { cause },
+    );
   }
 }
 
@@ -90,15 +102,24 @@ function decodeKey(text: string, where: string): Buffer {
 
 /** What tells key-encryption keys apart and gives nothing of them away: 22 base64url characters. */
 export function keyEncryptionKeyId(key: Buffer): string {
-  return createHmac('sha256', key).update('Holdfast key-encryption key').digest().subarray(0, 16).toString('base64url');
+  return createHmac('sha256', key)
+    .update('Holdfast key-encryption key')
+    .digest()
+    .subarray(0, 16)
+    .toString('base64url');
 }
 
 /**
  * Key encryption under the keys that the server was started with.
  * @param named id of the key in force, from the database that all replicas share
  */
-export function keyEncryption({ current, next }: EncryptionKeys, named: () => Promise<string | undefined>): KeyEncryption {
-  const keys = new Map([current, ...(next === undefined ? [] : [next])].map((key) => [keyEncryptionKeyId(key), key]));
+export function keyEncryption(
+  { current, next }: EncryptionKeys,
+  named: () => Promise<string | undefined>,
+): KeyEncryption {
+  const keys = new Map(
+    [current, ...(next === undefined ? [] : [next])].map((key) => [keyEncryptionKeyId(key), key]),
+  );
   const nextId = next === undefined || next.equals(current) ? undefined : keyEncryptionKeyId(next);
   return {
     ...(nextId !== undefined && { next: nextId }),
@@ -110,14 +131,19 @@ export function keyEncryption({ current, next }: EncryptionKeys, named: () => Pr
     async seal(plaintext, keyId) {
       const key = keys.get(keyId);
       if (key === undefined) throw new KeyEncryptionError(notOurs);
-      return new CompactEncrypt(Buffer.from(plaintext)).setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid: keyId }).encrypt(key);
+      return new CompactEncrypt(Buffer.from(plaintext))
+        .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid: keyId })
+        .encrypt(key);
     },
     async open(jwe) {
       let cause: unknown;
       // GCM tells which key it was; what was sealed before keys had ids names none.
       for (const key of keys.values()) {
         try {
-          const { plaintext } = await compactDecrypt(jwe, key, { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'] });
+          const { plaintext } = await compactDecrypt(jwe, key, {
+            keyManagementAlgorithms: ['dir'],
+            contentEncryptionAlgorithms: ['A256GCM'],
+          });
           return Buffer.from(plaintext).toString('utf8');
         } catch (error) {
           cause = error;

@@ -15,12 +15,23 @@ export interface KeyInLife {
  * Where each key is in its life at `now`. It follows from the instants in the store alone, so that all replicas see the same: a key
  * retires when a later one of its algorithm becomes active, and leaves the JWK Set `published` milliseconds after that.
  */
-export function livesAt(keys: readonly StoredSigningKey[], now: number, published: number): readonly KeyInLife[] {
+export function livesAt(
+  keys: readonly StoredSigningKey[],
+  now: number,
+  published: number,
+): readonly KeyInLife[] {
   return withRetirement(keys).map(({ key, retiredAt }) => {
     if (key.revokedAt !== undefined) return { key, state: 'revoked' };
     if (retiredAt === undefined) return { key, state: key.activeAt > now ? 'announced' : 'active' };
     const removedAt = retiredAt + published;
-    const state = key.activeAt > now ? 'announced' : retiredAt > now ? 'active' : removedAt > now ? 'retired' : 'removed';
+    const state =
+      key.activeAt > now
+        ? 'announced'
+        : retiredAt > now
+          ? 'active'
+          : removedAt > now
+            ? 'retired'
+            : 'removed';
     return { key, state, retiredAt, removedAt };
   });
 }
@@ -38,22 +49,43 @@ function withRetirement(keys: readonly StoredSigningKey[]): readonly WithRetirem
   if (known !== undefined) return known;
   const found = keys.map((key) => {
     const successors = keys.filter((other) => other.alg === key.alg && takesOver(other, key));
-    return { key, retiredAt: successors.length === 0 ? undefined : Math.min(...successors.map(({ activeAt }) => activeAt)) };
+    return {
+      key,
+      retiredAt:
+        successors.length === 0
+          ? undefined
+          : Math.min(...successors.map(({ activeAt }) => activeAt)),
+    };
   });
   retirements.set(keys, found);
   return found;
 }
 
 /** What the audit trail does not have yet of a key's life, oldest first, and the stage that it has when these are recorded. */
-export function unrecorded({ key, state, retiredAt, removedAt }: KeyInLife): { readonly stage: Stage; readonly events: readonly AuditEvent[] } {
+export function unrecorded({ key, state, retiredAt, removedAt }: KeyInLife): {
+  readonly stage: Stage;
+  readonly events: readonly AuditEvent[];
+} {
   const reached = state !== 'revoked' ? state : hasItsTime(key) ? 'active' : 'announced';
   const detail = { kid: key.kid, alg: key.alg };
   const server = { actor: 'server' } as const;
   const events: Readonly<Record<Stage, AuditEvent>> = {
     announced: announcement(key, 'server'),
-    active: { type: 'signing_key_activated', ...server, detail: { ...detail, active_at: key.activeAt } },
-    retired: { type: 'signing_key_retired', ...server, detail: { ...detail, retired_at: retiredAt } },
-    removed: { type: 'signing_key_removed', ...server, detail: { ...detail, removed_at: removedAt } },
+    active: {
+      type: 'signing_key_activated',
+      ...server,
+      detail: { ...detail, active_at: key.activeAt },
+    },
+    retired: {
+      type: 'signing_key_retired',
+      ...server,
+      detail: { ...detail, retired_at: retiredAt },
+    },
+    removed: {
+      type: 'signing_key_removed',
+      ...server,
+      detail: { ...detail, removed_at: removedAt },
+    },
   };
   const due = stages.slice(stages.indexOf(key.recordedStage) + 1, stages.indexOf(reached) + 1);
   return { stage: reached, events: due.map((stage) => events[stage]) };
@@ -63,13 +95,21 @@ export function unrecorded({ key, state, retiredAt, removedAt }: KeyInLife): { r
 export type Announcer = 'admin' | 'server';
 
 /** The record of a key that is new, or is to sign earlier. */
-export function announcement({ kid, alg, activeAt }: Pick<StoredSigningKey, 'kid' | 'alg' | 'activeAt'>, actor: Announcer): AuditEvent {
+export function announcement(
+  { kid, alg, activeAt }: Pick<StoredSigningKey, 'kid' | 'alg' | 'activeAt'>,
+  actor: Announcer,
+): AuditEvent {
   return { type: 'signing_key_announced', actor, detail: { kid, alg, active_at: activeAt } };
 }
 
 /** When the next key of these may become active at the earliest: not before one that is revoked, which would have taken over from it. */
 export function earliest(keys: readonly StoredSigningKey[], now: number): number {
-  return Math.max(now, ...keys.filter((key) => key.revokedAt !== undefined && hasItsTime(key)).map(({ activeAt }) => activeAt));
+  return Math.max(
+    now,
+    ...keys
+      .filter((key) => key.revokedAt !== undefined && hasItsTime(key))
+      .map(({ activeAt }) => activeAt),
+  );
 }
 
 /** One that was revoked after it had taken over did so for good: the key before it does not come back. */

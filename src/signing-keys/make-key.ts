@@ -16,7 +16,10 @@ export async function makeKey(
   encryption: KeyEncryption,
   life: Pick<StoredSigningKey, 'createdAt' | 'activeAt' | 'predecessor'>,
 ): Promise<NewSigningKey> {
-  const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true, modulusLength: 3072 });
+  const { privateKey, publicKey } = await generateKeyPair(alg, {
+    extractable: true,
+    modulusLength: 3072,
+  });
   const publicJwk = await exportJWK(publicKey);
   const kid = await calculateJwkThumbprint(publicJwk);
   const sealedBy = await encryption.inForce();
@@ -24,15 +27,25 @@ export async function makeKey(
     kid,
     alg,
     publicJwk: JSON.stringify({ ...publicJwk, kid, alg, use: 'sig' }),
-    privateJwe: await encryption.seal(JSON.stringify({ ...(await exportJWK(privateKey)), alg }), sealedBy),
+    privateJwe: await encryption.seal(
+      JSON.stringify({ ...(await exportJWK(privateKey)), alg }),
+      sealedBy,
+    ),
     sealedBy,
     ...life,
   };
 }
 
 /** A handle on a stored key. Throws KeyEncryptionError when it cannot be opened. */
-export async function openKey({ kid, alg, privateJwe }: StoredSigningKey, encryption: KeyEncryption): Promise<SigningKey> {
-  const privateKey = KeyObject.from((await importJWK(JSON.parse(await encryption.open(privateJwe)) as JWK, alg, { extractable: true })) as CryptoKey);
+export async function openKey(
+  { kid, alg, privateJwe }: StoredSigningKey,
+  encryption: KeyEncryption,
+): Promise<SigningKey> {
+  const privateKey = KeyObject.from(
+    (await importJWK(JSON.parse(await encryption.open(privateJwe)) as JWK, alg, {
+      extractable: true,
+    })) as CryptoKey,
+  );
   const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
   // One for each type of token that this key has signed, and there are few.
   const headers = new Map<string, string>();

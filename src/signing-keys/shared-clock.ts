@@ -5,7 +5,9 @@ export interface SharedClock {
   /** Milliseconds since the epoch. Answers without the database: the local clock, corrected by what was last measured. */
   now(): number;
   /** Asks the database for something that says its time (milliseconds since the epoch), and measures by it. */
-  measuredBy<Answer extends { readonly databaseTime: number }>(ask: () => Promise<Answer>): Promise<Answer>;
+  measuredBy<Answer extends { readonly databaseTime: number }>(
+    ask: () => Promise<Answer>,
+  ): Promise<Answer>;
 }
 
 /**
@@ -20,7 +22,8 @@ export function sharedClock(local: Clock): SharedClock {
       const asked = local();
       const answer = await ask();
       const [least, most] = [answer.databaseTime - local(), answer.databaseTime - asked];
-      if (offset === undefined || offset < least || offset > most) offset = Math.round((least + most) / 2);
+      if (offset === undefined || offset < least || offset > most)
+        offset = Math.round((least + most) / 2);
       return answer;
     },
   };

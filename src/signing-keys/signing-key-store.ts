@@ -32,7 +32,10 @@ export interface NewSigningKey extends Omit<StoredSigningKey, 'recordedStage' | 
 
 export interface SigningKeyStore {
   /** All keys, oldest first, and the database's time at this reading (milliseconds since the epoch). */
-  listSigningKeys(): Promise<{ readonly keys: readonly StoredSigningKey[]; readonly databaseTime: number }>;
+  listSigningKeys(): Promise<{
+    readonly keys: readonly StoredSigningKey[];
+    readonly databaseTime: number;
+  }>;
   /**
    * Adds the key after its predecessor, or as the first of its algorithm, and records the event; of concurrent calls with one predecessor one wins
    * (one transaction, `on conflict do nothing`). `sealed_anew`: not added, because by now another key-encryption key is in force.

@@ -5,7 +5,13 @@ import { NoSigningKey, SigningKeySealed } from '../oauth-error.ts';
 import type { Clock } from '../ports.ts';
 import { heldKeys } from './held-keys.ts';
 import { type KeyEncryption, KeyEncryptionError } from './key-encryption.ts';
-import { type Announcer, announcement, earliest, type KeyInLife, unrecorded } from './life-cycle.ts';
+import {
+  type Announcer,
+  announcement,
+  earliest,
+  type KeyInLife,
+  unrecorded,
+} from './life-cycle.ts';
 import { makeKey } from './make-key.ts';
 import { sharedClock } from './shared-clock.ts';
 import type { SigningKey } from './signing-key.ts';
@@ -28,7 +34,10 @@ export interface SigningKeys {
   /** Every key in its life. */
   list(): Promise<readonly KeyInLife[]>;
   /** Announces a successor; it signs after `announcement` milliseconds, or at once. Of concurrent calls one makes it, all answer it. Undefined: no key of this algorithm. */
-  rotate(alg: AccessTokenSigningAlgorithm, options?: { readonly immediately?: boolean }): Promise<StoredSigningKey | undefined>;
+  rotate(
+    alg: AccessTokenSigningAlgorithm,
+    options?: { readonly immediately?: boolean },
+  ): Promise<StoredSigningKey | undefined>;
   /** Takes a compromised key out at once, a successor in its place; false when there is no such key or it was revoked before. */
   revoke(kid: string): Promise<boolean>;
 }
@@ -74,10 +83,22 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
       held.stored().filter((key) => key.alg === alg),
       now(),
     );
-  const succeed = async (alg: AccessTokenSigningAlgorithm, activeAt: number, actor: Announcer = 'server') => {
+  const succeed = async (
+    alg: AccessTokenSigningAlgorithm,
+    activeAt: number,
+    actor: Announcer = 'server',
+  ) => {
     // After the one that none came after yet, revoked or not: a revoked key has its place in the chain too.
-    const predecessor = held.stored().find((key) => key.alg === alg && !held.stored().some((other) => other.predecessor === key.kid));
-    const life = { createdAt: now(), activeAt, ...(predecessor !== undefined && { predecessor: predecessor.kid }) };
+    const predecessor = held
+      .stored()
+      .find(
+        (key) => key.alg === alg && !held.stored().some((other) => other.predecessor === key.kid),
+      );
+    const life = {
+      createdAt: now(),
+      activeAt,
+      ...(predecessor !== undefined && { predecessor: predecessor.kid }),
+    };
     const add = async () => {
       const successor = await makeKey(alg, encryption, life);
       return store.addSigningKey(successor, announcement(successor, actor));
@@ -95,19 +116,28 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
     if (first?.state === 'active') return;
     if (first === undefined) return succeed(alg, soonest(alg));
     // A moment ahead: it was made just now, by the clock of another replica.
-    if (first.key.activeAt > soonest(alg) + clockDifference) await advance(first.key, soonest(alg), 'server');
+    if (first.key.activeAt > soonest(alg) + clockDifference)
+      await advance(first.key, soonest(alg), 'server');
   };
   const announceDue = async () => {
     for (const alg of new Set(held.stored().map((key) => key.alg))) {
       await fill(alg);
       const latest = last(alg);
-      if (latest === undefined || latest.activeAt + options.rotationInterval - options.scheduledAnnouncement > now()) continue;
-      await succeed(alg, Math.max(latest.activeAt + options.rotationInterval, now() + options.announcement));
+      if (
+        latest === undefined ||
+        latest.activeAt + options.rotationInterval - options.scheduledAnnouncement > now()
+      )
+        continue;
+      await succeed(
+        alg,
+        Math.max(latest.activeAt + options.rotationInterval, now() + options.announcement),
+      );
     }
   };
   const record = async () => {
     const due = held.lives().map((life) => ({ key: life.key, ...unrecorded(life) }));
-    for (const { key, stage, events } of due) if (events.length > 0) await store.recordStage(key.kid, key.recordedStage, stage, events);
+    for (const { key, stage, events } of due)
+      if (events.length > 0) await store.recordStage(key.kid, key.recordedStage, stage, events);
   };
 
   const hasKeyInForce = async () =>
@@ -121,7 +151,8 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
 
   await held.read();
   const unopened = held.unopened();
-  if (unopened !== undefined && held.stored().every(({ kid }) => held.handle(kid) === undefined)) throw unopened;
+  if (unopened !== undefined && held.stored().every(({ kid }) => held.handle(kid) === undefined))
+    throw unopened;
   return {
     async refresh() {
       await held.read();
@@ -160,16 +191,25 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
       await held.read();
       if (last(alg) === undefined) return undefined;
       const activeAt = soonest(alg) + (immediately ? 0 : options.announcement);
-      const hadTheirTurn = new Set(held.stored().flatMap((key) => (key.activeAt <= now() ? [key.kid] : [])));
+      const hadTheirTurn = new Set(
+        held.stored().flatMap((key) => (key.activeAt <= now() ? [key.kid] : [])),
+      );
       const successor = () =>
         held
           .stored()
-          .find((key) => key.alg === alg && key.revokedAt === undefined && !hadTheirTurn.has(key.kid) && key.activeAt <= activeAt + clockDifference);
+          .find(
+            (key) =>
+              key.alg === alg &&
+              key.revokedAt === undefined &&
+              !hadTheirTurn.has(key.kid) &&
+              key.activeAt <= activeAt + clockDifference,
+          );
       // Another replica may announce one for later meanwhile, or revoke the one that was announced.
       for (let tried = 0; tried < rotationTries && successor() === undefined; tried++) {
         const latest = last(alg);
         // An announced successor only has to come sooner; several at once would have nothing to sign.
-        if (latest !== undefined && latest.activeAt > now()) await advance(latest, activeAt, 'admin');
+        if (latest !== undefined && latest.activeAt > now())
+          await advance(latest, activeAt, 'admin');
         else await succeed(alg, activeAt, 'admin');
       }
       await record();
@@ -181,7 +221,14 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
       await record();
       const revoked = held.stored().find((key) => key.kid === kid);
       if (revoked === undefined) return false;
-      if (!(await store.revokeSigningKey(kid, now(), { type: 'signing_key_revoked', actor: 'admin', detail: { kid } }))) return false;
+      if (
+        !(await store.revokeSigningKey(kid, now(), {
+          type: 'signing_key_revoked',
+          actor: 'admin',
+          detail: { kid },
+        }))
+      )
+        return false;
       await held.read();
       await fill(revoked.alg);
       await record();

@@ -77,10 +77,22 @@ export function publishedLists({ store, clock, signingKey, uriOf, maxAge }: Publ
       throw fault;
     }
   };
-  const render = async (snapshot: Snapshot, { id, compromised }: LiveStatusList, sign: Awaited<ReturnType<typeof signingKey>>['signJwt']) => {
+  const render = async (
+    snapshot: Snapshot,
+    { id, compromised }: LiveStatusList,
+    sign: Awaited<ReturnType<typeof signingKey>>['signJwt'],
+  ) => {
     const iat = Math.floor(snapshot.at / 1000);
-    const status_list = await statusListClaim(compromised ? 'all' : (snapshot.inactive.get(id) ?? []));
-    return sign('statuslist+jwt', { sub: uriOf(id), iat, exp: iat + maxAge, ttl: half, status_list });
+    const status_list = await statusListClaim(
+      compromised ? 'all' : (snapshot.inactive.get(id) ?? []),
+    );
+    return sign('statuslist+jwt', {
+      sub: uriOf(id),
+      iat,
+      exp: iat + maxAge,
+      ttl: half,
+      status_list,
+    });
   };
 
   const answer = async ({ snapshot, jwt }: Rendered): Promise<PublishedList> => ({

@@ -24,23 +24,38 @@ export interface StatusEntriesOptions {
 }
 
 /** A fresh entry for a token that is signed by this key, or undefined where the resource server has no list. Throws StoreUnavailable. */
-export type NextStatusEntry = (resourceServer: ResourceServer, kid: string) => Promise<StatusEntry | undefined>;
+export type NextStatusEntry = (
+  resourceServer: ResourceServer,
+  kid: string,
+) => Promise<StatusEntry | undefined>;
 
 /** Hands out entries from a block in the memory of this process, in random order: an index tells neither when nor how many tokens were issued. */
-export function statusEntries({ store, clock, tokenLifetime }: StatusEntriesOptions): NextStatusEntry {
+export function statusEntries({
+  store,
+  clock,
+  tokenLifetime,
+}: StatusEntriesOptions): NextStatusEntry {
   const blocks = new Map<string, Block>();
   const underWay = new Map<string, Promise<void>>();
   const seconds = () => Math.floor(clock() / 1000);
   const reserve = async (id: string, kid: string) => {
     const until = seconds() + blockLife;
     const { list, first } = await store.reserve(id, kid, blockSize, until + tokenLifetime);
-    blocks.set(id, { list, kid, until, indexes: shuffled(Array.from({ length: blockSize }, (_, index) => first + index)) });
+    blocks.set(id, {
+      list,
+      kid,
+      until,
+      indexes: shuffled(Array.from({ length: blockSize }, (_, index) => first + index)),
+    });
   };
   return async ({ id, status_list_enabled }, kid) => {
     if (status_list_enabled !== true) return undefined;
     for (;;) {
       const block = blocks.get(id);
-      const idx = block !== undefined && block.kid === kid && block.until > seconds() ? block.indexes.pop() : undefined;
+      const idx =
+        block !== undefined && block.kid === kid && block.until > seconds()
+          ? block.indexes.pop()
+          : undefined;
       if (block !== undefined && idx !== undefined) return { list: block.list, idx };
       const running = underWay.get(id) ?? reserve(id, kid).finally(() => underWay.delete(id));
       underWay.set(id, running);

@@ -19,7 +19,12 @@ export interface LiveStatusList {
 /** Token status lists. Times in seconds since the epoch. All throw StoreUnavailable when the store is away. */
 export interface StatusListStore {
   /** Hands out `count` indexes that nobody else ever gets, from `first` on; the list lives at least until `expiresAt`. One atomic statement, two for a new list. */
-  reserve(resourceServerId: string, kid: string, count: number, expiresAt: number): Promise<{ readonly list: string; readonly first: number }>;
+  reserve(
+    resourceServerId: string,
+    kid: string,
+    count: number,
+    expiresAt: number,
+  ): Promise<{ readonly list: string; readonly first: number }>;
   /** Whether there is such a list; look-ups of one turn of the event loop are one statement. */
   exists(list: string): Promise<boolean>;
   lists(now: number): Promise<readonly LiveStatusList[]>;

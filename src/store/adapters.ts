@@ -43,13 +43,19 @@ export async function adapterFor(
         max: poolSize,
         keepAlive: true,
       },
-      { onPoolError: onError, onConnectionError: onError, ...(preparedStatements && { statementNameGenerator: statementName }) },
+      {
+        onPoolError: onError,
+        onConnectionError: onError,
+        ...(preparedStatements && { statementNameGenerator: statementName }),
+      },
     ),
   );
 }
 
 /** An adapter without time limits, for migrations: they may wait for another replica's. */
-export async function migrationAdapterFor(url: string): Promise<SqlMigrationAwareDriverAdapterFactory> {
+export async function migrationAdapterFor(
+  url: string,
+): Promise<SqlMigrationAwareDriverAdapterFactory> {
   if (databaseKind(url) === 'sqlite') return sqliteAdapter(databaseFile(url), url);
   const { PrismaPg } = await import('@prisma/adapter-pg');
   return new PrismaPg({ connectionString: url, connectionTimeoutMillis: 5000 });

@@ -20,8 +20,15 @@ export interface Step {
 class Undone extends Error {}
 
 /** Runs every step in one transaction, or none: false when one did not change exactly one row. Throws StoreUnavailable. */
-export async function allOrNothing(url: string, database: Database, steps: readonly Step[]): Promise<boolean> {
-  const work = databaseKind(url) === 'sqlite' ? async () => onSqlite(url, steps) : async () => onPostgresql(database, steps);
+export async function allOrNothing(
+  url: string,
+  database: Database,
+  steps: readonly Step[],
+): Promise<boolean> {
+  const work =
+    databaseKind(url) === 'sqlite'
+      ? async () => onSqlite(url, steps)
+      : async () => onPostgresql(database, steps);
   return answered(async () => {
     try {
       await work();
@@ -38,7 +45,10 @@ async function onPostgresql(database: Database, steps: readonly Step[]): Promise
     async (transaction) => {
       let changed = 0;
       for (const { sql, values, rows, adds = false } of steps) {
-        const count = await transaction.$executeRawUnsafe(sql, ...(typeof values === 'function' ? values(changed) : values));
+        const count = await transaction.$executeRawUnsafe(
+          sql,
+          ...(typeof values === 'function' ? values(changed) : values),
+        );
         if (count !== 1 && rows !== 'any') throw new Undone();
         changed = adds ? changed + count : count;
       }
@@ -60,7 +70,9 @@ async function onSqlite(url: string, steps: readonly Step[]): Promise<void> {
           let changed = 0;
           for (const { sql, values, rows, adds = false } of steps) {
             const given = typeof values === 'function' ? values(changed) : values;
-            const { changes: count } = database.prepare(sql.replaceAll(/\$\d+/g, '?')).run(...given);
+            const { changes: count } = database
+              .prepare(sql.replaceAll(/\$\d+/g, '?'))
+              .run(...given);
             if (count !== 1 && rows !== 'any') throw new Undone();
             changed = adds ? changed + count : count;
           }

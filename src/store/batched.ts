@@ -11,7 +11,9 @@ interface Waiting<Item, Result> {
  * Collects the calls of one turn of the event loop and runs them as one statement; while two are under way, further calls wait for the next.
  * `run` answers one result an item, in order; when it throws, all its callers hear of it.
  */
-export function batched<Item, Result>(run: (items: readonly Item[]) => Promise<readonly Result[]>): (item: Item) => Promise<Result> {
+export function batched<Item, Result>(
+  run: (items: readonly Item[]) => Promise<readonly Result[]>,
+): (item: Item) => Promise<Result> {
   let waiting: Waiting<Item, Result>[] = [];
   let underWay = 0;
   let scheduled = false;

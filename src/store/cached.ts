@@ -26,12 +26,19 @@ export function cached<Value extends object>(
 ): Cached<Value> {
   const copies = new LRUCache<string, Value>({ max: maxCopies });
   let held: object | undefined;
-  let underWay = new Map<string, { readonly began: number; readonly found: Promise<Value | undefined> }>();
+  let underWay = new Map<
+    string,
+    { readonly began: number; readonly found: Promise<Value | undefined> }
+  >();
   const forget = () => {
     copies.clear();
     underWay = new Map();
   };
-  const look = async (key: string, began: number, started: typeof underWay): Promise<Value | undefined> => {
+  const look = async (
+    key: string,
+    began: number,
+    started: typeof underWay,
+  ): Promise<Value | undefined> => {
     try {
       const found = await load(key);
       // What was read before a change must not come back after it.

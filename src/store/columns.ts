@@ -16,10 +16,19 @@ import {
   string,
   unknown,
 } from 'valibot';
-import { type ClientMetadata, grantTypes, type StoredSecret, tokenEndpointAuthMethods } from '../client-registration.ts';
+import {
+  type ClientMetadata,
+  grantTypes,
+  type StoredSecret,
+  tokenEndpointAuthMethods,
+} from '../client-registration.ts';
 import { accessTokenSigningAlgorithms, signingAlgorithms } from '../jose/algorithms.ts';
 import type { Pairing } from '../pairing.ts';
-import { confirmationMethods, multiKeyForms, type ResourceServerMetadata } from '../resource-server.ts';
+import {
+  confirmationMethods,
+  multiKeyForms,
+  type ResourceServerMetadata,
+} from '../resource-server.ts';
 import type { TrustedIssuer } from '../trusted-issuer.ts';
 import { jsonColumn } from './json-column.ts';
 
@@ -32,7 +41,8 @@ const texts = array(text);
 const instant = pipe(number(), integer());
 // Valibot takes an array for an object; here that would read as one in which every optional member is missing.
 const noArray = custom<object>((value) => !Array.isArray(value));
-const object = <const Entries extends ObjectEntries>(entries: Entries) => pipe(noArray, looseObject(entries));
+const object = <const Entries extends ObjectEntries>(entries: Entries) =>
+  pipe(noArray, looseObject(entries));
 const anyObject = pipe(noArray, record(string(), unknown()));
 const jwkSet = exactOptional(object({ keys: array(anyObject) }));
 
@@ -63,7 +73,14 @@ export const readClientMetadata = jsonColumn(
 );
 
 export const readSecrets = jsonColumn(
-  array(object({ id: text, hash: text, created_at: instant, expires_at: exactOptional(instant) } satisfies Members<StoredSecret>)),
+  array(
+    object({
+      id: text,
+      hash: text,
+      created_at: instant,
+      expires_at: exactOptional(instant),
+    } satisfies Members<StoredSecret>),
+  ),
 );
 
 export const readResourceServerMetadata = jsonColumn(
@@ -83,7 +100,9 @@ export const readResourceServerMetadata = jsonColumn(
 );
 
 export const readPairingLimits = jsonColumn(
-  object({ scope: optionalText, resources: exactOptional(texts) } satisfies Members<Pick<Pairing, 'scope' | 'resources'>>),
+  object({ scope: optionalText, resources: exactOptional(texts) } satisfies Members<
+    Pick<Pairing, 'scope' | 'resources'>
+  >),
 );
 
 export const readTrustedIssuer = jsonColumn(

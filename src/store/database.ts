@@ -21,13 +21,22 @@ export async function openDatabase(
       await migrate(kind, adapter);
       return openSqlite(url, onError);
     });
-  if (!(await isUpToDate(kind, adapter))) await withMigrationLock(url, async () => migrate(kind, adapter));
-  const { PrismaClient: PostgresqlClient } = await import('../../prisma/generated/postgresql/client.ts');
-  return new PostgresqlClient({ adapter: await adapterFor(url, onError, use) }) as unknown as Database;
+  if (!(await isUpToDate(kind, adapter)))
+    await withMigrationLock(url, async () => migrate(kind, adapter));
+  const { PrismaClient: PostgresqlClient } = await import(
+    '../../prisma/generated/postgresql/client.ts'
+  );
+  return new PostgresqlClient({
+    adapter: await adapterFor(url, onError, use),
+  }) as unknown as Database;
 }
 
 /** What every connection to SQLite is set to. FULL: an answered token survives a power cut too, so that its proof cannot count again. */
-export const sqlitePragmas: readonly string[] = ['busy_timeout = 1500', 'journal_mode = WAL', 'synchronous = FULL'];
+export const sqlitePragmas: readonly string[] = [
+  'busy_timeout = 1500',
+  'journal_mode = WAL',
+  'synchronous = FULL',
+];
 
 async function openSqlite(url: string, onError: (error: Error) => void): Promise<Database> {
   const { PrismaClient: SqliteClient } = await import('../../prisma/generated/sqlite/client.ts');

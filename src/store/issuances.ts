@@ -11,25 +11,30 @@ export interface BatchedIssuance {
 }
 
 /** Inserts in one transaction the uses that are new, and the rows of the issuances all of whose uses were; answers the keys of the new ones. */
-export type CommitBatch = (uses: readonly SingleUse[], issuances: readonly BatchedIssuance[]) => Promise<readonly string[]>;
+export type CommitBatch = (
+  uses: readonly SingleUse[],
+  issuances: readonly BatchedIssuance[],
+) => Promise<readonly string[]>;
 
 /** Issuances where uses and records lie in one database: one transaction for those of one turn of the event loop. */
 export function batchedIssuances(commitBatch: CommitBatch, clock: Clock): Issuances {
-  const commit = batched<readonly [readonly SingleUse[], AuditEvent], readonly boolean[]>((requests) =>
-    answered(async () => {
-      const at = clock();
-      // Within the batch the first use counts and no other.
-      const uses = new Map<string, SingleUse>();
-      const issuances: BatchedIssuance[] = [];
-      for (const [wanted, event] of requests) {
-        if (wanted.every(({ key }) => !uses.has(key))) issuances.push({ uses: wanted.map(({ key }) => key), row: eventRow(event, at) });
-        for (const use of wanted) if (!uses.has(use.key)) uses.set(use.key, use);
-      }
-      // One order for everybody: two batches with the same identifiers must not wait for each other crosswise.
-      const sorted = [...uses.values()].sort((x, y) => (x.key < y.key ? -1 : 1));
-      const inserted = new Set(await commitBatch(sorted, issuances));
-      return requests.map(([wanted]) => wanted.map(({ key }) => inserted.delete(key)));
-    }),
+  const commit = batched<readonly [readonly SingleUse[], AuditEvent], readonly boolean[]>(
+    (requests) =>
+      answered(async () => {
+        const at = clock();
+        // Within the batch the first use counts and no other.
+        const uses = new Map<string, SingleUse>();
+        const issuances: BatchedIssuance[] = [];
+        for (const [wanted, event] of requests) {
+          if (wanted.every(({ key }) => !uses.has(key)))
+            issuances.push({ uses: wanted.map(({ key }) => key), row: eventRow(event, at) });
+          for (const use of wanted) if (!uses.has(use.key)) uses.set(use.key, use);
+        }
+        // One order for everybody: two batches with the same identifiers must not wait for each other crosswise.
+        const sorted = [...uses.values()].sort((x, y) => (x.key < y.key ? -1 : 1));
+        const inserted = new Set(await commitBatch(sorted, issuances));
+        return requests.map(([wanted]) => wanted.map(({ key }) => inserted.delete(key)));
+      }),
   );
   return { commit: (uses, event) => commit([uses, event]) };
 }

@@ -30,7 +30,11 @@ function parsed(text: string, { table, key }: Place): unknown {
 }
 
 /** The value, when it is one of the known ones. Throws StoredValueInvalid. */
-export function knownValue<const T extends string>(values: readonly T[], value: string, { table, key }: Place): T {
+export function knownValue<const T extends string>(
+  values: readonly T[],
+  value: string,
+  { table, key }: Place,
+): T {
   const known = values.find((each) => each === value);
   if (known === undefined) throw new StoredValueInvalid(table, key, 'unknown value');
   return known;

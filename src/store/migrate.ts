@@ -1,4 +1,7 @@
-import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import type {
+  SqlDriverAdapter,
+  SqlMigrationAwareDriverAdapterFactory,
+} from '@prisma/driver-adapter-utils';
 import type { DatabaseKind } from './schema.ts';
 import { migrationList, migrationNames, withSchemaEngine } from './schema-engine.ts';
 
@@ -13,19 +16,28 @@ interface Applied {
 }
 
 /** Whether every migration of this version is applied and there is no other. */
-export async function isUpToDate(kind: DatabaseKind, adapter: SqlMigrationAwareDriverAdapterFactory): Promise<boolean> {
+export async function isUpToDate(
+  kind: DatabaseKind,
+  adapter: SqlMigrationAwareDriverAdapterFactory,
+): Promise<boolean> {
   return matches(await appliedMigrations(kind, adapter), migrationNames(kind));
 }
 
 /** Applies the missing migrations in this process; loads the engine only when one is missing. Under `withMigrationLock`. Throws MigrationError. */
-export async function migrate(kind: DatabaseKind, adapter: SqlMigrationAwareDriverAdapterFactory): Promise<void> {
+export async function migrate(
+  kind: DatabaseKind,
+  adapter: SqlMigrationAwareDriverAdapterFactory,
+): Promise<void> {
   const names = migrationNames(kind);
   const applied = await appliedMigrations(kind, adapter);
   if (matches(applied, names)) return;
   refuseUnknownOrUnfinished(applied, names);
   try {
     await withSchemaEngine(kind, adapter, (engine) =>
-      engine.applyMigrations({ migrationsList: migrationList(kind), filters: { externalTables: [], externalEnums: [] } }),
+      engine.applyMigrations({
+        migrationsList: migrationList(kind),
+        filters: { externalTables: [], externalEnums: [] },
+      }),
     );
   } catch (cause) {
     throw new MigrationError(
@@ -36,7 +48,10 @@ export async function migrate(kind: DatabaseKind, adapter: SqlMigrationAwareDriv
 }
 
 function matches(applied: readonly Applied[], names: readonly string[]): boolean {
-  return applied.length === names.length && applied.every(({ name, finished }) => finished && names.includes(name));
+  return (
+    applied.length === names.length &&
+    applied.every(({ name, finished }) => finished && names.includes(name))
+  );
 }
 
 function refuseUnknownOrUnfinished(applied: readonly Applied[], names: readonly string[]): void {
@@ -52,7 +67,10 @@ function refuseUnknownOrUnfinished(applied: readonly Applied[], names: readonly 
     );
 }
 
-async function appliedMigrations(kind: DatabaseKind, adapter: SqlMigrationAwareDriverAdapterFactory): Promise<readonly Applied[]> {
+async function appliedMigrations(
+  kind: DatabaseKind,
+  adapter: SqlMigrationAwareDriverAdapterFactory,
+): Promise<readonly Applied[]> {
   const connection = await adapter.connect();
   try {
     const table =
@@ -65,12 +83,18 @@ async function appliedMigrations(kind: DatabaseKind, adapter: SqlMigrationAwareD
       connection,
       'select migration_name, finished_at is not null from _prisma_migrations where rolled_back_at is null order by migration_name',
     );
-    return rows.map(([name, finished]) => ({ name: String(name), finished: Boolean(Number(finished)) }));
+    return rows.map(([name, finished]) => ({
+      name: String(name),
+      finished: Boolean(Number(finished)),
+    }));
   } finally {
     await connection.dispose();
   }
 }
 
-async function query(connection: SqlDriverAdapter, sql: string): Promise<readonly (readonly unknown[])[]> {
+async function query(
+  connection: SqlDriverAdapter,
+  sql: string,
+): Promise<readonly (readonly unknown[])[]> {
   return (await connection.queryRaw({ sql, args: [], argTypes: [] })).rows;
 }

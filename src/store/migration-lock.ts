@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
-import type { SqlMigrationAwareDriverAdapterFactory, Transaction } from '@prisma/driver-adapter-utils';
+import type {
+  SqlMigrationAwareDriverAdapterFactory,
+  Transaction,
+} from '@prisma/driver-adapter-utils';
 import { databaseFile, databaseKind, migrationAdapterFor } from './adapters.ts';
 
 /** Any number that nobody else takes: advisory locks of a database share one space. */
@@ -21,7 +24,9 @@ export async function withMigrationLock<T>(url: string, work: () => Promise<T>):
     : await migrationAdapterFor(url);
   const connection = await adapter.connect();
   try {
-    const lock = sqlite ? 'create table lock (held integer)' : `select pg_advisory_xact_lock(${advisoryLock})`;
+    const lock = sqlite
+      ? 'create table lock (held integer)'
+      : `select pg_advisory_xact_lock(${advisoryLock})`;
     const transaction = await lockedTransaction(async () => connection.startTransaction(), lock);
     try {
       return await work();
@@ -33,7 +38,10 @@ export async function withMigrationLock<T>(url: string, work: () => Promise<T>):
   }
 }
 
-async function lockedTransaction(start: () => Promise<Transaction>, lock: string): Promise<Transaction> {
+async function lockedTransaction(
+  start: () => Promise<Transaction>,
+  lock: string,
+): Promise<Transaction> {
   const deadline = performance.now() + giveUpAfter;
   for (;;) {
     const transaction = await start();
@@ -50,6 +58,7 @@ async function lockedTransaction(start: () => Promise<Transaction>, lock: string
 
 async function rollBack(transaction: Transaction): Promise<void> {
   // Some adapters leave the statement itself to their caller.
-  if (!transaction.options.usePhantomQuery) await transaction.executeRaw({ sql: 'ROLLBACK', args: [], argTypes: [] });
+  if (!transaction.options.usePhantomQuery)
+    await transaction.executeRaw({ sql: 'ROLLBACK', args: [], argTypes: [] });
   await transaction.rollback();
 }

@@ -25,8 +25,10 @@ export async function openIssuances({
   replayElsewhere,
 }: IssuanceStores): Promise<Issuances & { close(): Promise<void> }> {
   const nothing = { close: async () => undefined };
-  if (replayElsewhere !== undefined) return { ...issuancesInTwoSteps(replayElsewhere, audit), ...nothing };
-  if (databaseKind(databaseUrl) === 'postgresql') return { ...batchedIssuances(postgresqlIssuances(database), clock), ...nothing };
+  if (replayElsewhere !== undefined)
+    return { ...issuancesInTwoSteps(replayElsewhere, audit), ...nothing };
+  if (databaseKind(databaseUrl) === 'postgresql')
+    return { ...batchedIssuances(postgresqlIssuances(database), clock), ...nothing };
   // Only here, so that a server on PostgreSQL loads no SQLite.
   const { sqliteIssuances } = await import('./sqlite-issuances.ts');
   const { commitBatch, close } = sqliteIssuances(databaseUrl, onError);

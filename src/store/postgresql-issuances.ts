@@ -13,7 +13,11 @@ const commit = prepared(`with used as (${insertUses.postgresql}), recorded as (
 /** Uses and records in one statement, which is one transaction and one round trip. */
 export function postgresqlIssuances(database: Database): CommitBatch {
   return async (uses, issuances) => {
-    const rows = await database.$queryRawUnsafe<{ readonly key: string }[]>(commit, JSON.stringify(uses), JSON.stringify(issuances));
+    const rows = await database.$queryRawUnsafe<{ readonly key: string }[]>(
+      commit,
+      JSON.stringify(uses),
+      JSON.stringify(issuances),
+    );
     return rows.map(({ key }) => key);
   };
 }

@@ -20,7 +20,12 @@ function generate(cli: string, schema: string): void {
   execFileSync(process.execPath, [cli, 'generate', '--schema', schema, '--no-hints'], {
     stdio: ['ignore', 'ignore', 'inherit'],
     // The CLI looks for a schema engine even here and would download one; any executable satisfies it, none is run.
-    env: { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: process.execPath, PRISMA_HIDE_UPDATE_MESSAGE: '1', CHECKPOINT_DISABLE: '1' },
+    env: {
+      ...process.env,
+      PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
+      PRISMA_HIDE_UPDATE_MESSAGE: '1',
+      CHECKPOINT_DISABLE: '1',
+    },
   });
 }
 
@@ -29,12 +34,20 @@ const generated = join(prismaFolder, 'generated');
 if (cli === undefined) {
   // Without development dependencies the clients must have been generated before, as in the container image.
   if (!existsSync(join(generated, 'sqlite')))
-    throw new Error('The Prisma clients are not generated and the prisma package is not installed: run npm ci with development dependencies once.');
+    throw new Error(
+      'The Prisma clients are not generated and the prisma package is not installed: run npm ci with development dependencies once.',
+    );
 } else {
   rmSync(generated, { recursive: true, force: true });
   mkdirSync(generated, { recursive: true });
   generate(cli, schemaPath);
   const postgresql = join(generated, 'postgresql.prisma');
-  writeFileSync(postgresql, schemaFor('postgresql', readFileSync(schemaPath, 'utf8')).replace('./generated/sqlite', './postgresql'));
+  writeFileSync(
+    postgresql,
+    schemaFor('postgresql', readFileSync(schemaPath, 'utf8')).replace(
+      './generated/sqlite',
+      './postgresql',
+    ),
+  );
   generate(cli, postgresql);
 }

@@ -18,6 +18,9 @@ export function recordedChange(url: string, database: Database, clock: Clock): R
       const event = typeof recorded === 'function' ? recorded(changed) : recorded;
       return [JSON.stringify(event === undefined ? [] : [eventRow(event, clock())])];
     };
-    return allOrNothing(url, database, [...steps, { sql: insertEvents[databaseKind(url)], values, rows: 'any' }]);
+    return allOrNothing(url, database, [
+      ...steps,
+      { sql: insertEvents[databaseKind(url)], values, rows: 'any' },
+    ]);
   };
 }

@@ -2,7 +2,11 @@ import { Redis } from 'ioredis';
 import type { RedisReplayOptions } from './redis-replay.ts';
 
 /** A connection for counters that may be lost and must not hold anybody up; apart from the one for replay records. */
-export function redisCounters({ url, installation, onError }: Pick<RedisReplayOptions, 'url' | 'installation' | 'onError'>) {
+export function redisCounters({
+  url,
+  installation,
+  onError,
+}: Pick<RedisReplayOptions, 'url' | 'installation' | 'onError'>) {
   const redis = new Redis(url, {
     commandTimeout: 200,
     connectTimeout: 1000,

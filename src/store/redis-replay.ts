@@ -28,7 +28,9 @@ export interface RedisReplayOptions {
  * A marker beside the records holds the process (`run_id`) that keeps them, and since when. Where it is missing or names another process,
  * records are complete only from now on, and whatever could have been used before is refused until it is too old: StoreUnavailable.
  */
-export function redisReplay(options: RedisReplayOptions): ReplayStore & { ping(): Promise<void>; close(): void } {
+export function redisReplay(
+  options: RedisReplayOptions,
+): ReplayStore & { ping(): Promise<void>; close(): void } {
   const { url, clock, installation, clockTolerance, onError, onLoss, onEviction } = options;
   const redis = new Redis(url, {
     commandTimeout: 1000,
@@ -55,7 +57,8 @@ export function redisReplay(options: RedisReplayOptions): ReplayStore & { ping()
   const greet = async () => {
     const [server, memory] = await Promise.all([redis.info('server'), redis.info('memory')]);
     const [, process] = /^run_id:(\w+)/m.exec(server) ?? [];
-    if (/^maxmemory:[1-9]/m.test(memory) && !/^maxmemory_policy:noeviction/m.test(memory)) onEviction();
+    if (/^maxmemory:[1-9]/m.test(memory) && !/^maxmemory_policy:noeviction/m.test(memory))
+      onEviction();
     // On the very first start the marker is there before the first use, so that its absence always means a loss.
     if (first && process !== undefined) await redis.set(marker, `0:${process}`, 'NX');
     first = false;
@@ -81,13 +84,20 @@ export function redisReplay(options: RedisReplayOptions): ReplayStore & { ping()
       // A span, not a moment: were the clock of Redis ahead of ours, a moment could be over before the proof is. The minute is for replicas behind us.
       const now = clock();
       for (const { key, expiresAt } of requests.flat())
-        pipeline.set(`holdfast:${installation}:replay:${key}`, '1', 'PX', Math.max(Math.ceil(expiresAt * 1000 - now), 0) + 60_000, 'NX');
+        pipeline.set(
+          `holdfast:${installation}:replay:${key}`,
+          '1',
+          'PX',
+          Math.max(Math.ceil(expiresAt * 1000 - now), 0) + 60_000,
+          'NX',
+        );
       // The marker comes last: were all forgotten after it had been read, what was used before could be marked once more.
       const answers = ((await pipeline.get(marker).exec()) ?? []).map(([error, answer]) => {
         if (error !== null) throw error;
         return answer;
       });
-      if (answers.length !== requests.flat().length + 1) throw new Error('Redis left a command unanswered');
+      if (answers.length !== requests.flat().length + 1)
+        throw new Error('Redis left a command unanswered');
       const since = await completeSince(answers.at(-1), process);
       let next = 0;
       return requests.map((uses) => {
@@ -101,7 +111,8 @@ export function redisReplay(options: RedisReplayOptions): ReplayStore & { ping()
   return {
     async markUsed(uses) {
       const marked = await mark(uses);
-      if (marked === 'lost') throw new StoreUnavailable('replay', new Error('replay records of that time were lost'));
+      if (marked === 'lost')
+        throw new StoreUnavailable('replay', new Error('replay records of that time were lost'));
       return marked;
     },
     async ping() {

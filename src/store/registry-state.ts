@@ -12,7 +12,9 @@ export interface RegistryState {
 /** Reads the value that every change of a client or resource server changes. Throws StoreUnavailable. */
 export function sqlRegistryState(database: Database): RegistryState {
   return registryState(async () => {
-    const row = await answered(() => database.registryState.findUniqueOrThrow({ where: { id: 1 } }));
+    const row = await answered(() =>
+      database.registryState.findUniqueOrThrow({ where: { id: 1 } }),
+    );
     return row.value;
   });
 }
@@ -23,7 +25,10 @@ export function sqlRegistryState(database: Database): RegistryState {
  * @param read asks the database
  * @param now milliseconds of a clock that only goes forward
  */
-export function registryState(read: () => Promise<string>, now: () => number = () => performance.now()): RegistryState {
+export function registryState(
+  read: () => Promise<string>,
+  now: () => number = () => performance.now(),
+): RegistryState {
   let state: { readonly value: string } | undefined;
   /** When the question was asked whose answer confirmed `state`. */
   let confirmed = Number.NEGATIVE_INFINITY;

@@ -1,7 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bindMigrationAwareSqlAdapterFactory, type SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import {
+  bindMigrationAwareSqlAdapterFactory,
+  type SqlMigrationAwareDriverAdapterFactory,
+} from '@prisma/driver-adapter-utils';
 import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm';
 // The bundler-less entry: `schema_engine.js` imports the WebAssembly file in a way that Node does not know.
 import * as engineModule from '@prisma/schema-engine-wasm/schema_engine_bg';
@@ -16,8 +19,15 @@ let instantiated: Promise<EngineModule> | undefined;
 
 async function instantiate(): Promise<EngineModule> {
   const module = engineModule as unknown as EngineModule;
-  const binary = await readFile(new URL('schema_engine_bg.wasm', import.meta.resolve('@prisma/schema-engine-wasm/schema_engine_bg')));
-  const { instance } = await WebAssembly.instantiate(binary, { './schema_engine_bg.js': engineModule as unknown as WebAssembly.ModuleImports });
+  const binary = await readFile(
+    new URL(
+      'schema_engine_bg.wasm',
+      import.meta.resolve('@prisma/schema-engine-wasm/schema_engine_bg'),
+    ),
+  );
+  const { instance } = await WebAssembly.instantiate(binary, {
+    './schema_engine_bg.js': engineModule as unknown as WebAssembly.ModuleImports,
+  });
   module.__wbg_set_wasm(instance.exports);
   (instance.exports['__wbindgen_start'] as () => void)();
   return module;
@@ -44,7 +54,10 @@ export async function withSchemaEngine<T>(
 }
 
 /** Names of the migrations of one database kind, oldest first. */
-export function migrationNames(kind: DatabaseKind, folder: string = migrationsFolder(kind)): readonly string[] {
+export function migrationNames(
+  kind: DatabaseKind,
+  folder: string = migrationsFolder(kind),
+): readonly string[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
@@ -53,14 +66,20 @@ export function migrationNames(kind: DatabaseKind, folder: string = migrationsFo
 }
 
 /** The migrations of one database kind as the engine takes them. */
-export function migrationList(kind: DatabaseKind, folder: string = migrationsFolder(kind)): MigrationList {
+export function migrationList(
+  kind: DatabaseKind,
+  folder: string = migrationsFolder(kind),
+): MigrationList {
   return {
     baseDir: folder,
     lockfile: { path: 'migration_lock.toml', content: `provider = "${kind}"\n` },
     shadowDbInitScript: '',
     migrationDirectories: migrationNames(kind, folder).map((name) => ({
       path: name,
-      migrationFile: { path: 'migration.sql', content: { tag: 'ok', value: readFileSync(join(folder, name, 'migration.sql'), 'utf8') } },
+      migrationFile: {
+        path: 'migration.sql',
+        content: { tag: 'ok', value: readFileSync(join(folder, name, 'migration.sql'), 'utf8') },
+      },
     })),
   };
 }

@@ -14,6 +14,9 @@ export function migrationsFolder(kind: DatabaseKind): string {
 }
 
 /** The schema's text for one database kind. */
-export function schemaFor(kind: DatabaseKind, text: string = readFileSync(schemaPath, 'utf8')): string {
+export function schemaFor(
+  kind: DatabaseKind,
+  text: string = readFileSync(schemaPath, 'utf8'),
+): string {
   return text.replace(/provider = "sqlite"/, `provider = "${kind}"`);
 }

@@ -7,7 +7,8 @@ import { answered, type Database } from './database.ts';
 import { prepared } from './prepared.ts';
 import type { DatabaseKind } from './schema.ts';
 
-export const eventColumns = 'id, at, type, actor, client_id, audience, jkt, jti, evidence, reason, token_expires_at, detail';
+export const eventColumns =
+  'id, at, type, actor, client_id, audience, jkt, jti, evidence, reason, token_expires_at, detail';
 
 /** The same for `jsonb_to_recordset`. */
 export const columnTypes =
@@ -36,7 +37,11 @@ export function eventRow(event: AuditEvent, now: number): object {
 }
 
 /** The audit trail in the database. */
-export function sqlAudit(database: Database, kind: DatabaseKind, clock: Clock): AuditTrail & AuditLog {
+export function sqlAudit(
+  database: Database,
+  kind: DatabaseKind,
+  clock: Clock,
+): AuditTrail & AuditLog {
   const append = batched<AuditEvent, undefined>(async (events) => {
     const at = clock();
     const rows = events.map((event) => eventRow(event, at));
@@ -55,7 +60,10 @@ export function sqlAudit(database: Database, kind: DatabaseKind, clock: Clock): 
       const rows = await answered(() =>
         database.auditEvent.findMany({
           where: {
-            id: { ...(from !== undefined && { gt: from }), ...(until !== undefined && { lt: timePrefix(until) }) },
+            id: {
+              ...(from !== undefined && { gt: from }),
+              ...(until !== undefined && { lt: timePrefix(until) }),
+            },
             ...(type !== undefined && { type }),
             ...(client_id !== undefined && { clientId: client_id }),
             ...(jkt !== undefined && { jkt }),
@@ -71,9 +79,12 @@ export function sqlAudit(database: Database, kind: DatabaseKind, clock: Clock): 
           at: Number(at),
           client_id: clientId,
           token_expires_at: tokenExpiresAt === null ? null : Number(tokenExpiresAt),
-          detail: detail === null ? null : readDetail(detail, { table: 'audit_event', key: row.id }),
+          detail:
+            detail === null ? null : readDetail(detail, { table: 'audit_event', key: row.id }),
         };
-        return Object.fromEntries(Object.entries(event).filter(([, value]) => value !== null)) as unknown as RecordedEvent;
+        return Object.fromEntries(
+          Object.entries(event).filter(([, value]) => value !== null),
+        ) as unknown as RecordedEvent;
       });
     },
   };

@@ -17,7 +17,10 @@ const upsert: Readonly<Record<DatabaseKind, string>> = {
 };
 
 /** When which credential of a client was last used, and which key was last proven. */
-export function sqlCredentialUses(database: Database, databaseKind: DatabaseKind): CredentialUses & CredentialUseLog {
+export function sqlCredentialUses(
+  database: Database,
+  databaseKind: DatabaseKind,
+): CredentialUses & CredentialUseLog {
   return {
     async markProven(clientId, jkt, at) {
       await answered(
@@ -32,13 +35,28 @@ export function sqlCredentialUses(database: Database, databaseKind: DatabaseKind
     },
     async record(uses) {
       // One order for everybody: two batches with the same credentials must not wait for each other crosswise.
-      const name = ({ clientId, kind, identifier }: (typeof uses)[number]) => `${clientId} ${kind} ${identifier}`;
+      const name = ({ clientId, kind, identifier }: (typeof uses)[number]) =>
+        `${clientId} ${kind} ${identifier}`;
       const sorted = [...uses].sort((x, y) => (name(x) < name(y) ? -1 : 1));
-      await answered(() => database.$executeRawUnsafe(upsert[databaseKind], JSON.stringify(sorted)));
+      await answered(() =>
+        database.$executeRawUnsafe(upsert[databaseKind], JSON.stringify(sorted)),
+      );
     },
     async usesOf(clientId, kind) {
-      const rows = await answered(() => database.credentialUse.findMany({ where: { clientId, kind }, orderBy: { usedAt: 'desc' }, take: maxListed }));
-      return rows.map(({ identifier, kid, usedAt }) => ({ clientId, kind, identifier, ...(kid !== null && { kid }), usedAt: Number(usedAt) }));
+      const rows = await answered(() =>
+        database.credentialUse.findMany({
+          where: { clientId, kind },
+          orderBy: { usedAt: 'desc' },
+          take: maxListed,
+        }),
+      );
+      return rows.map(({ identifier, kid, usedAt }) => ({
+        clientId,
+        kind,
+        identifier,
+        ...(kid !== null && { kid }),
+        usedAt: Number(usedAt),
+      }));
     },
   };
 }

@@ -47,5 +47,8 @@ export function sqlExpired(database: Database, auditRetention: number): readonly
         database.$executeRaw`delete from audit_event where id in (select id from audit_event where id < ${timePrefix((now - auditRetention) * 1000)} order by id limit ${batch})`,
     ],
   ];
-  return tables.map(([name, remove]) => ({ name, remove: async (now) => (await answered(() => remove(now))) >= batch }));
+  return tables.map(([name, remove]) => ({
+    name,
+    remove: async (now) => (await answered(() => remove(now))) >= batch,
+  }));
 }

@@ -31,7 +31,10 @@ const asked: Readonly<Record<DatabaseKind, string>> = {
   postgresql: 'select jsonb_array_elements_text($1::jsonb)',
 };
 
-const listed: Readonly<Record<DatabaseKind, string>> = { sqlite: 'group_concat(kid)', postgresql: "string_agg(kid, ',')" };
+const listed: Readonly<Record<DatabaseKind, string>> = {
+  sqlite: 'group_concat(kid)',
+  postgresql: "string_agg(kid, ',')",
+};
 
 /** The pairings by which a token was exchanged, and whether one of them is in force no more; a later pairing of the same two has another id. */
 const pairings: Readonly<Record<DatabaseKind, string>> = {
@@ -41,8 +44,10 @@ const pairings: Readonly<Record<DatabaseKind, string>> = {
 
 /** With whom the client of a token was paired when it was issued. */
 const paired: Readonly<Record<DatabaseKind, string>> = {
-  sqlite: "json_extract(e.detail, '$.holders') as holders, json_extract(e.detail, '$.may_act') as may_act",
-  postgresql: "(e.detail::jsonb->'holders')::text as holders, (e.detail::jsonb->'may_act')::text as may_act",
+  sqlite:
+    "json_extract(e.detail, '$.holders') as holders, json_extract(e.detail, '$.may_act') as may_act",
+  postgresql:
+    "(e.detail::jsonb->'holders')::text as holders, (e.detail::jsonb->'may_act')::text as may_act",
 };
 
 /** Issuances of a span of time that were exchanged under a pairing: first and last id, time in seconds, the pairing's id as JSON. */
@@ -57,7 +62,8 @@ const withdrawKey: Readonly<Record<DatabaseKind, string>> = {
   postgresql: `insert into withdrawn_holder (jti, client_id, expires_at) select e.id, h->>'client_id', e.token_expires_at from audit_event e, jsonb_array_elements((e.detail::jsonb)->'holders') h where e.id > $1 and e.id < $2 and e.token_expires_at > $3 and strpos(e.detail, $4) > 0 and h->>'jkt' = $5 on conflict do nothing`,
 };
 
-const revokeIssued = "insert into revoked_token (jti, expires_at) select id, token_expires_at from audit_event where type = 'token_issued' and";
+const revokeIssued =
+  "insert into revoked_token (jti, expires_at) select id, token_expires_at from audit_event where type = 'token_issued' and";
 
 /** Seconds above which no token lives, and none with further holders, whatever was configured when it was issued. */
 const [longestLifetime, longestWithHolders] = [604_800, 86_400];
@@ -81,31 +87,57 @@ function spans(now: number, lifetime: number): readonly (readonly [string, strin
 }
 
 /** Puts the live ones of these tokens among the revoked ones; the last step tells how many those are. `now` in seconds. */
-export function revokeTokensOf(of: { readonly client_id?: string; readonly jkt?: string | readonly string[] }, now: number): readonly Step[] {
-  const columns = Object.entries(of).flatMap(([name, value]) => (value === undefined ? [] : [[name, [value].flat()] as const]));
+export function revokeTokensOf(
+  of: { readonly client_id?: string; readonly jkt?: string | readonly string[] },
+  now: number,
+): readonly Step[] {
+  const columns = Object.entries(of).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, [value].flat()] as const],
+  );
   let parameter = 3;
-  const which = columns.map(([name, values]) => `${name} in (${values.map(() => `$${++parameter}`).join()})`).join(' and ');
+  const which = columns
+    .map(([name, values]) => `${name} in (${values.map(() => `$${++parameter}`).join()})`)
+    .join(' and ');
   const sql = `${revokeIssued} id > $1 and id < $2 and token_expires_at > $3 and ${which} on conflict do nothing`;
   const values = columns.flatMap(([, each]) => each);
-  return spans(now, longestLifetime).map((span, index) => ({ sql, values: [...span, now, ...values], rows: 'any', adds: index > 0 }));
+  return spans(now, longestLifetime).map((span, index) => ({
+    sql,
+    values: [...span, now, ...values],
+    rows: 'any',
+    adds: index > 0,
+  }));
 }
 
 /** Takes a further holder's key out of the live tokens that name it. `now` in seconds. */
 export function withdrawHolderKey(kind: DatabaseKind, jkt: string, now: number): readonly Step[] {
-  return spans(now, longestWithHolders).map((span) => ({ sql: withdrawKey[kind], values: [...span, now, jkt, jkt], rows: 'any' }));
+  return spans(now, longestWithHolders).map((span) => ({
+    sql: withdrawKey[kind],
+    values: [...span, now, jkt, jkt],
+    rows: 'any',
+  }));
 }
 
 /** Puts what was exchanged under this pairing among the revoked tokens. `now` and `tokenLifetime`, above which no token lives, in seconds. */
-export function revokeExchanged(kind: DatabaseKind, pairing: string, now: number, tokenLifetime: number): readonly Step[] {
+export function revokeExchanged(
+  kind: DatabaseKind,
+  pairing: string,
+  now: number,
+  tokenLifetime: number,
+): readonly Step[] {
   const sql = `${revokeIssued} ${exchanged[kind]} on conflict do nothing`;
   const steps: Step[] = [];
   // By spans, each within the time limit of a statement.
-  for (const [from, to] of spans(now, tokenLifetime)) steps.push({ sql, values: [from, to, now, JSON.stringify(pairing)], rows: 'any' });
+  for (const [from, to] of spans(now, tokenLifetime))
+    steps.push({ sql, values: [from, to, now, JSON.stringify(pairing)], rows: 'any' });
   return steps;
 }
 
 /** Issued and revoked tokens in the database. */
-export function sqlIssuedTokens(database: Database, kind: DatabaseKind, change: RecordedChange): IssuedTokens {
+export function sqlIssuedTokens(
+  database: Database,
+  kind: DatabaseKind,
+  change: RecordedChange,
+): IssuedTokens {
   // Parsed once for each text, so that its keys are imported once too.
   const parsed = new LRUCache<string, ClientRegistration>({ max: 10_000 });
   const readClient = ({ client_id, metadata }: StateRow): ClientRegistration | undefined => {
@@ -113,7 +145,11 @@ export function sqlIssuedTokens(database: Database, kind: DatabaseKind, change: 
     const key = `${client_id} ${metadata}`;
     const known = parsed.get(key);
     if (known !== undefined) return known;
-    const client = { ...readClientMetadata(metadata, { table: 'client', key: client_id }), client_id, clientSecrets: [] };
+    const client = {
+      ...readClientMetadata(metadata, { table: 'client', key: client_id }),
+      client_id,
+      clientSecrets: [],
+    };
     parsed.set(key, client);
     return client;
   };
@@ -121,7 +157,9 @@ export function sqlIssuedTokens(database: Database, kind: DatabaseKind, change: 
     `select e.id, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids, ${pairings[kind]}, ${paired[kind]} from audit_event e left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id where e.type = 'token_issued' and e.id in (${asked[kind]})`,
   );
   const stateRow = batched<string, StateRow | undefined>(async (jtis) => {
-    const rows = await answered(() => database.$queryRawUnsafe<StateRow[]>(readState, JSON.stringify(jtis)));
+    const rows = await answered(() =>
+      database.$queryRawUnsafe<StateRow[]>(readState, JSON.stringify(jtis)),
+    );
     const byId = new Map(rows.map((row) => [row.id, row]));
     return jtis.map((jti) => byId.get(jti));
   });
@@ -143,7 +181,8 @@ export function sqlIssuedTokens(database: Database, kind: DatabaseKind, change: 
   return {
     state,
     async revoke(jti, expiresAt, event) {
-      const sql = 'insert into revoked_token (jti, expires_at) values ($1, $2) on conflict do nothing';
+      const sql =
+        'insert into revoked_token (jti, expires_at) values ($1, $2) on conflict do nothing';
       await change([{ sql, values: [jti, expiresAt], rows: 'any' }], event);
     },
     async revokeAll(of, now, eventOf) {
@@ -161,6 +200,13 @@ export function sqlIssuedTokens(database: Database, kind: DatabaseKind, change: 
 
 function readPaired(json: string | null): readonly (readonly [string, PairedAtIssuance])[] {
   if (json === null) return [];
-  const paired = JSON.parse(json) as readonly { readonly client_id: string; readonly pairing: string; readonly evidence?: string }[];
-  return paired.map(({ client_id, pairing, evidence }) => [client_id, { pairing, form: evidence === 'registration' ? 'registered_key' : 'proof' }]);
+  const paired = JSON.parse(json) as readonly {
+    readonly client_id: string;
+    readonly pairing: string;
+    readonly evidence?: string;
+  }[];
+  return paired.map(({ client_id, pairing, evidence }) => [
+    client_id,
+    { pairing, form: evidence === 'registration' ? 'registered_key' : 'proof' },
+  ]);
 }

@@ -6,6 +6,7 @@ import { replaceSecret } from './sql-key-encryption.ts';
 /** The secrets behind the nonces in the database: one value, so that whoever looked at an older one changes nothing. */
 export function sqlNonceSecrets(change: RecordedChange): NonceSecretStore {
   return {
-    replaceNonceSecrets: async (from, to, event) => change([{ sql: replaceSecret, values: [to, nonceSecretName, from] }], event),
+    replaceNonceSecrets: async (from, to, event) =>
+      change([{ sql: replaceSecret, values: [to, nonceSecretName, from] }], event),
   };
 }

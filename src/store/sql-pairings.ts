@@ -19,7 +19,16 @@ interface Row {
   readonly createdAt: bigint;
 }
 
-const toPairing = ({ firstParty, metadata, revokedAt, createdAt, id, requester, holder, mode }: Row): Pairing => ({
+const toPairing = ({
+  firstParty,
+  metadata,
+  revokedAt,
+  createdAt,
+  id,
+  requester,
+  holder,
+  mode,
+}: Row): Pairing => ({
   ...readPairingLimits(metadata, { table: 'pairing', key: id }),
   id,
   requester,
@@ -31,7 +40,11 @@ const toPairing = ({ firstParty, metadata, revokedAt, createdAt, id, requester, 
 });
 
 /** Pairings, for the protocol and for the admin. */
-export function sqlPairings(database: Database, kind: DatabaseKind, change: RecordedChange): PairingRegistry & Pairings {
+export function sqlPairings(
+  database: Database,
+  kind: DatabaseKind,
+  change: RecordedChange,
+): PairingRegistry & Pairings {
   const find = async (id: string) => {
     const row = await answered(() => database.pairing.findUnique({ where: { id } }));
     return row === null ? undefined : toPairing(row);
@@ -39,22 +52,40 @@ export function sqlPairings(database: Database, kind: DatabaseKind, change: Reco
   return {
     get: find,
     async findPairing(requester, holder) {
-      const row = await answered(() => database.pairing.findFirst({ where: { requester, holder, revokedAt: null } }));
+      const row = await answered(() =>
+        database.pairing.findFirst({ where: { requester, holder, revokedAt: null } }),
+      );
       return row === null ? undefined : toPairing(row);
     },
     async create(pairing, event) {
       const { id, requester, holder, mode, first_party, scope, resources, createdAt } = pairing;
-      const metadata = JSON.stringify({ ...(scope !== undefined && { scope }), ...(resources !== undefined && { resources }) });
+      const metadata = JSON.stringify({
+        ...(scope !== undefined && { scope }),
+        ...(resources !== undefined && { resources }),
+      });
       // A revoked pairing makes room for a new one of the same two clients; one in force is never replaced.
       const sql =
         'insert into pairing (id, requester, holder, mode, first_party, metadata, version, created_at, updated_at) values ($1, $2, $3, $4, $5 = 1, $6, 1, $7, $8) on conflict (requester, holder) do update set id = excluded.id, mode = excluded.mode, first_party = excluded.first_party, metadata = excluded.metadata, revoked_at = null, version = 1, created_at = excluded.created_at, updated_at = excluded.updated_at where pairing.revoked_at is not null';
-      const values = [id, requester, holder, mode, Number(first_party), metadata, createdAt, createdAt];
+      const values = [
+        id,
+        requester,
+        holder,
+        mode,
+        Number(first_party),
+        metadata,
+        createdAt,
+        createdAt,
+      ];
       return (await change([{ sql, values }], event)) ? pairing : 'conflict';
     },
     async list({ limit, after, requester, holder }) {
       const rows = await answered(() =>
         database.pairing.findMany({
-          where: { id: { gt: after ?? '' }, ...(requester !== undefined && { requester }), ...(holder !== undefined && { holder }) },
+          where: {
+            id: { gt: after ?? '' },
+            ...(requester !== undefined && { requester }),
+            ...(holder !== undefined && { holder }),
+          },
           orderBy: { id: 'asc' },
           take: limit,
         }),
@@ -62,8 +93,12 @@ export function sqlPairings(database: Database, kind: DatabaseKind, change: Reco
       return rows.map(toPairing);
     },
     async revoke(id, { at, event }, tokenLifetime) {
-      const sql = 'update pairing set revoked_at = $1, updated_at = $2, version = version + 1 where id = $3 and revoked_at is null';
-      const steps = [{ sql, values: [at, at, id] }, ...revokeExchanged(kind, id, Math.floor(at / 1000), tokenLifetime)];
+      const sql =
+        'update pairing set revoked_at = $1, updated_at = $2, version = version + 1 where id = $3 and revoked_at is null';
+      const steps = [
+        { sql, values: [at, at, id] },
+        ...revokeExchanged(kind, id, Math.floor(at / 1000), tokenLifetime),
+      ];
       await change(steps, event);
       return find(id);
     },

@@ -23,7 +23,10 @@ const stored = <T>(row: Row, value: T): Stored<T> => ({
 });
 // Names are stored a second time in lower case, for the filter only: the databases differ in how they compare.
 /** Clients, for the protocol and for the admin. */
-export function sqlClients(database: Database, change: RecordedChange): ClientRegistry & ClientRegistrations {
+export function sqlClients(
+  database: Database,
+  change: RecordedChange,
+): ClientRegistry & ClientRegistrations {
   type ClientRow = Row & { readonly clientId: string; readonly secrets: string };
   const toClient = (row: ClientRow): ClientRegistration => ({
     ...readClientMetadata(row.metadata, { table: 'client', key: row.clientId }),
@@ -36,7 +39,8 @@ export function sqlClients(database: Database, change: RecordedChange): ClientRe
     metadata: JSON.stringify(metadata),
     secrets: JSON.stringify(clientSecrets),
   });
-  const find = (clientId: string) => answered(() => database.client.findUnique({ where: { clientId } }));
+  const find = (clientId: string) =>
+    answered(() => database.client.findUnique({ where: { clientId } }));
   return {
     async findClient(clientId) {
       const row = await find(clientId);
@@ -46,7 +50,10 @@ export function sqlClients(database: Database, change: RecordedChange): ClientRe
       const { clientId, clientName, metadata, secrets } = columns(value);
       const sql =
         'insert into client (client_id, client_name, metadata, secrets, version, created_at, updated_at) values ($1, $2, $3, $4, 1, $5, $6) on conflict do nothing';
-      const made = await change([{ sql, values: [clientId, clientName, metadata, secrets, at, at] }], event);
+      const made = await change(
+        [{ sql, values: [clientId, clientName, metadata, secrets, at, at] }],
+        event,
+      );
       return made ? { value, version: 1, createdAt: at, updatedAt: at } : 'conflict';
     },
     async get(clientId) {
@@ -56,7 +63,10 @@ export function sqlClients(database: Database, change: RecordedChange): ClientRe
     async list({ limit, after, name }) {
       const rows = await answered(() =>
         database.client.findMany({
-          where: { clientId: { gt: after ?? '' }, ...(name !== undefined && { clientName: { contains: name.toLowerCase() } }) },
+          where: {
+            clientId: { gt: after ?? '' },
+            ...(name !== undefined && { clientName: { contains: name.toLowerCase() } }),
+          },
           orderBy: { clientId: 'asc' },
           take: limit,
         }),
@@ -67,9 +77,16 @@ export function sqlClients(database: Database, change: RecordedChange): ClientRe
       const { clientId, clientName, metadata, secrets } = columns(value);
       const sql =
         'update client set client_name = $1, metadata = $2, secrets = $3, version = $4, updated_at = $5 where client_id = $6 and version = $7';
-      const update = { sql, values: [clientName, metadata, secrets, version + 1, at, clientId, version] };
-      const revocations = keysRemoved.length === 0 ? [] : revokeTokensOf({ client_id: clientId, jkt: keysRemoved }, Math.floor(at / 1000));
-      if (await change([update, ...revocations], event)) return { value, version: version + 1, createdAt, updatedAt: at };
+      const update = {
+        sql,
+        values: [clientName, metadata, secrets, version + 1, at, clientId, version],
+      };
+      const revocations =
+        keysRemoved.length === 0
+          ? []
+          : revokeTokensOf({ client_id: clientId, jkt: keysRemoved }, Math.floor(at / 1000));
+      if (await change([update, ...revocations], event))
+        return { value, version: version + 1, createdAt, updatedAt: at };
       return (await find(clientId)) === null ? 'not_found' : 'version_mismatch';
     },
     async remove(clientId, { at, event }, version) {
@@ -86,8 +103,15 @@ export function sqlClients(database: Database, change: RecordedChange): ClientRe
 }
 
 /** Resource servers, for the protocol and for the admin. */
-export function sqlResourceServers(database: Database, change: RecordedChange): ResourceServerRegistry & ResourceServers {
-  type ResourceServerRow = Row & { readonly id: string; readonly clientId: string | null; readonly secrets: string };
+export function sqlResourceServers(
+  database: Database,
+  change: RecordedChange,
+): ResourceServerRegistry & ResourceServers {
+  type ResourceServerRow = Row & {
+    readonly id: string;
+    readonly clientId: string | null;
+    readonly secrets: string;
+  };
   const toResourceServer = (row: ResourceServerRow): ResourceServer => ({
     ...readResourceServerMetadata(row.metadata, { table: 'resource_server', key: row.id }),
     id: row.id,
@@ -102,7 +126,8 @@ export function sqlResourceServers(database: Database, change: RecordedChange): 
     name: metadata.name?.toLowerCase() ?? '',
     metadata: JSON.stringify(metadata),
   });
-  const find = (id: string) => answered(() => database.resourceServer.findUnique({ where: { id } }));
+  const find = (id: string) =>
+    answered(() => database.resourceServer.findUnique({ where: { id } }));
   return {
     async findByAudience(audience) {
       const row = await answered(() => database.resourceServer.findUnique({ where: { audience } }));
@@ -120,7 +145,10 @@ export function sqlResourceServers(database: Database, change: RecordedChange): 
       const { id, clientId, secrets, audience, name, metadata } = columns(value);
       const sql =
         'insert into resource_server (id, client_id, secrets, audience, name, metadata, version, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, 1, $7, $8) on conflict do nothing';
-      const made = await change([{ sql, values: [id, clientId, secrets, audience, name, metadata, at, at] }], event);
+      const made = await change(
+        [{ sql, values: [id, clientId, secrets, audience, name, metadata, at, at] }],
+        event,
+      );
       return made ? { value, version: 1, createdAt: at, updatedAt: at } : 'conflict';
     },
     async get(id) {
@@ -130,7 +158,10 @@ export function sqlResourceServers(database: Database, change: RecordedChange): 
     async list({ limit, after, name }) {
       const rows = await answered(() =>
         database.resourceServer.findMany({
-          where: { id: { gt: after ?? '' }, ...(name !== undefined && { name: { contains: name.toLowerCase() } }) },
+          where: {
+            id: { gt: after ?? '' },
+            ...(name !== undefined && { name: { contains: name.toLowerCase() } }),
+          },
           orderBy: { id: 'asc' },
           take: limit,
         }),
@@ -141,8 +172,12 @@ export function sqlResourceServers(database: Database, change: RecordedChange): 
       const { id, clientId, secrets, audience, name, metadata } = columns(value);
       const sql =
         'update resource_server set client_id = $1, secrets = $2, audience = $3, name = $4, metadata = $5, version = $6, updated_at = $7 where id = $8 and version = $9';
-      const update = { sql, values: [clientId, secrets, audience, name, metadata, version + 1, at, id, version] };
-      if (await change([update], event)) return { value, version: version + 1, createdAt, updatedAt: at };
+      const update = {
+        sql,
+        values: [clientId, secrets, audience, name, metadata, version + 1, at, id, version],
+      };
+      if (await change([update], event))
+        return { value, version: version + 1, createdAt, updatedAt: at };
       return (await find(id)) === null ? 'not_found' : 'version_mismatch';
     },
     async remove(id, { event }, version) {
@@ -154,5 +189,7 @@ export function sqlResourceServers(database: Database, change: RecordedChange): 
 
 function deletion(table: string, key: string, id: string, version: number | undefined): Step {
   const sql = `delete from ${table} where ${key} = $1`;
-  return version === undefined ? { sql, values: [id] } : { sql: `${sql} and version = $2`, values: [id, version] };
+  return version === undefined
+    ? { sql, values: [id] }
+    : { sql: `${sql} and version = $2`, values: [id, version] };
 }

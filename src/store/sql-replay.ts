@@ -20,8 +20,13 @@ export function sqlReplay(database: Database, kind: DatabaseKind): ReplayStore {
   const markUsed = batched<readonly SingleUse[], readonly boolean[]>((requests) =>
     answered(async () => {
       // One order for everybody: two batches with the same identifiers must not wait for each other crosswise.
-      const uses = [...new Map(requests.flat().map((use) => [use.key, use])).values()].sort((x, y) => (x.key < y.key ? -1 : 1));
-      const rows = await database.$queryRawUnsafe<Inserted[]>(insertUses[kind], JSON.stringify(uses));
+      const uses = [...new Map(requests.flat().map((use) => [use.key, use])).values()].sort(
+        (x, y) => (x.key < y.key ? -1 : 1),
+      );
+      const rows = await database.$queryRawUnsafe<Inserted[]>(
+        insertUses[kind],
+        JSON.stringify(uses),
+      );
       const inserted = new Set(rows.map(({ key }) => key));
       // Within the batch too the first use counts and no other.
       return requests.map((request) => request.map(({ key }) => inserted.delete(key)));

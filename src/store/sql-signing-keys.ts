@@ -22,8 +22,10 @@ const listKeys = (kind: DatabaseKind) =>
 /** Only while the key-encryption key that sealed it is in force; PostgreSQL waits for a change of that under way, SQLite has one writer anyway. */
 const insertKey = (kind: DatabaseKind) =>
   `insert into signing_key (kid, alg, first_for, public_jwk, private_jwe, created_at, active_at) select $1, $2, $3, $4, $5, cast($6 as bigint), cast($7 as bigint) from shared_secret where name = $8 and value = $9${kind === 'postgresql' ? ' for share' : ''} on conflict do nothing`;
-const advance = 'update signing_key set active_at = cast($1 as bigint) where kid = $2 and active_at > cast($3 as bigint) and revoked_at is null';
-const markRevoked = 'update signing_key set revoked_at = cast($1 as bigint) where kid = $2 and revoked_at is null';
+const advance =
+  'update signing_key set active_at = cast($1 as bigint) where kid = $2 and active_at > cast($3 as bigint) and revoked_at is null';
+const markRevoked =
+  'update signing_key set revoked_at = cast($1 as bigint) where kid = $2 and revoked_at is null';
 const moveOn = 'update signing_key set recorded_state = $1 where kid = $2 and recorded_state = $3';
 
 interface Row {
@@ -44,32 +46,76 @@ interface Row {
  * @param now the clock of the audit trail
  * @param timeOf what the database's clock says, for a test that sets it
  */
-export function sqlSigningKeys(url: string, database: Database, now: Clock, timeOf?: Clock): SigningKeyStore {
+export function sqlSigningKeys(
+  url: string,
+  database: Database,
+  now: Clock,
+  timeOf?: Clock,
+): SigningKeyStore {
   const kind = databaseKind(url);
   const [list, insert] = [listKeys(kind), insertKey(kind)];
-  const recording = (event: AuditEvent): Step => ({ sql: insertEvents[kind], values: [JSON.stringify([eventRow(event, now())])] });
+  const recording = (event: AuditEvent): Step => ({
+    sql: insertEvents[kind],
+    values: [JSON.stringify([eventRow(event, now())])],
+  });
   return {
     async listSigningKeys() {
       const rows = await answered(() => database.$queryRawUnsafe<Row[]>(list));
-      return { keys: rows.flatMap(storedKey), databaseTime: timeOf?.() ?? Number(rows[0]?.database_time) };
+      return {
+        keys: rows.flatMap(storedKey),
+        databaseTime: timeOf?.() ?? Number(rows[0]?.database_time),
+      };
     },
-    async addSigningKey({ kid, alg, publicJwk, privateJwe, createdAt, activeAt, predecessor, sealedBy }, event) {
-      const values = [kid, alg, predecessor ?? alg, publicJwk, privateJwe, createdAt, activeAt, keyInForceName, sealedBy];
-      if (await allOrNothing(url, database, [{ sql: insert, values }, recording(event)])) return 'added';
-      const inForce = await answered(() => database.sharedSecret.findUnique({ where: { name: keyInForceName } }));
+    async addSigningKey(
+      { kid, alg, publicJwk, privateJwe, createdAt, activeAt, predecessor, sealedBy },
+      event,
+    ) {
+      const values = [
+        kid,
+        alg,
+        predecessor ?? alg,
+        publicJwk,
+        privateJwe,
+        createdAt,
+        activeAt,
+        keyInForceName,
+        sealedBy,
+      ];
+      if (await allOrNothing(url, database, [{ sql: insert, values }, recording(event)]))
+        return 'added';
+      const inForce = await answered(() =>
+        database.sharedSecret.findUnique({ where: { name: keyInForceName } }),
+      );
       return inForce?.value === sealedBy ? 'taken' : 'sealed_anew';
     },
     async advanceSigningKey(kid, activeAt, event) {
-      await allOrNothing(url, database, [{ sql: advance, values: [activeAt, kid, activeAt] }, recording(event)]);
+      await allOrNothing(url, database, [
+        { sql: advance, values: [activeAt, kid, activeAt] },
+        recording(event),
+      ]);
     },
-    revokeSigningKey: async (kid, at, event) => allOrNothing(url, database, [{ sql: markRevoked, values: [at, kid] }, recording(event)]),
+    revokeSigningKey: async (kid, at, event) =>
+      allOrNothing(url, database, [{ sql: markRevoked, values: [at, kid] }, recording(event)]),
     async recordStage(kid, from, to, events) {
-      await allOrNothing(url, database, [{ sql: moveOn, values: [to, kid, from] }, ...events.map(recording)]);
+      await allOrNothing(url, database, [
+        { sql: moveOn, values: [to, kid, from] },
+        ...events.map(recording),
+      ]);
     },
   };
 }
 
-function storedKey({ kid, alg, first_for, public_jwk, private_jwe, created_at, active_at, revoked_at, recorded_state }: Row) {
+function storedKey({
+  kid,
+  alg,
+  first_for,
+  public_jwk,
+  private_jwe,
+  created_at,
+  active_at,
+  revoked_at,
+  recorded_state,
+}: Row) {
   if (kid === null) return [];
   const of = { table: 'signing_key', key: kid };
   return {

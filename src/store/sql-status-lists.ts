@@ -20,8 +20,10 @@ interface EntryRow {
 }
 
 const entry: Readonly<Record<DatabaseKind, string>> = {
-  sqlite: "json_extract(e.detail, '$.status.list') as list, json_extract(e.detail, '$.status.idx') as idx",
-  postgresql: "e.detail::jsonb->'status'->>'list' as list, (e.detail::jsonb->'status'->>'idx')::int as idx",
+  sqlite:
+    "json_extract(e.detail, '$.status.list') as list, json_extract(e.detail, '$.status.idx') as idx",
+  postgresql:
+    "e.detail::jsonb->'status'->>'list' as list, (e.detail::jsonb->'status'->>'idx')::int as idx",
 };
 const disabled: Readonly<Record<DatabaseKind, string>> = {
   sqlite: "json_extract(c.metadata, '$.disabled')",
@@ -33,13 +35,20 @@ const pairingRevoked: Readonly<Record<DatabaseKind, string>> = {
   postgresql:
     "exists (select 1 from jsonb_array_elements_text(e.detail::jsonb->'pairings') x(id) left join pairing p on p.id = x.id where p.id is null or p.revoked_at is not null)",
 };
-const parameters: Readonly<Record<DatabaseKind, string>> = { sqlite: '?, ?, ?', postgresql: '$1, $2, $3' };
+const parameters: Readonly<Record<DatabaseKind, string>> = {
+  sqlite: '?, ?, ?',
+  postgresql: '$1, $2, $3',
+};
 
 /** Seconds of issuances a statement: few enough to end within its time limit. */
 const span = 600;
 
 /** Token status lists in the database: which tokens are inactive follows from what introspection goes by, not from a second record. `tokenLifetime` in seconds. */
-export function sqlStatusLists(database: Database, kind: DatabaseKind, tokenLifetime: number): StatusListStore {
+export function sqlStatusLists(
+  database: Database,
+  kind: DatabaseKind,
+  tokenLifetime: number,
+): StatusListStore {
   const [after, now, before] = parameters[kind].split(', ');
   const revoked = `select r.jti as id, ${entry[kind]} from revoked_token r join audit_event e on e.id = r.jti where r.jti > ${after} and r.expires_at > ${now} order by r.jti limit ${page}`;
   const ofDisabled = `select e.id, ${entry[kind]} from client c join audit_event e on e.client_id = c.client_id where ${disabled[kind]} and e.id > ${after} and e.type = 'token_issued' and e.token_expires_at > ${now} order by e.id limit ${page}`;
@@ -49,21 +58,37 @@ export function sqlStatusLists(database: Database, kind: DatabaseKind, tokenLife
   const sweep = async (at: number) => {
     const first = Math.max((sweptAt ?? 0) - overlap, at - tokenLifetime);
     for (let from = first; from <= at + overlap; from += span)
-      await answered(() => database.$executeRawUnsafe(late, timePrefix(from * 1000), BigInt(at), timePrefix((from + span) * 1000)));
+      await answered(() =>
+        database.$executeRawUnsafe(
+          late,
+          timePrefix(from * 1000),
+          BigInt(at),
+          timePrefix((from + span) * 1000),
+        ),
+      );
     sweptAt = at;
   };
-  const pages = async (statement: string, first: string, at: number): Promise<readonly StatusEntry[]> => {
+  const pages = async (
+    statement: string,
+    first: string,
+    at: number,
+  ): Promise<readonly StatusEntry[]> => {
     const entries: StatusEntry[] = [];
     for (let from = first; ; ) {
       const start = from;
-      const rows = await answered(() => database.$queryRawUnsafe<EntryRow[]>(statement, start, BigInt(at)));
-      for (const { list, idx } of rows) if (list !== null && idx !== null) entries.push({ list, idx: Number(idx) });
+      const rows = await answered(() =>
+        database.$queryRawUnsafe<EntryRow[]>(statement, start, BigInt(at)),
+      );
+      for (const { list, idx } of rows)
+        if (list !== null && idx !== null) entries.push({ list, idx: Number(idx) });
       from = rows.at(-1)?.id ?? '';
       if (rows.length < page) return entries;
     }
   };
   const exists = batched<string, boolean>(async (ids) => {
-    const found = await answered(() => database.statusList.findMany({ where: { id: { in: [...ids] } }, select: { id: true } }));
+    const found = await answered(() =>
+      database.statusList.findMany({ where: { id: { in: [...ids] } }, select: { id: true } }),
+    );
     return ids.map((id) => found.some((list) => list.id === id));
   });
   return {
@@ -77,7 +102,9 @@ export function sqlStatusLists(database: Database, kind: DatabaseKind, tokenLife
         if (taken !== undefined) return { list: taken.id, first: Number(taken.next_index) - count };
         // Two replicas may begin one each: both get filled.
         const list = randomBytes(16).toString('base64url');
-        await database.statusList.create({ data: { id: list, resourceServerId, kid, nextIndex: count, expiresAt: end } });
+        await database.statusList.create({
+          data: { id: list, resourceServerId, kid, nextIndex: count, expiresAt: end },
+        });
         return { list, first: 0 };
       }),
     lists: (at) =>
@@ -93,7 +120,10 @@ export function sqlStatusLists(database: Database, kind: DatabaseKind, tokenLife
       }),
     async inactive(at) {
       await sweep(at);
-      return [...(await pages(revoked, '', at)), ...(await pages(ofDisabled, timePrefix((at - tokenLifetime) * 1000), at))];
+      return [
+        ...(await pages(revoked, '', at)),
+        ...(await pages(ofDisabled, timePrefix((at - tokenLifetime) * 1000), at)),
+      ];
     },
   };
 }

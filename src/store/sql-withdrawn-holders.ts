@@ -6,10 +6,15 @@ import type { RecordedChange } from './recorded-change.ts';
 export function sqlWithdrawnHolders(database: Database, change: RecordedChange): WithdrawnHolders {
   return {
     async withdraw(jti, clientId, expiresAt, event) {
-      const sql = 'insert into withdrawn_holder (jti, client_id, expires_at) values ($1, $2, $3) on conflict do nothing';
+      const sql =
+        'insert into withdrawn_holder (jti, client_id, expires_at) values ($1, $2, $3) on conflict do nothing';
       await change([{ sql, values: [jti, clientId, expiresAt], rows: 'any' }], event);
     },
     withdrawnFrom: async (jti) =>
-      (await answered(() => database.withdrawnHolder.findMany({ where: { jti }, select: { clientId: true } }))).map(({ clientId }) => clientId),
+      (
+        await answered(() =>
+          database.withdrawnHolder.findMany({ where: { jti }, select: { clientId: true } }),
+        )
+      ).map(({ clientId }) => clientId),
   };
 }

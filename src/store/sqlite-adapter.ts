@@ -1,12 +1,18 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import type {
+  SqlDriverAdapter,
+  SqlMigrationAwareDriverAdapterFactory,
+} from '@prisma/driver-adapter-utils';
 import { writeTurn } from './write-turns.ts';
 
 const reads = /^\s*(select|pragma)\b/i;
 
 /** Prisma's driver adapter for a SQLite file, which is made with its folder where there is none. Its writes wait for their turn. */
-export async function sqliteAdapter(file: string, url: string): Promise<SqlMigrationAwareDriverAdapterFactory> {
+export async function sqliteAdapter(
+  file: string,
+  url: string,
+): Promise<SqlMigrationAwareDriverAdapterFactory> {
   // Loaded only here, so that PostgreSQL starts without it.
   const { PrismaLibSql } = await import('@prisma/adapter-libsql');
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
@@ -16,20 +22,31 @@ export async function sqliteAdapter(file: string, url: string): Promise<SqlMigra
 }
 
 function inTurns(adapter: SqlDriverAdapter, file: string): SqlDriverAdapter {
-  const [query, execute, start] = [adapter.queryRaw.bind(adapter), adapter.executeRaw.bind(adapter), adapter.startTransaction.bind(adapter)];
+  const [query, execute, start] = [
+    adapter.queryRaw.bind(adapter),
+    adapter.executeRaw.bind(adapter),
+    adapter.startTransaction.bind(adapter),
+  ];
   const inTurn = async <T>(write: () => Promise<T>): Promise<T> => {
     const end = await writeTurn(file);
     return write().finally(end);
   };
   return Object.assign(adapter, {
-    queryRaw: async (of: Parameters<typeof query>[0]) => (reads.test(of.sql) ? query(of) : inTurn(() => query(of))),
+    queryRaw: async (of: Parameters<typeof query>[0]) =>
+      reads.test(of.sql) ? query(of) : inTurn(() => query(of)),
     executeRaw: async (of: Parameters<typeof execute>[0]) => inTurn(() => execute(of)),
     async startTransaction(isolation: Parameters<typeof start>[0]) {
       const end = await writeTurn(file);
       try {
         const transaction = await start(isolation);
-        const [commit, rollback] = [transaction.commit.bind(transaction), transaction.rollback.bind(transaction)];
-        return Object.assign(transaction, { commit: () => commit().finally(end), rollback: () => rollback().finally(end) });
+        const [commit, rollback] = [
+          transaction.commit.bind(transaction),
+          transaction.rollback.bind(transaction),
+        ];
+        return Object.assign(transaction, {
+          commit: () => commit().finally(end),
+          rollback: () => rollback().finally(end),
+        });
       } catch (error) {
         end();
         throw error;

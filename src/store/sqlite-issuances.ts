@@ -24,7 +24,12 @@ export interface SqliteIssuances {
  */
 export function sqliteIssuances(url: string, onError: (error: Error) => void): SqliteIssuances {
   const file = databaseFile(url);
-  const data: WriterData = { file, pragmas: sqlitePragmas, insertUses: insertUses.sqlite, insertEvents: insertEvents.sqlite };
+  const data: WriterData = {
+    file,
+    pragmas: sqlitePragmas,
+    insertUses: insertUses.sqlite,
+    insertEvents: insertEvents.sqlite,
+  };
   let thread: Thread<WriterRequest, WriterAnswer> | undefined;
   const started = () => {
     thread ??= startThread(join(import.meta.dirname, 'sqlite-writer.ts'), data, (error) => {
@@ -36,7 +41,10 @@ export function sqliteIssuances(url: string, onError: (error: Error) => void): S
   const starting = setTimeout(started, startDelay).unref();
   return {
     async commitBatch(uses, issuances) {
-      const records = issuances.map((issuance) => ({ uses: issuance.uses, row: JSON.stringify(issuance.row) }));
+      const records = issuances.map((issuance) => ({
+        uses: issuance.uses,
+        row: JSON.stringify(issuance.row),
+      }));
       const request = { uses: JSON.stringify(uses), issuances: records };
       const end = await writeTurn(file);
       return started().ask(request).finally(end);

@@ -34,7 +34,9 @@ const checkpoint = database.prepare('pragma wal_checkpoint(PASSIVE)');
 const commit = database.transaction(({ uses, issuances }: WriterRequest): WriterAnswer => {
   const inserted = (uses === '[]' ? [] : markUsed.all(uses)) as readonly { readonly key: string }[];
   const keys = new Set(inserted.map(({ key }) => key));
-  const rows = issuances.filter((issuance) => issuance.uses.every((key) => keys.has(key))).map(({ row }) => row);
+  const rows = issuances
+    .filter((issuance) => issuance.uses.every((key) => keys.has(key)))
+    .map(({ row }) => row);
   if (rows.length > 0) record.run(`[${rows.join()}]`);
   return [...keys];
 });

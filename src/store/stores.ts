@@ -58,28 +58,66 @@ export async function openStores(
     clock,
     databaseClock,
     siblings,
-  }: { readonly logger: Logger; readonly clock: Clock; readonly databaseClock?: Clock | undefined; readonly siblings: Siblings },
+  }: {
+    readonly logger: Logger;
+    readonly clock: Clock;
+    readonly databaseClock?: Clock | undefined;
+    readonly siblings: Siblings;
+  },
 ) {
   const onError = (err: Error) => logger.warn({ err }, 'store connection lost');
-  const onLoss = () => logger.error('Redis has lost replay records: what could have been used before is refused until it is too old');
+  const onLoss = () =>
+    logger.error(
+      'Redis has lost replay records: what could have been used before is refused until it is too old',
+    );
   const onEviction = () =>
-    logger.error('this Redis may evict replay records, so that a proof could count twice: set its maxmemory-policy to noeviction');
-  const database = await openDatabase(databaseUrl, onError, { poolSize: databasePoolSize, preparedStatements: databasePreparedStatements });
+    logger.error(
+      'this Redis may evict replay records, so that a proof could count twice: set its maxmemory-policy to noeviction',
+    );
+  const database = await openDatabase(databaseUrl, onError, {
+    poolSize: databasePoolSize,
+    preparedStatements: databasePreparedStatements,
+  });
   const limited = (rateLimitPerClient ?? rateLimitPerAddress) !== undefined;
   const secrets = sqlSharedSecrets(database);
-  const installed = redisUrl === undefined ? undefined : { url: redisUrl, onError, ...(await installationOf(secrets, database)) };
+  const installed =
+    redisUrl === undefined
+      ? undefined
+      : { url: redisUrl, onError, ...(await installationOf(secrets, database)) };
   // Loaded only where there is a Redis: a start without one is quicker and smaller.
-  const redis = installed && (await import('./redis-replay.ts')).redisReplay({ ...installed, clock, clockTolerance, onLoss, onEviction });
-  const counters = installed && limited ? (await import('./redis-counters.ts')).redisCounters(installed) : undefined;
+  const redis =
+    installed &&
+    (await import('./redis-replay.ts')).redisReplay({
+      ...installed,
+      clock,
+      clockTolerance,
+      onLoss,
+      onEviction,
+    });
+  const counters =
+    installed && limited
+      ? (await import('./redis-counters.ts')).redisCounters(installed)
+      : undefined;
   const kind = databaseKind(databaseUrl);
   const replay = sqlReplay(database, kind);
   const audit = sqlAudit(database, kind, clock);
-  const issuances = await openIssuances({ databaseUrl, database, clock, audit, onError, ...(redis !== undefined && { replayElsewhere: redis }) });
+  const issuances = await openIssuances({
+    databaseUrl,
+    database,
+    clock,
+    audit,
+    onError,
+    ...(redis !== undefined && { replayElsewhere: redis }),
+  });
   const change = recordedChange(databaseUrl, database, clock);
   const state = sqlRegistryState(database);
   const registered = sqlClients(database, change);
   const clients = cachedClients(registered, state, siblings.tell);
-  const resourceServers = cachedResourceServers(sqlResourceServers(database, change), state, siblings.tell);
+  const resourceServers = cachedResourceServers(
+    sqlResourceServers(database, change),
+    state,
+    siblings.tell,
+  );
   const pingDatabase = async () => void (await answered(() => database.$queryRaw`select 1`));
   return {
     clients,
@@ -118,11 +156,17 @@ export async function openStores(
 }
 
 /** What names this installation in a shared Redis, and whether it has just got its name. */
-async function installationOf(secrets: SharedSecretStore, database: Database): Promise<{ readonly installation: string; readonly first: boolean }> {
+async function installationOf(
+  secrets: SharedSecretStore,
+  database: Database,
+): Promise<{ readonly installation: string; readonly first: boolean }> {
   const name = 'redis_installation';
   const known = await secrets.getSecret(name);
   if (known !== undefined) return { installation: known, first: false };
   // Where records were kept in the database until now, the Redis lacks them.
   const first = (await answered(() => database.replayRecord.findFirst())) === null;
-  return { installation: await secrets.putSecretOnce(name, randomBytes(16).toString('base64url')), first };
+  return {
+    installation: await secrets.putSecretOnce(name, randomBytes(16).toString('base64url')),
+    first,
+  };
 }

@@ -15,7 +15,11 @@ export type Told<Answer> = { readonly answer: Answer } | { readonly fault: strin
 const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 2 };
 
 /** Starts the module, a path, in a thread, which keeps the process alive only while it is asked something. `onEnd` hears of an end that nobody asked for. */
-export function startThread<Request, Answer>(module: string, workerData: unknown, onEnd: (error: Error) => void): Thread<Request, Answer> {
+export function startThread<Request, Answer>(
+  module: string,
+  workerData: unknown,
+  onEnd: (error: Error) => void,
+): Thread<Request, Answer> {
   // Options of this process, such as modules to load first, are not meant for it.
   const worker = new Worker(module, { workerData, execArgv: [], resourceLimits });
   const waiting: PromiseWithResolvers<Answer>[] = [];

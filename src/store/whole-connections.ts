@@ -1,4 +1,7 @@
-import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import type {
+  SqlDriverAdapter,
+  SqlMigrationAwareDriverAdapterFactory,
+} from '@prisma/driver-adapter-utils';
 
 /** What is needed of a connection of `pg`, and of its pool. */
 interface Connection {
@@ -16,16 +19,20 @@ interface Pool {
  * a statement took too long, and that to ROLLBACK too: Prisma lets go of it all the same. Whoever got it next would write into that transaction: answered as
  * durable, seen by nobody, and gone with the connection.
  */
-export function wholeConnections(factory: SqlMigrationAwareDriverAdapterFactory): SqlMigrationAwareDriverAdapterFactory {
+export function wholeConnections(
+  factory: SqlMigrationAwareDriverAdapterFactory,
+): SqlMigrationAwareDriverAdapterFactory {
   const connect = factory.connect.bind(factory);
   return Object.assign(factory, {
     async connect(): Promise<SqlDriverAdapter> {
       const adapter = await connect();
       // The event comes before the pool decides whether to keep the connection; one that is ending is not kept.
-      (adapter as SqlDriverAdapter & { underlyingDriver(): Pool }).underlyingDriver().on('release', (_error, connection) => {
-        const status = connection.getTransactionStatus();
-        if (status === 'T' || status === 'E') void connection.end();
-      });
+      (adapter as SqlDriverAdapter & { underlyingDriver(): Pool })
+        .underlyingDriver()
+        .on('release', (_error, connection) => {
+          const status = connection.getTransactionStatus();
+          if (status === 'T' || status === 'E') void connection.end();
+        });
       return adapter;
     },
   });

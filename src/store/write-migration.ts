@@ -1,7 +1,10 @@
 // `npm run migration -- NAME`: writes the next migration for both databases, from the schema of the last one to prisma/schema.prisma. Needs no database.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import type {
+  SqlDriverAdapter,
+  SqlMigrationAwareDriverAdapterFactory,
+} from '@prisma/driver-adapter-utils';
 import type { DiffTarget } from '@prisma/schema-engine-wasm';
 import { migrationAdapterFor } from './adapters.ts';
 import { type DatabaseKind, databaseKinds, migrationsFolder, schemaFor } from './schema.ts';
@@ -17,11 +20,23 @@ function snapshotPath(kind: DatabaseKind): string {
 /** SQL from the last migration's schema to today's; empty when they agree. */
 export async function pendingMigration(kind: DatabaseKind): Promise<string> {
   const snapshot = snapshotPath(kind);
-  const datamodel = (content: string): DiffTarget => ({ tag: 'schemaDatamodel', files: [{ path: 'schema.prisma', content }] });
-  const from: DiffTarget = existsSync(snapshot) ? datamodel(readFileSync(snapshot, 'utf8')) : { tag: 'empty' };
-  const adapter = kind === 'sqlite' ? await migrationAdapterFor('file::memory:') : offlinePostgresql;
+  const datamodel = (content: string): DiffTarget => ({
+    tag: 'schemaDatamodel',
+    files: [{ path: 'schema.prisma', content }],
+  });
+  const from: DiffTarget = existsSync(snapshot)
+    ? datamodel(readFileSync(snapshot, 'utf8'))
+    : { tag: 'empty' };
+  const adapter =
+    kind === 'sqlite' ? await migrationAdapterFor('file::memory:') : offlinePostgresql;
   const { stdout, exitCode } = await withSchemaEngine(kind, adapter, (engine) =>
-    engine.diff({ from, to: datamodel(schemaFor(kind)), script: true, exitCode: true, filters: noFilter }),
+    engine.diff({
+      from,
+      to: datamodel(schemaFor(kind)),
+      script: true,
+      exitCode: true,
+      filters: noFilter,
+    }),
   );
   return exitCode === 0 ? '' : (stdout ?? '').replace(/^-- CreateSchema\n.*\n\n/, '');
 }

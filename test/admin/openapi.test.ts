@@ -12,7 +12,10 @@ let server: TestServer;
 let document: Document;
 beforeAll(async () => {
   store = await onSqlite.make();
-  server = await testServer({ store, env: { KEY_ENCRYPTION_KEY_NEXT: randomBytes(32).toString('base64url') } });
+  server = await testServer({
+    store,
+    env: { KEY_ENCRYPTION_KEY_NEXT: randomBytes(32).toString('base64url') },
+  });
   document = (await server.admin('GET', 'openapi.json')).body;
 });
 afterAll(async () => {
@@ -21,12 +24,18 @@ afterAll(async () => {
 });
 
 const operations = () =>
-  Object.entries(document.paths).flatMap(([path, item]) => Object.entries(item).map(([method, operation]) => ({ path, method, operation })));
+  Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, operation]) => ({ path, method, operation })),
+  );
 
 /** Operation and status of every answer that was compared with the document. */
 const seen = new Set<string>();
 async function compared(operation: OperationObject, answer: Answer): Promise<Answer> {
-  expect([operation.operationId, answer.status, ...answerFaults(document, operation, answer)]).toEqual([operation.operationId, answer.status]);
+  expect([
+    operation.operationId,
+    answer.status,
+    ...answerFaults(document, operation, answer),
+  ]).toEqual([operation.operationId, answer.status]);
   seen.add(`${operation.operationId} ${answer.status}`);
   return answer;
 }
@@ -39,12 +48,22 @@ async function call(
     query = '',
     body,
     headers,
-  }: { params?: Record<string, string>; query?: string; body?: unknown; headers?: Record<string, string> } = {},
+  }: {
+    params?: Record<string, string>;
+    query?: string;
+    body?: unknown;
+    headers?: Record<string, string>;
+  } = {},
 ): Promise<Answer> {
   const found = operations().find(({ operation }) => operation.operationId === operationId);
   if (found === undefined) throw new Error(`${operationId} is not in the document`);
-  const path = found.path.replace('/admin/', '').replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? 'nowhere'));
-  return compared(found.operation, await server.admin(found.method.toUpperCase(), `${path}${query}`, body, headers));
+  const path = found.path
+    .replace('/admin/', '')
+    .replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? 'nowhere'));
+  return compared(
+    found.operation,
+    await server.admin(found.method.toUpperCase(), `${path}${query}`, body, headers),
+  );
 }
 
 interface Refused {
@@ -56,9 +75,15 @@ interface Refused {
 }
 
 /** Requests that are refused for what they are, whatever the operation does. */
-function commonRefusals({ path, operation }: ReturnType<typeof operations>[number]): readonly Refused[] {
+function commonRefusals({
+  path,
+  operation,
+}: ReturnType<typeof operations>[number]): readonly Refused[] {
   const to = path.replace('/admin/', '');
-  const [where, odd] = ['nowhere', '%01'].map((id) => to.replaceAll(/\{\w+\}/g, id)) as [string, string];
+  const [where, odd] = ['nowhere', '%01'].map((id) => to.replaceAll(/\{\w+\}/g, id)) as [
+    string,
+    string,
+  ];
   const parameters = [...to.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
   const bodied = operation.requestBody !== undefined;
   const rightBody =
@@ -86,15 +111,31 @@ function commonRefusals({ path, operation }: ReturnType<typeof operations>[numbe
       : []),
     ...(operation.responses['404'] === undefined
       ? []
-      : [{ where, body, expected: operation.operationId === 'rotateSigningKey' ? [404, 'alg'] : [404] }]),
+      : [
+          {
+            where,
+            body,
+            expected: operation.operationId === 'rotateSigningKey' ? [404, 'alg'] : [404],
+          },
+        ]),
     ...(bodied
       ? [
           {
             where,
-            body: { ...(operation.operationId === 'createResourceServer' ? { audience: 'urn:a:b' } : rightBody), surprise: 1 },
+            body: {
+              ...(operation.operationId === 'createResourceServer'
+                ? { audience: 'urn:a:b' }
+                : rightBody),
+              surprise: 1,
+            },
             expected: [400, ...required, 'surprise'],
           },
-          { where, body: '', headers: { 'content-type': 'application/json' }, expected: [400, 'body'] },
+          {
+            where,
+            body: '',
+            headers: { 'content-type': 'application/json' },
+            expected: [400, 'body'],
+          },
           { where, body: '<x/>', headers: { 'content-type': 'application/xml' }, expected: [415] },
           { where, body: JSON.stringify({ name: 'x'.repeat(300_000) }), expected: [413] },
         ]
@@ -104,25 +145,41 @@ function commonRefusals({ path, operation }: ReturnType<typeof operations>[numbe
 
 describe('the OpenAPI 3.1 document', () => {
   it('is valid', async () => {
-    const { valid, errors } = await new Validator().validate(structuredClone(document) as unknown as Record<string, unknown>);
-    expect([valid, errors, document.openapi, document.security]).toEqual([true, undefined, '3.1.0', [{ admin_token: [] }]]);
+    const { valid, errors } = await new Validator().validate(
+      structuredClone(document) as unknown as Record<string, unknown>,
+    );
+    expect([valid, errors, document.openapi, document.security]).toEqual([
+      true,
+      undefined,
+      '3.1.0',
+      [{ admin_token: [] }],
+    ]);
   });
   it('names every operation once, with its path parameters and with schemas for every answer', () => {
     const names = operations().map(({ operation }) => operation.operationId);
     expect(names.length).toBe(new Set(names).size);
     for (const { path, operation } of operations()) {
-      const inPath = (operation.parameters ?? []).filter((parameter) => parameter.in === 'path').map(({ name }) => `{${name}}`);
+      const inPath = (operation.parameters ?? [])
+        .filter((parameter) => parameter.in === 'path')
+        .map(({ name }) => `{${name}}`);
       expect(path.match(/\{\w+\}/g) ?? []).toEqual(inPath);
       const bare = Object.entries(operation.responses).filter(
-        ([, { content }]) => content === undefined || Object.values(content).some(({ schema }) => Object.keys(schema).length === 0),
+        ([, { content }]) =>
+          content === undefined ||
+          Object.values(content).some(({ schema }) => Object.keys(schema).length === 0),
       );
       expect(bare.map(([status]) => status).filter((status) => status !== '204')).toEqual([]);
     }
   });
   it('has exactly the methods that the server allows', async () => {
     for (const [path, item] of Object.entries(document.paths)) {
-      const { status, headers } = await server.admin('OPTIONS', path.replace('/admin/', '').replaceAll(/\{\w+\}/g, 'x'));
-      const allowed = (headers.get('allow') ?? '').split(', ').filter((method) => method !== 'HEAD');
+      const { status, headers } = await server.admin(
+        'OPTIONS',
+        path.replace('/admin/', '').replaceAll(/\{\w+\}/g, 'x'),
+      );
+      const allowed = (headers.get('allow') ?? '')
+        .split(', ')
+        .filter((method) => method !== 'HEAD');
       expect([path, status, allowed.sort()]).toEqual([
         path,
         405,
@@ -159,21 +216,55 @@ describe('what each operation answers is what the document says', () => {
       disabled: false,
     };
     expect((await call('createClient', { body: everything })).body).toMatchObject(everything);
-    expect((await call('createClient', { body: { client_id: 'plain' } })).body.client_secret).toMatch(/^[\w-]{43}$/);
-    const subject = { client_id: 'tls', token_endpoint_auth_method: 'tls_client_auth', tls_client_auth_san_dns: 'client.example' };
+    expect(
+      (await call('createClient', { body: { client_id: 'plain' } })).body.client_secret,
+    ).toMatch(/^[\w-]{43}$/);
+    const subject = {
+      client_id: 'tls',
+      token_endpoint_auth_method: 'tls_client_auth',
+      tls_client_auth_san_dns: 'client.example',
+    };
     await call('createClient', { body: subject });
     await call('createClient', {
-      body: { client_id: 'remote', token_endpoint_auth_method: 'private_key_jwt', jwks_uri: 'https://client.example/jwks' },
+      body: {
+        client_id: 'remote',
+        token_endpoint_auth_method: 'private_key_jwt',
+        jwks_uri: 'https://client.example/jwks',
+      },
     });
     expect((await call('createClient', { body: { client_id: 'plain' } })).status).toBe(409);
-    expect((await call('listClients', { query: '?limit=2&name=' })).body.next_cursor).not.toBeNull();
+    expect(
+      (await call('listClients', { query: '?limit=2&name=' })).body.next_cursor,
+    ).not.toBeNull();
     expect((await call('getClient', { params: { id: 'all' } })).body).toMatchObject(everything);
-    const { headers } = await call('replaceClient', { params: { id: 'plain' }, body: { client_secret: 'x'.repeat(32) } });
-    await call('replaceClient', { params: { id: 'plain' }, body: {}, headers: { 'if-match': '"1", "9"' } });
-    await call('changeClient', { params: { id: 'plain' }, body: { scope: 'read' }, headers: { 'if-match': `"7", ${headers.get('etag')}` } });
-    await call('changeClient', { params: { id: 'plain' }, body: {}, headers: { 'if-match': '"1"' } });
-    await call('changeClient', { params: { id: 'plain' }, body: { scope: null }, headers: { 'content-type': 'application/merge-patch+json' } });
-    expect((await call('deleteClient', { params: { id: 'plain' }, headers: { 'if-match': '"1"' } })).status).toBe(412);
+    const { headers } = await call('replaceClient', {
+      params: { id: 'plain' },
+      body: { client_secret: 'x'.repeat(32) },
+    });
+    await call('replaceClient', {
+      params: { id: 'plain' },
+      body: {},
+      headers: { 'if-match': '"1", "9"' },
+    });
+    await call('changeClient', {
+      params: { id: 'plain' },
+      body: { scope: 'read' },
+      headers: { 'if-match': `"7", ${headers.get('etag')}` },
+    });
+    await call('changeClient', {
+      params: { id: 'plain' },
+      body: {},
+      headers: { 'if-match': '"1"' },
+    });
+    await call('changeClient', {
+      params: { id: 'plain' },
+      body: { scope: null },
+      headers: { 'content-type': 'application/merge-patch+json' },
+    });
+    expect(
+      (await call('deleteClient', { params: { id: 'plain' }, headers: { 'if-match': '"1"' } }))
+        .status,
+    ).toBe(412);
     expect((await call('deleteClient', { params: { id: 'plain' } })).status).toBe(204);
   });
   it('resource servers', async () => {
@@ -188,7 +279,9 @@ describe('what each operation answers is what the document says', () => {
       access_token_lifetime: 60,
       access_token_signing_alg: 'EdDSA',
     };
-    const { body, headers } = await call('createResourceServer', { body: { ...everything, client_secret: 'r'.repeat(32) } });
+    const { body, headers } = await call('createResourceServer', {
+      body: { ...everything, client_secret: 'r'.repeat(32) },
+    });
     const params = { id: body.id };
     expect(body).toMatchObject(everything);
     expect((await call('createResourceServer', { body: everything })).status).toBe(409);
@@ -196,31 +289,60 @@ describe('what each operation answers is what the document says', () => {
     await call('getResourceServer', { params });
     await call('replaceResourceServer', { params, body: { audience: everything.audience } });
     await call('changeResourceServer', { params, body: { scopes: ['read', 'write'] } });
-    for (const operation of ['replaceResourceServer', 'changeResourceServer', 'deleteResourceServer'])
+    for (const operation of [
+      'replaceResourceServer',
+      'changeResourceServer',
+      'deleteResourceServer',
+    ])
       await call(operation, {
         params,
         headers: { 'if-match': String(headers.get('etag')) },
         ...(operation[0] !== 'd' && { body: { audience: everything.audience } }),
       });
-    const { body: spare } = await call('createResourceServer', { body: { audience: 'urn:example:spare' } });
+    const { body: spare } = await call('createResourceServer', {
+      body: { audience: 'urn:example:spare' },
+    });
     await call('deleteResourceServer', { params: { id: spare.id } });
   });
   it.each([
     { noun: 'Client', id: async () => 'several' },
-    { noun: 'ResourceServer', id: async () => String((await server.admin('GET', 'resource-servers')).body.items[0].id) },
+    {
+      noun: 'ResourceServer',
+      id: async () => String((await server.admin('GET', 'resource-servers')).body.items[0].id),
+    },
   ])('secrets of a $noun', async ({ noun, id }) => {
     await server.admin('POST', 'clients', { client_id: 'several' });
     const params = { id: await id() };
-    const { body: made } = await call(`create${noun}Secret`, { params, body: { client_secret: 't'.repeat(32), expires_at: 4_000_000_000 } });
-    expect((await call(`create${noun}Secret`, { params, body: { client_secret: 't'.repeat(32) } })).status).toBe(409);
+    const { body: made } = await call(`create${noun}Secret`, {
+      params,
+      body: { client_secret: 't'.repeat(32), expires_at: 4_000_000_000 },
+    });
+    expect(
+      (await call(`create${noun}Secret`, { params, body: { client_secret: 't'.repeat(32) } }))
+        .status,
+    ).toBe(409);
     const { items } = (await call(`list${noun}Secrets`, { params })).body;
     expect(items).toHaveLength(2);
-    await call(`change${noun}Secret`, { params: { ...params, secret_id: made.id }, body: { expires_at: null } });
-    expect((await call(`delete${noun}Secret`, { params: { ...params, secret_id: items[0].id } })).status).toBe(204);
-    expect((await call(`delete${noun}Secret`, { params: { ...params, secret_id: made.id } })).status).toBe(409);
+    await call(`change${noun}Secret`, {
+      params: { ...params, secret_id: made.id },
+      body: { expires_at: null },
+    });
+    expect(
+      (await call(`delete${noun}Secret`, { params: { ...params, secret_id: items[0].id } })).status,
+    ).toBe(204);
+    expect(
+      (await call(`delete${noun}Secret`, { params: { ...params, secret_id: made.id } })).status,
+    ).toBe(409);
   });
   it('pairings, trusted issuers', async () => {
-    const pair = { requester: 'all', holder: 'tls', mode: 'proof', first_party: true, scope: 'read', resources: ['https://rs.example.com'] };
+    const pair = {
+      requester: 'all',
+      holder: 'tls',
+      mode: 'proof',
+      first_party: true,
+      scope: 'read',
+      resources: ['https://rs.example.com'],
+    };
     const { body: made } = await call('createPairing', { body: pair });
     expect(made).toMatchObject(pair);
     expect((await call('createPairing', { body: pair })).status).toBe(409);
@@ -228,7 +350,13 @@ describe('what each operation answers is what the document says', () => {
     await call('getPairing', { params: { id: made.id } });
     await call('revokePairing', { params: { id: made.id } });
     await call('deletePairing', { params: { id: made.id } });
-    const issuer = { issuer: 'https://op.example', audience: 'app', jwks_uri: 'https://op.example/jwks', clients: ['all'], subject_prefix: 'op:' };
+    const issuer = {
+      issuer: 'https://op.example',
+      audience: 'app',
+      jwks_uri: 'https://op.example/jwks',
+      clients: ['all'],
+      subject_prefix: 'op:',
+    };
     const { body: trusted } = await call('createTrustedIssuer', { body: issuer });
     expect(trusted).toMatchObject(issuer);
     expect((await call('createTrustedIssuer', { body: issuer })).status).toBe(409);
@@ -237,9 +365,17 @@ describe('what each operation answers is what the document says', () => {
     await call('deleteTrustedIssuer', { params: { id: trusted.id } });
   });
   it('tokens, the audit trail, signing keys', async () => {
-    await server.admin('POST', 'clients', { client_id: 'app', client_secret: 's'.repeat(32), scope: 'read' });
+    await server.admin('POST', 'clients', {
+      client_id: 'app',
+      client_secret: 's'.repeat(32),
+      scope: 'read',
+    });
     const proof = await (await testKey()).proof();
-    const token = await server.post('/token', { grant_type: 'client_credentials' }, { authorization: basic('app', 's'.repeat(32)), dpop: proof });
+    const token = await server.post(
+      '/token',
+      { grant_type: 'client_credentials' },
+      { authorization: basic('app', 's'.repeat(32)), dpop: proof },
+    );
     const [, payload = ''] = String(token.body.access_token).split('.');
     const { jti } = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { jti: string };
     expect((await call('revokeToken', { params: { jti } })).status).toBe(204);
@@ -247,53 +383,93 @@ describe('what each operation answers is what the document says', () => {
     await call('revokeTokensOfKey', { params: { jkt: 'x' } });
     const { body } = await call('listAuditEvents', { query: '?limit=200' });
     expect(body.items.map(({ type }: { type: string }) => type)).toContain('token_issued');
-    expect((await call('listAuditEvents', { query: '?limit=1', headers: { accept: 'application/jsonl' } })).headers.has('x-next-cursor')).toBe(true);
+    expect(
+      (
+        await call('listAuditEvents', {
+          query: '?limit=1',
+          headers: { accept: 'application/jsonl' },
+        })
+      ).headers.has('x-next-cursor'),
+    ).toBe(true);
     await call('rotateSigningKey', { body: { alg: 'ES256', immediately: true } });
     expect((await call('rotateSigningKey', { body: { alg: 'ML-DSA-65' } })).status).toBe(404);
     const { body: keys } = await call('listSigningKeys');
-    expect((await call('revokeSigningKey', { params: { kid: keys.items[0].kid } })).status).toBe(204);
+    expect((await call('revokeSigningKey', { params: { kid: keys.items[0].kid } })).status).toBe(
+      204,
+    );
     await call('listSigningKeys');
     await call('listDpopNonceSecrets');
     expect((await call('rotateDpopNonceSecrets')).body.items.length).toBe(1);
     const changed = await call('rotateKeyEncryptionKey');
     expect(changed.body.shared_secrets).toBe(1);
     const connection = await new PrismaLibSql({ url: String(store.env['DATABASE_URL']) }).connect();
-    await connection.executeScript("update shared_secret set value = 'of another server' where name = 'key_encryption_key'");
+    await connection.executeScript(
+      "update shared_secret set value = 'of another server' where name = 'key_encryption_key'",
+    );
     expect((await call('rotateKeyEncryptionKey')).status).toBe(409);
-    await connection.executeScript(`update shared_secret set value = '${changed.body.key_id}' where name = 'key_encryption_key'`);
+    await connection.executeScript(
+      `update shared_secret set value = '${changed.body.key_id}' where name = 'key_encryption_key'`,
+    );
     await connection.dispose();
   });
   it('refusals that every operation has in common', async () => {
     for (const each of operations()) {
       for (const { where, body, headers, expected } of commonRefusals(each)) {
-        const answer = await compared(each.operation, await server.admin(each.method.toUpperCase(), where, body, headers));
+        const answer = await compared(
+          each.operation,
+          await server.admin(each.method.toUpperCase(), where, body, headers),
+        );
         const members = (answer.body.errors ?? []).map(({ member }: { member: string }) => member);
-        expect([each.path, where, answer.status, ...members]).toEqual([each.path, where, ...expected]);
+        expect([each.path, where, answer.status, ...members]).toEqual([
+          each.path,
+          where,
+          ...expected,
+        ]);
       }
     }
   });
   it('the store away: 503, with Retry-After', async () => {
     const connection = await new PrismaLibSql({ url: String(store.env['DATABASE_URL']) }).connect();
-    const tables = ['client', 'resource_server', 'pairing', 'trusted_issuer', 'revoked_token', 'audit_event', 'signing_key', 'shared_secret'];
+    const tables = [
+      'client',
+      'resource_server',
+      'pairing',
+      'trusted_issuer',
+      'revoked_token',
+      'audit_event',
+      'signing_key',
+      'shared_secret',
+    ];
     await connection.executeScript(tables.map((name) => `drop table ${name};`).join(''));
     await connection.dispose();
     const bodies: Readonly<Record<string, object>> = {
       createResourceServer: { audience: 'urn:a:b' },
       replaceResourceServer: { audience: 'urn:a:b' },
       createPairing: { requester: 'x', holder: 'y' },
-      createTrustedIssuer: { issuer: 'https://op.example', audience: 'x', jwks_uri: 'https://op.example/jwks' },
+      createTrustedIssuer: {
+        issuer: 'https://op.example',
+        audience: 'x',
+        jwks_uri: 'https://op.example/jwks',
+      },
       rotateSigningKey: { alg: 'ES256' },
     };
     for (const { operation } of operations()) {
       if (operation.responses['503'] === undefined) continue;
-      const body = operation.requestBody === undefined ? undefined : (bodies[operation.operationId] ?? {});
+      const body =
+        operation.requestBody === undefined ? undefined : (bodies[operation.operationId] ?? {});
       const { status, headers } = await call(operation.operationId, { body });
-      expect([operation.operationId, status, headers.get('retry-after')]).toEqual([operation.operationId, 503, '1']);
+      expect([operation.operationId, status, headers.get('retry-after')]).toEqual([
+        operation.operationId,
+        503,
+        '1',
+      ]);
     }
   });
   it('every documented status was seen', () => {
     const documented = operations().flatMap(({ operation }) =>
-      Object.keys(operation.responses).flatMap((status) => (status === 'default' ? [] : [`${operation.operationId} ${status}`])),
+      Object.keys(operation.responses).flatMap((status) =>
+        status === 'default' ? [] : [`${operation.operationId} ${status}`],
+      ),
     );
     expect(documented.filter((each) => !seen.has(each))).toEqual([]);
   });

@@ -3,7 +3,11 @@ import { clientSecret } from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
 import { basic, type TestServer, testServer } from '../support/server.ts';
 
-const [byCertificate, byKid, byThumbprint] = ['https://certificate.example.com', 'https://kid.example.com', 'https://thumbprint.example.com'];
+const [byCertificate, byKid, byThumbprint] = [
+  'https://certificate.example.com',
+  'https://kid.example.com',
+  'https://thumbprint.example.com',
+];
 
 describe('what a client can prove, and where that leads to a token', () => {
   let server: TestServer;
@@ -19,7 +23,8 @@ describe('what a client can prove, and where that leads to a token', () => {
       await server.admin('POST', 'resource-servers', { audience, cnf_methods_supported });
   });
   afterAll(async () => server.stop());
-  const register = (members: object) => server.admin('POST', 'clients', { client_secret: clientSecret, ...members });
+  const register = (members: object) =>
+    server.admin('POST', 'clients', { client_secret: clientSecret, ...members });
 
   it.each<[string, () => object, string]>([
     [
@@ -36,14 +41,22 @@ describe('what a client can prove, and where that leads to a token', () => {
   });
   it('refused as a change, too', async () => {
     const { body } = await register({ resources: [byThumbprint] });
-    const changed = await server.admin('PATCH', `clients/${body.client_id}`, { resources: [byCertificate] });
+    const changed = await server.admin('PATCH', `clients/${body.client_id}`, {
+      resources: [byCertificate],
+    });
     expect([changed.status, changed.body.member]).toEqual([400, 'resources']);
   });
   it.each<[string, () => object]>([
     ['one of two is possible', () => ({ resources: [byCertificate, byThumbprint] })],
-    ['the certificate is bound', () => ({ resources: [byCertificate], tls_client_certificate_bound_access_tokens: true })],
+    [
+      'the certificate is bound',
+      () => ({ resources: [byCertificate], tls_client_certificate_bound_access_tokens: true }),
+    ],
     ['a key is registered under a kid', () => ({ resources: [byKid], jwks })],
-    ['the resource server may be registered later', () => ({ resources: ['https://later.example.com'] })],
+    [
+      'the resource server may be registered later',
+      () => ({ resources: ['https://later.example.com'] }),
+    ],
   ])('registered: %s', async (_why, members) => {
     expect((await register(members())).status).toBe(201);
   });
@@ -59,7 +72,10 @@ describe('what a client can prove, and where that leads to a token', () => {
       ]),
       more: false,
     });
-    const bound = await register({ resources: [byThumbprint], tls_client_certificate_bound_access_tokens: true });
+    const bound = await register({
+      resources: [byThumbprint],
+      tls_client_certificate_bound_access_tokens: true,
+    });
     expect((await server.admin('GET', `clients/${bound.body.client_id}`)).body.possession).toEqual({
       proofs: ['tls_handshake'],
       resource_servers: [{ audience: byThumbprint, cnf_methods: ['jkt', 'x5t#S256'] }],
@@ -71,9 +87,13 @@ describe('what a client can prove, and where that leads to a token', () => {
     const changing = 'https://changing.example.com';
     const resources = { resources: [changing] };
     let id: string;
-    const idOf = async (members: object) => (await register({ ...resources, ...members })).body.client_id as string;
+    const idOf = async (members: object) =>
+      (await register({ ...resources, ...members })).body.client_id as string;
     const change = async (method: 'PATCH' | 'PUT', members: object) => {
-      const { status, body } = await server.admin(method, `resource-servers/${id}`, { ...(method === 'PUT' && { audience: changing }), ...members });
+      const { status, body } = await server.admin(method, `resource-servers/${id}`, {
+        ...(method === 'PUT' && { audience: changing }),
+        ...members,
+      });
       return [status, body.cnf_methods_supported, body.clients_without_token];
     };
     const without = (...client_ids: string[]) => ({ client_ids: client_ids.sort(), more: false });
@@ -85,22 +105,46 @@ describe('what a client can prove, and where that leads to a token', () => {
       const named = await idOf({ jwks });
       const either = await idOf({ resources: [byThumbprint, changing] });
       await idOf({ disabled: true });
-      const created = await server.admin('POST', 'resource-servers', { audience: changing, cnf_methods_supported: ['x5t#S256'] });
+      const created = await server.admin('POST', 'resource-servers', {
+        audience: changing,
+        cnf_methods_supported: ['x5t#S256'],
+      });
       id = created.body.id;
-      expect([created.status, created.body.clients_without_token]).toEqual([201, without(plain, named, either)]);
-      expect(await change('PATCH', { cnf_methods_supported: ['kid'] })).toEqual([200, ['kid'], without(plain, certificate, either)]);
-      expect(await change('PUT', { cnf_methods_supported: ['x5t#S256', 'jku'] })).toEqual([200, ['x5t#S256', 'jku'], without(plain, either)]);
+      expect([created.status, created.body.clients_without_token]).toEqual([
+        201,
+        without(plain, named, either),
+      ]);
+      expect(await change('PATCH', { cnf_methods_supported: ['kid'] })).toEqual([
+        200,
+        ['kid'],
+        without(plain, certificate, either),
+      ]);
+      expect(await change('PUT', { cnf_methods_supported: ['x5t#S256', 'jku'] })).toEqual([
+        200,
+        ['x5t#S256', 'jku'],
+        without(plain, either),
+      ]);
       expect(await change('PATCH', {})).toEqual([200, ['x5t#S256', 'jku'], without(plain, either)]);
       // As the client's own page says, and the token endpoint.
       const { possession } = (await server.admin('GET', `clients/${plain}`)).body;
       expect(possession.resource_servers).toEqual([{ audience: changing, cnf_methods: [] }]);
       const dpop = await (await testKey()).proof();
-      const asked = await server.post('/token', { grant_type: 'client_credentials' }, { authorization: basic(plain, clientSecret), dpop });
+      const asked = await server.post(
+        '/token',
+        { grant_type: 'client_credentials' },
+        { authorization: basic(plain, clientSecret), dpop },
+      );
       expect([asked.status, asked.body.error]).toEqual([400, 'unsupported_pop_key']);
-      expect(await change('PATCH', { cnf_methods_supported: ['jkt'] })).toEqual([200, ['jkt'], without()]);
+      expect(await change('PATCH', { cnf_methods_supported: ['jkt'] })).toEqual([
+        200,
+        ['jkt'],
+        without(),
+      ]);
     });
     it('a hundred are named, and whether there are more', async () => {
-      const made = await Promise.all(Array.from({ length: 101 }, async (_, nth) => idOf({ client_id: `many-${nth}` })));
+      const made = await Promise.all(
+        Array.from({ length: 101 }, async (_, nth) => idOf({ client_id: `many-${nth}` })),
+      );
       const [, , named] = await change('PATCH', { cnf_methods_supported: ['x5t#S256'] });
       expect([made.length, named.client_ids.length, named.more]).toEqual([101, 100, true]);
     });

@@ -17,56 +17,72 @@ interface Event {
 
 const other = 'another-secret-that-nobody-may-read-anywhere';
 
-describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('the audit trail on $name', (kind) => {
-  let store: TestStore;
-  let pair: Pair;
-  /** What no entry may contain. */
-  const secrets: string[] = [pairSecret, other, adminToken];
-  beforeAll(async () => {
-    store = await kind.make();
-    pair = await openPair({
-      store,
-      clock: { now: startOfTime },
-      env: { HOUSEKEEPING_INTERVAL: '1', AUDIT_RETENTION: '604800', DPOP_NONCE_SECRET_ROTATION_INTERVAL: '999999999' },
+describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
+  'the audit trail on $name',
+  (kind) => {
+    let store: TestStore;
+    let pair: Pair;
+    /** What no entry may contain. */
+    const secrets: string[] = [pairSecret, other, adminToken];
+    beforeAll(async () => {
+      store = await kind.make();
+      pair = await openPair({
+        store,
+        clock: { now: startOfTime },
+        env: {
+          HOUSEKEEPING_INTERVAL: '1',
+          AUDIT_RETENTION: '604800',
+          DPOP_NONCE_SECRET_ROTATION_INTERVAL: '999999999',
+        },
+      });
     });
-  });
-  afterAll(async () => {
-    await pair.server.stop();
-    await store.remove();
-  });
-  const admin = async (method: string, path: string, body?: unknown) => pair.server.admin(method, path, body);
-  const events = async (query: Readonly<Record<string, string>> = {}) => {
-    const { status, body } = await admin('GET', `audit-events?${new URLSearchParams({ limit: '200', ...query })}`);
-    expect(status).toBe(200);
-    return body.items as readonly Event[];
-  };
-  const now = () => new Date(pair.server.clock.now).toISOString();
-  /** What happens from here on is later than everything before. */
-  const later = () => {
-    pair.server.clock.now += 1000;
-    return now();
-  };
-  /** Entries since then, once there are as many: a refusal is recorded after it is answered. */
-  const since = async (time: string, type: string): Promise<readonly Event[]> => {
-    for (let tries = 0; tries < 200; tries++) {
-      const found = await events({ since: time, type });
-      if (found.length > 0) return found;
-      await sleep(20);
-    }
-    return [];
-  };
-  const ofApp = async (form: Record<string, string | undefined> = {}) => {
-    const answer = await pair.ask({ form: { resource: unaware, req_alt_cnf: undefined, ...form } });
-    if (answer.status === 200) secrets.push(answer.body.access_token as string);
-    return answer.body.access_token as string;
-  };
-  const revoke = async (token: string, client = 'app') => pair.server.post('/revoke', { token }, { authorization: basic(client, pairSecret) });
-  const jti = (token: string) => String(decodeJwt(token).jti);
-  /** What `?jkt=` finds of a token that was proven by DPoP. */
-  const keyOf = (token: string) => ({ jkt: decodeJwt<{ cnf: { jkt: string } }>(token).cnf.jkt, evidence: 'dpop_proof' });
+    afterAll(async () => {
+      await pair.server.stop();
+      await store.remove();
+    });
+    const admin = async (method: string, path: string, body?: unknown) =>
+      pair.server.admin(method, path, body);
+    const events = async (query: Readonly<Record<string, string>> = {}) => {
+      const { status, body } = await admin(
+        'GET',
+        `audit-events?${new URLSearchParams({ limit: '200', ...query })}`,
+      );
+      expect(status).toBe(200);
+      return body.items as readonly Event[];
+    };
+    const now = () => new Date(pair.server.clock.now).toISOString();
+    /** What happens from here on is later than everything before. */
+    const later = () => {
+      pair.server.clock.now += 1000;
+      return now();
+    };
+    /** Entries since then, once there are as many: a refusal is recorded after it is answered. */
+    const since = async (time: string, type: string): Promise<readonly Event[]> => {
+      for (let tries = 0; tries < 200; tries++) {
+        const found = await events({ since: time, type });
+        if (found.length > 0) return found;
+        await sleep(20);
+      }
+      return [];
+    };
+    const ofApp = async (form: Record<string, string | undefined> = {}) => {
+      const answer = await pair.ask({
+        form: { resource: unaware, req_alt_cnf: undefined, ...form },
+      });
+      if (answer.status === 200) secrets.push(answer.body.access_token as string);
+      return answer.body.access_token as string;
+    };
+    const revoke = async (token: string, client = 'app') =>
+      pair.server.post('/revoke', { token }, { authorization: basic(client, pairSecret) });
+    const jti = (token: string) => String(decodeJwt(token).jti);
+    /** What `?jkt=` finds of a token that was proven by DPoP. */
+    const keyOf = (token: string) => ({
+      jkt: decodeJwt<{ cnf: { jkt: string } }>(token).cnf.jkt,
+      evidence: 'dpop_proof',
+    });
 
-  // biome-ignore format: a row is a thing that happens.
-  it.each<[string, string, () => Promise<object>]>([
+    // biome-ignore format: a row is a thing that happens.
+    it.each<[string, string, () => Promise<object>]>([
     ['an issuance', 'token_issued', async () => {
       const token = await ofApp();
       return { id: jti(token), jti: jti(token), actor: 'client:app', client_id: 'app', audience: unaware, jkt: pair.appKey.jkt, evidence: 'dpop_proof', token_expires_at: decodeJwt(token).exp };
@@ -220,191 +236,249 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('the aud
     expect(found.at(-1)).toMatchObject({ type, at: now(), ...expected });
   });
 
-  it('nothing secret is in any entry, nor anything that could be used again', async () => {
-    const text = await stored(store);
-    expect(text).toContain('token_issued');
-    for (const secret of secrets) for (const part of [secret, secret.split('.').at(-1) ?? secret]) expect(text).not.toContain(part);
-    expect(text).not.toMatch(/eyJ|"d\\*":|"k\\*":|hash\\*"/);
-  });
-
-  it.each<[string, (event: Event) => boolean]>([
-    ['type=token_issued', ({ type }) => type === 'token_issued'],
-    ['client_id=backend', ({ client_id }) => client_id === 'backend'],
-    ['jkt={jkt}', ({ jkt }) => jkt === pair.appKey.jkt],
-    ['jti={jti}', (event) => event['jti'] === issuedJti],
-    ['since={middle}', ({ at }) => at >= middle],
-    ['until={middle}', ({ at }) => at < middle],
-    [
-      'since={middle}&type=token_issued&client_id=app',
-      (event) => event.at >= middle && event.type === 'token_issued' && event['client_id'] === 'app',
-    ],
-    ['client_id=nobody', () => false],
-  ])('GET /admin/audit-events?%s', async (query, wanted) => {
-    const all = await everything();
-    middle = all[Math.floor(all.length / 2)]?.at ?? '';
-    issuedJti = String(all.find(({ type }) => type === 'token_issued')?.['jti']);
-    const filled = query.replace('{jkt}', pair.appKey.jkt).replace('{jti}', issuedJti).replace('{middle}', encodeURIComponent(middle));
-    const found = await everything(`&${filled}`);
-    expect(found).toEqual(all.filter(wanted));
-    expect([found.length > 0, found.length < all.length]).toEqual([!query.includes('nobody'), true]);
-  });
-  let middle = '';
-  let issuedJti = '';
-  /** All pages, `step` after each. */
-  const everything = async (filters = '', limit = 7, step = async () => undefined as unknown): Promise<readonly Event[]> => {
-    const found: Event[] = [];
-    for (let cursor = ''; ; ) {
-      const { body } = await admin('GET', `audit-events?limit=${limit}${filters}${cursor}`);
-      expect(body.items.length).toBeLessThanOrEqual(limit);
-      found.push(...(body.items as Event[]));
-      if (body.next_cursor === null) return found;
-      expect(body.items).toHaveLength(limit);
-      cursor = `&cursor=${body.next_cursor}`;
-      await step();
-    }
-  };
-
-  it('pages give every entry once and in order, also while new ones are written', async () => {
-    const before = await everything();
-    let rounds = 0;
-    const written: string[] = [];
-    const found = await everything('', 7, async () => {
-      if (rounds++ >= 5) return;
-      later();
-      written.push(...(await Promise.all(Array.from({ length: 5 }, async () => jti(await ofApp())))));
+    it('nothing secret is in any entry, nor anything that could be used again', async () => {
+      const text = await stored(store);
+      expect(text).toContain('token_issued');
+      for (const secret of secrets)
+        for (const part of [secret, secret.split('.').at(-1) ?? secret])
+          expect(text).not.toContain(part);
+      expect(text).not.toMatch(/eyJ|"d\\*":|"k\\*":|hash\\*"/);
     });
-    const ids = found.map(({ id }) => id);
-    expect(written).toHaveLength(25);
-    expect(new Set(ids).size).toBe(ids.length);
-    expect(ids).toEqual([...ids].sort());
-    expect(found.map(({ at }) => at)).toEqual(found.map(({ at }) => at).sort());
-    expect(ids.filter((id) => !written.includes(id))).toEqual(before.map(({ id }) => id));
-    expect(new Set(ids)).toEqual(new Set([...before.map(({ id }) => id), ...written]));
-  });
 
-  it.each(['audit-events', 'clients', 'resource-servers', 'pairings', 'trusted-issuers'])(
-    'GET /admin/%s refuses a bad limit and a bad cursor',
-    async (path) => {
-      const faults = { limit: ['0', '-1', 'x', '1e2', '', '1&limit=2'], cursor: ['', '*', 'AAAA', 'x'.repeat(513)] };
-      for (const [member, values] of Object.entries(faults))
-        for (const value of values) {
-          const answer = await admin('GET', `${path}?${member}=${value}`);
-          expect([value, answer.status, answer.headers.get('content-type'), answer.body.member]).toEqual([
-            value,
-            400,
-            'application/problem+json; charset=utf-8',
-            member,
-          ]);
-        }
-    },
-  );
-  it.each(['since=yesterday', 'since=2026-13-01T00:00:00Z', 'until=1790000000', 'jkt=', 'type=a&type=b', 'actor=admin'])(
-    'GET /admin/audit-events?%s is refused',
-    async (query) => {
+    it.each<[string, (event: Event) => boolean]>([
+      ['type=token_issued', ({ type }) => type === 'token_issued'],
+      ['client_id=backend', ({ client_id }) => client_id === 'backend'],
+      ['jkt={jkt}', ({ jkt }) => jkt === pair.appKey.jkt],
+      ['jti={jti}', (event) => event['jti'] === issuedJti],
+      ['since={middle}', ({ at }) => at >= middle],
+      ['until={middle}', ({ at }) => at < middle],
+      [
+        'since={middle}&type=token_issued&client_id=app',
+        (event) =>
+          event.at >= middle && event.type === 'token_issued' && event['client_id'] === 'app',
+      ],
+      ['client_id=nobody', () => false],
+    ])('GET /admin/audit-events?%s', async (query, wanted) => {
+      const all = await everything();
+      middle = all[Math.floor(all.length / 2)]?.at ?? '';
+      issuedJti = String(all.find(({ type }) => type === 'token_issued')?.['jti']);
+      const filled = query
+        .replace('{jkt}', pair.appKey.jkt)
+        .replace('{jti}', issuedJti)
+        .replace('{middle}', encodeURIComponent(middle));
+      const found = await everything(`&${filled}`);
+      expect(found).toEqual(all.filter(wanted));
+      expect([found.length > 0, found.length < all.length]).toEqual([
+        !query.includes('nobody'),
+        true,
+      ]);
+    });
+    let middle = '';
+    let issuedJti = '';
+    /** All pages, `step` after each. */
+    const everything = async (
+      filters = '',
+      limit = 7,
+      step = async () => undefined as unknown,
+    ): Promise<readonly Event[]> => {
+      const found: Event[] = [];
+      for (let cursor = ''; ; ) {
+        const { body } = await admin('GET', `audit-events?limit=${limit}${filters}${cursor}`);
+        expect(body.items.length).toBeLessThanOrEqual(limit);
+        found.push(...(body.items as Event[]));
+        if (body.next_cursor === null) return found;
+        expect(body.items).toHaveLength(limit);
+        cursor = `&cursor=${body.next_cursor}`;
+        await step();
+      }
+    };
+
+    it('pages give every entry once and in order, also while new ones are written', async () => {
+      const before = await everything();
+      let rounds = 0;
+      const written: string[] = [];
+      const found = await everything('', 7, async () => {
+        if (rounds++ >= 5) return;
+        later();
+        written.push(
+          ...(await Promise.all(Array.from({ length: 5 }, async () => jti(await ofApp())))),
+        );
+      });
+      const ids = found.map(({ id }) => id);
+      expect(written).toHaveLength(25);
+      expect(new Set(ids).size).toBe(ids.length);
+      expect(ids).toEqual([...ids].sort());
+      expect(found.map(({ at }) => at)).toEqual(found.map(({ at }) => at).sort());
+      expect(ids.filter((id) => !written.includes(id))).toEqual(before.map(({ id }) => id));
+      expect(new Set(ids)).toEqual(new Set([...before.map(({ id }) => id), ...written]));
+    });
+
+    it.each(['audit-events', 'clients', 'resource-servers', 'pairings', 'trusted-issuers'])(
+      'GET /admin/%s refuses a bad limit and a bad cursor',
+      async (path) => {
+        const faults = {
+          limit: ['0', '-1', 'x', '1e2', '', '1&limit=2'],
+          cursor: ['', '*', 'AAAA', 'x'.repeat(513)],
+        };
+        for (const [member, values] of Object.entries(faults))
+          for (const value of values) {
+            const answer = await admin('GET', `${path}?${member}=${value}`);
+            expect([
+              value,
+              answer.status,
+              answer.headers.get('content-type'),
+              answer.body.member,
+            ]).toEqual([value, 400, 'application/problem+json; charset=utf-8', member]);
+          }
+      },
+    );
+    it.each([
+      'since=yesterday',
+      'since=2026-13-01T00:00:00Z',
+      'until=1790000000',
+      'jkt=',
+      'type=a&type=b',
+      'actor=admin',
+    ])('GET /admin/audit-events?%s is refused', async (query) => {
       const answer = await admin('GET', `audit-events?${query}`);
       expect([answer.status, answer.body.member]).toEqual([400, query.split('=')[0]]);
-    },
-  );
-
-  it.each(['application/jsonl', 'application/x-ndjson'])('%s: the same entries, one a line, page by page', async (accept) => {
-    const lines: Event[] = [];
-    for (let cursor = ''; ; ) {
-      const { headers, body } = await pair.server.admin('GET', `audit-events?limit=20${cursor}`, undefined, { accept });
-      expect(headers.get('content-type')).toMatch(/^application\/jsonl/);
-      const text = body as string;
-      expect(text.endsWith('\n')).toBe(true);
-      lines.push(
-        ...text
-          .trimEnd()
-          .split('\n')
-          .map((line) => JSON.parse(line) as Event),
-      );
-      const next = headers.get('x-next-cursor');
-      if (next === null) break;
-      cursor = `&cursor=${next}`;
-    }
-    expect(lines).toEqual(await everything());
-  });
-
-  it.each(['POST', 'PUT', 'PATCH', 'DELETE'])('append-only: %s changes nothing', async (method) => {
-    const [first] = await events({ limit: '1' });
-    const before = await stored(store);
-    for (const path of ['audit-events', `audit-events/${first?.id}`]) expect([404, 405]).toContain((await admin(method, path, {})).status);
-    expect(await stored(store)).toBe(before);
-  });
-
-  it('AUDIT_RETENTION: entries go when they are so old, and not before', async () => {
-    pair.server.clock.now += 86_400_000;
-    const young = await ofApp();
-    const before = (await everything()).length;
-    pair.server.clock.now += 604_800_000 - 86_400_000 / 2;
-    for (let tries = 0; tries < 200 && (await everything()).length > 1; tries++) await sleep(50);
-    expect(before).toBeGreaterThan(30);
-    expect((await everything()).map(({ id }) => id)).toEqual([jti(young)]);
-  });
-
-  it('a stranger cannot grow it: hundreds of refusals of every kind, at every endpoint, are one entry a round', async () => {
-    const stranger = await testKey();
-    const before = await everything();
-    // The only round is the one at the end.
-    const server = await testServer({
-      store,
-      clock: pair.server.clock,
-      env: { HOUSEKEEPING_INTERVAL: '3600', DPOP_NONCE_SECRET_ROTATION_INTERVAL: '999999999' },
     });
-    const assertion = async () => (await stranger.assertion('backend', { iat: Math.floor(server.clock.now / 1000) })) as string;
-    const type = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
-    let refused = 0;
-    const refuse = async (path: string, form: Record<string, string>, authorization?: string) => {
-      const { status } = await server.post(path, { grant_type: 'client_credentials', token: 'x', ...form }, authorization ? { authorization } : {});
-      expect([400, 401]).toContain(status);
-      refused++;
-    };
-    for (const path of ['/token', '/revoke', '/introspect'])
-      for (let index = 0; index < 20; index++) {
-        await refuse(path, {}, basic('app', `${other}${index}`));
-        await refuse(path, {}, basic(`stranger-${index}-${other}`, pairSecret));
-        await refuse(path, { client_id: 'app' });
-        await refuse(path, { client_id: 'app', client_secret: other });
-        await refuse(path, { client_assertion: await assertion(), client_assertion_type: type });
-        await refuse(path, { client_id: 'app', client_secret: other }, basic('app', other));
-      }
-    await server.stop();
-    const ids = new Set(before.map(({ id }) => id));
-    const added = (await everything()).filter(({ id }) => !ids.has(id));
-    expect(added).toMatchObject([{ type: 'refusals_sampled', actor: 'server' }]);
-    const { samples, ...counts } = (added[0]?.['detail'] ?? {}) as { samples: Record<string, string[]> } & Record<string, number>;
-    expect([refused, Object.values(counts).reduce((sum, count) => sum + count, 0)]).toEqual([360, 360]);
-    expect(samples['client_secret_mismatch']).toEqual(['app']);
-    expect(JSON.stringify(added)).not.toMatch(new RegExp(`${other}|stranger`));
-  });
 
-  it('one client assertion, shown again and again by whoever has it, leaves few records: the others are counted', async () => {
-    const iat = Math.floor(pair.server.clock.now / 1000);
-    const form = {
-      client_assertion: await pair.backendKey.assertion('backend', { iat, exp: iat + 60 }),
-      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-    };
-    const ids = new Set((await everything()).map(({ id }) => id));
-    const ask = async (path: string, more: Record<string, string>) => (await pair.server.post(path, { ...form, ...more })).status;
-    expect(await ask('/revoke', { token: 'x' })).toBe(200);
-    for (let index = 0; index < 10; index++) {
-      expect(await ask('/revoke', { token: 'x' })).toBe(401);
-      expect(await ask('/token', { grant_type: 'zz' })).toBe(400);
-    }
-    const added = (await everything()).filter(({ id, type }) => !ids.has(id) && type !== 'refusals_sampled');
-    expect(
-      added.map(({ type, reason }) => [type, reason]).every(([type, reason]) => type === 'token_refused' && reason !== 'assertion_replayed'),
-    ).toBe(true);
-    expect([1, 2, 3]).toContain(added.length);
-  });
-});
+    it.each(['application/jsonl', 'application/x-ndjson'])(
+      '%s: the same entries, one a line, page by page',
+      async (accept) => {
+        const lines: Event[] = [];
+        for (let cursor = ''; ; ) {
+          const { headers, body } = await pair.server.admin(
+            'GET',
+            `audit-events?limit=20${cursor}`,
+            undefined,
+            { accept },
+          );
+          expect(headers.get('content-type')).toMatch(/^application\/jsonl/);
+          const text = body as string;
+          expect(text.endsWith('\n')).toBe(true);
+          lines.push(
+            ...text
+              .trimEnd()
+              .split('\n')
+              .map((line) => JSON.parse(line) as Event),
+          );
+          const next = headers.get('x-next-cursor');
+          if (next === null) break;
+          cursor = `&cursor=${next}`;
+        }
+        expect(lines).toEqual(await everything());
+      },
+    );
+
+    it.each(['POST', 'PUT', 'PATCH', 'DELETE'])(
+      'append-only: %s changes nothing',
+      async (method) => {
+        const [first] = await events({ limit: '1' });
+        const before = await stored(store);
+        for (const path of ['audit-events', `audit-events/${first?.id}`])
+          expect([404, 405]).toContain((await admin(method, path, {})).status);
+        expect(await stored(store)).toBe(before);
+      },
+    );
+
+    it('AUDIT_RETENTION: entries go when they are so old, and not before', async () => {
+      pair.server.clock.now += 86_400_000;
+      const young = await ofApp();
+      const before = (await everything()).length;
+      pair.server.clock.now += 604_800_000 - 86_400_000 / 2;
+      for (let tries = 0; tries < 200 && (await everything()).length > 1; tries++) await sleep(50);
+      expect(before).toBeGreaterThan(30);
+      expect((await everything()).map(({ id }) => id)).toEqual([jti(young)]);
+    });
+
+    it('a stranger cannot grow it: hundreds of refusals of every kind, at every endpoint, are one entry a round', async () => {
+      const stranger = await testKey();
+      const before = await everything();
+      // The only round is the one at the end.
+      const server = await testServer({
+        store,
+        clock: pair.server.clock,
+        env: { HOUSEKEEPING_INTERVAL: '3600', DPOP_NONCE_SECRET_ROTATION_INTERVAL: '999999999' },
+      });
+      const assertion = async () =>
+        (await stranger.assertion('backend', {
+          iat: Math.floor(server.clock.now / 1000),
+        })) as string;
+      const type = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+      let refused = 0;
+      const refuse = async (path: string, form: Record<string, string>, authorization?: string) => {
+        const { status } = await server.post(
+          path,
+          { grant_type: 'client_credentials', token: 'x', ...form },
+          authorization ? { authorization } : {},
+        );
+        expect([400, 401]).toContain(status);
+        refused++;
+      };
+      for (const path of ['/token', '/revoke', '/introspect'])
+        for (let index = 0; index < 20; index++) {
+          await refuse(path, {}, basic('app', `${other}${index}`));
+          await refuse(path, {}, basic(`stranger-${index}-${other}`, pairSecret));
+          await refuse(path, { client_id: 'app' });
+          await refuse(path, { client_id: 'app', client_secret: other });
+          await refuse(path, { client_assertion: await assertion(), client_assertion_type: type });
+          await refuse(path, { client_id: 'app', client_secret: other }, basic('app', other));
+        }
+      await server.stop();
+      const ids = new Set(before.map(({ id }) => id));
+      const added = (await everything()).filter(({ id }) => !ids.has(id));
+      expect(added).toMatchObject([{ type: 'refusals_sampled', actor: 'server' }]);
+      const { samples, ...counts } = (added[0]?.['detail'] ?? {}) as {
+        samples: Record<string, string[]>;
+      } & Record<string, number>;
+      expect([refused, Object.values(counts).reduce((sum, count) => sum + count, 0)]).toEqual([
+        360, 360,
+      ]);
+      expect(samples['client_secret_mismatch']).toEqual(['app']);
+      expect(JSON.stringify(added)).not.toMatch(new RegExp(`${other}|stranger`));
+    });
+
+    it('one client assertion, shown again and again by whoever has it, leaves few records: the others are counted', async () => {
+      const iat = Math.floor(pair.server.clock.now / 1000);
+      const form = {
+        client_assertion: await pair.backendKey.assertion('backend', { iat, exp: iat + 60 }),
+        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      };
+      const ids = new Set((await everything()).map(({ id }) => id));
+      const ask = async (path: string, more: Record<string, string>) =>
+        (await pair.server.post(path, { ...form, ...more })).status;
+      expect(await ask('/revoke', { token: 'x' })).toBe(200);
+      for (let index = 0; index < 10; index++) {
+        expect(await ask('/revoke', { token: 'x' })).toBe(401);
+        expect(await ask('/token', { grant_type: 'zz' })).toBe(400);
+      }
+      const added = (await everything()).filter(
+        ({ id, type }) => !ids.has(id) && type !== 'refusals_sampled',
+      );
+      expect(
+        added
+          .map(({ type, reason }) => [type, reason])
+          .every(([type, reason]) => type === 'token_refused' && reason !== 'assertion_replayed'),
+      ).toBe(true);
+      expect([1, 2, 3]).toContain(added.length);
+    });
+  },
+);
 
 /** The whole table as the database has it. */
 async function stored({ env }: TestStore): Promise<string> {
   const url = env['DATABASE_URL'] ?? '';
-  const connection = await (url.startsWith('file:') ? new PrismaLibSql({ url }) : new PrismaPg({ connectionString: url })).connect();
-  const { rows } = await connection.queryRaw({ sql: 'select * from audit_event order by id', args: [], argTypes: [] });
+  const connection = await (url.startsWith('file:')
+    ? new PrismaLibSql({ url })
+    : new PrismaPg({ connectionString: url })
+  ).connect();
+  const { rows } = await connection.queryRaw({
+    sql: 'select * from audit_event order by id',
+    args: [],
+    argTypes: [],
+  });
   await connection.dispose();
   return JSON.stringify(rows);
 }

@@ -9,15 +9,23 @@ afterEach(async () => {
   for (const step of cleanUp.splice(0).reverse()) await step();
 });
 
-const env = { CLIENT_CERTIFICATE_HEADER: 'nginx', TRUSTED_PROXIES: '127.0.0.0/8, ::1/128', JWKS_URI_ALLOW_PRIVATE_ADDRESSES: 'true' };
+const env = {
+  CLIENT_CERTIFICATE_HEADER: 'nginx',
+  TRUSTED_PROXIES: '127.0.0.0/8, ::1/128',
+  JWKS_URI_ALLOW_PRIVATE_ADDRESSES: 'true',
+};
 
 /** Registers a resource server, and asks whether a token counts there. */
-async function resourceServer(server: TestServer, body: object): Promise<(token: string) => Promise<boolean>> {
+async function resourceServer(
+  server: TestServer,
+  body: object,
+): Promise<(token: string) => Promise<boolean>> {
   const made = await server.admin('POST', 'resource-servers', body);
   expect(made.status).toBe(201);
   const { client_id, client_secret } = made.body as Record<string, string>;
   const authorization = basic(client_id ?? '', client_secret ?? '');
-  return async (token) => (await server.post('/introspect', { token }, { authorization })).body.active as boolean;
+  return async (token) =>
+    (await server.post('/introspect', { token }, { authorization })).body.active as boolean;
 }
 
 describe('registered keys behind a jwks_uri, RFC 7591 §2', () => {
@@ -28,12 +36,23 @@ describe('registered keys behind a jwks_uri, RFC 7591 §2', () => {
     const published = await httpsJwks([listed]);
     cleanUp.push(async () => published.close());
     const { server, key } = desk;
-    const active = await resourceServer(server, { audience: 'https://other.example.com', scopes: ['read'], access_token_lifetime: 3600 });
+    const active = await resourceServer(server, {
+      audience: 'https://other.example.com',
+      scopes: ['read'],
+      access_token_lifetime: 3600,
+    });
     await server.admin('PATCH', 'clients/signer', { client_assertion_bound_access_tokens: true });
-    const form = assertionForm(await key.assertion('signer', { iat: seconds, exp: seconds + 60 }), { resource: 'https://other.example.com' });
-    const { access_token: token } = (await server.post('/token', form)).body as { access_token: string };
+    const form = assertionForm(await key.assertion('signer', { iat: seconds, exp: seconds + 60 }), {
+      resource: 'https://other.example.com',
+    });
+    const { access_token: token } = (await server.post('/token', form)).body as {
+      access_token: string;
+    };
     expect(await active(token)).toBe(true);
-    expect((await server.admin('PATCH', 'clients/signer', { jwks: null, jwks_uri: published.uri })).status).toBe(200);
+    expect(
+      (await server.admin('PATCH', 'clients/signer', { jwks: null, jwks_uri: published.uri }))
+        .status,
+    ).toBe(200);
     expect(await active(token)).toBe(true);
     published.keys.current = [];
     server.clock.now += 700_000;
@@ -62,8 +81,14 @@ describe('registered keys behind a jwks_uri, RFC 7591 §2', () => {
       tls_client_certificate_bound_access_tokens: true,
     });
     const tokenBy = async ({ pem }: TestCertificate) => {
-      const form = { grant_type: 'client_credentials', client_id: 'remote', resource: 'https://mtls.example.com' };
-      const { body } = await server.post('/token', form, { 'x-ssl-client-cert': encodeURIComponent(pem) });
+      const form = {
+        grant_type: 'client_credentials',
+        client_id: 'remote',
+        resource: 'https://mtls.example.com',
+      };
+      const { body } = await server.post('/token', form, {
+        'x-ssl-client-cert': encodeURIComponent(pem),
+      });
       expect(body).toMatchObject({ token_type: 'Bearer' });
       return body.access_token as string;
     };

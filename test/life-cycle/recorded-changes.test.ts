@@ -10,44 +10,80 @@ import { storeKinds, type TestStore } from '../support/stores.ts';
 type Connection = Awaited<ReturnType<PrismaPg['connect']>>;
 
 const refusing = {
-  sqlite: ["create trigger unwritable before insert on audit_event begin select raise(abort, 'unwritable'); end"],
+  sqlite: [
+    "create trigger unwritable before insert on audit_event begin select raise(abort, 'unwritable'); end",
+  ],
   postgresql: [
     "create or replace function refuse() returns trigger language plpgsql as $$ begin raise exception 'unwritable'; end $$",
     'create trigger unwritable before insert on audit_event execute function refuse()',
   ],
 };
-const accepting = { sqlite: 'drop trigger unwritable', postgresql: 'drop trigger unwritable on audit_event' };
-const tables = ['client', 'resource_server', 'pairing', 'trusted_issuer', 'revoked_token', 'withdrawn_holder', 'signing_key', 'shared_secret'];
+const accepting = {
+  sqlite: 'drop trigger unwritable',
+  postgresql: 'drop trigger unwritable on audit_event',
+};
+const tables = [
+  'client',
+  'resource_server',
+  'pairing',
+  'trusted_issuer',
+  'revoked_token',
+  'withdrawn_holder',
+  'signing_key',
+  'shared_secret',
+];
 
-describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('a change and its record are one: $name', (kind) => {
-  const database = kind.name.startsWith('SQLite') ? ('sqlite' as const) : ('postgresql' as const);
-  let store: TestStore;
-  let pair: Pair;
-  let session: Connection;
-  beforeAll(async () => {
-    store = await kind.make();
-    const url = store.env['DATABASE_URL'] ?? '';
-    pair = await openPair({ store, env: { HOUSEKEEPING_INTERVAL: '3600' } });
-    session = (await (database === 'sqlite' ? new PrismaLibSql({ url }) : new PrismaPg({ connectionString: url })).connect()) as Connection;
-  });
-  afterAll(async () => {
-    await session.dispose();
-    await pair.server.stop();
-    await store.remove();
-  });
-  const query = async (sql: string) => (await session.queryRaw({ sql, args: [], argTypes: [] })).rows;
-  const everything = async () => Object.fromEntries(await Promise.all(tables.map(async (table) => [table, await query(`select * from ${table}`)])));
-  const recorded = async () => (await query('select type from audit_event order by id')).map(([type]) => String(type));
-  const admin = async (method: string, path: string, body?: unknown) => pair.server.admin(method, path, body);
-  const made = async (path: string, body: unknown) => (await admin('POST', path, body)).body as Record<string, string>;
-  const ofApp = async () => (await pair.ask({ form: { resource: unaware, req_alt_cnf: undefined } })).body.access_token as string;
-  const shared = async () => (await pair.ask()).body.access_token as string;
-  const exchanged = async () => (await pair.backendExchanges(await ofApp())).body.access_token as string;
-  const resourceServer = async () => made('resource-servers', { audience: `urn:example:${Math.random()}` });
-  const issuer = () => ({ issuer: `https://op.example.com/${Math.random()}`, audience: 'x', jwks_uri: 'https://op.example.com/jwks' });
+describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
+  'a change and its record are one: $name',
+  (kind) => {
+    const database = kind.name.startsWith('SQLite') ? ('sqlite' as const) : ('postgresql' as const);
+    let store: TestStore;
+    let pair: Pair;
+    let session: Connection;
+    beforeAll(async () => {
+      store = await kind.make();
+      const url = store.env['DATABASE_URL'] ?? '';
+      pair = await openPair({ store, env: { HOUSEKEEPING_INTERVAL: '3600' } });
+      session = (await (database === 'sqlite'
+        ? new PrismaLibSql({ url })
+        : new PrismaPg({ connectionString: url })
+      ).connect()) as Connection;
+    });
+    afterAll(async () => {
+      await session.dispose();
+      await pair.server.stop();
+      await store.remove();
+    });
+    const query = async (sql: string) =>
+      (await session.queryRaw({ sql, args: [], argTypes: [] })).rows;
+    const everything = async () =>
+      Object.fromEntries(
+        await Promise.all(
+          tables.map(async (table) => [table, await query(`select * from ${table}`)]),
+        ),
+      );
+    const recorded = async () =>
+      (await query('select type from audit_event order by id')).map(([type]) => String(type));
+    const admin = async (method: string, path: string, body?: unknown) =>
+      pair.server.admin(method, path, body);
+    const made = async (path: string, body: unknown) =>
+      (await admin('POST', path, body)).body as Record<string, string>;
+    const ofApp = async () =>
+      (await pair.ask({ form: { resource: unaware, req_alt_cnf: undefined } })).body
+        .access_token as string;
+    const shared = async () => (await pair.ask()).body.access_token as string;
+    const exchanged = async () =>
+      (await pair.backendExchanges(await ofApp())).body.access_token as string;
+    const resourceServer = async () =>
+      made('resource-servers', { audience: `urn:example:${Math.random()}` });
+    const issuer = () => ({
+      issuer: `https://op.example.com/${Math.random()}`,
+      audience: 'x',
+      jwks_uri: 'https://op.example.com/jwks',
+    });
 
-  // biome-ignore format: a row is a change: its event, the tables that it changes, and how to make it.
-  it.each<[string, readonly string[], () => Promise<() => Promise<Answer>>]>([
+    // biome-ignore format: a row is a change: its event, the tables that it changes, and how to make it.
+    it.each<[string, readonly string[], () => Promise<() => Promise<Answer>>]>([
     ['client_created', ['client'], async () => () => admin('POST', 'clients', { client_id: 'new', client_secret: pairSecret })],
     ['client_changed', ['client'], async () => () => admin('PATCH', 'clients/new', { client_name: 'renamed' })],
     ['client_changed', ['client'], async () => () => admin('PUT', 'clients/new', { client_name: 'replaced' })],
@@ -149,6 +185,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('a chang
     expect(await recorded()).toEqual(expect.arrayContaining([...record, type]));
     expect((await recorded()).filter((each) => each === type)).toHaveLength(record.filter((each) => each === type).length + 1);
   });
-});
+  },
+);
 
 const text = (_: string, value: unknown) => (typeof value === 'bigint' ? String(value) : value);

@@ -21,10 +21,16 @@ async function backUp(url: string): Promise<{ readonly url: string; remove(): Pr
     await execute(url, `vacuum into '${url.slice('file:'.length)}.backup'`);
     return { url: `${url}.backup`, remove: async () => undefined };
   }
-  const [name, copy] = [new URL(url).pathname.slice(1), `holdfast_${randomBytes(6).toString('hex')}`];
+  const [name, copy] = [
+    new URL(url).pathname.slice(1),
+    `holdfast_${randomBytes(6).toString('hex')}`,
+  ];
   const server = String(process.env['TEST_DATABASE_URL']);
   // A copy needs a database to which nobody is connected; a connection that was closed may still be ending.
-  await execute(server, `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`);
+  await execute(
+    server,
+    `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`,
+  );
   await execute(server, `create database ${copy} template ${name}`);
   return {
     url: Object.assign(new URL(url), { pathname: `/${copy}` }).href,
@@ -41,18 +47,35 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       const env = { KEY_ENCRYPTION_KEY: randomBytes(32).toString('base64url') };
       const clock = { now: startOfTime };
       const desk = await openDesk({ store, env, clock });
-      await desk.server.admin('POST', 'resource-servers', { audience: 'https://two.example.com', client_id: 'rs', client_secret: clientSecret });
+      await desk.server.admin('POST', 'resource-servers', {
+        audience: 'https://two.example.com',
+        client_id: 'rs',
+        client_secret: clientSecret,
+      });
       const { body: listed } = await desk.server.admin('GET', 'resource-servers');
-      const own = (listed.items as { id: string; audience: string }[]).find((one) => one.audience === audience);
+      const own = (listed.items as { id: string; audience: string }[]).find(
+        (one) => one.audience === audience,
+      );
       await desk.server.admin('DELETE', `resource-servers/${own?.id}`);
-      await desk.server.admin('POST', 'resource-servers', { audience, client_id: 'api', client_secret: clientSecret });
+      await desk.server.admin('POST', 'resource-servers', {
+        audience,
+        client_id: 'api',
+        client_secret: clientSecret,
+      });
       const fresh = async () => desk.key.proof({ iat: Math.floor(clock.now / 1000) });
       const ask = async (server: TestServer, dpop: string) =>
-        server.post('/token', { grant_type: 'client_credentials', resource: audience }, { authorization: basic('app', clientSecret), dpop });
-      const tokenOf = async (server: TestServer) => String((await ask(server, await fresh())).body.access_token);
+        server.post(
+          '/token',
+          { grant_type: 'client_credentials', resource: audience },
+          { authorization: basic('app', clientSecret), dpop },
+        );
+      const tokenOf = async (server: TestServer) =>
+        String((await ask(server, await fresh())).body.access_token);
       const active = async (server: TestServer, token: string) =>
-        (await server.post('/introspect', { token }, { authorization: basic('api', clientSecret) })).body.active as boolean;
-      const rotate = async (server: TestServer) => server.admin('POST', 'signing-keys/rotate', { alg: 'ES256', immediately: true });
+        (await server.post('/introspect', { token }, { authorization: basic('api', clientSecret) }))
+          .body.active as boolean;
+      const rotate = async (server: TestServer) =>
+        server.admin('POST', 'signing-keys/rotate', { alg: 'ES256', immediately: true });
 
       const earlyProof = await fresh();
       const early = String((await ask(desk.server, earlyProof)).body.access_token);
@@ -69,21 +92,33 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       expect(decodeProtectedHeader(byLostKey).kid).not.toBe(decodeProtectedHeader(early).kid);
       const lateProof = await desk.key.proof({ iat: seconds + 30 });
       expect((await ask(original, lateProof)).status).toBe(200);
-      const assertion = await desk.key.assertion('signer', { exp: seconds + 300 }, { kid: 'registered' });
+      const assertion = await desk.key.assertion(
+        'signer',
+        { exp: seconds + 300 },
+        { kid: 'registered' },
+      );
       const withAssertion = async (server: TestServer) =>
-        server.post('/token', assertionForm(assertion, { resource: audience }), { dpop: await fresh() });
+        server.post('/token', assertionForm(assertion, { resource: audience }), {
+          dpop: await fresh(),
+        });
       expect((await withAssertion(original)).status).toBe(200);
       await original.stop();
 
       clock.now = startOfTime + 2000;
-      const restored = await testServer({ store: { ...store, env: { ...store.env, DATABASE_URL: backup.url } }, env, clock });
+      const restored = await testServer({
+        store: { ...store, env: { ...store.env, DATABASE_URL: backup.url } },
+        env,
+        clock,
+      });
       expect((await ask(restored, earlyProof)).body.error).toBe('invalid_dpop_proof');
       // The one reason for the wait: these uses are not in the backup.
       clock.now += wait * 1000;
       expect((await ask(restored, lateProof)).body.error).toBe('invalid_dpop_proof');
       expect((await withAssertion(restored)).body.error).toBe('invalid_client');
 
-      expect(await Promise.all([early, late, byLostKey].map(async (token) => active(restored, token)))).toEqual([true, false, false]);
+      expect(
+        await Promise.all([early, late, byLostKey].map(async (token) => active(restored, token))),
+      ).toEqual([true, false, false]);
       const kids = ((await restored.get('/jwks')).body as JSONWebKeySet).keys.map(({ kid }) => kid);
       expect(kids).toEqual([decodeProtectedHeader(early).kid]);
       // What the operator does about the lost revocation.

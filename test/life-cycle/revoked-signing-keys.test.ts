@@ -8,14 +8,18 @@ import { onSqlite } from '../support/stores.ts';
 
 async function signedBy(desk: Desk): Promise<unknown> {
   const { status, body } = await desk.send();
-  return status === 200 ? decodeProtectedHeader((JSON.parse(body) as { access_token: string }).access_token).kid : status;
+  return status === 200
+    ? decodeProtectedHeader((JSON.parse(body) as { access_token: string }).access_token).kid
+    : status;
 }
 
 it('a successor that is revoked does not keep the others from rotating, nor from being revoked', async () => {
   const desk = await openDesk();
   const rotate = async (immediately: boolean) =>
-    (await desk.server.admin('POST', 'signing-keys/rotate', { alg: 'ES256', immediately })).body.kid as string;
-  const revoke = async (kid: unknown) => (await desk.server.admin('POST', `signing-keys/${String(kid)}/revoke`)).status;
+    (await desk.server.admin('POST', 'signing-keys/rotate', { alg: 'ES256', immediately })).body
+      .kid as string;
+  const revoke = async (kid: unknown) =>
+    (await desk.server.admin('POST', `signing-keys/${String(kid)}/revoke`)).status;
   const first = await signedBy(desk);
   const leaked = await rotate(false);
   expect(await revoke(leaked)).toBe(204);
@@ -32,29 +36,43 @@ it('a successor that is revoked does not keep the others from rotating, nor from
 it('a key that was revoked after it had taken over leaves the one before it retired: a new one signs', async () => {
   const desk = await openDesk();
   const states = async () =>
-    ((await desk.server.admin('GET', 'signing-keys')).body.items as { alg: string; state: string }[]).map(({ state }) => state);
+    (
+      (await desk.server.admin('GET', 'signing-keys')).body.items as {
+        alg: string;
+        state: string;
+      }[]
+    ).map(({ state }) => state);
   desk.server.clock.now += 1000;
   await desk.server.admin('POST', 'signing-keys/rotate', { alg: 'ES256', immediately: true });
   const leaked = await signedBy(desk);
   expect(await states()).toEqual(['retired', 'active']);
   desk.server.clock.now += 1000;
-  expect((await desk.server.admin('POST', `signing-keys/${String(leaked)}/revoke`)).status).toBe(204);
+  expect((await desk.server.admin('POST', `signing-keys/${String(leaked)}/revoke`)).status).toBe(
+    204,
+  );
   expect(await states()).toEqual(['retired', 'revoked', 'active']);
   // An announced successor need not be made anew: it signs at once.
-  const announced = (await desk.server.admin('POST', 'signing-keys/rotate', { alg: 'ES256' })).body.kid as string;
+  const announced = (await desk.server.admin('POST', 'signing-keys/rotate', { alg: 'ES256' })).body
+    .kid as string;
   desk.server.clock.now += 1000;
-  expect((await desk.server.admin('POST', `signing-keys/${String(await signedBy(desk))}/revoke`)).status).toBe(204);
+  expect(
+    (await desk.server.admin('POST', `signing-keys/${String(await signedBy(desk))}/revoke`)).status,
+  ).toBe(204);
   expect(await states()).toEqual(['retired', 'revoked', 'revoked', 'active']);
   expect(await signedBy(desk)).toBe(announced);
   await desk.server.stop();
 });
 
-it('a process that died between the revocation of the only key and its successor leaves no server without a key', { timeout: 90_000 }, async () => {
+it('a process that died between the revocation of the only key and its successor leaves no server without a key', {
+  timeout: 90_000,
+}, async () => {
   const store = await onSqlite.make();
   const desk = await openDesk({ store });
   const revokeAllByHand = async () => {
     const connection = await new PrismaLibSql({ url: store.env['DATABASE_URL'] ?? '' }).connect();
-    await connection.executeScript('update signing_key set revoked_at = 1 where revoked_at is null');
+    await connection.executeScript(
+      'update signing_key set revoked_at = 1 where revoked_at is null',
+    );
     await connection.dispose();
   };
   const first = await signedBy(desk);
@@ -63,12 +81,19 @@ it('a process that died between the revocation of the only key and its successor
   await desk.server.admin('GET', 'signing-keys');
   const limit = performance.now() + 10_000;
   let second = await signedBy(desk);
-  for (; (second === first || second === 503) && performance.now() < limit; second = await signedBy(desk)) await sleep(100);
+  for (
+    ;
+    (second === first || second === 503) && performance.now() < limit;
+    second = await signedBy(desk)
+  )
+    await sleep(100);
   expect([typeof second, second === first]).toEqual(['string', false]);
   await desk.server.stop();
   await revokeAllByHand();
   const restarted = await testServer({ store });
-  const { keys } = (await restarted.get('/jwks')).body as { keys: readonly { kid: string; alg: string }[] };
+  const { keys } = (await restarted.get('/jwks')).body as {
+    keys: readonly { kid: string; alg: string }[];
+  };
   expect(keys.filter(({ alg }) => alg === 'ES256').length).toBe(1);
   expect([first, second]).not.toContain(keys[0]?.kid);
   await restarted.stop();

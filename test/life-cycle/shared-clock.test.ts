@@ -10,7 +10,11 @@ interface Question {
 
 it.each<{ of: string; questions: Question[]; offset: number }>([
   { of: 'before the first answer it is the local clock', questions: [], offset: 0 },
-  { of: 'the middle of the round trip', questions: [{ asked: 1000, databaseTime: 31_050, answered: 1100 }], offset: 30_000 },
+  {
+    of: 'the middle of the round trip',
+    questions: [{ asked: 1000, databaseTime: 31_050, answered: 1100 }],
+    offset: 30_000,
+  },
   {
     of: 'an answer that took long, or was read after a pause, changes nothing',
     questions: [

@@ -22,7 +22,12 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       desk = await openDesk({ store, clock });
       const listed = await desk.server.admin('GET', 'resource-servers');
       await desk.server.admin('DELETE', `resource-servers/${listed.body.items[0].id}`);
-      await desk.server.admin('POST', 'resource-servers', { audience, scopes: ['read'], client_id: 'rs', client_secret: clientSecret });
+      await desk.server.admin('POST', 'resource-servers', {
+        audience,
+        scopes: ['read'],
+        client_id: 'rs',
+        client_secret: clientSecret,
+      });
       await desk.server.admin('POST', 'clients', {
         client_id: 'exchanger',
         client_secret: clientSecret,
@@ -40,7 +45,9 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     /** Signed by a key that came into being just now. */
     const tokenOfNewKey = async () => {
       clock.now += 10;
-      const { kid } = (await desk.server.admin('POST', 'signing-keys/rotate', { alg: 'ES256', immediately: true })).body as { kid: string };
+      const { kid } = (
+        await desk.server.admin('POST', 'signing-keys/rotate', { alg: 'ES256', immediately: true })
+      ).body as { kid: string };
       const { body } = await desk.server.post(
         '/token',
         { grant_type: 'client_credentials' },
@@ -50,7 +57,8 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       expect(decodeProtectedHeader(token).kid).toBe(kid);
       return token;
     };
-    const active = async (token: string, server: TestServer) => (await server.post('/introspect', { token }, { authorization: rs })).body.active;
+    const active = async (token: string, server: TestServer) =>
+      (await server.post('/introspect', { token }, { authorization: rs })).body.active;
 
     it('RFC 7662 §2.2: is active', async () => {
       expect(await active(await tokenOfNewKey(), behind)).toBe(true);
@@ -59,21 +67,32 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     it('RFC 7009 §2.2: is revoked when the answer says so', async () => {
       const token = await tokenOfNewKey();
       expect((await behind.post('/revoke', { token }, { authorization: app })).status).toBe(200);
-      expect([await active(token, behind), await active(token, desk.server)]).toEqual([false, false]);
+      expect([await active(token, behind), await active(token, desk.server)]).toEqual([
+        false,
+        false,
+      ]);
     });
 
     it('RFC 8693 §2.1: is a subject token', async () => {
       const token = await tokenOfNewKey();
       const dpop = await desk.key.proof({ iat: seconds, ath: ath(token) });
-      expect((await behind.post('/token', exchangeForm(token), { authorization: app, dpop })).status).toBe(200);
+      expect(
+        (await behind.post('/token', exchangeForm(token), { authorization: app, dpop })).status,
+      ).toBe(200);
     });
 
     it('a key that nobody has: inactive', async () => {
       const stranger = await testKey();
       const forged = Array.from({ length: 20 }, (_, index) =>
-        craft({ alg: 'ES256', kid: `made-up-${index}`, typ: 'at+jwt' }, { iss: issuer, aud: audience, exp: seconds + 60, jti: 'x' }, stranger),
+        craft(
+          { alg: 'ES256', kid: `made-up-${index}`, typ: 'at+jwt' },
+          { iss: issuer, aud: audience, exp: seconds + 60, jti: 'x' },
+          stranger,
+        ),
       );
-      expect(await Promise.all(forged.map(async (token) => active(token, behind)))).toEqual(forged.map(() => false));
+      expect(await Promise.all(forged.map(async (token) => active(token, behind)))).toEqual(
+        forged.map(() => false),
+      );
     });
   },
 );

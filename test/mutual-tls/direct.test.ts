@@ -10,7 +10,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CertificateOptions, certificate, clientAuth, serverAuth, type TestCertificate } from '../support/certificates.ts';
+import {
+  type CertificateOptions,
+  certificate,
+  clientAuth,
+  serverAuth,
+  type TestCertificate,
+} from '../support/certificates.ts';
 import { der, derName } from '../support/der.ts';
 import { clientSecret, outcomeOf } from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
@@ -47,8 +53,15 @@ beforeAll(async () => {
       TLS_CLIENT_CA_FILE: file('ca.pem', ca.pem),
     },
   });
-  await server.admin('POST', 'resource-servers', { audience, cnf_methods_supported: ['x5t#S256', 'jkt'] });
-  await server.admin('POST', 'clients', { client_id: 'secret', client_secret: clientSecret, tls_client_certificate_bound_access_tokens: true });
+  await server.admin('POST', 'resource-servers', {
+    audience,
+    cnf_methods_supported: ['x5t#S256', 'jkt'],
+  });
+  await server.admin('POST', 'clients', {
+    client_id: 'secret',
+    client_secret: clientSecret,
+    tls_client_certificate_bound_access_tokens: true,
+  });
   await server.admin('POST', 'clients', { client_id: 'plain', client_secret: clientSecret });
   await server.admin('POST', 'clients', {
     client_id: 'pki',
@@ -69,11 +82,26 @@ async function send(
   path = '/token',
   to = port,
 ) {
-  const options: RequestOptions = { host: '127.0.0.1', port: to, path, method: 'POST', ca: serverCertificate.pem, agent: false, ...client };
-  const outgoing = request({ ...options, headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers } });
+  const options: RequestOptions = {
+    host: '127.0.0.1',
+    port: to,
+    path,
+    method: 'POST',
+    ca: serverCertificate.pem,
+    agent: false,
+    ...client,
+  };
+  const outgoing = request({
+    ...options,
+    headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+  });
   outgoing.end(formBody({ grant_type: 'client_credentials', ...form }));
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
-  return { status: response.statusCode ?? 0, headers: response.headers, body: await text(response) };
+  return {
+    status: response.statusCode ?? 0,
+    headers: response.headers,
+    body: await text(response),
+  };
 }
 const identity = ({ pem, keyPem }: TestCertificate) => ({ cert: pem, key: keyPem });
 
@@ -90,8 +118,15 @@ describe('RFC 8705 on the TLS listener', () => {
     expect(body.token_endpoint_auth_methods_supported).toContain('self_signed_tls_client_auth');
   });
   it('§3: binds the token to the certificate of the handshake, whatever authenticates the client', async () => {
-    const { body } = await send(identity(leaf), {}, { authorization: basic('secret', clientSecret) });
-    const { access_token: token, token_type: type } = JSON.parse(body) as { access_token: string; token_type: string };
+    const { body } = await send(
+      identity(leaf),
+      {},
+      { authorization: basic('secret', clientSecret) },
+    );
+    const { access_token: token, token_type: type } = JSON.parse(body) as {
+      access_token: string;
+      token_type: string;
+    };
     expect([type, decodeJwt(token)['cnf']]).toEqual(['Bearer', { 'x5t#S256': leaf.x5tS256 }]);
   });
   it('§2.1: tls_client_auth by the chain and the subject', async () => {
@@ -105,21 +140,36 @@ describe('RFC 8705 on the TLS listener', () => {
       await send({}, { client_id: 'pki' }),
       await send(identity(other), { client_id: 'pki' }),
     ];
-    expect(outcomes.map((answer) => outcomeOf(answer))).toEqual(Array.from({ length: 3 }, () => '401 invalid_client'));
+    expect(outcomes.map((answer) => outcomeOf(answer))).toEqual(
+      Array.from({ length: 3 }, () => '401 invalid_client'),
+    );
   });
   it('a chain with the certificate of a victim appended: only the leaf counts (CVE-2023-2422)', async () => {
     const attacker = await certificate({ subject: 'CN=attacker', issuer: ca });
-    expect(outcomeOf(await send({ cert: attacker.pem + leaf.pem, key: attacker.keyPem }, { client_id: 'pki' }))).toBe('401 invalid_client');
+    expect(
+      outcomeOf(
+        await send({ cert: attacker.pem + leaf.pem, key: attacker.keyPem }, { client_id: 'pki' }),
+      ),
+    ).toBe('401 invalid_client');
   });
   describe('§2.1: chains', () => {
     const days = (count: number) => clock.now + count * 86_400_000;
     const valid = { notBefore: days(-1), notAfter: days(1) };
-    const authority = async (subject: string, issuer: TestCertificate, more: CertificateOptions = {}) =>
-      certificate({ subject, issuer, ca: true, ...valid, ...more });
-    const device = async (issuer: TestCertificate, more: CertificateOptions = {}) => certificate({ subject: 'CN=device', issuer, ...valid, ...more });
+    const authority = async (
+      subject: string,
+      issuer: TestCertificate,
+      more: CertificateOptions = {},
+    ) => certificate({ subject, issuer, ca: true, ...valid, ...more });
+    const device = async (issuer: TestCertificate, more: CertificateOptions = {}) =>
+      certificate({ subject: 'CN=device', issuer, ...valid, ...more });
     /** What `tls_client_auth` says of the leaf, sent with these certificates behind it. */
     const outcome = async (own: TestCertificate, ...others: readonly TestCertificate[]) =>
-      outcomeOf(await send({ cert: [own, ...others].map(({ pem }) => pem).join(''), key: own.keyPem }, { client_id: 'pki' }));
+      outcomeOf(
+        await send(
+          { cert: [own, ...others].map(({ pem }) => pem).join(''), key: own.keyPem },
+          { client_id: 'pki' },
+        ),
+      );
     const [good, bad] = ['200 x5t#S256', '401 invalid_client'];
 
     it('an authority between, when it comes along, in any order and with its root', async () => {
@@ -153,7 +203,8 @@ describe('RFC 8705 on the TLS listener', () => {
     });
     it('a long chain that holds', async () => {
       const chain = [ca];
-      for (let count = 0; count < 12; count++) chain.unshift(await authority(`CN=level ${count}`, chain[0] ?? ca));
+      for (let count = 0; count < 12; count++)
+        chain.unshift(await authority(`CN=level ${count}`, chain[0] ?? ca));
       expect(await outcome(await device(chain[0] ?? ca), ...chain)).toBe(good);
     });
     it('a chain longer than TLS takes ends the connection, and nothing but that', async () => {
@@ -177,7 +228,9 @@ describe('RFC 8705 on the TLS listener', () => {
         const own = await device(ca, more);
         expect(await outcome(own)).toBe(bad);
         const authorization = basic('secret', clientSecret);
-        expect(outcomeOf(await send(identity(own), {}, { authorization }))).toBe('400 invalid_request');
+        expect(outcomeOf(await send(identity(own), {}, { authorization }))).toBe(
+          '400 invalid_request',
+        );
       }
     });
   });
@@ -194,12 +247,20 @@ describe('RFC 8705 on the TLS listener', () => {
       expect(outcomeOf(await send(identity(own), { client_id: 'pki' }))).toBe('401 invalid_client');
     });
     it('alternative names that are none', async () => {
-      const own = await certificate({ issuer: ca, rawNames: [der(0x30, der(0x87, Buffer.alloc(5)), Uint8Array.of(0x82, 9, 1))] });
+      const own = await certificate({
+        issuer: ca,
+        rawNames: [der(0x30, der(0x87, Buffer.alloc(5)), Uint8Array.of(0x82, 9, 1))],
+      });
       expect(outcomeOf(await send(identity(own), {}, { authorization }))).toBe('200 x5t#S256');
     });
     it('a certificate of 20,000 octets', async () => {
-      const own = await certificate({ issuer: ca, rawNames: [der(0x30, der(0x86, Buffer.alloc(20_000, 'x')))] });
-      expect(outcomeOf(await send(identity(own), {}, { authorization }))).toBe('401 invalid_client');
+      const own = await certificate({
+        issuer: ca,
+        rawNames: [der(0x30, der(0x86, Buffer.alloc(20_000, 'x')))],
+      });
+      expect(outcomeOf(await send(identity(own), {}, { authorization }))).toBe(
+        '401 invalid_client',
+      );
       expect(outcomeOf(await send(identity(own), { client_id: 'pki' }))).toBe('401 invalid_client');
     });
   });
@@ -209,21 +270,34 @@ describe('RFC 8705 on the TLS listener', () => {
     ['Ed448', () => generateKeyPairSync('ed448')],
     ['RSA of 4104 bits', () => generateKeyPairSync('rsa', { modulusLength: 4104 })],
     ['ML-DSA-65', () => generateKeyPairSync('ml-dsa-65')],
-  ] as const)('§3: a certificate with a key of %s, proven in a handshake, is bound and authenticates', async (_, make) => {
-    const own = await certificate({ subject: 'CN=device', issuer: ca, key: make() });
-    const { body } = await send(identity(own), { client_id: 'pki' });
-    expect(decodeJwt((JSON.parse(body) as { access_token: string }).access_token)['cnf']).toEqual({ 'x5t#S256': own.x5tS256 });
-  });
+  ] as const)(
+    '§3: a certificate with a key of %s, proven in a handshake, is bound and authenticates',
+    async (_, make) => {
+      const own = await certificate({ subject: 'CN=device', issuer: ca, key: make() });
+      const { body } = await send(identity(own), { client_id: 'pki' });
+      expect(decodeJwt((JSON.parse(body) as { access_token: string }).access_token)['cnf']).toEqual(
+        { 'x5t#S256': own.x5tS256 },
+      );
+    },
+  );
 
   it('a certificate header is not looked at, on either listener', async () => {
     const header = { 'client-cert': `:${leaf.der.toString('base64')}:` };
     expect(outcomeOf(await send({}, { client_id: 'pki' }, header))).toBe('401 invalid_client');
-    expect((await server.post('/token', { grant_type: 'client_credentials', client_id: 'pki' }, header)).body.error).toBe('invalid_client');
+    expect(
+      (await server.post('/token', { grant_type: 'client_credentials', client_id: 'pki' }, header))
+        .body.error,
+    ).toBe('invalid_client');
   });
   it('a DPoP proof for the alias works there', async () => {
     const key = await testKey();
-    const dpop = await key.proof({ htu: `https://as.example.com:${port}/token`, iat: Math.floor(clock.now / 1000) });
-    expect(outcomeOf(await send({}, {}, { authorization: basic('plain', clientSecret), dpop }))).toBe(`200 ${key.jkt}`);
+    const dpop = await key.proof({
+      htu: `https://as.example.com:${port}/token`,
+      iat: Math.floor(clock.now / 1000),
+    });
+    expect(
+      outcomeOf(await send({}, {}, { authorization: basic('plain', clientSecret), dpop })),
+    ).toBe(`200 ${key.jkt}`);
   });
   it('RFC 7009 §2: the alias for revocations takes the certificate too', async () => {
     const answers = [
@@ -239,7 +313,12 @@ describe('RFC 8705 on the TLS listener', () => {
     expect(await presented()).toBe(serverCertificate.der.toString('base64'));
     file('cert.pem', renewed.pem);
     file('key.pem', renewed.keyPem);
-    for (let tries = 0; tries < 50 && (await presented()) !== renewed.der.toString('base64'); tries++) await sleep(100);
+    for (
+      let tries = 0;
+      tries < 50 && (await presented()) !== renewed.der.toString('base64');
+      tries++
+    )
+      await sleep(100);
     expect(await presented()).toBe(renewed.der.toString('base64'));
   });
 });
@@ -271,9 +350,11 @@ it('RFC 8705 §7.4: without anchors of its own it believes no authority, not eve
   expect(outcome).toBe('401 invalid_client');
   // Nobody can authenticate by a name, so the metadata does not offer it.
   for (const endpoint of ['token', 'revocation'])
-    expect((body[`${endpoint}_endpoint_auth_methods_supported`] as string[]).filter((method) => method.includes('tls'))).toEqual([
-      'self_signed_tls_client_auth',
-    ]);
+    expect(
+      (body[`${endpoint}_endpoint_auth_methods_supported`] as string[]).filter((method) =>
+        method.includes('tls'),
+      ),
+    ).toEqual(['self_signed_tls_client_auth']);
 });
 
 /** The certificate that the server shows now. */

@@ -1,5 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { adapted, blocksOf, bySecret, type FrontDoor, isAbsent, openFrontDoor, type Place, proxyAddress } from '../support/front-door.ts';
+import {
+  adapted,
+  blocksOf,
+  bySecret,
+  type FrontDoor,
+  isAbsent,
+  openFrontDoor,
+  type Place,
+  proxyAddress,
+} from '../support/front-door.ts';
 import { frontDoorRules, selfSignedRules } from '../support/front-door-rules.ts';
 
 const absent = isAbsent('haproxy');
@@ -28,17 +37,27 @@ describe.skipIf(absent)('RFC 8705 behind a real HAProxy, configured as its page 
   frontDoorRules(() => door);
   it('a certificate whose chain does not hold ends the handshake', async () => {
     const { selfSigned } = door.certificates;
-    await expect(door.answer({ by: selfSigned, form: { client_id: 'pki' } })).rejects.toThrow(/alert|ECONNRESET|hang up/);
-    await expect(door.answer({ by: selfSigned, headers: bySecret })).rejects.toThrow(/alert|ECONNRESET|hang up/);
+    await expect(door.answer({ by: selfSigned, form: { client_id: 'pki' } })).rejects.toThrow(
+      /alert|ECONNRESET|hang up/,
+    );
+    await expect(door.answer({ by: selfSigned, headers: bySecret })).rejects.toThrow(
+      /alert|ECONNRESET|hang up/,
+    );
   });
 });
 
-describe.skipIf(absent)('RFC 8705 behind a real HAProxy that lets self-signed certificates in, as its page says', () => {
-  let door: FrontDoor;
-  beforeAll(async () => {
-    door = await openFrontDoor({ form: 'haproxy', command: haproxy(block.replace(bind, bindForSelfSigned)) });
-  });
-  afterAll(async () => door.close());
-  frontDoorRules(() => door);
-  selfSignedRules(() => door);
-});
+describe.skipIf(absent)(
+  'RFC 8705 behind a real HAProxy that lets self-signed certificates in, as its page says',
+  () => {
+    let door: FrontDoor;
+    beforeAll(async () => {
+      door = await openFrontDoor({
+        form: 'haproxy',
+        command: haproxy(block.replace(bind, bindForSelfSigned)),
+      });
+    });
+    afterAll(async () => door.close());
+    frontDoorRules(() => door);
+    selfSignedRules(() => door);
+  },
+);

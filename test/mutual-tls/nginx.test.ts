@@ -1,7 +1,15 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { adapted, blocksOf, type FrontDoor, isAbsent, openFrontDoor, type Place, proxyAddress } from '../support/front-door.ts';
+import {
+  adapted,
+  blocksOf,
+  type FrontDoor,
+  isAbsent,
+  openFrontDoor,
+  type Place,
+  proxyAddress,
+} from '../support/front-door.ts';
 import { frontDoorRules, selfSignedRules } from '../support/front-door-rules.ts';
 
 const absent = isAbsent('nginx');
@@ -12,9 +20,14 @@ function nginx({ folder, file, port, upstream, own, ca }: Place): readonly [stri
     ['/etc/nginx/tls.crt', file('tls.crt', own.pem)],
     ['/etc/nginx/tls.key', file('tls.key', own.keyPem)],
     ['/etc/nginx/clients-ca.crt', file('clients-ca.crt', ca.pem)],
-    ['proxy_pass http://holdfast:8080;', `proxy_pass http://${upstream}; proxy_bind ${proxyAddress};`],
+    [
+      'proxy_pass http://holdfast:8080;',
+      `proxy_pass http://${upstream}; proxy_bind ${proxyAddress};`,
+    ],
   ]);
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${join(folder, name)};`).join(' ');
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+    .map((name) => `${name}_temp_path ${join(folder, name)};`)
+    .join(' ');
   const configuration = `daemon off; worker_processes 1; pid ${join(folder, 'pid')}; ${process.getuid?.() === 0 ? 'user root;' : ''}
     events {} http { access_log off; ${temporary} ${block} }`;
   mkdirSync(join(folder, 'logs'), { recursive: true });

@@ -21,7 +21,9 @@ function opened(port: number): Socket {
 }
 
 /** A port with the sockets that the public listener has; the server beside it answers 200. */
-async function severalSockets(most?: number): Promise<{ readonly server: Server; readonly port: number }> {
+async function severalSockets(
+  most?: number,
+): Promise<{ readonly server: Server; readonly port: number }> {
   const server = createServer((_request, response) => void response.end());
   boundConnections(server, undefined, most);
   await once(server.listen({ host: '127.0.0.1', port: 0, reusePort: true }), 'listening');
@@ -39,7 +41,10 @@ describe('many requests at once', () => {
     const app = Fastify();
     cleanUp.push(() => app.close());
     refuseOverload(app, 100, 60_000, pino({ level: 'silent' }));
-    const [turns, all]: [number[], PromiseWithResolvers<void>] = [[], Promise.withResolvers<void>()];
+    const [turns, all]: [number[], PromiseWithResolvers<void>] = [
+      [],
+      Promise.withResolvers<void>(),
+    ];
     let turn = 0;
     // Each is under way until all have begun.
     app.post('/', async () => {
@@ -57,7 +62,8 @@ describe('many requests at once', () => {
         await once(socket, 'data');
       }),
     );
-    for (const socket of sockets) socket.write('POST / HTTP/1.1\r\nHost: as.example.com\r\nContent-Length: 0\r\n\r\n');
+    for (const socket of sockets)
+      socket.write('POST / HTTP/1.1\r\nHost: as.example.com\r\nContent-Length: 0\r\n\r\n');
     await all.promise;
     const most = Math.max(
       ...Map.groupBy(turns, (one) => one)
@@ -83,7 +89,8 @@ describe('turns of the event loop', () => {
 
   it('begin work in its order, little of it while it crowds, all of it otherwise', async () => {
     const [many, some] = [await begun(true), await begun(false)];
-    for (const { order } of [many, some]) expect(order).toEqual(Array.from({ length: 100 }, (_, piece) => piece));
+    for (const { order } of [many, some])
+      expect(order).toEqual(Array.from({ length: 100 }, (_, piece) => piece));
     expect(many.turns).toEqual([...Array.from({ length: 12 }, () => 8), 4]);
     expect(some.turns).toEqual([100]);
   });
@@ -110,7 +117,9 @@ describe.runIf(portsCanBeShared)('several sockets on one port', () => {
       Array.from({ length: 32 }, async () => {
         const socket = opened(port);
         socket.write('GET / HTTP/1.1\r\nHost: as.example.com\r\n\r\n');
-        return new Promise((resolve) => socket.once('data', () => resolve('answered')).once('close', () => resolve('closed')));
+        return new Promise((resolve) =>
+          socket.once('data', () => resolve('answered')).once('close', () => resolve('closed')),
+        );
       }),
     );
     expect(outcomes.filter((outcome) => outcome === 'answered')).toHaveLength(4);

@@ -16,8 +16,15 @@ describe('more requests than the server works on at once', () => {
 
   it('are refused by 503 with Retry-After, use nothing up, and the place is free again', async () => {
     const key = await testKey();
-    const proofs = await Promise.all(Array.from({ length: 40 }, async () => key.proof({ iat: startOfTime / 1000 })));
-    const ask = async (dpop: string) => server.post('/token', { grant_type: 'client_credentials' }, { authorization: basic('app', secret), dpop });
+    const proofs = await Promise.all(
+      Array.from({ length: 40 }, async () => key.proof({ iat: startOfTime / 1000 })),
+    );
+    const ask = async (dpop: string) =>
+      server.post(
+        '/token',
+        { grant_type: 'client_credentials' },
+        { authorization: basic('app', secret), dpop },
+      );
     // All of them arrive together, which only requests on one connection are sure to do; the answers come in their order.
     const form = 'grant_type=client_credentials';
     const messages = proofs.map((dpop, index) =>

@@ -25,7 +25,13 @@ describe.runIf(redis !== undefined)('a Redis that is slow while a connection com
     });
     await once(line.listen(0, '127.0.0.1'), 'listening');
     const server = await testServer({
-      store: { ...store, env: { ...store.env, REDIS_URL: `redis://127.0.0.1:${(line.address() as AddressInfo).port}` } },
+      store: {
+        ...store,
+        env: {
+          ...store.env,
+          REDIS_URL: `redis://127.0.0.1:${(line.address() as AddressInfo).port}`,
+        },
+      },
     });
     const ready = async () => (await server.get('/health/ready')).status === 200;
     for (let tries = 0; tries < 200 && !(await ready()); tries++) await sleep(50);

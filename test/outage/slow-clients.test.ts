@@ -7,8 +7,13 @@ import { type Desk, openDesk } from '../support/desk.ts';
 import { adminToken } from '../support/server.ts';
 
 /** As many idle connections as are promised, or as this process may have open. */
-const { userLimits } = process.report.getReport() as { userLimits: { open_files: { soft: number | 'unlimited' } } };
-const idle = Math.min(10_000, Number(userLimits.open_files.soft === 'unlimited' ? 10_000 : userLimits.open_files.soft - 1000));
+const { userLimits } = process.report.getReport() as {
+  userLimits: { open_files: { soft: number | 'unlimited' } };
+};
+const idle = Math.min(
+  10_000,
+  Number(userLimits.open_files.soft === 'unlimited' ? 10_000 : userLimits.open_files.soft - 1000),
+);
 
 /** What each of them has sent when it falls silent. */
 const habits: Readonly<Record<string, string>> = {
@@ -44,24 +49,36 @@ describe('slow clients', { timeout: 60_000 }, () => {
     if (!socket.destroyed) await once(socket, 'close');
   };
 
-  it.each(Object.entries(habits))('500 that send %s do not stop the service, on either listener, and are cut off', async (_habit, sent) => {
-    const sockets = (await Promise.all([hang(desk.server.url, 500, sent), hang(desk.server.adminUrl, 50, sent)])).flat();
-    // One that drips a byte now and then is no better off.
-    const drip = setInterval(() => {
-      for (const socket of sockets.slice(0, 100)) if (sent !== '' && socket.writable) socket.write('a');
-    }, 500);
-    expect(await desk.outcome()).toBe(`200 ${desk.key.jkt}`);
-    expect((await desk.server.admin('GET', 'clients')).status).toBe(200);
-    await Promise.all(sockets.map(closed));
-    clearInterval(drip);
-    expect(await desk.outcome()).toBe(`200 ${desk.key.jkt}`);
-  });
+  it.each(Object.entries(habits))(
+    '500 that send %s do not stop the service, on either listener, and are cut off',
+    async (_habit, sent) => {
+      const sockets = (
+        await Promise.all([hang(desk.server.url, 500, sent), hang(desk.server.adminUrl, 50, sent)])
+      ).flat();
+      // One that drips a byte now and then is no better off.
+      const drip = setInterval(() => {
+        for (const socket of sockets.slice(0, 100))
+          if (sent !== '' && socket.writable) socket.write('a');
+      }, 500);
+      expect(await desk.outcome()).toBe(`200 ${desk.key.jkt}`);
+      expect((await desk.server.admin('GET', 'clients')).status).toBe(200);
+      await Promise.all(sockets.map(closed));
+      clearInterval(drip);
+      expect(await desk.outcome()).toBe(`200 ${desk.key.jkt}`);
+    },
+  );
 
   it('one that asks for 50,000 answers at once and reads none gets only as many as fit on the way', async () => {
     const [socket] = await hang(desk.server.url, 1, '');
     socket?.pause();
-    socket?.write('GET /.well-known/oauth-authorization-server HTTP/1.1\r\nHost: as.example.com\r\n\r\n'.repeat(50_000));
-    const answered = () => desk.server.logs.filter(({ route }) => route === '/.well-known/oauth-authorization-server').length;
+    socket?.write(
+      'GET /.well-known/oauth-authorization-server HTTP/1.1\r\nHost: as.example.com\r\n\r\n'.repeat(
+        50_000,
+      ),
+    );
+    const answered = () =>
+      desk.server.logs.filter(({ route }) => route === '/.well-known/oauth-authorization-server')
+        .length;
     let before = 0;
     // Until the server has stopped of itself.
     while (answered() === 0 || answered() !== before) {
@@ -74,13 +91,26 @@ describe('slow clients', { timeout: 60_000 }, () => {
   });
 
   it(`${idle} connections that idle after a request do not stop the service${idle < 10_000 ? ' (10,000 need a higher ulimit -n)' : ''}`, async () => {
-    const holder = fork(new URL('../support/idle-connections.ts', import.meta.url), [new URL(desk.server.url).port, String(idle)]);
+    const holder = fork(new URL('../support/idle-connections.ts', import.meta.url), [
+      new URL(desk.server.url).port,
+      String(idle),
+    ]);
     try {
       const [{ answered }] = (await once(holder, 'message')) as [{ answered: number }];
       expect(answered).toBe(idle);
-      await hang(desk.server.adminUrl, 100, 'GET /health/live HTTP/1.1\r\nHost: as.example.com\r\n\r\n');
+      await hang(
+        desk.server.adminUrl,
+        100,
+        'GET /health/live HTTP/1.1\r\nHost: as.example.com\r\n\r\n',
+      );
       expect(await desk.outcome()).toBe(`200 ${desk.key.jkt}`);
-      expect((await desk.server.admin('GET', 'clients', undefined, { authorization: `Bearer ${adminToken}` })).status).toBe(200);
+      expect(
+        (
+          await desk.server.admin('GET', 'clients', undefined, {
+            authorization: `Bearer ${adminToken}`,
+          })
+        ).status,
+      ).toBe(200);
     } finally {
       holder.kill();
     }

@@ -7,8 +7,18 @@ import { type Line, type TcpProxy, tcpProxy } from '../support/tcp-proxy.ts';
 
 /** The store behind a line that the test can cut: which variable names it, and what readiness calls it. */
 const lines = [
-  { variable: 'DATABASE_URL', standardPort: 5432, part: 'database', kinds: storeKinds.filter(({ name }) => name === 'PostgreSQL') },
-  { variable: 'REDIS_URL', standardPort: 6379, part: 'replay', kinds: storeKinds.filter(({ name }) => name === 'SQLite and Redis') },
+  {
+    variable: 'DATABASE_URL',
+    standardPort: 5432,
+    part: 'database',
+    kinds: storeKinds.filter(({ name }) => name === 'PostgreSQL'),
+  },
+  {
+    variable: 'REDIS_URL',
+    standardPort: 6379,
+    part: 'replay',
+    kinds: storeKinds.filter(({ name }) => name === 'SQLite and Redis'),
+  },
 ].flatMap(({ kinds, ...line }) => kinds.map((kind) => ({ ...line, kind })));
 
 describe.each(lines)('$part away ($kind.name)', ({ variable, standardPort, part, kind }) => {
@@ -47,35 +57,54 @@ describe.each(lines)('$part away ($kind.name)', ({ variable, standardPort, part,
       const first = await Promise.race([desk.send(), giveUp()]);
       const second = await Promise.race([desk.send(), giveUp()]);
       const documents = await Promise.all(
-        ['/jwks', '/.well-known/oauth-authorization-server', '/health/live'].map(async (path) => desk.server.get(path)),
+        ['/jwks', '/.well-known/oauth-authorization-server', '/health/live'].map(async (path) =>
+          desk.server.get(path),
+        ),
       );
       const ready = await desk.server.get('/health/ready');
       await proxy.set('open');
       expect(await recovered()).toBe('recovered');
       for (const answer of [first, second]) {
-        expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '1', 'cache-control': 'no-store' } });
-        expect(JSON.parse((answer as { body: string }).body)).toMatchObject({ error: 'temporarily_unavailable' });
+        expect(answer).toMatchObject({
+          status: 503,
+          headers: { 'retry-after': '1', 'cache-control': 'no-store' },
+        });
+        expect(JSON.parse((answer as { body: string }).body)).toMatchObject({
+          error: 'temporarily_unavailable',
+        });
       }
       expect(documents.map(({ status }) => status)).toEqual([200, 200, 200]);
-      expect(ready).toMatchObject({ status: 503, body: { status: 'not_ready', [part]: 'down', signing_keys: 'up' } });
+      expect(ready).toMatchObject({
+        status: 503,
+        body: { status: 'not_ready', [part]: 'down', signing_keys: 'up' },
+      });
       expect((await desk.server.get('/health/ready')).status).toBe(200);
     },
   );
 
-  it.runIf(part === 'database')('a status list within its time is served, however old the list of signing keys is', async () => {
-    const listed = 'https://listed.example.com';
-    await desk.server.admin('POST', 'resource-servers', { audience: listed, status_list_enabled: true });
-    const { body } = await desk.send({ form: { grant_type: 'client_credentials', resource: listed } });
-    const { status_list } = decodeJwt<{ status: { status_list: { uri: string } } }>(
-      (JSON.parse(body) as { access_token: string }).access_token,
-    ).status;
-    const look = async () => (await fetch(`${desk.server.url}${new URL(status_list.uri).pathname}`)).text();
-    const before = await look();
-    await proxy.set('refused');
-    desk.server.clock.now += 4000;
-    const during = await look();
-    await proxy.set('open');
-    expect(before).toMatch(/^eyJ/);
-    expect(during).toBe(before);
-  });
+  it.runIf(part === 'database')(
+    'a status list within its time is served, however old the list of signing keys is',
+    async () => {
+      const listed = 'https://listed.example.com';
+      await desk.server.admin('POST', 'resource-servers', {
+        audience: listed,
+        status_list_enabled: true,
+      });
+      const { body } = await desk.send({
+        form: { grant_type: 'client_credentials', resource: listed },
+      });
+      const { status_list } = decodeJwt<{ status: { status_list: { uri: string } } }>(
+        (JSON.parse(body) as { access_token: string }).access_token,
+      ).status;
+      const look = async () =>
+        (await fetch(`${desk.server.url}${new URL(status_list.uri).pathname}`)).text();
+      const before = await look();
+      await proxy.set('refused');
+      desk.server.clock.now += 4000;
+      const during = await look();
+      await proxy.set('open');
+      expect(before).toMatch(/^eyJ/);
+      expect(during).toBe(before);
+    },
+  );
 });

@@ -27,7 +27,13 @@ describe('routes that are loaded with the first request', () => {
     });
     expect(loads).toBe(0);
     const ask = async (n: number) =>
-      (await fetch(`${url}/echo`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: `{"n":${n}}` })).json();
+      (
+        await fetch(`${url}/echo`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: `{"n":${n}}`,
+        })
+      ).json();
     expect(await Promise.all([ask(1), ask(2), ask(3)])).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
     expect(loads).toBe(1);
   });
@@ -41,7 +47,10 @@ describe('routes that are loaded with the first request', () => {
       return app;
     });
     const refused = await fetch(url);
-    expect([refused.status, refused.headers.get('content-type')]).toEqual([500, 'application/problem+json']);
+    expect([refused.status, refused.headers.get('content-type')]).toEqual([
+      500,
+      'application/problem+json',
+    ]);
     expect(await refused.text()).not.toContain('gone');
     expect(lines.join('')).toContain('the file is gone');
     broken = false;

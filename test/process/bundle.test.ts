@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
@@ -20,12 +30,17 @@ const start = () => node('src/main.ts');
 // A project as small as can be, with this project's own `src/main.ts` and `src/bundle`: its server prints what ran, and from where.
 beforeEach(() => {
   rmSync(folder, { recursive: true, force: true });
-  for (const path of ['src/bundle', 'node_modules/library']) mkdirSync(at(path), { recursive: true });
-  for (const path of ['src/main.ts', 'src/bundle']) cpSync(join(project, path), at(path), { recursive: true });
+  for (const path of ['src/bundle', 'node_modules/library'])
+    mkdirSync(at(path), { recursive: true });
+  for (const path of ['src/main.ts', 'src/bundle'])
+    cpSync(join(project, path), at(path), { recursive: true });
   symlinkSync(join(project, 'node_modules/rolldown'), at('node_modules/rolldown'));
   writeFileSync(at('package.json'), '{ "type": "module" }');
   writeFileSync(at('package-lock.json'), '{}');
-  writeFileSync(at('node_modules/library/package.json'), '{ "name": "library", "type": "module", "exports": "./index.js" }');
+  writeFileSync(
+    at('node_modules/library/package.json'),
+    '{ "name": "library", "type": "module", "exports": "./index.js" }',
+  );
   writeFileSync(at('node_modules/library/index.js'), library('one'));
   writeFileSync(
     at('src/lazy.ts'),
@@ -56,13 +71,15 @@ describe('the bundle', () => {
     writeFileSync(at('node_modules/library/index.js'), library('two'));
     expect(start()).toBe('two sources true');
   });
-  it.each(['package-lock.json', 'src/thread.ts', 'node_modules/library/package.json', 'src/bundle/build.ts'])(
-    'is not used after a change of %s',
-    (path) => {
-      appendFileSync(at(path), '\n');
-      expect(start()).toBe('one sources true');
-    },
-  );
+  it.each([
+    'package-lock.json',
+    'src/thread.ts',
+    'node_modules/library/package.json',
+    'src/bundle/build.ts',
+  ])('is not used after a change of %s', (path) => {
+    appendFileSync(at(path), '\n');
+    expect(start()).toBe('one sources true');
+  });
   it('is not used when one of its files is gone', () => {
     rmSync(at('package-lock.json'));
     expect(start()).toBe('one sources true');

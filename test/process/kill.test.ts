@@ -16,10 +16,18 @@ async function register(server: ServerProcess, path: string, body: object): Prom
   return response.status;
 }
 
-async function token(server: ServerProcess, clientId: string, dpop: string): Promise<{ status: number; error?: string }> {
+async function token(
+  server: ServerProcess,
+  clientId: string,
+  dpop: string,
+): Promise<{ status: number; error?: string }> {
   const response = await fetch(`${server.url}/token`, {
     method: 'POST',
-    headers: { authorization: basic(clientId, secret), dpop, 'content-type': 'application/x-www-form-urlencoded' },
+    headers: {
+      authorization: basic(clientId, secret),
+      dpop,
+      'content-type': 'application/x-www-form-urlencoded',
+    },
     body: formBody({ grant_type: 'client_credentials' }),
   });
   const { error } = (await response.json()) as { error?: string };
@@ -27,12 +35,15 @@ async function token(server: ServerProcess, clientId: string, dpop: string): Pro
 }
 
 describe.each(storeKinds)('killed under load, on $name', (kind) => {
-  it('comes back without a manual step, with every registration, and refuses the proofs that were used', { timeout: 90_000 }, async () => {
+  it('comes back without a manual step, with every registration, and refuses the proofs that were used', {
+    timeout: 90_000,
+  }, async () => {
     const store = await kind.make();
     const address = await freeAddress();
     const key = await testKey();
     const first = await startProcess(store.env, address);
-    const proof = async () => key.proof({ iat: Math.floor(Date.now() / 1000), htu: `${first.url}/token` });
+    const proof = async () =>
+      key.proof({ iat: Math.floor(Date.now() / 1000), htu: `${first.url}/token` });
     await register(first, 'resource-servers', { audience: 'https://rs.example.com' });
     await register(first, 'clients', { client_id: 'app', client_secret: secret });
 
@@ -43,7 +54,10 @@ describe.each(storeKinds)('killed under load, on $name', (kind) => {
       for (let round = 0; round < 500; round++) {
         const dpop = await proof();
         const client = `client-${worker}-${round}`;
-        const registered = await register(first, 'clients', { client_id: client, client_secret: secret }).catch(() => undefined);
+        const registered = await register(first, 'clients', {
+          client_id: client,
+          client_secret: secret,
+        }).catch(() => undefined);
         if (registered === 201) answeredClients.push(client);
         const answer = await token(first, 'app', dpop).catch(() => undefined);
         if (answer === undefined) return;
@@ -55,8 +69,12 @@ describe.each(storeKinds)('killed under load, on $name', (kind) => {
     expect(answeredProofs.length).toBeGreaterThanOrEqual(60);
 
     const second = await startProcess(store.env, address);
-    const replayed = await Promise.all(answeredProofs.map(async (dpop) => token(second, 'app', dpop)));
-    const fresh = await Promise.all(answeredClients.map(async (client) => token(second, client, await proof())));
+    const replayed = await Promise.all(
+      answeredProofs.map(async (dpop) => token(second, 'app', dpop)),
+    );
+    const fresh = await Promise.all(
+      answeredClients.map(async (client) => token(second, client, await proof())),
+    );
     expect(await second.end('SIGTERM')).toBe(0);
     await store.remove();
     expect(new Set(replayed.map(({ error }) => error))).toEqual(new Set(['invalid_dpop_proof']));

@@ -11,7 +11,9 @@ const json = { authorization: `Bearer ${adminToken}`, 'content-type': 'applicati
 describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined || pgbouncerIsAbsent())(
   'two processes behind a real PgBouncer in transaction mode',
   () => {
-    it('migrate, register, issue, introspect and revoke as on a connection of their own', { timeout: 90_000 }, async () => {
+    it('migrate, register, issue, introspect and revoke as on a connection of their own', {
+      timeout: 90_000,
+    }, async () => {
       const store = await onPostgresqlServer.make();
       // Fewer connections than the two processes have: statements change them all the time.
       const pooler = await pgbouncer(store.env['DATABASE_URL'] ?? '', 4);
@@ -22,13 +24,24 @@ describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined || pgbouncerIsAbs
         DATABASE_PREPARED_STATEMENTS: 'false',
         ISSUER: `http://127.0.0.1:${addresses[0]?.port}`,
       };
-      const processes = await Promise.all(addresses.map(async (address) => startProcess(env, address)));
+      const processes = await Promise.all(
+        addresses.map(async (address) => startProcess(env, address)),
+      );
       const [first] = processes;
       const admin = async (path: string, body: object) => {
-        const { status } = await fetch(`${first?.adminUrl}/${path}`, { method: 'POST', headers: json, body: JSON.stringify(body) });
+        const { status } = await fetch(`${first?.adminUrl}/${path}`, {
+          method: 'POST',
+          headers: json,
+          body: JSON.stringify(body),
+        });
         return status;
       };
-      const post = async (index: number, path: string, form: Record<string, string>, headers: Record<string, string>) => {
+      const post = async (
+        index: number,
+        path: string,
+        form: Record<string, string>,
+        headers: Record<string, string>,
+      ) => {
         const response = await fetch(`${processes[index % 2]?.url}/${path}`, {
           method: 'POST',
           headers: { ...headers, 'content-type': 'application/x-www-form-urlencoded' },
@@ -36,19 +49,35 @@ describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined || pgbouncerIsAbs
         });
         return {
           status: response.status,
-          body: (await response.text().then((text) => (text === '' ? {} : JSON.parse(text)))) as Record<string, unknown>,
+          body: (await response
+            .text()
+            .then((text) => (text === '' ? {} : JSON.parse(text)))) as Record<string, unknown>,
         };
       };
       const registered = [
-        await admin('resource-servers', { audience: 'https://rs.example.com', client_id: 'rs', client_secret: secret }),
+        await admin('resource-servers', {
+          audience: 'https://rs.example.com',
+          client_id: 'rs',
+          client_secret: secret,
+        }),
         await admin('clients', { client_id: 'app', client_secret: secret }),
       ];
       const key = await testKey();
       const token = async (index: number) => {
-        const dpop = await key.proof({ iat: Math.floor(Date.now() / 1000), htu: `${env.ISSUER}/token` });
-        return post(index, 'token', { grant_type: 'client_credentials' }, { authorization: basic('app', secret), dpop });
+        const dpop = await key.proof({
+          iat: Math.floor(Date.now() / 1000),
+          htu: `${env.ISSUER}/token`,
+        });
+        return post(
+          index,
+          'token',
+          { grant_type: 'client_credentials' },
+          { authorization: basic('app', secret), dpop },
+        );
       };
-      const issued = await Promise.all(Array.from({ length: 60 }, async (_, index) => token(index)));
+      const issued = await Promise.all(
+        Array.from({ length: 60 }, async (_, index) => token(index)),
+      );
       const introspected = async (index: number) => {
         const answer = await post(
           index,
@@ -59,7 +88,12 @@ describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined || pgbouncerIsAbs
         return `${answer.status} ${String(answer.body['active'])}`;
       };
       const before = await Promise.all(issued.map(async (_, index) => introspected(index)));
-      const revoked = await post(0, 'revoke', { token: String(issued[1]?.body['access_token']) }, { authorization: basic('app', secret) });
+      const revoked = await post(
+        0,
+        'revoke',
+        { token: String(issued[1]?.body['access_token']) },
+        { authorization: basic('app', secret) },
+      );
       const after = [await introspected(0), await introspected(1)];
       const codes = await Promise.all(processes.map(async (process) => process.end('SIGTERM')));
       await pooler.end();

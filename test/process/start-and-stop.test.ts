@@ -13,11 +13,18 @@ const folder = mkdtempSync(join(tmpdir(), 'holdfast-start-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Starts the server, which must not come up, and answers its exit code and last words. */
-function refusedStart(env: Record<string, string>): { readonly code: number | null; readonly words: string } {
-  const { status, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, '../../src/main.ts')], {
-    env: { PATH: process.env['PATH'], PORT: '0', ADMIN_PORT: '0', LOG_LEVEL: 'silent', ...env },
-    timeout: 20_000,
-  });
+function refusedStart(env: Record<string, string>): {
+  readonly code: number | null;
+  readonly words: string;
+} {
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    [join(import.meta.dirname, '../../src/main.ts')],
+    {
+      env: { PATH: process.env['PATH'], PORT: '0', ADMIN_PORT: '0', LOG_LEVEL: 'silent', ...env },
+      timeout: 20_000,
+    },
+  );
   return { code: status, words: stderr.toString() };
 }
 
@@ -45,17 +52,23 @@ describe('configuration', () => {
     expect(() => readConfig(env)).not.toThrow(/short-secret|not-a-key/);
   });
   it('a signing key is announced while its predecessor signs, not before', () => {
-    const announcement = (interval: string, more = {}) => readConfig({ SIGNING_KEY_ROTATION_INTERVAL: interval, ...more }).signingKeyAnnouncement;
+    const announcement = (interval: string, more = {}) =>
+      readConfig({ SIGNING_KEY_ROTATION_INTERVAL: interval, ...more }).signingKeyAnnouncement;
     expect([announcement('86400'), announcement('9999999')]).toEqual([43_200, 14 * 86_400]);
-    expect(() => announcement('86400', { SIGNING_KEY_ANNOUNCEMENT: '86400' })).toThrow(/SIGNING_KEY_ANNOUNCEMENT must be less than/);
+    expect(() => announcement('86400', { SIGNING_KEY_ANNOUNCEMENT: '86400' })).toThrow(
+      /SIGNING_KEY_ANNOUNCEMENT must be less than/,
+    );
   });
 
-  it.each(['https://as.example.com', 'https://as.example.com/tenant', 'http://localhost:8080', 'http://127.0.0.1', 'http://[::1]:8080'])(
-    'issuer %s',
-    (issuer) => {
-      expect(readConfig({ ISSUER: issuer }).issuer).toBe(issuer);
-    },
-  );
+  it.each([
+    'https://as.example.com',
+    'https://as.example.com/tenant',
+    'http://localhost:8080',
+    'http://127.0.0.1',
+    'http://[::1]:8080',
+  ])('issuer %s', (issuer) => {
+    expect(readConfig({ ISSUER: issuer }).issuer).toBe(issuer);
+  });
   it.each([
     'as.example.com',
     'https://as.example.com?x',
@@ -68,38 +81,52 @@ describe('configuration', () => {
   });
   it('stops the start with a sentence', () => {
     const { code, words } = refusedStart({ ISSUER: 'http://as.example.com' });
-    expect([code, words]).toEqual([1, expect.stringMatching(/^Holdfast did not start\.\nThe environment has faults:\n {2}- ISSUER must be https/)]);
+    expect([code, words]).toEqual([
+      1,
+      expect.stringMatching(
+        /^Holdfast did not start\.\nThe environment has faults:\n {2}- ISSUER must be https/,
+      ),
+    ]);
   });
 });
 
-describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('the key-encryption key on $name', { timeout: 90_000 }, (kind) => {
-  it('wrong, missing or malformed: a sentence that says what to do, and nothing is overwritten', async () => {
-    const store = await kind.make();
-    const url = String(store.env['DATABASE_URL']);
-    const key = store.env['KEY_ENCRYPTION_KEY_FILE'] ?? url.replace(/^file:(.*)\.db$/, '$1.key-encryption-key');
-    const env = { ...store.env, ADMIN_TOKEN: adminToken };
-    const first = await startProcess(env, await freeAddress());
-    const jwks = await (await fetch(`${first.url}/jwks`)).text();
-    await first.end('SIGTERM');
-    const right = readFileSync(key, 'utf8');
-    // Made on first start, for the server's user alone.
-    expect(statSync(key).mode & 0o777).toBe(0o600);
+describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
+  'the key-encryption key on $name',
+  { timeout: 90_000 },
+  (kind) => {
+    it('wrong, missing or malformed: a sentence that says what to do, and nothing is overwritten', async () => {
+      const store = await kind.make();
+      const url = String(store.env['DATABASE_URL']);
+      const key =
+        store.env['KEY_ENCRYPTION_KEY_FILE'] ??
+        url.replace(/^file:(.*)\.db$/, '$1.key-encryption-key');
+      const env = { ...store.env, ADMIN_TOKEN: adminToken };
+      const first = await startProcess(env, await freeAddress());
+      const jwks = await (await fetch(`${first.url}/jwks`)).text();
+      await first.end('SIGTERM');
+      const right = readFileSync(key, 'utf8');
+      // Made on first start, for the server's user alone.
+      expect(statSync(key).mode & 0o777).toBe(0o600);
 
-    rmSync(key);
-    expect(refusedStart(env)).toEqual({ code: 1, words: expect.stringMatching(/key-encryption key .* is missing\. Restore that file/) });
-    expect(existsSync(key)).toBe(false);
-    writeFileSync(key, 'truncated');
-    expect(refusedStart(env).words).toMatch(/is not base64url of 32 octets/);
-    expect(readFileSync(key, 'utf8')).toBe('truncated');
-    writeFileSync(key, Buffer.alloc(32, 1).toString('base64url'));
-    expect(refusedStart(env).words).toMatch(/was not sealed by this key-encryption key/);
-    writeFileSync(key, right);
-    const again = await startProcess(env, await freeAddress());
-    expect(await (await fetch(`${again.url}/jwks`)).text()).toBe(jwks);
-    await again.end('SIGTERM');
-    await store.remove();
-  });
-});
+      rmSync(key);
+      expect(refusedStart(env)).toEqual({
+        code: 1,
+        words: expect.stringMatching(/key-encryption key .* is missing\. Restore that file/),
+      });
+      expect(existsSync(key)).toBe(false);
+      writeFileSync(key, 'truncated');
+      expect(refusedStart(env).words).toMatch(/is not base64url of 32 octets/);
+      expect(readFileSync(key, 'utf8')).toBe('truncated');
+      writeFileSync(key, Buffer.alloc(32, 1).toString('base64url'));
+      expect(refusedStart(env).words).toMatch(/was not sealed by this key-encryption key/);
+      writeFileSync(key, right);
+      const again = await startProcess(env, await freeAddress());
+      expect(await (await fetch(`${again.url}/jwks`)).text()).toBe(jwks);
+      await again.end('SIGTERM');
+      await store.remove();
+    });
+  },
+);
 
 describe('migrations', { timeout: 60_000 }, () => {
   it('one that was begun and not finished, or that a newer version made: a sentence, and nothing is changed', async () => {
@@ -111,23 +138,39 @@ describe('migrations', { timeout: 60_000 }, () => {
       await connection.executeScript(sql);
       await connection.dispose();
     };
-    await run("update _prisma_migrations set finished_at = null where migration_name like '%status_lists'");
-    expect(refusedStart({ DATABASE_URL: url }).words).toMatch(/was begun and not finished: restore the database/);
-    await run("update _prisma_migrations set finished_at = started_at, migration_name = '99990101000000_newer' where finished_at is null");
-    expect(refusedStart({ DATABASE_URL: url }).words).toMatch(/does not know \(99990101000000_newer\): start the newer version/);
+    await run(
+      "update _prisma_migrations set finished_at = null where migration_name like '%status_lists'",
+    );
+    expect(refusedStart({ DATABASE_URL: url }).words).toMatch(
+      /was begun and not finished: restore the database/,
+    );
+    await run(
+      "update _prisma_migrations set finished_at = started_at, migration_name = '99990101000000_newer' where finished_at is null",
+    );
+    expect(refusedStart({ DATABASE_URL: url }).words).toMatch(
+      /does not know \(99990101000000_newer\): start the newer version/,
+    );
   });
 });
 
 describe('a stop by SIGTERM', { timeout: 90_000 }, () => {
   it('fails readiness first, finishes, and exits with 0; a second start keeps everything and shows no token', async () => {
-    const env = { DATABASE_URL: `file:${join(folder, 'stop.db')}`, ADMIN_TOKEN: '', SHUTDOWN_DELAY_MS: '500' };
+    const env = {
+      DATABASE_URL: `file:${join(folder, 'stop.db')}`,
+      ADMIN_TOKEN: '',
+      SHUTDOWN_DELAY_MS: '500',
+    };
     const first = await startProcess(env, await freeAddress());
     expect(first.output()).toMatch(/admin token {2}hfadm_[\w-]{43}/);
     const ended = first.end('SIGTERM');
     await new Promise((resolve) => setTimeout(resolve, 150));
     const ready = await fetch(`${first.url}/health/ready`);
     const jwks = await fetch(`${first.url}/jwks`);
-    expect([ready.status, ((await ready.json()) as { status: string }).status, jwks.status]).toEqual([503, 'stopping', 200]);
+    expect([
+      ready.status,
+      ((await ready.json()) as { status: string }).status,
+      jwks.status,
+    ]).toEqual([503, 'stopping', 200]);
     const keys = await jwks.text();
     expect(await ended).toBe(0);
     const second = await startProcess(env, await freeAddress());
@@ -138,11 +181,18 @@ describe('a stop by SIGTERM', { timeout: 90_000 }, () => {
 });
 
 describe('the log', () => {
-  it('whose reader is gone does not keep the process from its end', { timeout: 30_000 }, async () => {
-    const process = await startProcess({ DATABASE_URL: `file:${join(folder, 'no-reader.db')}`, LOG_LEVEL: 'info' }, await freeAddress());
+  it('whose reader is gone does not keep the process from its end', {
+    timeout: 30_000,
+  }, async () => {
+    const process = await startProcess(
+      { DATABASE_URL: `file:${join(folder, 'no-reader.db')}`, LOG_LEVEL: 'info' },
+      await freeAddress(),
+    );
     process.child.stdout?.destroy();
     const ended = process.end('SIGTERM');
-    const hung = new Promise<string>((resolve) => setTimeout(resolve, 15_000, 'it goes on').unref());
+    const hung = new Promise<string>((resolve) =>
+      setTimeout(resolve, 15_000, 'it goes on').unref(),
+    );
     const outcome = await Promise.race([ended, hung]);
     if (outcome !== 0) process.child.kill('SIGKILL');
     expect(outcome).toBe(0);

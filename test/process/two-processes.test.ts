@@ -15,13 +15,22 @@ describe.each(storeKinds)('two processes on $name', (kind) => {
     const addresses = [await freeAddress(), await freeAddress()];
     // Replicas have one issuer; here it is the address of the first.
     const env = { ...store.env, ISSUER: `http://127.0.0.1:${addresses[0]?.port}` };
-    const processes = await Promise.all(addresses.map(async (address) => startProcess(env, address)));
+    const processes = await Promise.all(
+      addresses.map(async (address) => startProcess(env, address)),
+    );
     const [first] = processes;
     const key = await testKey();
     for (const [path, body] of [
       ['resource-servers', { audience: 'https://rs.example.com' }],
       ['clients', { client_id: 'app', client_secret: secret }],
-      ['clients', { client_id: 'signer', token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [key.jwk] } }],
+      [
+        'clients',
+        {
+          client_id: 'signer',
+          token_endpoint_auth_method: 'private_key_jwt',
+          jwks: { keys: [key.jwk] },
+        },
+      ],
     ] as const)
       await fetch(`${first?.adminUrl}/${path}`, {
         method: 'POST',
@@ -30,7 +39,10 @@ describe.each(storeKinds)('two processes on $name', (kind) => {
       });
     const iat = Math.floor(Date.now() / 1000);
     const proof = async () => key.proof({ iat, htu: `${first?.url}/token` });
-    const fiftyTimes = (form: Record<string, string>, headers: () => Promise<Record<string, string>>) =>
+    const fiftyTimes = (
+      form: Record<string, string>,
+      headers: () => Promise<Record<string, string>>,
+    ) =>
       Promise.all(
         Array.from({ length: 50 }, async (_, index) => {
           const response = await fetch(`${processes[index % 2]?.url}/token`, {
@@ -43,10 +55,17 @@ describe.each(storeKinds)('two processes on $name', (kind) => {
         }),
       );
     const dpop = await proof();
-    const statuses = await fiftyTimes({}, async () => ({ authorization: basic('app', secret), dpop }));
-    const assertion = assertionForm(await key.assertion('signer', { aud: env.ISSUER, iat, exp: iat + 60 }));
+    const statuses = await fiftyTimes({}, async () => ({
+      authorization: basic('app', secret),
+      dpop,
+    }));
+    const assertion = assertionForm(
+      await key.assertion('signer', { aud: env.ISSUER, iat, exp: iat + 60 }),
+    );
     const byAssertion = await fiftyTimes(assertion, async () => ({ dpop: await proof() }));
-    const jwks = await Promise.all(processes.map(async ({ url }) => (await fetch(`${url}/jwks`)).text()));
+    const jwks = await Promise.all(
+      processes.map(async ({ url }) => (await fetch(`${url}/jwks`)).text()),
+    );
     const codes = await Promise.all(processes.map(async (process) => process.end('SIGTERM')));
     await store.remove();
     expect(statuses.filter((status) => status === 200).length).toBe(1);

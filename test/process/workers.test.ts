@@ -19,7 +19,10 @@ describe.each(storeKinds)('WORKERS=3 on $name', { timeout: 60_000 }, (kind) => {
   let key: TestKey;
   beforeAll(async () => {
     store = await kind.make();
-    server = await startProcess({ ...store.env, WORKERS: '3', ADMIN_TOKEN: '', SHUTDOWN_DELAY_MS: '300' }, await freeAddress());
+    server = await startProcess(
+      { ...store.env, WORKERS: '3', ADMIN_TOKEN: '', SHUTDOWN_DELAY_MS: '300' },
+      await freeAddress(),
+    );
     await server.said(/admin token/);
     key = await testKey();
     await admin('POST', 'resource-servers', { audience: 'https://rs.example.com' });
@@ -34,25 +37,37 @@ describe.each(storeKinds)('WORKERS=3 on $name', { timeout: 60_000 }, (kind) => {
     const [, token = ''] = /admin token {2}(\S+)/.exec(server.output()) ?? [];
     const response = await fetch(`${server.adminUrl}/${path}`, {
       method,
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', connection: 'close' },
+      headers: {
+        authorization: `Bearer ${token}`,
+        'content-type': 'application/json',
+        connection: 'close',
+      },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
     await response.text();
     return response.status;
   };
-  const proof = async () => key.proof({ iat: Math.floor(Date.now() / 1000), htu: `${server.url}/token` });
+  const proof = async () =>
+    key.proof({ iat: Math.floor(Date.now() / 1000), htu: `${server.url}/token` });
   /** One connection a request, so that every worker gets its share. */
   const ask = async ({ dpop, clientId = 'app' }: Asked): Promise<number> => {
     const response = await fetch(`${server.url}/token`, {
       method: 'POST',
-      headers: { authorization: basic(clientId, secret), dpop, 'content-type': 'application/x-www-form-urlencoded', connection: 'close' },
+      headers: {
+        authorization: basic(clientId, secret),
+        dpop,
+        'content-type': 'application/x-www-form-urlencoded',
+        connection: 'close',
+      },
       body: formBody({ grant_type: 'client_credentials' }),
     });
     await response.text();
     return response.status;
   };
-  const workers = () => [...new Set(server.output().match(/(?<="worker":)\d+(?=,"pid":\d+,"msg":"serving")/g))].sort();
-  const pids = () => [...server.output().matchAll(/"pid":(\d+),"msg":"serving"/g)].map(([, pid]) => Number(pid));
+  const workers = () =>
+    [...new Set(server.output().match(/(?<="worker":)\d+(?=,"pid":\d+,"msg":"serving")/g))].sort();
+  const pids = () =>
+    [...server.output().matchAll(/"pid":(\d+),"msg":"serving"/g)].map(([, pid]) => Number(pid));
 
   it('the first start makes everything once, and prints it once', () => {
     expect(workers()).toEqual(['1', '2', '3']);
@@ -76,7 +91,9 @@ describe.each(storeKinds)('WORKERS=3 on $name', { timeout: 60_000 }, (kind) => {
       const after = await Promise.all(proofs.map(async (dpop) => ask({ dpop })));
       expect(await admin('PATCH', 'clients/app', { disabled: false })).toBe(200);
       expect(`round ${round}: ${[...new Set(after)].join()}`).toBe(`round ${round}: 401`);
-      expect(new Set(await Promise.all(proofs.map(async (dpop) => ask({ dpop }))))).toEqual(new Set([200]));
+      expect(new Set(await Promise.all(proofs.map(async (dpop) => ask({ dpop }))))).toEqual(
+        new Set([200]),
+      );
     }
   });
 
@@ -114,11 +131,15 @@ describe.each(storeKinds)('WORKERS=3 on $name', { timeout: 60_000 }, (kind) => {
     await server.said(/"signal":"SIGTERM","msg":"stopping"/);
     const proofs = await Promise.all(Array.from({ length: 9 }, proof));
     const ready = async () => {
-      const response = await fetch(`${server.url}/health/ready`, { headers: { connection: 'close' } });
+      const response = await fetch(`${server.url}/health/ready`, {
+        headers: { connection: 'close' },
+      });
       return `${response.status} ${((await response.json()) as { status: string }).status}`;
     };
     while ((await ready()) === '200 ready') await sleep(5);
-    expect(new Set(await Promise.all(proofs.map(async (dpop) => ask({ dpop }))))).toEqual(new Set([200]));
+    expect(new Set(await Promise.all(proofs.map(async (dpop) => ask({ dpop }))))).toEqual(
+      new Set([200]),
+    );
     expect(await ended).toBe(0);
     const left = pids().filter((pid) => {
       try {
@@ -137,13 +158,20 @@ describe('WORKERS', { timeout: 60_000 }, () => {
     const first = await startProcess({ ...store.env, WORKERS: '2' }, await freeAddress());
     await first.said(/Holdfast is running/);
     expect(await first.end('SIGTERM')).toBe(0);
-    const wrong = startProcess({ ...store.env, WORKERS: '2', KEY_ENCRYPTION_KEY: Buffer.alloc(32).toString('base64url') }, await freeAddress());
+    const wrong = startProcess(
+      { ...store.env, WORKERS: '2', KEY_ENCRYPTION_KEY: Buffer.alloc(32).toString('base64url') },
+      await freeAddress(),
+    );
     const words = await wrong.then(
       () => 'it started',
       (error: Error) => error.message,
     );
     await store.remove();
-    expect(words.match(/Holdfast did not start\.\nA key in the database was not sealed by this key-encryption key/g)?.length).toBe(1);
+    expect(
+      words.match(
+        /Holdfast did not start\.\nA key in the database was not sealed by this key-encryption key/g,
+      )?.length,
+    ).toBe(1);
     expect(words).toMatch(/^the process ended with 1/);
   });
 
@@ -153,7 +181,10 @@ describe('WORKERS', { timeout: 60_000 }, () => {
     const first = await startProcess({ ...store.env, WORKERS: '2' }, address);
     await first.said(/Holdfast is running/);
     await first.end('SIGKILL');
-    const second = await startProcess({ ...store.env, WORKERS: '2', ADMIN_TOKEN: adminToken }, address);
+    const second = await startProcess(
+      { ...store.env, WORKERS: '2', ADMIN_TOKEN: adminToken },
+      address,
+    );
     expect(await second.end('SIGTERM')).toBe(0);
     await store.remove();
   });

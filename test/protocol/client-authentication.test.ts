@@ -1,5 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Asked, assertionForm, clientSecret, craft, type Desk, jwtBearer, openDesk, seconds } from '../support/desk.ts';
+import {
+  type Asked,
+  assertionForm,
+  clientSecret,
+  craft,
+  type Desk,
+  jwtBearer,
+  openDesk,
+  seconds,
+} from '../support/desk.ts';
 import { randomJti, type TestKey, testKey } from '../support/keys.ts';
 import { basic, issuer } from '../support/server.ts';
 import { storeKinds } from '../support/stores.ts';
@@ -12,20 +21,35 @@ let other: TestKey;
 beforeAll(async () => {
   desk = await openDesk();
   other = await testKey();
-  const admin = async (body: object) => expect((await desk.server.admin('POST', 'clients', body)).status).toBe(201);
-  await admin({ client_id: 'poster', client_secret: clientSecret, token_endpoint_auth_method: 'client_secret_post' });
+  const admin = async (body: object) =>
+    expect((await desk.server.admin('POST', 'clients', body)).status).toBe(201);
+  await admin({
+    client_id: 'poster',
+    client_secret: clientSecret,
+    token_endpoint_auth_method: 'client_secret_post',
+  });
   await admin({ client_id: 'off', client_secret: clientSecret, disabled: true });
   await admin({ client_id: 'a b:c%+ä', client_secret: clientSecret }).catch(() => undefined);
 });
 afterAll(async () => desk.server.stop());
 
 describe('RFC 6749 §2.3.1: client_secret_basic and client_secret_post', () => {
-  const bare = (text: string | Buffer): Asked => ({ authorization: `Basic ${Buffer.from(text as string).toString('base64')}` });
+  const bare = (text: string | Buffer): Asked => ({
+    authorization: `Basic ${Buffer.from(text as string).toString('base64')}`,
+  });
   const rows: readonly (readonly [string, Asked, string])[] = [
     ['Basic, right', {}, '200'],
     ['Basic, with the same client_id in the form', { form: { ...cc, client_id: 'app' } }, '200'],
-    ['Basic, scheme in other case', { authorization: basic('app', clientSecret).replace('Basic', 'bAsIc') }, '200'],
-    ['post, right', { authorization: null, form: { ...cc, client_id: 'poster', client_secret: clientSecret } }, '200'],
+    [
+      'Basic, scheme in other case',
+      { authorization: basic('app', clientSecret).replace('Basic', 'bAsIc') },
+      '200',
+    ],
+    [
+      'post, right',
+      { authorization: null, form: { ...cc, client_id: 'poster', client_secret: clientSecret } },
+      '200',
+    ],
     ['Basic, wrong secret', { authorization: basic('app', wrong) }, '401 invalid_client'],
     ['Basic, unknown client', { authorization: basic('nobody', wrong) }, '401 invalid_client'],
     ['Basic, disabled client', { authorization: basic('off', clientSecret) }, '401 invalid_client'],
@@ -34,34 +58,102 @@ describe('RFC 6749 §2.3.1: client_secret_basic and client_secret_post', () => {
     ['Basic, only a colon', bare(':'), '401 invalid_client'],
     ['Basic alone', { authorization: 'Basic' }, '401 invalid_client'],
     ['Basic, not base64', { authorization: 'Basic %%%' }, '401 invalid_client'],
-    ['Basic, a percent sign that encodes nothing', bare('foo with %:foo with $'), '401 invalid_client'],
-    ['Basic, two blanks behind the scheme', { authorization: basic('app', clientSecret).replace(' ', '  ') }, '200'],
-    ['Basic, every character percent-encoded', bare(`%61%70%70:${'%73'.repeat(clientSecret.length)}`), '200'],
+    [
+      'Basic, a percent sign that encodes nothing',
+      bare('foo with %:foo with $'),
+      '401 invalid_client',
+    ],
+    [
+      'Basic, two blanks behind the scheme',
+      { authorization: basic('app', clientSecret).replace(' ', '  ') },
+      '200',
+    ],
+    [
+      'Basic, every character percent-encoded',
+      bare(`%61%70%70:${'%73'.repeat(clientSecret.length)}`),
+      '200',
+    ],
     ['Basic, a plus is a blank', bare(`app+:${clientSecret}`), '401 invalid_client'],
-    ['Basic, octets that are no UTF-8', bare(Buffer.from([0x61, 0xff, 0x3a, 0x61])), '401 invalid_client'],
+    [
+      'Basic, octets that are no UTF-8',
+      bare(Buffer.from([0x61, 0xff, 0x3a, 0x61])),
+      '401 invalid_client',
+    ],
     ['Basic, percent-encoded octets that are no UTF-8', bare('app:%ff'), '401 invalid_client'],
     ['Basic, no secret behind the colon', bare('app:'), '401 invalid_client'],
-    ['Basic, something behind it', { authorization: `${basic('app', clientSecret)} x` }, '401 invalid_client'],
-    ['Basic twice in one field', { authorization: `${basic('app', clientSecret)}, ${basic('app', clientSecret)}` }, '401 invalid_client'],
+    [
+      'Basic, something behind it',
+      { authorization: `${basic('app', clientSecret)} x` },
+      '401 invalid_client',
+    ],
+    [
+      'Basic twice in one field',
+      { authorization: `${basic('app', clientSecret)}, ${basic('app', clientSecret)}` },
+      '401 invalid_client',
+    ],
     ['an empty Authorization field', { authorization: '' }, '401 invalid_client'],
     ['another scheme', { authorization: 'Bearer x' }, '401 invalid_client'],
-    ['post, wrong secret', { authorization: null, form: { ...cc, client_id: 'poster', client_secret: wrong } }, '401 invalid_client'],
-    ['post, unknown client', { authorization: null, form: { ...cc, client_id: 'nobody', client_secret: wrong } }, '401 invalid_client'],
-    ['post, empty secret', { authorization: null, form: { ...cc, client_id: 'poster', client_secret: '' } }, '401 invalid_client'],
+    [
+      'post, wrong secret',
+      { authorization: null, form: { ...cc, client_id: 'poster', client_secret: wrong } },
+      '401 invalid_client',
+    ],
+    [
+      'post, unknown client',
+      { authorization: null, form: { ...cc, client_id: 'nobody', client_secret: wrong } },
+      '401 invalid_client',
+    ],
+    [
+      'post, empty secret',
+      { authorization: null, form: { ...cc, client_id: 'poster', client_secret: '' } },
+      '401 invalid_client',
+    ],
     ['no credentials', { authorization: null }, '401 invalid_client'],
-    ['a client_id alone', { authorization: null, form: { ...cc, client_id: 'app' } }, '401 invalid_client'],
-    ['Basic by a client registered for post', { authorization: basic('poster', clientSecret) }, '401 invalid_client'],
+    [
+      'a client_id alone',
+      { authorization: null, form: { ...cc, client_id: 'app' } },
+      '401 invalid_client',
+    ],
+    [
+      'Basic by a client registered for post',
+      { authorization: basic('poster', clientSecret) },
+      '401 invalid_client',
+    ],
     [
       'post by a client registered for Basic',
       { authorization: null, form: { ...cc, client_id: 'app', client_secret: clientSecret } },
       '401 invalid_client',
     ],
-    ['a secret by a client registered for private_key_jwt', { authorization: basic('signer', clientSecret) }, '401 invalid_client'],
-    ['Basic and a secret in the form', { form: { ...cc, client_secret: clientSecret } }, '400 invalid_request'],
-    ['Basic and an assertion', { form: { ...cc, client_assertion_type: jwtBearer, client_assertion: 'a.b.c' } }, '400 invalid_request'],
-    ['Basic and another client_id in the form', { form: { ...cc, client_id: 'signer' } }, '400 invalid_request'],
-    ['two Authorization header fields', { authorization: [basic('app', clientSecret), basic('app', clientSecret)] }, '400 invalid_request'],
-    ['unknown grant_type with a wrong secret', { authorization: basic('app', wrong), form: { grant_type: 'x' } }, '401 invalid_client'],
+    [
+      'a secret by a client registered for private_key_jwt',
+      { authorization: basic('signer', clientSecret) },
+      '401 invalid_client',
+    ],
+    [
+      'Basic and a secret in the form',
+      { form: { ...cc, client_secret: clientSecret } },
+      '400 invalid_request',
+    ],
+    [
+      'Basic and an assertion',
+      { form: { ...cc, client_assertion_type: jwtBearer, client_assertion: 'a.b.c' } },
+      '400 invalid_request',
+    ],
+    [
+      'Basic and another client_id in the form',
+      { form: { ...cc, client_id: 'signer' } },
+      '400 invalid_request',
+    ],
+    [
+      'two Authorization header fields',
+      { authorization: [basic('app', clientSecret), basic('app', clientSecret)] },
+      '400 invalid_request',
+    ],
+    [
+      'unknown grant_type with a wrong secret',
+      { authorization: basic('app', wrong), form: { grant_type: 'x' } },
+      '401 invalid_client',
+    ],
   ];
   it.each(rows)('%s', async (_, asked, expected) => {
     expect(await desk.outcome(asked)).toBe(expected === '200' ? `200 ${desk.key.jkt}` : expected);
@@ -73,9 +165,14 @@ describe('RFC 6749 §2.3.1: client_secret_basic and client_secret_post', () => {
       desk.send({ authorization: basic('nobody', wrong) }),
       desk.send({ authorization: basic('off', clientSecret) }),
     ]);
-    const post = await desk.send({ authorization: null, form: { ...cc, client_id: 'poster', client_secret: wrong } });
+    const post = await desk.send({
+      authorization: null,
+      form: { ...cc, client_id: 'poster', client_secret: wrong },
+    });
     expect(new Set([...answers, post].map(({ body }) => body)).size).toBe(1);
-    expect(answers.map(({ headers }) => headers['www-authenticate']?.startsWith('Basic '))).toEqual([true, true, true]);
+    expect(answers.map(({ headers }) => headers['www-authenticate']?.startsWith('Basic '))).toEqual(
+      [true, true, true],
+    );
     expect(post.headers['www-authenticate']).toBeUndefined();
   });
 });
@@ -90,7 +187,8 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
     exp: seconds + 60,
     ...change,
   });
-  const of = (change: object = {}, header: object = {}) => craft({ alg: 'ES256', kid: 'registered', ...header }, claims(change), desk.key);
+  const of = (change: object = {}, header: object = {}) =>
+    craft({ alg: 'ES256', kid: 'registered', ...header }, claims(change), desk.key);
   const accepted: readonly (readonly [string, () => string | Promise<string>])[] = [
     ['an ordinary assertion', () => of()],
     ['without kid', () => of({}, { kid: undefined })],
@@ -106,7 +204,9 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
     ['unknown claims', () => of({ foo: { bar: [1] } })],
   ];
   it.each(accepted)('accepted: %s', async (_, make) => {
-    expect(await desk.outcome({ authorization: null, form: assertionForm(await make()) })).toBe(`200 ${desk.key.jkt}`);
+    expect(await desk.outcome({ authorization: null, form: assertionForm(await make()) })).toBe(
+      `200 ${desk.key.jkt}`,
+    );
   });
 
   const refused: readonly (readonly [string, () => string | Promise<string>])[] = [
@@ -121,7 +221,9 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
       'https://other.example',
       undefined,
     ].map((aud) => [`aud ${JSON.stringify(aud)}`, () => of({ aud })] as const),
-    ...[undefined, '', 1, null, 'x'.repeat(257)].map((jti) => [`jti ${JSON.stringify(jti)?.slice(0, 20)}`, () => of({ jti })] as const),
+    ...[undefined, '', 1, null, 'x'.repeat(257)].map(
+      (jti) => [`jti ${JSON.stringify(jti)?.slice(0, 20)}`, () => of({ jti })] as const,
+    ),
     ['no sub', () => of({ sub: undefined })],
     ['no iss', () => of({ iss: undefined })],
     ['iss of another', () => of({ iss: 'not the client' })],
@@ -131,9 +233,15 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
     ...[undefined, seconds, seconds - 300, String(seconds + 60), null, seconds + 331, 1e308].map(
       (exp) => [`exp ${JSON.stringify(exp)}`, () => of({ exp })] as const,
     ),
-    ...[seconds + 70, seconds - 301, 'now', null].map((iat) => [`iat ${JSON.stringify(iat)}`, () => of({ iat })] as const),
-    ...[seconds + 70, 'now'].map((nbf) => [`nbf ${JSON.stringify(nbf)}`, () => of({ nbf })] as const),
-    ...['at+jwt', 'dpop+jwt', 'secevent+jwt', 'logout+jwt', 1].map((typ) => [`typ ${JSON.stringify(typ)}`, () => of({}, { typ })] as const),
+    ...[seconds + 70, seconds - 301, 'now', null].map(
+      (iat) => [`iat ${JSON.stringify(iat)}`, () => of({ iat })] as const,
+    ),
+    ...[seconds + 70, 'now'].map(
+      (nbf) => [`nbf ${JSON.stringify(nbf)}`, () => of({ nbf })] as const,
+    ),
+    ...['at+jwt', 'dpop+jwt', 'secevent+jwt', 'logout+jwt', 1].map(
+      (typ) => [`typ ${JSON.stringify(typ)}`, () => of({}, { typ })] as const,
+    ),
     ['kid unknown', () => of({}, { kid: 'unknown' })],
     ['kid a path', () => of({}, { kid: '../../etc/passwd' })],
     ['kid a query', () => of({}, { kid: "' or 1=1 --" })],
@@ -147,7 +255,17 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
     ['signed by another key', () => craft({ alg: 'ES256', kid: 'registered' }, claims(), other)],
     [
       'signed by the key in its own header',
-      () => craft({ alg: 'ES256', jwk: other.jwk, jku: 'https://evil.example/jwks', x5u: 'https://evil.example' }, claims(), other),
+      () =>
+        craft(
+          {
+            alg: 'ES256',
+            jwk: other.jwk,
+            jku: 'https://evil.example/jwks',
+            x5u: 'https://evil.example',
+          },
+          claims(),
+          other,
+        ),
     ],
     ['no signature', () => of().replace(/[^.]+$/, '')],
     ['garbage', () => 'this.notatall.valid'],
@@ -156,16 +274,26 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
       () =>
         `${Buffer.from('{"alg":"PBES2-HS256+A128KW","enc":"A128GCM","p2c":1000000000,"p2s":"AAAAAAAAAAA"}').toString('base64url')}.AAAA.AAAA.AAAA.AAAA`,
     ],
-    ['an access token of this server', async () => (JSON.parse((await desk.send()).body) as { access_token: string }).access_token],
+    [
+      'an access token of this server',
+      async () => (JSON.parse((await desk.send()).body) as { access_token: string }).access_token,
+    ],
     ['a DPoP proof', async () => desk.key.proof()],
     ['an unknown crit', () => of({}, { crit: ['x'], x: 1 })],
     [
       'a member twice',
-      () => craft(JSON.stringify({ alg: 'ES256' }), JSON.stringify(claims()).replace('{', '{"aud":"https://other.example",'), desk.key),
+      () =>
+        craft(
+          JSON.stringify({ alg: 'ES256' }),
+          JSON.stringify(claims()).replace('{', '{"aud":"https://other.example",'),
+          desk.key,
+        ),
     ],
   ];
   it.each(refused)('refused: %s', async (_, make) => {
-    expect(await desk.outcome({ authorization: null, form: assertionForm(await make()) })).toBe('401 invalid_client');
+    expect(await desk.outcome({ authorization: null, form: assertionForm(await make()) })).toBe(
+      '401 invalid_client',
+    );
   });
 
   it('from outside no client can be told from one that does not exist', async () => {
@@ -183,54 +311,98 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
     const bodies: string[] = [];
     for (const name of ['nobody', 'app', 'signer', 'disabled-signer', 'unreachable'])
       for (const header of [{}, { kid: 'unknown' }])
-        bodies.push((await desk.send({ authorization: null, form: assertionForm(await other.assertion(name, {}, header)) })).body);
+        bodies.push(
+          (
+            await desk.send({
+              authorization: null,
+              form: assertionForm(await other.assertion(name, {}, header)),
+            })
+          ).body,
+        );
     expect(new Set(bodies).size).toBe(1);
     const mistyped = ['nobody', 'signer'].map(async (name) =>
-      desk.send({ authorization: null, form: assertionForm(await other.assertion(name, {}, { typ: 'at+jwt' })) }),
+      desk.send({
+        authorization: null,
+        form: assertionForm(await other.assertion(name, {}, { typ: 'at+jwt' })),
+      }),
     );
     expect(new Set((await Promise.all(mistyped)).map(({ body }) => body)).size).toBe(1);
   });
 
   it('another client_assertion_type, or one half of the pair: invalid_request', async () => {
     const outcomes = [
-      await desk.outcome({ authorization: null, form: { ...assertionForm(of()), client_assertion_type: 'urn:ietf:mycustom' } }),
-      await desk.outcome({ authorization: null, form: { ...cc, client_assertion_type: jwtBearer } }),
+      await desk.outcome({
+        authorization: null,
+        form: { ...assertionForm(of()), client_assertion_type: 'urn:ietf:mycustom' },
+      }),
+      await desk.outcome({
+        authorization: null,
+        form: { ...cc, client_assertion_type: jwtBearer },
+      }),
       await desk.outcome({ authorization: null, form: { ...cc, client_assertion: of() } }),
     ];
     expect(outcomes).toEqual(['400 invalid_request', '400 invalid_request', '400 invalid_request']);
   });
 
   it('a client_id beside the assertion must be the same', async () => {
-    expect(await desk.outcome({ authorization: null, form: assertionForm(of(), { client_id: 'signer' }) })).toBe(`200 ${desk.key.jkt}`);
-    expect(await desk.outcome({ authorization: null, form: assertionForm(of(), { client_id: 'app' }) })).toBe('401 invalid_client');
+    expect(
+      await desk.outcome({
+        authorization: null,
+        form: assertionForm(of(), { client_id: 'signer' }),
+      }),
+    ).toBe(`200 ${desk.key.jkt}`);
+    expect(
+      await desk.outcome({ authorization: null, form: assertionForm(of(), { client_id: 'app' }) }),
+    ).toBe('401 invalid_client');
   });
 
   it('a jti used before: invalid_client', async () => {
     const form = assertionForm(of());
-    expect([await desk.outcome({ authorization: null, form }), await desk.outcome({ authorization: null, form })]).toEqual([
-      `200 ${desk.key.jkt}`,
-      '401 invalid_client',
-    ]);
+    expect([
+      await desk.outcome({ authorization: null, form }),
+      await desk.outcome({ authorization: null, form }),
+    ]).toEqual([`200 ${desk.key.jkt}`, '401 invalid_client']);
   });
 
   it('keys rotate: both are good while both are registered, the old one not after its removal', async () => {
     const [old, next] = [await testKey(), await testKey()];
-    const body = (keys: readonly TestKey[]) => ({ token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: keys.map(({ jwk }) => jwk) } });
+    const body = (keys: readonly TestKey[]) => ({
+      token_endpoint_auth_method: 'private_key_jwt',
+      jwks: { keys: keys.map(({ jwk }) => jwk) },
+    });
     await desk.server.admin('POST', 'clients', { client_id: 'rotating', ...body([old, next]) });
-    const ask = async (key: TestKey) => desk.outcome({ authorization: null, form: assertionForm(await key.assertion('rotating')) });
-    expect([await ask(old), await ask(next)]).toEqual([`200 ${desk.key.jkt}`, `200 ${desk.key.jkt}`]);
+    const ask = async (key: TestKey) =>
+      desk.outcome({ authorization: null, form: assertionForm(await key.assertion('rotating')) });
+    expect([await ask(old), await ask(next)]).toEqual([
+      `200 ${desk.key.jkt}`,
+      `200 ${desk.key.jkt}`,
+    ]);
     await desk.server.admin('PUT', 'clients/rotating', body([next]));
-    expect([await ask(old), await ask(next)]).toEqual(['401 invalid_client', `200 ${desk.key.jkt}`]);
+    expect([await ask(old), await ask(next)]).toEqual([
+      '401 invalid_client',
+      `200 ${desk.key.jkt}`,
+    ]);
   });
 
   it('a header that has been seen to sign says nothing of the next assertion: signature, client and alg count every time', async () => {
     const mine = await testKey();
-    const limited = { token_endpoint_auth_method: 'private_key_jwt', token_endpoint_auth_signing_alg: 'PS256', jwks: { keys: [mine.jwk] } };
-    await desk.server.admin('POST', 'clients', { client_id: 'mine', token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [mine.jwk] } });
+    const limited = {
+      token_endpoint_auth_method: 'private_key_jwt',
+      token_endpoint_auth_signing_alg: 'PS256',
+      jwks: { keys: [mine.jwk] },
+    };
+    await desk.server.admin('POST', 'clients', {
+      client_id: 'mine',
+      token_endpoint_auth_method: 'private_key_jwt',
+      jwks: { keys: [mine.jwk] },
+    });
     await desk.server.admin('POST', 'clients', { client_id: 'limited', ...limited });
-    const ask = async (assertion: string) => desk.outcome({ authorization: null, form: assertionForm(assertion) });
+    const ask = async (assertion: string) =>
+      desk.outcome({ authorization: null, form: assertionForm(assertion) });
     const header = { kid: randomJti() };
-    await desk.server.admin('PATCH', 'clients/mine', { jwks: { keys: [{ ...mine.jwk, ...header }] } });
+    await desk.server.admin('PATCH', 'clients/mine', {
+      jwks: { keys: [{ ...mine.jwk, ...header }] },
+    });
     expect(await ask(await mine.assertion('mine', {}, header))).toBe(`200 ${desk.key.jkt}`);
     expect([
       await ask(await other.assertion('mine', {}, header)),
@@ -248,46 +420,98 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
       jwks: { keys: [one.jwk, two.jwk, other.jwk] },
     });
     for (const key of [one, two, other])
-      expect(await desk.outcome({ authorization: null, form: assertionForm(await key.assertion('two-keys')) })).toBe(`200 ${desk.key.jkt}`);
+      expect(
+        await desk.outcome({
+          authorization: null,
+          form: assertionForm(await key.assertion('two-keys')),
+        }),
+      ).toBe(`200 ${desk.key.jkt}`);
   });
 
-  it.each(['ES384', 'PS256', 'Ed25519', 'ML-DSA-44', 'ML-DSA-65', 'ML-DSA-87'])('signed by %s, and its key bound', async (alg) => {
-    const key = await testKey(alg);
-    const client_id = `by-${alg}`;
-    await desk.server.admin('POST', 'clients', {
-      client_id,
-      token_endpoint_auth_method: 'private_key_jwt',
-      client_assertion_bound_access_tokens: true,
-      jwks: { keys: [key.jwk] },
+  it.each(['ES384', 'PS256', 'Ed25519', 'ML-DSA-44', 'ML-DSA-65', 'ML-DSA-87'])(
+    'signed by %s, and its key bound',
+    async (alg) => {
+      const key = await testKey(alg);
+      const client_id = `by-${alg}`;
+      await desk.server.admin('POST', 'clients', {
+        client_id,
+        token_endpoint_auth_method: 'private_key_jwt',
+        client_assertion_bound_access_tokens: true,
+        jwks: { keys: [key.jwk] },
+      });
+      expect(
+        await desk.outcome({
+          authorization: null,
+          dpop: null,
+          form: assertionForm(await key.assertion(client_id)),
+        }),
+      ).toBe(`200 ${key.jkt}`);
+    },
+  );
+});
+
+describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
+  'RFC 6749 Appendix A: names that nobody can have, on $name',
+  (kind) => {
+    let desk: Desk;
+    beforeAll(async () => {
+      desk = await openDesk({ kind });
     });
-    expect(await desk.outcome({ authorization: null, dpop: null, form: assertionForm(await key.assertion(client_id)) })).toBe(`200 ${key.jkt}`);
-  });
-});
+    afterAll(async () => desk.server.stop());
 
-describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('RFC 6749 Appendix A: names that nobody can have, on $name', (kind) => {
-  let desk: Desk;
-  beforeAll(async () => {
-    desk = await openDesk({ kind });
-  });
-  afterAll(async () => desk.server.stop());
-
-  // PostgreSQL takes no zero octet in a text: the look-up itself would fail.
-  it.each(['\0', 'app\0', '\u0001', '\uffff', 'app\n', 'x'.repeat(5000)])('%j: unknown, never a fault of the server', async (name) => {
-    const escaped = encodeURIComponent(name);
-    const outcomes = [
-      await desk.outcome({ authorization: `Basic ${Buffer.from(`${escaped}:${clientSecret}`).toString('base64')}` }),
-      await desk.outcome({ authorization: `Basic ${Buffer.from(`app:${escaped}`).toString('base64')}` }),
-      await desk.outcome({ authorization: null, form: assertionForm(craft({ alg: 'ES256' }, { iss: name, sub: name, aud: issuer }, desk.key)) }),
-      await desk.outcome({ authorization: null, form: { ...cc, client_id: name, client_secret: clientSecret } }),
-    ];
-    const inForm = name.includes('\0') ? '400 invalid_request' : '401 invalid_client';
-    expect(outcomes).toEqual(['401 invalid_client', '401 invalid_client', '401 invalid_client', inForm]);
-    const introspection = await desk.server.post('/introspect', { token: 'x', client_id: name, client_secret: clientSecret });
-    expect(`${introspection.status} ${introspection.body.error}`).toBe(inForm);
-    expect((await desk.server.get(`/clients/${escaped.slice(0, 500)}/jwks`)).status).toBe(name.includes('\0') ? 400 : 404);
-    for (const path of [`clients/${escaped.slice(0, 500)}`, `clients/${escaped.slice(0, 500)}/tokens`])
-      expect((await desk.server.admin('DELETE', path)).status).toBeLessThan(500);
-    for (const query of ['clients?client_name=', 'clients?cursor=', 'audit-events?client_id=', 'audit-events?cursor=', 'pairings?requester='])
-      expect((await desk.server.admin('GET', `${query}${escaped}`)).status).toBeLessThan(500);
-  });
-});
+    // PostgreSQL takes no zero octet in a text: the look-up itself would fail.
+    it.each(['\0', 'app\0', '\u0001', '\uffff', 'app\n', 'x'.repeat(5000)])(
+      '%j: unknown, never a fault of the server',
+      async (name) => {
+        const escaped = encodeURIComponent(name);
+        const outcomes = [
+          await desk.outcome({
+            authorization: `Basic ${Buffer.from(`${escaped}:${clientSecret}`).toString('base64')}`,
+          }),
+          await desk.outcome({
+            authorization: `Basic ${Buffer.from(`app:${escaped}`).toString('base64')}`,
+          }),
+          await desk.outcome({
+            authorization: null,
+            form: assertionForm(
+              craft({ alg: 'ES256' }, { iss: name, sub: name, aud: issuer }, desk.key),
+            ),
+          }),
+          await desk.outcome({
+            authorization: null,
+            form: { ...cc, client_id: name, client_secret: clientSecret },
+          }),
+        ];
+        const inForm = name.includes('\0') ? '400 invalid_request' : '401 invalid_client';
+        expect(outcomes).toEqual([
+          '401 invalid_client',
+          '401 invalid_client',
+          '401 invalid_client',
+          inForm,
+        ]);
+        const introspection = await desk.server.post('/introspect', {
+          token: 'x',
+          client_id: name,
+          client_secret: clientSecret,
+        });
+        expect(`${introspection.status} ${introspection.body.error}`).toBe(inForm);
+        expect((await desk.server.get(`/clients/${escaped.slice(0, 500)}/jwks`)).status).toBe(
+          name.includes('\0') ? 400 : 404,
+        );
+        for (const path of [
+          `clients/${escaped.slice(0, 500)}`,
+          `clients/${escaped.slice(0, 500)}/tokens`,
+        ])
+          expect((await desk.server.admin('DELETE', path)).status).toBeLessThan(500);
+        for (const query of [
+          'clients?client_name=',
+          'clients?cursor=',
+          'audit-events?client_id=',
+          'audit-events?cursor=',
+          'pairings?requester=',
+        ])
+          expect((await desk.server.admin('GET', `${query}${escaped}`)).status).toBeLessThan(500);
+      },
+    );
+  },
+);

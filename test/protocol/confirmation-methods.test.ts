@@ -4,7 +4,15 @@ import { createServer, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { TLSSocket } from 'node:tls';
-import { calculateJwkThumbprint, createLocalJWKSet, EmbeddedJWK, importJWK, type JSONWebKeySet, type JWK, jwtVerify } from 'jose';
+import {
+  calculateJwkThumbprint,
+  createLocalJWKSet,
+  EmbeddedJWK,
+  importJWK,
+  type JSONWebKeySet,
+  type JWK,
+  jwtVerify,
+} from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { certificate, type TestCertificate } from '../support/certificates.ts';
 import { assertionForm, clientSecret, type Desk, openDesk } from '../support/desk.ts';
@@ -12,7 +20,8 @@ import { testKey } from '../support/keys.ts';
 import { basic, issuer, startOfTime } from '../support/server.ts';
 
 const api = 'https://rs.example.com/things';
-const audienceOf = (method: string) => `https://${method.replace('#', '-').toLowerCase()}.example.com`;
+const audienceOf = (method: string) =>
+  `https://${method.replace('#', '-').toLowerCase()}.example.com`;
 const methods = ['jkt', 'x5t#S256', 'jwk', 'kid', 'jku'] as const;
 type Method = (typeof methods)[number];
 
@@ -20,10 +29,19 @@ let desk: Desk;
 let device: TestCertificate;
 beforeAll(async () => {
   device = await certificate({ subject: 'CN=device' });
-  desk = await openDesk({ env: { CLIENT_CERTIFICATE_HEADER: 'rfc9440', TRUSTED_PROXIES: '127.0.0.1/32' } });
+  desk = await openDesk({
+    env: { CLIENT_CERTIFICATE_HEADER: 'rfc9440', TRUSTED_PROXIES: '127.0.0.1/32' },
+  });
   for (const method of methods)
-    await desk.server.admin('POST', 'resource-servers', { audience: audienceOf(method), cnf_methods_supported: [method] });
-  const bound = { client_id: 'device', client_secret: clientSecret, tls_client_certificate_bound_access_tokens: true };
+    await desk.server.admin('POST', 'resource-servers', {
+      audience: audienceOf(method),
+      cnf_methods_supported: [method],
+    });
+  const bound = {
+    client_id: 'device',
+    client_secret: clientSecret,
+    tls_client_certificate_bound_access_tokens: true,
+  };
   await desk.server.admin('POST', 'clients', bound);
 });
 afterAll(async () => desk.server.stop());
@@ -37,7 +55,11 @@ async function tokenBy(method: Method): Promise<{ access_token: string; token_ty
           authorization: basic('device', clientSecret),
           'client-cert': `:${device.der.toString('base64')}:`,
         })
-      : await desk.server.post('/token', assertionForm(await desk.key.assertion('signer'), resource), { dpop: await desk.key.proof() });
+      : await desk.server.post(
+          '/token',
+          assertionForm(await desk.key.assertion('signer'), resource),
+          { dpop: await desk.key.proof() },
+        );
   return body as { access_token: string; token_type: string };
 }
 
@@ -47,16 +69,32 @@ async function published(uri: string): Promise<JSONWebKeySet> {
 }
 
 /** RFC 9068 §4 by jose, from the metadata on. */
-async function confirmationOf(token: string, method: Method): Promise<{ readonly cnf: Record<string, unknown>; readonly client_id: string }> {
-  const { jwks_uri } = (await desk.server.get('/.well-known/oauth-authorization-server')).body as { jwks_uri: string };
+async function confirmationOf(
+  token: string,
+  method: Method,
+): Promise<{ readonly cnf: Record<string, unknown>; readonly client_id: string }> {
+  const { jwks_uri } = (await desk.server.get('/.well-known/oauth-authorization-server')).body as {
+    jwks_uri: string;
+  };
   const keys = createLocalJWKSet(await published(jwks_uri));
   const currentDate = new Date(startOfTime);
-  const { payload } = await jwtVerify(token, keys, { issuer, audience: audienceOf(method), typ: 'at+jwt', currentDate });
+  const { payload } = await jwtVerify(token, keys, {
+    issuer,
+    audience: audienceOf(method),
+    typ: 'at+jwt',
+    currentDate,
+  });
   return payload as unknown as { cnf: Record<string, unknown>; client_id: string };
 }
 
 /** Thumbprint of the key that the confirmation names, for the methods that are proven by DPoP (RFC 7800 §3.2, §3.4, §3.5, RFC 9449 §6.1). */
-async function namedKey({ cnf, client_id }: { readonly cnf: Record<string, unknown>; readonly client_id: string }): Promise<string> {
+async function namedKey({
+  cnf,
+  client_id,
+}: {
+  readonly cnf: Record<string, unknown>;
+  readonly client_id: string;
+}): Promise<string> {
   if (typeof cnf['jkt'] === 'string') return cnf['jkt'];
   if (cnf['jwk'] !== undefined) return calculateJwkThumbprint(cnf['jwk'] as JWK);
   const own = `${issuer}/clients/${client_id}/jwks`;
@@ -69,8 +107,15 @@ async function namedKey({ cnf, client_id }: { readonly cnf: Record<string, unkno
 
 /** RFC 9449 §4.3 and §7.1 by jose: the thumbprint of the key that signed the proof. */
 async function provenKey(proof: string, token: string): Promise<string> {
-  const { payload, protectedHeader } = await jwtVerify(proof, EmbeddedJWK, { typ: 'dpop+jwt', currentDate: new Date(startOfTime) });
-  expect(payload).toMatchObject({ htm: 'GET', htu: api, ath: createHash('sha256').update(token).digest('base64url') });
+  const { payload, protectedHeader } = await jwtVerify(proof, EmbeddedJWK, {
+    typ: 'dpop+jwt',
+    currentDate: new Date(startOfTime),
+  });
+  expect(payload).toMatchObject({
+    htm: 'GET',
+    htu: api,
+    ath: createHash('sha256').update(token).digest('base64url'),
+  });
   await importJWK(protectedHeader.jwk as JWK, String(protectedHeader.alg));
   return calculateJwkThumbprint(protectedHeader.jwk as JWK);
 }
@@ -81,7 +126,11 @@ describe('RFC 7800: each confirmation method, verified with jose and what the is
     expect(type).toBe(method === 'jkt' ? 'DPoP' : 'PoP');
     const confirmed = await confirmationOf(token, method);
     expect(Object.keys(confirmed.cnf)).toEqual(method === 'jku' ? ['jku', 'kid'] : [method]);
-    const claims = { htm: 'GET', htu: api, ath: createHash('sha256').update(token).digest('base64url') };
+    const claims = {
+      htm: 'GET',
+      htu: api,
+      ath: createHash('sha256').update(token).digest('base64url'),
+    };
     expect(await provenKey(await desk.key.proof(claims), token)).toBe(await namedKey(confirmed));
   });
 
@@ -90,31 +139,56 @@ describe('RFC 7800: each confirmation method, verified with jose and what the is
     expect(type).toBe('Bearer');
     const { cnf } = await confirmationOf(token, 'x5t#S256');
     const thief = await certificate({ subject: 'CN=device' });
-    const tls = await certificate({ subject: 'CN=rs', names: [{ type: 'ip', value: '127.0.0.1' }], notBefore: 0, notAfter: Date.now() + 86_400_000 });
-    const resourceServer = createServer({ key: tls.keyPem, cert: tls.pem, requestCert: true, rejectUnauthorized: false }, (incoming, answer) => {
-      const shown: X509Certificate | undefined = (incoming.socket as TLSSocket).getPeerX509Certificate();
-      const thumbprint = shown && createHash('sha256').update(shown.raw).digest('base64url');
-      answer.writeHead(thumbprint === cnf['x5t#S256'] ? 200 : 401).end();
+    const tls = await certificate({
+      subject: 'CN=rs',
+      names: [{ type: 'ip', value: '127.0.0.1' }],
+      notBefore: 0,
+      notAfter: Date.now() + 86_400_000,
     });
+    const resourceServer = createServer(
+      { key: tls.keyPem, cert: tls.pem, requestCert: true, rejectUnauthorized: false },
+      (incoming, answer) => {
+        const shown: X509Certificate | undefined = (
+          incoming.socket as TLSSocket
+        ).getPeerX509Certificate();
+        const thumbprint = shown && createHash('sha256').update(shown.raw).digest('base64url');
+        answer.writeHead(thumbprint === cnf['x5t#S256'] ? 200 : 401).end();
+      },
+    );
     await once(resourceServer.listen(0, '127.0.0.1'), 'listening');
     const { port } = resourceServer.address() as AddressInfo;
     const call = async (identity: { cert?: string; key?: string }) => {
-      const outgoing = request({ host: '127.0.0.1', port, ca: tls.pem, agent: false, ...identity, headers: { authorization: `Bearer ${token}` } });
+      const outgoing = request({
+        host: '127.0.0.1',
+        port,
+        ca: tls.pem,
+        agent: false,
+        ...identity,
+        headers: { authorization: `Bearer ${token}` },
+      });
       outgoing.end();
       const [answer] = await once(outgoing, 'response');
       await text(answer);
       return answer.statusCode as number;
     };
-    const outcomes = [await call({ cert: device.pem, key: device.keyPem }), await call({ cert: thief.pem, key: thief.keyPem }), await call({})];
+    const outcomes = [
+      await call({ cert: device.pem, key: device.keyPem }),
+      await call({ cert: thief.pem, key: thief.keyPem }),
+      await call({}),
+    ];
     resourceServer.close();
     expect(outcomes).toEqual([200, 401, 401]);
   });
 
   it('a resource server that accepts only x5t#S256 gets no other', async () => {
     const form = { grant_type: 'client_credentials', resource: audienceOf('x5t#S256') };
-    const { status, body } = await desk.server.post('/token', assertionForm(await desk.key.assertion('signer'), form), {
-      dpop: await desk.key.proof(),
-    });
+    const { status, body } = await desk.server.post(
+      '/token',
+      assertionForm(await desk.key.assertion('signer'), form),
+      {
+        dpop: await desk.key.proof(),
+      },
+    );
     expect([status, body.error]).toEqual([400, 'unsupported_pop_key']);
   });
 
@@ -122,15 +196,27 @@ describe('RFC 7800: each confirmation method, verified with jose and what the is
     [['x5t#S256'], 'the resource server accepts only x5t#S256, by which this key cannot be named'],
     [['kid'], 'the resource server accepts only kid, by which this key cannot be named'],
     [['jku'], 'the resource server accepts only jku, by which this key cannot be named'],
-    [['x5t#S256', 'kid', 'jku'], 'the resource server does not accept a confirmation method that this key can be named by'],
-  ])('a key that is not registered, for a resource server that accepts %j: the client is told why', async (accepted, description) => {
-    const resource = `https://${accepted.length}.${accepted[0]?.replace('#', '-').toLowerCase()}.example.com`;
-    await desk.server.admin('POST', 'resource-servers', { audience: resource, cnf_methods_supported: accepted });
-    const { status, body } = await desk.server.post(
-      '/token',
-      { grant_type: 'client_credentials', resource },
-      { authorization: basic('app', clientSecret), dpop: await (await testKey()).proof() },
-    );
-    expect([status, body]).toEqual([400, { error: 'unsupported_pop_key', error_description: description }]);
-  });
+    [
+      ['x5t#S256', 'kid', 'jku'],
+      'the resource server does not accept a confirmation method that this key can be named by',
+    ],
+  ])(
+    'a key that is not registered, for a resource server that accepts %j: the client is told why',
+    async (accepted, description) => {
+      const resource = `https://${accepted.length}.${accepted[0]?.replace('#', '-').toLowerCase()}.example.com`;
+      await desk.server.admin('POST', 'resource-servers', {
+        audience: resource,
+        cnf_methods_supported: accepted,
+      });
+      const { status, body } = await desk.server.post(
+        '/token',
+        { grant_type: 'client_credentials', resource },
+        { authorization: basic('app', clientSecret), dpop: await (await testKey()).proof() },
+      );
+      expect([status, body]).toEqual([
+        400,
+        { error: 'unsupported_pop_key', error_description: description },
+      ]);
+    },
+  );
 });

@@ -5,10 +5,10 @@ describe('RFC 6749 §5.2: a description is a constant', () => {
   const sent: string = 'what a client sent';
   it('a sentence is one, and so is a choice of two', () => {
     const choice = sent.length > 100 ? 'this sentence' : 'that sentence';
-    expect([new OAuthError('invalid_request', 'a sentence').message, new OAuthError('invalid_request', choice).message]).toEqual([
-      'a sentence',
-      'that sentence',
-    ]);
+    expect([
+      new OAuthError('invalid_request', 'a sentence').message,
+      new OAuthError('invalid_request', choice).message,
+    ]).toEqual(['a sentence', 'that sentence']);
   });
   it('the type check refuses a template literal and any other text', () => {
     const refused = [

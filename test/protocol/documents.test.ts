@@ -14,7 +14,12 @@ describe('RFC 8414: metadata', () => {
   it('names what is switched on, and nothing else', async () => {
     const { status, headers, body } = await server.get('/.well-known/oauth-authorization-server');
     expect([status, headers.get('content-type')]).toEqual([200, 'application/json; charset=utf-8']);
-    expect(body).toMatchObject({ issuer, token_endpoint: `${issuer}/token`, jwks_uri: `${issuer}/jwks`, response_types_supported: [] });
+    expect(body).toMatchObject({
+      issuer,
+      token_endpoint: `${issuer}/token`,
+      jwks_uri: `${issuer}/jwks`,
+      response_types_supported: [],
+    });
     expect(body.grant_types_supported).toContain('client_credentials');
     expect(JSON.stringify(body)).not.toMatch(/password|implicit|"none"|HS256/);
     const lists = Object.entries(body as Record<string, unknown>).flatMap(([name, value]) =>
@@ -24,8 +29,15 @@ describe('RFC 8414: metadata', () => {
   });
   it('whatever names an algorithm or a method, all of them are known, and each endpoint that is named answers', async () => {
     const { body } = await server.get('/.well-known/oauth-authorization-server');
-    const names = Object.keys(body as object).filter((name) => name.endsWith('_endpoint') || name.endsWith('_uri'));
-    expect(names.sort((a, b) => a.localeCompare(b))).toEqual(['introspection_endpoint', 'jwks_uri', 'revocation_endpoint', 'token_endpoint']);
+    const names = Object.keys(body as object).filter(
+      (name) => name.endsWith('_endpoint') || name.endsWith('_uri'),
+    );
+    expect(names.sort((a, b) => a.localeCompare(b))).toEqual([
+      'introspection_endpoint',
+      'jwks_uri',
+      'revocation_endpoint',
+      'token_endpoint',
+    ]);
     for (const name of names) {
       const uri = String(body[name]);
       expect(uri.startsWith(`${issuer}/`)).toBe(true);
@@ -34,7 +46,9 @@ describe('RFC 8414: metadata', () => {
     }
   });
   it('offers the algorithms that are configured, and only those', async () => {
-    const narrow = await openDesk({ env: { DPOP_SIGNING_ALGS: 'ES384, PS256', CLIENT_ASSERTION_SIGNING_ALGS: 'PS256' } });
+    const narrow = await openDesk({
+      env: { DPOP_SIGNING_ALGS: 'ES384, PS256', CLIENT_ASSERTION_SIGNING_ALGS: 'PS256' },
+    });
     const { body } = await narrow.server.get('/.well-known/oauth-authorization-server');
     const outcomes = [
       await narrow.outcome(),
@@ -51,20 +65,42 @@ describe('RFC 8414: metadata', () => {
       token_endpoint_auth_signing_alg_values_supported: ['PS256'],
       revocation_endpoint_auth_signing_alg_values_supported: ['PS256'],
     });
-    expect(outcomes).toEqual(['400 invalid_dpop_proof', expect.stringMatching(/^200 /), '401 invalid_client']);
+    expect(outcomes).toEqual([
+      '400 invalid_dpop_proof',
+      expect.stringMatching(/^200 /),
+      '401 invalid_client',
+    ]);
   });
   it('D3.6: what several keys need is there, and true of a server that is configured otherwise', async () => {
     const path = '/.well-known/oauth-authorization-server';
-    const ordinary = { alt_cnf_supported: true, alt_cnf_max: 3, req_cnf_methods_supported: ['jwk', 'jkt', 'kid'] };
+    const ordinary = {
+      alt_cnf_supported: true,
+      alt_cnf_max: 3,
+      req_cnf_methods_supported: ['jwk', 'jkt', 'kid'],
+    };
     expect((await server.get(path)).body).toMatchObject(ordinary);
     const other = await openPair({ env: { ALT_CNF_MAX: '1', DPOP_SIGNING_ALGS: 'ES256' } });
-    const { alt_cnf_max: most, cnf_proof_signing_alg_values_supported: algs } = (await other.server.get(path)).body;
+    const { alt_cnf_max: most, cnf_proof_signing_alg_values_supported: algs } = (
+      await other.server.get(path)
+    ).body;
     expect([most, algs]).toEqual([1, ['ES256']]);
-    const [one, printers] = [{ proof: await other.cnfProof() }, { proof: await other.cnfProof({ iss: 'printer' }, {}, other.thiefKey) }];
-    expect([(await other.ask({ reqAltCnf: [one, printers] })).status, (await other.ask({ reqAltCnf: [one] })).status]).toEqual([400, 200]);
+    const [one, printers] = [
+      { proof: await other.cnfProof() },
+      { proof: await other.cnfProof({ iss: 'printer' }, {}, other.thiefKey) },
+    ];
+    expect([
+      (await other.ask({ reqAltCnf: [one, printers] })).status,
+      (await other.ask({ reqAltCnf: [one] })).status,
+    ]).toEqual([400, 200]);
     const byAnotherAlg = await testKey('PS256');
-    await other.server.admin('PATCH', 'clients/backend', { jwks: { keys: [{ ...byAnotherAlg.jwk, kid: 'be-1' }] } });
-    expect(keysOf(await other.ask({ reqAltCnf: [{ proof: await other.cnfProof({}, {}, byAnotherAlg) }] }))).toBe('400 failed_pop_verification');
+    await other.server.admin('PATCH', 'clients/backend', {
+      jwks: { keys: [{ ...byAnotherAlg.jwk, kid: 'be-1' }] },
+    });
+    expect(
+      keysOf(
+        await other.ask({ reqAltCnf: [{ proof: await other.cnfProof({}, {}, byAnotherAlg) }] }),
+      ),
+    ).toBe('400 failed_pop_verification');
     await other.server.stop();
   });
   it('an issuer with a path has its metadata before the path (§3.1)', async () => {
@@ -83,19 +119,26 @@ describe('RFC 8414: metadata', () => {
 
 describe('RFC 7517: the JWK Set', () => {
   it('has public members only, and may be cached and read from anywhere', async () => {
-    await server.admin('POST', 'resource-servers', { audience: 'https://ps.example.com', access_token_signing_alg: 'PS256' });
+    await server.admin('POST', 'resource-servers', {
+      audience: 'https://ps.example.com',
+      access_token_signing_alg: 'PS256',
+    });
     const { status, headers, body } = await server.get('/jwks');
-    expect([status, headers.get('content-type')?.split(';')[0], headers.get('access-control-allow-origin')]).toEqual([
-      200,
-      'application/jwk-set+json',
-      '*',
-    ]);
+    expect([
+      status,
+      headers.get('content-type')?.split(';')[0],
+      headers.get('access-control-allow-origin'),
+    ]).toEqual([200, 'application/jwk-set+json', '*']);
     expect(headers.get('cache-control')).toMatch(/^public, max-age=\d+$/);
     const keys = body.keys as { kid: string; alg: string; use: string }[];
     expect(keys.map(({ alg, use }) => `${alg} ${use}`)).toEqual(['ES256 sig', 'PS256 sig']);
     expect(new Set(keys.map(({ kid }) => kid)).size).toBe(2);
     for (const key of body.keys as object[])
-      expect(Object.keys(key).filter((member) => ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'].includes(member))).toEqual([]);
+      expect(
+        Object.keys(key).filter((member) =>
+          ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'].includes(member),
+        ),
+      ).toEqual([]);
     const etag = String(headers.get('etag'));
     for (const known of [etag, `W/${etag}`, `"x", ${etag}`, '*']) {
       const again = await server.get('/jwks', { 'if-none-match': known });
@@ -106,16 +149,34 @@ describe('RFC 7517: the JWK Set', () => {
     expect([head.status, head.headers.get('etag'), await head.text()]).toEqual([200, etag, '']);
   });
   it('is the same, and logged the same, whether the route answers or the shorter way of a plain request', async () => {
-    const answers = [await server.get('/jwks'), await server.get('/jwks?'), await server.get('/jwks', { 'if-none-match': '"x"' })];
+    const answers = [
+      await server.get('/jwks'),
+      await server.get('/jwks?'),
+      await server.get('/jwks', { 'if-none-match': '"x"' }),
+    ];
     const ofOne = answers.map(({ status, headers, body }) => ({
       status,
       body,
-      headers: Object.fromEntries([...headers].filter(([name]) => name !== 'date' && name !== 'x-request-id')),
+      headers: Object.fromEntries(
+        [...headers].filter(([name]) => name !== 'date' && name !== 'x-request-id'),
+      ),
     }));
     expect(ofOne.slice(1)).toEqual([ofOne[0], ofOne[0]]);
-    const lines = answers.map(({ headers }) => server.logs.find(({ reqId }) => reqId === headers.get('x-request-id')));
-    const line = { msg: 'request', method: 'GET', route: '/jwks', status: 200, ms: expect.any(Number) };
-    expect(lines).toEqual([expect.objectContaining(line), expect.objectContaining(line), expect.objectContaining(line)]);
+    const lines = answers.map(({ headers }) =>
+      server.logs.find(({ reqId }) => reqId === headers.get('x-request-id')),
+    );
+    const line = {
+      msg: 'request',
+      method: 'GET',
+      route: '/jwks',
+      status: 200,
+      ms: expect.any(Number),
+    };
+    expect(lines).toEqual([
+      expect.objectContaining(line),
+      expect.objectContaining(line),
+      expect.objectContaining(line),
+    ]);
     const [first, ...others] = lines.map((logged) => Object.keys(logged ?? {}).toSorted());
     expect(others).toEqual([first, first]);
   });
@@ -137,7 +198,12 @@ describe('other methods and paths', () => {
   });
   it('an unknown path: JSON 404 without a banner', async () => {
     const { status, headers, body } = await server.get('/nope');
-    expect([status, typeof body, headers.get('server'), headers.get('x-powered-by')]).toEqual([404, 'object', null, null]);
+    expect([status, typeof body, headers.get('server'), headers.get('x-powered-by')]).toEqual([
+      404,
+      'object',
+      null,
+      null,
+    ]);
     expect((await fetch(`${server.url}/nope`, { method: 'HEAD' })).status).toBe(404);
   });
 });

@@ -14,11 +14,23 @@ beforeAll(async () => {
 });
 afterAll(async () => desk.server.stop());
 
-const header = (change: object = {}) => ({ typ: 'dpop+jwt', alg: 'ES256', jwk: desk.key.jwk, ...change });
-const claims = (change: object = {}) => ({ jti: randomJti(), htm: 'POST', htu: token, iat: seconds, ...change });
+const header = (change: object = {}) => ({
+  typ: 'dpop+jwt',
+  alg: 'ES256',
+  jwk: desk.key.jwk,
+  ...change,
+});
+const claims = (change: object = {}) => ({
+  jti: randomJti(),
+  htm: 'POST',
+  htu: token,
+  iat: seconds,
+  ...change,
+});
 const withHeader = (change: object) => () => craft(header(change), claims(), desk.key);
 const withClaims = (change: object) => () => craft(header(), claims(change), desk.key);
-const withJwk = (change: (jwk: object) => unknown) => () => craft(header({ jwk: change(desk.key.jwk) }), claims(), desk.key);
+const withJwk = (change: (jwk: object) => unknown) => () =>
+  craft(header({ jwk: change(desk.key.jwk) }), claims(), desk.key);
 
 type Row = readonly [string, () => string | readonly string[] | Promise<string>];
 
@@ -38,10 +50,19 @@ const accepted: readonly Row[] = [
   ['htu with dot segments', withClaims({ htu: 'https://as.example.com/x/../token' })],
   ['htu with a letter percent-encoded', withClaims({ htu: 'https://as.example.com/%74oken' })],
   ['htu with the default port', withClaims({ htu: 'https://as.example.com:443/token' })],
-  ['jwk with use, alg and kid', withJwk((jwk) => ({ ...jwk, use: 'sig', alg: 'ES256', kid: 'any' }))],
-  ['jwk as a browser exports it (Web Cryptography, JsonWebKey)', withJwk((jwk) => ({ ...jwk, ext: true, key_ops: ['verify'] }))],
+  [
+    'jwk with use, alg and kid',
+    withJwk((jwk) => ({ ...jwk, use: 'sig', alg: 'ES256', kid: 'any' })),
+  ],
+  [
+    'jwk as a browser exports it (Web Cryptography, JsonWebKey)',
+    withJwk((jwk) => ({ ...jwk, ext: true, key_ops: ['verify'] })),
+  ],
   ['jwk.x5u, which nobody fetches', withJwk((jwk) => ({ ...jwk, x5u: 'https://evil.example/x' }))],
-  ['jwk with members that mean nothing here (RFC 7517 §4)', withJwk((jwk) => ({ ...jwk, x5t: 'x', iat: 1 }))],
+  [
+    'jwk with members that mean nothing here (RFC 7517 §4)',
+    withJwk((jwk) => ({ ...jwk, x5t: 'x', iat: 1 })),
+  ],
   ['jti of 128 characters', withClaims({ jti: randomJti().padEnd(128, 'x') })],
 ];
 
@@ -57,13 +78,18 @@ describe('RFC 9449 §4.3 item 7: the signature is checked with every proof', () 
     const thief = await testKey();
     expect(await desk.outcome({ dpop: await own.proof() })).toBe(`200 ${own.jkt}`);
     // The same text of the header as before, and signed by the thief.
-    expect(await desk.outcome({ dpop: await thief.proof({}, { jwk: own.jwk }) })).toBe('400 invalid_dpop_proof');
+    expect(await desk.outcome({ dpop: await thief.proof({}, { jwk: own.jwk }) })).toBe(
+      '400 invalid_dpop_proof',
+    );
     expect(await desk.outcome({ dpop: await own.proof() })).toBe(`200 ${own.jkt}`);
   });
   it('the header of a proof whose signature was wrong is known no better afterwards', async () => {
     const own = await testKey();
     const thief = await testKey();
-    for (const _ of [1, 2]) expect(await desk.outcome({ dpop: await thief.proof({}, { jwk: own.jwk }) })).toBe('400 invalid_dpop_proof');
+    for (const _ of [1, 2])
+      expect(await desk.outcome({ dpop: await thief.proof({}, { jwk: own.jwk }) })).toBe(
+        '400 invalid_dpop_proof',
+      );
   });
 });
 
@@ -71,7 +97,10 @@ const refused: readonly Row[] = [
   ['item 1: two header fields', async () => desk.key.proof()],
   ['item 1: an empty header field', () => ''],
   ['item 1: a field of blanks', () => ' '],
-  ['item 1: two proofs in one field', async () => `${await desk.key.proof()}, ${await desk.key.proof()}`],
+  [
+    'item 1: two proofs in one field',
+    async () => `${await desk.key.proof()}, ${await desk.key.proof()}`,
+  ],
   ['item 2: a scheme before it', async () => `DPoP ${await desk.key.proof()}`],
   ['item 2: in quotes', async () => `"${await desk.key.proof()}"`],
   ['item 2: dots only', () => '..'],
@@ -84,27 +113,59 @@ const refused: readonly Row[] = [
   ['item 2: payload an array', () => craft(header(), '[]', desk.key)],
   ['item 2: payload null', () => craft(header(), 'null', desk.key)],
   ['item 2: payload not JSON', () => craft(header(), '{', desk.key)],
-  ['item 2: a member twice in the payload', () => craft(header(), JSON.stringify(claims()).replace('{', '{"htm":"GET",'), desk.key)],
+  [
+    'item 2: a member twice in the payload',
+    () => craft(header(), JSON.stringify(claims()).replace('{', '{"htm":"GET",'), desk.key),
+  ],
   ['item 2: padding in base64url', async () => (await desk.key.proof()).replace('.', '=.')],
-  ...['jti', 'htm', 'htu', 'iat'].map((claim): Row => [`item 3: no ${claim}`, withClaims({ [claim]: undefined })]),
-  ...[1, '', null, {}].map((jti): Row => [`item 3: jti ${JSON.stringify(jti)}`, withClaims({ jti })]),
+  ...['jti', 'htm', 'htu', 'iat'].map(
+    (claim): Row => [`item 3: no ${claim}`, withClaims({ [claim]: undefined })],
+  ),
+  ...[1, '', null, {}].map(
+    (jti): Row => [`item 3: jti ${JSON.stringify(jti)}`, withClaims({ jti })],
+  ),
   ['item 3: jti of 129 characters', withClaims({ jti: 'x'.repeat(129) })],
   ['item 3: jti of 129 characters before trimming', withClaims({ jti: ` ${'x'.repeat(127)} ` })],
-  ...['jwt+dpop', 'JWT', 'at+jwt', 'DPOP+JWT', 'application/dpop+jwt', 'client-authentication+jwt', '', true, null, undefined].map(
-    (typ): Row => [`item 4: typ ${JSON.stringify(typ)}`, withHeader({ typ })],
+  ...[
+    'jwt+dpop',
+    'JWT',
+    'at+jwt',
+    'DPOP+JWT',
+    'application/dpop+jwt',
+    'client-authentication+jwt',
+    '',
+    true,
+    null,
+    undefined,
+  ].map((typ): Row => [`item 4: typ ${JSON.stringify(typ)}`, withHeader({ typ })]),
+  ...['none', 'HS256', 'unsupported', 'es256', 1, true, undefined].map(
+    (alg): Row => [`item 5: alg ${JSON.stringify(alg)}`, withHeader({ alg })],
   ),
-  ...['none', 'HS256', 'unsupported', 'es256', 1, true, undefined].map((alg): Row => [`item 5: alg ${JSON.stringify(alg)}`, withHeader({ alg })]),
-  ['item 5: alg none without signature', () => craft(header({ alg: 'none' }), claims(), () => Buffer.alloc(0))],
+  [
+    'item 5: alg none without signature',
+    () => craft(header({ alg: 'none' }), claims(), () => Buffer.alloc(0)),
+  ],
   ['item 5: RS256 where it is not offered', async () => (await testKey('RS256')).proof()],
-  ['item 5: alg ES256 with an Ed25519 key', async () => craft(header({ jwk: (await testKey('Ed25519')).jwk }), claims(), desk.key)],
-  ['item 5: alg ES256 with a P-384 key', async () => craft(header({ jwk: (await testKey('ES384')).jwk }), claims(), desk.key)],
+  [
+    'item 5: alg ES256 with an Ed25519 key',
+    async () => craft(header({ jwk: (await testKey('Ed25519')).jwk }), claims(), desk.key),
+  ],
+  [
+    'item 5: alg ES256 with a P-384 key',
+    async () => craft(header({ jwk: (await testKey('ES384')).jwk }), claims(), desk.key),
+  ],
   ['item 6: signed by another key', async () => craft(header(), claims(), await testKey())],
   ['item 6: signature of zeros', () => craft(header(), claims(), () => Buffer.alloc(64))],
   ['item 6: signature empty', () => craft(header(), claims(), () => Buffer.alloc(0))],
-  ['item 6: signature in DER', () => craft(header(), claims(), (input) => es256(desk.key, input, 'der'))],
+  [
+    'item 6: signature in DER',
+    () => craft(header(), claims(), (input) => es256(desk.key, input, 'der')),
+  ],
   ['item 6: an unknown crit', withHeader({ crit: ['x'], x: 1 })],
   ['item 6: b64 false', withHeader({ crit: ['b64'], b64: false })],
-  ...[undefined, null, 1, [], {}, 'jwk'].map((jwk): Row => [`jwk ${JSON.stringify(jwk)}`, withHeader({ jwk })]),
+  ...[undefined, null, 1, [], {}, 'jwk'].map(
+    (jwk): Row => [`jwk ${JSON.stringify(jwk)}`, withHeader({ jwk })],
+  ),
   ['item 7: a private member in jwk', withJwk((jwk) => ({ ...jwk, d: 'AAAA' }))],
   ['a symmetric jwk', () => craft(header({ jwk: { kty: 'oct', k: 'AAAA' } }), claims(), desk.key)],
   ['jwk.alg differs from alg', withJwk((jwk) => ({ ...jwk, alg: 'ES384' }))],
@@ -114,36 +175,89 @@ const refused: readonly Row[] = [
   ['jwk.x with padding', withJwk((jwk) => ({ ...jwk, x: `${(jwk as { x: string }).x}=` }))],
   [
     'jwk.x with a leading zero octet',
-    withJwk((jwk) => ({ ...jwk, x: Buffer.concat([Buffer.alloc(1), Buffer.from((jwk as { x: string }).x, 'base64url')]).toString('base64url') })),
+    withJwk((jwk) => ({
+      ...jwk,
+      x: Buffer.concat([
+        Buffer.alloc(1),
+        Buffer.from((jwk as { x: string }).x, 'base64url'),
+      ]).toString('base64url'),
+    })),
   ],
   ['a point that is not on the curve', withJwk((jwk) => ({ ...jwk, y: (jwk as { x: string }).x }))],
   ...['AQ', 'Ag', 'Aw', 'BA', 'AA', 'AAEAAQ'].map(
     (e): Row => [
       `an RSA key with e ${e}`,
-      async () => craft(header({ alg: 'PS256', jwk: { ...(await testKey('PS256')).jwk, e } }), claims(), desk.key),
+      async () =>
+        craft(
+          header({ alg: 'PS256', jwk: { ...(await testKey('PS256')).jwk, e } }),
+          claims(),
+          desk.key,
+        ),
     ],
   ),
   [
     'an RSA key with the fingerprint of ROCA',
-    () => craft(header({ alg: 'PS256', jwk: { kty: 'RSA', n: rocaModulus(), e: 'AQAB' } }), claims(), desk.key),
+    () =>
+      craft(
+        header({ alg: 'PS256', jwk: { kty: 'RSA', n: rocaModulus(), e: 'AQAB' } }),
+        claims(),
+        desk.key,
+      ),
   ],
-  ['a point at infinity', withJwk((jwk) => ({ ...jwk, x: Buffer.alloc(32).toString('base64url'), y: Buffer.alloc(32).toString('base64url') }))],
+  [
+    'a point at infinity',
+    withJwk((jwk) => ({
+      ...jwk,
+      x: Buffer.alloc(32).toString('base64url'),
+      y: Buffer.alloc(32).toString('base64url'),
+    })),
+  ],
   [
     'an Ed25519 point of small order',
     () =>
-      craft(header({ alg: 'Ed25519', jwk: { kty: 'OKP', crv: 'Ed25519', x: Buffer.alloc(32).toString('base64url') } }), claims(), () =>
-        Buffer.alloc(64),
+      craft(
+        header({
+          alg: 'Ed25519',
+          jwk: { kty: 'OKP', crv: 'Ed25519', x: Buffer.alloc(32).toString('base64url') },
+        }),
+        claims(),
+        () => Buffer.alloc(64),
       ),
   ],
   ['jwk.kid that is no text', withJwk((jwk) => ({ ...jwk, kid: 1 }))],
-  ['a tiny RSA modulus', () => craft(header({ alg: 'PS256', jwk: { kty: 'RSA', n: 'AQAB', e: 'AQAB' } }), claims(), desk.key)],
-  ['an Ed25519 key of 3 octets', () => craft(header({ alg: 'EdDSA', jwk: { kty: 'OKP', crv: 'Ed25519', x: 'AQAB' } }), claims(), desk.key)],
+  [
+    'a tiny RSA modulus',
+    () =>
+      craft(
+        header({ alg: 'PS256', jwk: { kty: 'RSA', n: 'AQAB', e: 'AQAB' } }),
+        claims(),
+        desk.key,
+      ),
+  ],
+  [
+    'an Ed25519 key of 3 octets',
+    () =>
+      craft(
+        header({ alg: 'EdDSA', jwk: { kty: 'OKP', crv: 'Ed25519', x: 'AQAB' } }),
+        claims(),
+        desk.key,
+      ),
+  ],
   [
     'an X25519 key',
     async () =>
-      craft(header({ alg: 'EdDSA', jwk: await exportJWK((await generateKeyPair('ECDH-ES', { crv: 'X25519' })).publicKey) }), claims(), desk.key),
+      craft(
+        header({
+          alg: 'EdDSA',
+          jwk: await exportJWK((await generateKeyPair('ECDH-ES', { crv: 'X25519' })).publicKey),
+        }),
+        claims(),
+        desk.key,
+      ),
   ],
-  ...['GET', 'PUT', 'post', 1].map((htm): Row => [`item 8: htm ${JSON.stringify(htm)}`, withClaims({ htm })]),
+  ...['GET', 'PUT', 'post', 1].map(
+    (htm): Row => [`item 8: htm ${JSON.stringify(htm)}`, withClaims({ htm })],
+  ),
   ...[
     ':::*;',
     '/token',
@@ -170,9 +284,17 @@ const refused: readonly Row[] = [
     'https://as.example.com.evil.example/token',
     1,
   ].map((htu): Row => [`item 9: htu ${JSON.stringify(htu)}`, withClaims({ htu })]),
-  ...['invalid', null, -1, 1e308, seconds - 61, seconds - 3600, seconds + 31, seconds + 3600, String(seconds)].map(
-    (iat): Row => [`item 11: iat ${JSON.stringify(iat)}`, withClaims({ iat })],
-  ),
+  ...[
+    'invalid',
+    null,
+    -1,
+    1e308,
+    seconds - 61,
+    seconds - 3600,
+    seconds + 31,
+    seconds + 3600,
+    String(seconds),
+  ].map((iat): Row => [`item 11: iat ${JSON.stringify(iat)}`, withClaims({ iat })]),
   ['an exp that is over', withClaims({ exp: seconds })],
   ['an nbf ahead', withClaims({ nbf: seconds + 31 })],
   ['longer than 8192 characters', withClaims({ padding: 'x'.repeat(8192) })],
@@ -181,7 +303,11 @@ const refused: readonly Row[] = [
 describe('RFC 9449 §4.3: refused', () => {
   it.each(refused)('%s', async (title, make) => {
     const made = await make();
-    expect(await desk.outcome({ dpop: title.startsWith('item 1: two') ? [made as string, made as string] : made })).toBe('400 invalid_dpop_proof');
+    expect(
+      await desk.outcome({
+        dpop: title.startsWith('item 1: two') ? [made as string, made as string] : made,
+      }),
+    ).toBe('400 invalid_dpop_proof');
   });
 
   it('no proof at all: bearer tokens do not exist here', async () => {
@@ -189,7 +315,9 @@ describe('RFC 9449 §4.3: refused', () => {
   });
 
   it('a proof larger than the header limit is cut off by HTTP itself (RFC 6585 §5)', async () => {
-    const { status, body } = await desk.send({ dpop: craft(header(), claims({ jti: 'x'.repeat(100_000) }), desk.key) });
+    const { status, body } = await desk.send({
+      dpop: craft(header(), claims({ jti: 'x'.repeat(100_000) }), desk.key),
+    });
     expect([status, body.includes('access_token')]).toEqual([431, false]);
   });
 
@@ -197,29 +325,67 @@ describe('RFC 9449 §4.3: refused', () => {
     const proof = await desk.key.proof();
     const signature = Buffer.from(proof.slice(proof.lastIndexOf('.') + 1), 'base64url');
     const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
-    const twin = (order - BigInt(`0x${signature.subarray(32).toString('hex')}`)).toString(16).padStart(64, '0');
-    const other = Buffer.concat([signature.subarray(0, 32), Buffer.from(twin, 'hex')]).toString('base64url');
+    const twin = (order - BigInt(`0x${signature.subarray(32).toString('hex')}`))
+      .toString(16)
+      .padStart(64, '0');
+    const other = Buffer.concat([signature.subarray(0, 32), Buffer.from(twin, 'hex')]).toString(
+      'base64url',
+    );
     expect(await desk.outcome({ dpop: proof })).toBe(`200 ${desk.key.jkt}`);
-    expect(await desk.outcome({ dpop: `${proof.slice(0, proof.lastIndexOf('.'))}.${other}` })).toBe('400 invalid_dpop_proof');
+    expect(await desk.outcome({ dpop: `${proof.slice(0, proof.lastIndexOf('.'))}.${other}` })).toBe(
+      '400 invalid_dpop_proof',
+    );
   });
 
   it('the same jti in another spelling of the proof is a replay (§11.1)', async () => {
     const jti = randomJti();
     const first = craft(header(), claims({ jti }), desk.key);
-    const second = craft(JSON.stringify(header(), null, 1), claims({ jti, htu: `${token}?again` }), desk.key);
-    expect([await desk.outcome({ dpop: first }), await desk.outcome({ dpop: second })]).toEqual([`200 ${desk.key.jkt}`, '400 invalid_dpop_proof']);
+    const second = craft(
+      JSON.stringify(header(), null, 1),
+      claims({ jti, htu: `${token}?again` }),
+      desk.key,
+    );
+    expect([await desk.outcome({ dpop: first }), await desk.outcome({ dpop: second })]).toEqual([
+      `200 ${desk.key.jkt}`,
+      '400 invalid_dpop_proof',
+    ]);
   });
 });
 
 describe('RFC 9449 §4.3 item 9 with other issuers', () => {
   it.each([
-    ['an international host in letters', 'https://xn--bcher-kva.example', 'https://b\u00fccher.example/token', '200'],
-    ['an international host in ASCII', 'https://xn--bcher-kva.example', 'https://XN--BCHER-KVA.example/token', '200'],
+    [
+      'an international host in letters',
+      'https://xn--bcher-kva.example',
+      'https://b\u00fccher.example/token',
+      '200',
+    ],
+    [
+      'an international host in ASCII',
+      'https://xn--bcher-kva.example',
+      'https://XN--BCHER-KVA.example/token',
+      '200',
+    ],
     ['a path', 'https://as.example.com/tenant', 'https://as.example.com/tenant/token', '200'],
-    ['the path of another tenant', 'https://as.example.com/tenant', 'https://as.example.com/other/token', '400 invalid_dpop_proof'],
-    ['no path where there is one', 'https://as.example.com/tenant', 'https://as.example.com/token', '400 invalid_dpop_proof'],
+    [
+      'the path of another tenant',
+      'https://as.example.com/tenant',
+      'https://as.example.com/other/token',
+      '400 invalid_dpop_proof',
+    ],
+    [
+      'no path where there is one',
+      'https://as.example.com/tenant',
+      'https://as.example.com/token',
+      '400 invalid_dpop_proof',
+    ],
     ['a port', 'https://as.example.com:8443', 'https://as.example.com:8443/token', '200'],
-    ['no port where there is one', 'https://as.example.com:8443', 'https://as.example.com/token', '400 invalid_dpop_proof'],
+    [
+      'no port where there is one',
+      'https://as.example.com:8443',
+      'https://as.example.com/token',
+      '400 invalid_dpop_proof',
+    ],
   ])('%s', async (_, issuer, htu, expected) => {
     const { server, key } = await openDesk({ env: { ISSUER: issuer } });
     const path = `${new URL(issuer).pathname.replace(/\/$/, '')}/token`;
@@ -231,13 +397,16 @@ describe('RFC 9449 §4.3 item 9 with other issuers', () => {
 });
 
 describe('RFC 9449 §5: every algorithm that the metadata offers', () => {
-  it.each(['ES256', 'ES384', 'PS256', 'EdDSA', 'Ed25519', 'ML-DSA-44', 'ML-DSA-65', 'ML-DSA-87'])('%s', async (alg) => {
-    const { body } = await desk.server.get('/.well-known/oauth-authorization-server');
-    expect(body.dpop_signing_alg_values_supported).toContain(alg);
-    const key = await testKey(alg === 'EdDSA' ? 'Ed25519' : alg);
-    const dpop = await key.proof({}, { alg: key.alg });
-    expect(await desk.outcome({ dpop })).toBe(`200 ${key.jkt}`);
-  });
+  it.each(['ES256', 'ES384', 'PS256', 'EdDSA', 'Ed25519', 'ML-DSA-44', 'ML-DSA-65', 'ML-DSA-87'])(
+    '%s',
+    async (alg) => {
+      const { body } = await desk.server.get('/.well-known/oauth-authorization-server');
+      expect(body.dpop_signing_alg_values_supported).toContain(alg);
+      const key = await testKey(alg === 'EdDSA' ? 'Ed25519' : alg);
+      const dpop = await key.proof({}, { alg: key.alg });
+      expect(await desk.outcome({ dpop })).toBe(`200 ${key.jkt}`);
+    },
+  );
 });
 
 describe('RFC 9449 §8: nonces', () => {
@@ -253,19 +422,35 @@ describe('RFC 9449 §8: nonces', () => {
     expect(await nonceOf()).toMatch(/^[\x21\x23-\x5b\x5d-\x7e]+$/);
   });
   it('handed out: accepted, with no other one while it is the newest', async () => {
-    const { status, headers } = await strict.send({ dpop: await strict.key.proof({ nonce: await nonceOf() }) });
+    const { status, headers } = await strict.send({
+      dpop: await strict.key.proof({ nonce: await nonceOf() }),
+    });
     expect([status, headers['dpop-nonce']]).toEqual([200, undefined]);
   });
   it('handed out, by a client whose clock is an hour off: accepted', async () => {
-    expect(await strict.outcome({ dpop: await strict.key.proof({ nonce: await nonceOf(), iat: seconds - 3600 }) })).toBe(`200 ${strict.key.jkt}`);
+    expect(
+      await strict.outcome({
+        dpop: await strict.key.proof({ nonce: await nonceOf(), iat: seconds - 3600 }),
+      }),
+    ).toBe(`200 ${strict.key.jkt}`);
   });
   it('stale, forged, of another type: use_dpop_nonce', async () => {
     const nonce = await nonceOf();
     const outcomes: string[] = [];
-    for (const other of [`${nonce}x`, nonce.slice(1), '', 'x', 1, null, `${nonce.slice(0, 12)}${nonce[12] === 'A' ? 'B' : 'A'}${nonce.slice(13)}`])
+    for (const other of [
+      `${nonce}x`,
+      nonce.slice(1),
+      '',
+      'x',
+      1,
+      null,
+      `${nonce.slice(0, 12)}${nonce[12] === 'A' ? 'B' : 'A'}${nonce.slice(13)}`,
+    ])
       outcomes.push(await strict.outcome({ dpop: await strict.key.proof({ nonce: other }) }));
     strict.server.clock.now += 600_000;
-    outcomes.push(await strict.outcome({ dpop: await strict.key.proof({ nonce, iat: seconds + 600 }) }));
+    outcomes.push(
+      await strict.outcome({ dpop: await strict.key.proof({ nonce, iat: seconds + 600 }) }),
+    );
     strict.server.clock.now -= 600_000;
     expect(new Set(outcomes)).toEqual(new Set(['400 use_dpop_nonce']));
   });
@@ -273,13 +458,21 @@ describe('RFC 9449 §8: nonces', () => {
     const foreign = await openDesk({ env: { DPOP_NONCE: 'required' }, clock: strict.server.clock });
     const nonce = String((await foreign.send()).headers['dpop-nonce']);
     await foreign.server.stop();
-    expect(await strict.outcome({ dpop: await strict.key.proof({ nonce }) })).toBe('400 use_dpop_nonce');
+    expect(await strict.outcome({ dpop: await strict.key.proof({ nonce }) })).toBe(
+      '400 use_dpop_nonce',
+    );
   });
   it.each(storeKinds)('of another replica on $name: accepted', async (kind) => {
     const store = await kind.make();
-    const [one, other] = [await openDesk({ store, env: { DPOP_NONCE: 'required' } }), await testServer({ store, env: { DPOP_NONCE: 'required' } })];
+    const [one, other] = [
+      await openDesk({ store, env: { DPOP_NONCE: 'required' } }),
+      await testServer({ store, env: { DPOP_NONCE: 'required' } }),
+    ];
     const nonce = String((await one.send()).headers['dpop-nonce']);
-    const headers = { authorization: basic('app', clientSecret), dpop: await one.key.proof({ nonce }) };
+    const headers = {
+      authorization: basic('app', clientSecret),
+      dpop: await one.key.proof({ nonce }),
+    };
     const { status } = await other.post('/token', { grant_type: 'client_credentials' }, headers);
     await other.stop();
     await one.server.stop();
@@ -287,19 +480,31 @@ describe('RFC 9449 §8: nonces', () => {
     expect(status).toBe(200);
   });
   it('for one client only, where that is registered so', async () => {
-    await desk.server.admin('POST', 'clients', { client_id: 'careful', client_secret: clientSecret, dpop_nonce_required: true });
+    await desk.server.admin('POST', 'clients', {
+      client_id: 'careful',
+      client_secret: clientSecret,
+      dpop_nonce_required: true,
+    });
     const authorization = basic('careful', clientSecret);
     const { status, headers } = await desk.send({ authorization });
     const dpop = await desk.key.proof({ nonce: headers['dpop-nonce'] });
-    expect([status, await desk.outcome({ authorization, dpop }), await desk.outcome()]).toEqual([400, `200 ${desk.key.jkt}`, `200 ${desk.key.jkt}`]);
+    expect([status, await desk.outcome({ authorization, dpop }), await desk.outcome()]).toEqual([
+      400,
+      `200 ${desk.key.jkt}`,
+      `200 ${desk.key.jkt}`,
+    ]);
   });
   it('too old a proof without one: use_dpop_nonce, for only the nonce is missing', async () => {
-    expect(await strict.outcome({ dpop: await strict.key.proof({ iat: seconds - 301 }) })).toBe('400 use_dpop_nonce');
+    expect(await strict.outcome({ dpop: await strict.key.proof({ iat: seconds - 301 }) })).toBe(
+      '400 use_dpop_nonce',
+    );
   });
   it('of the slot before: accepted, and the newest comes along', async () => {
     const nonce = await nonceOf();
     strict.server.clock.now += 120_000;
-    const { status, headers } = await strict.send({ dpop: await strict.key.proof({ nonce, iat: seconds + 120 }) });
+    const { status, headers } = await strict.send({
+      dpop: await strict.key.proof({ nonce, iat: seconds + 120 }),
+    });
     strict.server.clock.now -= 120_000;
     expect([status, typeof headers['dpop-nonce']]).toEqual([200, 'string']);
   });

@@ -32,7 +32,8 @@ const ask = async (first: string, fields: readonly string[], body = form) =>
     body,
   );
 const status = (answer: string) => Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1]);
-const bodyOf = (answer: string) => JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4)) as Record<string, unknown>;
+const bodyOf = (answer: string) =>
+  JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4)) as Record<string, unknown>;
 const post = 'POST /token HTTP/1.1';
 
 describe('RFC 9112: what is read in one way only', () => {
@@ -40,7 +41,12 @@ describe('RFC 9112: what is read in one way only', () => {
     ['a length', post, [length], form],
     ['chunks', post, ['Transfer-Encoding: chunked'], chunks],
     ['HTTP/1.0', 'POST /token HTTP/1.0', [length], form],
-    ['an absolute target: the host counts nowhere', 'POST http://evil.example/token HTTP/1.1', [length], form],
+    [
+      'an absolute target: the host counts nowhere',
+      'POST http://evil.example/token HTTP/1.1',
+      [length],
+      form,
+    ],
     ['a content coding that is none', post, [length, 'Content-Encoding: identity'], form],
   ] as const)('%s: a token', async (_, first, fields, body) => {
     const answer = await ask(first, fields, body);
@@ -58,18 +64,30 @@ describe('RFC 9112: what is read in one way only', () => {
     ['a folded field (§5.2)', post, [length, 'X-A: b\r\n c'], form, 400],
     ['a space before the colon (§5.1)', post, [length, 'X-A : b'], form, 400],
     ['a zero octet in a field', post, [length, 'X-A: b\0c'], form, 400],
-    ['a head beyond every limit (RFC 6585 §5)', post, [length, `X-A: ${'x'.repeat(40_000)}`], form, 431],
+    [
+      'a head beyond every limit (RFC 6585 §5)',
+      post,
+      [length, `X-A: ${'x'.repeat(40_000)}`],
+      form,
+      431,
+    ],
     ['a target that is not percent-encoded', 'POST /%zz HTTP/1.1', [length], form, 400],
     ['a target that is no UTF-8', 'GET /clients/%ff/jwks HTTP/1.1', [], '', 400],
     ['a zero octet in the target', 'GET /clients/%00/jwks HTTP/1.1', [], '', 400],
     ['a name beyond every limit', `GET /clients/${'x'.repeat(3000)}/jwks HTTP/1.1`, [], '', 400],
     ['no HTTP at all', 'garbage', [], '', 400],
-  ] as const)('%s: refused in OAuth words, with nothing of what was sent', async (_, first, fields, body, expected) => {
-    const answer = await ask(first, fields, body);
-    expect([status(answer), bodyOf(answer)]).toEqual([expected, { error: 'invalid_request', error_description: expect.any(String) }]);
-    expect(answer.toLowerCase()).toContain('cache-control: no-store');
-    expect(answer).not.toMatch(/FST_|access_token|%zz|%ff|xxx/);
-  });
+  ] as const)(
+    '%s: refused in OAuth words, with nothing of what was sent',
+    async (_, first, fields, body, expected) => {
+      const answer = await ask(first, fields, body);
+      expect([status(answer), bodyOf(answer)]).toEqual([
+        expected,
+        { error: 'invalid_request', error_description: expect.any(String) },
+      ]);
+      expect(answer.toLowerCase()).toContain('cache-control: no-store');
+      expect(answer).not.toMatch(/FST_|access_token|%zz|%ff|xxx/);
+    },
+  );
 
   it.each([
     ['two hosts (§3.2)', ['Host: evil.example'], 400],
@@ -77,17 +95,29 @@ describe('RFC 9112: what is read in one way only', () => {
     ['a content coding', ['Content-Encoding: gzip'], 400],
     ['nothing of the kind', [], 200],
   ] as const)('%s at a document: the same rules', async (_, fields, expected) => {
-    const answer = await rawMessage(desk.server.url, ['GET /jwks HTTP/1.1', 'Host: as.example.com', 'Connection: close', ...fields]);
+    const answer = await rawMessage(desk.server.url, [
+      'GET /jwks HTTP/1.1',
+      'Host: as.example.com',
+      'Connection: close',
+      ...fields,
+    ]);
     expect(status(answer)).toBe(expected);
   });
 
-  it.each(['/token/', '//token', '/x/../token', '/Token', '/token;a=b'])('%s is another path', async (path) => {
-    expect(status(await ask(`POST ${path} HTTP/1.1`, [length]))).toBe(404);
-  });
+  it.each(['/token/', '//token', '/x/../token', '/Token', '/token;a=b'])(
+    '%s is another path',
+    async (path) => {
+      expect(status(await ask(`POST ${path} HTTP/1.1`, [length]))).toBe(404);
+    },
+  );
 
   it('no field and no query makes another method of it, or carries parameters', async () => {
-    expect(status(await ask('GET /token HTTP/1.1', ['X-HTTP-Method-Override: POST'], ''))).toBe(405);
-    expect(bodyOf(await ask(`POST /token?${form} HTTP/1.1`, ['Content-Length: 0'], ''))['error']).toBe('invalid_request');
+    expect(status(await ask('GET /token HTTP/1.1', ['X-HTTP-Method-Override: POST'], ''))).toBe(
+      405,
+    );
+    expect(
+      bodyOf(await ask(`POST /token?${form} HTTP/1.1`, ['Content-Length: 0'], ''))['error'],
+    ).toBe('invalid_request');
     const secretInQuery = await rawMessage(
       desk.server.url,
       [
@@ -121,7 +151,11 @@ describe('a connection that is used again', () => {
   it.each([
     ['a head beyond every limit', `GET /jwks HTTP/1.1\r\nX-A: ${'x'.repeat(40_000)}\r\n\r\n`, 431],
     ['no HTTP at all', 'garbage\r\n\r\n', 400],
-    ['a body that is not in chunks', 'POST /token HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n', 400],
+    [
+      'a body that is not in chunks',
+      'POST /token HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n',
+      400,
+    ],
   ])('%s is answered there, too', async (_, message, expected) => {
     expect(await converse(document, document, message)).toEqual([200, 200, expected]);
   });

@@ -6,7 +6,15 @@ import { randomJti, type TestKey, testKey } from '../support/keys.ts';
 import { issuer } from '../support/server.ts';
 
 /** One key of each kind, by an algorithm that it is for. */
-const kinds = ['ES256', 'ES384', 'PS256', 'Ed25519', 'ML-DSA-44', 'ML-DSA-65', 'ML-DSA-87'] as const;
+const kinds = [
+  'ES256',
+  'ES384',
+  'PS256',
+  'Ed25519',
+  'ML-DSA-44',
+  'ML-DSA-65',
+  'ML-DSA-87',
+] as const;
 type Kind = (typeof kinds)[number];
 /** The kind of key that an algorithm takes. */
 const kindOf = (alg: string) => ({ RS256: 'PS256', EdDSA: 'Ed25519' })[alg] ?? alg;
@@ -47,9 +55,17 @@ function signature(kind: Kind, alg: string): (input: Buffer) => Buffer {
 }
 
 const proofBy = (kind: Kind, alg: string, jwk: object = keyOf(kind).jwk, signedAs = alg) =>
-  craft({ typ: 'dpop+jwt', alg, jwk }, { jti: randomJti(), htm: 'POST', htu: `${issuer}/token`, iat: seconds }, signature(kind, signedAs));
+  craft(
+    { typ: 'dpop+jwt', alg, jwk },
+    { jti: randomJti(), htm: 'POST', htu: `${issuer}/token`, iat: seconds },
+    signature(kind, signedAs),
+  );
 const assertionBy = (kind: Kind, alg: string, signedAs = alg) =>
-  craft({ alg }, { iss: kind, sub: kind, aud: issuer, jti: randomJti(), iat: seconds, exp: seconds + 60 }, signature(kind, signedAs));
+  craft(
+    { alg },
+    { iss: kind, sub: kind, aud: issuer, jti: randomJti(), iat: seconds, exp: seconds + 60 },
+    signature(kind, signedAs),
+  );
 const byProof = async (at: Desk, proof: string) => at.outcome({ dpop: proof });
 const byAssertion = async (at: Desk, assertion: string, dpop: string | null = null) =>
   at.outcome({ authorization: null, dpop, form: assertionForm(assertion) });
@@ -64,20 +80,34 @@ describe.each(signingAlgorithms)('%s', (alg) => {
     expect(await byAssertion(all, assertionBy(kind, alg))).toBe(`200 ${keyOf(kind).jkt}`);
   });
   it('the metadata offers what is taken, and nothing else', async () => {
-    const offered = async (at: Desk) => (await at.server.get('/.well-known/oauth-authorization-server')).body;
+    const offered = async (at: Desk) =>
+      (await at.server.get('/.well-known/oauth-authorization-server')).body;
     const [few, many] = [await offered(desk), await offered(all)];
-    for (const member of ['dpop_signing_alg_values_supported', 'token_endpoint_auth_signing_alg_values_supported'])
-      expect([few[member].includes(alg), many[member].includes(alg)]).toEqual([alg !== 'RS256', true]);
+    for (const member of [
+      'dpop_signing_alg_values_supported',
+      'token_endpoint_auth_signing_alg_values_supported',
+    ])
+      expect([few[member].includes(alg), many[member].includes(alg)]).toEqual([
+        alg !== 'RS256',
+        true,
+      ]);
   });
   it('by default: all but RS256', async () => {
     const { jkt } = keyOf(kind);
-    expect(await byProof(desk, proofBy(kind, alg))).toBe(alg === 'RS256' ? '400 invalid_dpop_proof' : `200 ${jkt}`);
-    expect(await byAssertion(desk, assertionBy(kind, alg))).toBe(alg === 'RS256' ? '401 invalid_client' : `200 ${jkt}`);
+    expect(await byProof(desk, proofBy(kind, alg))).toBe(
+      alg === 'RS256' ? '400 invalid_dpop_proof' : `200 ${jkt}`,
+    );
+    expect(await byAssertion(desk, assertionBy(kind, alg))).toBe(
+      alg === 'RS256' ? '401 invalid_client' : `200 ${jkt}`,
+    );
   });
-  it.each(kinds.filter((other) => other !== kind))('with the key for %s: refused', async (other) => {
-    expect(await byProof(all, proofBy(other, alg))).toBe('400 invalid_dpop_proof');
-    expect(await byAssertion(all, assertionBy(other, alg))).toBe('401 invalid_client');
-  });
+  it.each(kinds.filter((other) => other !== kind))(
+    'with the key for %s: refused',
+    async (other) => {
+      expect(await byProof(all, proofBy(other, alg))).toBe('400 invalid_dpop_proof');
+      expect(await byAssertion(all, assertionBy(other, alg))).toBe('401 invalid_client');
+    },
+  );
 });
 
 describe('an algorithm that the key is for, and a signature or key that says otherwise', () => {
@@ -85,15 +115,37 @@ describe('an algorithm that the key is for, and a signature or key that says oth
     ['RS256 over a PS256 signature', 'RS256', 'PS256'],
     ['PS256 over an RS256 signature', 'PS256', 'RS256'],
   ])('%s', async (_, alg, signedAs) => {
-    expect(await byProof(all, proofBy('PS256', alg, undefined, signedAs))).toBe('400 invalid_dpop_proof');
+    expect(await byProof(all, proofBy('PS256', alg, undefined, signedAs))).toBe(
+      '400 invalid_dpop_proof',
+    );
     expect(await byAssertion(all, assertionBy('PS256', alg, signedAs))).toBe('401 invalid_client');
   });
 
   it.each([
-    ['an ML-DSA-44 key that calls itself ML-DSA-65', 'ML-DSA-44', 'ML-DSA-65', { alg: 'ML-DSA-65' }],
-    ['an ML-DSA-65 key that calls itself ML-DSA-44', 'ML-DSA-65', 'ML-DSA-44', { alg: 'ML-DSA-44' }],
-    ['an ML-DSA-87 key that calls itself ML-DSA-65', 'ML-DSA-87', 'ML-DSA-65', { alg: 'ML-DSA-65' }],
-    ['an ML-DSA key without alg (RFC 9964 §3: required)', 'ML-DSA-44', 'ML-DSA-44', { alg: undefined }],
+    [
+      'an ML-DSA-44 key that calls itself ML-DSA-65',
+      'ML-DSA-44',
+      'ML-DSA-65',
+      { alg: 'ML-DSA-65' },
+    ],
+    [
+      'an ML-DSA-65 key that calls itself ML-DSA-44',
+      'ML-DSA-65',
+      'ML-DSA-44',
+      { alg: 'ML-DSA-44' },
+    ],
+    [
+      'an ML-DSA-87 key that calls itself ML-DSA-65',
+      'ML-DSA-87',
+      'ML-DSA-65',
+      { alg: 'ML-DSA-65' },
+    ],
+    [
+      'an ML-DSA key without alg (RFC 9964 §3: required)',
+      'ML-DSA-44',
+      'ML-DSA-44',
+      { alg: undefined },
+    ],
     ['a P-256 key that calls itself P-384', 'ES256', 'ES384', { crv: 'P-384' }],
     ['a P-384 key that calls itself P-256', 'ES384', 'ES256', { crv: 'P-256' }],
     ['a P-256 key for ES384 only', 'ES256', 'ES256', { alg: 'ES384' }],
@@ -102,22 +154,34 @@ describe('an algorithm that the key is for, and a signature or key that says oth
     ['an Ed25519 key for EdDSA only, by Ed25519', 'Ed25519', 'Ed25519', { alg: 'EdDSA' }],
     ['an Ed25519 key that calls itself Ed448', 'Ed25519', 'EdDSA', { crv: 'Ed448' }],
   ] as const)('%s', async (_, kind, alg, change) => {
-    expect(await byProof(all, proofBy(kind, alg, { ...keyOf(kind).jwk, ...change }))).toBe('400 invalid_dpop_proof');
+    expect(await byProof(all, proofBy(kind, alg, { ...keyOf(kind).jwk, ...change }))).toBe(
+      '400 invalid_dpop_proof',
+    );
   });
 
-  it.each(['ES512', 'ES256K', 'PS384', 'PS512', 'RS384', 'RS512', 'Ed448', 'ML-DSA-44-ES256', 'SLH-DSA-SHA2-128s', 'HS256', 'none'])(
-    '%s, which nobody offers',
-    async (alg) => {
-      for (const kind of kinds) {
-        expect(await byProof(all, proofBy(kind, alg))).toBe('400 invalid_dpop_proof');
-        expect(await byAssertion(all, assertionBy(kind, alg))).toBe('401 invalid_client');
-      }
-    },
-  );
+  it.each([
+    'ES512',
+    'ES256K',
+    'PS384',
+    'PS512',
+    'RS384',
+    'RS512',
+    'Ed448',
+    'ML-DSA-44-ES256',
+    'SLH-DSA-SHA2-128s',
+    'HS256',
+    'none',
+  ])('%s, which nobody offers', async (alg) => {
+    for (const kind of kinds) {
+      expect(await byProof(all, proofBy(kind, alg))).toBe('400 invalid_dpop_proof');
+      expect(await byAssertion(all, assertionBy(kind, alg))).toBe('401 invalid_client');
+    }
+  });
 
   it('a signature of the right key, one octet changed', async () => {
     for (const kind of kinds) {
-      const change = (jws: string) => jws.replace(/[^.]{40}$/, (end) => (end.startsWith('A') ? 'B' : 'A') + end.slice(1));
+      const change = (jws: string) =>
+        jws.replace(/[^.]{40}$/, (end) => (end.startsWith('A') ? 'B' : 'A') + end.slice(1));
       expect(await byProof(all, change(proofBy(kind, kind)))).toBe('400 invalid_dpop_proof');
       expect(await byAssertion(all, change(assertionBy(kind, kind)))).toBe('401 invalid_client');
     }

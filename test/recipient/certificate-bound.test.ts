@@ -40,13 +40,24 @@ beforeAll(async () => {
     certificate({ subject: 'CN=device', ...valid }),
   ]);
   port = await freePort();
-  const files = { TLS_CERT_FILE: file('tls.crt', own?.pem ?? ''), TLS_KEY_FILE: file('tls.key', own?.keyPem ?? '') };
-  server = await testServer({ clock, env: { TLS_HOST: '127.0.0.1', TLS_PORT: String(port), ...files } });
+  const files = {
+    TLS_CERT_FILE: file('tls.crt', own?.pem ?? ''),
+    TLS_KEY_FILE: file('tls.key', own?.keyPem ?? ''),
+  };
+  server = await testServer({
+    clock,
+    env: { TLS_HOST: '127.0.0.1', TLS_PORT: String(port), ...files },
+  });
   await server.admin('POST', 'resource-servers', { audience, cnf_methods_supported: ['x5t#S256'] });
-  await server.admin('POST', 'clients', { client_id: 'app', client_secret: clientSecret, tls_client_certificate_bound_access_tokens: true });
+  await server.admin('POST', 'clients', {
+    client_id: 'app',
+    client_secret: clientSecret,
+    tls_client_certificate_bound_access_tokens: true,
+  });
 
   const app = express();
-  const certificateOf = (incoming: express.Request) => (incoming.socket as TLSSocket).getPeerX509Certificate()?.raw;
+  const certificateOf = (incoming: express.Request) =>
+    (incoming.socket as TLSSocket).getPeerX509Certificate()?.raw;
   app.use(
     auth({
       issuer,
@@ -58,8 +69,14 @@ beforeAll(async () => {
     }),
   );
   app.get('/events', (_, response) => void response.end('in'));
-  app.use((_: unknown, __: express.Request, response: express.Response, ___: express.NextFunction) => void response.status(401).end('out'));
-  recipient = createServer({ cert: own?.pem, key: own?.keyPem, requestCert: true, rejectUnauthorized: false }, app);
+  app.use(
+    (_: unknown, __: express.Request, response: express.Response, ___: express.NextFunction) =>
+      void response.status(401).end('out'),
+  );
+  recipient = createServer(
+    { cert: own?.pem, key: own?.keyPem, requestCert: true, rejectUnauthorized: false },
+    app,
+  );
   await once(recipient.listen(0, '127.0.0.1'), 'listening');
 });
 afterAll(async () => {
@@ -69,9 +86,19 @@ afterAll(async () => {
 });
 
 /** A request over TLS by the holder of this certificate, or of none. */
-async function send(by: TestCertificate | undefined, options: RequestOptions, body = ''): Promise<{ status: number; body: string }> {
+async function send(
+  by: TestCertificate | undefined,
+  options: RequestOptions,
+  body = '',
+): Promise<{ status: number; body: string }> {
   const identity = by === undefined ? {} : { cert: by.pem, key: by.keyPem };
-  const outgoing = request({ host: '127.0.0.1', ca: own?.pem, agent: false, ...identity, ...options });
+  const outgoing = request({
+    host: '127.0.0.1',
+    ca: own?.pem,
+    agent: false,
+    ...identity,
+    ...options,
+  });
   outgoing.end(body);
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
   return { status: response.statusCode ?? 0, body: await text(response) };
@@ -79,16 +106,27 @@ async function send(by: TestCertificate | undefined, options: RequestOptions, bo
 
 describe('RFC 8705 §3: a token of this server at a released verifier, express-oauth2-jwt-bearer, in real handshakes with both', () => {
   const tokenOf = async (by: TestCertificate | undefined) => {
-    const headers = { 'content-type': 'application/x-www-form-urlencoded', authorization: basic('app', clientSecret) };
+    const headers = {
+      'content-type': 'application/x-www-form-urlencoded',
+      authorization: basic('app', clientSecret),
+    };
     const form = formBody({ grant_type: 'client_credentials', resource: audience });
-    const { status, body } = await send(by, { port, path: '/token', method: 'POST', headers }, form);
+    const { status, body } = await send(
+      by,
+      { port, path: '/token', method: 'POST', headers },
+      form,
+    );
     const { access_token: token, token_type: type } = JSON.parse(body) as Record<string, string>;
     expect([status, type]).toEqual([200, 'Bearer']);
     return String(token);
   };
   const call = async (by: TestCertificate | undefined, token: string, scheme = 'Bearer') => {
     const { port: there } = recipient.address() as AddressInfo;
-    const { status, body } = await send(by, { port: there, path: '/events', headers: { authorization: `${scheme} ${token}` } });
+    const { status, body } = await send(by, {
+      port: there,
+      path: '/events',
+      headers: { authorization: `${scheme} ${token}` },
+    });
     return `${status} ${body}`;
   };
   it('its holder only: not a thief with a certificate of the same name, nor one without', async () => {

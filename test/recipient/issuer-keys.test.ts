@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ResourceServerOptions, VerifyPresented } from '../../src/recipient/resource-server.ts';
+import type {
+  ResourceServerOptions,
+  VerifyPresented,
+} from '../../src/recipient/resource-server.ts';
 import { resourceServer, TokenRefused } from '../../src/recipient/resource-server.ts';
 import { randomJti, testKey } from '../support/keys.ts';
 import { ath, aware, openPair, type Pair } from '../support/pair.ts';
@@ -23,12 +26,27 @@ function recipient(options: Partial<ResourceServerOptions> = {}) {
     seen.push('cut');
     throw new TypeError('fetch failed');
   };
-  const verify = resourceServer({ issuer, audience: aware, clock: () => pair.server.clock.now, fetch, ...options });
+  const verify = resourceServer({
+    issuer,
+    audience: aware,
+    clock: () => pair.server.clock.now,
+    fetch,
+    ...options,
+  });
   return { seen, way, verify };
 }
 /** `app`, or the reason of the refusal, of a token presented with a fresh proof. */
-const present = async (verify: VerifyPresented, token: string, key = pair.appKey): Promise<string> => {
-  const proof = { htm: 'GET', htu: aware, ath: ath(token), iat: Math.floor(pair.server.clock.now / 1000) };
+const present = async (
+  verify: VerifyPresented,
+  token: string,
+  key = pair.appKey,
+): Promise<string> => {
+  const proof = {
+    htm: 'GET',
+    htu: aware,
+    ath: ath(token),
+    iat: Math.floor(pair.server.clock.now / 1000),
+  };
   const headers = { authorization: `DPoP ${token}`, dpop: await key.proof(proof) };
   return verify({ method: 'GET', url: aware, headers }).then(
     ({ presenter }) => presenter,
@@ -43,13 +61,18 @@ const freshToken = async () => {
   return body.access_token as string;
 };
 const unknownKid = async () =>
-  (await testKey()).sign({ iss: issuer, sub: 'app', aud: aware, client_id: 'app', jti: 'x' }, { typ: 'at+jwt', kid: randomJti() });
+  (await testKey()).sign(
+    { iss: issuer, sub: 'app', aud: aware, client_id: 'app', jti: 'x' },
+    { typ: 'at+jwt', kid: randomJti() },
+  );
 
 describe('metadata and keys of the issuer', () => {
   it('the first tokens share one fetch of metadata and one of keys, and later ones use the copy', async () => {
     const { verify, seen } = recipient();
     const token = await freshToken();
-    const answers = await Promise.all(Array.from({ length: 20 }, async () => present(verify, token)));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, async () => present(verify, token)),
+    );
     expect(new Set(answers)).toEqual(new Set(['app']));
     expect(seen).toEqual([`${issuer}/.well-known/oauth-authorization-server`, `${issuer}/jwks`]);
     at(59);
@@ -68,8 +91,14 @@ describe('metadata and keys of the issuer', () => {
     // Two documents each time; 6 cool-downs of 10 s in the minute, and the first look.
     expect(seen.length).toBeLessThanOrEqual(2 * 7);
     const before = seen.length;
-    const strangers = await (await testKey()).sign({ iss: 'https://evil.example' }, { typ: 'at+jwt', kid: 'x', jku: 'https://evil.example/jwks' });
-    expect([await present(verify, strangers), seen.length]).toEqual(['401 token_issuer_not_trusted', before]);
+    const strangers = await (await testKey()).sign(
+      { iss: 'https://evil.example' },
+      { typ: 'at+jwt', kid: 'x', jku: 'https://evil.example/jwks' },
+    );
+    expect([await present(verify, strangers), seen.length]).toEqual([
+      '401 token_issuer_not_trusted',
+      before,
+    ]);
     at(0);
   });
   it('while the issuer is away the copy serves on, for an hour; then 503, and all is well when it is back', async () => {
@@ -89,7 +118,10 @@ describe('metadata and keys of the issuer', () => {
     const token = await freshToken();
     expect(await present(verify, token)).toBe('503 issuer_keys_unavailable');
     const tries = seen.length;
-    expect([await present(verify, token), seen.length]).toEqual(['503 issuer_keys_unavailable', tries]);
+    expect([await present(verify, token), seen.length]).toEqual([
+      '503 issuer_keys_unavailable',
+      tries,
+    ]);
     expect(failures.length).toBeGreaterThan(0);
     way.cut = false;
     at(3668);
@@ -99,12 +131,19 @@ describe('metadata and keys of the issuer', () => {
   it('metadata that names another issuer is nobody we know', async () => {
     const fetch: typeof globalThis.fetch = async (input, init) => {
       const response = await fetchFrom(pair.server)(input, init);
-      return new Response((await response.text()).replace(`"issuer":"${issuer}"`, '"issuer":"https://evil.example"'), response);
+      return new Response(
+        (await response.text()).replace(`"issuer":"${issuer}"`, '"issuer":"https://evil.example"'),
+        response,
+      );
     };
-    expect(await present(recipient({ fetch }).verify, await freshToken())).toBe('503 issuer_keys_unavailable');
+    expect(await present(recipient({ fetch }).verify, await freshToken())).toBe(
+      '503 issuer_keys_unavailable',
+    );
   });
   it('a replay store that is away, or full, refuses: fail closed', async () => {
-    const { verify } = recipient({ replay: { markUsed: async () => Promise.reject(new Error('away')) } });
+    const { verify } = recipient({
+      replay: { markUsed: async () => Promise.reject(new Error('away')) },
+    });
     expect(await present(verify, await freshToken())).toBe('503 replay_unavailable');
   });
   it('announced and immediate rotations: no token of the server is ever refused', async () => {
@@ -114,10 +153,13 @@ describe('metadata and keys of the issuer', () => {
     for (let second = 0; second <= 600; second += 15) {
       at(second);
       if (second === 30) await pair.server.admin('POST', 'signing-keys/rotate', { alg: 'ES256' });
-      if (second === 405) await pair.server.admin('POST', 'signing-keys/rotate', { alg: 'ES256', immediately: true });
+      if (second === 405)
+        await pair.server.admin('POST', 'signing-keys/rotate', { alg: 'ES256', immediately: true });
       await pair.server.admin('GET', 'signing-keys');
       const token = await freshToken();
-      kids.add(String(JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()).kid));
+      kids.add(
+        String(JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()).kid),
+      );
       const answer = await present(verify, token);
       if (answer !== 'app') failures.push(`${second} ${answer}`);
     }

@@ -22,8 +22,12 @@ let [careless, carelessJwks, closers]: [TestKey, string, (() => void)[]] = [] as
 beforeAll(async () => {
   pair = await openPair({ clock: realClock });
   careless = await testKey();
-  const keys = JSON.stringify({ keys: [{ ...careless.jwk, kid: 'careless', alg: 'ES256', use: 'sig' }] });
-  const server = createServer((_, response) => response.setHeader('content-type', 'application/json').end(keys)).listen(0, '127.0.0.1');
+  const keys = JSON.stringify({
+    keys: [{ ...careless.jwk, kid: 'careless', alg: 'ES256', use: 'sig' }],
+  });
+  const server = createServer((_, response) =>
+    response.setHeader('content-type', 'application/json').end(keys),
+  ).listen(0, '127.0.0.1');
   await once(server, 'listening');
   carelessJwks = `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`;
   closers = [() => server.close()];
@@ -39,41 +43,75 @@ interface Outcome {
   readonly backend: boolean;
   readonly thief: boolean;
 }
-type Present = (token: string, audience: string, jwks: string, key: TestKey | undefined) => Promise<boolean>;
+type Present = (
+  token: string,
+  audience: string,
+  jwks: string,
+  key: TestKey | undefined,
+) => Promise<boolean>;
 
-const headersOf = async (token: string, htu: string, key: TestKey | undefined): Promise<Record<string, string>> =>
+const headersOf = async (
+  token: string,
+  htu: string,
+  key: TestKey | undefined,
+): Promise<Record<string, string>> =>
   key === undefined
     ? { authorization: `Bearer ${token}` }
-    : { authorization: `DPoP ${token}`, dpop: await key.proof({ htm: 'GET', htu, ath: ath(token), iat: now() }) };
+    : {
+        authorization: `DPoP ${token}`,
+        dpop: await key.proof({ htm: 'GET', htu, ath: ath(token), iat: now() }),
+      };
 
 const toOauth4webapi: Present = async (token, audience, jwks, key) => {
-  const request = new Request(`${audience}/events`, { headers: await headersOf(token, `${audience}/events`, key) });
+  const request = new Request(`${audience}/events`, {
+    headers: await headersOf(token, `${audience}/events`, key),
+  });
   const server = { issuer, jwks_uri: jwks };
-  return oauth.validateJwtAccessToken(server, request, audience, { [oauth.allowInsecureRequests]: true }).then(
-    () => true,
-    () => false,
-  );
+  return oauth
+    .validateJwtAccessToken(server, request, audience, { [oauth.allowInsecureRequests]: true })
+    .then(
+      () => true,
+      () => false,
+    );
 };
 
 const toExpress =
   (required: boolean): Present =>
   async (token, audience, jwksUri, key) => {
     const app = express();
-    app.use(auth({ issuer, audience, jwksUri, tokenSigningAlg: 'ES256', dpop: { enabled: true, required } }));
+    app.use(
+      auth({
+        issuer,
+        audience,
+        jwksUri,
+        tokenSigningAlg: 'ES256',
+        dpop: { enabled: true, required },
+      }),
+    );
     app.get('/events', (_, response) => void response.end('in'));
-    app.use((_: unknown, __: express.Request, response: express.Response, ___: express.NextFunction) => void response.status(401).end('out'));
+    app.use(
+      (_: unknown, __: express.Request, response: express.Response, ___: express.NextFunction) =>
+        void response.status(401).end('out'),
+    );
     const server = app.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/events`;
     try {
-      const response = await fetch(url, { headers: { ...(await headersOf(token, url, key)), connection: 'close' } });
+      const response = await fetch(url, {
+        headers: { ...(await headersOf(token, url, key)), connection: 'close' },
+      });
       return response.status === 200 && (await response.text()) === 'in';
     } finally {
       server.close();
     }
   };
 
-const outcome = async (present: Present, token: string, audience: string, jwks: string): Promise<Outcome> => ({
+const outcome = async (
+  present: Present,
+  token: string,
+  audience: string,
+  jwks: string,
+): Promise<Outcome> => ({
   app: await present(token, audience, jwks, pair.appKey),
   backend: await present(token, audience, jwks, pair.backendKey),
   thief: await present(token, audience, jwks, undefined),
@@ -99,17 +137,29 @@ describe('T6, D2.2: tokens of this server at recipients that do not know alt_cnf
     const token = await issued({ resource: unaware, req_alt_cnf: undefined });
     expect(await outcome(present, token, unaware, `${pair.server.url}/jwks`)).toEqual(appOnly);
   });
-  it.each(verifiers)("%s: two keys: the requester only, never the further holder, never a thief's bearer token", async (_, present) => {
-    const token = await issued({});
-    expect(await outcome(present, token, aware, `${pair.server.url}/jwks`)).toEqual(appOnly);
-  });
+  it.each(verifiers)(
+    "%s: two keys: the requester only, never the further holder, never a thief's bearer token",
+    async (_, present) => {
+      const token = await issued({});
+      expect(await outcome(present, token, aware, `${pair.server.url}/jwks`)).toEqual(appOnly);
+    },
+  );
   it.each(verifiers)('%s: the exchanged token: the further holder only', async (_, present) => {
-    const { body } = await pair.backendExchanges(await issued({ resource: unaware, req_alt_cnf: undefined }), {}, pair.backendKey);
-    expect(await outcome(present, body.access_token, unaware, `${pair.server.url}/jwks`)).toEqual({ app: false, backend: true, thief: false });
+    const { body } = await pair.backendExchanges(
+      await issued({ resource: unaware, req_alt_cnf: undefined }),
+      {},
+      pair.backendKey,
+    );
+    expect(await outcome(present, body.access_token, unaware, `${pair.server.url}/jwks`)).toEqual({
+      app: false,
+      backend: true,
+      thief: false,
+    });
   });
   it('the opt-in form jwks: why it is off by default: one of them takes the stolen token as a bearer token', async () => {
     const token = await issued({ resource: setForm });
-    const at = async (present: Present) => outcome(present, token, setForm, `${pair.server.url}/jwks`);
+    const at = async (present: Present) =>
+      outcome(present, token, setForm, `${pair.server.url}/jwks`);
     expect(await at(toOauth4webapi)).toEqual(nobody);
     expect(await at(toExpress(false))).toEqual(bearer);
     expect(await at(toExpress(true))).toEqual(nobody);
@@ -120,17 +170,41 @@ describe('D2.2: forms that this server never issues, and what they would do', ()
   const [a, b] = [() => pair.appKey, () => pair.backendKey];
   it.each<[string, () => object, Outcome, Outcome]>([
     ['cnf:{jkt:A}', () => ({ cnf: { jkt: a().jkt } }), appOnly, appOnly],
-    ['cnf:{jkt:A} + alt_cnf:[B]', () => ({ cnf: { jkt: a().jkt }, alt_cnf: [{ client_id: 'backend', cnf: { jkt: b().jkt } }] }), appOnly, appOnly],
+    [
+      'cnf:{jkt:A} + alt_cnf:[B]',
+      () => ({ cnf: { jkt: a().jkt }, alt_cnf: [{ client_id: 'backend', cnf: { jkt: b().jkt } }] }),
+      appOnly,
+      appOnly,
+    ],
     ['cnf:{jwk:A}', () => ({ cnf: { jwk: a().jwk } }), nobody, bearer],
     ['cnf:{jkt:A,jwk:A}', () => ({ cnf: { jkt: a().jkt, jwk: a().jwk } }), nobody, appOnly],
     ['cnf:{jwks:[A,B]}', () => ({ cnf: { jwks: { keys: [a().jwk, b().jwk] } } }), nobody, bearer],
-    ['cnf:{jkt:A,jwks:[A,B]}', () => ({ cnf: { jkt: a().jkt, jwks: { keys: [a().jwk, b().jwk] } } }), nobody, appOnly],
+    [
+      'cnf:{jkt:A,jwks:[A,B]}',
+      () => ({ cnf: { jkt: a().jkt, jwks: { keys: [a().jwk, b().jwk] } } }),
+      nobody,
+      appOnly,
+    ],
     ['cnf:{jkt:[A,B]}', () => ({ cnf: { jkt: [a().jkt, b().jkt] } }), nobody, nobody],
     ['cnf:{jkts:[A,B]}', () => ({ cnf: { jkts: [a().jkt, b().jkt] } }), nobody, bearer],
     ['cnf:{}', () => ({ cnf: {} }), bearer, bearer],
-    ['alt_cnf only, no cnf', () => ({ alt_cnf: [{ client_id: 'backend', cnf: { jkt: b().jkt } }] }), bearer, bearer],
+    [
+      'alt_cnf only, no cnf',
+      () => ({ alt_cnf: [{ client_id: 'backend', cnf: { jkt: b().jkt } }] }),
+      bearer,
+      bearer,
+    ],
   ])('%s', async (_, binding, atOauth4webapi, atExpress) => {
-    const claims = { iss: issuer, sub: 'u', aud: aware, client_id: 'app', jti: randomJti(), iat: now(), exp: now() + 300, ...binding() };
+    const claims = {
+      iss: issuer,
+      sub: 'u',
+      aud: aware,
+      client_id: 'app',
+      jti: randomJti(),
+      iat: now(),
+      exp: now() + 300,
+      ...binding(),
+    };
     const token = await careless.sign(claims, { typ: 'at+jwt', kid: 'careless' });
     expect(await outcome(toOauth4webapi, token, aware, carelessJwks)).toEqual(atOauth4webapi);
     expect(await outcome(toExpress(false), token, aware, carelessJwks)).toEqual(atExpress);

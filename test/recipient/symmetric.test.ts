@@ -1,4 +1,12 @@
-import { decodeJwt, exportJWK, FlattenedEncrypt, generateKeyPair, importJWK, type JWK, SignJWT } from 'jose';
+import {
+  decodeJwt,
+  exportJWK,
+  FlattenedEncrypt,
+  generateKeyPair,
+  importJWK,
+  type JWK,
+  SignJWT,
+} from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resourceServer } from '../../src/recipient/resource-server.ts';
 import { clientSecret, type Desk, openDesk } from '../support/desk.ts';
@@ -16,34 +24,58 @@ interface Issued {
 let [desk, rs, keys]: [Desk, Recipient, JWK[]] = [] as never;
 
 async function decryptionKey(alg: string, crv?: string): Promise<JWK> {
-  const { privateKey } = await generateKeyPair(alg, { extractable: true, ...(crv !== undefined && { crv }) });
+  const { privateKey } = await generateKeyPair(alg, {
+    extractable: true,
+    ...(crv !== undefined && { crv }),
+  });
   return { ...(await exportJWK(privateKey)), use: 'enc', kid: `${crv ?? alg}-1` };
 }
-const publicPart = ({ kty, crv, x, y, n, e, use, kid }: JWK) => JSON.parse(JSON.stringify({ kty, crv, x, y, n, e, use, kid })) as JWK;
+const publicPart = ({ kty, crv, x, y, n, e, use, kid }: JWK) =>
+  JSON.parse(JSON.stringify({ kty, crv, x, y, n, e, use, kid })) as JWK;
 const register = async (aud: string, key: JWK) => {
-  const members = { audience: aud, cnf_methods_supported: ['jwe'], symmetric_keys_enabled: true, jwks: { keys: [publicPart(key)] } };
+  const members = {
+    audience: aud,
+    cnf_methods_supported: ['jwe'],
+    symmetric_keys_enabled: true,
+    jwks: { keys: [publicPart(key)] },
+  };
   expect((await desk.server.admin('POST', 'resource-servers', members)).status).toBe(201);
 };
 const issued = async (resource = audience): Promise<Issued> => {
   const form = { grant_type: 'client_credentials', resource };
-  const { body } = await desk.server.post('/token', form, { authorization: basic('app', clientSecret), dpop: await desk.key.proof() });
+  const { body } = await desk.server.post('/token', form, {
+    authorization: basic('app', clientSecret),
+    dpop: await desk.key.proof(),
+  });
   expect(body.token_type).toBe('PoP');
   return { token: body.access_token as string, key: body.cnf.jwk as JWK };
 };
 /** The client's proof: a DPoP proof in all but its MAC, its `typ` and the key that it does not carry. Members given as `undefined` are left out. */
 const proofBy = async ({ token, key }: Issued, claims: object = {}, header: object = {}) =>
-  new SignJWT({ jti: randomJti(), htm: 'GET', htu: `${audience}/events`, iat: seconds, ath: ath(token), ...claims })
+  new SignJWT({
+    jti: randomJti(),
+    htm: 'GET',
+    htu: `${audience}/events`,
+    iat: seconds,
+    ath: ath(token),
+    ...claims,
+  })
     .setProtectedHeader({ typ: 'pop+jwt', alg: 'HS256', kid: key.kid as string, ...header })
     .sign(Buffer.from(key.k as string, 'base64url'));
 const fields = (token: string, ...proofs: readonly string[]): [string, string][] => [
   ['authorization', `PoP ${token}`],
   ...proofs.map((proof): [string, string] => ['pop', proof]),
 ];
-const present = async (one: Issued, claims?: object, header?: object, at = rs) => at.send(fields(one.token, await proofBy(one, claims, header)));
+const present = async (one: Issued, claims?: object, header?: object, at = rs) =>
+  at.send(fields(one.token, await proofBy(one, claims, header)));
 
 beforeAll(async () => {
   desk = await openDesk();
-  keys = [await decryptionKey('ECDH-ES+A256KW', 'P-256'), await decryptionKey('ECDH-ES+A256KW', 'X25519'), await decryptionKey('RSA-OAEP-256')];
+  keys = [
+    await decryptionKey('ECDH-ES+A256KW', 'P-256'),
+    await decryptionKey('ECDH-ES+A256KW', 'X25519'),
+    await decryptionKey('RSA-OAEP-256'),
+  ];
   await register(audience, keys[0] as JWK);
   rs = await openRecipient(desk.server, { audience, decryptionKeys: keys });
 });
@@ -53,29 +85,53 @@ afterAll(async () => {
 });
 
 describe('D8: a token with a symmetric key (cnf.jwe)', () => {
-  it.each(['Fastify', 'Express'] as const)('the proof by its MAC passes on %s, once', async (framework) => {
-    const one = await issued();
-    const at = await openRecipient(desk.server, { audience, framework, decryptionKeys: keys });
-    const sent = fields(one.token, await proofBy(one));
-    const { body } = await at.send(sent);
-    expect(JSON.parse(body)).toMatchObject({ presenter: 'app', method: 'jwe', thumbprint: expect.stringMatching(/^[\w-]{43}$/) });
-    expect(body).not.toContain(one.key.k);
-    expect([presentedBy(await at.send(sent)), at.reasons]).toEqual(['401 invalid_dpop_proof', ['proof_replayed']]);
-    await at.close();
-  });
-  it.each(['P-256', 'X25519', 'RSA-OAEP-256'])('opens what the server encrypted to a key of %s, after a change of keys as well', async (name) => {
-    const aud = `https://${name.toLowerCase()}.example.com`;
-    await register(aud, keys.find(({ kid }) => kid === `${name}-1`) as JWK);
-    const at = await openRecipient(desk.server, { audience: aud, decryptionKeys: [await decryptionKey('ECDH-ES+A256KW', 'P-256'), ...keys] });
-    const one = await issued(aud);
-    expect([presentedBy(await present(one, { htu: `${aud}/events` }, {}, at)), at.reasons]).toEqual(['app by jwe', []]);
-    await at.close();
-  });
+  it.each(['Fastify', 'Express'] as const)(
+    'the proof by its MAC passes on %s, once',
+    async (framework) => {
+      const one = await issued();
+      const at = await openRecipient(desk.server, { audience, framework, decryptionKeys: keys });
+      const sent = fields(one.token, await proofBy(one));
+      const { body } = await at.send(sent);
+      expect(JSON.parse(body)).toMatchObject({
+        presenter: 'app',
+        method: 'jwe',
+        thumbprint: expect.stringMatching(/^[\w-]{43}$/),
+      });
+      expect(body).not.toContain(one.key.k);
+      expect([presentedBy(await at.send(sent)), at.reasons]).toEqual([
+        '401 invalid_dpop_proof',
+        ['proof_replayed'],
+      ]);
+      await at.close();
+    },
+  );
+  it.each(['P-256', 'X25519', 'RSA-OAEP-256'])(
+    'opens what the server encrypted to a key of %s, after a change of keys as well',
+    async (name) => {
+      const aud = `https://${name.toLowerCase()}.example.com`;
+      await register(aud, keys.find(({ kid }) => kid === `${name}-1`) as JWK);
+      const at = await openRecipient(desk.server, {
+        audience: aud,
+        decryptionKeys: [await decryptionKey('ECDH-ES+A256KW', 'P-256'), ...keys],
+      });
+      const one = await issued(aud);
+      expect([
+        presentedBy(await present(one, { htu: `${aud}/events` }, {}, at)),
+        at.reasons,
+      ]).toEqual(['app by jwe', []]);
+      await at.close();
+    },
+  );
 
   it.each<[string, object, object, string]>([
     ['for another method', { htm: 'POST' }, {}, 'proof_htm_mismatch'],
     ['for another URI', { htu: `${audience}/admin` }, {}, 'proof_htu_mismatch'],
-    ['for another resource server', { htu: 'https://other.example.com/events' }, {}, 'proof_htu_mismatch'],
+    [
+      'for another resource server',
+      { htu: 'https://other.example.com/events' },
+      {},
+      'proof_htu_mismatch',
+    ],
     ['for another token', { ath: ath('x') }, {}, 'proof_ath_mismatch'],
     ['without ath', { ath: undefined }, {}, 'proof_ath_mismatch'],
     ['without jti', { jti: undefined }, {}, 'proof_jti_invalid'],
@@ -90,13 +146,21 @@ describe('D8: a token with a symmetric key (cnf.jwe)', () => {
     const one = await issued();
     const answer = await present(one, claims, { ...long, ...header });
     expect([presentedBy(answer), rs.reasons.at(-1)]).toEqual(['401 invalid_dpop_proof', reason]);
-    expect(answer.headers['www-authenticate']).toMatch(/PoP error="invalid_dpop_proof", error_description="[^"]+", algs="HS256"/);
+    expect(answer.headers['www-authenticate']).toMatch(
+      /PoP error="invalid_dpop_proof", error_description="[^"]+", algs="HS256"/,
+    );
   });
 
   it("refuses a proof by another key: a thief's own, another token's, the client's asymmetric one, none", async () => {
     const [one, other] = [await issued(), await issued()];
     const own = { kty: 'oct', kid: one.key.kid as string, k: randomJti() };
-    const claims = { jti: randomJti(), htm: 'GET', htu: `${audience}/events`, iat: seconds, ath: ath(one.token) };
+    const claims = {
+      jti: randomJti(),
+      htm: 'GET',
+      htu: `${audience}/events`,
+      iat: seconds,
+      ath: ath(one.token),
+    };
     const [, payload] = (await proofBy(one)).split('.');
     const proofs = [
       await proofBy({ ...one, key: own }),
@@ -106,7 +170,8 @@ describe('D8: a token with a symmetric key (cnf.jwe)', () => {
       `${Buffer.from('{"typ":"pop+jwt","alg":"none"}').toString('base64url')}.${payload}.AA`,
       'x.y.z',
     ];
-    for (const proof of proofs) expect(presentedBy(await rs.send(fields(one.token, proof)))).toBe('401 invalid_dpop_proof');
+    for (const proof of proofs)
+      expect(presentedBy(await rs.send(fields(one.token, proof)))).toBe('401 invalid_dpop_proof');
     expect(rs.reasons.slice(-6)).toEqual([
       'proof_mac_invalid',
       'proof_mac_invalid',
@@ -116,7 +181,9 @@ describe('D8: a token with a symmetric key (cnf.jwe)', () => {
       'proof_malformed',
     ]);
     expect(presentedBy(await rs.send(fields(one.token)))).toBe('401 invalid_dpop_proof');
-    expect(presentedBy(await rs.send(fields(one.token, await proofBy(one), await proofBy(one))))).toBe('401 invalid_dpop_proof');
+    expect(
+      presentedBy(await rs.send(fields(one.token, await proofBy(one), await proofBy(one)))),
+    ).toBe('401 invalid_dpop_proof');
     expect(presentedBy(await present(one))).toBe('app by jwe');
   });
 
@@ -160,23 +227,47 @@ describe('D8: a token with a symmetric key (cnf.jwe)', () => {
   it('a token of another confirmation method cannot be presented by a MAC', async () => {
     await desk.server.admin('POST', 'resource-servers', { audience: 'https://plain.example.com' });
     const form = { grant_type: 'client_credentials', resource: 'https://plain.example.com' };
-    const { body } = await desk.server.post('/token', form, { authorization: basic('app', clientSecret), dpop: await desk.key.proof() });
-    const at = await openRecipient(desk.server, { audience: 'https://plain.example.com', decryptionKeys: keys });
-    const one = { token: body.access_token as string, key: { kty: 'oct', kid: 'x', k: randomJti() } };
-    expect([presentedBy(await present(one, {}, {}, at)), at.reasons.at(-1)]).toEqual(['401 invalid_token', 'key_mismatch']);
+    const { body } = await desk.server.post('/token', form, {
+      authorization: basic('app', clientSecret),
+      dpop: await desk.key.proof(),
+    });
+    const at = await openRecipient(desk.server, {
+      audience: 'https://plain.example.com',
+      decryptionKeys: keys,
+    });
+    const one = {
+      token: body.access_token as string,
+      key: { kty: 'oct', kid: 'x', k: randomJti() },
+    };
+    expect([presentedBy(await present(one, {}, {}, at)), at.reasons.at(-1)]).toEqual([
+      '401 invalid_token',
+      'key_mismatch',
+    ]);
     await at.close();
   });
 
   it.each<[string, () => Promise<object>, string]>([
     ['no key at all', async () => ({}), 'token_missing'],
-    ['another key', async () => ({ decryptionKeys: [await decryptionKey('ECDH-ES+A256KW', 'P-256')] }), 'cnf_key_unusable'],
+    [
+      'another key',
+      async () => ({ decryptionKeys: [await decryptionKey('ECDH-ES+A256KW', 'P-256')] }),
+      'cnf_key_unusable',
+    ],
     [
       'another key under the same kid',
-      async () => ({ decryptionKeys: [{ ...(await decryptionKey('ECDH-ES+A256KW', 'P-256')), kid: keys[0]?.kid }] }),
+      async () => ({
+        decryptionKeys: [
+          { ...(await decryptionKey('ECDH-ES+A256KW', 'P-256')), kid: keys[0]?.kid },
+        ],
+      }),
       'cnf_key_unusable',
     ],
     ['a key of another type', async () => ({ decryptionKeys: [keys[2]] }), 'cnf_key_unusable'],
-    ['the method left out', async () => ({ decryptionKeys: keys, confirmationMethods: ['jkt'] }), 'token_missing'],
+    [
+      'the method left out',
+      async () => ({ decryptionKeys: keys, confirmationMethods: ['jkt'] }),
+      'token_missing',
+    ],
   ])('a resource server with %s refuses', async (_, options, reason) => {
     const at = await openRecipient(desk.server, { audience, ...(await options()) });
     const answer = await present(await issued(), {}, {}, at);
@@ -185,36 +276,69 @@ describe('D8: a token with a symmetric key (cnf.jwe)', () => {
     await at.close();
   });
   it('another resource server that is also a good client of the first cannot use what it received', async () => {
-    const other = await openRecipient(desk.server, { audience: 'https://another.example.com', decryptionKeys: keys });
-    const answer = await present(await issued(), { htu: 'https://another.example.com/events' }, {}, other);
-    expect([presentedBy(answer), other.reasons.at(-1)]).toEqual(['401 invalid_token', 'token_aud_mismatch']);
+    const other = await openRecipient(desk.server, {
+      audience: 'https://another.example.com',
+      decryptionKeys: keys,
+    });
+    const answer = await present(
+      await issued(),
+      { htu: 'https://another.example.com/events' },
+      {},
+      other,
+    );
+    expect([presentedBy(answer), other.reasons.at(-1)]).toEqual([
+      '401 invalid_token',
+      'token_aud_mismatch',
+    ]);
     await other.close();
   });
 
   it('RFC 9449 §9: a nonce, where the resource server demands one', async () => {
-    const at = await openRecipient(desk.server, { audience, decryptionKeys: keys, nonce: { secret: new Uint8Array(32).fill(7) } });
+    const at = await openRecipient(desk.server, {
+      audience,
+      decryptionKeys: keys,
+      nonce: { secret: new Uint8Array(32).fill(7) },
+    });
     const one = await issued();
     const first = await present(one, {}, {}, at);
     expect([presentedBy(first), first.headers['www-authenticate']]).toEqual([
       '401 use_dpop_nonce',
       expect.stringContaining('PoP error="use_dpop_nonce"'),
     ]);
-    expect(presentedBy(await present(one, { nonce: first.headers['dpop-nonce'] }, {}, at))).toBe('app by jwe');
+    expect(presentedBy(await present(one, { nonce: first.headers['dpop-nonce'] }, {}, at))).toBe(
+      'app by jwe',
+    );
     await at.close();
   });
 
   it('the keys are looked at when the resource server starts', async () => {
     const [ec] = keys as [JWK];
-    const bad: JWK[] = [publicPart(ec), { ...ec, use: 'sig' }, { ...ec, kty: 'oct' }, { ...ec, crv: 'P-384' }, { ...ec, alg: 'RSA-OAEP-256' }];
+    const bad: JWK[] = [
+      publicPart(ec),
+      { ...ec, use: 'sig' },
+      { ...ec, kty: 'oct' },
+      { ...ec, crv: 'P-384' },
+      { ...ec, alg: 'RSA-OAEP-256' },
+    ];
     for (const key of bad)
-      expect(() => resourceServer({ issuer, audience, decryptionKeys: [key as Record<string, unknown>] })).toThrow('decryptionKeys[0]');
+      expect(() =>
+        resourceServer({ issuer, audience, decryptionKeys: [key as Record<string, unknown>] }),
+      ).toThrow('decryptionKeys[0]');
   });
 });
 
 describe('D8, RFC 7800 §3.3: what an issuer that went wrong could put into the token', () => {
   const rows: [string, (valid: string) => object | Promise<object>, string][] = [
-    ['alt_cnf beside it', (jwe) => ({ cnf: { jwe }, alt_cnf: [{ client_id: 'b', cnf: { jkt: desk.key.jkt } }] }), 'cnf_malformed'],
-    ['several audiences', (jwe) => ({ cnf: { jwe }, aud: [audience, 'https://other.example.com'] }), 'cnf_malformed'],
+    [
+      'alt_cnf beside it',
+      (jwe) => ({ cnf: { jwe }, alt_cnf: [{ client_id: 'b', cnf: { jkt: desk.key.jkt } }] }),
+      'cnf_malformed',
+    ],
+    [
+      'several audiences',
+      (jwe) => ({ cnf: { jwe }, aud: [audience, 'https://other.example.com'] }),
+      'cnf_malformed',
+    ],
     ['jkt beside it', (jwe) => ({ cnf: { jwe, jkt: desk.key.jkt } }), 'cnf_malformed'],
     ['a jwe that is no text', () => ({ cnf: { jwe: 7 } }), 'cnf_malformed'],
     ['a jwe of four parts', () => ({ cnf: { jwe: 'a.b.c.d' } }), 'cnf_key_unusable'],
@@ -222,12 +346,36 @@ describe('D8, RFC 7800 §3.3: what an issuer that went wrong could put into the 
     ['a changed tag', (jwe) => ({ cnf: { jwe: changed(jwe, 4) } }), 'cnf_key_unusable'],
     ['a short tag', (jwe) => ({ cnf: { jwe: jwe.replace(/[^.]+$/, 'AAAA') } }), 'cnf_key_unusable'],
     ['a changed encrypted key', (jwe) => ({ cnf: { jwe: changed(jwe, 1) } }), 'cnf_key_unusable'],
-    ['direct key agreement', async () => ({ cnf: { jwe: await encrypted({ alg: 'ECDH-ES' }) } }), 'cnf_key_unusable'],
-    ['another content encryption', async () => ({ cnf: { jwe: await encrypted({ enc: 'A128CBC-HS256' }) } }), 'cnf_key_unusable'],
-    ['a critical extension', async () => ({ cnf: { jwe: await encrypted({ crit: ['x'], x: 1 }) } }), 'cnf_key_unusable'],
-    ['a short key', async () => ({ cnf: { jwe: await encrypted({}, { kty: 'oct', k: 'c2hvcnQ' }) } }), 'cnf_key_unusable'],
-    ['an asymmetric key', async () => ({ cnf: { jwe: await encrypted({}, desk.key.jwk) } }), 'cnf_key_unusable'],
-    ['a key for another algorithm', async () => ({ cnf: { jwe: await encrypted({}, { ...symmetric, alg: 'HS512' }) } }), 'cnf_key_unusable'],
+    [
+      'direct key agreement',
+      async () => ({ cnf: { jwe: await encrypted({ alg: 'ECDH-ES' }) } }),
+      'cnf_key_unusable',
+    ],
+    [
+      'another content encryption',
+      async () => ({ cnf: { jwe: await encrypted({ enc: 'A128CBC-HS256' }) } }),
+      'cnf_key_unusable',
+    ],
+    [
+      'a critical extension',
+      async () => ({ cnf: { jwe: await encrypted({ crit: ['x'], x: 1 }) } }),
+      'cnf_key_unusable',
+    ],
+    [
+      'a short key',
+      async () => ({ cnf: { jwe: await encrypted({}, { kty: 'oct', k: 'c2hvcnQ' }) } }),
+      'cnf_key_unusable',
+    ],
+    [
+      'an asymmetric key',
+      async () => ({ cnf: { jwe: await encrypted({}, desk.key.jwk) } }),
+      'cnf_key_unusable',
+    ],
+    [
+      'a key for another algorithm',
+      async () => ({ cnf: { jwe: await encrypted({}, { ...symmetric, alg: 'HS512' }) } }),
+      'cnf_key_unusable',
+    ],
     ['no JSON', async () => ({ cnf: { jwe: await encrypted({}, 'x') } }), 'cnf_key_unusable'],
   ];
   const symmetric = { kty: 'oct', kid: 'k', k: Buffer.alloc(32, 1).toString('base64url') };
@@ -249,11 +397,25 @@ describe('D8, RFC 7800 §3.3: what an issuer that went wrong could put into the 
   const forger = async () => {
     const jwk = { ...desk.key.jwk, kid: 'forger', use: 'sig' };
     const fetch: typeof globalThis.fetch = async () => Response.json({ keys: [jwk] });
-    return openRecipient(desk.server, { audience, decryptionKeys: keys, issuer: { issuer, altCnf: true, jwksUri: `${issuer}/jwks` }, fetch });
+    return openRecipient(desk.server, {
+      audience,
+      decryptionKeys: keys,
+      issuer: { issuer, altCnf: true, jwksUri: `${issuer}/jwks` },
+      fetch,
+    });
   };
   const token = async (claims: object) =>
     desk.key.sign(
-      { iss: issuer, sub: 'app', client_id: 'app', aud: audience, jti: randomJti(), iat: seconds, exp: seconds + 300, ...claims },
+      {
+        iss: issuer,
+        sub: 'app',
+        client_id: 'app',
+        aud: audience,
+        jti: randomJti(),
+        iat: seconds,
+        exp: seconds + 300,
+        ...claims,
+      },
       { typ: 'at+jwt', kid: 'forger' },
     );
   it('the issuer of these rows is believed where it is right', async () => {
@@ -266,7 +428,10 @@ describe('D8, RFC 7800 §3.3: what an issuer that went wrong could put into the 
     const at = await forger();
     const valid = (decodeJwt((await issued()).token)['cnf'] as { jwe: string }).jwe;
     const one = { token: await token(await claims(valid)), key: symmetric };
-    expect([presentedBy(await present(one, {}, {}, at)), at.reasons]).toEqual(['401 invalid_token', [reason]]);
+    expect([presentedBy(await present(one, {}, {}, at)), at.reasons]).toEqual([
+      '401 invalid_token',
+      [reason],
+    ]);
     await at.close();
   });
 });
@@ -280,7 +445,13 @@ describeWithVectors('alt-cnf.json E and C3', () => {
     readonly E_symmetric: { readonly pop_key: JWK };
   }
   it('the token is presented by the symmetric key of the vectors', async () => {
-    const { time, resource, keys: given, C3_at_symmetric: token, E_symmetric: symmetric } = vectors<Vectors>('alt-cnf.json');
+    const {
+      time,
+      resource,
+      keys: given,
+      C3_at_symmetric: token,
+      E_symmetric: symmetric,
+    } = vectors<Vectors>('alt-cnf.json');
     const { d: _, ...published } = given.as_sign;
     const verify = (key: JWK) =>
       resourceServer({
@@ -292,8 +463,17 @@ describeWithVectors('alt-cnf.json E and C3', () => {
       });
     const url = `${resource}/events`;
     const one = { token: token.jwt, key: symmetric.pop_key };
-    const request = async () => ({ method: 'GET', url, headers: fields(token.jwt, await proofBy(one, { htu: url, iat: time })).flat() });
-    expect(await verify(given.rs_enc)(await request())).toMatchObject({ presenter: 'cal-app', method: 'jwe' });
-    await expect(verify(given.client_enc)(await request())).rejects.toMatchObject({ reason: 'cnf_key_unusable' });
+    const request = async () => ({
+      method: 'GET',
+      url,
+      headers: fields(token.jwt, await proofBy(one, { htu: url, iat: time })).flat(),
+    });
+    expect(await verify(given.rs_enc)(await request())).toMatchObject({
+      presenter: 'cal-app',
+      method: 'jwe',
+    });
+    await expect(verify(given.client_enc)(await request())).rejects.toMatchObject({
+      reason: 'cnf_key_unusable',
+    });
   });
 });

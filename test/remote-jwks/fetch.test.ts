@@ -55,9 +55,12 @@ describe('addresses that nothing may be fetched from (RFC 6890)', () => {
   ])('%s', (address) => {
     expect(isGlobalUnicast(address)).toBe(false);
   });
-  it.each(['8.8.8.8', '1.1.1.1', '2606:4700:4700::1111', '2a00:1450:4001::1'])('%s is allowed', (address) => {
-    expect(isGlobalUnicast(address)).toBe(true);
-  });
+  it.each(['8.8.8.8', '1.1.1.1', '2606:4700:4700::1111', '2a00:1450:4001::1'])(
+    '%s is allowed',
+    (address) => {
+      expect(isGlobalUnicast(address)).toBe(true);
+    },
+  );
 });
 
 describe('one fetch', () => {
@@ -68,19 +71,29 @@ describe('one fetch', () => {
   const jwks = JSON.stringify({ keys: [{ kty: 'EC' }] });
   const answers: Record<string, (response: ServerResponse) => unknown> = {
     '/good': (response) => response.setHeader('content-type', 'application/json').end(jwks),
-    '/created': (response) => response.writeHead(201, { 'content-type': 'application/json' }).end(jwks),
+    '/created': (response) =>
+      response.writeHead(201, { 'content-type': 'application/json' }).end(jwks),
     '/redirect': (response) => response.writeHead(302, { location: '/good' }).end(),
     '/html': (response) => response.setHeader('content-type', 'text/html').end(jwks),
-    '/garbage': (response) => response.setHeader('content-type', 'application/json').end('secret text'),
+    '/garbage': (response) =>
+      response.setHeader('content-type', 'application/json').end('secret text'),
     '/array': (response) => response.setHeader('content-type', 'application/json').end('[]'),
-    '/large': (response) => response.setHeader('content-type', 'application/json').end(`{"keys":[],"x":"${'x'.repeat(70_000)}"}`),
+    '/large': (response) =>
+      response
+        .setHeader('content-type', 'application/json')
+        .end(`{"keys":[],"x":"${'x'.repeat(70_000)}"}`),
     '/lies': (response) => {
-      response.writeHead(200, { 'content-type': 'application/json', 'transfer-encoding': 'chunked' });
+      response.writeHead(200, {
+        'content-type': 'application/json',
+        'transfer-encoding': 'chunked',
+      });
       const more = () => void (response.writable && response.write('x'.repeat(16_384), more));
       more();
     },
     '/bomb': (response) =>
-      response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(gzipSync(Buffer.alloc(1_000_000))),
+      response
+        .writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' })
+        .end(gzipSync(Buffer.alloc(1_000_000))),
     '/slow': (response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
       const timer = setInterval(() => response.write(' '), 20);
@@ -97,7 +110,9 @@ describe('one fetch', () => {
       ],
     });
     ca = made.pem;
-    server = createServer({ cert: made.pem, key: made.keyPem }, ({ url = '' }, response) => answers[url]?.(response));
+    server = createServer({ cert: made.pem, key: made.keyPem }, ({ url = '' }, response) =>
+      answers[url]?.(response),
+    );
     server.on('connection', () => connections++);
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const address = server.address();
@@ -121,35 +136,67 @@ describe('one fetch', () => {
     ['/slow', 'deadline_exceeded'],
     ['/silent', 'deadline_exceeded'],
   ])('%s: %s', async (path, expected) => {
-    expect(await reasonOf(jwkSetFetcher({ allowPrivateAddresses: true, ca, deadlineMs: 400 })(origin + path))).toBe(expected);
+    expect(
+      await reasonOf(
+        jwkSetFetcher({ allowPrivateAddresses: true, ca, deadlineMs: 400 })(origin + path),
+      ),
+    ).toBe(expected);
   });
   it('a certificate that nobody trusts', async () => {
-    expect(await reasonOf(jwkSetFetcher({ allowPrivateAddresses: true })(`${origin}/good`))).toBe('connection_failed');
+    expect(await reasonOf(jwkSetFetcher({ allowPrivateAddresses: true })(`${origin}/good`))).toBe(
+      'connection_failed',
+    );
   });
-  it.each(['http://127.0.0.1/x', 'https://u:p@127.0.0.1/x', 'https://127.0.0.1/x#y', 'file:///etc/passwd', 'https://127.0.0.1\\@evil/x', 'x'])(
-    '%s is no jwks_uri',
-    async (uri) => {
-      expect(await reasonOf(jwkSetFetcher()(uri))).toBe('uri_not_allowed');
-    },
-  );
+  it.each([
+    'http://127.0.0.1/x',
+    'https://u:p@127.0.0.1/x',
+    'https://127.0.0.1/x#y',
+    'file:///etc/passwd',
+    'https://127.0.0.1\\@evil/x',
+    'x',
+  ])('%s is no jwks_uri', async (uri) => {
+    expect(await reasonOf(jwkSetFetcher()(uri))).toBe('uri_not_allowed');
+  });
   it('an address inside, literal or behind a name, in any spelling: no connection is made', async () => {
     const before = connections;
     const port = new URL(origin).port;
-    for (const host of ['127.0.0.1', '2130706433', '0x7f.1', '[::1]', '[::ffff:127.0.0.1]', '%31%32%37.0.0.1'])
-      expect(await reasonOf(jwkSetFetcher({ ca })(`https://${host}:${port}/good`))).toBe('address_not_allowed');
+    for (const host of [
+      '127.0.0.1',
+      '2130706433',
+      '0x7f.1',
+      '[::1]',
+      '[::ffff:127.0.0.1]',
+      '%31%32%37.0.0.1',
+    ])
+      expect(await reasonOf(jwkSetFetcher({ ca })(`https://${host}:${port}/good`))).toBe(
+        'address_not_allowed',
+      );
     const mixed = async () => ['8.8.8.8', '127.0.0.1'];
-    expect(await reasonOf(jwkSetFetcher({ ca, resolveHost: mixed })(`https://keys.example.com:${port}/good`))).toBe('address_not_allowed');
+    expect(
+      await reasonOf(
+        jwkSetFetcher({ ca, resolveHost: mixed })(`https://keys.example.com:${port}/good`),
+      ),
+    ).toBe('address_not_allowed');
     expect(connections).toBe(before);
   });
   it('the name is asked for once: a second answer (rebinding) is never used', async () => {
     let asked = 0;
     const rebinding = async () => (asked++ === 0 ? ['127.0.0.1'] : ['169.254.169.254']);
     const uri = `https://keys.example.com:${new URL(origin).port}/good`;
-    expect([await reasonOf(jwkSetFetcher({ allowPrivateAddresses: true, ca, resolveHost: rebinding })(uri)), asked]).toEqual(['fetched', 1]);
+    expect([
+      await reasonOf(
+        jwkSetFetcher({ allowPrivateAddresses: true, ca, resolveHost: rebinding })(uri),
+      ),
+      asked,
+    ]).toEqual(['fetched', 1]);
   });
   it('an error says nothing of what was fetched', async () => {
-    const error: unknown = await jwkSetFetcher({ allowPrivateAddresses: true, ca })(`${origin}/garbage`).catch((thrown: unknown) => thrown);
-    expect(`${String(error)} ${JSON.stringify(error)} ${String((error as Error).stack)}`).not.toContain('secret text');
+    const error: unknown = await jwkSetFetcher({ allowPrivateAddresses: true, ca })(
+      `${origin}/garbage`,
+    ).catch((thrown: unknown) => thrown);
+    expect(
+      `${String(error)} ${JSON.stringify(error)} ${String((error as Error).stack)}`,
+    ).not.toContain('secret text');
   });
 });
 
@@ -166,7 +213,10 @@ describe('the cache', () => {
     });
     return { clock, get, fetched: () => fetched };
   };
-  const fresh = (lifetimeMs: number | undefined) => async () => ({ jwks: { keys: [] as [] }, lifetimeMs });
+  const fresh = (lifetimeMs: number | undefined) => async () => ({
+    jwks: { keys: [] as [] },
+    lifetimeMs,
+  });
 
   it('concurrent look-ups are one request', async () => {
     const { get, fetched } = cache(fresh(undefined));

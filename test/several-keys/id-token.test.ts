@@ -2,7 +2,15 @@ import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type HttpsJwks, httpsJwks } from '../support/https-jwks.ts';
 import { randomJti, type TestKey, testKey } from '../support/keys.ts';
-import { aware, keysOf, openPair, type Pair, pairSecret, seconds, unaware } from '../support/pair.ts';
+import {
+  aware,
+  keysOf,
+  openPair,
+  type Pair,
+  pairSecret,
+  seconds,
+  unaware,
+} from '../support/pair.ts';
 import { basic } from '../support/server.ts';
 
 const provider = 'https://op.example.com';
@@ -21,10 +29,23 @@ afterAll(async () => {
 });
 const idToken = (claims: object = {}, header: object = {}, key = op) =>
   key.sign(
-    { iss: provider, sub: 'alice', aud: 'app-at-op', iat: seconds, exp: seconds + 3600, jti: randomJti(), ...claims },
+    {
+      iss: provider,
+      sub: 'alice',
+      aud: 'app-at-op',
+      iat: seconds,
+      exp: seconds + 3600,
+      jti: randomJti(),
+      ...claims,
+    },
     { typ: 'JWT', kid: 'op-1', ...header },
   );
-const exchange = async (subject_token: string, form: object = {}, client = 'app', key = pair.appKey) =>
+const exchange = async (
+  subject_token: string,
+  form: object = {},
+  client = 'app',
+  key = pair.appKey,
+) =>
   pair.server.post(
     '/token',
     {
@@ -45,32 +66,58 @@ describe('RFC 8693 §2.1: an ID token of a trusted provider', () => {
       cnf: { jkt: pair.appKey.jkt },
       issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
     });
-    expect(decodeJwt(body.access_token)).toMatchObject({ sub: 'alice', client_id: 'app', aud: aware, cnf: { jkt: pair.appKey.jkt } });
+    expect(decodeJwt(body.access_token)).toMatchObject({
+      sub: 'alice',
+      client_id: 'app',
+      aud: aware,
+      cnf: { jkt: pair.appKey.jkt },
+    });
   });
   it("T14: and to its server's key too, but only where the pairing is first-party: nobody showed the holder to the user", async () => {
-    const both = async () => exchange(await idToken(), { req_alt_cnf: JSON.stringify([{ proof: await pair.cnfProof() }]) });
+    const both = async () =>
+      exchange(await idToken(), {
+        req_alt_cnf: JSON.stringify([{ proof: await pair.cnfProof() }]),
+      });
     expect(keysOf(await both())).toBe('400 unauthorized_client');
-    const singleToken = async () => (await exchange(await idToken(), { resource: unaware })).body.access_token as string;
+    const singleToken = async () =>
+      (await exchange(await idToken(), { resource: unaware })).body.access_token as string;
     const single = await singleToken();
     expect(keysOf(await pair.backendExchanges(single))).toBe('400 invalid_grant');
     await pair.server.admin('DELETE', `pairings/${pairing}`);
-    await pair.server.admin('POST', 'pairings', { requester: 'app', holder: 'backend', mode: 'proof', first_party: true });
-    expect(keysOf(await both())).toEqual({ cnf: { jkt: pair.appKey.jkt }, alt_cnf: [{ client_id: 'backend', cnf: { jkt: pair.backendKey.jkt } }] });
+    await pair.server.admin('POST', 'pairings', {
+      requester: 'app',
+      holder: 'backend',
+      mode: 'proof',
+      first_party: true,
+    });
+    expect(keysOf(await both())).toEqual({
+      cnf: { jkt: pair.appKey.jkt },
+      alt_cnf: [{ client_id: 'backend', cnf: { jkt: pair.backendKey.jkt } }],
+    });
     expect(keysOf(await pair.backendExchanges(single))).toBe('400 invalid_grant');
     const { body } = await pair.backendExchanges(await singleToken());
-    expect(decodeJwt(body.access_token)).toMatchObject({ sub: 'alice', client_id: 'backend', act: { client_id: 'backend' } });
+    expect(decodeJwt(body.access_token)).toMatchObject({
+      sub: 'alice',
+      client_id: 'backend',
+      act: { client_id: 'backend' },
+    });
   });
   it('T12: one that is bound itself needs the proof of its key', async () => {
     const bound = await idToken({ cnf: { jwk: pair.appKey.jwk } }, { typ: 'dpop+id_token' });
     expect(keysOf(await exchange(bound, {}, 'app', pair.thiefKey))).toBe('400 invalid_grant');
     expect((await exchange(bound)).status).toBe(200);
-    expect(keysOf(await exchange(await idToken({ cnf: { jwk: 'x' } })))).toBe('400 invalid_request');
+    expect(keysOf(await exchange(await idToken({ cnf: { jwk: 'x' } })))).toBe(
+      '400 invalid_request',
+    );
   });
   it.each<[string, object, object?]>([
     ['of a provider that nobody registered', { iss: 'https://evil.example' }],
     ['for another audience', { aud: 'another-app' }],
     ['for several audiences without azp', { aud: ['app-at-op', 'another-app'] }],
-    ['for several audiences, of which another one is not trusted', { aud: ['app-at-op', 'another-app'], azp: 'app-at-op' }],
+    [
+      'for several audiences, of which another one is not trusted',
+      { aud: ['app-at-op', 'another-app'], azp: 'app-at-op' },
+    ],
     ['for an audience that is no string', { aud: ['app-at-op', 1], azp: 'app-at-op' }],
     ['for another authorized party', { azp: 'another-app' }],
     ['older than ID_TOKEN_MAX_AGE', { iat: seconds - 300 }],
@@ -83,49 +130,67 @@ describe('RFC 8693 §2.1: an ID token of a trusted provider', () => {
     ['without sub', { sub: undefined }],
     ['whose user is named like a client', { sub: 'backend' }],
     ['with the type of an access token', {}, { typ: 'at+jwt' }],
-    ['that is a logout token without a type', { events: { 'http://schemas.openid.net/event/backchannel-logout': {} } }, { typ: undefined }],
+    [
+      'that is a logout token without a type',
+      { events: { 'http://schemas.openid.net/event/backchannel-logout': {} } },
+      { typ: undefined },
+    ],
     ['with a kid that the provider has not', {}, { kid: 'op-2' }],
     ['with crit', {}, { crit: ['x'], x: 1 }],
   ])('refuses one %s', async (_, claims, header) => {
     const token =
-      header?.['crit' as never] === undefined ? await idToken(claims, header) : `${btoa('{"alg":"RS256","crit":["x"]}').replaceAll('=', '')}.e30.AA`;
+      header?.['crit' as never] === undefined
+        ? await idToken(claims, header)
+        : `${btoa('{"alg":"RS256","crit":["x"]}').replaceAll('=', '')}.e30.AA`;
     expect(keysOf(await exchange(token))).toBe('400 invalid_request');
   });
   it('refuses one signed by another key, and unsigned ones', async () => {
-    expect(keysOf(await exchange(await idToken({}, {}, await testKey('RS256'))))).toBe('400 invalid_request');
+    expect(keysOf(await exchange(await idToken({}, {}, await testKey('RS256'))))).toBe(
+      '400 invalid_request',
+    );
     const [, payload] = (await idToken()).split('.');
-    expect(keysOf(await exchange(`${btoa('{"alg":"none"}').replaceAll('=', '')}.${payload}.`))).toBe('400 invalid_request');
+    expect(
+      keysOf(await exchange(`${btoa('{"alg":"none"}').replaceAll('=', '')}.${payload}.`)),
+    ).toBe('400 invalid_request');
   });
   it.each<[string, object]>([
     ['Keycloak: x5t', { x5t: 'aXkxdGVzdGluZ3g1dHRodW1icHJp' }],
-    ['Microsoft Entra: x5t, issuer, cloud_instance_name', { x5t: 'abc', issuer: provider, cloud_instance_name: 'example.com' }],
+    [
+      'Microsoft Entra: x5t, issuer, cloud_instance_name',
+      { x5t: 'abc', issuer: provider, cloud_instance_name: 'example.com' },
+    ],
     ['x5u', { x5u: 'https://op.example.com/certificate' }],
-  ])('RFC 7517 §4: members of its key that mean nothing here are ignored, as published by %s', async (name, members) => {
-    const kid = `op-${name}`;
-    jwks.keys.current = [{ ...op.jwk, kid, use: 'sig', ...members }];
-    // A server that has no copy of the set yet.
-    const other = await openPair({ env: { JWKS_URI_ALLOW_PRIVATE_ADDRESSES: 'true' } });
-    await other.server.admin('POST', 'trusted-issuers', trusted());
-    const answer = await other.server.post(
-      '/token',
-      {
-        grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
-        subject_token: await idToken({}, { kid }),
-        subject_token_type: 'urn:ietf:params:oauth:token-type:id_token',
-        resource: aware,
-      },
-      { authorization: basic('app', pairSecret), dpop: await other.appKey.proof() },
-    );
-    expect(keysOf(answer)).toEqual({ cnf: { jkt: other.appKey.jkt } });
-    await other.server.stop();
-    jwks.keys.current = [{ ...op.jwk, kid: 'op-1', use: 'sig' }];
-  });
+  ])(
+    'RFC 7517 §4: members of its key that mean nothing here are ignored, as published by %s',
+    async (name, members) => {
+      const kid = `op-${name}`;
+      jwks.keys.current = [{ ...op.jwk, kid, use: 'sig', ...members }];
+      // A server that has no copy of the set yet.
+      const other = await openPair({ env: { JWKS_URI_ALLOW_PRIVATE_ADDRESSES: 'true' } });
+      await other.server.admin('POST', 'trusted-issuers', trusted());
+      const answer = await other.server.post(
+        '/token',
+        {
+          grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+          subject_token: await idToken({}, { kid }),
+          subject_token_type: 'urn:ietf:params:oauth:token-type:id_token',
+          resource: aware,
+        },
+        { authorization: basic('app', pairSecret), dpop: await other.appKey.proof() },
+      );
+      expect(keysOf(answer)).toEqual({ cnf: { jkt: other.appKey.jkt } });
+      await other.server.stop();
+      jwks.keys.current = [{ ...op.jwk, kid: 'op-1', use: 'sig' }];
+    },
+  );
   it('the key set rotates without a restart', async () => {
     const next = await testKey('ES256');
     jwks.keys.current = [{ ...next.jwk, kid: 'op-next' }];
     pair.server.clock.now += 61_000;
     const key = { ...pair.appKey, proof: () => pair.appKey.proof({ iat: seconds + 61 }) };
-    expect((await exchange(await idToken({}, { kid: 'op-next' }, next), {}, 'app', key)).status).toBe(200);
+    expect(
+      (await exchange(await idToken({}, { kid: 'op-next' }, next), {}, 'app', key)).status,
+    ).toBe(200);
     pair.server.clock.now -= 61_000;
     jwks.keys.current = [{ ...op.jwk, kid: 'op-1', use: 'sig' }];
   });
@@ -133,7 +198,12 @@ describe('RFC 8693 §2.1: an ID token of a trusted provider', () => {
 
 describe('/admin/trusted-issuers', () => {
   const create = (body: object) =>
-    pair.server.admin('POST', 'trusted-issuers', { issuer: 'https://b.example', audience: 'x', jwks_uri: 'https://b.example/jwks', ...body });
+    pair.server.admin('POST', 'trusted-issuers', {
+      issuer: 'https://b.example',
+      audience: 'x',
+      jwks_uri: 'https://b.example/jwks',
+      ...body,
+    });
   it('limits who may exchange, prefixes the subject, and removal counts at the next call', async () => {
     const { body } = await create({ jwks_uri: jwks.uri, clients: ['thief'], subject_prefix: 'b:' });
     const token = await idToken({ iss: 'https://b.example', aud: 'x' });
@@ -141,9 +211,14 @@ describe('/admin/trusted-issuers', () => {
     const proof = { ...pair.thiefKey, proof: () => pair.thiefKey.proof({ iat: seconds + 122 }) };
     expect(keysOf(await exchange(token, {}, 'app', proof))).toBe('400 unauthorized_client');
     const issued = await exchange(token, {}, 'thief', proof);
-    expect(decodeJwt(issued.body.access_token)).toMatchObject({ sub: 'b:alice', client_id: 'thief' });
+    expect(decodeJwt(issued.body.access_token)).toMatchObject({
+      sub: 'b:alice',
+      client_id: 'thief',
+    });
     const listed = (await pair.server.admin('GET', 'trusted-issuers')).body.items;
-    expect(listed).toEqual(expect.arrayContaining([{ id: expect.any(String), ...trusted() }, body]));
+    expect(listed).toEqual(
+      expect.arrayContaining([{ id: expect.any(String), ...trusted() }, body]),
+    );
     expect((await pair.server.admin('GET', `trusted-issuers/${body.id}`)).body).toEqual(body);
     expect((await pair.server.admin('DELETE', `trusted-issuers/${body.id}`)).status).toBe(204);
     expect(keysOf(await exchange(token, {}, 'thief', proof))).toBe('400 invalid_request');

@@ -12,9 +12,13 @@ beforeAll(async () => {
   key = { ...(await testKey()), privateKey: device.keys.privateKey as TestKey['privateKey'] };
   const { items } = (await pair.server.admin('GET', 'resource-servers')).body;
   const { id } = items.find(({ audience }: { audience: string }) => audience === aware);
-  await pair.server.admin('PATCH', `resource-servers/${id}`, { cnf_methods_supported: ['jkt', 'x5t#S256'] });
+  await pair.server.admin('PATCH', `resource-servers/${id}`, {
+    cnf_methods_supported: ['jkt', 'x5t#S256'],
+  });
   const x5c = [device.der.toString('base64')];
-  await pair.server.admin('PATCH', 'clients/backend', { jwks: { keys: [{ ...device.jwk, kid: 'be-1', x5c }] } });
+  await pair.server.admin('PATCH', 'clients/backend', {
+    jwks: { keys: [{ ...device.jwk, kid: 'be-1', x5c }] },
+  });
 });
 afterAll(async () => pair.server.stop());
 
@@ -34,26 +38,55 @@ const proof = async (claims: object = {}) => {
 };
 
 it('D5: the app by DPoP, its server by mutual TLS, one token; T9: neither thumbprint passes in the place of the other', async () => {
-  const answer = await pair.ask({ reqAltCnf: [{ proof: await proof({ cnf_method: 'x5t#S256' }) }] });
+  const answer = await pair.ask({
+    reqAltCnf: [{ proof: await proof({ cnf_method: 'x5t#S256' }) }],
+  });
   const altCnf = [{ client_id: 'backend', cnf: { 'x5t#S256': device.x5tS256 } }];
   expect(keysOf(answer)).toEqual({ cnf: { jkt: pair.appKey.jkt }, alt_cnf: altCnf });
   const token = answer.body.access_token as string;
-  const presented = async (form: Record<string, string>) => (await pair.introspect(token, 'aware-rs', form)).body;
+  const presented = async (form: Record<string, string>) =>
+    (await pair.introspect(token, 'aware-rs', form)).body;
   expect(await presented({})).toMatchObject({ active: true, token_type: 'DPoP', alt_cnf: altCnf });
-  expect((await presented({ client_certificate: device.pem })).proof).toEqual({ valid: true, presenter: 'backend' });
-  expect((await presented({ client_certificate: (await certificate()).pem })).proof).toEqual({ valid: false, reason: 'key_mismatch' });
-  const dpop = async (by: TestKey) => ({ dpop_proof: await by.proof({ htm: 'GET', htu: aware, ath: ath(token) }), htm: 'GET', htu: aware });
-  expect((await presented(await dpop(pair.appKey))).proof).toEqual({ valid: true, presenter: 'app' });
-  const byDevice = await new SignJWT({ jti: randomJti(), htm: 'GET', htu: aware, iat: seconds, ath: ath(token) })
+  expect((await presented({ client_certificate: device.pem })).proof).toEqual({
+    valid: true,
+    presenter: 'backend',
+  });
+  expect((await presented({ client_certificate: (await certificate()).pem })).proof).toEqual({
+    valid: false,
+    reason: 'key_mismatch',
+  });
+  const dpop = async (by: TestKey) => ({
+    dpop_proof: await by.proof({ htm: 'GET', htu: aware, ath: ath(token) }),
+    htm: 'GET',
+    htu: aware,
+  });
+  expect((await presented(await dpop(pair.appKey))).proof).toEqual({
+    valid: true,
+    presenter: 'app',
+  });
+  const byDevice = await new SignJWT({
+    jti: randomJti(),
+    htm: 'GET',
+    htu: aware,
+    iat: seconds,
+    ath: ath(token),
+  })
     .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk: device.jwk as TestKey['jwk'] })
     .sign(key.privateKey);
-  expect((await presented({ dpop_proof: byDevice, htm: 'GET', htu: aware })).proof).toEqual({ valid: false, reason: 'key_mismatch' });
+  expect((await presented({ dpop_proof: byDevice, htm: 'GET', htu: aware })).proof).toEqual({
+    valid: false,
+    reason: 'key_mismatch',
+  });
 });
 
 it('the holder leaves the token when its certificate is replaced', async () => {
-  const answer = await pair.ask({ reqAltCnf: [{ proof: await proof({ cnf_method: 'x5t#S256' }) }] });
+  const answer = await pair.ask({
+    reqAltCnf: [{ proof: await proof({ cnf_method: 'x5t#S256' }) }],
+  });
   const next = await certificate({ subject: 'CN=next' });
-  await pair.server.admin('PATCH', 'clients/backend', { jwks: { keys: [{ ...next.jwk, kid: 'be-1', x5c: [next.der.toString('base64')] }] } });
+  await pair.server.admin('PATCH', 'clients/backend', {
+    jwks: { keys: [{ ...next.jwk, kid: 'be-1', x5c: [next.der.toString('base64')] }] },
+  });
   const { body } = await pair.introspect(answer.body.access_token as string);
   expect([body.active, body.alt_cnf]).toEqual([true, undefined]);
 });

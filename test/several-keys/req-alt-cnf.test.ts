@@ -1,7 +1,16 @@
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testKey } from '../support/keys.ts';
-import { aware, keysOf, openPair, type Pair, type PairRequest, seconds, setForm, unaware } from '../support/pair.ts';
+import {
+  aware,
+  keysOf,
+  openPair,
+  type Pair,
+  type PairRequest,
+  seconds,
+  setForm,
+  unaware,
+} from '../support/pair.ts';
 import { issuer, startOfTime } from '../support/server.ts';
 import { storeKinds } from '../support/stores.ts';
 
@@ -15,14 +24,19 @@ const both = () => ({
   alt_cnf: [{ client_id: 'backend', cnf: { jkt: pair.backendKey.jkt } }],
 });
 const asked = async (request?: PairRequest) => keysOf(await pair.ask(request));
-const withProof = async (claims: object, header: object = {}) => asked({ reqAltCnf: [{ proof: await pair.cnfProof(claims, header) }] });
+const withProof = async (claims: object, header: object = {}) =>
+  asked({ reqAltCnf: [{ proof: await pair.cnfProof(claims, header) }] });
 const registered = [{ client_id: 'backend', cnf: { kid: 'be-1' } }];
 
 describe('D3, D4: req_alt_cnf with a fresh proof', () => {
   it('D3.1, D3.4, D9: token and answer name both keys, and the life is capped', async () => {
     const answer = await pair.ask();
     expect(keysOf(answer)).toEqual(both());
-    expect(answer.body).toMatchObject({ token_type: 'DPoP', alt_cnf: both().alt_cnf, expires_in: 300 });
+    expect(answer.body).toMatchObject({
+      token_type: 'DPoP',
+      alt_cnf: both().alt_cnf,
+      expires_in: 300,
+    });
   });
   it('D3.4: without the parameter the token has one key and its ordinary life', async () => {
     const answer = await pair.ask({ form: { req_alt_cnf: undefined } });
@@ -32,24 +46,42 @@ describe('D3, D4: req_alt_cnf with a fresh proof', () => {
   });
   it('product decision 5: a recipient registered for jwks gets a set inside cnf, and no alt_cnf', async () => {
     const answer = await pair.ask({ form: { resource: setForm } });
-    const named = ({ jwk, jkt }: { jwk: object; jkt: string }, client_id: string) => ({ ...jwk, kid: jkt, client_id });
-    expect(keysOf(answer)).toEqual({ cnf: { jwks: { keys: [named(pair.appKey, 'app'), named(pair.backendKey, 'backend')] } } });
-    expect(answer.body).toMatchObject({ token_type: 'PoP', cnf: decodeJwt(answer.body.access_token)['cnf'] });
-    expect(keysOf(await pair.ask({ form: { resource: setForm, req_alt_cnf: undefined } }))).toEqual({ cnf: { jkt: pair.appKey.jkt } });
+    const named = ({ jwk, jkt }: { jwk: object; jkt: string }, client_id: string) => ({
+      ...jwk,
+      kid: jkt,
+      client_id,
+    });
+    expect(keysOf(answer)).toEqual({
+      cnf: { jwks: { keys: [named(pair.appKey, 'app'), named(pair.backendKey, 'backend')] } },
+    });
+    expect(answer.body).toMatchObject({
+      token_type: 'PoP',
+      cnf: decodeJwt(answer.body.access_token)['cnf'],
+    });
+    expect(keysOf(await pair.ask({ form: { resource: setForm, req_alt_cnf: undefined } }))).toEqual(
+      { cnf: { jkt: pair.appKey.jkt } },
+    );
   });
   it('an audience that is not registered as knowing alt_cnf: unsupported_pop_key', async () => {
     expect(await asked({ form: { resource: unaware } })).toBe('400 unsupported_pop_key');
   });
   it('two holders beside the app, three keys in one token', async () => {
     const printer = await pair.cnfProof({ iss: 'printer' }, {}, pair.thiefKey);
-    expect(await asked({ reqAltCnf: [{ proof: await pair.cnfProof() }, { proof: printer }] })).toMatchObject({
-      alt_cnf: [{ client_id: 'backend' }, { client_id: 'printer', cnf: { jkt: pair.thiefKey.jkt } }],
+    expect(
+      await asked({ reqAltCnf: [{ proof: await pair.cnfProof() }, { proof: printer }] }),
+    ).toMatchObject({
+      alt_cnf: [
+        { client_id: 'backend' },
+        { client_id: 'printer', cnf: { jkt: pair.thiefKey.jkt } },
+      ],
     });
   });
   it('all or nothing: one bad proof of two refuses the request, and the good one can be used again', async () => {
     const good = await pair.cnfProof();
     const bad = await pair.cnfProof({ iss: 'printer' });
-    expect(await asked({ reqAltCnf: [{ proof: good }, { proof: bad }] })).toBe('400 failed_pop_verification');
+    expect(await asked({ reqAltCnf: [{ proof: good }, { proof: bad }] })).toBe(
+      '400 failed_pop_verification',
+    );
     expect(await asked({ reqAltCnf: [{ proof: good }] })).toEqual(both());
   });
 
@@ -78,7 +110,10 @@ describe('D3, D4: req_alt_cnf with a fresh proof', () => {
     ['T2 cnf left out', { cnf: undefined }],
     ['T2 cnf of another key', { cnf: { jkt: 'x'.repeat(43) } }],
     ['cnf with two members', { cnf: { jkt: 'x'.repeat(43), kid: 'a' } }],
-    ['T9 thumbprint of the key in the place of a certificate', { cnf: { 'x5t#S256': 'x'.repeat(43) } }],
+    [
+      'T9 thumbprint of the key in the place of a certificate',
+      { cnf: { 'x5t#S256': 'x'.repeat(43) } },
+    ],
     ['a method that does not exist', { cnf_method: 'jwe' }],
     ['a certificate that is not registered', { cnf_method: 'x5t#S256' }],
     ['exp left out', { exp: undefined }],
@@ -113,7 +148,9 @@ describe('D3, D4: req_alt_cnf with a fresh proof', () => {
     ['null', [null]],
     ['four holders', Array.from({ length: 4 }, () => ({ proof: 'x' }))],
     ['T8 the requester as holder', [{ client_id: 'app', cnf: { kid: 'be-1' } }]],
-  ])('invalid_request: %s', async (_, reqAltCnf) => expect(await asked({ reqAltCnf })).toBe('400 invalid_request'));
+  ])('invalid_request: %s', async (_, reqAltCnf) =>
+    expect(await asked({ reqAltCnf })).toBe('400 invalid_request'),
+  );
 
   it('T8: the same holder twice, and the same key as the requester or as another holder', async () => {
     const twice = [{ proof: await pair.cnfProof() }, { proof: await pair.cnfProof() }];
@@ -127,7 +164,10 @@ describe('D3, D4: req_alt_cnf with a fresh proof', () => {
     const nonce = first.headers.get('dpop-nonce') ?? '';
     expect(keysOf(first)).toBe('400 use_dpop_nonce');
     const proof = await pair.cnfProof();
-    const stale = await pair.ask({ dpop: await pair.appKey.proof({ nonce }), reqAltCnf: [{ proof }] });
+    const stale = await pair.ask({
+      dpop: await pair.appKey.proof({ nonce }),
+      reqAltCnf: [{ proof }],
+    });
     expect([keysOf(stale), stale.headers.get('dpop-nonce')]).toEqual(['400 use_dpop_nonce', nonce]);
     const reqAltCnf = [{ proof: await pair.cnfProof({ nonce }) }];
     expect(await asked({ dpop: await pair.appKey.proof({ nonce }), reqAltCnf })).toEqual(both());
@@ -145,29 +185,66 @@ describe('D4 mode 2: a registered key', () => {
     const ask = async () => keysOf(await other.ask({ reqAltCnf: registered }));
     expect(await ask()).toBe('400 failed_pop_verification');
     expect((await other.backendSignsIn()).status).toBe(200);
-    expect(await ask()).toMatchObject({ alt_cnf: [{ client_id: 'backend', cnf: { jkt: other.backendKey.jkt } }] });
+    expect(await ask()).toMatchObject({
+      alt_cnf: [{ client_id: 'backend', cnf: { jkt: other.backendKey.jkt } }],
+    });
     other.server.clock.now = startOfTime + 90 * 86_400_000 + 1000;
     expect(await ask()).toBe('400 failed_pop_verification');
     await other.server.stop();
   });
   it('needs a registered kid', async () => {
-    expect(await asked({ reqAltCnf: [{ client_id: 'backend', cnf: { kid: 'none' } }] })).toBe('400 unsupported_pop_key');
+    expect(await asked({ reqAltCnf: [{ client_id: 'backend', cnf: { kid: 'none' } }] })).toBe(
+      '400 unsupported_pop_key',
+    );
   });
 });
 
 describe('D3.7: unauthorized_client unless operator, requester and holder allow it', () => {
-  const patch = (client: string, body: object) => pair.server.admin('PATCH', `clients/${client}`, body);
+  const patch = (client: string, body: object) =>
+    pair.server.admin('PATCH', `clients/${client}`, body);
   it.each<[string, string, object, object, readonly unknown[] | undefined]>([
-    ['T1 the requester lists no holders', 'app', { alt_cnf_holders: null }, { alt_cnf_holders: ['backend', 'printer', 'unpaired'] }, undefined],
-    ['T1 the requester lists others', 'app', { alt_cnf_holders: ['printer'] }, { alt_cnf_holders: ['backend', 'printer', 'unpaired'] }, undefined],
-    ['the holder lists other requesters', 'backend', { alt_cnf_requesters: ['thief'] }, { alt_cnf_requesters: ['app'] }, undefined],
+    [
+      'T1 the requester lists no holders',
+      'app',
+      { alt_cnf_holders: null },
+      { alt_cnf_holders: ['backend', 'printer', 'unpaired'] },
+      undefined,
+    ],
+    [
+      'T1 the requester lists others',
+      'app',
+      { alt_cnf_holders: ['printer'] },
+      { alt_cnf_holders: ['backend', 'printer', 'unpaired'] },
+      undefined,
+    ],
+    [
+      'the holder lists other requesters',
+      'backend',
+      { alt_cnf_requesters: ['thief'] },
+      { alt_cnf_requesters: ['app'] },
+      undefined,
+    ],
     ['the holder is disabled', 'backend', { disabled: true }, { disabled: false }, undefined],
-    ['registered key: the holder lists no requesters', 'backend', { alt_cnf_requesters: null }, { alt_cnf_requesters: ['app'] }, registered],
-    ['registered key: not switched on', 'backend', { alt_cnf_registered_key: false }, { alt_cnf_registered_key: true }, registered],
+    [
+      'registered key: the holder lists no requesters',
+      'backend',
+      { alt_cnf_requesters: null },
+      { alt_cnf_requesters: ['app'] },
+      registered,
+    ],
+    [
+      'registered key: not switched on',
+      'backend',
+      { alt_cnf_registered_key: false },
+      { alt_cnf_registered_key: true },
+      registered,
+    ],
   ])('%s', async (_, client, change, back, reqAltCnf) => {
     await pair.backendSignsIn();
     expect((await patch(client, change)).status).toBe(200);
-    expect(await asked(reqAltCnf === undefined ? {} : { reqAltCnf })).toBe('400 unauthorized_client');
+    expect(await asked(reqAltCnf === undefined ? {} : { reqAltCnf })).toBe(
+      '400 unauthorized_client',
+    );
     await patch(client, back);
     expect(await asked(reqAltCnf === undefined ? {} : { reqAltCnf })).toEqual(both());
   });
@@ -177,12 +254,22 @@ describe('D3.7: unauthorized_client unless operator, requester and holder allow 
   });
   it('T1: a pairing for proofs only does not let a registered key in', async () => {
     await patch('printer', { alt_cnf_requesters: ['app'], alt_cnf_registered_key: true });
-    expect(await asked({ reqAltCnf: [{ client_id: 'printer', cnf: { kid: 'be-1' } }] })).toBe('400 failed_pop_verification');
+    expect(await asked({ reqAltCnf: [{ client_id: 'printer', cnf: { kid: 'be-1' } }] })).toBe(
+      '400 failed_pop_verification',
+    );
   });
   it('limits of the pairing: audience and scope', async () => {
-    const limited = await pair.server.admin('POST', 'pairings', { requester: 'app', holder: 'unpaired', scope: 'read', resources: [aware] });
+    const limited = await pair.server.admin('POST', 'pairings', {
+      requester: 'app',
+      holder: 'unpaired',
+      scope: 'read',
+      resources: [aware],
+    });
     const ask = async (form: object) =>
-      asked({ form: { ...form }, reqAltCnf: [{ proof: await pair.cnfProof({ iss: 'unpaired' }, {}, pair.thiefKey) }] });
+      asked({
+        form: { ...form },
+        reqAltCnf: [{ proof: await pair.cnfProof({ iss: 'unpaired' }, {}, pair.thiefKey) }],
+      });
     expect(await ask({ scope: 'read' })).toMatchObject({ alt_cnf: [{ client_id: 'unpaired' }] });
     expect(await ask({ scope: 'read write' })).toBe('400 unauthorized_client');
     expect(await ask({ scope: 'read', resource: setForm })).toBe('400 unauthorized_client');
@@ -194,18 +281,33 @@ describe('D3.7: unauthorized_client unless operator, requester and holder allow 
 describe('D10: proofs in the wrong hands', () => {
   it('T2: a stolen proof serves neither another client nor another key', async () => {
     const proof = await pair.cnfProof();
-    await pair.server.admin('POST', 'pairings', { requester: 'thief', holder: 'backend', mode: 'proof', first_party: false });
+    await pair.server.admin('POST', 'pairings', {
+      requester: 'thief',
+      holder: 'backend',
+      mode: 'proof',
+      first_party: false,
+    });
     await pair.server.admin('PATCH', 'clients/backend', { alt_cnf_requesters: ['app', 'thief'] });
-    expect(await asked({ client: 'thief', key: pair.thiefKey, reqAltCnf: [{ proof }] })).toBe('400 failed_pop_verification');
-    expect(await asked({ key: pair.thiefKey, reqAltCnf: [{ proof }] })).toBe('400 failed_pop_verification');
+    expect(await asked({ client: 'thief', key: pair.thiefKey, reqAltCnf: [{ proof }] })).toBe(
+      '400 failed_pop_verification',
+    );
+    expect(await asked({ key: pair.thiefKey, reqAltCnf: [{ proof }] })).toBe(
+      '400 failed_pop_verification',
+    );
     expect(await asked({ reqAltCnf: [{ proof }] })).toEqual(both());
   });
   it('T3: a cnf-proof is no client assertion and no DPoP proof; those are no cnf-proof', async () => {
     const proof = await pair.cnfProof();
     const assertion = await pair.backendKey.assertion('backend', {}, { kid: 'be-1' });
     const bearer = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
-    const form = { grant_type: 'client_credentials', client_assertion_type: bearer, client_assertion: proof };
-    expect(keysOf(await pair.server.post('/token', form, { dpop: await pair.backendKey.proof() }))).toBe('401 invalid_client');
+    const form = {
+      grant_type: 'client_credentials',
+      client_assertion_type: bearer,
+      client_assertion: proof,
+    };
+    expect(
+      keysOf(await pair.server.post('/token', form, { dpop: await pair.backendKey.proof() })),
+    ).toBe('401 invalid_client');
     expect(await asked({ dpop: proof })).toBe('400 invalid_dpop_proof');
     for (const other of [assertion, await pair.backendKey.proof()])
       expect(await asked({ reqAltCnf: [{ proof: other }] })).toBe('400 failed_pop_verification');
@@ -218,7 +320,9 @@ describe('D10: proofs in the wrong hands', () => {
     const [a, b] = [await pair.appKey.proof(), await pair.appKey.proof()];
     expect(await asked({ dpop: `${a}, ${b}` })).toBe('400 invalid_dpop_proof');
     const jwk = { ...pair.appKey.jwk, d: 'AAAA' };
-    expect(await asked({ dpop: await pair.appKey.proof({}, { jwk }) })).toBe('400 invalid_dpop_proof');
+    expect(await asked({ dpop: await pair.appKey.proof({}, { jwk }) })).toBe(
+      '400 invalid_dpop_proof',
+    );
   });
   it('D7: symmetric and key-agreement keys cannot be registered for a holder', async () => {
     const { jwk } = await testKey();
@@ -240,7 +344,9 @@ describe.each(storeKinds)('T4 on $name', (kind) => {
   it('of parallel requests with one cnf-proof exactly one gets a token; a later one none', async () => {
     const other = await openPair({ kind });
     const reqAltCnf = [{ proof: await other.cnfProof() }];
-    const outcomes = (await Promise.all(Array.from({ length: 10 }, () => other.ask({ reqAltCnf })))).map(keysOf);
+    const outcomes = (
+      await Promise.all(Array.from({ length: 10 }, () => other.ask({ reqAltCnf })))
+    ).map(keysOf);
     expect(outcomes.filter((outcome) => typeof outcome === 'object')).toHaveLength(1);
     expect(outcomes.filter((outcome) => outcome === '400 failed_pop_verification')).toHaveLength(9);
     other.server.clock.now += 100_000;

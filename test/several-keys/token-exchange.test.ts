@@ -1,7 +1,17 @@
 import { decodeJwt, type JWTPayload } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testKey } from '../support/keys.ts';
-import { ath, aware, exchangeForm, keysOf, openPair, type Pair, pairSecret, setForm, unaware } from '../support/pair.ts';
+import {
+  ath,
+  aware,
+  exchangeForm,
+  keysOf,
+  openPair,
+  type Pair,
+  pairSecret,
+  setForm,
+  unaware,
+} from '../support/pair.ts';
 import { basic, startOfTime, testServer } from '../support/server.ts';
 import { onSqlite, storeKinds } from '../support/stores.ts';
 
@@ -11,36 +21,58 @@ beforeAll(async () => {
 });
 afterAll(async () => pair.server.stop());
 const accessToken = async (form: object = {}) =>
-  (await pair.ask({ form: { resource: unaware, req_alt_cnf: undefined, ...form } })).body.access_token as string;
+  (await pair.ask({ form: { resource: unaware, req_alt_cnf: undefined, ...form } })).body
+    .access_token as string;
 const paired = async () => (await pair.ask()).body.access_token as string;
 const claimsOf = ({ body }: { body: { access_token: string } }) => decodeJwt(body.access_token);
 const backendKeyNamed = () => ({ cnf: { jkt: pair.backendKey.jkt } });
 /** The app exchanges by itself. */
 const appExchanges = async (
   token: string,
-  { key = pair.appKey, proof = {}, form = {}, client = 'app' }: { key?: Pair['appKey']; proof?: object; form?: object; client?: string } = {},
+  {
+    key = pair.appKey,
+    proof = {},
+    form = {},
+    client = 'app',
+  }: { key?: Pair['appKey']; proof?: object; form?: object; client?: string } = {},
 ) =>
   pair.server.post(
     '/token',
     { ...exchangeForm(token), ...form },
-    { authorization: basic(client, pairSecret), dpop: await key.proof({ iat: pair.server.clock.now / 1000, ath: ath(token), ...proof }) },
+    {
+      authorization: basic(client, pairSecret),
+      dpop: await key.proof({ iat: pair.server.clock.now / 1000, ath: ath(token), ...proof }),
+    },
   );
 
 describe('RFC 8693, D6.3: one token per holder', () => {
   it('§4.4: a token for a recipient that does not know alt_cnf says who may act; one for a recipient that does, does not', async () => {
-    expect(decodeJwt(await accessToken())['may_act']).toEqual({ client_id: ['backend', 'printer', 'unpaired'] });
+    expect(decodeJwt(await accessToken())['may_act']).toEqual({
+      client_id: ['backend', 'printer', 'unpaired'],
+    });
     expect(decodeJwt(await paired())['may_act']).toBeUndefined();
   });
   it('T11: an exchange takes no holder along, adds none by the proof of an earlier request, and does not change the key', async () => {
     const proof = await pair.cnfProof();
     const token = (await pair.ask({ reqAltCnf: [{ proof }] })).body.access_token as string;
     expect(keysOf(await appExchanges(token))).toEqual({ cnf: { jkt: pair.appKey.jkt } });
-    expect(keysOf(await appExchanges(token, { form: { req_alt_cnf: JSON.stringify([{ proof }]) } }))).toBe('400 failed_pop_verification');
+    expect(
+      keysOf(await appExchanges(token, { form: { req_alt_cnf: JSON.stringify([{ proof }]) } })),
+    ).toBe('400 failed_pop_verification');
     const next = await testKey();
     const forNext = await pair.cnfProof({ cnf: { jkt: next.jkt } });
-    expect(keysOf(await appExchanges(token, { key: next, form: { req_alt_cnf: JSON.stringify([{ proof: forNext }]) } }))).toBe('400 invalid_grant');
+    expect(
+      keysOf(
+        await appExchanges(token, {
+          key: next,
+          form: { req_alt_cnf: JSON.stringify([{ proof: forNext }]) },
+        }),
+      ),
+    ).toBe('400 invalid_grant');
     const fresh = { form: { req_alt_cnf: JSON.stringify([{ proof: await pair.cnfProof() }]) } };
-    expect(keysOf(await appExchanges(token, fresh))).toMatchObject({ alt_cnf: [{ client_id: 'backend' }] });
+    expect(keysOf(await appExchanges(token, fresh))).toMatchObject({
+      alt_cnf: [{ client_id: 'backend' }],
+    });
   });
   it('§2.2.1, A.8: the named actor gets a token bound to its own key, no longer than the first', async () => {
     const first = await accessToken();
@@ -64,63 +96,138 @@ describe('RFC 8693, D6.3: one token per holder', () => {
     pair.server.clock.now = startOfTime;
   });
   it('the owner exchanges with its own key: less scope, another resource', async () => {
-    const answer = await appExchanges(await accessToken(), { form: { scope: 'read', audience: aware } });
-    expect(claimsOf(answer)).toMatchObject({ sub: 'app', client_id: 'app', aud: aware, scope: 'read', cnf: { jkt: pair.appKey.jkt } });
+    const answer = await appExchanges(await accessToken(), {
+      form: { scope: 'read', audience: aware },
+    });
+    expect(claimsOf(answer)).toMatchObject({
+      sub: 'app',
+      client_id: 'app',
+      aud: aware,
+      scope: 'read',
+      cnf: { jkt: pair.appKey.jkt },
+    });
     expect(claimsOf(answer)['act']).toBeUndefined();
   });
   it('a further holder exchanges with the key that the token names for it, in either form', async () => {
     for (const resource of [aware, setForm]) {
       const token = (await pair.ask({ form: { resource } })).body.access_token as string;
-      expect(claimsOf(await pair.backendExchanges(token, {}, pair.backendKey, { ath: ath(token) }))).toMatchObject(backendKeyNamed());
-      expect(keysOf(await pair.backendExchanges(token, {}, pair.thiefKey, { ath: ath(token) }))).toBe('400 invalid_grant');
+      expect(
+        claimsOf(await pair.backendExchanges(token, {}, pair.backendKey, { ath: ath(token) })),
+      ).toMatchObject(backendKeyNamed());
+      expect(
+        keysOf(await pair.backendExchanges(token, {}, pair.thiefKey, { ath: ath(token) })),
+      ).toBe('400 invalid_grant');
     }
   });
 
   it.each<[string, (token: string) => Promise<unknown>, string]>([
-    ['T12 the owner with another key', (token) => appExchanges(token, { key: pair.thiefKey }), '400 invalid_grant'],
-    ['T12 the owner without ath', (token) => appExchanges(token, { proof: { ath: undefined } }), '400 invalid_grant'],
-    ['T12 the owner with ath of another token', (token) => appExchanges(token, { proof: { ath: ath('x') } }), '400 invalid_grant'],
-    ['T12 a client that nobody named', (token) => appExchanges(token, { client: 'thief', key: pair.thiefKey }), '400 invalid_grant'],
-    ['T12 a client that nobody named, with the key of the owner', (token) => appExchanges(token, { client: 'thief' }), '400 invalid_grant'],
     [
-      'T12 no proof by anybody',
-      (token) => pair.server.post('/token', exchangeForm(token), { authorization: basic('app', pairSecret) }),
+      'T12 the owner with another key',
+      (token) => appExchanges(token, { key: pair.thiefKey }),
       '400 invalid_grant',
     ],
-    ['T12 a named actor without proof of any key', async (token) => pair.server.post('/token', exchangeForm(token)), '401 invalid_client'],
+    [
+      'T12 the owner without ath',
+      (token) => appExchanges(token, { proof: { ath: undefined } }),
+      '400 invalid_grant',
+    ],
+    [
+      'T12 the owner with ath of another token',
+      (token) => appExchanges(token, { proof: { ath: ath('x') } }),
+      '400 invalid_grant',
+    ],
+    [
+      'T12 a client that nobody named',
+      (token) => appExchanges(token, { client: 'thief', key: pair.thiefKey }),
+      '400 invalid_grant',
+    ],
+    [
+      'T12 a client that nobody named, with the key of the owner',
+      (token) => appExchanges(token, { client: 'thief' }),
+      '400 invalid_grant',
+    ],
+    [
+      'T12 no proof by anybody',
+      (token) =>
+        pair.server.post('/token', exchangeForm(token), {
+          authorization: basic('app', pairSecret),
+        }),
+      '400 invalid_grant',
+    ],
+    [
+      'T12 a named actor without proof of any key',
+      async (token) => pair.server.post('/token', exchangeForm(token)),
+      '401 invalid_client',
+    ],
     [
       'more scope than the subject token has',
       async () => appExchanges(await accessToken({ scope: 'read' }), { form: { scope: 'write' } }),
       '400 invalid_scope',
     ],
-    ['an unknown resource', (token) => appExchanges(token, { form: { resource: 'https://nobody.example' } }), '400 invalid_target'],
-    ['two targets', (token) => appExchanges(token, { form: { resource: aware, audience: unaware } }), '400 invalid_target'],
-    ['an actor token', (token) => appExchanges(token, { form: { actor_token: token, actor_token_type: 'x' } }), '400 invalid_request'],
+    [
+      'an unknown resource',
+      (token) => appExchanges(token, { form: { resource: 'https://nobody.example' } }),
+      '400 invalid_target',
+    ],
+    [
+      'two targets',
+      (token) => appExchanges(token, { form: { resource: aware, audience: unaware } }),
+      '400 invalid_target',
+    ],
+    [
+      'an actor token',
+      (token) => appExchanges(token, { form: { actor_token: token, actor_token_type: 'x' } }),
+      '400 invalid_request',
+    ],
     [
       'a refresh token asked for',
-      (token) => appExchanges(token, { form: { requested_token_type: 'urn:ietf:params:oauth:token-type:refresh_token' } }),
+      (token) =>
+        appExchanges(token, {
+          form: { requested_token_type: 'urn:ietf:params:oauth:token-type:refresh_token' },
+        }),
       '400 invalid_request',
     ],
     [
       'a subject token type of another kind',
-      (token) => appExchanges(token, { form: { subject_token_type: 'urn:ietf:params:oauth:token-type:jwt' } }),
+      (token) =>
+        appExchanges(token, {
+          form: { subject_token_type: 'urn:ietf:params:oauth:token-type:jwt' },
+        }),
       '400 invalid_request',
     ],
-    ['no subject token type', (token) => appExchanges(token, { form: { subject_token_type: undefined } }), '400 invalid_request'],
+    [
+      'no subject token type',
+      (token) => appExchanges(token, { form: { subject_token_type: undefined } }),
+      '400 invalid_request',
+    ],
     ['a token that is none', () => appExchanges('abc'), '400 invalid_request'],
-    ['an altered token', (token) => appExchanges(`${token.slice(0, -4)}AAAA`), '400 invalid_request'],
-    ['T3 a cnf-proof as subject token', async () => appExchanges(await pair.cnfProof()), '400 invalid_request'],
+    [
+      'an altered token',
+      (token) => appExchanges(`${token.slice(0, -4)}AAAA`),
+      '400 invalid_request',
+    ],
+    [
+      'T3 a cnf-proof as subject token',
+      async () => appExchanges(await pair.cnfProof()),
+      '400 invalid_request',
+    ],
     [
       'a token signed by somebody else',
-      async (token) => appExchanges(await pair.thiefKey.sign(decodeJwt(token), { typ: 'at+jwt', kid: 'x' })),
+      async (token) =>
+        appExchanges(await pair.thiefKey.sign(decodeJwt(token), { typ: 'at+jwt', kid: 'x' })),
       '400 invalid_request',
     ],
   ])('refuses %s', async (_, exchange, outcome) => {
-    expect(keysOf((await exchange(await accessToken())) as Parameters<typeof keysOf>[0])).toBe(outcome);
+    expect(keysOf((await exchange(await accessToken())) as Parameters<typeof keysOf>[0])).toBe(
+      outcome,
+    );
   });
   it('refuses an expired and a revoked subject token (RFC 8693 §2.2.2)', async () => {
     const token = await accessToken();
-    expect((await pair.server.post('/revoke', { token }, { authorization: basic('app', pairSecret) })).status).toBe(200);
+    expect(
+      (await pair.server.post('/revoke', { token }, { authorization: basic('app', pairSecret) }))
+        .status,
+    ).toBe(200);
     expect(keysOf(await appExchanges(token))).toBe('400 invalid_request');
     const other = await accessToken();
     pair.server.clock.now += 600_000;
@@ -130,21 +237,32 @@ describe('RFC 8693, D6.3: one token per holder', () => {
   it('a client without the grant', async () => {
     await pair.server.admin('PATCH', 'clients/app', { grant_types: ['client_credentials'] });
     expect(keysOf(await appExchanges(await accessToken()))).toBe('400 unauthorized_client');
-    await pair.server.admin('PATCH', 'clients/app', { grant_types: ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'] });
+    await pair.server.admin('PATCH', 'clients/app', {
+      grant_types: ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'],
+    });
   });
   it('T10: when the pairing is revoked the actor gets nothing more for tokens issued before, nor under a new pairing', async () => {
     const [single, shared] = [await accessToken(), await paired()];
     expect((await pair.backendExchanges(single)).status).toBe(200);
     await pair.server.admin('DELETE', `pairings/${pair.pairing}`);
     expect(keysOf(await pair.backendExchanges(single))).toBe('400 invalid_grant');
-    expect(keysOf(await pair.backendExchanges(shared, {}, pair.backendKey, { ath: ath(shared) }))).toBe('400 invalid_grant');
+    expect(
+      keysOf(await pair.backendExchanges(shared, {}, pair.backendKey, { ath: ath(shared) })),
+    ).toBe('400 invalid_grant');
     pair.server.clock.now += 5000;
-    await pair.server.admin('POST', 'pairings', { requester: 'app', holder: 'backend', mode: 'registered_key', scope: 'read' });
+    await pair.server.admin('POST', 'pairings', {
+      requester: 'app',
+      holder: 'backend',
+      mode: 'registered_key',
+      scope: 'read',
+    });
     expect(keysOf(await pair.backendExchanges(single))).toBe('400 invalid_grant');
     pair.server.clock.now += 1000;
     const later = await accessToken();
     expect(keysOf(await pair.backendExchanges(later))).toBe('400 invalid_grant');
-    expect(keysOf(await pair.backendExchanges(later, { scope: 'read' }))).toEqual(backendKeyNamed());
+    expect(keysOf(await pair.backendExchanges(later, { scope: 'read' }))).toEqual(
+      backendKeyNamed(),
+    );
     pair.server.clock.now = startOfTime;
   });
 });
@@ -155,16 +273,34 @@ describe('T10, D3.5, D6.2: introspection shows who holds the token now', () => {
     return [body.active, body.alt_cnf?.map(({ client_id }: JWTPayload) => client_id)];
   };
   it.each<[string, (other: Pair, token: string) => Promise<unknown>]>([
-    ['the pairing is revoked', (other) => other.server.admin('DELETE', `pairings/${other.pairing}`)],
-    ['the holder is disabled', (other) => other.server.admin('PATCH', 'clients/backend', { disabled: true })],
+    [
+      'the pairing is revoked',
+      (other) => other.server.admin('DELETE', `pairings/${other.pairing}`),
+    ],
+    [
+      'the holder is disabled',
+      (other) => other.server.admin('PATCH', 'clients/backend', { disabled: true }),
+    ],
     ['the holder is deleted', (other) => other.server.admin('DELETE', 'clients/backend')],
     [
       'the key of the holder is replaced',
-      async (other) => other.server.admin('PATCH', 'clients/backend', { jwks: { keys: [{ ...(await testKey()).jwk, kid: 'be-1' }] } }),
+      async (other) =>
+        other.server.admin('PATCH', 'clients/backend', {
+          jwks: { keys: [{ ...(await testKey()).jwk, kid: 'be-1' }] },
+        }),
     ],
-    ['the requester lists the holder no more', (other) => other.server.admin('PATCH', 'clients/app', { alt_cnf_holders: ['printer'] })],
-    ['the holder lists other requesters', (other) => other.server.admin('PATCH', 'clients/backend', { alt_cnf_requesters: ['thief'] })],
-    ['the holder lists no requester any more', (other) => other.server.admin('PATCH', 'clients/backend', { alt_cnf_requesters: [] })],
+    [
+      'the requester lists the holder no more',
+      (other) => other.server.admin('PATCH', 'clients/app', { alt_cnf_holders: ['printer'] }),
+    ],
+    [
+      'the holder lists other requesters',
+      (other) => other.server.admin('PATCH', 'clients/backend', { alt_cnf_requesters: ['thief'] }),
+    ],
+    [
+      'the holder lists no requester any more',
+      (other) => other.server.admin('PATCH', 'clients/backend', { alt_cnf_requesters: [] }),
+    ],
     [
       'the holder withdraws by RFC 7009',
       async (other, token) => {
@@ -176,50 +312,69 @@ describe('T10, D3.5, D6.2: introspection shows who holds the token now', () => {
         expect((await other.server.post('/revoke', form)).status).toBe(200);
       },
     ],
-  ])('without the holder at the next call, and active for the requester, when %s', async (_, withdraw) => {
-    const other = await openPair();
-    const token = (await other.ask()).body.access_token as string;
-    const before = (await other.introspect(token)).body;
-    expect(before).toMatchObject({
-      active: true,
-      cnf: { jkt: other.appKey.jkt },
-      alt_cnf: [{ client_id: 'backend', cnf: { jkt: other.backendKey.jkt } }],
-    });
-    const presented = async () => {
-      const proof = { dpop_proof: await other.backendKey.proof({ htm: 'GET', htu: aware, ath: ath(token) }), htm: 'GET', htu: aware };
-      return (await other.introspect(token, 'aware-rs', proof)).body.proof;
-    };
-    expect(await presented()).toEqual({ valid: true, presenter: 'backend' });
-    await withdraw(other, token);
-    expect(await altCnf(other, token)).toEqual([true, undefined]);
-    expect(await presented()).toMatchObject({ valid: false });
-    await other.server.stop();
-  });
+  ])(
+    'without the holder at the next call, and active for the requester, when %s',
+    async (_, withdraw) => {
+      const other = await openPair();
+      const token = (await other.ask()).body.access_token as string;
+      const before = (await other.introspect(token)).body;
+      expect(before).toMatchObject({
+        active: true,
+        cnf: { jkt: other.appKey.jkt },
+        alt_cnf: [{ client_id: 'backend', cnf: { jkt: other.backendKey.jkt } }],
+      });
+      const presented = async () => {
+        const proof = {
+          dpop_proof: await other.backendKey.proof({ htm: 'GET', htu: aware, ath: ath(token) }),
+          htm: 'GET',
+          htu: aware,
+        };
+        return (await other.introspect(token, 'aware-rs', proof)).body.proof;
+      };
+      expect(await presented()).toEqual({ valid: true, presenter: 'backend' });
+      await withdraw(other, token);
+      expect(await altCnf(other, token)).toEqual([true, undefined]);
+      expect(await presented()).toMatchObject({ valid: false });
+      await other.server.stop();
+    },
+  );
   it.each<[string, object]>([
     ['takes no registered key of its own any more', { alt_cnf_registered_key: false }],
     ['lists nobody', { alt_cnf_requesters: null }],
-  ])('a holder by registration leaves when it %s; one that signed a proof stays', async (_, change) => {
-    const other = await openPair();
-    await other.backendSignsIn();
-    const registered = (await other.ask({ reqAltCnf: [{ client_id: 'backend', cnf: { kid: 'be-1' } }] })).body.access_token as string;
-    const proven = (await other.ask()).body.access_token as string;
-    expect([await altCnf(other, registered), await altCnf(other, proven)]).toEqual([
-      [true, ['backend']],
-      [true, ['backend']],
-    ]);
-    await other.server.admin('PATCH', 'clients/backend', change);
-    expect([await altCnf(other, registered), await altCnf(other, proven)]).toEqual([
-      [true, undefined],
-      [true, ['backend']],
-    ]);
-    await other.server.stop();
-  });
+  ])(
+    'a holder by registration leaves when it %s; one that signed a proof stays',
+    async (_, change) => {
+      const other = await openPair();
+      await other.backendSignsIn();
+      const registered = (
+        await other.ask({ reqAltCnf: [{ client_id: 'backend', cnf: { kid: 'be-1' } }] })
+      ).body.access_token as string;
+      const proven = (await other.ask()).body.access_token as string;
+      expect([await altCnf(other, registered), await altCnf(other, proven)]).toEqual([
+        [true, ['backend']],
+        [true, ['backend']],
+      ]);
+      await other.server.admin('PATCH', 'clients/backend', change);
+      expect([await altCnf(other, registered), await altCnf(other, proven)]).toEqual([
+        [true, undefined],
+        [true, ['backend']],
+      ]);
+      await other.server.stop();
+    },
+  );
   it('the next call may be to another replica', async () => {
     const store = await onSqlite.make();
     const other = await openPair({ store });
     const replica = await testServer({ store });
     const token = (await other.ask()).body.access_token as string;
-    const seen = async () => (await replica.post('/introspect', { token }, { authorization: basic('aware-rs', pairSecret) })).body.alt_cnf?.length;
+    const seen = async () =>
+      (
+        await replica.post(
+          '/introspect',
+          { token },
+          { authorization: basic('aware-rs', pairSecret) },
+        )
+      ).body.alt_cnf?.length;
     expect(await seen()).toBe(1);
     await other.server.admin('PATCH', 'clients/backend', { disabled: true });
     expect(await seen()).toBeUndefined();
@@ -231,17 +386,25 @@ describe('T10, D3.5, D6.2: introspection shows who holds the token now', () => {
     await other.server.stop();
     await store.remove();
   });
-  it.each(storeKinds.filter(({ name }) => !name.includes('Redis')))("the operator revokes the holder's key, on $name", async (kind) => {
-    const other = await openPair({ kind });
-    const token = (await other.ask()).body.access_token as string;
-    expect((await other.server.admin('DELETE', `keys/${other.backendKey.jkt}/tokens`)).status).toBe(200);
-    expect(await altCnf(other, token)).toEqual([true, undefined]);
-    await other.server.stop();
-  });
+  it.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
+    "the operator revokes the holder's key, on $name",
+    async (kind) => {
+      const other = await openPair({ kind });
+      const token = (await other.ask()).body.access_token as string;
+      expect(
+        (await other.server.admin('DELETE', `keys/${other.backendKey.jkt}/tokens`)).status,
+      ).toBe(200);
+      expect(await altCnf(other, token)).toEqual([true, undefined]);
+      await other.server.stop();
+    },
+  );
   it('product decision 5: in the form jwks the key of the holder leaves the set', async () => {
     const other = await openPair();
     const token = (await other.ask({ form: { resource: setForm } })).body.access_token as string;
-    const keys = async () => (await other.introspect(token, 'set-rs')).body.cnf.jwks.keys.map(({ client_id }: JWTPayload) => client_id);
+    const keys = async () =>
+      (await other.introspect(token, 'set-rs')).body.cnf.jwks.keys.map(
+        ({ client_id }: JWTPayload) => client_id,
+      );
     expect(await keys()).toEqual(['app', 'backend']);
     await other.server.admin('DELETE', `pairings/${other.pairing}`);
     expect(await keys()).toEqual(['app']);
@@ -267,6 +430,8 @@ describe('T10, D3.5, D6.2: introspection shows who holds the token now', () => {
     await other.server.stop();
   });
   it('T11: there is no refresh that could add or swap a holder', async () => {
-    expect(keysOf(await pair.ask({ form: { grant_type: 'refresh_token', refresh_token: 'x' } }))).toBe('400 unsupported_grant_type');
+    expect(
+      keysOf(await pair.ask({ form: { grant_type: 'refresh_token', refresh_token: 'x' } })),
+    ).toBe('400 unsupported_grant_type');
   });
 });

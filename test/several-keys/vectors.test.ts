@@ -10,14 +10,20 @@ import { dpopNonces } from '../../src/possession/dpop-nonce.ts';
 import { registeredCertificateThumbprint } from '../../src/registered-certificate.ts';
 
 const file = join(import.meta.dirname, '../../../shared/vectors/alt-cnf.json');
-const found = [file, join(import.meta.dirname, '../../../../shared/vectors/alt-cnf.json')].find((path) => existsSync(path));
-if (found === undefined) console.warn('the vectors of alt_cnf are not here: their tests are skipped');
+const found = [file, join(import.meta.dirname, '../../../../shared/vectors/alt-cnf.json')].find(
+  (path) => existsSync(path),
+);
+if (found === undefined)
+  console.warn('the vectors of alt_cnf are not here: their tests are skipped');
 // biome-ignore lint/suspicious/noExplicitAny: a file of examples, whose shape is what the tests look at.
 const vectors: any = found === undefined ? undefined : JSON.parse(readFileSync(found, 'utf8'));
 const publicKey = ({ d: _, ...jwk }: JWK & { d?: string }) => readPublicKey(jwk);
 
 describe.skipIf(vectors === undefined)('the values of alt-cnf.json', () => {
-  const [app, backend] = [() => publicKey(vectors.keys.app.jwk), () => publicKey(vectors.keys.backend.jwk)];
+  const [app, backend] = [
+    () => publicKey(vectors.keys.app.jwk),
+    () => publicKey(vectors.keys.backend.jwk),
+  ];
   it('thumbprints of app and backend', () => {
     expect([app().jkt, backend().jkt]).toEqual([vectors.keys.app.jkt, vectors.keys.backend.jkt]);
   });
@@ -57,15 +63,25 @@ describe.skipIf(vectors === undefined)('the values of alt-cnf.json', () => {
       scopes: ['calendar.read'],
       nonceRequired: false,
     };
-    const check = (other: object = {}) => checkCnfProof(readCnfProof(vectors.B_cnf_proof.jwt), backend(), { ...context, ...other }, options);
+    const check = (other: object = {}) =>
+      checkCnfProof(
+        readCnfProof(vectors.B_cnf_proof.jwt),
+        backend(),
+        { ...context, ...other },
+        options,
+      );
     expect(check().byCertificate).toBe(false);
     expect(() => check({ requester: { client_id: 'thief' } })).toThrow(/not made for this request/);
-    expect(() => check({ boundKey: { key: backend(), provenBy: 'dpop_proof' } })).toThrow(/not made for this request/);
+    expect(() => check({ boundKey: { key: backend(), provenBy: 'dpop_proof' } })).toThrow(
+      /not made for this request/,
+    );
     expect(() => check({ audience: 'https://other.example' })).toThrow(/not made for this request/);
     expect(() => check({ nonceRequired: true })).toThrow(/nonce required/);
   });
   it('D: ath is the hash of the token with two keys', () => {
-    expect(vectors.D_dpop_rs_backend.c.ath).toBe(createHash('sha256').update(vectors.C2_at_dual.jwt).digest('base64url'));
+    expect(vectors.D_dpop_rs_backend.c.ath).toBe(
+      createHash('sha256').update(vectors.C2_at_dual.jwt).digest('base64url'),
+    );
   });
   it('E: both recipients open the same symmetric key', async () => {
     for (const [jwe, key] of [

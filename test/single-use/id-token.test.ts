@@ -39,8 +39,17 @@ describe.each(storeKinds)('an ID token counts once, on $name', (kind) => {
     const grant_types = ['urn:ietf:params:oauth:grant-type:token-exchange'];
     await first.admin('POST', 'resource-servers', { audience: 'https://rs.example.com' });
     await first.admin('POST', 'clients', { client_id: 'app', client_secret: secret, grant_types });
-    await first.admin('POST', 'clients', { client_id: 'thief', client_secret: secret, grant_types });
-    for (const issuer of providers) await first.admin('POST', 'trusted-issuers', { issuer, audience: 'app-at-op', jwks_uri: jwks.uri });
+    await first.admin('POST', 'clients', {
+      client_id: 'thief',
+      client_secret: secret,
+      grant_types,
+    });
+    for (const issuer of providers)
+      await first.admin('POST', 'trusted-issuers', {
+        issuer,
+        audience: 'app-at-op',
+        jwks_uri: jwks.uri,
+      });
   });
   afterAll(async () => {
     await Promise.all(replicas.map(async (replica) => replica.stop()));
@@ -49,7 +58,14 @@ describe.each(storeKinds)('an ID token counts once, on $name', (kind) => {
 
   const idToken = (claims: object = {}) =>
     op.sign(
-      { iss: providers[0], sub: 'alice', aud: 'app-at-op', iat: clock.now / 1000, exp: clock.now / 1000 + 3600, ...claims },
+      {
+        iss: providers[0],
+        sub: 'alice',
+        aud: 'app-at-op',
+        iat: clock.now / 1000,
+        exp: clock.now / 1000 + 3600,
+        ...claims,
+      },
       { typ: 'JWT', kid: 'op-1' },
     );
   const exchange = async (
@@ -66,46 +82,76 @@ describe.each(storeKinds)('an ID token counts once, on $name', (kind) => {
       },
       { authorization: basic(client, secret), dpop: await key.proof({ iat: clock.now / 1000 }) },
     );
-  const short = ({ status, body }: Answer) => (status === 200 ? '200' : `${status} ${body.error}: ${body.error_description}`);
+  const short = ({ status, body }: Answer) =>
+    status === 200 ? '200' : `${status} ${body.error}: ${body.error_description}`;
   const usedBefore = '400 invalid_request: the ID token was exchanged before';
 
   it.each([
     ['with jti', () => ({ jti: randomJti() })],
     ['without jti', () => ({ sub: randomJti() })],
-  ])('50 parallel exchanges of one %s at two replicas, each with its own proof, give one token', async (_, claims) => {
-    const token = await idToken(claims());
-    const answers = await Promise.all(Array.from({ length: 50 }, async (__, index) => exchange(token, { replica: index % 2 })));
-    expect(answers.map(short).sort()).toEqual(['200', ...Array.from({ length: 49 }, () => usedBefore)]);
-  });
+  ])(
+    '50 parallel exchanges of one %s at two replicas, each with its own proof, give one token',
+    async (_, claims) => {
+      const token = await idToken(claims());
+      const answers = await Promise.all(
+        Array.from({ length: 50 }, async (__, index) => exchange(token, { replica: index % 2 })),
+      );
+      expect(answers.map(short).sort()).toEqual([
+        '200',
+        ...Array.from({ length: 49 }, () => usedBefore),
+      ]);
+    },
+  );
 
   it('a thief with a client of its own gets nothing for one that was used', async () => {
     const token = await idToken({ sub: 'bob' });
     const thief = { client: 'thief', key: await testKey(), replica: 1 };
-    expect([short(await exchange(token)), short(await exchange(token, thief))]).toEqual(['200', usedBefore]);
+    expect([short(await exchange(token)), short(await exchange(token, thief))]).toEqual([
+      '200',
+      usedBefore,
+    ]);
   });
 
   it('the same claims under another signature that verifies are the same ID token', async () => {
     const token = await idToken({ sub: 'carol' });
     const [one, other] = [token, otherSignature(token)];
-    expect(createHash('sha256').update(one).digest('hex')).not.toBe(createHash('sha256').update(other).digest('hex'));
+    expect(createHash('sha256').update(one).digest('hex')).not.toBe(
+      createHash('sha256').update(other).digest('hex'),
+    );
     expect([short(await exchange(one)), short(await exchange(other))]).toEqual(['200', usedBefore]);
   });
 
   it('a jti counts within its issuer', async () => {
     const jti = randomJti();
-    const [one, same, other] = [await idToken({ jti }), await idToken({ jti, sub: 'dave' }), await idToken({ jti, iss: providers[1] })];
-    expect([short(await exchange(one)), short(await exchange(same)), short(await exchange(other))]).toEqual(['200', usedBefore, '200']);
+    const [one, same, other] = [
+      await idToken({ jti }),
+      await idToken({ jti, sub: 'dave' }),
+      await idToken({ jti, iss: providers[1] }),
+    ];
+    expect([
+      short(await exchange(one)),
+      short(await exchange(same)),
+      short(await exchange(other)),
+    ]).toEqual(['200', usedBefore, '200']);
   });
 
   it('a wrong key or target uses nothing up', async () => {
     const token = await idToken({ sub: 'erin', cnf: { jkt: appKey.jkt } });
     expect((await exchange(token, { key: await testKey() })).body.error).toBe('invalid_grant');
-    expect((await exchange(token, { resource: 'https://other.example.com' })).body.error).toBe('invalid_target');
-    expect([short(await exchange(token)), short(await exchange(token))]).toEqual(['200', usedBefore]);
+    expect((await exchange(token, { resource: 'https://other.example.com' })).body.error).toBe(
+      'invalid_target',
+    );
+    expect([short(await exchange(token)), short(await exchange(token))]).toEqual([
+      '200',
+      usedBefore,
+    ]);
   });
 
   it('the record lasts as long as the ID token can be exchanged, ID_TOKEN_MAX_AGE after iat or until exp', async () => {
-    const [long, brief] = [await idToken({ sub: 'frank' }), await idToken({ sub: 'frank', exp: seconds + 100 })];
+    const [long, brief] = [
+      await idToken({ sub: 'frank' }),
+      await idToken({ sub: 'frank', exp: seconds + 100 }),
+    ];
     expect([short(await exchange(long)), short(await exchange(brief))]).toEqual(['200', '200']);
     const seen: string[] = [];
     for (const later of [99, 100, 299, 300]) {
@@ -113,7 +159,8 @@ describe.each(storeKinds)('an ID token counts once, on $name', (kind) => {
       seen.push(short(await exchange(long, { replica: 1 })), short(await exchange(brief)));
     }
     clock.now = startOfTime;
-    const over = '400 invalid_request: the subject token is invalid, expired or not of a trusted issuer';
+    const over =
+      '400 invalid_request: the subject token is invalid, expired or not of a trusted issuer';
     expect(seen).toEqual([usedBefore, usedBefore, usedBefore, over, usedBefore, over, over, over]);
   });
 });

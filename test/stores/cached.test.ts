@@ -74,7 +74,11 @@ it('a question joins one that is under way, but none that has been for longer th
   expect(waiting.length).toBe(2);
   waiting[1]?.({ version: 2 });
   waiting[0]?.({ version: 1 });
-  expect(await Promise.all([first.found, joined.found, later.found])).toEqual([{ version: 1 }, { version: 1 }, { version: 2 }]);
+  expect(await Promise.all([first.found, joined.found, later.found])).toEqual([
+    { version: 1 },
+    { version: 1 },
+    { version: 2 },
+  ]);
 });
 
 it('whatever the load, the state is asked for twice a second, and ahead of need', async () => {

@@ -7,84 +7,129 @@ import { storeKinds, type TestStore } from '../support/stores.ts';
 
 const secret = 's'.repeat(32);
 
-describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('a row that this server would not write, on $name', (kind) => {
-  let store: TestStore;
-  let server: TestServer;
-  let sound: string;
-  const sql = async (script: string) => {
-    const url = String(store.env['DATABASE_URL']);
-    const connection = await (url.startsWith('file:') ? new PrismaLibSql({ url }) : new PrismaPg({ connectionString: url })).connect();
-    await connection.executeScript(script);
-    await connection.dispose();
-    // The protocol's copies may be a second old; a change by the admin, even one that finds nothing, forgets them.
-    for (const path of ['clients/nowhere', 'resource-servers/nowhere']) await server.admin('DELETE', path);
-  };
-  const ask = async (client: string) =>
-    server.post('/token', { grant_type: 'client_credentials' }, { authorization: basic(client, secret), dpop: await (await testKey()).proof() });
-  beforeAll(async () => {
-    store = await kind.make();
-    server = await testServer({ store });
-    await server.admin('POST', 'resource-servers', { audience: 'https://rs.example.com', client_id: 'rs', client_secret: secret });
-    for (const client_id of ['app', 'other']) await server.admin('POST', 'clients', { client_id, client_secret: secret });
-    sound = (await ask('app')).body.access_token;
-  });
-  afterAll(async () => {
-    await server.stop();
-    await store.remove();
-  });
+describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
+  'a row that this server would not write, on $name',
+  (kind) => {
+    let store: TestStore;
+    let server: TestServer;
+    let sound: string;
+    const sql = async (script: string) => {
+      const url = String(store.env['DATABASE_URL']);
+      const connection = await (url.startsWith('file:')
+        ? new PrismaLibSql({ url })
+        : new PrismaPg({ connectionString: url })
+      ).connect();
+      await connection.executeScript(script);
+      await connection.dispose();
+      // The protocol's copies may be a second old; a change by the admin, even one that finds nothing, forgets them.
+      for (const path of ['clients/nowhere', 'resource-servers/nowhere'])
+        await server.admin('DELETE', path);
+    };
+    const ask = async (client: string) =>
+      server.post(
+        '/token',
+        { grant_type: 'client_credentials' },
+        { authorization: basic(client, secret), dpop: await (await testKey()).proof() },
+      );
+    beforeAll(async () => {
+      store = await kind.make();
+      server = await testServer({ store });
+      await server.admin('POST', 'resource-servers', {
+        audience: 'https://rs.example.com',
+        client_id: 'rs',
+        client_secret: secret,
+      });
+      for (const client_id of ['app', 'other'])
+        await server.admin('POST', 'clients', { client_id, client_secret: secret });
+      sound = (await ask('app')).body.access_token;
+    });
+    afterAll(async () => {
+      await server.stop();
+      await store.remove();
+    });
 
-  const metadata = {
-    token_endpoint_auth_method: 'client_secret_basic',
-    grant_types: ['client_credentials'],
-    dpop_bound_access_tokens: false,
-    dpop_nonce_required: false,
-    client_assertion_bound_access_tokens: false,
-    disabled: false,
-  };
-  it.each([
-    ['metadata that is no JSON', 'metadata', '{'],
-    ['metadata that is null', 'metadata', 'null'],
-    ['no method', 'metadata', JSON.stringify({ ...metadata, token_endpoint_auth_method: undefined })],
-    ['disabled as text', 'metadata', JSON.stringify({ ...metadata, disabled: 'false' })],
-    ['resources as text', 'metadata', JSON.stringify({ ...metadata, resources: 'https://rs.example.com' })],
-    ['a grant of no known type', 'metadata', JSON.stringify({ ...metadata, grant_types: ['password'] })],
-    ['secrets that are an object', 'secrets', '{}'],
-    ['a secret without a hash', 'secrets', '[{"id":"x","created_at":1}]'],
-  ])('%s: nothing is issued, the log names the row, and the others go on', async (_, column, value) => {
-    await sql(`update client set ${column} = '${value}' where client_id = 'app'`);
-    const [refused, served, shown, listed] = [
-      await ask('app'),
-      await ask('other'),
-      await server.admin('GET', 'clients/app'),
-      await server.admin('GET', 'clients'),
-    ];
-    expect([refused.status, refused.body.error, served.status, shown.status, listed.status]).toEqual([500, 'server_error', 200, 500, 500]);
-    expect(JSON.stringify([refused.body, shown.body])).not.toMatch(/app|hash/);
-    expect(JSON.stringify(server.logs)).toContain('the row app of client is damaged');
-  });
-  it('a token of such a client confirms nothing, and one of another client still does', async () => {
-    await sql(`update client set metadata = '{}' where client_id = 'app'`);
-    const introspect = async (token: string) => server.post('/introspect', { token }, { authorization: basic('rs', secret) });
-    const [damaged, other] = await Promise.all([introspect(sound), introspect((await ask('other')).body.access_token)]);
-    expect([damaged?.status, other?.body.active]).toEqual([500, true]);
-  });
-  it('can be deleted and registered again', async () => {
-    expect((await server.admin('DELETE', 'clients/app')).status).toBe(204);
-    expect((await server.admin('POST', 'clients', { client_id: 'app', client_secret: secret })).status).toBe(201);
-    expect((await ask('app')).status).toBe(200);
-  });
-  it('a member of a newer version is no damage', async () => {
-    await sql(`update client set metadata = '${JSON.stringify({ ...metadata, of_a_newer_version: 1 })}' where client_id = 'app'`);
-    expect((await ask('app')).status).toBe(200);
-  });
-  it('a damaged resource server issues nothing', async () => {
-    await sql(`update resource_server set metadata = '{"audience":"https://rs.example.com"}'`);
-    const refused = await ask('other');
-    expect([refused.status, refused.body.error]).toEqual([500, 'server_error']);
-  });
-  it('limits of a pairing that are a list do not read as no limits', async () => {
-    await sql(`insert into pairing (id, requester, holder, mode, first_party, metadata, version, created_at, updated_at)
+    const metadata = {
+      token_endpoint_auth_method: 'client_secret_basic',
+      grant_types: ['client_credentials'],
+      dpop_bound_access_tokens: false,
+      dpop_nonce_required: false,
+      client_assertion_bound_access_tokens: false,
+      disabled: false,
+    };
+    it.each([
+      ['metadata that is no JSON', 'metadata', '{'],
+      ['metadata that is null', 'metadata', 'null'],
+      [
+        'no method',
+        'metadata',
+        JSON.stringify({ ...metadata, token_endpoint_auth_method: undefined }),
+      ],
+      ['disabled as text', 'metadata', JSON.stringify({ ...metadata, disabled: 'false' })],
+      [
+        'resources as text',
+        'metadata',
+        JSON.stringify({ ...metadata, resources: 'https://rs.example.com' }),
+      ],
+      [
+        'a grant of no known type',
+        'metadata',
+        JSON.stringify({ ...metadata, grant_types: ['password'] }),
+      ],
+      ['secrets that are an object', 'secrets', '{}'],
+      ['a secret without a hash', 'secrets', '[{"id":"x","created_at":1}]'],
+    ])(
+      '%s: nothing is issued, the log names the row, and the others go on',
+      async (_, column, value) => {
+        await sql(`update client set ${column} = '${value}' where client_id = 'app'`);
+        const [refused, served, shown, listed] = [
+          await ask('app'),
+          await ask('other'),
+          await server.admin('GET', 'clients/app'),
+          await server.admin('GET', 'clients'),
+        ];
+        expect([
+          refused.status,
+          refused.body.error,
+          served.status,
+          shown.status,
+          listed.status,
+        ]).toEqual([500, 'server_error', 200, 500, 500]);
+        expect(JSON.stringify([refused.body, shown.body])).not.toMatch(/app|hash/);
+        expect(JSON.stringify(server.logs)).toContain('the row app of client is damaged');
+      },
+    );
+    it('a token of such a client confirms nothing, and one of another client still does', async () => {
+      await sql(`update client set metadata = '{}' where client_id = 'app'`);
+      const introspect = async (token: string) =>
+        server.post('/introspect', { token }, { authorization: basic('rs', secret) });
+      const [damaged, other] = await Promise.all([
+        introspect(sound),
+        introspect((await ask('other')).body.access_token),
+      ]);
+      expect([damaged?.status, other?.body.active]).toEqual([500, true]);
+    });
+    it('can be deleted and registered again', async () => {
+      expect((await server.admin('DELETE', 'clients/app')).status).toBe(204);
+      expect(
+        (await server.admin('POST', 'clients', { client_id: 'app', client_secret: secret })).status,
+      ).toBe(201);
+      expect((await ask('app')).status).toBe(200);
+    });
+    it('a member of a newer version is no damage', async () => {
+      await sql(
+        `update client set metadata = '${JSON.stringify({ ...metadata, of_a_newer_version: 1 })}' where client_id = 'app'`,
+      );
+      expect((await ask('app')).status).toBe(200);
+    });
+    it('a damaged resource server issues nothing', async () => {
+      await sql(`update resource_server set metadata = '{"audience":"https://rs.example.com"}'`);
+      const refused = await ask('other');
+      expect([refused.status, refused.body.error]).toEqual([500, 'server_error']);
+    });
+    it('limits of a pairing that are a list do not read as no limits', async () => {
+      await sql(`insert into pairing (id, requester, holder, mode, first_party, metadata, version, created_at, updated_at)
       values ('p', 'app', 'other', 'proof', ${kind.name.includes('SQLite') ? 1 : true}, '[]', 1, 1, 1)`);
-    expect((await server.admin('GET', 'pairings')).status).toBe(500);
-  });
-});
+      expect((await server.admin('GET', 'pairings')).status).toBe(500);
+    });
+  },
+);

@@ -10,15 +10,28 @@ import { timeOrderedId } from '../../src/time-ordered-id.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
 
 const now = 1_790_000_000;
-const use = (key = randomBytes(32).toString('base64url')) => ({ key, expiresAt: now + 90, acceptableFrom: now - 30 });
-const event = (): AuditEvent & { id: string } => ({ id: timeOrderedId(now * 1000), type: 'token_issued', actor: 'client:app', client_id: 'app' });
+const use = (key = randomBytes(32).toString('base64url')) => ({
+  key,
+  expiresAt: now + 90,
+  acceptableFrom: now - 30,
+});
+const event = (): AuditEvent & { id: string } => ({
+  id: timeOrderedId(now * 1000),
+  type: 'token_issued',
+  actor: 'client:app',
+  client_id: 'app',
+});
 
 describe.each(storeKinds)('RFC 9449 §11.1: the write of an issuance on $name', (kind) => {
   let store: TestStore;
   let stores: Awaited<ReturnType<typeof openStores>>;
   beforeAll(async () => {
     store = await kind.make();
-    stores = await openStores(readConfig(store.env), { logger: pino({ level: 'silent' }), clock: () => now * 1000, siblings: noSiblings });
+    stores = await openStores(readConfig(store.env), {
+      logger: pino({ level: 'silent' }),
+      clock: () => now * 1000,
+      siblings: noSiblings,
+    });
     const served = async () =>
       stores.issuances.commit([use()], event()).then(
         () => true,
@@ -30,7 +43,8 @@ describe.each(storeKinds)('RFC 9449 §11.1: the write of an issuance on $name', 
     await stores.close();
     await store.remove();
   });
-  const recorded = async () => new Set((await stores.audit.list({ limit: 1000 })).map(({ id }) => id));
+  const recorded = async () =>
+    new Set((await stores.audit.list({ limit: 1000 })).map(({ id }) => id));
 
   it('of 50 concurrent commits of one use one counts, and that one is on record', async () => {
     const same = use();
@@ -45,18 +59,21 @@ describe.each(storeKinds)('RFC 9449 §11.1: the write of an issuance on $name', 
   it.each([
     ['in an earlier commit', true],
     ['in the same batch', false],
-  ])('a use that was marked %s leaves no record, and marks the uses beside it', async (_, earlier) => {
-    const [used, beside] = [use(), use()];
-    const [winner, loser, third] = [event(), event(), event()];
-    const winning = stores.issuances.commit([used], winner);
-    if (earlier) await winning;
-    const losing = stores.issuances.commit([beside, used], loser);
-    expect(await winning).toEqual([true]);
-    expect(await losing).toEqual([true, false]);
-    expect(await stores.issuances.commit([beside], third)).toEqual([false]);
-    const all = await recorded();
-    expect([winner, loser, third].map(({ id }) => all.has(id))).toEqual([true, false, false]);
-  });
+  ])(
+    'a use that was marked %s leaves no record, and marks the uses beside it',
+    async (_, earlier) => {
+      const [used, beside] = [use(), use()];
+      const [winner, loser, third] = [event(), event(), event()];
+      const winning = stores.issuances.commit([used], winner);
+      if (earlier) await winning;
+      const losing = stores.issuances.commit([beside, used], loser);
+      expect(await winning).toEqual([true]);
+      expect(await losing).toEqual([true, false]);
+      expect(await stores.issuances.commit([beside], third)).toEqual([false]);
+      const all = await recorded();
+      expect([winner, loser, third].map(({ id }) => all.has(id))).toEqual([true, false, false]);
+    },
+  );
 
   it('without anything that counts once there is a record', async () => {
     const of = event();

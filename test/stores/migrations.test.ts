@@ -5,9 +5,12 @@ import { pendingMigration } from '../../src/store/write-migration.ts';
 import { storeKinds } from '../support/stores.ts';
 
 describe('schema and migrations', () => {
-  it.each(databaseKinds)('%s: no migration is missing (npm run migration -- NAME writes it)', async (kind) => {
-    expect(await pendingMigration(kind)).toBe('');
-  });
+  it.each(databaseKinds)(
+    '%s: no migration is missing (npm run migration -- NAME writes it)',
+    async (kind) => {
+      expect(await pendingMigration(kind)).toBe('');
+    },
+  );
 
   it.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     '$name: the migrations make every table and column that the client asks for',

@@ -13,7 +13,11 @@ import { timeOrderedId } from '../../src/time-ordered-id.ts';
 import { onSqlite, type TestStore } from '../support/stores.ts';
 
 const now = 1_790_000_000;
-const use = () => ({ key: randomBytes(32).toString('base64url'), expiresAt: now + 90, acceptableFrom: now - 30 });
+const use = () => ({
+  key: randomBytes(32).toString('base64url'),
+  expiresAt: now + 90,
+  acceptableFrom: now - 30,
+});
 const event = (): AuditEvent & { id: string } => ({
   id: timeOrderedId(now * 1000),
   type: 'token_issued',
@@ -28,10 +32,15 @@ let stores: Awaited<ReturnType<typeof openStores>>;
 const file = () => String(store.env['DATABASE_URL']).slice('file:'.length);
 const open = async () => {
   const logger = pino({}, { write: (line: string) => void lines.push(line) });
-  stores = await openStores(readConfig(store.env), { logger, clock: () => now * 1000, siblings: noSiblings });
+  stores = await openStores(readConfig(store.env), {
+    logger,
+    clock: () => now * 1000,
+    siblings: noSiblings,
+  });
 };
 const issue = async (of = event()) => stores.issuances.commit([use()], of);
-const recorded = async (id: string) => (await stores.audit.list({ limit: 1000 })).some((one) => one.id === id);
+const recorded = async (id: string) =>
+  (await stores.audit.list({ limit: 1000 })).some((one) => one.id === id);
 
 beforeEach(async () => {
   lines.length = 0;
@@ -55,7 +64,9 @@ it('a thread that ends takes nothing with it: what waited fails, the log says so
   const outcome = await waiting;
   const next = await issue();
   process.off('worker', started);
-  expect([true, 'database is unavailable']).toContain(Array.isArray(outcome) ? outcome[0] : outcome);
+  expect([true, 'database is unavailable']).toContain(
+    Array.isArray(outcome) ? outcome[0] : outcome,
+  );
   expect([next, threads.length]).toEqual([[true], 2]);
   expect(lines.join('')).toContain('store connection lost');
 });
@@ -94,6 +105,7 @@ it.each([
 });
 
 it('the write-ahead log starts over under load', { timeout: 60_000 }, async () => {
-  for (let round = 0; round < 60; round++) await Promise.all(Array.from({ length: 250 }, async () => issue()));
+  for (let round = 0; round < 60; round++)
+    await Promise.all(Array.from({ length: 250 }, async () => issue()));
   expect(statSync(`${file()}-wal`).size).toBeLessThan(30 * 2 ** 20);
 });

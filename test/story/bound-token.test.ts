@@ -3,7 +3,14 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PrismaPg } from '@prisma/adapter-pg';
-import { calculateJwkThumbprint, createRemoteJWKSet, exportJWK, generateKeyPair, jwtVerify, SignJWT } from 'jose';
+import {
+  calculateJwkThumbprint,
+  createRemoteJWKSet,
+  exportJWK,
+  generateKeyPair,
+  jwtVerify,
+  SignJWT,
+} from 'jose';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readConfig } from '../../src/config.ts';
@@ -30,8 +37,19 @@ describe.each(databases)('a bound token, end to end, on %s', (kind) => {
     });
   const proof = async (claims: object = {}, header: object = {}) => {
     const { publicKey, privateKey } = await key;
-    return new SignJWT({ jti: randomBytes(16).toString('hex'), htm: 'POST', htu: `${issuer}/token`, iat: Math.floor(Date.now() / 1000), ...claims })
-      .setProtectedHeader({ typ: 'dpop+jwt', alg: 'ES256', jwk: await exportJWK(publicKey), ...header })
+    return new SignJWT({
+      jti: randomBytes(16).toString('hex'),
+      htm: 'POST',
+      htu: `${issuer}/token`,
+      iat: Math.floor(Date.now() / 1000),
+      ...claims,
+    })
+      .setProtectedHeader({
+        typ: 'dpop+jwt',
+        alg: 'ES256',
+        jwk: await exportJWK(publicKey),
+        ...header,
+      })
       .sign(privateKey);
   };
   const token = (headers: Record<string, string>, form: Record<string, string> = {}) =>
@@ -80,11 +98,15 @@ describe.each(databases)('a bound token, end to end, on %s', (kind) => {
     const response = await token({ dpop: await proof() });
     const answer = (await response.json()) as { access_token: string; token_type: string };
     expect([response.status, answer.token_type]).toEqual([200, 'DPoP']);
-    const { payload } = await jwtVerify(answer.access_token, createRemoteJWKSet(new URL(`${issuer}/jwks`)), {
-      issuer,
-      audience: 'https://api.example.com',
-      typ: 'at+jwt',
-    });
+    const { payload } = await jwtVerify(
+      answer.access_token,
+      createRemoteJWKSet(new URL(`${issuer}/jwks`)),
+      {
+        issuer,
+        audience: 'https://api.example.com',
+        typ: 'at+jwt',
+      },
+    );
     expect(payload).toMatchObject({
       sub: 'app',
       client_id: 'app',
@@ -95,7 +117,9 @@ describe.each(databases)('a bound token, end to end, on %s', (kind) => {
 
   test('RFC 9449 §11.1: of 50 parallel uses of one proof exactly one gets a token', async () => {
     const dpop = await proof();
-    const statuses = await Promise.all(Array.from({ length: 50 }, async () => (await token({ dpop })).status));
+    const statuses = await Promise.all(
+      Array.from({ length: 50 }, async () => (await token({ dpop })).status),
+    );
     expect(statuses.filter((status) => status === 200)).toHaveLength(1);
     expect(statuses.filter((status) => status === 400)).toHaveLength(49);
   });
@@ -111,23 +135,48 @@ describe.each(databases)('a bound token, end to end, on %s', (kind) => {
     ['another typ', {}, { typ: 'jwt' }, {}, 'invalid_dpop_proof'],
     ['a scope beyond the registration', { jti: 'a' }, {}, { scope: 'admin' }, 'invalid_scope'],
     ['an unknown resource', { jti: 'b' }, {}, { resource: 'https://no.example' }, 'invalid_target'],
-    ['req_cnf naming another key', { jti: 'c' }, {}, { req_cnf: JSON.stringify({ jkt: 'x'.repeat(43) }) }, 'failed_pop_verification'],
+    [
+      'req_cnf naming another key',
+      { jti: 'c' },
+      {},
+      { req_cnf: JSON.stringify({ jkt: 'x'.repeat(43) }) },
+      'failed_pop_verification',
+    ],
     ['another grant type', { jti: 'd' }, {}, { grant_type: 'password' }, 'unsupported_grant_type'],
   ])('refuses %s', async (name, claims, header, form, error) => {
-    const response = await token(name === 'no proof' ? {} : { dpop: await proof(claims, header) }, form);
-    expect([response.status, ((await response.json()) as { error: string }).error]).toEqual([400, error]);
+    const response = await token(
+      name === 'no proof' ? {} : { dpop: await proof(claims, header) },
+      form,
+    );
+    expect([response.status, ((await response.json()) as { error: string }).error]).toEqual([
+      400,
+      error,
+    ]);
   });
 
   test('RFC 6749 §5.2: a wrong secret is 401 with a Basic challenge', async () => {
-    const response = await token({ dpop: await proof(), authorization: `Basic ${btoa('app:wrong')}` });
-    expect([response.status, response.headers.get('www-authenticate')?.startsWith('Basic')]).toEqual([401, true]);
+    const response = await token({
+      dpop: await proof(),
+      authorization: `Basic ${btoa('app:wrong')}`,
+    });
+    expect([
+      response.status,
+      response.headers.get('www-authenticate')?.startsWith('Basic'),
+    ]).toEqual([401, true]);
   });
 
   test('RFC 7523 §3: of 20 parallel uses of one client assertion exactly one gets a token, the others invalid_client', async () => {
     const pair = await generateKeyPair('ES256', { extractable: true });
     const jwk = { ...(await exportJWK(pair.publicKey)), kid: 'k1' };
     expect(
-      (await admin('clients', { client_id: 'signer', token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [jwk] }, scope: 'read' })).status,
+      (
+        await admin('clients', {
+          client_id: 'signer',
+          token_endpoint_auth_method: 'private_key_jwt',
+          jwks: { keys: [jwk] },
+          scope: 'read',
+        })
+      ).status,
     ).toBe(201);
     const assertion = await new SignJWT({ jti: randomBytes(16).toString('hex') })
       .setProtectedHeader({ alg: 'ES256', kid: 'k1' })
@@ -156,12 +205,19 @@ describe.each(databases)('a bound token, end to end, on %s', (kind) => {
   });
 
   test.each([
-    ['a private key', { jwks: { keys: [{ kty: 'EC', crv: 'P-256', x: 'a', y: 'b', d: 'c' }] } }, 'jwks.keys[0].d'],
+    [
+      'a private key',
+      { jwks: { keys: [{ kty: 'EC', crv: 'P-256', x: 'a', y: 'b', d: 'c' }] } },
+      'jwks.keys[0].d',
+    ],
     ['an unknown member', { colour: 'red' }, 'colour'],
     ['a short secret', { client_secret: 'short' }, 'client_secret'],
     ['a wrong type', { disabled: 'yes' }, 'disabled'],
   ])('RFC 9457: a client with %s is refused with the member named', async (_, body, member) => {
     const response = await admin('clients', body);
-    expect([response.status, ((await response.json()) as { member: string }).member]).toEqual([400, member]);
+    expect([response.status, ((await response.json()) as { member: string }).member]).toEqual([
+      400,
+      member,
+    ]);
   });
 });

@@ -44,7 +44,14 @@ const day = 86_400_000;
 
 /** Makes a certificate: self-signed, or by `issuer`. */
 export async function certificate(options: CertificateOptions = {}): Promise<TestCertificate> {
-  const { names = [], rawNames = [], issuer, notBefore = startOfTime - day, notAfter = startOfTime + 3650 * day, ca = false } = options;
+  const {
+    names = [],
+    rawNames = [],
+    issuer,
+    notBefore = startOfTime - day,
+    notAfter = startOfTime + 3650 * day,
+    ca = false,
+  } = options;
   const { subject: given = 'CN=client', key, pathLength, usages } = options;
   const subject = typeof given === 'string' ? given : 'CN=replaced';
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
@@ -58,7 +65,11 @@ export async function certificate(options: CertificateOptions = {}): Promise<Tes
       notAfter: new Date(notAfter),
       signingAlgorithm: algorithm,
       publicKey:
-        key === undefined ? (keys.publicKey as CryptoKey) : new x509.PublicKey(new Uint8Array(key.publicKey.export({ format: 'der', type: 'spki' }))),
+        key === undefined
+          ? (keys.publicKey as CryptoKey)
+          : new x509.PublicKey(
+              new Uint8Array(key.publicKey.export({ format: 'der', type: 'spki' })),
+            ),
       signingKey: signer,
       extensions: [
         new x509.BasicConstraintsExtension(ca, pathLength, true),
@@ -69,12 +80,18 @@ export async function certificate(options: CertificateOptions = {}): Promise<Tes
     },
     webcrypto as Crypto,
   );
-  const der = typeof given === 'string' ? Buffer.from(made.rawData) : withSubject(Buffer.from(made.rawData), given, signer);
+  const der =
+    typeof given === 'string'
+      ? Buffer.from(made.rawData)
+      : withSubject(Buffer.from(made.rawData), given, signer);
   const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
   const { kty, crv, x, y } = await webcrypto.subtle.exportKey('jwk', keys.publicKey);
   return {
     pem: pemOf('CERTIFICATE', der),
-    keyPem: key === undefined ? pemOf('PRIVATE KEY', pkcs8) : String(key.privateKey?.export({ format: 'pem', type: 'pkcs8' }) ?? ''),
+    keyPem:
+      key === undefined
+        ? pemOf('PRIVATE KEY', pkcs8)
+        : String(key.privateKey?.export({ format: 'pem', type: 'pkcs8' }) ?? ''),
     der,
     x5tS256: createHash('sha256').update(der).digest('base64url'),
     jwk: { kty: String(kty), crv: String(crv), x: String(x), y: String(y) },
@@ -86,10 +103,14 @@ export async function certificate(options: CertificateOptions = {}): Promise<Tes
 /** The certificate with this subject to the octet, signed again: the library would mend what is odd in it. */
 function withSubject(certificate: Buffer, subject: Uint8Array, signer: CryptoKey): Buffer {
   const [signed, algorithm] = readDer(readDer(certificate)[0]?.content ?? certificate);
-  const fields = readDer(signed?.content ?? certificate).map(({ encoded }, index) => (index === 5 ? subject : encoded));
+  const fields = readDer(signed?.content ?? certificate).map(({ encoded }, index) =>
+    index === 5 ? subject : encoded,
+  );
   const content = element(0x30, ...fields);
   const signature = sign('sha256', content, KeyObject.from(signer));
-  return Buffer.from(element(0x30, content, algorithm?.encoded ?? content, element(3, Uint8Array.of(0), signature)));
+  return Buffer.from(
+    element(0x30, content, algorithm?.encoded ?? content, element(3, Uint8Array.of(0), signature)),
+  );
 }
 
 /** PEM of these octets under a label (RFC 7468). */

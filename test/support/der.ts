@@ -2,7 +2,8 @@
 export function der(tag: number, ...contents: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const content = Buffer.concat(contents);
   const { length } = content;
-  const octets = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
+  const octets =
+    length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
   return new Uint8Array([tag, ...octets, ...content]);
 }
 
@@ -35,15 +36,24 @@ const types = {
 } as const;
 
 /** One attribute of a name: its type, the tag of its value, and the value. */
-export type TestAttribute = readonly [type: keyof typeof types, tag: keyof typeof tags, value: string | readonly number[]];
+export type TestAttribute = readonly [
+  type: keyof typeof types,
+  tag: keyof typeof tags,
+  value: string | readonly number[],
+];
 
 /** The DER of a name: relative names in the order of the certificate, each a set of attributes. */
-export function derName(...relatives: readonly (readonly TestAttribute[])[]): Uint8Array<ArrayBuffer> {
+export function derName(
+  ...relatives: readonly (readonly TestAttribute[])[]
+): Uint8Array<ArrayBuffer> {
   const attribute = ([type, tag, value]: TestAttribute) =>
     der(
       0x30,
       der(6, Buffer.from(types[type], 'hex')),
-      der(tags[tag], typeof value === 'string' ? Buffer.from(value, 'utf8') : Uint8Array.from(value)),
+      der(
+        tags[tag],
+        typeof value === 'string' ? Buffer.from(value, 'utf8') : Uint8Array.from(value),
+      ),
     );
   return der(0x30, ...relatives.map((relative) => der(0x31, ...relative.map(attribute))));
 }

@@ -2,7 +2,14 @@ import { KeyObject, sign } from 'node:crypto';
 import { decodeJwt } from 'jose';
 import { type TestKey, testKey } from './keys.ts';
 import { type RawAnswer, rawRequest } from './raw-request.ts';
-import { basic, formBody, startOfTime, type TestServer, type TestServerOptions, testServer } from './server.ts';
+import {
+  basic,
+  formBody,
+  startOfTime,
+  type TestServer,
+  type TestServerOptions,
+  testServer,
+} from './server.ts';
 
 export const seconds = startOfTime / 1000;
 export const clientSecret = 's'.repeat(32);
@@ -36,7 +43,11 @@ export async function openDesk(options: TestServerOptions = {}): Promise<Desk> {
   const server = await testServer(options);
   const key = await testKey();
   await server.admin('POST', 'resource-servers', { audience, scopes: ['read', 'write'] });
-  await server.admin('POST', 'clients', { client_id: 'app', client_secret: clientSecret, scope: 'read' });
+  await server.admin('POST', 'clients', {
+    client_id: 'app',
+    client_secret: clientSecret,
+    scope: 'read',
+  });
   await server.admin('POST', 'clients', {
     client_id: 'signer',
     token_endpoint_auth_method: 'private_key_jwt',
@@ -45,17 +56,33 @@ export async function openDesk(options: TestServerOptions = {}): Promise<Desk> {
   });
   const listed = (value: string | readonly string[] | null | undefined, standard: string) =>
     value === null ? [] : typeof value === 'object' ? value : [value ?? standard];
-  const send = async ({ method = 'POST', form = { grant_type: 'client_credentials' }, authorization, dpop, fields = [] }: Asked = {}) =>
+  const send = async ({
+    method = 'POST',
+    form = { grant_type: 'client_credentials' },
+    authorization,
+    dpop,
+    fields = [],
+  }: Asked = {}) =>
     rawRequest(
       `${server.url}/token`,
       method,
       [
-        ...listed(authorization, basic('app', clientSecret)).map((value) => ['authorization', value] as const),
-        ...listed(dpop, dpop === undefined ? await key.proof() : '').map((value) => ['dpop', value] as const),
-        ...(fields.some(([name]) => name === 'content-type') ? [] : [['content-type', 'application/x-www-form-urlencoded'] as const]),
+        ...listed(authorization, basic('app', clientSecret)).map(
+          (value) => ['authorization', value] as const,
+        ),
+        ...listed(dpop, dpop === undefined ? await key.proof() : '').map(
+          (value) => ['dpop', value] as const,
+        ),
+        ...(fields.some(([name]) => name === 'content-type')
+          ? []
+          : [['content-type', 'application/x-www-form-urlencoded'] as const]),
         ...fields,
       ],
-      method === 'GET' || method === 'DELETE' ? '' : typeof form === 'string' ? form : formBody(form),
+      method === 'GET' || method === 'DELETE'
+        ? ''
+        : typeof form === 'string'
+          ? form
+          : formBody(form),
     );
   return { server, key, send, outcome: async (asked) => outcomeOf(await send(asked)) };
 }
@@ -70,21 +97,39 @@ export function outcomeOf({ status, body }: RawAnswer): string {
 }
 
 /** A form for a client that authenticates by this assertion. */
-export function assertionForm(assertion: string, more: Readonly<Record<string, string>> = {}): Record<string, string> {
-  return { grant_type: 'client_credentials', client_assertion_type: jwtBearer, client_assertion: assertion, ...more };
+export function assertionForm(
+  assertion: string,
+  more: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  return {
+    grant_type: 'client_credentials',
+    client_assertion_type: jwtBearer,
+    client_assertion: assertion,
+    ...more,
+  };
 }
 
-const encoded = (part: unknown) => Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url');
+const encoded = (part: unknown) =>
+  Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url');
 
 /** A compact JWS of any header and payload (strings are taken as they are), signed by ES256 or by what `signature` makes of the input. */
-export function craft(header: unknown, payload: unknown, by: TestKey | ((input: Buffer) => Buffer)): string {
+export function craft(
+  header: unknown,
+  payload: unknown,
+  by: TestKey | ((input: Buffer) => Buffer),
+): string {
   const input = `${encoded(header)}.${encoded(payload)}`;
-  const signature = typeof by === 'function' ? by(Buffer.from(input)) : es256(by, Buffer.from(input));
+  const signature =
+    typeof by === 'function' ? by(Buffer.from(input)) : es256(by, Buffer.from(input));
   return `${input}.${signature.toString('base64url')}`;
 }
 
 /** An ES256 signature, `r‖s` unless DER is asked for. */
-export function es256({ privateKey }: TestKey, input: Buffer, dsaEncoding: 'ieee-p1363' | 'der' = 'ieee-p1363'): Buffer {
+export function es256(
+  { privateKey }: TestKey,
+  input: Buffer,
+  dsaEncoding: 'ieee-p1363' | 'der' = 'ieee-p1363',
+): Buffer {
   const key = KeyObject.from(privateKey);
   return sign('sha256', input, { key, dsaEncoding });
 }

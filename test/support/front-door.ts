@@ -42,7 +42,11 @@ export interface Place {
 export interface FrontDoor {
   readonly server: TestServer;
   /** Of the CA that the proxy knows: two clients. And one that nobody has signed. */
-  readonly certificates: { readonly leaf: TestCertificate; readonly other: TestCertificate; readonly selfSigned: TestCertificate };
+  readonly certificates: {
+    readonly leaf: TestCertificate;
+    readonly other: TestCertificate;
+    readonly selfSigned: TestCertificate;
+  };
   /** The answer of the token endpoint by way of the proxy, in short. Throws where the handshake fails. */
   answer(asked: Asked): Promise<string>;
   /** Thumbprint of the certificate that the token is bound to. */
@@ -61,14 +65,19 @@ export interface FrontDoorOptions {
 /** Whether a proxy is missing on this machine; then its suite is skipped, aloud. */
 export function isAbsent(proxy: string): boolean {
   const absent = spawnSync(proxy, ['-v']).error !== undefined;
-  if (absent) console.warn(`There is no ${proxy}: the suite behind a real ${proxy} is skipped (apt-get install ${proxy}).`);
+  if (absent)
+    console.warn(
+      `There is no ${proxy}: the suite behind a real ${proxy} is skipped (apt-get install ${proxy}).`,
+    );
   return absent;
 }
 
 /** The blocks of a page under docs/front-doors in this language. */
 export function blocksOf(page: string, language: string): readonly string[] {
   const content = readFileSync(join(import.meta.dirname, '../../docs/front-doors', page), 'utf8');
-  return [...content.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))].map(([, block = '']) => block);
+  return [...content.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))].map(
+    ([, block = '']) => block,
+  );
 }
 
 /** A block with this machine's addresses and files in it. Throws when the block lacks one that is to be replaced. */
@@ -92,19 +101,42 @@ export async function openFrontDoor({ form, command }: FrontDoorOptions): Promis
   const leaf = await certificate({ subject: 'CN=device', issuer: ca, ...valid });
   const other = await certificate({ subject: 'CN=other', issuer: ca, ...valid });
   const selfSigned = await certificate({ subject: 'CN=device', ...valid });
-  const own = await certificate({ subject: 'CN=as', names: [{ type: 'ip', value: '127.0.0.1' }], ...valid });
+  const own = await certificate({
+    subject: 'CN=as',
+    names: [{ type: 'ip', value: '127.0.0.1' }],
+    ...valid,
+  });
   const env = { CLIENT_CERTIFICATE_HEADER: form, TRUSTED_PROXIES: `${proxyAddress}/32` };
   const server = await testServer({ clock: { now }, env });
-  await server.admin('POST', 'resource-servers', { audience: 'https://mtls.example.com', cnf_methods_supported: ['x5t#S256'] });
+  await server.admin('POST', 'resource-servers', {
+    audience: 'https://mtls.example.com',
+    cnf_methods_supported: ['x5t#S256'],
+  });
   const bound = { tls_client_certificate_bound_access_tokens: true };
-  await server.admin('POST', 'clients', { client_id: 'secret', client_secret: clientSecret, ...bound });
-  const pki = { token_endpoint_auth_method: 'tls_client_auth', tls_client_auth_subject_dn: 'CN=device' };
+  await server.admin('POST', 'clients', {
+    client_id: 'secret',
+    client_secret: clientSecret,
+    ...bound,
+  });
+  const pki = {
+    token_endpoint_auth_method: 'tls_client_auth',
+    tls_client_auth_subject_dn: 'CN=device',
+  };
   await server.admin('POST', 'clients', { client_id: 'pki', ...pki, ...bound });
   const jwks = { keys: [{ ...selfSigned.jwk, x5c: [selfSigned.der.toString('base64')] }] };
-  await server.admin('POST', 'clients', { client_id: 'self', token_endpoint_auth_method: 'self_signed_tls_client_auth', jwks, ...bound });
+  await server.admin('POST', 'clients', {
+    client_id: 'self',
+    token_endpoint_auth_method: 'self_signed_tls_client_auth',
+    jwks,
+    ...bound,
+  });
 
   const port = await freePort();
-  const proxy = await started(command({ port, upstream: server.url.replace('http://', ''), folder, own, ca, file }), port, own.pem);
+  const proxy = await started(
+    command({ port, upstream: server.url.replace('http://', ''), folder, own, ca, file }),
+    port,
+    own.pem,
+  );
   const ask = async ({ by, form: more = {}, headers = {} }: Asked) => {
     const outgoing = request({
       host: '127.0.0.1',
@@ -118,19 +150,32 @@ export async function openFrontDoor({ form, command }: FrontDoorOptions): Promis
     });
     outgoing.end(formBody({ ...grant, ...more }));
     const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
-    return { status: response.statusCode ?? 0, headers: response.headers, body: await text(response) };
+    return {
+      status: response.statusCode ?? 0,
+      headers: response.headers,
+      body: await text(response),
+    };
   };
   return {
     server,
     certificates: { leaf, other, selfSigned },
     answer: async (asked) => outcomeOf(await ask(asked)),
     boundTo: async (asked) => {
-      const [, claims = ''] = (JSON.parse((await ask(asked)).body) as { access_token: string }).access_token.split('.');
-      return (JSON.parse(Buffer.from(claims, 'base64url').toString()) as { cnf: Record<string, unknown> }).cnf['x5t#S256'];
+      const [, claims = ''] = (
+        JSON.parse((await ask(asked)).body) as { access_token: string }
+      ).access_token.split('.');
+      return (
+        JSON.parse(Buffer.from(claims, 'base64url').toString()) as { cnf: Record<string, unknown> }
+      ).cnf['x5t#S256'];
     },
     past: async ({ form: more = {}, headers = {} }) => {
-      const fields = Object.entries({ 'content-type': 'application/x-www-form-urlencoded', ...headers });
-      return outcomeOf(await rawRequest(`${server.url}/token`, 'POST', fields, formBody({ ...grant, ...more })));
+      const fields = Object.entries({
+        'content-type': 'application/x-www-form-urlencoded',
+        ...headers,
+      });
+      return outcomeOf(
+        await rawRequest(`${server.url}/token`, 'POST', fields, formBody({ ...grant, ...more })),
+      );
     },
     async close() {
       proxy.kill('SIGTERM');
@@ -142,14 +187,21 @@ export async function openFrontDoor({ form, command }: FrontDoorOptions): Promis
 }
 
 /** Starts the proxy and waits until it speaks TLS. Throws what it complains of when it ends instead. */
-async function started([command, ...args]: readonly [string, ...string[]], port: number, ca: string): Promise<ChildProcess> {
+async function started(
+  [command, ...args]: readonly [string, ...string[]],
+  port: number,
+  ca: string,
+): Promise<ChildProcess> {
   const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   let complaints = '';
   child.stderr.on('data', (chunk: Buffer) => (complaints += chunk.toString()));
   for (;;) {
     if (child.exitCode !== null) throw new Error(`${command} ended: ${complaints}`);
     const socket = connect({ host: '127.0.0.1', port, ca });
-    const spoke = Promise.race([once(socket, 'secureConnect').then(() => true), once(socket, 'close').then(() => false)]);
+    const spoke = Promise.race([
+      once(socket, 'secureConnect').then(() => true),
+      once(socket, 'close').then(() => false),
+    ]);
     const reached = await spoke.catch(() => false);
     socket.destroy();
     if (reached) return child;
@@ -158,12 +210,20 @@ async function started([command, ...args]: readonly [string, ...string[]], port:
 }
 
 /** Every way in which a thief, who knows the public certificate of somebody else, can say that it is his. */
-export function smuggled(victim: () => TestCertificate): readonly (readonly [string, () => Readonly<Record<string, string>>])[] {
+export function smuggled(
+  victim: () => TestCertificate,
+): readonly (readonly [string, () => Readonly<Record<string, string>>])[] {
   const escaped = () => encodeURIComponent(victim().pem);
   const der = () => victim().der.toString('base64');
   return [
-    ['X-SSL-Client-Cert of nginx', () => ({ 'X-SSL-Client-Cert': escaped(), 'X-SSL-Client-Verify': 'SUCCESS' })],
-    ['X-SSL-Client-Cert of HAProxy', () => ({ 'X-SSL-Client-Cert': der(), 'X-SSL-Client-Verify': '0' })],
+    [
+      'X-SSL-Client-Cert of nginx',
+      () => ({ 'X-SSL-Client-Cert': escaped(), 'X-SSL-Client-Verify': 'SUCCESS' }),
+    ],
+    [
+      'X-SSL-Client-Cert of HAProxy',
+      () => ({ 'X-SSL-Client-Cert': der(), 'X-SSL-Client-Verify': '0' }),
+    ],
     ['x_ssl_client_cert', () => ({ x_ssl_client_cert: escaped(), x_ssl_client_verify: 'SUCCESS' })],
     ['ssl_client_escaped_cert', () => ({ ssl_client_escaped_cert: escaped() })],
     ['Client-Cert', () => ({ 'Client-Cert': `:${der()}:` })],

@@ -17,13 +17,19 @@ export interface HttpsJwks {
 /** Serves these keys. Start it before the server that shall trust it. */
 export async function httpsJwks(current: readonly object[]): Promise<HttpsJwks> {
   // A name of its own: of two trust anchors with one name OpenSSL may take the wrong one.
-  const issued = await certificate({ subject: `CN=127.0.0.1, O=${randomUUID()}`, names: [{ type: 'ip', value: '127.0.0.1' }] });
+  const issued = await certificate({
+    subject: `CN=127.0.0.1, O=${randomUUID()}`,
+    names: [{ type: 'ip', value: '127.0.0.1' }],
+  });
   const tls = { key: issued.keyPem, cert: issued.pem };
   setDefaultCACertificates([...getCACertificates(), tls.cert]);
   const keys = { current };
   const server = createServer(tls, (_request, response) => {
     if (made.broken) response.writeHead(500).end();
-    else response.setHeader('content-type', 'application/jwk-set+json').end(JSON.stringify({ keys: keys.current }));
+    else
+      response
+        .setHeader('content-type', 'application/jwk-set+json')
+        .end(JSON.stringify({ keys: keys.current }));
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const address = server.address();

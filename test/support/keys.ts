@@ -1,5 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
+import {
+  type CryptoKey,
+  calculateJwkThumbprint,
+  exportJWK,
+  generateKeyPair,
+  type JWK,
+  SignJWT,
+} from 'jose';
 import { issuer, startOfTime } from './server.ts';
 
 /** A client's key with everything that a client does with it. Members given as `undefined` are left out of header or claims. */
@@ -20,7 +27,8 @@ export async function testKey(alg = 'ES256'): Promise<TestKey> {
   const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
   const jwk = await exportJWK(publicKey);
   const now = startOfTime / 1000;
-  const sign = (claims: object, header: object) => new SignJWT({ ...claims }).setProtectedHeader({ alg, ...header }).sign(privateKey);
+  const sign = (claims: object, header: object) =>
+    new SignJWT({ ...claims }).setProtectedHeader({ alg, ...header }).sign(privateKey);
   return {
     alg,
     privateKey,
@@ -28,9 +36,23 @@ export async function testKey(alg = 'ES256'): Promise<TestKey> {
     jkt: await calculateJwkThumbprint(jwk),
     sign,
     proof: (claims = {}, header = {}) =>
-      sign({ jti: randomJti(), htm: 'POST', htu: `${issuer}/token`, iat: now, ...claims }, { typ: 'dpop+jwt', jwk, ...header }),
+      sign(
+        { jti: randomJti(), htm: 'POST', htu: `${issuer}/token`, iat: now, ...claims },
+        { typ: 'dpop+jwt', jwk, ...header },
+      ),
     assertion: (clientId, claims = {}, header = {}) =>
-      sign({ iss: clientId, sub: clientId, aud: issuer, jti: randomJti(), iat: now, exp: now + 60, ...claims }, header),
+      sign(
+        {
+          iss: clientId,
+          sub: clientId,
+          aud: issuer,
+          jti: randomJti(),
+          iat: now,
+          exp: now + 60,
+          ...claims,
+        },
+        header,
+      ),
   };
 }
 

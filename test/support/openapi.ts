@@ -23,17 +23,27 @@ export interface OperationObject {
 }
 
 /** What is wrong with an answer by the document, in words; empty when it is as documented. Members that no schema names are wrong. */
-export function answerFaults({ components }: Document, { responses }: OperationObject, { status, headers, body }: Answer): readonly string[] {
+export function answerFaults(
+  { components }: Document,
+  { responses }: OperationObject,
+  { status, headers, body }: Answer,
+): readonly string[] {
   const response = responses[status];
   if (response === undefined) return [`${status} is not documented`];
-  const missing = Object.keys(response.headers ?? {}).filter((name) => !headers.has(name) && name !== 'X-Next-Cursor');
+  const missing = Object.keys(response.headers ?? {}).filter(
+    (name) => !headers.has(name) && name !== 'X-Next-Cursor',
+  );
   if (missing.length > 0) return missing.map((name) => `${name} is missing`);
   if (response.content === undefined) return body === '' ? [] : ['there is a body'];
   const type = headers.get('content-type')?.split(';')[0] ?? '';
   const media = response.content[type];
   if (media === undefined) return [`${type} is not documented`];
   const validate = validatorOf(media.schema, components);
-  return validate(body) ? [] : (validate.errors ?? []).map((fault) => `${fault.instancePath} ${fault.message} ${JSON.stringify(fault.params)}`);
+  return validate(body)
+    ? []
+    : (validate.errors ?? []).map(
+        (fault) => `${fault.instancePath} ${fault.message} ${JSON.stringify(fault.params)}`,
+      );
 }
 
 const validators = new WeakMap<Schema, ValidateFunction>();
@@ -53,6 +63,10 @@ function validatorOf(schema: Schema, components: Document['components']): Valida
 function closed(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(closed);
   if (typeof schema !== 'object' || schema === null) return schema;
-  const inner = Object.fromEntries(Object.entries(schema).map(([name, value]) => [name, closed(value)]));
-  return 'properties' in schema && inner['type'] === 'object' ? { ...inner, additionalProperties: false } : inner;
+  const inner = Object.fromEntries(
+    Object.entries(schema).map(([name, value]) => [name, closed(value)]),
+  );
+  return 'properties' in schema && inner['type'] === 'object'
+    ? { ...inner, additionalProperties: false }
+    : inner;
 }

@@ -17,7 +17,10 @@ export interface PgBouncer {
 /** Whether it is missing on this machine; then its suite is skipped, aloud. */
 export function pgbouncerIsAbsent(): boolean {
   const absent = spawnSync('pgbouncer', ['--version']).error !== undefined;
-  if (absent) console.warn('There is no pgbouncer: the suite behind a real one is skipped (apt-get install pgbouncer).');
+  if (absent)
+    console.warn(
+      'There is no pgbouncer: the suite behind a real one is skipped (apt-get install pgbouncer).',
+    );
   return absent;
 }
 
@@ -45,7 +48,8 @@ ignore_startup_parameters = statement_timeout
   const user = process.getuid?.() === 0 ? { uid: idOf('-u'), gid: idOf('-g') } : undefined;
   if (user !== undefined) chownSync(folder, user.uid, user.gid);
   const child = spawn('pgbouncer', ['-q', join(folder, 'ini')], { ...user, stdio: 'ignore' });
-  const through = (url: string) => Object.assign(new URL(url), { host: `127.0.0.1:${own}`, password: '' }).href;
+  const through = (url: string) =>
+    Object.assign(new URL(url), { host: `127.0.0.1:${own}`, password: '' }).href;
   while (!(await answers(through(databaseUrl)))) {
     if (child.exitCode !== null) throw new Error(`pgbouncer ended with ${child.exitCode}`);
     await sleep(20);

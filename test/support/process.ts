@@ -19,12 +19,18 @@ export interface ServerProcess {
 }
 
 /** An issuer with free ports behind it; a restarted process keeps both. */
-export async function freeAddress(): Promise<{ readonly port: number; readonly adminPort: number }> {
+export async function freeAddress(): Promise<{
+  readonly port: number;
+  readonly adminPort: number;
+}> {
   return { port: await freePort(), adminPort: await freePort() };
 }
 
 /** Starts the process and waits until it is ready. Throws what it said when it ends before that. */
-export async function startProcess(env: Readonly<Record<string, string>>, address: { port: number; adminPort: number }): Promise<ServerProcess> {
+export async function startProcess(
+  env: Readonly<Record<string, string>>,
+  address: { port: number; adminPort: number },
+): Promise<ServerProcess> {
   const url = `http://127.0.0.1:${address.port}`;
   const child = spawn(process.execPath, [join(import.meta.dirname, '../../src/main.ts')], {
     env: {
@@ -40,10 +46,13 @@ export async function startProcess(env: Readonly<Record<string, string>>, addres
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  const ready = async () => (await fetch(`${url}/health/ready`).catch(() => undefined))?.status === 200;
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const ready = async () =>
+    (await fetch(`${url}/health/ready`).catch(() => undefined))?.status === 200;
   while (!(await ready())) {
-    if (child.exitCode !== null) throw new Error(`the process ended with ${child.exitCode}:\n${output}`);
+    if (child.exitCode !== null)
+      throw new Error(`the process ended with ${child.exitCode}:\n${output}`);
     await sleep(20);
   }
   return {

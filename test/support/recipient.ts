@@ -5,7 +5,11 @@ import express from 'express';
 import fastify from 'fastify';
 import { tokenRequired as onExpress } from '../../src/recipient/express.ts';
 import { tokenRequired as onFastify } from '../../src/recipient/fastify.ts';
-import { type ResourceServerOptions, resourceServer, type TokenRefused } from '../../src/recipient/resource-server.ts';
+import {
+  type ResourceServerOptions,
+  resourceServer,
+  type TokenRefused,
+} from '../../src/recipient/resource-server.ts';
 import type { TestKey } from './keys.ts';
 import { ath, aware } from './pair.ts';
 import { type RawAnswer, rawRequest } from './raw-request.ts';
@@ -21,7 +25,11 @@ export interface Recipient {
   /** Reasons of refusals, the last one last. */
   readonly reasons: string[];
   /** A request with exactly these header fields. */
-  send(fields: readonly (readonly [string, string])[], path?: string, method?: string): Promise<RawAnswer>;
+  send(
+    fields: readonly (readonly [string, string])[],
+    path?: string,
+    method?: string,
+  ): Promise<RawAnswer>;
   /** The request of an honest holder: scheme `DPoP`, a fresh proof. Members change the proof. */
   present(token: string, key: TestKey, claims?: object, header?: object): Promise<RawAnswer>;
   /** A proof for `GET /events` with this token. */
@@ -55,11 +63,24 @@ export async function openRecipient(
     onRefused: ({ reason }: TokenRefused) => void reasons.push(reason),
     ...(certificate !== undefined && { certificate }),
   };
-  const { port, close } = framework === 'Fastify' ? await serveFastify(onFastify(verify, adapter)) : await serveExpress(onExpress(verify, adapter));
+  const { port, close } =
+    framework === 'Fastify'
+      ? await serveFastify(onFastify(verify, adapter))
+      : await serveExpress(onExpress(verify, adapter));
   const url = `http://127.0.0.1:${port}`;
   const proof: Recipient['proof'] = async (token, key, claims = {}, header = {}) =>
-    key.proof({ htm: 'GET', htu: `${audience}/events`, ath: ath(token), iat: Math.floor(server.clock.now / 1000), ...claims }, header);
-  const send: Recipient['send'] = async (fields, path = '/events', method = 'GET') => rawRequest(`${url}${path}`, method, fields);
+    key.proof(
+      {
+        htm: 'GET',
+        htu: `${audience}/events`,
+        ath: ath(token),
+        iat: Math.floor(server.clock.now / 1000),
+        ...claims,
+      },
+      header,
+    );
+  const send: Recipient['send'] = async (fields, path = '/events', method = 'GET') =>
+    rawRequest(`${url}${path}`, method, fields);
   return {
     origin: audience,
     url,
@@ -84,7 +105,9 @@ export function fetchFrom(server: TestServer, seen: string[] = []): typeof fetch
   };
 }
 
-async function serveFastify(required: ReturnType<typeof onFastify>): Promise<{ port: number; close(): Promise<void> }> {
+async function serveFastify(
+  required: ReturnType<typeof onFastify>,
+): Promise<{ port: number; close(): Promise<void> }> {
   const app = fastify();
   app.get('/events', { onRequest: required() }, async ({ presented }) => presented);
   app.get('/admin', { onRequest: required('admin') }, async ({ presented }) => presented);
@@ -92,10 +115,16 @@ async function serveFastify(required: ReturnType<typeof onFastify>): Promise<{ p
   return { port: (app.server.address() as AddressInfo).port, close: async () => app.close() };
 }
 
-async function serveExpress(required: ReturnType<typeof onExpress>): Promise<{ port: number; close(): Promise<void> }> {
+async function serveExpress(
+  required: ReturnType<typeof onExpress>,
+): Promise<{ port: number; close(): Promise<void> }> {
   const app = express();
   app.get('/events', required(), (request, response) => void response.json(request.presented));
-  app.get('/admin', required('admin'), (request, response) => void response.json(request.presented));
+  app.get(
+    '/admin',
+    required('admin'),
+    (request, response) => void response.json(request.presented),
+  );
   return listening(createServer(app));
 }
 
@@ -114,6 +143,10 @@ export async function listening(server: Server): Promise<{ port: number; close()
 
 /** The answer in short: who presented it by which method, or status and error. */
 export function presentedBy({ status, body }: RawAnswer): string {
-  const { presenter, method, error } = JSON.parse(body) as { presenter?: string; method?: string; error?: string };
+  const { presenter, method, error } = JSON.parse(body) as {
+    presenter?: string;
+    method?: string;
+    error?: string;
+  };
   return status === 200 ? `${presenter} by ${method}` : `${status} ${error ?? ''}`.trim();
 }

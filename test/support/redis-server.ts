@@ -35,7 +35,17 @@ export async function redisServer(...options: string[]): Promise<RedisServer> {
     }
   };
   const start = async () => {
-    const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', ...options];
+    const args = [
+      '--port',
+      String(port),
+      '--bind',
+      '127.0.0.1',
+      '--dir',
+      folder,
+      '--save',
+      '',
+      ...options,
+    ];
     child = spawn('redis-server', args, { stdio: 'ignore' });
     while ((await command('PING').catch(() => undefined)) !== 'PONG') await sleep(20);
   };

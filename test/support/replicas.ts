@@ -11,7 +11,10 @@ export interface Replicas {
 }
 
 /** Opens both with the same settings. */
-export async function openReplicas(kind: TestStoreKind, options: Omit<TestServerOptions, 'store'> = {}): Promise<Replicas> {
+export async function openReplicas(
+  kind: TestStoreKind,
+  options: Omit<TestServerOptions, 'store'> = {},
+): Promise<Replicas> {
   const store = await kind.make();
   const desk = await openDesk({ ...options, store });
   const replica = await testServer({ ...options, store });

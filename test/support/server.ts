@@ -31,9 +31,18 @@ export interface TestServer {
   /** What went to the operator's terminal. */
   readonly printed: string[];
   /** A request to the admin listener with the admin token and a JSON body. */
-  admin(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  admin(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Answer>;
   /** A form to an endpoint of the public listener; `undefined` members are left out. */
-  post(path: string, form: Record<string, string | undefined> | string, headers?: Record<string, string>): Promise<Answer>;
+  post(
+    path: string,
+    form: Record<string, string | undefined> | string,
+    headers?: Record<string, string>,
+  ): Promise<Answer>;
   get(path: string, headers?: Record<string, string>): Promise<Answer>;
   stop(): Promise<void>;
 }
@@ -74,7 +83,10 @@ export async function testServer({
     clock: () => clock.now,
     ...(databaseClock !== 'real' && { databaseClock: () => databaseClock.now }),
     randomId: () => randomBytes(16).toString('base64url'),
-    logger: pino({ level: 'debug' }, { write: (line: string) => void logs.push(JSON.parse(line) as Record<string, unknown>) }),
+    logger: pino(
+      { level: 'debug' },
+      { write: (line: string) => void logs.push(JSON.parse(line) as Record<string, unknown>) },
+    ),
     print: (text) => void printed.push(text),
   });
   const url = `http://127.0.0.1:${running.publicPort}`;
@@ -90,9 +102,18 @@ export async function testServer({
       read(
         await fetch(`${adminUrl}/admin/${path}`, {
           method,
-          headers: { authorization: `Bearer ${adminToken}`, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+          headers: {
+            authorization: `Bearer ${adminToken}`,
+            ...(body !== undefined && { 'content-type': 'application/json' }),
+            ...headers,
+          },
           ...(body !== undefined && {
-            body: typeof body === 'string' ? body : body instanceof Uint8Array ? new Uint8Array(body) : JSON.stringify(body),
+            body:
+              typeof body === 'string'
+                ? body
+                : body instanceof Uint8Array
+                  ? new Uint8Array(body)
+                  : JSON.stringify(body),
           }),
         }),
       ),
@@ -114,7 +135,9 @@ export async function testServer({
 
 /** A form without the members that are undefined. */
 export function formBody(form: Readonly<Record<string, string | undefined>>): string {
-  return new URLSearchParams(Object.entries(form).filter((entry): entry is [string, string] => entry[1] !== undefined)).toString();
+  return new URLSearchParams(
+    Object.entries(form).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  ).toString();
 }
 
 /** `Authorization` of `client_secret_basic` (RFC 6749 §2.3.1). */
@@ -125,5 +148,9 @@ export function basic(clientId: string, secret: string): string {
 async function read(response: Response): Promise<Answer> {
   const text = await response.text();
   const json = /json(;|$)/.test(response.headers.get('content-type') ?? '') && text !== '';
-  return { status: response.status, headers: response.headers, body: json ? (JSON.parse(text) as unknown) : text };
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: json ? (JSON.parse(text) as unknown) : text,
+  };
 }

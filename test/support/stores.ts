@@ -35,7 +35,10 @@ export const onSqlite: TestStoreKind = {
   name: 'SQLite',
   async make() {
     const { path, remove } = folder();
-    return { env: { DATABASE_URL: `file:${join(path, 'holdfast.db')}` }, remove: async () => remove() };
+    return {
+      env: { DATABASE_URL: `file:${join(path, 'holdfast.db')}` },
+      remove: async () => remove(),
+    };
   },
 };
 

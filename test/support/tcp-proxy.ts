@@ -30,7 +30,9 @@ export async function tcpProxy(firstTarget: number): Promise<TcpProxy> {
       if (line === 'silent') return;
       const upstream = keep(connect(target, '127.0.0.1'));
       const forward = (from: Socket, to: Socket) => {
-        from.on('data', (chunk) => line !== 'silent' && to.write(chunk)).on('close', () => to.destroy());
+        from
+          .on('data', (chunk) => line !== 'silent' && to.write(chunk))
+          .on('close', () => to.destroy());
         if (line === 'held') from.pause();
       };
       forward(downstream, upstream);

@@ -33,7 +33,8 @@ interface Case {
 }
 
 describeWithVectors('examples of the RFCs', () => {
-  const casesOf = (rfc: string) => vectors<{ cases: readonly Case[] }>(`${rfc}/examples.json`).cases;
+  const casesOf = (rfc: string) =>
+    vectors<{ cases: readonly Case[] }>(`${rfc}/examples.json`).cases;
 
   it('RFC 9449: the printed proofs verify, and their keys have the printed thumbprints', () => {
     const proofs = casesOf('rfc9449').filter(({ proof }) => proof !== undefined);
@@ -48,9 +49,13 @@ describeWithVectors('examples of the RFCs', () => {
   });
 
   it('RFC 9449 §4.2 and §7: the ath of the printed proof is the hash of the printed access token; the resource server takes the two together', async () => {
-    const [{ access_token = '', ath } = {}] = casesOf('rfc9449').filter(({ access_token }) => access_token !== undefined);
+    const [{ access_token = '', ath } = {}] = casesOf('rfc9449').filter(
+      ({ access_token }) => access_token !== undefined,
+    );
     expect(createHash('sha256').update(access_token).digest('base64url')).toBe(ath);
-    const [proof] = casesOf('rfc9449').filter(({ payload }) => payload !== undefined && 'ath' in payload);
+    const [proof] = casesOf('rfc9449').filter(
+      ({ payload }) => payload !== undefined && 'ath' in payload,
+    );
     const at = (parseCompactJws(proof?.proof ?? '').payload['iat'] as number) * 1000;
     const check = dpop({
       endpoint: 'https://resource.example.org/protectedresource',
@@ -60,25 +65,45 @@ describeWithVectors('examples of the RFCs', () => {
       maxAge: 60,
       maxFuture: 30,
     });
-    expect(check([proof?.proof ?? ''], 'GET', false)).toMatchObject({ ath, key: { jkt: proof?.jkt } });
+    expect(check([proof?.proof ?? ''], 'GET', false)).toMatchObject({
+      ath,
+      key: { jkt: proof?.jkt },
+    });
     expect(() => check([proof?.proof ?? ''], 'POST', false)).toThrow(OAuthError);
   });
 
   it('RFC 9449 §6.1: the printed token is confirmed by the key of the printed proofs', () => {
     const [{ jwt = '' } = {}] = casesOf('rfc9449').filter((one) => one.jwt !== undefined);
     const { cnf } = parseCompactJws(jwt).payload;
-    expect(thumbprints(cnf as object, '')).toEqual([readPublicKey(parseCompactJws(casesOf('rfc9449')[0]?.proof ?? '').header['jwk']).jkt]);
+    expect(thumbprints(cnf as object, '')).toEqual([
+      readPublicKey(parseCompactJws(casesOf('rfc9449')[0]?.proof ?? '').header['jwk']).jkt,
+    ]);
   });
 
   it('RFC 7800 §3.2 to §3.5: a resource server knows the printed confirmations by one method each', () => {
     const several = { altCnf: false, jwks: false, jwe: false, max: 1 };
     const methods = casesOf('rfc7800')
       .filter(({ claims }) => claims !== undefined)
-      .map(({ id, claims }) => [id, candidatesOf({ ...claims, client_id: 'c' } as unknown as AccessTokenClaims, several)[0]]);
+      .map(({ id, claims }) => [
+        id,
+        candidatesOf({ ...claims, client_id: 'c' } as unknown as AccessTokenClaims, several)[0],
+      ]);
     expect(methods).toMatchObject([
-      ['rfc7800-3.2-jwk', { method: 'jwk', thumbprint: 'gNVUILmGM8X02lmcIVmHKnjrJlfhXYf0Zi8dWhyXGWs' }],
-      ['rfc7800-3.4-kid', { method: 'kid', registered: { kid: 'dfd1aa97-6d8d-4575-a0fe-34b96de2bfad' } }],
-      ['rfc7800-3.5-jku', { method: 'jku', registered: { jku: 'https://keys.example.net/pop-keys.json', kid: '2015-08-28' } }],
+      [
+        'rfc7800-3.2-jwk',
+        { method: 'jwk', thumbprint: 'gNVUILmGM8X02lmcIVmHKnjrJlfhXYf0Zi8dWhyXGWs' },
+      ],
+      [
+        'rfc7800-3.4-kid',
+        { method: 'kid', registered: { kid: 'dfd1aa97-6d8d-4575-a0fe-34b96de2bfad' } },
+      ],
+      [
+        'rfc7800-3.5-jku',
+        {
+          method: 'jku',
+          registered: { jku: 'https://keys.example.net/pop-keys.json', kid: '2015-08-28' },
+        },
+      ],
     ]);
   });
 
@@ -88,22 +113,28 @@ describeWithVectors('examples of the RFCs', () => {
     const jwe = await new CompactEncrypt(Buffer.from(JSON.stringify(jwk)))
       .setProtectedHeader({ alg: 'ECDH-ES+A256KW', enc: 'A256GCM' })
       .encrypt(publicKey);
-    expect(JSON.parse(Buffer.from((await compactDecrypt(jwe, privateKey)).plaintext).toString())).toEqual(jwk);
+    expect(
+      JSON.parse(Buffer.from((await compactDecrypt(jwe, privateKey)).plaintext).toString()),
+    ).toEqual(jwk);
     expect(() => readPublicKey(jwk)).toThrow(JoseFault);
   });
 
   it('RFC 7800 §3.2: the key in the example passes the gate', () => {
     const keys = casesOf('rfc7800').filter(({ claims }) => claims?.cnf?.jwk !== undefined);
-    expect(keys.map(({ claims }) => readPublicKey(claims?.cnf?.jwk).jkt)).toEqual(keys.map(({ jkt_computed_here }) => jkt_computed_here));
+    expect(keys.map(({ claims }) => readPublicKey(claims?.cnf?.jwk).jkt)).toEqual(
+      keys.map(({ jkt_computed_here }) => jkt_computed_here),
+    );
     expect(keys.length).toBeGreaterThan(0);
   });
 
   it('RFC 8705 Appendix A: the thumbprint of the certificate; that of §3.1 is no canonical base64url and no JWK member', () => {
-    const [appendix, figure] = vectors<{ cases: readonly { cert_pem?: string; 'x5t#S256'?: string; cnf?: Record<string, string> }[] }>(
-      'rfc8705/examples.json',
-    ).cases;
+    const [appendix, figure] = vectors<{
+      cases: readonly { cert_pem?: string; 'x5t#S256'?: string; cnf?: Record<string, string> }[];
+    }>('rfc8705/examples.json').cases;
     const { raw } = new X509Certificate(appendix?.cert_pem ?? '');
-    expect(readClientCertificate(raw, false)['x5t#S256']).toBe('A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0');
+    expect(readClientCertificate(raw, false)['x5t#S256']).toBe(
+      'A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0',
+    );
     expect(decodeBase64url(figure?.cnf?.['x5t#S256'])).toBeUndefined();
   });
 
@@ -115,13 +146,25 @@ describeWithVectors('examples of the RFCs', () => {
     expect([key.jkt, certificate.key?.jkt]).toEqual([jkt, jkt]);
     expect(registeredCertificateThumbprint(key)).toBe(certificate['x5t#S256']);
     expect(sameName(certificate.subject, parseDistinguishedName('CN=mtls'))).toBe(true);
-    const moments = ['2018-10-18T12:37:08Z', '2018-10-18T12:37:09Z', '2022-05-02T12:37:08Z', '2022-05-02T12:37:10Z'];
-    expect(moments.map((moment) => certificate.validAt(Date.parse(moment)))).toEqual([false, true, true, false]);
+    const moments = [
+      '2018-10-18T12:37:08Z',
+      '2018-10-18T12:37:09Z',
+      '2022-05-02T12:37:08Z',
+      '2022-05-02T12:37:10Z',
+    ];
+    expect(moments.map((moment) => certificate.validAt(Date.parse(moment)))).toEqual([
+      false,
+      true,
+      true,
+      false,
+    ]);
   });
 
   it('RFC 7517 Appendix A to C: public signature keys pass, keys of another use, private and symmetric ones do not', () => {
     const sets = casesOf('rfc7517').flatMap(({ id, jwks, jwk, plaintext_jwk }) =>
-      [...(jwks?.keys ?? []), jwk, plaintext_jwk].filter((key) => key !== undefined).map((key) => [id, key] as const),
+      [...(jwks?.keys ?? []), jwk, plaintext_jwk]
+        .filter((key) => key !== undefined)
+        .map((key) => [id, key] as const),
     );
     const outcome = (key: unknown) => {
       try {

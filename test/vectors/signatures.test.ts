@@ -11,7 +11,10 @@ describe('RFC 7518 §3: our signatures and jose agree', () => {
     const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
     const input = `${Buffer.from(JSON.stringify({ alg })).toString('base64url')}.e30`;
     const signature = await signInput(alg, KeyObject.from(privateKey), Buffer.from(input));
-    const { payload } = await compactVerify(`${input}.${signature.toString('base64url')}`, publicKey as CryptoKey);
+    const { payload } = await compactVerify(
+      `${input}.${signature.toString('base64url')}`,
+      publicKey as CryptoKey,
+    );
     expect(Buffer.from(payload).toString()).toBe('{}');
     const gated = readPublicKey({ ...(await exportJWK(publicKey)) });
     expect(verifySignature(alg, gated.keyObject, Buffer.from(input), signature)).toBe(true);
@@ -34,31 +37,46 @@ describe('RFC 7518 §3: our signatures and jose agree', () => {
   it('ES256: integers of one octet are put right', () => {
     const der = Buffer.from('3006020101020102', 'hex');
     const raw = concatenated(der, 32);
-    expect([raw.length, raw[31], raw[63], raw.filter((octet) => octet !== 0).length]).toEqual([64, 1, 2, 2]);
+    expect([raw.length, raw[31], raw[63], raw.filter((octet) => octet !== 0).length]).toEqual([
+      64, 1, 2, 2,
+    ]);
   });
 
-  it.each(['ES256', 'ES384'] as const)('%s: what jose signed verifies here, whatever the lengths of r and s, and nothing beside it', async (alg) => {
-    const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
-    const gated = readPublicKey({ ...(await exportJWK(publicKey)) });
-    const lengths = new Set<number>();
-    for (let index = 0; index < 600; index++) {
-      const jws = await new CompactSign(Buffer.from(`{"n":${index}}`)).setProtectedHeader({ alg }).sign(privateKey);
-      const input = Buffer.from(jws.slice(0, jws.lastIndexOf('.')));
-      const signature = Buffer.from(jws.slice(jws.lastIndexOf('.') + 1), 'base64url');
-      lengths.add(derOf(signature).length);
-      expect(verifySignature(alg, gated.keyObject, input, signature)).toBe(true);
-      const bit = index % (signature.length * 8);
-      signature[bit >> 3] = (signature[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-      expect(verifySignature(alg, gated.keyObject, input, signature)).toBe(false);
-    }
-    expect(lengths.size).toBeGreaterThan(2);
-  });
+  it.each(['ES256', 'ES384'] as const)(
+    '%s: what jose signed verifies here, whatever the lengths of r and s, and nothing beside it',
+    async (alg) => {
+      const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
+      const gated = readPublicKey({ ...(await exportJWK(publicKey)) });
+      const lengths = new Set<number>();
+      for (let index = 0; index < 600; index++) {
+        const jws = await new CompactSign(Buffer.from(`{"n":${index}}`))
+          .setProtectedHeader({ alg })
+          .sign(privateKey);
+        const input = Buffer.from(jws.slice(0, jws.lastIndexOf('.')));
+        const signature = Buffer.from(jws.slice(jws.lastIndexOf('.') + 1), 'base64url');
+        lengths.add(derOf(signature).length);
+        expect(verifySignature(alg, gated.keyObject, input, signature)).toBe(true);
+        const bit = index % (signature.length * 8);
+        signature[bit >> 3] = (signature[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+        expect(verifySignature(alg, gated.keyObject, input, signature)).toBe(false);
+      }
+      expect(lengths.size).toBeGreaterThan(2);
+    },
+  );
 
   it.each([
     ['zero', '00'.repeat(64), '3006020100020100'],
     ['one octet each', `${'00'.repeat(31)}7f${'00'.repeat(31)}01`, '300602017f020101'],
-    ['a set sign bit', `${'00'.repeat(31)}80${'ff'.repeat(32)}`, `302702020080022100${'ff'.repeat(32)}`],
-    ['full length, sign bit clear', `7f${'11'.repeat(31)}01${'00'.repeat(31)}`, `304402207f${'11'.repeat(31)}022001${'00'.repeat(31)}`],
+    [
+      'a set sign bit',
+      `${'00'.repeat(31)}80${'ff'.repeat(32)}`,
+      `302702020080022100${'ff'.repeat(32)}`,
+    ],
+    [
+      'full length, sign bit clear',
+      `7f${'11'.repeat(31)}01${'00'.repeat(31)}`,
+      `304402207f${'11'.repeat(31)}022001${'00'.repeat(31)}`,
+    ],
   ])('RFC 3279 §2.2.3: DER of r and s: %s', (_, raw, der) => {
     expect(derOf(Buffer.from(raw, 'hex')).toString('hex')).toBe(der);
   });

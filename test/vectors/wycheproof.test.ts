@@ -30,7 +30,8 @@ const deliberate: Readonly<Record<string, string>> = {
     'symmetric keys prove nothing about one holder: HS256, HS384 and HS512 are not spoken, and a set with a secret in it is refused as a whole',
   crv_unsupported: 'P-521 is not among the algorithms of the design',
   alg_unsupported: 'RS384 is not among the algorithms of the design (RFC 7520 figure 20)',
-  alg_key_mismatch: 'nor are RS512, PS384 and PS512, which these keys name as their only algorithm (RFC 7517 §4.4)',
+  alg_key_mismatch:
+    'nor are RS512, PS384 and PS512, which these keys name as their only algorithm (RFC 7517 §4.4)',
   jws_malformed: 'an empty payload is no set of claims',
 };
 
@@ -49,10 +50,13 @@ function verifyText(jws: unknown, key: PublicKey): boolean {
   if (typeof jws !== 'string') throw new JoseFault('jws_malformed');
   const [header = '', payload = '', signature = ''] = jws.split('.');
   const claims = Buffer.from('{}').toString('base64url');
-  const { alg } = parseCompactJws(`${header}.${payload === '' ? '' : claims}${jws.slice(header.length + 1 + payload.length)}`);
+  const { alg } = parseCompactJws(
+    `${header}.${payload === '' ? '' : claims}${jws.slice(header.length + 1 + payload.length)}`,
+  );
   if (!key.algs.includes(alg)) throw new JoseFault('alg_key_mismatch');
   const octets = decodeBase64url(signature);
-  if (octets === undefined || decodeBase64url(payload) === undefined) throw new JoseFault('jws_malformed');
+  if (octets === undefined || decodeBase64url(payload) === undefined)
+    throw new JoseFault('jws_malformed');
   return verifySignature(alg, key.keyObject, Buffer.from(`${header}.${payload}`), octets);
 }
 
@@ -76,19 +80,29 @@ function compare(groups: readonly Group[], check: (group: Group, test: Case) => 
 }
 
 describeWithVectors('agreement with Wycheproof', () => {
-  const groupsOf = (file: string) => vectors<{ testGroups: readonly Group[] }>(`wycheproof/${file}`).testGroups;
+  const groupsOf = (file: string) =>
+    vectors<{ testGroups: readonly Group[] }>(`wycheproof/${file}`).testGroups;
 
   it.each([
     ['ES256', 'ecdsa_secp256r1_sha256_p1363_test.json'],
     ['Ed25519', 'ed25519_test.json'],
   ] as const)('%s signatures', (alg, file) => {
     const groups = groupsOf(file);
-    const valid = groups.flatMap(({ tests }) => tests).filter(({ result }) => result === 'valid').length;
+    const valid = groups
+      .flatMap(({ tests }) => tests)
+      .filter(({ result }) => result === 'valid').length;
     const found = compare(groups, ({ publicKeyJwk, publicKeyPem = '' }, { msg, sig }) => {
-      const key = readPublicKey(publicKeyJwk ?? createPublicKey(publicKeyPem).export({ format: 'jwk' }));
+      const key = readPublicKey(
+        publicKeyJwk ?? createPublicKey(publicKeyPem).export({ format: 'jwk' }),
+      );
       return verifySignature(alg, key.keyObject, Buffer.from(msg, 'hex'), Buffer.from(sig, 'hex'));
     });
-    expect(found).toEqual({ wronglyAccepted: [], refusedByMistake: [], accepted: valid, onPurpose: {} });
+    expect(found).toEqual({
+      wronglyAccepted: [],
+      refusedByMistake: [],
+      accepted: valid,
+      onPurpose: {},
+    });
   });
 
   it('JWS: algorithm, key, encoding and signature', () => {
@@ -99,7 +113,13 @@ describeWithVectors('agreement with Wycheproof', () => {
       wronglyAccepted: [],
       refusedByMistake: [],
       accepted: 14,
-      onPurpose: { private_member: 10, alg_key_mismatch: 16, alg_unsupported: 2, crv_unsupported: 2, jws_malformed: 2 },
+      onPurpose: {
+        private_member: 10,
+        alg_key_mismatch: 16,
+        alg_unsupported: 2,
+        crv_unsupported: 2,
+        jws_malformed: 2,
+      },
     });
   });
 
@@ -109,6 +129,11 @@ describeWithVectors('agreement with Wycheproof', () => {
       const read = keys.map((jwk) => readPublicKey(jwk));
       return read.some((key) => verifyText(jws, key));
     });
-    expect(found).toEqual({ wronglyAccepted: [], refusedByMistake: [], accepted: 1, onPurpose: { private_member: 4 } });
+    expect(found).toEqual({
+      wronglyAccepted: [],
+      refusedByMistake: [],
+      accepted: 1,
+      onPurpose: { private_member: 4 },
+    });
   });
 });

@@ -3,7 +3,10 @@ import type { ReplayStore } from '../../../src/ports.ts';
 import type { RedisReplayOptions } from '../../../src/store/redis-replay.ts';
 
 /** Replay records in two steps: what comes between the look and the save counts again. Only parallel requests show it. */
-export function redisReplay({ url, onError }: RedisReplayOptions): ReplayStore & { ping(): Promise<void>; close(): void } {
+export function redisReplay({
+  url,
+  onError,
+}: RedisReplayOptions): ReplayStore & { ping(): Promise<void>; close(): void } {
   const redis = new Redis(url);
   redis.on('error', onError);
   return {

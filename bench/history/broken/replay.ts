@@ -4,5 +4,10 @@ import { registerHooks } from 'node:module';
 const broken = process.env['BROKEN_REPLAY'] ?? '';
 registerHooks({
   resolve: (specifier, context, next) =>
-    next(specifier.endsWith('/redis-replay.ts') ? new URL(`./${broken}.ts`, import.meta.url).href : specifier, context),
+    next(
+      specifier.endsWith('/redis-replay.ts')
+        ? new URL(`./${broken}.ts`, import.meta.url).href
+        : specifier,
+      context,
+    ),
 });
