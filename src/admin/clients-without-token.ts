@@ -18,7 +18,7 @@ export const clientsWithoutTokenAnswer = {
     {
       additionalProperties: false,
       description:
-        'Enabled clients that list this audience in `resources` and can get no token for it, for none of its confirmation methods can name a key that they can prove.',
+        'Enabled clients that list this audience in `resources` and get no token for it, for none of its confirmation methods can name a key that they can prove: a client of certificate-bound tokens gets none where `x5t#S256` is missing, unless it names its key by `req_cnf`.',
     },
   ),
 };

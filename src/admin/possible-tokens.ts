@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import { type ClientRegistration, signatureJwks } from '../client-registration.ts';
+import { methodsOfCertificate } from '../confirmation/x5t-s256.ts';
 import { isForEncryption } from '../jose/encryption-key.ts';
 import type { ResourceServers } from '../ports.ts';
 import {
@@ -30,7 +31,7 @@ export const possessionAnswer = Type.Object(
       {
         maxItems: maxListed,
         description:
-          'Where it may ask for tokens, and how they can name its key; no method: never a token.',
+          'Where it may ask for tokens, and how they name its key without `req_cnf`; no method: no token.',
       },
     ),
     more: Type.Boolean({ description: 'There are resource servers beyond those listed.' }),
@@ -48,8 +49,23 @@ function proofsOf(client: ClientRegistration): readonly (typeof evidence)[number
     : ['dpop_proof', ...byAssertion];
 }
 
-/** The resource server's methods that can name a key which this client can prove, or, for `jwe`, by which it can be given one. */
+/**
+ * The resource server's methods by which this client gets a token when it does not ask for a key by
+ * `req_cnf`: those that can name a key which it can prove, or, for `jwe`, by which it can be given one.
+ */
 export function methodsFor(
+  client: ClientRegistration,
+  resourceServer: ResourceServer,
+  issuer: string,
+): readonly ConfirmationMethod[] {
+  const methods = nameable(client, resourceServer, issuer);
+  return proofsOf(client).every((proof) => proof === 'tls_handshake')
+    ? methodsOfCertificate(methods)
+    : methods;
+}
+
+/** The methods by which the client can get a token at all, by `req_cnf` too. */
+function nameable(
   client: ClientRegistration,
   { cnf_methods_supported }: ResourceServer,
   issuer: string,
@@ -80,8 +96,7 @@ export async function refuseImpossible(
   let symmetric = false;
   for (const audience of client.resources ?? []) {
     const resourceServer = await resourceServers.findByAudience(audience);
-    if (resourceServer === undefined || methodsFor(client, resourceServer, issuer).length > 0)
-      return;
+    if (resourceServer === undefined || nameable(client, resourceServer, issuer).length > 0) return;
     symmetric ||= resourceServer.cnf_methods_supported.includes('jwe');
   }
   if (client.resources === undefined || client.resources.length === 0) return;

@@ -44,16 +44,12 @@ export type Bind = (
 /** Names the requester's key and those of the further holders as the resource server knows it. Throws `unsupported_pop_key`. */
 export function bind(options: ConfirmOptions): Bind {
   return async (client, { boundKey, keyNamed }, holders, resourceServer) => {
-    const confirmed = await confirm(
-      boundKey,
-      client.registration,
-      resourceServer,
-      keyNamed || holders.length > 0,
-      options,
-    );
-    return holders.length === 0
-      ? confirmed
-      : withHolders(confirmed.cnf, client, boundKey, holders, resourceServer);
+    const shared = holders.length > 0;
+    const key = { boundKey, keyNamed, shared };
+    const confirmed = await confirm(key, client.registration, resourceServer, options);
+    return shared
+      ? withHolders(confirmed.cnf, client, boundKey, holders, resourceServer)
+      : confirmed;
   };
 }
 

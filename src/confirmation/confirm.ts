@@ -8,7 +8,7 @@ import { jkt } from './jkt.ts';
 import { type ClientConfirmation, jwe, symmetricKeyRecipient } from './jwe.ts';
 import { jwk } from './jwk.ts';
 import { jku, kid } from './kid.ts';
-import { x5tS256 } from './x5t-s256.ts';
+import { methodsOfCertificate, x5tS256 } from './x5t-s256.ts';
 
 /** Each of these methods names the proven key, or answers undefined where it cannot. */
 type Name = (
@@ -38,21 +38,31 @@ export interface ConfirmOptions {
   readonly clientEncryptionKey: (client: ClientRegistration) => Promise<EncryptionKey | undefined>;
 }
 
+/** The key to confirm, and why it must be this very one. */
+export interface KeyToConfirm {
+  readonly boundKey: ProvenKey;
+  /** True: the client asked for this very key by `req_cnf`. */
+  readonly keyNamed: boolean;
+  /** True: additional holders agreed to share a token with it. */
+  readonly shared: boolean;
+}
+
 /**
- * Confirms the token in the first way of the resource server's list that is possible. Where `onlyProven`, it must be by the proven key itself:
- * the client asked for that key by `req_cnf`, or further holders agreed to share a token with it. Throws `unsupported_pop_key`.
+ * Confirms the token in the first way of the resource server's list that is possible. A key that
+ * the client named, or that is shared, is confirmed itself. Throws `unsupported_pop_key`.
  */
 export async function confirm(
-  proven: ProvenKey,
+  { boundKey, keyNamed, shared }: KeyToConfirm,
   client: ClientRegistration,
   resourceServer: ResourceServer,
-  onlyProven: boolean,
   { issuer, clientEncryptionKey }: ConfirmOptions,
 ): Promise<Confirmed> {
   let inTheClear = false;
-  for (const method of resourceServer.cnf_methods_supported) {
+  const { cnf_methods_supported: accepted } = resourceServer;
+  const byCertificate = boundKey.provenBy === 'tls_handshake' && !keyNamed;
+  for (const method of byCertificate ? methodsOfCertificate(accepted) : accepted) {
     if (method === 'jwe') {
-      const recipient = onlyProven ? undefined : symmetricKeyRecipient(resourceServer);
+      const recipient = keyNamed || shared ? undefined : symmetricKeyRecipient(resourceServer);
       if (recipient === undefined) continue;
       const encryptionKey = await clientEncryptionKey(client);
       if (encryptionKey !== undefined || issuer.startsWith('https:'))
@@ -60,7 +70,7 @@ export async function confirm(
       inTheClear = true;
       continue;
     }
-    const cnf = methods[method](proven, client, issuer);
+    const cnf = methods[method](boundKey, client, issuer);
     if (cnf !== undefined) return { cnf };
   }
   // RFC 7800 §4: a symmetric key goes to the client over TLS, or encrypted.
@@ -72,7 +82,13 @@ export async function confirm(
         reason: 'symmetric_key_in_the_clear',
       },
     );
-  const [only, another] = resourceServer.cnf_methods_supported;
+  if (byCertificate && !accepted.includes('x5t#S256'))
+    throw new OAuthError(
+      'unsupported_pop_key',
+      'a certificate-bound token needs x5t#S256 registered in cnf_methods_supported of the resource server',
+      { reason: 'certificate_confirmation_not_accepted' },
+    );
+  const [only, another] = accepted;
   throw new OAuthError(
     'unsupported_pop_key',
     only !== undefined && another === undefined ? acceptsOnly[only] : acceptsNone,

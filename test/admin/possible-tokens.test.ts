@@ -78,9 +78,25 @@ describe('what a client can prove, and where that leads to a token', () => {
     });
     expect((await server.admin('GET', `clients/${bound.body.client_id}`)).body.possession).toEqual({
       proofs: ['tls_handshake'],
-      resource_servers: [{ audience: byThumbprint, cnf_methods: ['jkt', 'x5t#S256'] }],
+      resource_servers: [{ audience: byThumbprint, cnf_methods: ['x5t#S256'] }],
       more: false,
     });
+  });
+
+  it('RFC 8705 §3: a client of certificate-bound tokens has none where x5t#S256 is missing', async () => {
+    const audience = 'https://default-list.example.com';
+    const certificate = { resources: [audience], tls_client_certificate_bound_access_tokens: true };
+    const before = await register(certificate);
+    const { body } = await server.admin('POST', 'resource-servers', { audience });
+    expect([body.cnf_methods_supported, body.clients_without_token.client_ids]).toEqual([
+      ['jkt'],
+      [before.body.client_id],
+    ]);
+    const after = await register(certificate);
+    for (const { body: client } of [before, after]) {
+      const { possession } = (await server.admin('GET', `clients/${client.client_id}`)).body;
+      expect(possession.resource_servers).toEqual([{ audience, cnf_methods: [] }]);
+    }
   });
 
   describe('a resource server that comes or changes later is held against the clients that there are', () => {
@@ -138,6 +154,11 @@ describe('what a client can prove, and where that leads to a token', () => {
       expect(await change('PATCH', { cnf_methods_supported: ['jkt'] })).toEqual([
         200,
         ['jkt'],
+        without(certificate),
+      ]);
+      expect(await change('PATCH', { cnf_methods_supported: ['jkt', 'x5t#S256'] })).toEqual([
+        200,
+        ['jkt', 'x5t#S256'],
         without(),
       ]);
     });
