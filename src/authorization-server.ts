@@ -67,7 +67,7 @@ export async function authorizationServer({
   );
 
   const app = listener(logger, ports.randomId, tokenBodyLimit);
-  refuseOverload(app, config.maxRequestsUnderWay, config.targetMsUnderWay, logger);
+  const overload = refuseOverload(app, config.maxRequestsUnderWay, config.targetMsUnderWay, logger);
   const countClient = await rateLimits(app, config, counters, [
     `${basePath}/jwks`,
     metadataPath,
@@ -138,6 +138,6 @@ export async function authorizationServer({
   refuseOtherMethods(app, `${basePath}/status-lists/:id`, ['GET', 'HEAD']);
   metadataRoute(app, metadataPath, serverMetadata(config, endpoints));
   refuseOtherMethods(app, metadataPath, ['GET', 'HEAD']);
-  healthRoutes(app, health, stopping);
+  healthRoutes(app, { ...health, requests: overload.check }, stopping);
   return app;
 }

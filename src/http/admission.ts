@@ -1,27 +1,50 @@
+/** One of the places for requests that are worked on. */
+export interface Place {
+  /** Ends the work; further calls do nothing. */
+  giveBack(): void;
+  /**
+   * Waits for somebody else's server: meanwhile another request has the place, and the time counts
+   * in no mean. Afterwards the work goes on at once, for it was
+   * let in before; so whoever waits bounds the number of those that wait.
+   */
+  aside<Result>(wait: () => Promise<Result>): Promise<Result>;
+}
+
 /** How many requests are worked on at once. */
 export interface Admission {
-  /** Whether one more may begin. */
+  /** A place for one more, or undefined while all are taken. */
+  readonly take: () => Place | undefined;
+  /** Whether there is a place. A request for which there is none is refused, and counts as such. */
   readonly open: () => boolean;
-  /** Whether half of the places or more were taken at some time in this interval or the one before; a store that answers many at once frees them for a moment only. */
+  /**
+   * Whether half of the places or more were taken at some time in this interval or the one before;
+   * a store that answers many at once frees them for a moment only.
+   */
   readonly crowded: () => boolean;
-  begin(): void;
-  /** One has been answered that began so many milliseconds ago. */
-  end(took: number): void;
   readonly limit: () => number;
+  /**
+   * Milliseconds for which every request has been refused; 0 while there is a place, or nobody was
+   * refused since the last one was let in.
+   */
+  readonly refusingFor: () => number;
 }
 
 /** Milliseconds between two adaptations. */
 const interval = 100;
 
 /**
- * Requests at once below which the limit never falls: an honest burst after a start, or while the store is slow for a moment, is waited for and
- * not refused, and a store that is back is noticed. At two milliseconds of work each, they take 0.2 s.
+ * Requests at once below which the limit never falls: an honest burst after a start, or while the
+ * store is slow for a moment, is waited for and
+ * not refused, and a store that is back is noticed. At two milliseconds of work each, they take 0.2
+ * s.
  */
 const fewest = 96;
 
 /**
- * A limit that follows how long requests take: by Little's law, requests at once are throughput times the time under way, so that fewer of them
- * keep the time when the store or the processor gets slow, at the same throughput. Above the target it falls in proportion; while all places
+ * A limit that follows how long requests take: by Little's law, requests at once are throughput
+ * times the time under way, so that fewer of them
+ * keep the time when the store or the processor gets slow, at the same throughput. Above the target
+ * it falls in proportion; while all places
  * are taken and the time is good it rises by a tenth.
  * @param max requests at once, whatever they take
  * @param target milliseconds that a request should be under way on average
@@ -35,6 +58,7 @@ export function admission(max: number, target: number, now: () => number): Admis
   let ended = 0;
   let total = 0;
   let since = now();
+  let refusingSince: number | undefined;
   const adapt = (at: number) => {
     const mean = total / ended;
     if (mean > target)
@@ -45,20 +69,76 @@ export function admission(max: number, target: number, now: () => number): Admis
     else if (most >= limit) limit = Math.min(max, Math.ceil(limit * 1.1));
     [mostBefore, most, ended, total, since] = [most, underWay, 0, 0, at];
   };
-  return {
-    open: () => underWay < limit,
-    crowded: () => Math.max(most, mostBefore) * 2 >= limit,
-    begin() {
+  const count: Count = {
+    enter() {
       underWay++;
       most = Math.max(most, underWay);
     },
-    end(took) {
-      underWay--;
+    leave: () => underWay--,
+    ended(took) {
       ended++;
       total += took;
       const at = now();
       if (at - since >= interval) adapt(at);
     },
+  };
+  const open = () => {
+    const free = underWay < limit;
+    if (!free) refusingSince ??= now();
+    return free;
+  };
+  return {
+    open,
+    take() {
+      if (!open()) return undefined;
+      refusingSince = undefined;
+      return placeOf(count, now);
+    },
+    crowded: () => Math.max(most, mostBefore) * 2 >= limit,
     limit: () => limit,
+    refusingFor: () =>
+      refusingSince === undefined || underWay < limit ? 0 : now() - refusingSince,
+  };
+}
+
+interface Count {
+  readonly enter: () => void;
+  readonly leave: () => void;
+  /** A request is over whose work took so many milliseconds. */
+  readonly ended: (took: number) => void;
+}
+
+function placeOf({ enter, leave, ended }: Count, now: () => number): Place {
+  let over = false;
+  /** Waits that go on: a request may have several at once. */
+  let away = 0;
+  let took = 0;
+  let since = 0;
+  const begin = () => {
+    enter();
+    since = now();
+  };
+  const pause = () => {
+    took += now() - since;
+    leave();
+  };
+  begin();
+  return {
+    giveBack() {
+      if (over) return;
+      over = true;
+      if (away === 0) pause();
+      ended(took);
+    },
+    async aside(wait) {
+      if (over) return wait();
+      if (away++ === 0) pause();
+      try {
+        return await wait();
+      } finally {
+        away--;
+        if (away === 0 && !over) begin();
+      }
+    },
   };
 }

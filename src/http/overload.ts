@@ -1,13 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { type Admission, admission } from './admission.ts';
+import { type Admission, admission, type Place } from './admission.ts';
+import { atRequestEnd } from './request-end.ts';
 import { shortTurns } from './short-turns.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Monotonic milliseconds since when this request holds a place; 0: it holds none. */
-    placeSince: number;
+    /** The place of this request among those that are worked on. */
+    place?: Place;
   }
 }
 
@@ -24,17 +25,45 @@ const fields = {
 };
 
 /**
- * Refuses work beyond what can be done in time by 503 and `Retry-After`, before anything is done for the request: refusing costs next to nothing.
- * What is accepted begins in the order in which it came, few a turn of the event loop while there are many.
- * @param max requests at once; `target` milliseconds that one should be under way on average
+ * Milliseconds for which the work for a connection that is gone may go on in its place. Every store
+ * and every server that is asked answers or fails sooner.
+ */
+const longestAfterwards = 10_000;
+
+/**
+ * Milliseconds of refusing everything after which a server is no longer ready. Work in progress
+ * frees places sooner, however slow the store is.
+ */
+const longestRefusing = 5000;
+
+/** What is known of the places. */
+export interface Overload {
+  /** Throws when every request has been refused for some seconds. */
+  readonly check: () => Promise<void>;
+}
+
+/**
+ * Refuses work beyond what can be done in time by 503 and `Retry-After`, before anything is done
+ * for the request: refusing costs next to nothing.
+ * What is accepted begins in the order in which it came, few a turn of the event loop while there
+ * are many.
+ *
+ * A place is held for as long as the server works: from the whole body to the answer, and not until
+ * the client has taken that, which it need not do. When
+ * the connection breaks, work that has begun keeps its place to its end, for it costs as much as
+ * any other; or whoever breaks connections could have any
+ * amount of it done at once.
+ * @param max requests at once; `target` milliseconds that one should be under way on average; `now`
+ * monotonic milliseconds
  */
 export function refuseOverload(
   app: FastifyInstance,
   max: number,
   target: number,
   logger: Logger,
-): void {
-  const places = admission(max, target, () => performance.now());
+  now: () => number = () => performance.now(),
+): Overload {
+  const places = admission(max, target, now);
   const inTurn = shortTurns(places.crowded);
   const refusing = countingRefusals(places, logger);
   const handlers = app.server.listeners('request') as ((
@@ -49,28 +78,38 @@ export function refuseOverload(
       response.writeHead(503, fields).end(body);
     }
   });
-  app.decorateRequest('placeSince', 0);
+  app.decorateRequest('place');
   // A request counts only when its whole body is here: one who sends slowly holds no place.
   app.addHook('preHandler', (request, reply, done) => {
     if (request.method !== 'POST') return done();
-    if (!places.open()) {
+    const place = places.take();
+    if (place === undefined) {
       request.logFields = { error: 'temporarily_unavailable', reason: 'overloaded' };
       void reply.code(503).headers(fields).send(body);
       return;
     }
-    places.begin();
-    request.placeSince = performance.now();
-    inTurn(done);
+    request.place = place;
+    inTurn(() => {
+      // Nobody is there to take an answer, and nothing has been used up for it.
+      if (request.raw.socket.destroyed) place.giveBack();
+      else {
+        atRequestEnd(reply.raw, () => {
+          if (!reply.raw.headersSent) setTimeout(place.giveBack, longestAfterwards).unref();
+        });
+        done();
+      }
+    });
   });
-  // Runs for a connection that broke too.
-  app.addHook('onResponse', (request, _reply, done) => {
-    const { placeSince } = request;
-    if (placeSince > 0) {
-      request.placeSince = 0;
-      places.end(performance.now() - placeSince);
-    }
-    done();
+  // The answer is there. This comes for a connection that broke, too.
+  app.addHook('onSend', (request, _reply, payload, done) => {
+    request.place?.giveBack();
+    done(null, payload);
   });
+  return {
+    check: async () => {
+      if (places.refusingFor() > longestRefusing) throw new Error('all requests are refused');
+    },
+  };
 }
 
 /** One log line a second, not one a refusal: under overload the log must not become the load. */
