@@ -9,6 +9,8 @@ import {
   type KeyEncryption,
   keyEncryption,
   keyEncryptionKeyId,
+  placeOfSecret,
+  placeOfSigningKey,
   readKeyEncryptionKey,
   readNextKeyEncryptionKey,
 } from './signing-keys/key-encryption.ts';
@@ -61,9 +63,12 @@ async function prepareEncryption(
     secrets,
   }: { readonly signingKeys: SigningKeyStore; readonly secrets: SharedSecretStore },
 ): Promise<KeyEncryption> {
+  const nonceSecret = await secrets.getSecret(nonceSecretName);
+  const [signingKey] = (await signingKeys.listSigningKeys()).keys;
   const sealed =
-    (await secrets.getSecret(nonceSecretName)) ??
-    (await signingKeys.listSigningKeys()).keys[0]?.privateJwe;
+    nonceSecret !== undefined
+      ? { jwe: nonceSecret, place: placeOfSecret(nonceSecretName) }
+      : signingKey && { jwe: signingKey.privateJwe, place: placeOfSigningKey(signingKey) };
   const current = readKeyEncryptionKey({
     ...(config.keyEncryptionKey !== undefined && { value: config.keyEncryptionKey }),
     file: config.keyEncryptionKeyFile,
@@ -76,7 +81,8 @@ async function prepareEncryption(
   if ((await secrets.getSecret(keyInForceName)) === undefined) {
     // A database from before keys had ids was sealed by the current key: there was no other. The check comes first, so that a wrong key is not written down.
     const id = keyEncryptionKeyId(current);
-    if (sealed !== undefined) await keyEncryption({ current }, async () => id).open(sealed);
+    if (sealed !== undefined)
+      await keyEncryption({ current }, async () => id).open(sealed.jwe, sealed.place);
     await secrets.putSecretOnce(keyInForceName, id);
   }
   await encryption.inForce();

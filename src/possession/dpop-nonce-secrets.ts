@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { AuditEvent } from '../audit.ts';
 import type { Clock } from '../clock.ts';
-import type { KeyEncryption } from '../signing-keys/key-encryption.ts';
+import { type KeyEncryption, placeOfSecret } from '../signing-keys/key-encryption.ts';
 import { nonceSecretName, type SharedSecretStore } from '../signing-keys/signing-key-store.ts';
 import type { NonceSecret } from './dpop-nonce.ts';
 
@@ -64,15 +64,18 @@ export async function dpopNonceSecrets(
   let known: Reading = { sealed: '', list: [] };
   let [begun, applied] = [0, 0];
 
+  const place = placeOfSecret(nonceSecretName);
   const seal = async (list: readonly NonceSecret[]) =>
-    encryption.seal(written(list), await encryption.inForce());
+    encryption.seal(written(list), await encryption.inForce(), place);
   const read = async () => {
     const mine = ++begun;
     const sealed =
       (await secrets.getSecret(nonceSecretName)) ??
       (await secrets.putSecretOnce(nonceSecretName, await seal([newSecret(clock())])));
     const reading =
-      sealed === known.sealed ? known : { sealed, list: opened(await encryption.open(sealed)) };
+      sealed === known.sealed
+        ? known
+        : { sealed, list: opened(await encryption.open(sealed, place)) };
     // One that began earlier and ends later must not bring back what has been replaced.
     if (mine > applied) [known, applied] = [reading, mine];
     return reading;

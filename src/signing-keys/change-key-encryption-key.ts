@@ -1,4 +1,4 @@
-import type { KeyEncryption } from './key-encryption.ts';
+import { type KeyEncryption, placeOfSecret, placeOfSigningKey } from './key-encryption.ts';
 import {
   type KeyEncryptionStore,
   nonceSecretName,
@@ -38,22 +38,24 @@ export async function changeKeyEncryptionKey(
   for (let tried = 0; tried < tries; tried++) {
     const fromKey = await encryption.inForce();
     if (fromKey === next) return { keyId: next, signingKeys: 0, sharedSecrets: 0 };
-    const resealed = async (of: string, from: string): Promise<Resealed> => ({
+    const resealed = async (of: string, from: string, place: string): Promise<Resealed> => ({
       of,
       from,
-      to: await encryption.seal(await encryption.open(from), next),
+      to: await encryption.seal(await encryption.open(from, place), next, place),
     });
     const nonceSecret = await secrets.getSecret(nonceSecretName);
     const change = {
       fromKey,
       toKey: next,
       signingKeys: await Promise.all(
-        (await signingKeys.listSigningKeys()).keys.map(async ({ kid, privateJwe }) =>
-          resealed(kid, privateJwe),
+        (await signingKeys.listSigningKeys()).keys.map(async (key) =>
+          resealed(key.kid, key.privateJwe, placeOfSigningKey(key)),
         ),
       ),
       sharedSecrets:
-        nonceSecret === undefined ? [] : [await resealed(nonceSecretName, nonceSecret)],
+        nonceSecret === undefined
+          ? []
+          : [await resealed(nonceSecretName, nonceSecret, placeOfSecret(nonceSecretName))],
     };
     if (await changes.changeKeyEncryptionKey(change))
       return {

@@ -2,7 +2,7 @@ import type { JWK } from 'jose';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import { type PublicKey, readPublicKey } from '../jose/public-key.ts';
 import type { Clock } from '../ports.ts';
-import { type KeyEncryption, KeyEncryptionError } from './key-encryption.ts';
+import { type KeyEncryption, KeyEncryptionError, placeOfSigningKey } from './key-encryption.ts';
 import { type KeyInLife, livesAt } from './life-cycle.ts';
 import { openKey } from './make-key.ts';
 import type { SharedClock } from './shared-clock.ts';
@@ -40,8 +40,11 @@ export interface HeldKeysOptions {
   readonly published: number;
 }
 
+/** A key whose halves belong together. Nothing of any other key is published or used. */
 interface OpenKey {
-  readonly handle: SigningKey | KeyEncryptionError;
+  /** What the sealed half names; a row that was changed since is opened anew. */
+  readonly place: string;
+  readonly handle: SigningKey;
   readonly publicJwk: JWK;
   readonly publicKey: PublicKey;
 }
@@ -55,6 +58,7 @@ export function heldKeys({
   ...options
 }: HeldKeysOptions): HeldKeys {
   const open = new Map<string, OpenKey>();
+  const sealed = new Map<string, KeyEncryptionError>();
   let stored: readonly StoredSigningKey[] = [];
   let published: { readonly keys: readonly JWK[] } = { keys: [] };
   let publishedKids = '';
@@ -65,7 +69,8 @@ export function heldKeys({
   const lives = () => livesAt(stored, shared.now(), options.published);
   const publish = () => {
     const shown = lives().filter(
-      ({ state }) => state === 'announced' || state === 'active' || state === 'retired',
+      ({ key, state }) =>
+        (state === 'announced' || state === 'active' || state === 'retired') && open.has(key.kid),
     );
     const kids = shown.map(({ key }) => key.kid).join();
     if (kids === publishedKids) return;
@@ -76,9 +81,17 @@ export function heldKeys({
     const began = { ticks: performance.now(), at: clock() };
     const { keys } = await shared.measuredBy(() => store.listSigningKeys());
     for (const key of keys) {
-      if (!(open.get(key.kid)?.handle instanceof KeyEncryptionError) && open.has(key.kid)) continue;
-      // One that cannot be opened stops nothing: revocations must be heard of, and what another replica signs by it can be verified without its private half.
-      open.set(key.kid, await opened(key, encryption));
+      const place = placeOfSigningKey(key);
+      if (open.get(key.kid)?.place === place) continue;
+      open.delete(key.kid);
+      // A key that cannot be opened stops no other, so that revocations are heard of. It is not
+      // published either: whoever can write to the database could have put its public half there.
+      const result = await opened(key, encryption);
+      if (result instanceof KeyEncryptionError) sealed.set(key.kid, result);
+      else {
+        open.set(key.kid, { ...result, place });
+        sealed.delete(key.kid);
+      }
     }
     // What was read before a change must not come back after it.
     if (began.ticks < asked.ticks) return;
@@ -121,14 +134,8 @@ export function heldKeys({
         .sort((a, b) => a.key.activeAt - b.key.activeAt);
       return keys.find(({ state }) => state === 'active') ?? announced[0];
     },
-    handle(kid) {
-      const handle = open.get(kid)?.handle;
-      return handle instanceof KeyEncryptionError ? undefined : handle;
-    },
-    unopened: () =>
-      stored
-        .map(({ kid }) => open.get(kid)?.handle)
-        .find((handle) => handle instanceof KeyEncryptionError),
+    handle: (kid) => open.get(kid)?.handle,
+    unopened: () => stored.map(({ kid }) => sealed.get(kid)).find((fault) => fault !== undefined),
     publicJwks: () => published,
     async verificationKey(kid) {
       if (!open.has(kid)) await anew();
@@ -137,14 +144,19 @@ export function heldKeys({
   };
 }
 
-async function opened(key: StoredSigningKey, encryption: KeyEncryption): Promise<OpenKey> {
-  const publicJwk = JSON.parse(key.publicJwk) as JWK;
-  const handle = await openKey(key, encryption).catch((fault: unknown) => {
-    if (!(fault instanceof KeyEncryptionError)) throw fault;
+async function opened(
+  key: StoredSigningKey,
+  encryption: KeyEncryption,
+): Promise<Omit<OpenKey, 'place'> | KeyEncryptionError> {
+  try {
+    const handle = await openKey(key, encryption);
+    const publicJwk = JSON.parse(key.publicJwk) as JWK;
+    return { handle, publicJwk, publicKey: readPublicKey(publicJwk) };
+  } catch (cause) {
+    // Whatever is wrong with a row concerns that row alone.
     return new KeyEncryptionError(
-      `The signing key ${key.kid} (${key.alg}) cannot be opened and signs nothing here. If another replica has a new key-encryption key, start this one with it; if the row is damaged, rotate ${key.alg} with "immediately".`,
-      { cause: fault },
+      `The signing key ${key.kid} (${key.alg}) cannot be opened: it signs nothing here and is not published. If another replica has a new key-encryption key, start this one with it; if the row is damaged or somebody else put it there, rotate ${key.alg} with "immediately" and revoke ${key.kid}.`,
+      { cause },
     );
-  });
-  return { handle, publicJwk, publicKey: readPublicKey(publicJwk) };
+  }
 }

@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { compactDecrypt } from 'jose/jwe/compact/decrypt';
@@ -10,10 +10,31 @@ export interface KeyEncryption {
   inForce(): Promise<string>;
   /** Id of the key that is to come, when the server was started with one. */
   readonly next?: string;
-  /** Seals under the key with this id; `kid` in the header (RFC 7516 §4.1.6) names it. */
-  seal(plaintext: string, keyId: string): Promise<string>;
-  /** Opens what any of the keys sealed. Throws KeyEncryptionError when none did. */
-  open(jwe: string): Promise<string>;
+  /**
+   * Seals under the key with this id, which `kid` in the header names (RFC 7516 §4.1.6). The header
+   * also names what the value belongs to, and is authenticated with it (RFC 7516 §5.1, step 14).
+   */
+  seal(plaintext: string, keyId: string, belongsTo: string): Promise<string>;
+  /** Opens what any of the keys sealed for this place, else throws KeyEncryptionError. */
+  open(jwe: string, belongsTo: string): Promise<string>;
+}
+
+/** The place of a shared secret, as its sealed value names it. */
+export function placeOfSecret(name: string): string {
+  return `shared_secret ${name}`;
+}
+
+/**
+ * The place of a signing key, as its sealed private half names it. It covers `kid`, `alg` and the
+ * published text: a public key that was not made here has no sealed half that fits.
+ */
+export function placeOfSigningKey(key: {
+  readonly kid: string;
+  readonly alg: string;
+  readonly publicJwk: string;
+}): string {
+  const digest = createHash('sha256').update(key.publicJwk).digest('base64url');
+  return `signing_key ${key.kid} ${key.alg} ${digest}`;
 }
 
 /** The keys of 32 octets that a server was started with: at most the one in use and the one to come. */
@@ -128,31 +149,45 @@ export function keyEncryption(
       if (id === undefined || !keys.has(id)) throw new KeyEncryptionError(notOurs);
       return id;
     },
-    async seal(plaintext, keyId) {
+    async seal(plaintext, keyId, belongsTo) {
       const key = keys.get(keyId);
       if (key === undefined) throw new KeyEncryptionError(notOurs);
       return new CompactEncrypt(Buffer.from(plaintext))
-        .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid: keyId })
+        .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid: keyId, for: belongsTo })
         .encrypt(key);
     },
-    async open(jwe) {
-      let cause: unknown;
-      // GCM tells which key it was; what was sealed before keys had ids names none.
-      for (const key of keys.values()) {
-        try {
-          const { plaintext } = await compactDecrypt(jwe, key, {
-            keyManagementAlgorithms: ['dir'],
-            contentEncryptionAlgorithms: ['A256GCM'],
-          });
-          return Buffer.from(plaintext).toString('utf8');
-        } catch (error) {
-          cause = error;
-        }
-      }
-      throw new KeyEncryptionError(notOurs, { cause });
+    async open(jwe, belongsTo) {
+      const { plaintext, place } = await opened(jwe);
+      if (place === belongsTo) return plaintext;
+      throw new KeyEncryptionError(place === undefined ? bindsNothing : belongsElsewhere);
     },
   };
+
+  async function opened(jwe: string) {
+    let cause: unknown;
+    // GCM tells which key it was; what was sealed before keys had ids names none.
+    for (const key of keys.values()) {
+      try {
+        const { plaintext, protectedHeader } = await compactDecrypt(jwe, key, {
+          keyManagementAlgorithms: ['dir'],
+          contentEncryptionAlgorithms: ['A256GCM'],
+        });
+        return {
+          plaintext: Buffer.from(plaintext).toString('utf8'),
+          place: protectedHeader['for'],
+        };
+      } catch (error) {
+        cause = error;
+      }
+    }
+    throw new KeyEncryptionError(notOurs, { cause });
+  }
 }
 
 const notOurs =
   'A key in the database was not sealed by this key-encryption key. Start with the key-encryption key that belongs to this database. Nothing was changed.';
+
+const belongsElsewhere =
+  'A sealed key in the database belongs to another row, or its row was changed without the key-encryption key. Nothing was changed.';
+const bindsNothing =
+  'A sealed key in the database does not name its row: a version before 0.1.0 sealed it. Start with an empty database and register clients again. Nothing was changed.';

@@ -6,7 +6,7 @@ import { generateKeyPair } from 'jose/key/generate/keypair';
 import { importJWK } from 'jose/key/import';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import { signInput } from '../jose/sign.ts';
-import type { KeyEncryption } from './key-encryption.ts';
+import { type KeyEncryption, KeyEncryptionError, placeOfSigningKey } from './key-encryption.ts';
 import type { SigningKey } from './signing-key.ts';
 import type { NewSigningKey, StoredSigningKey } from './signing-key-store.ts';
 
@@ -20,31 +20,44 @@ export async function makeKey(
     extractable: true,
     modulusLength: 3072,
   });
-  const publicJwk = await exportJWK(publicKey);
-  const kid = await calculateJwkThumbprint(publicJwk);
-  const sealedBy = await encryption.inForce();
-  return {
+  const exported = await exportJWK(publicKey);
+  const kid = await calculateJwkThumbprint(exported);
+  const published = {
     kid,
     alg,
-    publicJwk: JSON.stringify({ ...publicJwk, kid, alg, use: 'sig' }),
+    publicJwk: JSON.stringify({ ...exported, kid, alg, use: 'sig' }),
+  };
+  const sealedBy = await encryption.inForce();
+  return {
+    ...published,
     privateJwe: await encryption.seal(
       JSON.stringify({ ...(await exportJWK(privateKey)), alg }),
       sealedBy,
+      placeOfSigningKey(published),
     ),
     sealedBy,
     ...life,
   };
 }
 
-/** A handle on a stored key. Throws KeyEncryptionError when it cannot be opened. */
+/**
+ * A handle on a stored key. Throws KeyEncryptionError when it cannot be opened, or when its private
+ * half belongs to another key than the row says.
+ */
 export async function openKey(
-  { kid, alg, privateJwe }: StoredSigningKey,
+  stored: Pick<StoredSigningKey, 'kid' | 'alg' | 'publicJwk' | 'privateJwe'>,
   encryption: KeyEncryption,
 ): Promise<SigningKey> {
+  const { kid, alg } = stored;
+  const text = await encryption.open(stored.privateJwe, placeOfSigningKey(stored));
+  const privateJwk = JSON.parse(text) as JWK;
+  const thumbprints = [privateJwk, JSON.parse(stored.publicJwk) as JWK].map(async (jwk) =>
+    calculateJwkThumbprint(jwk),
+  );
+  if ((await Promise.all(thumbprints)).some((thumbprint) => thumbprint !== kid))
+    throw new KeyEncryptionError(`The halves of the signing key ${kid} do not belong together.`);
   const privateKey = KeyObject.from(
-    (await importJWK(JSON.parse(await encryption.open(privateJwe)) as JWK, alg, {
-      extractable: true,
-    })) as CryptoKey,
+    (await importJWK(privateJwk, alg, { extractable: true })) as CryptoKey,
   );
   const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
   // One for each type of token that this key has signed, and there are few.

@@ -4,7 +4,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { dpopNonceSecrets } from '../../src/possession/dpop-nonce-secrets.ts';
 import { noSiblings } from '../../src/siblings.ts';
-import { keyEncryption, keyEncryptionKeyId } from '../../src/signing-keys/key-encryption.ts';
+import {
+  keyEncryption,
+  keyEncryptionKeyId,
+  placeOfSecret,
+} from '../../src/signing-keys/key-encryption.ts';
 import { adapterFor } from '../../src/store/adapters.ts';
 import { openStores } from '../../src/store/stores.ts';
 import { clientSecret, type Desk, openDesk } from '../support/desk.ts';
@@ -154,6 +158,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       const jwe = await keyEncryption({ current: key }, async () => id).seal(
         secret.toString('base64url'),
         id,
+        placeOfSecret('dpop_nonce_secret'),
       );
       await query(
         `update shared_secret set value = '${jwe}' where name = 'dpop_nonce_secret' returning name`,
@@ -311,7 +316,10 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       expect(await sealedSecrets()).toMatch(/^[\w-]+\.\.[\w-]+\.[\w-]+\.[\w-]+$/);
       const key = Buffer.from(a, 'base64url');
       const opened = JSON.parse(
-        await keyEncryption({ current: key }, async () => undefined).open(await sealedSecrets()),
+        await keyEncryption({ current: key }, async () => undefined).open(
+          await sealedSecrets(),
+          placeOfSecret('dpop_nonce_secret'),
+        ),
       ) as { secret: string }[];
       expect(opened.length).toBe(2);
       const shown = JSON.stringify([
