@@ -1,10 +1,16 @@
 import { type ComparableValue, comparableDer, comparableText } from './attribute-value.ts';
 import { type DerElement, readDer } from './der.ts';
 
-/** A distinguished name in the order of the certificate; of each relative name its attributes in a form that can be compared, sorted, for they are a set. */
+/**
+ * A distinguished name in the order of the certificate; of each relative name its attributes in a
+ * form that can be compared, sorted, for they are a set.
+ */
 export type DistinguishedName = readonly (readonly string[])[];
 
-/** Object identifiers of attribute types by the names that tools print (RFC 4514 §3, RFC 4519, OpenSSL); without case (RFC 4512 §1.4). */
+/**
+ * Object identifiers of attribute types by the names that tools print (RFC 4514 §3, RFC 4519,
+ * OpenSSL); without case (RFC 4512 §1.4).
+ */
 const attributeTypes: Readonly<Record<string, readonly string[]>> = {
   '2.5.4.3': ['cn', 'commonname'],
   '2.5.4.4': ['sn', 'surname'],
@@ -36,14 +42,26 @@ const identifiers = new Map(
   ),
 );
 
-// One `type=value` and what follows it: a value in hexadecimal, in quotes (RFC 2253 §4) or plain, with blanks around, as tools print it.
+// One `type=value` and what follows it: a value in hexadecimal, in quotes (RFC 2253 §4) or plain,
+// with
+// blanks around, as tools print it. A blank is read in one way only, between two characters of a
+// value
+// or outside of it: a text that is no name costs no more than one that is.
 const escaped = String.raw`\\(?:[0-9a-f]{2}|[ #="+,;<>\\])`;
+const visible = String.raw`(?:${escaped}|[^\\"+,;<>\0 ])`;
 const attribute = new RegExp(
-  String.raw` *(?:oid\.)?([a-z][a-z0-9-]*|\d+(?:\.\d+)+) *= *(?:#((?:[0-9a-f]{2})+)|"((?:${escaped}|[^"\\\0])*)"|(?!#)((?:${escaped}|[^\\"+,;<>\0])*?)) *([,+]|$)`,
+  [
+    String.raw` *(?:oid\.)?([a-z][a-z0-9-]*|\d+(?:\.\d+)+) *= *(?! )`,
+    String.raw`(?:#((?:[0-9a-f]{2})+)|"((?:${escaped}|[^"\\\0])*)"|(?!#)((?:${visible}(?: *${visible})*)?))`,
+    String.raw` *([,+]|$)`,
+  ].join(''),
   'iuy',
 );
 
-/** Reads a name in the string form of RFC 4514, which begins with the last relative name. Undefined for anything else, and for a value that is empty. */
+/**
+ * Reads a name in the string form of RFC 4514, which begins with the last relative name. Undefined
+ * for anything else, and for a value that is empty.
+ */
 export function parseDistinguishedName(text: string): DistinguishedName | undefined {
   const name: string[][] = [];
   let separator: string | undefined = ',';
@@ -73,7 +91,8 @@ export function readDistinguishedName(name: Buffer): DistinguishedName {
 }
 
 /**
- * distinguishedNameMatch (RFC 4517 §4.2.15). RFC 4514 §2.1 has the relative names from the last to the first, yet many tools print them in the order of
+ * distinguishedNameMatch (RFC 4517 §4.2.15). RFC 4514 §2.1 has the relative names from the last to
+ * the first, yet many tools print them in the order of
  * the certificate: either will do.
  */
 export function sameName(one: DistinguishedName, other: DistinguishedName | undefined): boolean {
@@ -110,7 +129,10 @@ function fromHex(hex: string): ComparableValue | undefined {
   }
 }
 
-/** Octets of an object identifier; one that is made of a UUID (X.667) has 20, and long numbers cost the square of their length. */
+/**
+ * Octets of an object identifier; one that is made of a UUID (X.667) has 20, and long numbers cost
+ * the square of their length.
+ */
 const maxIdentifierLength = 64;
 
 /** The dotted form (X.690 §8.19). */

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { forwardedNodes } from './forwarded.ts';
 import { headerFields } from './header-fields.ts';
 import { inRanges, readAddress } from './trusted-proxies.ts';
 
@@ -46,9 +47,7 @@ function forwardedFor(request: IncomingMessage): readonly string[] {
 }
 
 function forwarded(request: IncomingMessage): readonly string[] {
-  return items(headerFields(request, 'forwarded')).map(
-    (hop) => /(?:^|;)\s*for=("?)([^";]+)\1\s*(?:;|$)/i.exec(hop)?.[2] ?? 'unknown',
-  );
+  return forwardedNodes(headerFields(request, 'forwarded').join(','));
 }
 
 function items(fields: readonly string[]): readonly string[] {
