@@ -1,10 +1,11 @@
 # syntax=docker/dockerfile:1
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
-COPY package.json package-lock.json ./
+COPY package.json package-lock.json tsconfig.json ./
 COPY prisma/schema.prisma prisma/
 COPY src/store/prisma-generate.ts src/store/schema.ts src/store/
 COPY src/bundle src/bundle
+COPY packages packages
 RUN npm ci --no-audit --no-fund
 COPY . .
 # The image brings Node 24 itself; what is left are the libraries that the server imports.

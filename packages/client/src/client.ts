@@ -1,0 +1,10 @@
+export type { AdditionalHolder, ConsentRequest } from './additional-holders.ts';
+export type { Authentication } from './authentication.ts';
+export { createHolder, type Holder, type RegistrableJwk } from './holder.ts';
+export { HolderError, type HolderErrorCode } from './holder-error.ts';
+export type { Token } from './issued-token.ts';
+export type { KeyAlgorithm, KeySource } from './keys/holder-key.ts';
+export type { HolderOptions, Target } from './options.ts';
+export type { Presenter } from './presenter.ts';
+export type { Lesson } from './refused-request.ts';
+export type { Exchange } from './token-exchange.ts';

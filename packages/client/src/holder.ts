@@ -1,0 +1,114 @@
+import { type ConsentRequest, cnfProof } from './additional-holders.ts';
+import { HolderError } from './holder-error.ts';
+import { hidden } from './issued-token.ts';
+import type { PublicJwk } from './keys/public-jwk.ts';
+import { type HolderOptions, originsOf, type Target } from './options.ts';
+import { type Presenter, presenter } from './presenter.ts';
+import { requesterOf } from './requester.ts';
+import { type Exchange, exchangeParameters } from './token-exchange.ts';
+import { requestToken } from './token-request.ts';
+import { givenToken, renewedTokens, type Tokens } from './tokens.ts';
+
+/** The public key of a holder, ready for the `jwks` of a client registration. */
+export interface RegistrableJwk extends PublicJwk {
+  readonly kid: string;
+  readonly alg: string;
+  readonly use: 'sig';
+}
+
+/** A client with a key of its own: obtains tokens that are bound to it, and presents them. */
+export interface Holder extends Presenter {
+  readonly clientId: string;
+  /** RFC 7638 thumbprint of the key; undefined: the holder has only a certificate. */
+  readonly thumbprint: string | undefined;
+  /** `x5t#S256` of the certificate that tokens are bound to (RFC 8705 §3.1). */
+  readonly certificateThumbprint: string | undefined;
+  readonly publicJwk: RegistrableJwk | undefined;
+  /** The same holder for another resource or scope. */
+  for(target: Target): Presenter;
+  /** Exchanges a token (RFC 8693) for one that is bound to this holder's key. */
+  exchange(exchange: Exchange): Presenter;
+  /** Presents a token that another holder obtained and that names this holder's key, too. */
+  withToken(accessToken: string, target?: Pick<Target, 'resource' | 'origins'>): Presenter;
+  /**
+   * A `cnf-proof+jwt`: this holder's consent to be named in a token of the other one. Only sign for
+   * a client whose session you have checked.
+   */
+  proveFor(other: ConsentRequest): Promise<string>;
+}
+
+const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
+
+/** Opens the key and prepares the holder; the server is asked when a token is first needed. Throws HolderError. */
+export async function createHolder(options: HolderOptions): Promise<Holder> {
+  const { clientId, clock = Date.now, additionalHolders = [], allowInsecureRequests } = options;
+  const requester = await requesterOf(options);
+  const { key, certificateThumbprint, offsets } = requester;
+  const kid = options.kid ?? key?.thumbprint ?? '';
+  const present = (tokens: Tokens, target: Target): Presenter =>
+    presenter({
+      ...requester,
+      tokens,
+      origins: originsOf(target),
+      allowInsecureRequests,
+      byCertificate: certificateThumbprint !== undefined,
+    });
+  const known = new Map<string, Tokens>();
+  const obtained = (target: Target): Presenter => {
+    const { resource, scope } = target;
+    const name = JSON.stringify([resource, scope]);
+    const request = { grantType: 'client_credentials', target: { resource, scope } };
+    const tokens =
+      known.get(name) ??
+      renewedTokens(() => requestToken(requester, { ...request, additionalHolders }), clock);
+    known.set(name, tokens);
+    return present(tokens, target);
+  };
+  return {
+    ...obtained(options),
+    clientId,
+    thumbprint: key?.thumbprint,
+    certificateThumbprint,
+    publicJwk: key && { ...key.publicJwk, kid, alg: key.alg, use: 'sig' },
+    for: (target) =>
+      obtained(target.resource === undefined ? { ...targetOf(options), ...target } : target),
+    exchange(exchange) {
+      const request = async () =>
+        requestToken(requester, {
+          grantType: exchangeGrant,
+          target: exchange,
+          additionalHolders,
+          ...(await exchangeParameters(exchange)),
+        });
+      const origins = exchange.resource === undefined ? targetOf(options) : {};
+      return present(renewedTokens(request, clock), { ...origins, ...exchange });
+    },
+    withToken: (accessToken, target = options) =>
+      present(givenToken(tokenOfAnother(accessToken, certificateThumbprint)), target),
+    async proveFor(other) {
+      if (key === undefined) throw new HolderError('invalid_options', 'this holder has no key');
+      const byCertificate = certificateThumbprint !== undefined;
+      const now = offsets.seconds(new URL(options.issuer));
+      return cnfProof({ clientId, kid, key, issuer: options.issuer, byCertificate, now }, other);
+    },
+  };
+}
+
+function targetOf({ resource, scope, origins }: HolderOptions): Target {
+  return {
+    ...(resource !== undefined && { resource }),
+    ...(scope !== undefined && { scope }),
+    ...(origins !== undefined && { origins }),
+  };
+}
+
+function tokenOfAnother(accessToken: string, certificateThumbprint: string | undefined) {
+  const scheme = certificateThumbprint === undefined ? ('DPoP' as const) : ('Bearer' as const);
+  return hidden(accessToken, {
+    tokenType: scheme,
+    expiresAt: undefined,
+    scope: undefined,
+    presentation: { scheme },
+    renewAt: Number.POSITIVE_INFINITY,
+  });
+}

@@ -1,0 +1,26 @@
+/** The last nonce of each origin (RFC 9449 §8.2): servers and resource servers have their own. */
+export interface Nonces {
+  of(url: URL): string | undefined;
+  /** Remembers the nonce of an answer. True: there was one. */
+  see(url: URL, headers: Headers): boolean;
+}
+
+/** Origins that are remembered; the one that was heard of longest ago is forgotten first. */
+const max = 100;
+
+/** Nonces in memory. */
+export function nonces(): Nonces {
+  const byOrigin = new Map<string, string>();
+  return {
+    of: ({ origin }) => byOrigin.get(origin),
+    see({ origin }, headers) {
+      const nonce = headers.get('dpop-nonce');
+      if (nonce === null || nonce === '') return false;
+      byOrigin.delete(origin);
+      byOrigin.set(origin, nonce);
+      if (byOrigin.size > max)
+        for (const oldest of [...byOrigin.keys()].slice(0, -max)) byOrigin.delete(oldest);
+      return true;
+    },
+  };
+}

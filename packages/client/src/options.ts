@@ -1,0 +1,99 @@
+import type { AdditionalHolder } from './additional-holders.ts';
+import type { Authentication } from './authentication.ts';
+import { HolderError } from './holder-error.ts';
+import type { KeyAlgorithm, KeySource } from './keys/holder-key.ts';
+import { isLoopback } from './runtime.ts';
+
+/** What tokens are asked for. */
+export interface Target {
+  /** The resource server (RFC 8707); default: the only one that the client may ask for. */
+  readonly resource?: string;
+  /** Scopes, separated by blanks; default: all that the client may have. */
+  readonly scope?: string;
+  /** Origins that `fetch` may call; default: that of `resource`. */
+  readonly origins?: readonly string[];
+}
+
+/** Options of `createHolder`. */
+export interface HolderOptions extends Target {
+  /** Issuer identifier of the authorization server (RFC 8414). */
+  readonly issuer: string;
+  readonly clientId: string;
+  /** Short for `authentication: { method: 'client_secret_basic', secret }`. Refused in browsers. */
+  readonly clientSecret?: string;
+  readonly authentication?: Authentication;
+  /** Default: made on first use and kept. */
+  readonly key?: KeySource;
+  /** For keys that are made; default ES256. */
+  readonly alg?: KeyAlgorithm;
+  /** `kid` of the key in the client's registered JWK Set; default: its RFC 7638 thumbprint. */
+  readonly kid?: string;
+  /** PEM or DER of the certificate that `fetch` or `dispatcher` presents: tokens are bound to it. */
+  readonly certificate?: string | Uint8Array;
+  /** Everything is sent by it; default: the global one. */
+  readonly fetch?: typeof fetch;
+  /** A dispatcher of undici, given to `fetch` with every request. */
+  readonly dispatcher?: object;
+  /** Asked for with every token (`alt_cnf`): each may use it with a key of its own. */
+  readonly additionalHolders?: readonly AdditionalHolder[];
+  /** Milliseconds for each request to the authorization server; default 10,000. */
+  readonly timeout?: number;
+  /** Lets the server and APIs be reached over plain HTTP elsewhere than on this machine. */
+  readonly allowInsecureRequests?: boolean;
+  /** Milliseconds since the epoch; default `Date.now`. */
+  readonly clock?: () => number;
+}
+
+/** How the client authenticates, by whichever option says so. Throws HolderError. */
+export function authenticationOf({
+  clientId,
+  clientSecret,
+  authentication,
+}: HolderOptions): Authentication {
+  if (typeof clientId !== 'string' || clientId === '') throw unusable('clientId is required');
+  if (clientSecret === undefined) {
+    if (authentication === undefined)
+      throw unusable('say how the client authenticates: clientSecret or authentication');
+    return authentication;
+  }
+  if (authentication !== undefined)
+    throw unusable('clientSecret and authentication contradict each other: give one of them');
+  return { method: 'client_secret_basic', secret: clientSecret };
+}
+
+/** The issuer as a URL. Throws HolderError. */
+export function issuerOf({ issuer, allowInsecureRequests }: HolderOptions): URL {
+  const url = URL.canParse(issuer) ? new URL(issuer) : undefined;
+  if (url === undefined) throw unusable('issuer is not a URL');
+  refusePlainHttp(url, allowInsecureRequests);
+  return url;
+}
+
+/** Plain HTTP only to this machine. Throws HolderError. */
+export function refusePlainHttp(url: URL, allowed: boolean | undefined): void {
+  if (
+    url.protocol === 'https:' ||
+    (url.protocol === 'http:' && (allowed === true || isLoopback(url)))
+  )
+    return;
+  throw unusable(`only https is allowed, and http on this machine: ${url.origin}`);
+}
+
+/** Origins that may see the token. */
+export function originsOf({ resource, origins }: Target): ReadonlySet<string> {
+  if (origins !== undefined) return new Set(origins.map(originOf));
+  return new Set(
+    resource !== undefined && /^https?:/.test(resource) && URL.canParse(resource)
+      ? [new URL(resource).origin]
+      : [],
+  );
+}
+
+function originOf(text: string): string {
+  if (!URL.canParse(text)) throw unusable('an item of origins is not a URL');
+  return new URL(text).origin;
+}
+
+function unusable(message: string): HolderError {
+  return new HolderError('invalid_options', message);
+}

@@ -1,0 +1,53 @@
+import * as oauth from 'oauth4webapi';
+import { randomJti, sha256 } from './base64url.ts';
+import { signedJwt } from './jws.ts';
+import type { HolderKey } from './keys/holder-key.ts';
+
+/** What a DPoP proof is made for (RFC 9449 §4.2). */
+export interface ProofFor {
+  readonly method: string;
+  readonly url: URL;
+  /** The token whose hash goes into `ath`. */
+  readonly token?: string | undefined;
+  readonly nonce?: string | undefined;
+  /** Seconds since the epoch. */
+  readonly iat: number;
+}
+
+/** What adds a proof to a request of oauth4webapi: a key that it signs with, or a proof made here. */
+export type ProofOption =
+  | { readonly DPoP: oauth.DPoPHandle; readonly headers?: never }
+  | { readonly DPoP?: never; readonly headers: { readonly dpop: string } };
+
+/** A proof for one request. oauth4webapi makes it wherever it can sign with the key. */
+export async function proofOption(key: HolderKey, details: ProofFor): Promise<ProofOption> {
+  const ath = details.token === undefined ? undefined : await sha256(details.token);
+  const { nonce, iat } = details;
+  if (key.pair === undefined)
+    return { headers: { dpop: await proofByFunction(key, { ...details, ath }) } };
+  return {
+    DPoP: oauth.DPoP({}, key.pair, {
+      [oauth.modifyAssertion]: (_header, claims) => {
+        claims['iat'] = iat;
+        if (nonce !== undefined) claims['nonce'] = nonce;
+        // A proof for a token request has `ath` where a bound token is exchanged.
+        if (ath !== undefined) claims['ath'] = ath;
+      },
+    }),
+  };
+}
+
+async function proofByFunction(
+  key: HolderKey,
+  { method, url, nonce, iat, ath }: ProofFor & { readonly ath: string | undefined },
+): Promise<string> {
+  const claims = {
+    jti: randomJti(),
+    htm: method,
+    htu: `${url.origin}${url.pathname}`,
+    iat,
+    nonce,
+    ath,
+  };
+  return signedJwt({ typ: 'dpop+jwt', jwk: key.publicJwk }, claims, key);
+}

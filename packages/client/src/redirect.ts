@@ -1,0 +1,39 @@
+import { HolderError } from './holder-error.ts';
+import type { OutgoingRequest } from './outgoing-request.ts';
+
+/** Fields that describe a body, and go with it. */
+const bodyFields = ['content-encoding', 'content-language', 'content-location', 'content-type'];
+/** Fields that are for the first origin only. */
+const credentialFields = ['cookie', 'proxy-authorization'];
+
+/**
+ * The request that a redirect asks for (RFC 9110 §15.4, Fetch §4.4); undefined: the answer is none.
+ * It never has token or proof: those come with each request anew. Throws HolderError.
+ */
+export function redirected(
+  request: OutgoingRequest,
+  { status, headers }: Pick<Response, 'status' | 'headers'>,
+): OutgoingRequest | undefined {
+  const location = headers.get('location');
+  if (![301, 302, 303, 307, 308].includes(status) || location === null) return undefined;
+  if (request.redirect === 'error') throw refused('the API answered a redirect');
+  if (!URL.canParse(location, request.url)) throw refused('the Location of a redirect is no URL');
+  const url = new URL(location, request.url);
+  if (url.hash === '') url.hash = request.url.hash;
+  if (!/^https?:$/.test(url.protocol)) throw refused('the API answered a redirect to no HTTP');
+  const fields = new Headers(request.headers);
+  if (url.origin !== request.url.origin) for (const name of credentialFields) fields.delete(name);
+  const { method } = request;
+  const becomesGet =
+    status === 303 ? method !== 'GET' && method !== 'HEAD' : status < 303 && method === 'POST';
+  if (!becomesGet) {
+    if (request.streamed) throw refused('a body that was streamed cannot follow a redirect');
+    return { ...request, url, headers: fields };
+  }
+  for (const name of bodyFields) fields.delete(name);
+  return { ...request, url, method: 'GET', headers: fields, body: null, streamed: false };
+}
+
+function refused(message: string): HolderError {
+  return new HolderError('redirect_refused', message);
+}
