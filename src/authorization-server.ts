@@ -6,6 +6,7 @@ import type { Config } from './config.ts';
 import { endpointsOf, statusListUri } from './endpoints.ts';
 import { certificateSource, readAnchors } from './http/client-certificate.ts';
 import { clientJwksRoute } from './http/client-jwks-route.ts';
+import { lastAnswers } from './http/drain.ts';
 import { errorHandler } from './http/error-handler.ts';
 import { readForm } from './http/form.ts';
 import { type HealthChecks, healthPaths, healthRoutes } from './http/health-routes.ts';
@@ -68,6 +69,7 @@ export async function authorizationServer({
 
   const app = listener(logger, ports.randomId, tokenBodyLimit);
   const overload = refuseOverload(app, config.maxRequestsUnderWay, config.targetMsUnderWay, logger);
+  lastAnswers(app, stopping);
   const countClient = await rateLimits(app, config, counters, [
     `${basePath}/jwks`,
     metadataPath,

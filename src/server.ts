@@ -129,6 +129,7 @@ export async function startServer(
       publicApp,
       loadAdmin: async () => (await import('./admin-server.ts')).adminServer(adminOptions),
       reusePort,
+      stopping: () => stopping,
       logger,
     });
     const { publicPort, adminPort } = listeners;
@@ -157,7 +158,7 @@ export async function startServer(
         work.stopRefreshing();
         await sleep(config.shutdownDelayMs);
         await Promise.race([
-          Promise.all([listeners.close(), work.stopHousekeeping()]),
+          Promise.all([listeners.close(config.shutdownTimeoutMs / 2), work.stopHousekeeping()]),
           sleep(config.shutdownTimeoutMs),
         ]);
         // What was counted since the last round.

@@ -13,6 +13,7 @@ import {
 import { type ClientCertificate, readClientCertificate } from '../client-certificate.ts';
 import type { Clock } from '../clock.ts';
 import { OAuthError } from '../oauth-error.ts';
+import { chainHolds } from './anchors-in-force.ts';
 import { headerFields } from './header-fields.ts';
 import { inRanges, readAddress } from './trusted-proxies.ts';
 
@@ -70,7 +71,7 @@ export function certificateSource({
   return (request) => {
     if (request.socket instanceof TLSSocket) {
       const raw = request.socket.getPeerX509Certificate()?.raw;
-      return raw === undefined ? undefined : fromHandshake(raw, request.socket.authorized);
+      return raw === undefined ? undefined : fromHandshake(raw, chainHolds(request.socket));
     }
     return headerForm === undefined ? undefined : fromProxy(request, headerForm);
   };

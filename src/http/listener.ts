@@ -8,7 +8,7 @@ import type { Logger } from 'pino';
 import type { RandomId } from '../ports.ts';
 import { logRequests } from './logging.ts';
 import { answerUnparsable, refuseAmbiguousMessages } from './message-framing.ts';
-import { boundConnections, inactivity, serverLimits } from './server-limits.ts';
+import { answerHalfClosed, boundConnections, inactivity, serverLimits } from './server-limits.ts';
 
 /** What Fastify checks by schemas. Without it a route with a schema does not mount, and no validator is loaded. */
 export type Validation = Pick<FastifyServerOptions, 'ajv'>;
@@ -48,6 +48,7 @@ export function listener(
     connectionTimeout: inactivity,
   }) as unknown as FastifyInstance;
   boundConnections(app.server);
+  answerHalfClosed(app.server);
   logRequests(app);
   refuseAmbiguousMessages(app);
   return app;

@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import type { FastifyInstance, FastifyListenOptions } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
+import { closeWhenStopping, closingIdle, quiet } from './drain.ts';
 import { loadedOnDemand } from './loaded-on-demand.ts';
 import { moreSockets, portsCanBeShared, refuseTakenPort } from './more-sockets.ts';
 import type { TlsListener } from './tls-listener.ts';
@@ -19,6 +20,8 @@ export interface ListenersOptions {
   readonly loadAdmin: () => Promise<FastifyInstance>;
   /** Whether each process has sockets of its own on the same ports. */
   readonly reusePort: boolean;
+  /** Whether readiness fails already: every answer is the last one on its connection. */
+  readonly stopping: () => boolean;
   readonly logger: Logger;
 }
 
@@ -28,8 +31,11 @@ export interface Listeners {
   readonly adminPort: number;
   /** Files of certificates are looked at no more. */
   stopWatching(): void;
-  /** New connections are refused, idle ones closed, and requests in flight answered. */
-  close(): Promise<void>;
+  /**
+   * Takes connections until none waits to be taken, for at most `patience` milliseconds. Then new
+   * ones are refused, idle ones closed, and requests in flight answered.
+   */
+  close(patience: number): Promise<void>;
 }
 
 /** Opens the public listener, that of TLS where there is one, and the admin listener, one after another. Throws what `listen` does. */
@@ -38,6 +44,7 @@ export async function openListeners({
   publicApp,
   loadAdmin,
   reusePort,
+  stopping,
   logger,
 }: ListenersOptions): Promise<Listeners> {
   const admin = loadedOnDemand(loadAdmin, logger);
@@ -52,19 +59,23 @@ export async function openListeners({
     config.tls === undefined
       ? undefined
       : await listenTls(publicApp, { ...config.tls, reusePort }, config.tlsClientCaFile, logger);
+  closeWhenStopping(publicApp.server, stopping);
+  closeWhenStopping(admin, stopping);
   admin.listen({ host: config.adminHost, port: config.adminPort, reusePort });
   await once(admin, 'listening');
   return {
     publicPort: portOf(publicApp.server),
     adminPort: portOf(admin),
     stopWatching: () => tls?.stopWatching(),
-    async close() {
-      await Promise.all([
-        publicApp.close(),
-        more?.close(),
-        closed(admin).then(admin.unload),
-        closed(tls),
-      ]);
+    async close(patience) {
+      const servers = [publicApp.server, admin, ...(tls === undefined ? [] : [tls])];
+      await quiet(servers, patience);
+      // All of them in this turn.
+      const all = [...servers.map(closed), ...(more === undefined ? [] : [more.close()])];
+      const stop = closingIdle(servers);
+      await Promise.all(all);
+      stop();
+      await Promise.all([publicApp.close(), admin.unload()]);
     },
   };
 }
@@ -87,10 +98,8 @@ async function listenTls(
   return server;
 }
 
-async function closed(server: Server | undefined): Promise<void> {
-  if (server === undefined) return;
+async function closed(server: Server): Promise<void> {
   server.close();
-  server.closeIdleConnections();
   await once(server, 'close');
 }
 

@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { answerUnparsable } from './message-framing.ts';
-import { boundConnections, inactivity, serverLimits } from './server-limits.ts';
+import { answerHalfClosed, boundConnections, inactivity, serverLimits } from './server-limits.ts';
 
 // An import of `node:http` reads each of its exports, and one of them loads Node's whole `fetch`.
 const { createServer } = process.getBuiltinModule('node:http');
@@ -43,6 +43,7 @@ export function loadedOnDemand(
   server.setTimeout(inactivity);
   server.on('clientError', answerUnparsable);
   boundConnections(server);
+  answerHalfClosed(server);
   return Object.assign(server, {
     unload: async () => (await loaded?.catch(() => undefined))?.close(),
   });

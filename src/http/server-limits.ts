@@ -19,6 +19,15 @@ export const inactivity = 30_000;
 /** Connections of one listener; and from how many on idle ones make room. */
 const [maxConnections, crowded] = [20_000, 15_000];
 
+/**
+ * Answers who closed one direction of the connection after the request, as some clients and load
+ * balancers do: what a request used up is not used up for nothing. Node would close the other
+ * direction at once.
+ */
+export function answerHalfClosed(server: Server): void {
+  Object.assign(server, { httpAllowHalfOpen: true });
+}
+
 /** Bounds what the connections of a server can hold; when they get scarce, those without a request are closed. */
 export function boundConnections(server: Server, room = crowded, most = maxConnections): void {
   server.maxConnections = most;
