@@ -35,6 +35,8 @@ export interface TlsClientAuthSubject {
 export interface ClientMetadata extends TlsClientAuthSubject {
   readonly client_name?: string;
   readonly token_endpoint_auth_method: TokenEndpointAuthMethod;
+  /** Ours, never given or shown. True: no method was named, so the secret counts by Basic and in the body. */
+  readonly secret_in_either_place?: boolean;
   /** The one algorithm that the client's assertions must have; absent: any that the server takes (RFC 7591, OIDC Registration §2). */
   readonly token_endpoint_auth_signing_alg?: SigningAlgorithm;
   readonly grant_types: readonly GrantType[];

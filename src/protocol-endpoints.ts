@@ -8,8 +8,10 @@ import { authenticateCaller, type Caller } from './client-authentication/authent
 import { authenticateClient } from './client-authentication/authenticate-client.ts';
 import { type CountClient, counted } from './client-authentication/counted.ts';
 import { countingStrangers } from './client-authentication/counting-strangers.ts';
+import type { RequestWithCredentials } from './client-authentication/credentials.ts';
 import { noted } from './client-authentication/noted.ts';
 import { privateKeyJwt } from './client-authentication/private-key-jwt.ts';
+import { requiringProof } from './client-authentication/requiring-proof.ts';
 import { tlsClientAuth } from './client-authentication/tls-client-auth.ts';
 import type { AuthenticatedClient } from './client-registration.ts';
 import type { Config } from './config.ts';
@@ -70,11 +72,14 @@ export function protocolEndpoints(options: ProtocolEndpointsOptions) {
       clockTolerance: config.clockTolerance,
     }),
   });
-  const authenticate = counted(
-    noted(countingStrangers(authentication, refusals), ports.noteUse, clientIdOf),
-    countClient,
-    clientIdOf,
-  );
+  const watched = <Request extends RequestWithCredentials>(
+    authenticate: (request: Request) => Promise<AuthenticatedClient>,
+  ) =>
+    counted(
+      noted(countingStrangers(authenticate, refusals), ports.noteUse, clientIdOf),
+      countClient,
+      clientIdOf,
+    );
   const introspection = introspectionEndpoint({
     authenticateCaller: counted(
       noted(authenticateCaller(ports), ports.noteUse, callerId),
@@ -92,7 +97,7 @@ export function protocolEndpoints(options: ProtocolEndpointsOptions) {
   return {
     token: tokenEndpoint({
       refusals,
-      authenticateClient: authenticate,
+      authenticateClient: watched(requiringProof(authentication)),
       ...tokenSteps({
         ...options,
         keys,
@@ -106,7 +111,7 @@ export function protocolEndpoints(options: ProtocolEndpointsOptions) {
     revocation: revocationEndpoint({
       ...ports,
       refusals,
-      authenticateClient: authenticate,
+      authenticateClient: watched(authentication),
       verify,
     }),
   };

@@ -1,5 +1,4 @@
 import type { IssueAccessToken } from './access-token/issue-access-token.ts';
-import type { AuthenticateClient } from './client-authentication/authenticate-client.ts';
 import type { AuthenticatedClient } from './client-registration.ts';
 import type { Bind } from './confirmation/binding.ts';
 import type { Grant, ValidateGrant } from './grant/grant.ts';
@@ -12,7 +11,7 @@ import type { TokenRequest, TokenResponse } from './token-request.ts';
 /** The steps that the wiring puts together. */
 export interface TokenEndpointSteps {
   readonly refusals: Pick<Refusals, 'ofClient'>;
-  readonly authenticateClient: AuthenticateClient;
+  readonly authenticateClient: (request: TokenRequest) => Promise<AuthenticatedClient>;
   readonly validateGrant: ValidateGrant;
   readonly provePossession: ProvePossession;
   readonly proveFurtherHolders: ProveFurtherHolders;

@@ -1,5 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 
+/** Members that have another name in the registration. */
+const shownAs: Readonly<Record<string, string>> = {
+  clientSecrets: 'client_secret',
+  secret_in_either_place: 'token_endpoint_auth_method',
+};
+
 /** Names of the metadata that differ; what they were and are may be long, and stays in the registration. */
 export function changedMembers(
   before: object | undefined,
@@ -9,5 +15,5 @@ export function changedMembers(
   const names = [...new Set([...old.keys(), ...now.keys()])].filter(
     (name) => !isDeepStrictEqual(old.get(name), now.get(name)),
   );
-  return names.map((name) => (name === 'clientSecrets' ? 'client_secret' : name));
+  return [...new Set(names.map((name) => shownAs[name] ?? name))];
 }

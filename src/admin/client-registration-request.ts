@@ -72,6 +72,7 @@ export function checkClient(
     ...members,
     client_id: clientId,
     token_endpoint_auth_method: method,
+    ...(members.token_endpoint_auth_method === undefined && { secret_in_either_place: true }),
     grant_types: members.grant_types ?? ['client_credentials'],
     dpop_bound_access_tokens: members.dpop_bound_access_tokens ?? false,
     dpop_nonce_required: members.dpop_nonce_required ?? false,

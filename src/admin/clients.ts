@@ -82,11 +82,17 @@ export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions)
         }),
       };
     },
-    show: ({ value: { clientSecrets: _, ...client }, createdAt }) => ({
+    show: ({ value: { clientSecrets: _, secret_in_either_place: __, ...client }, createdAt }) => ({
       ...client,
       client_id_issued_at: Math.floor(createdAt / 1000),
     }),
-    toBody: ({ clientSecrets: _, ...client }) => client,
+    // A method that was not named stays unnamed.
+    toBody: ({ clientSecrets: _, secret_in_either_place, ...client }) => {
+      const { token_endpoint_auth_method: method, ...unnamed } = client;
+      return secret_in_either_place === true
+        ? unnamed
+        : { ...unnamed, token_endpoint_auth_method: method };
+    },
     recordOf: (what, id, value, previous) => {
       const [had, kept] = [thumbprints(previous), thumbprints(value)];
       // Tokens bound to a key that is registered no more are inactive, whatever proved it. What a jwks_uri holds is not known here: the round that looks for unregistered keys tells.

@@ -5,8 +5,8 @@ import { confirmationMethods, multiKeyForms } from '../resource-server.ts';
 import { idOf } from './operation.ts';
 
 const text = (options: object) => Type.Unsafe<string>({ type: 'string', ...options });
-export const oneOf = <T extends string>(values: readonly T[]) =>
-  Type.Unsafe<T>({ type: 'string', enum: values });
+export const oneOf = <T extends string>(values: readonly T[], options: object = {}) =>
+  Type.Unsafe<T>({ type: 'string', enum: values, ...options });
 export const listOf = <T>(items: ReturnType<typeof Type.Unsafe<T>>, options: object = {}) =>
   Type.Unsafe<T[]>({ type: 'array', items, uniqueItems: true, maxItems: 100, ...options });
 const scopeToken = text({ pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$', maxLength: 100 });
@@ -38,7 +38,12 @@ export const clientBody = Type.Object(
     client_id: Type.Optional(text({ pattern: '^(?!\\.{1,2}$)[\\x21-\\x7e]+$', maxLength: 255 })),
     client_secret: Type.Optional(clientSecret),
     client_name: Type.Optional(text({ maxLength: 200, pattern: '^[^\\x00-\\x1f\\x7f]*$' })),
-    token_endpoint_auth_method: Type.Optional(oneOf(tokenEndpointAuthMethods)),
+    token_endpoint_auth_method: Type.Optional(
+      oneOf(tokenEndpointAuthMethods, {
+        description:
+          'The one way in which the client authenticates. Absent: by its secret, by Basic or in the body, one of them a request; shown as `client_secret_basic`.',
+      }),
+    ),
     token_endpoint_auth_signing_alg: Type.Optional(oneOf(signingAlgorithms)),
     grant_types: Type.Optional(listOf(oneOf(grantTypes), { minItems: 1 })),
     scope: Type.Optional(

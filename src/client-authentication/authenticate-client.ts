@@ -79,9 +79,18 @@ function admit(
 ): ClientRegistration {
   if (client === undefined) throw refused('client_unknown', description);
   if (client.disabled) throw refused('client_disabled', description);
-  if (client.token_endpoint_auth_method !== method)
-    throw refused('auth_method_not_registered', description);
+  if (!isRegisteredFor(client, method)) throw refused('auth_method_not_registered', description);
   return client;
+}
+
+// RFC 7591 §2 has a default for who names no method; many libraries try the other place first.
+function isRegisteredFor(
+  { token_endpoint_auth_method: registered, secret_in_either_place }: ClientRegistration,
+  method: ClientRegistration['token_endpoint_auth_method'],
+): boolean {
+  return (
+    registered === method || (secret_in_either_place === true && method === 'client_secret_post')
+  );
 }
 
 type Sentence = 'client authentication failed' | typeof notBySuchAClient;

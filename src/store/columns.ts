@@ -50,6 +50,7 @@ export const readClientMetadata = jsonColumn(
   object({
     client_name: optionalText,
     token_endpoint_auth_method: picklist(tokenEndpointAuthMethods),
+    secret_in_either_place: optionalFlag,
     token_endpoint_auth_signing_alg: exactOptional(picklist(signingAlgorithms)),
     grant_types: array(picklist(grantTypes)),
     scope: optionalText,

@@ -28,6 +28,11 @@ beforeAll(async () => {
     client_secret: clientSecret,
     token_endpoint_auth_method: 'client_secret_post',
   });
+  await admin({
+    client_id: 'basic-only',
+    client_secret: clientSecret,
+    token_endpoint_auth_method: 'client_secret_basic',
+  });
   await admin({ client_id: 'off', client_secret: clientSecret, disabled: true });
   await admin({ client_id: 'a b:c%+ä', client_secret: clientSecret }).catch(() => undefined);
 });
@@ -121,8 +126,21 @@ describe('RFC 6749 §2.3.1: client_secret_basic and client_secret_post', () => {
     ],
     [
       'post by a client registered for Basic',
-      { authorization: null, form: { ...cc, client_id: 'app', client_secret: clientSecret } },
+      {
+        authorization: null,
+        form: { ...cc, client_id: 'basic-only', client_secret: clientSecret },
+      },
       '401 invalid_client',
+    ],
+    [
+      'post by a client registered without a method',
+      { authorization: null, form: { ...cc, client_id: 'app', client_secret: clientSecret } },
+      '200',
+    ],
+    [
+      'Basic and post by a client registered without a method',
+      { form: { ...cc, client_id: 'app', client_secret: clientSecret } },
+      '400 invalid_request',
     ],
     [
       'a secret by a client registered for private_key_jwt',
