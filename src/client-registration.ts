@@ -12,6 +12,10 @@ export const tokenEndpointAuthMethods = [
 ] as const;
 export type TokenEndpointAuthMethod = (typeof tokenEndpointAuthMethods)[number];
 
+/** Forms of `aud` in client assertions that older libraries send, each with those before it. */
+export const clientAssertionAudiences = ['issuer', 'endpoint'] as const;
+export type ClientAssertionAudiences = (typeof clientAssertionAudiences)[number];
+
 export const grantTypes = [
   'client_credentials',
   'urn:ietf:params:oauth:grant-type:token-exchange',
@@ -39,6 +43,11 @@ export interface ClientMetadata extends TlsClientAuthSubject {
   readonly secret_in_either_place?: boolean;
   /** The one algorithm that the client's assertions must have; absent: any that the server takes (RFC 7591, OIDC Registration §2). */
   readonly token_endpoint_auth_signing_alg?: SigningAlgorithm;
+  /**
+   * Ours. What `aud` of its assertions may be besides the issuer as a string: `issuer`, an array of
+   * the issuer alone; `endpoint`, also the URI of the endpoint called, in either form.
+   */
+  readonly client_assertion_audiences?: ClientAssertionAudiences;
   readonly grant_types: readonly GrantType[];
   /** Space-separated scope tokens that the client may ask for (RFC 6749 §3.3). */
   readonly scope?: string;

@@ -1,5 +1,5 @@
 import type { activeToken } from './access-token/active-token.ts';
-import type { confirmingProof } from './access-token/confirming-proof.ts';
+import type { confirmingProof, ProofVerdict } from './access-token/confirming-proof.ts';
 import type { authenticateCaller } from './client-authentication/authenticate-caller.ts';
 import { tokenTypeOf } from './confirmation/confirmation.ts';
 import { OAuthError } from './oauth-error.ts';
@@ -36,6 +36,8 @@ export function introspectionEndpoint(
     const claims = await steps.activeToken(token, resourceServer);
     if (claims === undefined) return { response: { active: false }, resourceServer };
     const proof = await steps.confirmingProof(presentedProof(request.parameters), token, claims);
+    if (resourceServer.introspection_requires_proof === true && proof?.valid !== true)
+      return { response: { active: false, ...asksForNonce(proof) }, resourceServer };
     return {
       response: {
         active: true,
@@ -46,6 +48,11 @@ export function introspectionEndpoint(
       resourceServer,
     } as Introspection;
   };
+}
+
+/** Nothing is said of an inactive token (RFC 7662 §2.2); the nonce has to reach the presenter. */
+function asksForNonce(proof: ProofVerdict | undefined): { readonly proof?: ProofVerdict } {
+  return proof?.nonce === undefined ? {} : { proof };
 }
 
 function presentedProof(parameters: TokenRequest['parameters']) {

@@ -42,7 +42,7 @@ export interface ProtocolEndpointsOptions {
 
 /** The endpoints that a client or a resource server authenticates at, without their transport: token, introspection and revocation. */
 export function protocolEndpoints(options: ProtocolEndpointsOptions) {
-  const { config, ports, refusals, signingKeys, nonces, countClient } = options;
+  const { config, endpoints, ports, refusals, signingKeys, nonces, countClient } = options;
   const { issuer } = config;
   const { clock } = ports;
   const keys = registeredKeys(ports.fetchJwks);
@@ -59,19 +59,23 @@ export function protocolEndpoints(options: ProtocolEndpointsOptions) {
   const clientIdOf = ({ registration }: AuthenticatedClient) => registration.client_id;
   const callerId = (caller: Caller) =>
     ('client' in caller ? caller.client : caller.resourceServer).client_id;
-  const authentication = authenticateClient({
-    clients: ports.clients,
-    clock,
-    tlsClientAuth: tlsClientAuth(keys),
-    privateKeyJwt: privateKeyJwt({
+  const authenticationAt = (endpoint: 'token' | 'revocation') =>
+    authenticateClient({
+      clients: ports.clients,
       clock,
-      keys,
-      issuer,
-      algs: config.assertionAlgs,
-      maxLifetime: config.assertionMaxLifetime,
-      clockTolerance: config.clockTolerance,
-    }),
-  });
+      tlsClientAuth: tlsClientAuth(keys),
+      privateKeyJwt: privateKeyJwt({
+        clock,
+        keys,
+        issuer,
+        endpoints: [endpoints[endpoint], endpoints.mtls?.[endpoint]].filter(
+          (uri) => uri !== undefined,
+        ),
+        algs: config.assertionAlgs,
+        maxLifetime: config.assertionMaxLifetime,
+        clockTolerance: config.clockTolerance,
+      }),
+    });
   const watched = <Request extends RequestWithCredentials>(
     authenticate: (request: Request) => Promise<AuthenticatedClient>,
   ) =>
@@ -97,7 +101,7 @@ export function protocolEndpoints(options: ProtocolEndpointsOptions) {
   return {
     token: tokenEndpoint({
       refusals,
-      authenticateClient: watched(requiringProof(authentication)),
+      authenticateClient: watched(requiringProof(authenticationAt('token'))),
       ...tokenSteps({
         ...options,
         keys,
@@ -111,7 +115,7 @@ export function protocolEndpoints(options: ProtocolEndpointsOptions) {
     revocation: revocationEndpoint({
       ...ports,
       refusals,
-      authenticateClient: watched(authentication),
+      authenticateClient: watched(authenticationAt('revocation')),
       verify,
     }),
   };

@@ -24,6 +24,8 @@ export interface ResourceServerMetadata {
   readonly multi_key_form?: MultiKeyForm;
   /** Ours. True: its tokens have a place on a token status list (draft-ietf-oauth-status-list), for verifiers that do not introspect. */
   readonly status_list_enabled?: boolean;
+  /** Ours. True: for it a token is active only beside a valid proof in the same introspection. */
+  readonly introspection_requires_proof?: boolean;
   /** Its public encryption keys; the first is the one that symmetric keys are encrypted to (RFC 7800 §3.3). */
   readonly jwks?: { readonly keys: readonly RegisteredJwk[] };
   /** True: its tokens may be confirmed by a symmetric key that this server makes, method `jwe`. */

@@ -1,5 +1,9 @@
 import Type, { type TProperties, type TSchema } from 'typebox';
-import { grantTypes, tokenEndpointAuthMethods } from '../client-registration.ts';
+import {
+  clientAssertionAudiences,
+  grantTypes,
+  tokenEndpointAuthMethods,
+} from '../client-registration.ts';
 import { accessTokenSigningAlgorithms, signingAlgorithms } from '../jose/algorithms.ts';
 import { confirmationMethods, multiKeyForms } from '../resource-server.ts';
 import { idOf } from './operation.ts';
@@ -45,6 +49,12 @@ export const clientBody = Type.Object(
       }),
     ),
     token_endpoint_auth_signing_alg: Type.Optional(oneOf(signingAlgorithms)),
+    client_assertion_audiences: Type.Optional(
+      oneOf(clientAssertionAudiences, {
+        description:
+          'What `aud` of its assertions may be besides the issuer as a string. `issuer`: an array of the issuer alone; `endpoint`: also the URI of the endpoint called, as a string or alone in an array.',
+      }),
+    ),
     grant_types: Type.Optional(listOf(oneOf(grantTypes), { minItems: 1 })),
     scope: Type.Optional(
       text({
@@ -87,6 +97,12 @@ export const resourceServerBody = Type.Object(
     symmetric_keys_enabled: Type.Optional(Type.Boolean()),
     multi_key_form: Type.Optional(oneOf(multiKeyForms)),
     status_list_enabled: Type.Optional(Type.Boolean()),
+    introspection_requires_proof: Type.Optional(
+      Type.Boolean({
+        description:
+          'True: a token is active only beside a valid proof in the same introspection. For recipients that know nothing of proofs.',
+      }),
+    ),
     access_token_lifetime: Type.Optional(Type.Integer({ minimum: 1, maximum: 604_800 })),
     access_token_signing_alg: Type.Optional(oneOf(accessTokenSigningAlgorithms)),
   },

@@ -13,8 +13,10 @@ import { type Acceptable, singleUse } from '../single-use.ts';
 export interface PrivateKeyJwtOptions {
   readonly clock: Clock;
   readonly keys: RegisteredKeys;
-  /** The only acceptable `aud` (rfc7523bis: the issuer identifier as sole value). */
+  /** The only acceptable `aud` (rfc7523bis: the issuer identifier as sole value) unless the client is registered for others. */
   readonly issuer: string;
+  /** URIs of the endpoint that is called: its own, and its alias for mutual TLS. */
+  readonly endpoints: readonly string[];
   readonly algs: readonly SigningAlgorithm[];
   readonly maxLifetime: number;
   readonly clockTolerance: number;
@@ -80,7 +82,7 @@ export function privateKeyJwt(options: PrivateKeyJwtOptions) {
     // Only what somebody who is registered has signed is remembered. Only the header is: which key must have signed is asked every time.
     if (headers.get(encodedHeader) === undefined)
       headers.set(encodedHeader, { header: jws.header, key });
-    const { jti, acceptable } = checkClaims(jws.payload, options);
+    const { jti, acceptable } = checkClaims(jws.payload, client, options);
     return {
       key,
       provenBy: 'client_assertion',
@@ -127,12 +129,14 @@ function verifyingKey(
 
 function checkClaims(
   { aud, jti, exp, iat, nbf }: Record<string, unknown>,
-  { clock, issuer, maxLifetime, clockTolerance }: PrivateKeyJwtOptions,
+  client: ClientRegistration,
+  options: PrivateKeyJwtOptions,
 ): { jti: string; acceptable: Acceptable } {
+  const { clock, maxLifetime, clockTolerance } = options;
   const now = clock() / 1000;
   const time = (value: unknown): value is number =>
     typeof value === 'number' && Number.isFinite(value);
-  if (aud !== issuer)
+  if (!isForThisServer(aud, client, options))
     throw refused(
       'aud of the client assertion must be the issuer identifier of this server, as a single string',
       'assertion_aud_mismatch',
@@ -159,6 +163,19 @@ function checkClaims(
     ...[iat, nbf].filter(time).map((start) => start - clockTolerance),
   );
   return { jti, acceptable: { from, until: exp } };
+}
+
+/** One value always; which, and whether it may stand in an array, is the client's registration. */
+function isForThisServer(
+  aud: unknown,
+  { client_assertion_audiences: accepted }: ClientRegistration,
+  { issuer, endpoints }: Pick<PrivateKeyJwtOptions, 'issuer' | 'endpoints'>,
+): boolean {
+  if (aud === issuer) return true;
+  if (accepted === undefined) return false;
+  const [only, ...more]: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
+  if (more.length > 0) return false;
+  return only === issuer || (accepted === 'endpoint' && endpoints.some((uri) => uri === only));
 }
 
 function parse(text: string, known: ParsedJws['header'] | undefined): ParsedJws {

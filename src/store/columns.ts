@@ -18,6 +18,7 @@ import {
 } from 'valibot';
 import {
   type ClientMetadata,
+  clientAssertionAudiences,
   grantTypes,
   type StoredSecret,
   tokenEndpointAuthMethods,
@@ -52,6 +53,7 @@ export const readClientMetadata = jsonColumn(
     token_endpoint_auth_method: picklist(tokenEndpointAuthMethods),
     secret_in_either_place: optionalFlag,
     token_endpoint_auth_signing_alg: exactOptional(picklist(signingAlgorithms)),
+    client_assertion_audiences: exactOptional(picklist(clientAssertionAudiences)),
     grant_types: array(picklist(grantTypes)),
     scope: optionalText,
     jwks: jwkSet,
@@ -94,7 +96,8 @@ export const readResourceServerMetadata = jsonColumn(
     jwks: jwkSet,
     symmetric_keys_enabled: optionalFlag,
     multi_key_form: exactOptional(picklist(multiKeyForms)),
-    status_list_enabled: exactOptional(flag),
+    status_list_enabled: optionalFlag,
+    introspection_requires_proof: optionalFlag,
     access_token_lifetime: pipe(number(), integer(), minValue(1)),
     access_token_signing_alg: picklist(accessTokenSigningAlgorithms),
   } satisfies Members<ResourceServerMetadata>),

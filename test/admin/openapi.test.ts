@@ -202,6 +202,7 @@ describe('what each operation answers is what the document says', () => {
       client_name: 'All members',
       token_endpoint_auth_method: 'private_key_jwt',
       token_endpoint_auth_signing_alg: 'ES256',
+      client_assertion_audiences: 'endpoint',
       grant_types: ['client_credentials'],
       scope: 'read write',
       jwks: { keys: [{ ...jwk, kid: 'a' }] },
@@ -276,6 +277,7 @@ describe('what each operation answers is what the document says', () => {
       cnf_methods_supported: ['jwk', 'jkt'],
       alt_cnf_supported: true,
       multi_key_form: 'alt_cnf',
+      introspection_requires_proof: true,
       access_token_lifetime: 60,
       access_token_signing_alg: 'EdDSA',
     };
