@@ -130,7 +130,8 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       return { actor: 'server', detail: { token_missing: expect.any(Number), samples: { token_missing: ['unaware-rs'] } } };
     }],
     ['a refusal of strangers', 'refusals_sampled', async () => {
-      await pair.server.post('/token', { grant_type: 'client_credentials' }, { authorization: basic('app', other) });
+      const dpop = await pair.appKey.proof();
+      await pair.server.post('/token', { grant_type: 'client_credentials' }, { authorization: basic('app', other), dpop });
       return { actor: 'server', detail: { client_secret_mismatch: 1, samples: { client_secret_mismatch: ['app'] } } };
     }],
     ['a revocation by the client', 'token_revoked', async () => {

@@ -152,7 +152,7 @@ describe('RFC 8693, D6.3: one token per holder', () => {
         pair.server.post('/token', exchangeForm(token), {
           authorization: basic('app', pairSecret),
         }),
-      '400 invalid_grant',
+      '400 invalid_request',
     ],
     [
       'T12 a named actor without proof of any key',
