@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto';
-import formbody from '@fastify/formbody';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
@@ -8,7 +7,7 @@ import { certificateSource, readAnchors } from './http/client-certificate.ts';
 import { clientJwksRoute } from './http/client-jwks-route.ts';
 import { lastAnswers } from './http/drain.ts';
 import { errorHandler } from './http/error-handler.ts';
-import { readForm } from './http/form.ts';
+import { formBodies } from './http/form-body.ts';
 import { type HealthChecks, healthPaths, healthRoutes } from './http/health-routes.ts';
 import { introspectionRoute } from './http/introspection-route.ts';
 import { jwksRoute } from './http/jwks-route.ts';
@@ -16,6 +15,7 @@ import { listener } from './http/listener.ts';
 import { metadataRoute } from './http/metadata-route.ts';
 import { refuseOtherMethods } from './http/other-methods.ts';
 import { refuseOverload } from './http/overload.ts';
+import { readableFromAnywhere } from './http/preflight.ts';
 import { rateLimits, type SharedCounters } from './http/rate-limits.ts';
 import { revocationRoute } from './http/revocation-route.ts';
 import { statusListRoute } from './http/status-list-route.ts';
@@ -60,7 +60,8 @@ export async function authorizationServer({
 }: AuthorizationServerOptions): Promise<FastifyInstance> {
   const { clock } = ports;
   const endpoints = endpointsOf(config.issuer, config.tls?.port);
-  const { basePath, metadataPath } = endpoints;
+  const { basePath, jwksPaths } = endpoints;
+  const metadataPaths = [endpoints.metadataPath, ...endpoints.openidMetadataPaths];
   const nonces = refusingSome(
     dpopNonces(nonceSecrets, config.dpopNonceLifetime, clock),
     config.dpopNonceRefusePercent,
@@ -71,8 +72,8 @@ export async function authorizationServer({
   const overload = refuseOverload(app, config.maxRequestsUnderWay, config.targetMsUnderWay, logger);
   lastAnswers(app, stopping);
   const countClient = await rateLimits(app, config, counters, [
-    `${basePath}/jwks`,
-    metadataPath,
+    ...jwksPaths,
+    ...metadataPaths,
     ...healthPaths,
   ]);
   const answer = protocolEndpoints({
@@ -97,12 +98,7 @@ export async function authorizationServer({
       clock,
     }),
   );
-  await app.register(formbody, {
-    bodyLimit: tokenBodyLimit,
-    parser: readForm as unknown as (body: string) => Record<string, unknown>,
-  });
-  // Only the form encoding is spoken here; Fastify's own JSON and text parsers would let other bodies in.
-  app.removeContentTypeParser(['application/json', 'text/plain']);
+  formBodies(app, tokenBodyLimit);
   app.setErrorHandler(errorHandler(nonces.current));
   app.setNotFoundHandler((_request, reply) =>
     reply
@@ -123,9 +119,11 @@ export async function authorizationServer({
   revocationRoute(app, `${basePath}/revoke`, answer.revocation);
   refuseOtherMethods(app, `${basePath}/revoke`, ['POST']);
   clientJwksRoute(app, `${basePath}/clients/:client_id/jwks`, ports.clients, config.jwksMaxAge);
-  refuseOtherMethods(app, `${basePath}/clients/:client_id/jwks`, ['GET', 'HEAD']);
-  jwksRoute(app, `${basePath}/jwks`, signingKeys.publicJwks, config.jwksMaxAge, ports.randomId);
-  refuseOtherMethods(app, `${basePath}/jwks`, ['GET', 'HEAD']);
+  readableFromAnywhere(app, `${basePath}/clients/:client_id/jwks`);
+  for (const path of jwksPaths) {
+    jwksRoute(app, path, signingKeys.publicJwks, config.jwksMaxAge, ports.randomId);
+    readableFromAnywhere(app, path);
+  }
   statusListRoute(
     app,
     `${basePath}/status-lists/:id`,
@@ -137,9 +135,12 @@ export async function authorizationServer({
       maxAge: config.statusListMaxAge,
     }),
   );
-  refuseOtherMethods(app, `${basePath}/status-lists/:id`, ['GET', 'HEAD']);
-  metadataRoute(app, metadataPath, serverMetadata(config, endpoints));
-  refuseOtherMethods(app, metadataPath, ['GET', 'HEAD']);
+  readableFromAnywhere(app, `${basePath}/status-lists/:id`);
+  const metadata = serverMetadata(config, endpoints);
+  for (const path of metadataPaths) {
+    metadataRoute(app, path, metadata);
+    readableFromAnywhere(app, path);
+  }
   healthRoutes(app, { ...health, requests: overload.check }, stopping);
   return app;
 }

@@ -12,6 +12,10 @@ export interface Endpoints {
   readonly mtls?: { readonly token: string; readonly revocation: string };
   /** Path of the metadata document: the issuer's path goes behind the well-known part (RFC 8414 §3.1). */
   readonly metadataPath: string;
+  /** Where libraries of OpenID Connect look for it, behind the issuer and before its path (RFC 8414 §5). */
+  readonly openidMetadataPaths: readonly string[];
+  /** The JWK Set: its own path, and where libraries look that read no metadata. */
+  readonly jwksPaths: readonly string[];
 }
 
 /** Derives the endpoints from the issuer identifier, which itself stays the string that it is. */
@@ -33,6 +37,13 @@ export function endpointsOf(issuer: string, tlsPort?: number): Endpoints {
     revocation: `${root}/revoke`,
     statusLists: `${root}/status-lists`,
     metadataPath: `/.well-known/oauth-authorization-server${basePath}`,
+    openidMetadataPaths: [
+      ...new Set([
+        `${basePath}/.well-known/openid-configuration`,
+        `/.well-known/openid-configuration${basePath}`,
+      ]),
+    ],
+    jwksPaths: [`${basePath}/jwks`, `${basePath}/.well-known/jwks.json`],
   };
 }
 

@@ -66,6 +66,8 @@ export function problemHandler(
 ): FastifyReply {
   const { status, message, faults } = asProblem(thrown);
   if (status >= 500) request.log.error({ reqId: request.id, err: thrown }, 'admin request failed');
+  // What is still on its way is read and dropped: a connection that is cut off takes the answer along.
+  if (status === 413) void reply.removeHeader('connection');
   if (status === 503) void reply.header('retry-after', '1');
   if (status === 401) void reply.header('www-authenticate', 'Bearer realm="holdfast admin"');
   const [first] = faults;

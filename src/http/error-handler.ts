@@ -22,6 +22,8 @@ export function errorHandler(freshNonce: () => string) {
     if (error.status >= 500)
       request.log.error({ reqId: request.id, err: thrown, reason: error.reason }, 'request failed');
     void reply.code(error.status).header('cache-control', 'no-store').header('pragma', 'no-cache');
+    // What is still on its way is read and dropped: a connection that is cut off takes the answer along.
+    if (error.reason === 'body_too_large') void reply.removeHeader('connection');
     if (error.code === 'use_dpop_nonce') void reply.header('dpop-nonce', freshNonce());
     if (error.status === 503) void reply.header('retry-after', retryAfter);
     if (error.status === 401 && request.headers.authorization !== undefined)

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 
-/** `GET /.well-known/oauth-authorization-server` (RFC 8414 §3). */
+/** Authorization server metadata at one of its paths (RFC 8414 §3, §5). */
 export function metadataRoute(app: FastifyInstance, path: string, metadata: object): void {
   const body = JSON.stringify(metadata);
   app.get(path, (_request, reply) =>

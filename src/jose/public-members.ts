@@ -17,19 +17,29 @@ const privateMembers: ReadonlySet<string> = new Set([
   'priv',
 ]);
 
+/** Characters of a chain of certificates: three of ML-DSA-87 have 30,000, ten of RSA fewer. */
+const maxChain = 32_768;
+
+/** A registered name: the longest has fewer than 20 characters. */
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= 64;
+}
+
 /** Checks of the members that any key may have (RFC 7517 §4). */
 const optionalMembers: Readonly<Record<string, (value: unknown) => boolean>> = {
   kid: (value) => typeof value === 'string' && value !== '' && value.length <= 256,
-  use: (value) => typeof value === 'string',
-  alg: (value) => typeof value === 'string',
+  use: isName,
+  alg: isName,
   key_ops: (value) =>
     Array.isArray(value) &&
-    value.every((op) => typeof op === 'string') &&
+    value.length <= 16 &&
+    value.every(isName) &&
     new Set(value).size === value.length,
   x5c: (value) =>
     Array.isArray(value) &&
     value.length > 0 &&
     value.length <= 10 &&
+    value.join('').length <= maxChain &&
     value.every((item) => typeof item === 'string' && /^[A-Za-z0-9+/]+={0,2}$/.test(item)),
   'x5t#S256': (value) => typeof value === 'string' && /^[A-Za-z0-9_-]{43}$/.test(value),
 };

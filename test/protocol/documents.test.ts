@@ -182,6 +182,78 @@ describe('RFC 7517: the JWK Set', () => {
   });
 });
 
+describe.each(['', '/tenant'])(
+  'where other software looks for the documents of the issuer https://as.example.com%s',
+  (base) => {
+    let tenant: TestServer;
+    beforeAll(async () => {
+      tenant = await testServer({ env: { ISSUER: `https://as.example.com${base}` } });
+    });
+    afterAll(async () => tenant.stop());
+    const metadata = `/.well-known/oauth-authorization-server${base}`;
+
+    it.each([
+      ['appended, as libraries do', `${base}/.well-known/openid-configuration`],
+      ['inserted, RFC 8414 §5', `/.well-known/openid-configuration${base}`],
+    ])('the same metadata, without members of OpenID: %s', async (_, path) => {
+      const [right, other] = [await tenant.get(metadata), await tenant.get(path)];
+      expect([other.status, other.body]).toEqual([200, right.body]);
+      expect(other.headers.get('access-control-allow-origin')).toBe('*');
+      for (const member of ['subject_types_supported', 'id_token_signing_alg_values_supported'])
+        expect(Object.keys(other.body as object)).not.toContain(member);
+      expect((await fetch(`${tenant.url}${path}`, { method: 'POST' })).status).toBe(405);
+    });
+    it('the JWK Set at .well-known/jwks.json', async () => {
+      const [right, other] = [
+        await tenant.get(`${base}/jwks`),
+        await tenant.get(`${base}/.well-known/jwks.json`),
+      ];
+      expect([other.status, other.body]).toEqual([200, right.body]);
+      for (const name of ['etag', 'cache-control', 'content-type'])
+        expect(other.headers.get(name)).toBe(right.headers.get(name));
+    });
+    it.each([
+      metadata,
+      `${base}/.well-known/openid-configuration`,
+      `${base}/jwks`,
+      `${base}/.well-known/jwks.json`,
+      `${base}/clients/app/jwks`,
+      `${base}/status-lists/${'a'.repeat(22)}`,
+    ])('a preflight from any origin: 204, %s', async (path) => {
+      const response = await fetch(`${tenant.url}${path}`, {
+        method: 'OPTIONS',
+        headers: {
+          origin: 'https://app.example',
+          'access-control-request-method': 'GET',
+          'access-control-request-headers': 'x-requested-with',
+        },
+      });
+      const field = (name: string) => response.headers.get(`access-control-${name}`);
+      expect([
+        response.status,
+        field('allow-origin'),
+        field('allow-methods'),
+        field('allow-headers'),
+        field('allow-credentials'),
+        await response.text(),
+      ]).toEqual([204, '*', 'GET, HEAD', '*', null, '']);
+    });
+    it.each(['token', 'introspect', 'revoke'])(
+      '%s may be called by no origin',
+      async (endpoint) => {
+        const response = await fetch(`${tenant.url}${base}/${endpoint}`, {
+          method: 'OPTIONS',
+          headers: { origin: 'https://app.example', 'access-control-request-method': 'POST' },
+        });
+        expect([response.status, response.headers.get('access-control-allow-origin')]).toEqual([
+          405,
+          null,
+        ]);
+      },
+    );
+  },
+);
+
 describe('other methods and paths', () => {
   it.each([
     ['POST', '/jwks'],
