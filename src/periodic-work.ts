@@ -16,7 +16,10 @@ import type { SigningKeys } from './signing-keys/signing-keys.ts';
 /** What is done again and again, and on what. */
 export interface PeriodicWorkOptions {
   readonly config: Pick<Config, 'accessTokenMaxLifetime' | 'housekeepingInterval'>;
-  readonly ports: Pick<Ports, 'audit' | 'clock' | 'currentClients' | 'fetchJwks' | 'issuedTokens'>;
+  readonly ports: Pick<
+    Ports,
+    'audit' | 'clock' | 'currentClients' | 'remoteJwkSets' | 'issuedTokens'
+  >;
   readonly signingKeys: Pick<SigningKeys, 'refresh'>;
   readonly nonceSecrets: Pick<DpopNonceSecrets, 'refresh'>;
   readonly boundKeys: UnregisteredKeysOptions['boundKeys'];
@@ -55,7 +58,7 @@ export function periodicWork(options: PeriodicWorkOptions): PeriodicWork {
     ...ports,
     boundKeys,
     clients: ports.currentClients,
-    keys: registeredKeys(ports.fetchJwks),
+    keys: registeredKeys(ports.remoteJwkSets),
     tokenLifetime: config.accessTokenMaxLifetime,
   });
   const again = (jobs: readonly HousekeepingJob[]) =>

@@ -62,8 +62,15 @@ export interface Pairings {
   get(id: string): Promise<Pairing | undefined>;
 }
 
-/** Fetches the JWK Set behind a registered `jwks_uri`; `{ fresh: true }` asks for a new copy, within the cool-down. Throws when it cannot be had. */
-export type FetchJwks = (uri: string, options?: { readonly fresh?: boolean }) => Promise<unknown>;
+/** The JWK Sets behind registered `jwks_uri`s. Both reads throw when there is none to be had. */
+export interface RemoteJwkSets {
+  /** The copy in force. */
+  current(uri: string): Promise<object>;
+  /** The newest copy, fetched now within the cool-down; nobody's keys count or end by it alone. */
+  newest(uri: string): Promise<object>;
+  /** Puts the newest copy in force: a signature by one of its keys was verified. */
+  adopt(uri: string, jwks: object): void;
+}
 
 /** Everything the public listener's steps may ask for. A step names what it uses: `Pick<Ports, 'replay' | 'clock'>`. */
 export interface Ports {
@@ -81,7 +88,7 @@ export interface Ports {
   readonly noteUse: NoteUse;
   readonly trustedIssuers: TrustedIssuers;
   readonly withdrawnHolders: WithdrawnHolders;
-  readonly fetchJwks: FetchJwks;
+  readonly remoteJwkSets: RemoteJwkSets;
   readonly audit: AuditTrail;
   readonly issuedTokens: IssuedTokens;
 }

@@ -45,7 +45,7 @@ export function protocolEndpoints(options: ProtocolEndpointsOptions) {
   const { config, endpoints, ports, refusals, signingKeys, nonces, countClient } = options;
   const { issuer } = config;
   const { clock } = ports;
-  const keys = registeredKeys(ports.fetchJwks);
+  const keys = registeredKeys(ports.remoteJwkSets);
   const proofs = {
     clock,
     nonces,

@@ -4,42 +4,69 @@ import { JoseFault } from './jose/jose-fault.ts';
 import { type PublicKey, readPublicKey } from './jose/public-key.ts';
 import { withoutUnknownMembers } from './jose/public-members.ts';
 import { OAuthError } from './oauth-error.ts';
-import type { FetchJwks } from './ports.ts';
+import type { RemoteJwkSets } from './ports.ts';
+import { RemoteJwksUnavailable } from './remote-jwks/unavailable.ts';
 
-/** A registered key beside its `kid`. */
+/** The registered keys of a client. All throw when a `jwks_uri` cannot be read. */
 export interface RegisteredKeys {
-  /** Keys that could have this `kid` (all keys when undefined); a `jwks_uri` is asked again once when none does. Throws when it cannot be read. */
-  find(client: ClientRegistration, kid: string | undefined): Promise<readonly PublicKey[]>;
-  /** Whether one of the keys is such; a `jwks_uri` is asked again once when none is, for another replica may know a newer copy. Throws when it cannot be read. */
+  /**
+   * The key among those that could have this `kid` (all when undefined) that `signed` says has
+   * signed. A `jwks_uri` is asked again, within the cool-down, when none has: a key may have been
+   * replaced without a new `kid`. A key found there puts the set that it is in in force.
+   */
+  signer(
+    client: ClientRegistration,
+    kid: string | undefined,
+    signed: (key: PublicKey) => boolean,
+  ): Promise<PublicKey | undefined>;
+  /** Keys with this `kid`; a `jwks_uri` is asked again once when there is none. */
+  find(client: ClientRegistration, kid: string): Promise<readonly PublicKey[]>;
+  /** Whether one of the keys is such; a `jwks_uri` is asked again once when none is, for another replica may know a newer copy. */
   holds(client: ClientRegistration, wanted: (key: PublicKey) => boolean): Promise<boolean>;
-  /** All keys; `fresh` asks a `jwks_uri` again, within the fetcher's cool-down. Throws when it cannot be read. */
+  /** All keys; `fresh` asks a `jwks_uri` again, within the fetcher's cool-down. */
   all(client: ClientRegistration, fresh: boolean): Promise<readonly PublicKey[]>;
-  /** The first acceptable key with `use`: `enc`, or undefined. Throws `unsupported_pop_key` when a `jwks_uri` cannot be read. */
+  /** The first acceptable key with `use`: `enc`, or undefined. Throws `unsupported_pop_key`. */
   encryptionKey(client: ClientRegistration): Promise<EncryptionKey | undefined>;
 }
 
+// A set that was gated once stays gated as long as the same object is around: importing a key
+// costs more than a signature check.
+const gated = new WeakMap<object, readonly PublicKey[]>();
+
+function gate(set: object): readonly PublicKey[] {
+  const known = gated.get(set);
+  if (known !== undefined) return known;
+  const keys = readKeys(set);
+  gated.set(set, keys);
+  return keys;
+}
+
 /** The public keys that a client registered, by value or by `jwks_uri`; every one has passed the gate. */
-export function registeredKeys(fetchJwks: FetchJwks): RegisteredKeys {
-  // A set that was gated once stays gated as long as the same object is around: importing a key costs more than a signature check.
-  const gated = new WeakMap<object, readonly PublicKey[]>();
-  const gate = (set: object): readonly PublicKey[] => {
-    const known = gated.get(set);
-    if (known !== undefined) return known;
-    const keys = readKeys(set);
-    gated.set(set, keys);
-    return keys;
-  };
+export function registeredKeys(remote: RemoteJwkSets): RegisteredKeys {
   const keySet = async (
     { jwks, jwks_uri }: ClientRegistration,
     fresh: boolean,
   ): Promise<object> => {
-    const set = jwks ?? (jwks_uri === undefined ? undefined : await fetchJwks(jwks_uri, { fresh }));
-    return typeof set === 'object' && set !== null ? set : {};
+    if (jwks !== undefined) return jwks;
+    if (jwks_uri === undefined) return {};
+    return fresh ? remote.newest(jwks_uri) : remote.current(jwks_uri);
   };
   const load = async (client: ClientRegistration, fresh: boolean): Promise<readonly PublicKey[]> =>
     gate(await keySet(client, fresh));
   return {
     all: load,
+    async signer(client, kid, signed) {
+      const among = (set: object) =>
+        gate(set).find((key) => (kid === undefined || key.kid === kid) && signed(key));
+      const set = await keySet(client, false);
+      const key = among(set);
+      if (key !== undefined || client.jwks_uri === undefined) return key;
+      const newest = await keySet(client, true);
+      if (newest === set) return undefined;
+      const signer = among(newest);
+      if (signer !== undefined) remote.adopt(client.jwks_uri, newest);
+      return signer;
+    },
     async holds(client, wanted) {
       const found = async (fresh: boolean) => (await load(client, fresh)).some(wanted);
       return (await found(false)) || (client.jwks_uri !== undefined && (await found(true)));
@@ -48,6 +75,7 @@ export function registeredKeys(fetchJwks: FetchJwks): RegisteredKeys {
       try {
         return readEncryptionKeys(await keySet(client, false))[0];
       } catch (cause) {
+        refuseIfBusy(cause);
         // Without the answer the key might go out in the clear to a client that asked for encryption.
         throw new OAuthError(
           'unsupported_pop_key',
@@ -61,11 +89,20 @@ export function registeredKeys(fetchJwks: FetchJwks): RegisteredKeys {
     },
     async find(client, kid) {
       const matching = async (fresh: boolean) =>
-        (await load(client, fresh)).filter((key) => kid === undefined || key.kid === kid);
+        (await load(client, fresh)).filter((key) => key.kid === kid);
       const found = await matching(false);
       return found.length > 0 || client.jwks_uri === undefined ? found : matching(true);
     },
   };
+}
+
+/** Throws `temporarily_unavailable` where there was no room to ask for a key set: that says nothing of the keys. */
+export function refuseIfBusy(cause: unknown): void {
+  if (cause instanceof RemoteJwksUnavailable && cause.busy)
+    throw new OAuthError('temporarily_unavailable', 'the server cannot answer now, try again', {
+      cause,
+      reason: 'key_server_busy',
+    });
 }
 
 /**

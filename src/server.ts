@@ -74,7 +74,7 @@ export async function startServer(
       noteUse: uses.note,
       trustedIssuers: stores.trustedIssuers,
       withdrawnHolders: stores.withdrawnHolders,
-      fetchJwks: remoteJwks({
+      remoteJwkSets: remoteJwks({
         fetch: jwkSetFetcher({ allowPrivateAddresses: config.jwksUriAllowPrivateAddresses }),
         clock,
       }),

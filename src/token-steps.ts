@@ -75,7 +75,7 @@ export function tokenSteps({
       }),
       clock,
       nonceRequired: config.dpopNonceRequired,
-      registeredKey: async (client, kid) => (await keys.find(client, kid))[0],
+      registeredKey: keys.signer,
     }),
     proveFurtherHolders: proveFurtherHolders({
       ...ports,

@@ -3,7 +3,7 @@ import { thumbprints } from '../confirmation/thumbprints.ts';
 import { agreesToShare } from '../pairing.ts';
 import type { Ports } from '../ports.ts';
 import { registeredCertificateThumbprint } from '../registered-certificate.ts';
-import type { RegisteredKeys } from '../registered-keys.ts';
+import { type RegisteredKeys, refuseIfBusy } from '../registered-keys.ts';
 import type { AccessTokenClaims } from './claims.ts';
 
 /** The further holders of a token whose keys still confirm it: `client_id` to thumbprints. */
@@ -55,7 +55,10 @@ export function liveHolders({
           registration,
           (key) => key.jkt === thumbprint || registeredCertificateThumbprint(key) === thumbprint,
         )
-        .catch(() => false);
+        .catch((cause: unknown) => {
+          refuseIfBusy(cause);
+          return false;
+        });
     return (await Promise.all(named.map(isRegistered))).every(Boolean);
   };
   return async (claims, { pairedAtIssuance }) => {

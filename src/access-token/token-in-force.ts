@@ -2,7 +2,7 @@ import { decodeProtectedHeader } from 'jose/decode/protected_header';
 import type { TokenState } from '../audit.ts';
 import type { ClientRegistration } from '../client-registration.ts';
 import type { Ports } from '../ports.ts';
-import type { RegisteredKeys } from '../registered-keys.ts';
+import { type RegisteredKeys, refuseIfBusy } from '../registered-keys.ts';
 import type { AccessTokenClaims } from './claims.ts';
 
 /** The state of a token that this server signed, or undefined when it counts no more. */
@@ -56,7 +56,8 @@ async function isRegistered(
 ): Promise<boolean> {
   try {
     return await keys.holds(client, (key) => key.jkt === jkt);
-  } catch {
+  } catch (cause) {
+    refuseIfBusy(cause);
     // A jwks_uri that cannot be read says nothing for the key.
     return false;
   }

@@ -1,12 +1,12 @@
 import type { ClientRegistration } from '../client-registration.ts';
 import type { SigningAlgorithm } from '../jose/algorithms.ts';
-import { type ParsedJws, parseCompactJws, proofLimits, verifyJws } from '../jose/compact-jws.ts';
+import { isSignedBy, type ParsedJws, parseCompactJws, proofLimits } from '../jose/compact-jws.ts';
 import { knownHeaders } from '../jose/known-headers.ts';
 import type { PublicKey } from '../jose/public-key.ts';
 import { type Constant, OAuthError } from '../oauth-error.ts';
 import type { Clock } from '../ports.ts';
 import type { Proof } from '../proven-key.ts';
-import type { RegisteredKeys } from '../registered-keys.ts';
+import { type RegisteredKeys, refuseIfBusy } from '../registered-keys.ts';
 import { type Acceptable, singleUse } from '../single-use.ts';
 
 /** What a client assertion is checked against. Times in seconds. */
@@ -44,7 +44,8 @@ export interface UnverifiedAssertion {
   readonly encodedHeader: string;
 }
 
-const headers = knownHeaders();
+/** 8 MiB: some 20,000 headers. */
+const headers = knownHeaders(8 * 1024 * 1024);
 
 /** Parses an assertion and checks all that needs no look-up: its type, and that `iss` and `sub` agree. Throws `invalid_client`. */
 export function readAssertion(text: string): UnverifiedAssertion {
@@ -78,11 +79,11 @@ export function privateKeyJwt(options: PrivateKeyJwtOptions) {
       client.token_endpoint_auth_signing_alg === undefined
         ? options.algs
         : [client.token_endpoint_auth_signing_alg];
-    const key = verifyingKey(jws, await findKeys(options.keys, client, kid), algs);
+    const key = await verifyingKey(options.keys, client, { jws, kid }, algs);
     // Only what somebody who is registered has signed is remembered. Only the header is: which key must have signed is asked every time.
     if (headers.get(encodedHeader) === undefined)
-      headers.set(encodedHeader, { header: jws.header, key });
-    const { jti, acceptable } = checkClaims(jws.payload, client, options);
+      headers.set(encodedHeader, { header: jws.header });
+    const { jti, acceptable } = checkClaims(jws.payload, options);
     return {
       key,
       provenBy: 'client_assertion',
@@ -91,40 +92,35 @@ export function privateKeyJwt(options: PrivateKeyJwtOptions) {
   };
 }
 
-async function findKeys(
+async function verifyingKey(
   keys: RegisteredKeys,
   client: ClientRegistration,
-  kid: string | undefined,
-): Promise<readonly PublicKey[]> {
+  { jws, kid }: Pick<UnverifiedAssertion, 'jws' | 'kid'>,
+  algs: readonly SigningAlgorithm[],
+): Promise<PublicKey> {
+  let fitting = false;
+  const signed = (key: PublicKey) => {
+    // Only keys that fit the algorithm are tried: a set has at most one or two of them.
+    if (!key.algs.some((alg) => alg === jws.alg)) return false;
+    fitting = true;
+    return isSignedBy(jws, key, algs);
+  };
+  let key: PublicKey | undefined;
   try {
-    return await keys.find(client, kid);
+    key = await keys.signer(client, kid, signed);
   } catch (cause) {
+    refuseIfBusy(cause);
     throw new OAuthError('invalid_client', notBySuchAClient, {
       cause,
       reason: 'client_keys_unavailable',
     });
   }
-}
-
-function verifyingKey(
-  jws: ParsedJws,
-  candidates: readonly PublicKey[],
-  algs: readonly SigningAlgorithm[],
-): PublicKey {
-  // Only keys that fit the algorithm are tried: a set has at most one or two of them.
-  const fitting = candidates.filter((key) => key.algs.some((alg) => alg === jws.alg));
-  for (const key of fitting) {
-    try {
-      verifyJws(jws, key, algs);
-      return key;
-    } catch {
-      // The next key may have signed it.
-    }
-  }
-  throw refused(
-    notBySuchAClient,
-    fitting.length === 0 ? 'assertion_key_unknown' : 'assertion_signature_invalid',
-  );
+  if (key === undefined)
+    throw refused(
+      notBySuchAClient,
+      fitting ? 'assertion_signature_invalid' : 'assertion_key_unknown',
+    );
+  return key;
 }
 
 function checkClaims(

@@ -3,7 +3,7 @@ import type { AlternativeNameKind, ClientCertificate } from '../client-certifica
 import type { ClientRegistration, TlsClientAuthSubject } from '../client-registration.ts';
 import { parseDistinguishedName, sameName } from '../distinguished-name.ts';
 import { registeredCertificateThumbprint } from '../registered-certificate.ts';
-import type { RegisteredKeys } from '../registered-keys.ts';
+import { type RegisteredKeys, refuseIfBusy } from '../registered-keys.ts';
 
 /** Whether the certificate is the one that the client registered, by its method (RFC 8705 §2). `now` in milliseconds. */
 export function tlsClientAuth(keys: RegisteredKeys) {
@@ -29,18 +29,18 @@ async function isRegistered(
   client: ClientRegistration,
   keys: RegisteredKeys,
 ): Promise<boolean> {
-  for (const fresh of client.jwks_uri === undefined ? [false] : [false, true]) {
-    try {
-      const registered = await keys.all(client, fresh);
-      if (
-        registered.some((key) => registeredCertificateThumbprint(key) === certificate['x5t#S256'])
-      )
-        return true;
-    } catch {
-      // A set that cannot be read says nothing for the certificate.
-    }
+  try {
+    const registered = await keys.signer(
+      client,
+      undefined,
+      (key) => registeredCertificateThumbprint(key) === certificate['x5t#S256'],
+    );
+    return registered !== undefined;
+  } catch (cause) {
+    refuseIfBusy(cause);
+    // A set that cannot be read says nothing for the certificate.
+    return false;
   }
-  return false;
 }
 
 const alternatives: readonly (readonly [

@@ -1,8 +1,12 @@
 import { hash } from 'node:crypto';
 import type { ClientRegistration } from '../client-registration.ts';
 import type { SigningAlgorithm } from '../jose/algorithms.ts';
-import { type JwsLimits, type ParsedJws, parseCompactJws, verifyJws } from '../jose/compact-jws.ts';
-import { JoseFault } from '../jose/jose-fault.ts';
+import {
+  isSignedBy,
+  type JwsLimits,
+  type ParsedJws,
+  parseCompactJws,
+} from '../jose/compact-jws.ts';
 import { type PublicKey, readPublicKey } from '../jose/public-key.ts';
 import { OAuthError } from '../oauth-error.ts';
 import type { Ports } from '../ports.ts';
@@ -76,9 +80,11 @@ async function checkSignature(
 ): Promise<void> {
   const { kid } = jws.header;
   if (kid !== undefined && typeof kid !== 'string') throw refused('id_token_kid_invalid');
-  let candidates: readonly PublicKey[];
+  let signer: PublicKey | undefined;
   try {
-    candidates = await keys.find({ jwks_uri } as ClientRegistration, kid);
+    signer = await keys.signer({ jwks_uri } as ClientRegistration, kid, (key) =>
+      isSignedBy(jws, key, algs),
+    );
   } catch (cause) {
     throw new OAuthError(
       'temporarily_unavailable',
@@ -89,16 +95,7 @@ async function checkSignature(
       },
     );
   }
-  const signed = candidates.some((key) => {
-    try {
-      verifyJws(jws, key, algs);
-      return true;
-    } catch (fault) {
-      if (fault instanceof JoseFault) return false;
-      throw fault;
-    }
-  });
-  if (!signed) throw refused('id_token_signature_invalid');
+  if (signer === undefined) throw refused('id_token_signature_invalid');
 }
 
 function checkClaims(

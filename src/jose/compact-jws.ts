@@ -90,6 +90,21 @@ export function verifyJws(
     throw new JoseFault('signature_invalid');
 }
 
+/** Whether this key signed, by one of the algorithms allowed for the purpose. */
+export function isSignedBy(
+  jws: ParsedJws,
+  key: PublicKey,
+  allowed: readonly SigningAlgorithm[],
+): boolean {
+  try {
+    verifyJws(jws, key, allowed);
+    return true;
+  } catch (fault) {
+    if (fault instanceof JoseFault) return false;
+    throw fault;
+  }
+}
+
 /** A part that is a JSON object in base64url. Throws JoseFault. */
 export function jsonPart(text: string): Record<string, unknown> {
   const octets = decodeBase64url(text);

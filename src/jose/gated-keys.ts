@@ -1,23 +1,26 @@
-import { generations } from './generations.ts';
+import { hash } from 'node:crypto';
+import { boundedCache } from './bounded-cache.ts';
+import { keyBytes } from './key-bytes.ts';
 import { type PublicKey, readPublicKey } from './public-key.ts';
 
-/** Keys of a generation, and the longest JWK text that is worth it: two generations are a few tens of megabytes. */
-const [maxKeys, maxLength] = [10_000, 4096];
+/** Some 1,400 keys. */
+const maxBytes = 8 * 1024 * 1024;
 
 /**
- * The gate for keys that are met again and again: a JWK that has passed it needs no second look, and importing a key costs as much as checking
- * a signature. Refusals are not remembered.
+ * The gate for keys that are met again and again: a JWK that has passed it needs no second look,
+ * and importing a key costs as much as checking a signature. Refusals are not remembered.
  */
 export function gatedKeys(): typeof readPublicKey {
-  const passed = generations<PublicKey>(maxKeys);
+  const passed = boundedCache<PublicKey>(maxBytes);
   return (jwk) => {
     // The text has every member in its order, so no other JWK can have it.
     const text = JSON.stringify(jwk) as string | undefined;
-    if (text === undefined || text.length > maxLength) return readPublicKey(jwk);
-    const known = passed.get(text);
+    if (text === undefined) return readPublicKey(jwk);
+    const digest = hash('sha256', text, 'base64url');
+    const known = passed.get(digest);
     if (known !== undefined) return known;
     const key = readPublicKey(jwk);
-    passed.set(text, key);
+    passed.set(digest, key, keyBytes(key));
     return key;
   };
 }

@@ -21,7 +21,8 @@ export interface DpopProof extends Proof {
   readonly ath?: unknown;
 }
 
-const headers = knownHeaders();
+/** 32 MiB: some 5,000 keys that are in use. */
+const headers = knownHeaders(32 * 1024 * 1024);
 
 /**
  * Checks one `DPoP` header field value by RFC 9449 §4.3, all but the replay, which the atomic commit at the end does.
@@ -58,7 +59,7 @@ function readProof(
     jws = parseCompactJws(text, proofLimits, known?.header);
     key = known?.key ?? readPublicKey(withoutUnknownMembers(jws.header['jwk']));
     verifyJws(jws, key, algs);
-    if (known === undefined) headers.set(encoded, { header: jws.header, key });
+    if (known?.key === undefined) headers.set(encoded, { header: jws.header, key });
   } catch (cause) {
     throw new OAuthError(
       'invalid_dpop_proof',

@@ -1,13 +1,14 @@
 import type { AuthenticatedClient, ClientRegistration } from '../client-registration.ts';
 import type { FurtherHolder } from '../further-holder.ts';
 import type { Grant } from '../grant/grant.ts';
+import { isSignedBy } from '../jose/compact-jws.ts';
 import type { PublicKey } from '../jose/public-key.ts';
 import { OAuthError } from '../oauth-error.ts';
 import { agreesToShare, type PairingMode, withinPairing } from '../pairing.ts';
 import type { Ports } from '../ports.ts';
 import { recordedThumbprint } from '../proven-key.ts';
 import { registeredCertificateThumbprint } from '../registered-certificate.ts';
-import type { RegisteredKeys } from '../registered-keys.ts';
+import { type RegisteredKeys, refuseIfBusy } from '../registered-keys.ts';
 import type { TokenRequest } from '../token-request.ts';
 import {
   type CnfProofOptions,
@@ -15,6 +16,7 @@ import {
   type ProofContext,
   readCnfProof,
   refusedProof,
+  type UnverifiedCnfProof,
 } from './cnf-proof.ts';
 import type { Possession } from './prove-possession.ts';
 import { type RequestedHolder, readReqAltCnf } from './req-alt-cnf.ts';
@@ -98,10 +100,8 @@ async function byProof(
 ): Promise<FurtherHolder> {
   const proof = readCnfProof(text);
   const { registration, pairing } = await pairedHolder(proof.iss, 'proof', grant, context, options);
-  const key = await registeredKey(registration, proof.kid, options);
-  // `kid` is looked up among this client's keys only: another client's key of that name is another key (protocol reference D10 T13).
-  if (key === undefined) throw refusedProof('cnf_proof_key_unknown');
-  const { use, byCertificate } = checkCnfProof(proof, key, context, options.cnfProof);
+  const key = await signerOf(proof, registration, options);
+  const { use, byCertificate } = checkCnfProof(proof, context, options.cnfProof);
   if (!byCertificate) return { registration, pairing, key, provenBy: 'cnf_proof', use };
   const thumbprint = registeredCertificateThumbprint(key);
   if (thumbprint === undefined) throw refusedProof('cnf_proof_certificate_missing');
@@ -163,14 +163,38 @@ async function pairedHolder(
   return { registration: holder, pairing: pairing.id };
 }
 
+/** The key by which the holder signed. `kid` is looked up among this client's keys only: another client's key of that name is another key (protocol reference D10 T13). */
+async function signerOf(
+  { jws, kid }: UnverifiedCnfProof,
+  holder: ClientRegistration,
+  { keys, cnfProof: { algs } }: FurtherHoldersOptions,
+): Promise<PublicKey> {
+  let known = false;
+  const signer = await had(async () =>
+    keys.signer(holder, kid, (key) => {
+      known = true;
+      return isSignedBy(jws, key, algs);
+    }),
+  );
+  if (signer === undefined)
+    throw refusedProof(known ? 'cnf_proof_signature_invalid' : 'cnf_proof_key_unknown');
+  return signer;
+}
+
 async function registeredKey(
   holder: ClientRegistration,
   kid: string,
   { keys }: FurtherHoldersOptions,
 ): Promise<PublicKey | undefined> {
+  return had(async () => (await keys.find(holder, kid))[0]);
+}
+
+/** The keys of a holder that cannot be had prove nothing. */
+async function had<T>(keys: () => Promise<T>): Promise<T> {
   try {
-    return (await keys.find(holder, kid))[0];
+    return await keys();
   } catch (cause) {
+    refuseIfBusy(cause);
     throw refusedProof('holder_keys_unavailable', cause);
   }
 }

@@ -31,11 +31,12 @@ export interface PossessionMechanisms {
   readonly dpop: (fields: readonly string[], method: string, nonceRequired: boolean) => DpopProof;
   /** True: every client needs a nonce in its proof. */
   readonly nonceRequired: boolean;
-  /** A registered key of the client by `kid`. */
   readonly clock: Clock;
+  /** The registered key of the client with this `kid` that was proven, if there is one. */
   readonly registeredKey: (
     client: ClientRegistration,
     kid: string,
+    proven: (key: PublicKey) => boolean,
   ) => Promise<PublicKey | undefined>;
 }
 
@@ -161,7 +162,8 @@ async function namedKey(
   client: ClientRegistration,
   { registeredKey }: PossessionMechanisms,
 ): Promise<ProvenKey> {
-  const jkt = 'jkt' in named ? named.jkt : (await registeredKey(client, named.kid))?.jkt;
+  const jkt =
+    'jkt' in named ? named.jkt : await thumbprintUnder(named.kid, proven, client, registeredKey);
   if (jkt === undefined)
     throw new OAuthError(
       'unsupported_pop_key',
@@ -176,4 +178,27 @@ async function namedKey(
       { reason: 'req_cnf_not_proven' },
     );
   return match;
+}
+
+/** The proven one of the client's keys with this `kid`, else any of them; undefined: there is none. */
+async function thumbprintUnder(
+  kid: string,
+  proven: readonly ProvenKey[],
+  client: ClientRegistration,
+  registeredKey: PossessionMechanisms['registeredKey'],
+): Promise<string | undefined> {
+  let named: string | undefined;
+  const isProven = ({ jkt }: PublicKey) => {
+    named = jkt;
+    return proven.some(({ key }) => key?.jkt === jkt);
+  };
+  try {
+    return (await registeredKey(client, kid, isProven))?.jkt ?? named;
+  } catch (cause) {
+    throw new OAuthError(
+      'temporarily_unavailable',
+      'the registered keys of the client cannot be had now',
+      { cause, reason: 'client_keys_unavailable' },
+    );
+  }
 }

@@ -37,8 +37,11 @@ export interface IssuerKeysOptions {
 
 /** The keys that an issuer publishes: its own, and those of its clients. Both throw Refused (503) when they cannot be had. */
 export interface IssuerKeys {
-  /** The signing key with this `kid`. */
-  signingKey(kid: string): Promise<PublicKey | undefined>;
+  /**
+   * The signing key with this `kid` that `signed` says has signed; asked for again, within the
+   * cool-down, when none has.
+   */
+  signingKey(kid: string, signed: (key: PublicKey) => boolean): Promise<PublicKey | undefined>;
   /** Where the issuer publishes the keys of a client (RFC 7800 §3.5). */
   clientJwksUri(clientId: string): string;
   /** The registered key of a client. */
@@ -76,16 +79,15 @@ export function issuerKeys({
       coolDownMs: coolDown * 1000,
       failureCoolDownMs: failureCoolDown * 1000,
       staleMs: stale * 1000,
-      maxUris: 1000,
+      maxBytes: 16 * 1024 * 1024,
+      maxCoolDowns: 10_000,
     },
     ...(onFetchFailure !== undefined && { onFailure: onFetchFailure }),
   });
   const published = registeredKeys(documents);
-  const find = async (jwks_uri: string, kid: string): Promise<PublicKey | undefined> => {
+  const had = async <T>(keys: Promise<T>): Promise<T> => {
     try {
-      const [key, ...more] = await published.find({ jwks_uri } as ClientRegistration, kid);
-      // Two keys of one name: the name says nothing.
-      return more.length === 0 ? key : undefined;
+      return await keys;
     } catch (cause) {
       if (!(cause instanceof RemoteJwksUnavailable || cause instanceof JoseFault)) throw cause;
       throw new Refused({
@@ -99,10 +101,18 @@ export function issuerKeys({
   const clientJwksUri = (clientId: string) =>
     `${root}/clients/${encodeURIComponent(clientId)}/jwks`;
   return {
-    signingKey: async (kid) => find(issuer, kid),
+    signingKey: async (kid, signed) => had(published.signer(behind(issuer), kid, signed)),
     clientJwksUri,
-    clientKey: async (clientId, kid) => find(clientJwksUri(clientId), kid),
+    async clientKey(clientId, kid) {
+      const [key, ...more] = await had(published.find(behind(clientJwksUri(clientId)), kid));
+      // Two keys of one name: the name says nothing.
+      return more.length === 0 ? key : undefined;
+    },
   };
+}
+
+function behind(jwks_uri: string): ClientRegistration {
+  return { jwks_uri } as ClientRegistration;
 }
 
 /** Metadata is read with every fetch of the keys, so that a `jwks_uri` that moves is followed; both live as long as the keys. */

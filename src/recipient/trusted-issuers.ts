@@ -1,5 +1,10 @@
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
-import { type JwsLimits, type ParsedJws, parseCompactJws, verifyJws } from '../jose/compact-jws.ts';
+import {
+  isSignedBy,
+  type JwsLimits,
+  type ParsedJws,
+  parseCompactJws,
+} from '../jose/compact-jws.ts';
 import { type IssuerKeys, issuerKeys } from './issuer-keys.ts';
 import type { IssuerOptions, ResourceServerOptions } from './options.ts';
 import { invalidToken, type Refused } from './refusal.ts';
@@ -57,13 +62,16 @@ export async function signedByIssuer(
   const issuer = issuers.get(jws.payload['iss']);
   if (issuer === undefined) throw refusedToken('token_issuer_not_trusted');
   const { kid } = jws.header;
-  const key = typeof kid === 'string' ? await issuer.keys.signingKey(kid) : undefined;
-  if (key === undefined) throw refusedToken('token_key_unknown');
-  try {
-    verifyJws(jws, key, algs);
-  } catch (cause) {
-    throw refusedToken('token_signature_invalid', cause);
-  }
+  let known = false;
+  const signer =
+    typeof kid === 'string'
+      ? await issuer.keys.signingKey(kid, (key) => {
+          known = true;
+          return isSignedBy(jws, key, algs);
+        })
+      : undefined;
+  if (signer === undefined)
+    throw refusedToken(known ? 'token_signature_invalid' : 'token_key_unknown');
   return { jws, issuer };
 }
 

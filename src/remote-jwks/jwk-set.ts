@@ -1,3 +1,4 @@
+import { importedKeyBytes } from '../jose/key-bytes.ts';
 import { RemoteJwksUnavailable } from './unavailable.ts';
 
 /** A JWK Set's outer form (RFC 7517 §5): its keys are objects, and nothing is known of them yet. */
@@ -16,6 +17,11 @@ export type FetchJwkSet = (uri: string) => Promise<FetchedJwkSet>;
 
 /** More keys than any client rotates through; each one costs the key gate work. */
 export const maxKeys = 50;
+
+/** Bytes that a set holds, and its keys once they are imported; `text` is the set as JSON. */
+export function bytesOf({ keys }: JwkSetDocument, text: string): number {
+  return text.length * 6 + keys.length * importedKeyBytes;
+}
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

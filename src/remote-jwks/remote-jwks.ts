@@ -1,117 +1,129 @@
+import { hash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
-import { clampLifetimeMs, type FreshnessLimits } from './freshness.ts';
-import type { FetchJwkSet, JwkSetDocument } from './jwk-set.ts';
+import { coolDowns } from './cool-downs.ts';
+import { type Copies, type Copy, heldCopies } from './copies.ts';
+import { flights, type WaitingElsewhere } from './flights.ts';
+import { clampLifetimeMs } from './freshness.ts';
+import { bytesOf, type FetchJwkSet, type JwkSetDocument } from './jwk-set.ts';
+import { defaultRemoteJwksLimits, type RemoteJwksLimits } from './limits.ts';
 import { RemoteJwksUnavailable } from './unavailable.ts';
 
-/** Times in milliseconds. */
-export interface RemoteJwksLimits extends FreshnessLimits {
-  /** After a fetch of a URI nothing causes another for this long, `{ fresh: true }` neither, so unknown `kid` values cannot drive requests. */
-  readonly coolDownMs: number;
-  /** The same after a failed fetch. */
-  readonly failureCoolDownMs: number;
-  /** How long past its expiry a copy still serves while fetches fail. A key taken out of the set can live so much longer. */
-  readonly staleMs: number;
-  /** URIs remembered, the least recently used forgotten first; each may hold a set of the fetcher's largest size. */
-  readonly maxUris: number;
-}
-
-/** Freshness of 1 minute to 24 hours, 10 minutes when the answer says nothing; cool-down 60 s, 30 s after a failure; stale for 1 hour; 500 URIs. */
-export const defaultRemoteJwksLimits: RemoteJwksLimits = {
-  minAgeMs: 60_000,
-  maxAgeMs: 24 * 3_600_000,
-  defaultAgeMs: 600_000,
-  coolDownMs: 60_000,
-  failureCoolDownMs: 30_000,
-  staleMs: 3_600_000,
-  maxUris: 500,
-};
-
-interface Copy {
-  readonly jwks: JwkSetDocument;
-  readonly expiresAt: number;
-}
-
-/** How the last fetch of a URI ended and when, and the last copy that was had. */
-type Entry =
-  | { readonly fetchedAt: number; readonly copy: Copy; readonly failure?: never }
-  | { readonly fetchedAt: number; readonly copy?: Copy; readonly failure: RemoteJwksUnavailable };
-
+/** What the look-up needs. */
 export interface RemoteJwksOptions {
   readonly fetch: FetchJwkSet;
   readonly clock: Clock;
   readonly limits?: Partial<RemoteJwksLimits>;
   /** Told of every failed fetch, also when a stale copy hides it from the caller. */
   readonly onFailure?: (uri: string, failure: RemoteJwksUnavailable) => void;
+  /** Around every wait for a fetch. Default: nothing is done. */
+  readonly waitingElsewhere?: WaitingElsewhere;
 }
 
 /**
- * The JWK Sets behind registered `jwks_uri`s, as documents whose keys the caller still has to pass through the key gate: cached, one fetch
- * at a time for each URI, with a cool-down (security reference 61 and 62). The same copy is answered as the same object.
- * Rejects with `RemoteJwksUnavailable`.
+ * The JWK Sets behind URIs, as documents whose keys the caller still has to pass through the key
+ * gate. The same copy is answered as the same object. Both ways to a copy reject with
+ * `RemoteJwksUnavailable`, whose `busy` says that there was no room to wait for it.
  */
-export function remoteJwks({
-  fetch,
-  clock,
-  limits,
-  onFailure,
-}: RemoteJwksOptions): (
-  uri: string,
-  options?: { readonly fresh?: boolean },
-) => Promise<JwkSetDocument> {
-  const { coolDownMs, failureCoolDownMs, staleMs, maxUris, ...freshness } = {
-    ...defaultRemoteJwksLimits,
-    ...limits,
-  };
-  const entries = new Map<string, Entry>();
-  // Apart from the entries, so that forgetting a URI never lets a second request start beside a running one.
-  const running = new Map<string, Promise<JwkSetDocument>>();
+export interface RemoteJwks {
+  /** The copy in force: the last one that was due when it was fetched, or was adopted since. */
+  current(uri: string): Promise<JwkSetDocument>;
+  /**
+   * The newest copy, fetched now unless that was done within the cool-down. It is not in force:
+   * whoever signed nothing can cause a fetch, and must not decide which keys have disappeared.
+   */
+  newest(uri: string): Promise<JwkSetDocument>;
+  /** Puts the newest copy in force, if it is this one: a signature by one of its keys was verified. */
+  adopt(uri: string, jwks: unknown): void;
+}
 
-  function remember(uri: string, entry: Entry): void {
-    entries.delete(uri);
-    entries.set(uri, entry);
-    const [leastRecentlyUsed] = entries.keys();
-    if (entries.size > maxUris && leastRecentlyUsed !== undefined)
-      entries.delete(leastRecentlyUsed);
-  }
+/** Caches JWK Sets: one fetch at a time for each URI, and a cool-down after it. */
+export function remoteJwks(options: RemoteJwksOptions): RemoteJwks {
+  const { clock, onFailure, waitingElsewhere = async (work) => work() } = options;
+  const limits = { ...defaultRemoteJwksLimits, ...options.limits };
+  const copies = heldCopies(limits.maxBytes);
+  const recent = coolDowns(clock, limits.maxCoolDowns);
+  const fly = flights<Copy>(limits, waitingElsewhere);
 
-  /** The copy if it may still serve after the failure, or the failure. */
-  function afterFailure(copy: Copy | undefined, failure: RemoteJwksUnavailable): JwkSetDocument {
-    if (copy !== undefined && clock() < copy.expiresAt + staleMs) return copy.jwks;
+  /** The copy if it may still serve after the failure; otherwise throws the failure. */
+  function afterFailure(held: Copies | undefined, failure: RemoteJwksUnavailable): JwkSetDocument {
+    const latest = held?.newer ?? held?.inForce;
+    if (latest !== undefined && clock() < latest.expiresAt + limits.staleMs) return latest.jwks;
     // A new error, so that every caller's stack is its own.
     throw new RemoteJwksUnavailable(failure.reason, failure.code);
   }
 
-  async function refetch(uri: string, copy: Copy | undefined): Promise<JwkSetDocument> {
+  function keep(key: string, copy: Copy, now: number): void {
+    const inForce = copies.get(key)?.inForce;
+    const isDue =
+      inForce === undefined || now >= inForce.expiresAt || inForce.digest === copy.digest;
+    copies.set(key, isDue ? { inForce: copy } : { inForce, newer: copy });
+  }
+
+  async function fetchCopy(uri: string, key: string): Promise<Copy> {
     try {
-      const { jwks, lifetimeMs } = await fetch(uri);
-      const fetchedAt = clock();
-      remember(uri, {
-        copy: { jwks, expiresAt: fetchedAt + clampLifetimeMs(lifetimeMs, freshness) },
-        fetchedAt,
-      });
-      return jwks;
+      const { jwks, lifetimeMs } = await options.fetch(uri);
+      const now = clock();
+      const text = JSON.stringify(jwks);
+      const copy = {
+        jwks,
+        expiresAt: now + clampLifetimeMs(lifetimeMs, limits),
+        digest: hash('sha256', text, 'base64url'),
+        bytes: bytesOf(jwks, text),
+      };
+      keep(key, copy, now);
+      recent.begin(key, { until: now + limits.coolDownMs });
+      return copy;
     } catch (error) {
       if (!(error instanceof RemoteJwksUnavailable)) throw error;
-      remember(uri, { ...(copy && { copy }), fetchedAt: clock(), failure: error });
+      recent.begin(key, { until: clock() + limits.failureCoolDownMs, failure: error });
       onFailure?.(uri, error);
-      return afterFailure(copy, error);
+      throw error;
     }
   }
 
-  return async (uri, { fresh = false } = {}) => {
-    const entry = entries.get(uri);
-    if (entry !== undefined) {
-      remember(uri, entry);
+  async function fetched(uri: string, key: string): Promise<JwkSetDocument> {
+    const coolDown = recent.of(key);
+    if (coolDown !== undefined)
+      return afterFailure(
+        copies.get(key),
+        coolDown.failure ?? new RemoteJwksUnavailable('cooling_down'),
+      );
+    if (recent.full()) throw new RemoteJwksUnavailable('too_many_fetches');
+    return (await fly(key, async () => fetchCopy(uri, key))).jwks;
+  }
+
+  return {
+    async current(uri) {
+      const key = keyOf(uri);
+      const held = copies.get(key);
       const now = clock();
-      if (entry.failure !== undefined) {
-        if (now < entry.fetchedAt + failureCoolDownMs)
-          return afterFailure(entry.copy, entry.failure);
-      } else if (now < entry.fetchedAt + coolDownMs) return entry.copy.jwks;
-      if (!fresh && entry.copy !== undefined && now < entry.copy.expiresAt) return entry.copy.jwks;
-    }
-    const underway =
-      running.get(uri) ?? refetch(uri, entry?.copy).finally(() => running.delete(uri));
-    running.set(uri, underway);
-    return underway;
+      if (held !== undefined && now < held.inForce.expiresAt) return held.inForce.jwks;
+      // The copy in force has expired as it should: whatever is newer takes its place.
+      if (held?.newer !== undefined && now < held.newer.expiresAt) {
+        copies.set(key, { inForce: held.newer });
+        return held.newer.jwks;
+      }
+      return fetched(uri, key).catch((error: unknown) => {
+        if (!(error instanceof RemoteJwksUnavailable)) throw error;
+        return afterFailure(copies.get(key), error);
+      });
+    },
+    async newest(uri) {
+      const key = keyOf(uri);
+      return fetched(uri, key).catch((error: unknown) => {
+        if (!(error instanceof RemoteJwksUnavailable) || error.busy) throw error;
+        return afterFailure(copies.get(key), error);
+      });
+    },
+    adopt(uri, jwks) {
+      const key = keyOf(uri);
+      const newer = copies.get(key)?.newer;
+      if (newer?.jwks === jwks && newer !== undefined) copies.set(key, { inForce: newer });
+    },
   };
+}
+
+/** A URI may be long, and its text a part of a longer one. */
+function keyOf(uri: string): string {
+  return hash('sha256', uri, 'base64url');
 }

@@ -11,7 +11,17 @@ export type RemoteJwksReason =
   | 'body_too_large'
   | 'body_not_json'
   | 'body_not_jwk_set'
-  | 'metadata_not_of_issuer';
+  | 'metadata_not_of_issuer'
+  | 'cooling_down'
+  | 'too_many_fetches'
+  | 'too_many_waiting';
+
+/** Reasons that are none of the server behind the URI: it was not asked. */
+const busyReasons: ReadonlySet<RemoteJwksReason> = new Set([
+  'cooling_down',
+  'too_many_fetches',
+  'too_many_waiting',
+]);
 
 /**
  * The JWK Set behind a `jwks_uri` could not be had. It carries no cause: parser and HTTP errors quote what was fetched, and a client
@@ -25,6 +35,10 @@ export class RemoteJwksUnavailable extends Error {
     this.name = 'RemoteJwksUnavailable';
     this.reason = reason;
     this.code = code;
+  }
+  /** True: there was no room to ask the server, or it was asked a moment ago; later it may be. */
+  get busy(): boolean {
+    return busyReasons.has(this.reason);
   }
 }
 

@@ -7,8 +7,8 @@ it('of more keys than are remembered the one in use stays, and one that was met 
   const gate = gatedKeys();
   const key = (number: number) => ({ ...jwk, kid: String(number) });
   const [inUse, once] = [gate(key(-1)), gate(key(-2))];
-  for (let first = 0; first < 30_000; first += 5000) {
-    for (let number = first; number < first + 5000; number++) gate(key(number));
+  for (let first = 0; first < 3000; first += 300) {
+    for (let number = first; number < first + 300; number++) gate(key(number));
     expect(gate(key(-1))).toBe(inUse);
   }
   expect(gate(key(-1))).toBe(inUse);

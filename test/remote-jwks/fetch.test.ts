@@ -204,14 +204,14 @@ describe('the cache', () => {
   const cache = (answer: () => Promise<{ jwks: { keys: [] }; lifetimeMs: number | undefined }>) => {
     const clock = { now: 0 };
     let fetched = 0;
-    const get = remoteJwks({
+    const sets = remoteJwks({
       clock: () => clock.now,
       fetch: async () => {
         fetched++;
         return answer();
       },
     });
-    return { clock, get, fetched: () => fetched };
+    return { clock, sets, fetched: () => fetched };
   };
   const fresh = (lifetimeMs: number | undefined) => async () => ({
     jwks: { keys: [] as [] },
@@ -219,16 +219,18 @@ describe('the cache', () => {
   });
 
   it('concurrent look-ups are one request', async () => {
-    const { get, fetched } = cache(fresh(undefined));
-    await Promise.all(Array.from({ length: 20 }, async () => get('https://a.example/jwks')));
+    const { sets, fetched } = cache(fresh(undefined));
+    await Promise.all(
+      Array.from({ length: 20 }, async () => sets.current('https://a.example/jwks')),
+    );
     expect(fetched()).toBe(1);
   });
   it('100 unknown key identifiers cause one request a cool-down', async () => {
-    const { clock, get, fetched } = cache(fresh(3_600_000));
-    for (let index = 0; index < 100; index++) await get('https://a.example/jwks', { fresh: true });
+    const { clock, sets, fetched } = cache(fresh(3_600_000));
+    for (let index = 0; index < 100; index++) await sets.newest('https://a.example/jwks');
     expect(fetched()).toBe(1);
     clock.now += 60_000;
-    for (let index = 0; index < 100; index++) await get('https://a.example/jwks', { fresh: true });
+    for (let index = 0; index < 100; index++) await sets.newest('https://a.example/jwks');
     expect(fetched()).toBe(2);
   });
   it.each([
@@ -236,26 +238,26 @@ describe('the cache', () => {
     ['ten years count as a day', 315_360_000_000, 86_400_000],
     ['no word counts as ten minutes', undefined, 600_000],
   ])('%s', async (_, lifetime, until) => {
-    const { clock, get, fetched } = cache(fresh(lifetime));
-    await get('https://a.example/jwks');
+    const { clock, sets, fetched } = cache(fresh(lifetime));
+    await sets.current('https://a.example/jwks');
     clock.now = until - 1;
-    await get('https://a.example/jwks');
+    await sets.current('https://a.example/jwks');
     expect(fetched()).toBe(1);
     clock.now = until;
-    await get('https://a.example/jwks');
+    await sets.current('https://a.example/jwks');
     expect(fetched()).toBe(2);
   });
   it('a copy serves for an hour while fetches fail, and no longer', async () => {
     let up = true;
-    const { clock, get } = cache(async () => {
+    const { clock, sets } = cache(async () => {
       if (!up) throw new RemoteJwksUnavailable('connection_failed');
       return { jwks: { keys: [] }, lifetimeMs: 60_000 };
     });
-    await get('https://a.example/jwks');
+    await sets.current('https://a.example/jwks');
     up = false;
     clock.now = 60_000 + 3_599_999;
-    expect(await reasonOf(get('https://a.example/jwks'))).toBe('fetched');
+    expect(await reasonOf(sets.current('https://a.example/jwks'))).toBe('fetched');
     clock.now = 60_000 + 3_600_000 + 30_000;
-    expect(await reasonOf(get('https://a.example/jwks'))).toBe('connection_failed');
+    expect(await reasonOf(sets.current('https://a.example/jwks'))).toBe('connection_failed');
   });
 });

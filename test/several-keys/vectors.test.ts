@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compactDecrypt, importJWK, type JWK } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { parseCompactJws, verifyJws } from '../../src/jose/compact-jws.ts';
+import { isSignedBy, parseCompactJws, verifyJws } from '../../src/jose/compact-jws.ts';
 import { readPublicKey } from '../../src/jose/public-key.ts';
 import { checkCnfProof, readCnfProof } from '../../src/possession/cnf-proof.ts';
 import { dpopNonces } from '../../src/possession/dpop-nonce.ts';
@@ -55,7 +55,7 @@ describe.skipIf(vectors === undefined)('the values of alt-cnf.json', () => {
       maxLifetime: 300,
       clockTolerance: 30,
     };
-    const requester = { client_id: 'cal-app' } as Parameters<typeof checkCnfProof>[2]['requester'];
+    const requester = { client_id: 'cal-app' } as Parameters<typeof checkCnfProof>[1]['requester'];
     const context = {
       requester,
       boundKey: { key: app(), provenBy: 'dpop_proof' as const },
@@ -63,13 +63,9 @@ describe.skipIf(vectors === undefined)('the values of alt-cnf.json', () => {
       scopes: ['calendar.read'],
       nonceRequired: false,
     };
-    const check = (other: object = {}) =>
-      checkCnfProof(
-        readCnfProof(vectors.B_cnf_proof.jwt),
-        backend(),
-        { ...context, ...other },
-        options,
-      );
+    const proof = readCnfProof(vectors.B_cnf_proof.jwt);
+    expect(isSignedBy(proof.jws, backend(), options.algs)).toBe(true);
+    const check = (other: object = {}) => checkCnfProof(proof, { ...context, ...other }, options);
     expect(check().byCertificate).toBe(false);
     expect(() => check({ requester: { client_id: 'thief' } })).toThrow(/not made for this request/);
     expect(() => check({ boundKey: { key: backend(), provenBy: 'dpop_proof' } })).toThrow(

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { certificate } from './certificates.ts';
@@ -11,6 +12,10 @@ export interface HttpsJwks {
   readonly keys: { current: readonly object[] };
   /** Set it, and nothing can be read. */
   broken: boolean;
+  /** Requests so far. */
+  requests: number;
+  /** Assign one to keep every answer waiting for it. */
+  gate: Promise<void>;
   close(): Promise<void>;
 }
 
@@ -25,16 +30,22 @@ export async function httpsJwks(current: readonly object[]): Promise<HttpsJwks> 
   setDefaultCACertificates([...getCACertificates(), tls.cert]);
   const keys = { current };
   const server = createServer(tls, (_request, response) => {
+    made.requests++;
+    void made.gate.then(() => answer(response));
+  });
+  const answer = (response: ServerResponse) => {
     if (made.broken) response.writeHead(500).end();
     else
       response
         .setHeader('content-type', 'application/jwk-set+json')
         .end(JSON.stringify({ keys: keys.current }));
-  });
+  };
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const address = server.address();
   const made: HttpsJwks = {
     broken: false,
+    requests: 0,
+    gate: Promise.resolve(),
     uri: `https://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/jwks`,
     keys,
     async close() {

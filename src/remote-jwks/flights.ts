@@ -1,0 +1,48 @@
+import { RemoteJwksUnavailable } from './unavailable.ts';
+
+/** Runs work while which the caller waits for somebody else's server. */
+export type WaitingElsewhere = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** What bounds those who fetch and those who wait. */
+export interface FlightLimits {
+  readonly maxFetches: number;
+  readonly maxWaiting: number;
+  readonly maxWaitingForAll: number;
+}
+
+interface Flight<T> {
+  readonly landed: Promise<T>;
+  waiting: number;
+}
+
+/**
+ * One fetch at a time for each key, shared by those who wait for it. Whoever would be one too many
+ * is refused at once (`RemoteJwksUnavailable`): other people's servers decide how long it takes.
+ */
+export function flights<T>(
+  { maxFetches, maxWaiting, maxWaitingForAll }: FlightLimits,
+  waitingElsewhere: WaitingElsewhere,
+): (key: string, fetch: () => Promise<T>) => Promise<T> {
+  const underWay = new Map<string, Flight<T>>();
+  let waitingForAll = 0;
+  const start = (key: string, fetch: () => Promise<T>): Flight<T> => {
+    if (underWay.size >= maxFetches) throw new RemoteJwksUnavailable('too_many_fetches');
+    const landed = fetch().finally(() => underWay.delete(key));
+    const flight = { landed, waiting: 0 };
+    underWay.set(key, flight);
+    return flight;
+  };
+  return async (key, fetch) => {
+    if (waitingForAll >= maxWaitingForAll) throw new RemoteJwksUnavailable('too_many_waiting');
+    const flight = underWay.get(key) ?? start(key, fetch);
+    if (flight.waiting >= maxWaiting) throw new RemoteJwksUnavailable('too_many_waiting');
+    flight.waiting++;
+    waitingForAll++;
+    try {
+      return await waitingElsewhere(async () => flight.landed);
+    } finally {
+      flight.waiting--;
+      waitingForAll--;
+    }
+  };
+}
