@@ -6,6 +6,7 @@ import type { Config } from './config.ts';
 import { credentialUseRecorder } from './credential-use.ts';
 import { firstStartText, prepareSecrets, startText } from './first-start.ts';
 import { openListeners } from './http/listeners.ts';
+import { waitingElsewhere } from './http/waiting-elsewhere.ts';
 import { periodicWork } from './periodic-work.ts';
 import type { Clock, Ports, RandomId } from './ports.ts';
 import { refusals } from './refusals.ts';
@@ -77,6 +78,7 @@ export async function startServer(
       remoteJwkSets: remoteJwks({
         fetch: jwkSetFetcher({ allowPrivateAddresses: config.jwksUriAllowPrivateAddresses }),
         clock,
+        waitingElsewhere,
       }),
     };
     const health = {

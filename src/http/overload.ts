@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { type Admission, admission, type Place } from './admission.ts';
 import { atRequestEnd } from './request-end.ts';
 import { shortTurns } from './short-turns.ts';
+import { inPlace } from './waiting-elsewhere.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -96,7 +97,7 @@ export function refuseOverload(
         atRequestEnd(reply.raw, () => {
           if (!reply.raw.headersSent) setTimeout(place.giveBack, longestAfterwards).unref();
         });
-        done();
+        inPlace(place, done);
       }
     });
   });

@@ -1,0 +1,136 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { assertionForm, clientSecret, type Desk, openDesk } from '../support/desk.ts';
+import { type HttpsJwks, httpsJwks } from '../support/https-jwks.ts';
+import { randomJti, type TestKey, testKey } from '../support/keys.ts';
+import { type Answer, basic } from '../support/server.ts';
+
+const provider = 'https://op.example.com';
+const audience = 'https://other.example.com';
+const places = 3;
+let [desk, published, rs, key, forger]: [Desk, HttpsJwks, string, TestKey, TestKey] = [] as never;
+const open = async (env: object = {}) => {
+  [key, forger] = [await testKey(), await testKey()];
+  published = await httpsJwks([key.jwk]);
+  desk = await openDesk({ env: { JWKS_URI_ALLOW_PRIVATE_ADDRESSES: 'true', ...env } });
+  const made = await desk.server.admin('POST', 'resource-servers', {
+    audience,
+    scopes: ['read'],
+    access_token_lifetime: 3600,
+  });
+  rs = basic(made.body.client_id, made.body.client_secret);
+  await desk.server.admin('POST', 'trusted-issuers', {
+    issuer: provider,
+    audience: 'app-at-op',
+    jwks_uri: `${published.uri}?provider`,
+  });
+  await desk.server.admin('POST', 'clients', {
+    client_id: 'remote',
+    token_endpoint_auth_method: 'private_key_jwt',
+    scope: 'read',
+    client_assertion_bound_access_tokens: true,
+    jwks_uri: published.uri,
+  });
+  await desk.server.admin('POST', 'clients', {
+    client_id: 'exchanger',
+    client_secret: clientSecret,
+    scope: 'read',
+    grant_types: ['urn:ietf:params:oauth:grant-type:token-exchange'],
+  });
+};
+afterEach(async () => {
+  await desk.server.stop();
+  await published.close();
+});
+
+const now = () => Math.floor(desk.server.clock.now / 1000);
+const byAssertion = async (signer: TestKey) =>
+  desk.server.post(
+    '/token',
+    assertionForm(await signer.assertion('remote', { iat: now(), exp: now() + 60 }), {
+      resource: audience,
+    }),
+  );
+const honest = async () =>
+  desk.server.post(
+    '/token',
+    { grant_type: 'client_credentials', resource: audience },
+    { authorization: basic('app', clientSecret), dpop: await desk.key.proof({ iat: now() }) },
+  );
+
+describe('while the key server of one client does not answer, others are served', () => {
+  beforeEach(async () => open({ MAX_REQUESTS_UNDER_WAY: String(places) }));
+
+  it.each<[string, () => Promise<() => Promise<Answer>>]>([
+    ['forged client assertions, RFC 7523 §3', async () => async () => byAssertion(forger)],
+    [
+      'introspection of tokens bound to its keys, RFC 7662 §2.1',
+      async () => {
+        const { access_token: token } = (await byAssertion(key)).body as { access_token: string };
+        // The copy of the key set has expired.
+        desk.server.clock.now += 700_000;
+        return async () => desk.server.post('/introspect', { token }, { authorization: rs });
+      },
+    ],
+    [
+      'forged ID tokens of a provider, RFC 8693 §2.1',
+      async () => async () =>
+        desk.server.post(
+          '/token',
+          {
+            grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+            subject_token: await forger.sign(
+              { iss: provider, sub: 'a', aud: 'app-at-op', iat: now(), jti: randomJti() },
+              {},
+            ),
+            subject_token_type: 'urn:ietf:params:oauth:token-type:id_token',
+            resource: audience,
+          },
+          {
+            authorization: basic('exchanger', clientSecret),
+            dpop: await desk.key.proof({ iat: now() }),
+          },
+        ),
+    ],
+  ])('%s', async (_, prepare) => {
+    const ask = await prepare();
+    expect((await honest()).status).toBe(200);
+    const gate = Promise.withResolvers<void>();
+    published.gate = gate.promise;
+    const waiting: Promise<Answer>[] = [];
+    for (let asked = 0; asked < 2 * places; asked++) {
+      waiting.push(ask());
+      expect((await honest()).status).toBe(200);
+    }
+    gate.resolve();
+    const answers = await Promise.all(waiting);
+    expect(answers.filter(({ status }) => status === 503)).toEqual([]);
+    expect((await honest()).status).toBe(200);
+  });
+});
+
+describe('more requests than may wait for one key server', () => {
+  beforeEach(async () => open());
+
+  it('are refused at once by 503 with Retry-After, while the others still wait', async () => {
+    const gate = Promise.withResolvers<void>();
+    published.gate = gate.promise;
+    const assertions = await Promise.all(
+      Array.from({ length: 100 }, async () =>
+        forger.assertion('remote', { iat: now(), exp: now() + 60 }),
+      ),
+    );
+    const answers: Answer[] = [];
+    const asked = assertions.map(async (assertion) => {
+      answers.push(await desk.server.post('/token', assertionForm(assertion)));
+    });
+    await expect.poll(() => answers.length, { timeout: 2500, interval: 5 }).toBe(100 - 64);
+    for (const { status, headers, body } of answers) {
+      expect([status, headers.get('retry-after')]).toEqual([503, '1']);
+      expect(body.error).toBe('temporarily_unavailable');
+    }
+    gate.resolve();
+    await Promise.all(asked);
+    expect(answers.slice(36).map(({ status }) => status)).toEqual(Array(64).fill(401));
+    expect(published.requests).toBe(1);
+  });
+});
