@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { auditRoutes, auditSchemas } from './admin/audit-events.ts';
+import type { MayBeFetched } from './admin/check-jwks-uri.ts';
 import { clientRoutes, clientSchemas } from './admin/clients.ts';
 import { dpopNonceSecretRoutes, dpopNonceSecretSchemas } from './admin/dpop-nonce-secrets.ts';
 import { jsonBodies } from './admin/json-body.ts';
@@ -47,6 +48,8 @@ export interface AdminServerOptions {
   readonly signingKeys: SigningKeys;
   readonly nonceSecrets: Pick<DpopNonceSecrets, 'list' | 'replace'>;
   readonly keyEncryption: KeyEncryptionKeyOptions;
+  /** Whether a `jwks_uri` may ever be fetched. */
+  readonly mayBeFetched: MayBeFetched;
   readonly clock: Clock;
   readonly randomId: RandomId;
   readonly verifyAdminToken: (presented: string) => boolean;
@@ -106,7 +109,7 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
   signingKeyRoutes(app, options.signingKeys);
   dpopNonceSecretRoutes(app, options.nonceSecrets);
   keyEncryptionKeyRoutes(app, async () => changeKeyEncryptionKey(options.keyEncryption));
-  trustedIssuerRoutes(app, { registry: options.trustedIssuers, clock, randomId });
+  trustedIssuerRoutes(app, { ...options, registry: options.trustedIssuers });
   pairingRoutes(app, { ...options, clients: options.clientRegistrations });
   refuseOtherMethods();
   return app;

@@ -10,8 +10,10 @@ import { waitingElsewhere } from './http/waiting-elsewhere.ts';
 import { periodicWork } from './periodic-work.ts';
 import type { Clock, Ports, RandomId } from './ports.ts';
 import { refusals } from './refusals.ts';
+import { allowedAddresses } from './remote-jwks/address.ts';
 import { jwkSetFetcher } from './remote-jwks/fetch.ts';
 import { remoteJwks } from './remote-jwks/remote-jwks.ts';
+import { mayBeFetched } from './remote-jwks/target.ts';
 import { serverKeys } from './server-keys.ts';
 import { noSiblings, type Siblings } from './siblings.ts';
 import type { SigningKeys } from './signing-keys/signing-keys.ts';
@@ -109,6 +111,8 @@ export async function startServer(
       pairings: stores.pairings,
       trustedIssuers: stores.trustedIssuers,
       credentialUses: stores.credentialUses,
+      mayBeFetched: (uri) =>
+        mayBeFetched(uri, allowedAddresses(config.jwksUriAllowPrivateAddresses)),
       clock,
       randomId,
       verifyAdminToken: secrets.verifyAdminToken,

@@ -8,6 +8,7 @@ import { parseDistinguishedName } from '../distinguished-name.ts';
 import { readPublicKey } from '../jose/public-key.ts';
 import { registeredCertificateThumbprint } from '../registered-certificate.ts';
 import { checkJwks } from './check-jwks.ts';
+import { checkJwksUri, type MayBeFetched } from './check-jwks-uri.ts';
 import { generateClientSecret, storedSecret } from './client-secrets.ts';
 import { Problem } from './problem.ts';
 import type { ClientBody } from './schemas.ts';
@@ -32,6 +33,7 @@ export function checkClient(
   clientId: string,
   stored: readonly StoredSecret[],
   now: number,
+  mayBeFetched: MayBeFetched,
 ): CheckedClient {
   const { client_id: _, client_secret, ...members } = body;
   const method = members.token_endpoint_auth_method ?? 'client_secret_basic';
@@ -58,14 +60,7 @@ export function checkClient(
       'client_assertion_bound_access_tokens',
     );
   }
-  if (method !== 'private_key_jwt' && members.client_assertion_audiences !== undefined)
-    throw new Problem(
-      400,
-      'only a client that authenticates by private_key_jwt sends assertions',
-      'client_assertion_audiences',
-    );
-  if (members.jwks_uri !== undefined && !URL.canParse(members.jwks_uri))
-    throw new Problem(400, 'jwks_uri is not a URL', 'jwks_uri');
+  if (members.jwks_uri !== undefined) checkJwksUri(members.jwks_uri, mayBeFetched);
   if (members.jwks !== undefined) {
     checkJwks(members.jwks.keys);
     checkUsable(members, method);

@@ -5,6 +5,7 @@ import type { CredentialUseLog } from '../credential-use.ts';
 import { readPublicKey } from '../jose/public-key.ts';
 import type { Clock, RandomId, ResourceServers } from '../ports.ts';
 import { changedMembers } from './changed-members.ts';
+import type { MayBeFetched } from './check-jwks-uri.ts';
 import { checkClient } from './client-registration-request.ts';
 import { credentialsAnswer, credentialsOf } from './credentials.ts';
 import { possessionAnswer, possessionOf, refuseImpossible } from './possible-tokens.ts';
@@ -39,13 +40,15 @@ export interface ClientRoutesOptions {
   readonly resourceServers: ResourceServerRegistry & ResourceServers;
   readonly issuer: string;
   readonly credentialUses: CredentialUseLog;
+  readonly mayBeFetched: MayBeFetched;
   readonly clock: Clock;
   readonly randomId: RandomId;
 }
 
 /** `/admin/clients` (metadata of RFC 7591 §2). */
 export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions): void {
-  const { clients, resourceServers, issuer, credentialUses, clock, randomId } = options;
+  const { clients, resourceServers, issuer, credentialUses, mayBeFetched, clock, randomId } =
+    options;
   restResource<ClientRegistration, ClientBody>(app, {
     path: '/admin/clients',
     nameParameter: 'client_name',
@@ -73,6 +76,7 @@ export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions)
         clientId,
         stored?.clientSecrets ?? [],
         Math.floor(clock() / 1000),
+        mayBeFetched,
       );
       await refuseImpossible(client, resourceServers, issuer);
       return {

@@ -3,6 +3,7 @@ import Type from 'typebox';
 import type { AuditEvent } from '../audit.ts';
 import type { Clock, RandomId } from '../ports.ts';
 import type { TrustedIssuer } from '../trusted-issuer.ts';
+import { checkJwksUri, type MayBeFetched } from './check-jwks-uri.ts';
 import { listAnswer, listQuery, page, printable, readPage } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
@@ -51,10 +52,12 @@ export function trustedIssuerRoutes(
   app: FastifyInstance,
   {
     registry,
+    mayBeFetched,
     clock,
     randomId,
   }: {
     readonly registry: TrustedIssuerRegistry;
+    readonly mayBeFetched: MayBeFetched;
     readonly clock: Clock;
     readonly randomId: RandomId;
   },
@@ -73,8 +76,8 @@ export function trustedIssuerRoutes(
     path,
     operation({ ...create, refuses: [409] }),
     async ({ body }, reply) => {
-      for (const member of ['issuer', 'jwks_uri'] as const)
-        if (!URL.canParse(body[member])) throw new Problem(400, 'the member is not a URL', member);
+      if (!URL.canParse(body.issuer)) throw new Problem(400, 'the member is not a URL', 'issuer');
+      checkJwksUri(body.jwks_uri, mayBeFetched);
       const id = randomId();
       const event: AuditEvent = {
         type: 'trusted_issuer_created',

@@ -31,6 +31,11 @@ export function isGlobalUnicast(address: string): boolean {
   return parsed.match(ipv6GlobalUnicast) && !embedsIpv4(parsed);
 }
 
+/** Which addresses may be connected to: public ones, and those of the operator's networks too. */
+export function allowedAddresses(allowPrivateAddresses: boolean): (address: string) => boolean {
+  return allowPrivateAddresses ? isGlobalUnicastOrPrivate : isGlobalUnicast;
+}
+
 /** As `isGlobalUnicast`, and private, loopback, carrier-grade NAT and unique local addresses too; for an operator who runs clients in its own network. */
 export function isGlobalUnicastOrPrivate(address: string): boolean {
   const parsed = parse(address);

@@ -1,6 +1,6 @@
 import type { LookupFunction } from 'node:net';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
-import { isGlobalUnicast, isGlobalUnicastOrPrivate } from './address.ts';
+import { allowedAddresses } from './address.ts';
 import { type FetchedJwkSet, type FetchJwkSet, parseJwkSet } from './jwk-set.ts';
 import { type ResolveHost, resolveByDns, resolveBySystem } from './resolve.ts';
 import { freshnessOf, readBody } from './response.ts';
@@ -72,7 +72,7 @@ export function jwkSetFetcher({
   maxBytes = 65_536,
   resolveHost = allowPrivateAddresses ? resolveBySystem : resolveByDns,
 }: JwkSetFetchOptions = {}): FetchJwkSet {
-  const isAllowed = allowPrivateAddresses ? isGlobalUnicastOrPrivate : isGlobalUnicast;
+  const isAllowed = allowedAddresses(allowPrivateAddresses);
   // Made with the first fetch: reading every root certificate would keep each start waiting.
   let secureContext: SecureContext | undefined;
   const trusting = () =>

@@ -14,6 +14,31 @@ export function parseJwksUri(uri: string): URL {
   return url;
 }
 
+/** Whether addresses of this kind may be connected to. */
+export type IsAllowed = (address: string) => boolean;
+
+/**
+ * Whether a URI may ever be fetched: its form is right, and its host is no address that is not
+ * allowed, and no name of this machine (RFC 6761 §6.3) where loopback is not allowed. What other
+ * names stand for is looked at with each fetch.
+ */
+export function mayBeFetched(uri: string, isAllowed: IsAllowed): boolean {
+  let url: URL;
+  try {
+    url = parseJwksUri(uri);
+  } catch {
+    return false;
+  }
+  const host = hostOf(url);
+  if (isIP(host) !== 0) return isAllowed(host);
+  return isAllowed('127.0.0.1') || !/(?:^|\.)localhost\.?$/.test(host);
+}
+
+/** The host without brackets. URL parsing has already turned 2130706433, 0x7f.1 and %31%32%37.0.0.1 into 127.0.0.1. */
+function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[(.*)\]$/, '$1');
+}
+
 /** Rejects when the signal fires, also for work that does not listen to it. */
 function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
@@ -42,12 +67,11 @@ async function resolve(
  */
 export async function pinnedLookup(
   url: URL,
-  isAllowed: (address: string) => boolean,
+  isAllowed: IsAllowed,
   resolveHost: ResolveHost,
   signal: AbortSignal,
 ): Promise<LookupFunction> {
-  // URL parsing has already turned 2130706433, 0x7f.1 and %31%32%37.0.0.1 into 127.0.0.1.
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const host = hostOf(url);
   const addresses = isIP(host) === 0 ? await resolve(host, resolveHost, signal) : [host];
   // One bad address refuses all: an honest name does not point inside, and Node may try every address of a list.
   if (!addresses.every(isAllowed)) throw new RemoteJwksUnavailable('address_not_allowed');

@@ -19,7 +19,7 @@ const wrong = 'w'.repeat(32);
 let desk: Desk;
 let other: TestKey;
 beforeAll(async () => {
-  desk = await openDesk();
+  desk = await openDesk({ env: { JWKS_URI_ALLOW_PRIVATE_ADDRESSES: 'true' } });
   other = await testKey();
   const admin = async (body: object) =>
     expect((await desk.server.admin('POST', 'clients', body)).status).toBe(201);

@@ -1,0 +1,15 @@
+import { Problem } from './problem.ts';
+
+/** Whether the host of a `jwks_uri` may ever be fetched from, as far as its name tells. */
+export type MayBeFetched = (uri: string) => boolean;
+
+/** Refuses a `jwks_uri` that would never be fetched. Throws Problem. */
+export function checkJwksUri(uri: string, mayBeFetched: MayBeFetched): void {
+  if (!URL.canParse(uri)) throw new Problem(400, 'jwks_uri is not a URL', 'jwks_uri');
+  if (!mayBeFetched(uri))
+    throw new Problem(
+      400,
+      'nothing is fetched from the host of jwks_uri: it is not public, or not in ASCII',
+      'jwks_uri',
+    );
+}
