@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { AuditTrail } from './audit.ts';
 import type { AuthenticatedClient } from './client-registration.ts';
+import { ownCopy } from './held-bytes.ts';
 import { OAuthError } from './oauth-error.ts';
 import type { Ports } from './ports.ts';
 import { type ProvenKey, recordedThumbprint } from './proven-key.ts';
@@ -75,7 +76,7 @@ export function refusals(
     counts.set(reason, (counts.get(reason) ?? 0) + 1);
     const names = claims.get(reason) ?? new Set();
     if (claimed === undefined || claimed.length > maxClientId || names.size >= maxSamples) return;
-    claims.set(reason, names.add(claimed));
+    claims.set(reason, names.add(ownCopy(claimed)));
   };
   return {
     ofStranger,

@@ -1,4 +1,5 @@
-import { LRUCache } from 'lru-cache';
+import { hash } from 'node:crypto';
+import { boundedCache } from '../jose/bounded-cache.ts';
 import { type JwsLimits, parseCompactJws, verifyJws } from '../jose/compact-jws.ts';
 import { JoseFault } from '../jose/jose-fault.ts';
 import type { PublicKey } from '../jose/public-key.ts';
@@ -7,8 +8,11 @@ import type { AccessTokenClaims } from './claims.ts';
 /** Characters of each part of our own tokens; several keys make the payload long. */
 const limits: JwsLimits = { header: 1024, payload: 16_384, signature: 6400 };
 
-/** Verified tokens remembered: their signatures need no second look while their key is published. */
-const remembered = 5000;
+/**
+ * Bytes of the verified tokens remembered, some 6,000 of them: their signatures need no second look
+ * while their key is published.
+ */
+const maxBytes = 16 * 1024 * 1024;
 
 /** What the check needs. */
 export interface VerifyAccessTokenOptions {
@@ -25,11 +29,12 @@ export function verifyAccessToken({
   issuer,
   verificationKey,
 }: VerifyAccessTokenOptions): VerifyAccessToken {
-  const known = new LRUCache<string, { readonly kid: string; readonly claims: AccessTokenClaims }>({
-    max: remembered,
-  });
+  const known = boundedCache<{ readonly kid: string; readonly claims: AccessTokenClaims }>(
+    maxBytes,
+  );
   return async (token) => {
-    const before = known.get(token);
+    const digest = hash('sha256', token, 'base64url');
+    const before = known.get(digest);
     if (before !== undefined)
       return (await verificationKey(before.kid)) === undefined ? undefined : before.claims;
     try {
@@ -42,7 +47,7 @@ export function verifyAccessToken({
       verifyJws(jws, key, key.algs);
       // Signed by this server under this type, so it has the shape that this server gives.
       const claims = jws.payload as unknown as AccessTokenClaims;
-      known.set(token, { kid, claims });
+      known.set(digest, { kid, claims }, token.length * 4);
       return claims;
     } catch (fault) {
       if (fault instanceof JoseFault) return undefined;

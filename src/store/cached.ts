@@ -1,11 +1,12 @@
-import { LRUCache } from 'lru-cache';
+import { heldBytes, ownCopy } from '../held-bytes.ts';
+import { boundedCache } from '../jose/bounded-cache.ts';
 import type { RegistryState } from './registry-state.ts';
 
 /** Milliseconds after which a look-up under way is not joined any more: its answer may be too old. */
 const joined = 1000;
 
-/** Copies remembered, the least recently used forgotten first. */
-const maxCopies = 20_000;
+/** Bytes of the copies, those not used longest forgotten first: some 15,000 clients with a secret, or 4,000 with a key. */
+const maxBytes = 32 * 1024 * 1024;
 
 /** Look-ups through a cache. */
 export interface Cached<Value> {
@@ -24,14 +25,14 @@ export function cached<Value extends object>(
   state: RegistryState,
   now: () => number = () => performance.now(),
 ): Cached<Value> {
-  const copies = new LRUCache<string, Value>({ max: maxCopies });
+  let copies = boundedCache<Value>(maxBytes);
   let held: object | undefined;
   let underWay = new Map<
     string,
     { readonly began: number; readonly found: Promise<Value | undefined> }
   >();
   const forget = () => {
-    copies.clear();
+    copies = boundedCache(maxBytes);
     underWay = new Map();
   };
   const look = async (
@@ -42,7 +43,8 @@ export function cached<Value extends object>(
     try {
       const found = await load(key);
       // What was read before a change must not come back after it.
-      if (found !== undefined && started === underWay) copies.set(key, found);
+      if (found !== undefined && started === underWay)
+        copies.set(ownCopy(key), found, heldBytes(JSON.stringify(found)));
       return found;
     } finally {
       if (started.get(key)?.began === began) started.delete(key);

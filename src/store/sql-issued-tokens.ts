@@ -1,6 +1,8 @@
-import { LRUCache } from 'lru-cache';
+import { hash } from 'node:crypto';
 import type { IssuedTokens, PairedAtIssuance, TokenState } from '../audit.ts';
 import type { ClientRegistration } from '../client-registration.ts';
+import { heldBytes } from '../held-bytes.ts';
+import { boundedCache } from '../jose/bounded-cache.ts';
 import { timePrefix } from '../time-ordered-id.ts';
 import type { Step } from './all-or-nothing.ts';
 import { batched } from './batched.ts';
@@ -139,10 +141,10 @@ export function sqlIssuedTokens(
   change: RecordedChange,
 ): IssuedTokens {
   // Parsed once for each text, so that its keys are imported once too.
-  const parsed = new LRUCache<string, ClientRegistration>({ max: 10_000 });
+  const parsed = boundedCache<ClientRegistration>(16 * 1024 * 1024);
   const readClient = ({ client_id, metadata }: StateRow): ClientRegistration | undefined => {
     if (client_id === null || metadata === null) return undefined;
-    const key = `${client_id} ${metadata}`;
+    const key = hash('sha256', `${client_id} ${metadata}`, 'base64url');
     const known = parsed.get(key);
     if (known !== undefined) return known;
     const client = {
@@ -150,7 +152,7 @@ export function sqlIssuedTokens(
       client_id,
       clientSecrets: [],
     };
-    parsed.set(key, client);
+    parsed.set(key, client, heldBytes(metadata));
     return client;
   };
   const readState = prepared(
