@@ -105,12 +105,8 @@ export interface IssuedTokens {
   /** Makes the token inactive until it has expired (seconds since the epoch), and records that; both durable when it resolves. */
   revoke(jti: string, expiresAt: number, event: AuditEvent): Promise<void>;
   /**
-   * Makes every token that was issued to the client, or is bound to the key, or both, inactive; answers how many. `now` in seconds.
+   * Makes every token that was issued to the client, or is bound to the key, or both, inactive; answers how many.
    * What `eventOf` makes of their number is recorded with it; undefined: nothing is.
    */
-  revokeAll(
-    of: TokensOf,
-    now: number,
-    eventOf: (revoked: number) => AuditEvent | undefined,
-  ): Promise<number>;
+  revokeAll(of: TokensOf, eventOf: (revoked: number) => AuditEvent | undefined): Promise<number>;
 }

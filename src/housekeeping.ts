@@ -1,36 +1,28 @@
 import type { Logger } from 'pino';
-import type { Clock } from './ports.ts';
 
 /** One thing that is done again and again. */
 export interface HousekeepingJob {
   readonly name: string;
-  /** Does at most one small batch and answers whether there may be more. `now` in seconds since the epoch. */
-  run(now: number): Promise<boolean>;
+  /** Does at most one small batch and answers whether there may be more. */
+  run(): Promise<boolean>;
 }
 
 /** What housekeeping works on. */
 export interface HousekeepingOptions {
   readonly jobs: readonly HousekeepingJob[];
-  readonly clock: Clock;
   readonly logger: Logger;
   /** Milliseconds between two rounds. */
   readonly interval: number;
 }
 
 /** Runs every job again and again, each batch in a turn of its own. Answers a function that stops it and waits for the batch under way. */
-export function housekeeping({
-  jobs,
-  clock,
-  logger,
-  interval,
-}: HousekeepingOptions): () => Promise<void> {
+export function housekeeping({ jobs, logger, interval }: HousekeepingOptions): () => Promise<void> {
   let stopped = false;
   let running: Promise<void> | undefined;
   const round = async () => {
     for (const { name, run } of jobs) {
       try {
-        while (!stopped && (await run(Math.floor(clock() / 1000))))
-          await new Promise((resolve) => setImmediate(resolve));
+        while (!stopped && (await run())) await new Promise((resolve) => setImmediate(resolve));
       } catch (err) {
         logger.warn({ err, job: name }, 'a housekeeping job failed; it is tried again later');
       }

@@ -3,6 +3,7 @@ import {
   type UnregisteredKeysOptions,
   unregisteredKeys,
 } from './access-token/unregistered-keys.ts';
+import { clockDifference } from './clock-difference.ts';
 import type { Config } from './config.ts';
 import type { CredentialUseRecorder } from './credential-use.ts';
 import { type HousekeepingJob, housekeeping } from './housekeeping.ts';
@@ -24,7 +25,9 @@ export interface PeriodicWorkOptions {
   readonly nonceSecrets: Pick<DpopNonceSecrets, 'refresh'>;
   readonly boundKeys: UnregisteredKeysOptions['boundKeys'];
   /** Rows that mean nothing any more, a kind each; removes a batch, and answers whether there may be more. */
-  readonly expired: readonly { readonly name: string; remove(now: number): Promise<boolean> }[];
+  readonly expired: readonly { readonly name: string; remove(): Promise<boolean> }[];
+  /** The database's time, in seconds since the epoch. */
+  readonly databaseSeconds: () => Promise<number>;
   readonly uses: Pick<CredentialUseRecorder, 'flush'>;
   readonly refusals: Pick<Refusals, 'flush'>;
   readonly logger: Logger;
@@ -43,8 +46,8 @@ const keyRefreshInterval = 1000;
 
 /** Starts what a server does besides answering: it reads keys again, writes down what it counted, and removes what has expired. */
 export function periodicWork(options: PeriodicWorkOptions): PeriodicWork {
-  const { config, ports, signingKeys, nonceSecrets, boundKeys, expired, uses, refusals, logger } =
-    options;
+  const { config, ports, signingKeys, nonceSecrets, boundKeys, expired, uses, refusals } = options;
+  const { databaseSeconds, logger } = options;
   const stopRefreshing = readAgain(
     [
       { name: 'signing keys', read: signingKeys.refresh },
@@ -61,18 +64,22 @@ export function periodicWork(options: PeriodicWorkOptions): PeriodicWork {
     keys: registeredKeys(ports.remoteJwkSets),
     tokenLifetime: config.accessTokenMaxLifetime,
   });
+  const checkClock = clockDifference({ clock: ports.clock, databaseSeconds, logger });
   const again = (jobs: readonly HousekeepingJob[]) =>
     housekeeping({
       jobs,
-      clock: ports.clock,
       logger,
       interval: config.housekeepingInterval * 1000,
     });
   // Apart, for it waits for the servers of clients.
   const stopWatchingKeys = again([
-    { name: 'unregistered_keys', run: async (now) => revokeUnregistered(now).then(() => false) },
+    {
+      name: 'unregistered_keys',
+      run: async () => revokeUnregistered(await databaseSeconds()).then(() => false),
+    },
   ]);
   const stopJobs = again([
+    { name: 'clock_difference', run: async () => checkClock().then(() => false) },
     { name: 'credential_uses', run: uses.flush },
     ...expired.map(({ name, remove }) => ({ name, run: remove })),
     { name: 'refusals', run: async () => refusals.flush().then(() => false) },

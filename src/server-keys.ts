@@ -12,7 +12,7 @@ import { type SigningKeys, signingKeys } from './signing-keys/signing-keys.ts';
 
 /** Where the keys are kept, and what opens them. */
 export interface ServerKeysOptions
-  extends Pick<DpopNonceSecretsOptions, 'secrets' | 'nonceSecrets'> {
+  extends Pick<DpopNonceSecretsOptions, 'secrets' | 'nonceSecrets' | 'databaseSeconds'> {
   readonly config: Config;
   readonly signingKeys: SigningKeyStore;
   readonly encryption: KeyEncryption;
@@ -35,6 +35,7 @@ export async function serverKeys(options: ServerKeysOptions): Promise<ServerKeys
     nonceSecrets: options.nonceSecrets,
     encryption,
     clock,
+    databaseSeconds: options.databaseSeconds,
     changed: siblings.tell,
   });
   // Without any tolerance, too, another replica publishes a new key only when it has read it.

@@ -60,7 +60,7 @@ export function unregisteredKeys({
     last = now;
   };
   /** What to watch on, or undefined. */
-  const check = async (key: Watched, now: number): Promise<Watched | undefined> => {
+  const check = async (key: Watched): Promise<Watched | undefined> => {
     const { client_id, jkt, missedIn, expiresAt } = key;
     const client = await clients.findClient(client_id);
     if (client === undefined) return undefined;
@@ -72,18 +72,18 @@ export function unregisteredKeys({
     // The copy may be older than the key, which another replica has seen: only one that is fetched later tells.
     if (isRemote && (missedIn === undefined || missedIn === copy))
       return { ...key, missedIn: copy };
-    await issuedTokens.revokeAll({ client_id, jkt }, now, (revoked) =>
+    await issuedTokens.revokeAll({ client_id, jkt }, (revoked) =>
       revoked === 0
         ? undefined
         : { type: 'key_tokens_revoked', actor: 'server', client_id, jkt, detail: { revoked } },
     );
     return undefined;
   };
-  /** `now` in seconds since the epoch. */
+  /** `now` in seconds since the epoch, by the database's clock. */
   return async (now: number): Promise<void> => {
     await look(now);
     for (const [name, key] of watched) {
-      const next = key.expiresAt <= now ? undefined : await check(key, now).catch(() => key);
+      const next = key.expiresAt <= now ? undefined : await check(key).catch(() => key);
       if (next === undefined) watched.delete(name);
       else watched.set(name, next);
     }

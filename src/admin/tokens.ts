@@ -67,7 +67,7 @@ export function tokenRoutes(
         client_id,
         detail: { revoked },
       });
-      return { revoked: await issuedTokens.revokeAll({ client_id }, now(), eventOf) };
+      return { revoked: await issuedTokens.revokeAll({ client_id }, eventOf) };
     },
   );
   const ofKey = {
@@ -85,7 +85,7 @@ export function tokenRoutes(
         jkt,
         detail: { revoked },
       });
-      return { revoked: await issuedTokens.revokeAll({ jkt }, now(), eventOf) };
+      return { revoked: await issuedTokens.revokeAll({ jkt }, eventOf) };
     },
   );
 }

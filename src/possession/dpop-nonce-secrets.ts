@@ -38,6 +38,8 @@ export interface DpopNonceSecretsOptions {
   readonly nonceSecrets: NonceSecretStore;
   readonly encryption: KeyEncryption;
   readonly clock: Clock;
+  /** The database's time, in seconds since the epoch: one wrong clock must not end a secret. */
+  readonly databaseSeconds: () => Promise<number>;
   /** How long a secret makes nonces before its successor does. */
   readonly dpopNonceSecretRotationInterval: number;
   /** For how long a nonce is good at least. */
@@ -90,8 +92,8 @@ export async function dpopNonceSecrets(
       ...event,
       detail: { active_at: list.at(-1)?.from },
     });
-  const stillCounts = (until: number | undefined) =>
-    until === undefined || until + 3 * options.dpopNonceLifetime * 1000 > clock();
+  const stillCounts = (until: number | undefined, now: number) =>
+    until === undefined || until + 3 * options.dpopNonceLifetime * 1000 > now;
 
   await read();
   return {
@@ -99,14 +101,17 @@ export async function dpopNonceSecrets(
     async refresh() {
       const reading = await read();
       const { list } = reading;
-      const [now, latest] = [clock(), list.at(-1)?.from ?? 0];
-      if (latest + rotationInterval - announcement > now) return;
+      const latest = list.at(-1)?.from ?? 0;
+      const isDue = (at: number) => latest + rotationInterval - announcement <= at;
+      if (!isDue(clock())) return;
+      const now = (await options.databaseSeconds()) * 1000;
+      if (!isDue(now)) return;
       // A secret from before they rotated: replicas of that version know no other, and get a whole interval to be replaced.
       const from =
         latest === 0
           ? now + rotationInterval
           : Math.max(latest + rotationInterval, now + announcement);
-      const kept = list.filter((_, index) => stillCounts(list[index + 1]?.from));
+      const kept = list.filter((_, index) => stillCounts(list[index + 1]?.from, now));
       await replaced(reading, [...kept, newSecret(from)], {
         type: 'dpop_nonce_secret_announced',
         actor: 'server',

@@ -48,8 +48,7 @@ export function publishedLists({ store, clock, signingKey, uriOf, maxAge }: Publ
 
   const look = async (): Promise<Snapshot> => {
     const at = clock();
-    const now = Math.floor(at / 1000);
-    const [lists, entries] = await Promise.all([store.lists(now), store.inactive(now)]);
+    const [lists, entries] = await Promise.all([store.lists(), store.inactive()]);
     const inactive = new Map<string, number[]>();
     for (const { list, idx } of entries) {
       const indexes = inactive.get(list) ?? [];

@@ -27,7 +27,8 @@ export interface StatusListStore {
   ): Promise<{ readonly list: string; readonly first: number }>;
   /** Whether there is such a list; look-ups of one turn of the event loop are one statement. */
   exists(list: string): Promise<boolean>;
-  lists(now: number): Promise<readonly LiveStatusList[]>;
+  /** Lists that may hold live tokens, by the database's clock. */
+  lists(): Promise<readonly LiveStatusList[]>;
   /** The tokens on lists that are inactive before their time: revoked, of a disabled or a deleted client, exchanged under a pairing that is revoked. */
-  inactive(now: number): Promise<readonly StatusEntry[]>;
+  inactive(): Promise<readonly StatusEntry[]>;
 }

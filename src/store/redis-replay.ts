@@ -1,12 +1,16 @@
 import { Redis } from 'ioredis';
 import { StoreUnavailable } from '../oauth-error.ts';
 import type { Clock, ReplayStore, SingleUse } from '../ports.ts';
+import { sharedClock } from '../signing-keys/shared-clock.ts';
 import { batched } from './batched.ts';
+import { clockMargin } from './database-time.ts';
 
 /** What the replay records in Redis stand on. */
 export interface RedisReplayOptions {
   readonly url: string;
   readonly clock: Clock;
+  /** Replaces the clock of Redis in a test. */
+  readonly redisClock?: Clock | undefined;
   /** Names this installation among those that share the Redis; kept in the database. */
   readonly installation: string;
   /** True: nothing has been marked used before this start, so no Redis can have forgotten anything. */
@@ -31,7 +35,8 @@ export interface RedisReplayOptions {
 export function redisReplay(
   options: RedisReplayOptions,
 ): ReplayStore & { ping(): Promise<void>; close(): void } {
-  const { url, clock, installation, clockTolerance, onError, onLoss, onEviction } = options;
+  const { url, clock, redisClock, installation, clockTolerance, onError, onLoss, onEviction } =
+    options;
   const redis = new Redis(url, {
     commandTimeout: 1000,
     connectTimeout: 1000,
@@ -41,6 +46,12 @@ export function redisReplay(
     reconnectOnError: ({ message }) => message.startsWith('READONLY'),
     retryStrategy: (tries) => Math.min(tries * 100, 1000),
   });
+  const redisTime = sharedClock(clock);
+  const measure = () =>
+    redisTime.measuredBy(async () => {
+      const [seconds] = await redis.time();
+      return { databaseTime: redisClock?.() ?? Number(seconds) * 1000 };
+    });
   const marker = `holdfast:${installation}:replay-since`;
   let { first } = options;
   let runId: string | undefined;
@@ -55,7 +66,11 @@ export function redisReplay(
   });
 
   const greet = async () => {
-    const [server, memory] = await Promise.all([redis.info('server'), redis.info('memory')]);
+    const [server, memory] = await Promise.all([
+      redis.info('server'),
+      redis.info('memory'),
+      measure(),
+    ]);
     const [, process] = /^run_id:(\w+)/m.exec(server) ?? [];
     if (/^maxmemory:[1-9]/m.test(memory) && !/^maxmemory_policy:noeviction/m.test(memory))
       onEviction();
@@ -70,7 +85,7 @@ export function redisReplay(
     const [, since, keeper] = /^(\d+):(\w+)$/.exec(String(found)) ?? [];
     if (since !== undefined && keeper === process) return Number(since);
     // A replica whose clock is ahead of this one may have accepted what is dated later.
-    const from = Math.ceil(clock() / 1000) + clockTolerance;
+    const from = Math.ceil(Math.max(clock(), redisTime.now()) / 1000) + clockTolerance;
     await redis.set(marker, `${from}:${process}`);
     onLoss();
     return from;
@@ -81,14 +96,16 @@ export function redisReplay(
       const process = runId;
       if (process === undefined) throw new Error('Redis is not connected');
       const pipeline = redis.pipeline();
-      // A span, not a moment: were the clock of Redis ahead of ours, a moment could be over before the proof is. The minute is for replicas behind us.
-      const now = clock();
+      // The longer span of two. By our clock: were that of Redis ahead, the record could be gone
+      // before the proof expires. By that of Redis: were ours ahead, the other replicas would
+      // accept the proof later. The margin is for replicas behind both.
+      const now = Math.min(clock(), redisTime.now());
       for (const { key, expiresAt } of requests.flat())
         pipeline.set(
           `holdfast:${installation}:replay:${key}`,
           '1',
           'PX',
-          Math.max(Math.ceil(expiresAt * 1000 - now), 0) + 60_000,
+          Math.max(Math.ceil(expiresAt * 1000 - now), 0) + clockMargin * 1000,
           'NX',
         );
       // The marker comes last: were all forgotten after it had been read, what was used before could be marked once more.
@@ -116,7 +133,7 @@ export function redisReplay(
       return marked;
     },
     async ping() {
-      await redis.ping();
+      await measure();
       if (runId === undefined) throw new Error('Redis has not said yet which process it is');
     },
     close: () => redis.disconnect(),

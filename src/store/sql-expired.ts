@@ -1,5 +1,6 @@
 import { timePrefix } from '../time-ordered-id.ts';
 import { answered, type Database } from './database.ts';
+import { clockMargin, type DatabaseSeconds } from './database-time.ts';
 
 /** Rows a statement: few enough not to hold up a token request. */
 const batch = 500;
@@ -10,31 +11,39 @@ const useRetention = 366 * 86_400;
 /** Removes rows that mean nothing any more, a batch a call; each answers whether there may be more. */
 export interface ExpiredRows {
   readonly name: string;
-  remove(now: number): Promise<boolean>;
+  remove(): Promise<boolean>;
 }
 
-/** Every table that grows with use. `auditRetention` in seconds; `now` in seconds since the epoch. A minute of grace: the clock of another replica may be behind. */
-export function sqlExpired(database: Database, auditRetention: number): readonly ExpiredRows[] {
+/**
+ * Every table that grows with use. What has expired is decided by the database's clock, with a
+ * margin: one replica whose clock is ahead must not delete what the others still need.
+ * @param auditRetention seconds
+ */
+export function sqlExpired(
+  database: Database,
+  seconds: DatabaseSeconds,
+  auditRetention: number,
+): readonly ExpiredRows[] {
   const tables: readonly (readonly [string, (now: number) => Promise<number>])[] = [
     [
       'replay_record',
       (now) =>
-        database.$executeRaw`delete from replay_record where key in (select key from replay_record where expires_at < ${BigInt(now - 60)} limit ${batch})`,
+        database.$executeRaw`delete from replay_record where key in (select key from replay_record where expires_at < ${BigInt(now - clockMargin)} limit ${batch})`,
     ],
     [
       'revoked_token',
       (now) =>
-        database.$executeRaw`delete from revoked_token where jti in (select jti from revoked_token where expires_at < ${BigInt(now - 60)} limit ${batch})`,
+        database.$executeRaw`delete from revoked_token where jti in (select jti from revoked_token where expires_at < ${BigInt(now - clockMargin)} limit ${batch})`,
     ],
     [
       'withdrawn_holder',
       (now) =>
-        database.$executeRaw`delete from withdrawn_holder where jti in (select jti from withdrawn_holder where expires_at < ${BigInt(now - 60)} limit ${batch})`,
+        database.$executeRaw`delete from withdrawn_holder where jti in (select jti from withdrawn_holder where expires_at < ${BigInt(now - clockMargin)} limit ${batch})`,
     ],
     [
       'token_status_list',
       (now) =>
-        database.$executeRaw`delete from token_status_list where id in (select id from token_status_list where expires_at < ${BigInt(now - 60)} limit ${batch})`,
+        database.$executeRaw`delete from token_status_list where id in (select id from token_status_list where expires_at < ${BigInt(now - clockMargin)} limit ${batch})`,
     ],
     [
       'credential_use',
@@ -49,6 +58,9 @@ export function sqlExpired(database: Database, auditRetention: number): readonly
   ];
   return tables.map(([name, remove]) => ({
     name,
-    remove: async (now) => (await answered(() => remove(now))) >= batch,
+    remove: async () => {
+      const now = await seconds();
+      return (await answered(() => remove(now))) >= batch;
+    },
   }));
 }

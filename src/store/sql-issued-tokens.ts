@@ -8,6 +8,7 @@ import type { Step } from './all-or-nothing.ts';
 import { batched } from './batched.ts';
 import { readClientMetadata } from './columns.ts';
 import { answered, type Database } from './database.ts';
+import { clockMargin, type DatabaseSeconds } from './database-time.ts';
 import { prepared } from './prepared.ts';
 import type { RecordedChange } from './recorded-change.ts';
 import type { DatabaseKind } from './schema.ts';
@@ -139,6 +140,7 @@ export function sqlIssuedTokens(
   database: Database,
   kind: DatabaseKind,
   change: RecordedChange,
+  seconds: DatabaseSeconds,
 ): IssuedTokens {
   // Parsed once for each text, so that its keys are imported once too.
   const parsed = boundedCache<ClientRegistration>(16 * 1024 * 1024);
@@ -183,11 +185,13 @@ export function sqlIssuedTokens(
   return {
     state,
     async revoke(jti, expiresAt, event) {
+      // The recorded expiry, where there is a record: the caller's clock may be behind.
       const sql =
-        'insert into revoked_token (jti, expires_at) values ($1, $2) on conflict do nothing';
-      await change([{ sql, values: [jti, expiresAt], rows: 'any' }], event);
+        'insert into revoked_token (jti, expires_at) values ($1, coalesce((select token_expires_at from audit_event where id = $2), cast($3 as bigint))) on conflict do nothing';
+      await change([{ sql, values: [jti, jti, expiresAt], rows: 'any' }], event);
     },
-    async revokeAll(of, now, eventOf) {
+    async revokeAll(of, eventOf) {
+      const now = (await seconds()) - clockMargin;
       let revoked = 0;
       // A further holder's key leaves its tokens; the requesters' go on (protocol reference D6.2).
       const withdrawals = of.client_id === undefined ? withdrawHolderKey(kind, of.jkt, now) : [];

@@ -3,6 +3,7 @@ import { type Pairing, pairingModes } from '../pairing.ts';
 import type { Pairings } from '../ports.ts';
 import { readPairingLimits } from './columns.ts';
 import { answered, type Database } from './database.ts';
+import { clockMargin, type DatabaseSeconds } from './database-time.ts';
 import { knownValue } from './json-column.ts';
 import type { RecordedChange } from './recorded-change.ts';
 import type { DatabaseKind } from './schema.ts';
@@ -44,6 +45,7 @@ export function sqlPairings(
   database: Database,
   kind: DatabaseKind,
   change: RecordedChange,
+  seconds: DatabaseSeconds,
 ): PairingRegistry & Pairings {
   const find = async (id: string) => {
     const row = await answered(() => database.pairing.findUnique({ where: { id } }));
@@ -97,7 +99,7 @@ export function sqlPairings(
         'update pairing set revoked_at = $1, updated_at = $2, version = version + 1 where id = $3 and revoked_at is null';
       const steps = [
         { sql, values: [at, at, id] },
-        ...revokeExchanged(kind, id, Math.floor(at / 1000), tokenLifetime),
+        ...revokeExchanged(kind, id, (await seconds()) - clockMargin, tokenLifetime),
       ];
       await change(steps, event);
       return find(id);

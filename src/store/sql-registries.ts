@@ -5,6 +5,7 @@ import type { ResourceServer } from '../resource-server.ts';
 import type { Step } from './all-or-nothing.ts';
 import { readClientMetadata, readResourceServerMetadata, readSecrets } from './columns.ts';
 import { answered, type Database } from './database.ts';
+import { clockMargin, type DatabaseSeconds } from './database-time.ts';
 import type { RecordedChange } from './recorded-change.ts';
 import { revokeTokensOf } from './sql-issued-tokens.ts';
 
@@ -26,6 +27,7 @@ const stored = <T>(row: Row, value: T): Stored<T> => ({
 export function sqlClients(
   database: Database,
   change: RecordedChange,
+  seconds: DatabaseSeconds,
 ): ClientRegistry & ClientRegistrations {
   type ClientRow = Row & { readonly clientId: string; readonly secrets: string };
   const toClient = (row: ClientRow): ClientRegistration => ({
@@ -84,15 +86,18 @@ export function sqlClients(
       const revocations =
         keysRemoved.length === 0
           ? []
-          : revokeTokensOf({ client_id: clientId, jkt: keysRemoved }, Math.floor(at / 1000));
+          : revokeTokensOf(
+              { client_id: clientId, jkt: keysRemoved },
+              (await seconds()) - clockMargin,
+            );
       if (await change([update, ...revocations], event))
         return { value, version: version + 1, createdAt, updatedAt: at };
       return (await find(clientId)) === null ? 'not_found' : 'version_mismatch';
     },
-    async remove(clientId, { at, event }, version) {
+    async remove(clientId, { event }, version) {
       const steps: readonly Step[] = [
         deletion('client', 'client_id', clientId, version),
-        ...revokeTokensOf({ client_id: clientId }, Math.floor(at / 1000)),
+        ...revokeTokensOf({ client_id: clientId }, (await seconds()) - clockMargin),
         // A later client of this id has proven no key.
         { sql: 'delete from credential_use where client_id = $1', values: [clientId], rows: 'any' },
       ];

@@ -5,15 +5,10 @@ import { keyInForceName, type SigningKeyStore, stages } from '../signing-keys/si
 import { databaseKind } from './adapters.ts';
 import { allOrNothing, type Step } from './all-or-nothing.ts';
 import { answered, type Database } from './database.ts';
+import { databaseTime } from './database-time.ts';
 import { knownValue } from './json-column.ts';
 import type { DatabaseKind } from './schema.ts';
 import { eventRow, insertEvents } from './sql-audit.ts';
-
-/** The time of the statement, not of a transaction around it. */
-const databaseTime: Readonly<Record<DatabaseKind, string>> = {
-  postgresql: 'cast(extract(epoch from clock_timestamp()) * 1000 as bigint)',
-  sqlite: "cast(unixepoch('subsec') * 1000 as integer)",
-};
 
 /** One row at least, so that a database without keys says its time too. */
 const listKeys = (kind: DatabaseKind) =>

@@ -5,6 +5,7 @@ import type { StatusEntry, StatusListStore } from '../status-list/status-list-st
 import { timePrefix } from '../time-ordered-id.ts';
 import { batched } from './batched.ts';
 import { answered, type Database } from './database.ts';
+import { clockMargin, type DatabaseSeconds } from './database-time.ts';
 import type { DatabaseKind } from './schema.ts';
 
 /** Rows a statement: small enough to end within the time limit of a statement. */
@@ -48,6 +49,7 @@ export function sqlStatusLists(
   database: Database,
   kind: DatabaseKind,
   tokenLifetime: number,
+  seconds: DatabaseSeconds,
 ): StatusListStore {
   const [after, now, before] = parameters[kind].split(', ');
   const revoked = `select r.jti as id, ${entry[kind]} from revoked_token r join audit_event e on e.id = r.jti where r.jti > ${after} and r.expires_at > ${now} order by r.jti limit ${page}`;
@@ -107,8 +109,9 @@ export function sqlStatusLists(
         });
         return { list, first: 0 };
       }),
-    lists: (at) =>
+    lists: () =>
       answered(async () => {
+        const at = (await seconds()) - clockMargin;
         const rows = await database.$queryRaw<
           { readonly id: string; readonly metadata: string; readonly compromised: unknown }[]
         >`select l.id, r.metadata, k.revoked_at is not null as compromised from token_status_list l join resource_server r on r.id = l.resource_server_id left join signing_key k on k.kid = l.kid where l.expires_at > ${BigInt(at)}`;
@@ -118,8 +121,11 @@ export function sqlStatusLists(
           compromised: Boolean(Number(compromised)),
         }));
       }),
-    async inactive(at) {
-      await sweep(at);
+    async inactive() {
+      const now = await seconds();
+      await sweep(now);
+      // A verifier whose clock is behind still takes what has just expired here.
+      const at = now - clockMargin;
       return [
         ...(await pages(revoked, '', at)),
         ...(await pages(ofDisabled, timePrefix((at - tokenLifetime) * 1000), at)),

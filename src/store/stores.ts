@@ -7,6 +7,7 @@ import type { SharedSecretStore } from '../signing-keys/signing-key-store.ts';
 import { databaseKind } from './adapters.ts';
 import { cachedClients, cachedResourceServers } from './cached-registries.ts';
 import { answered, type Database, openDatabase } from './database.ts';
+import { databaseSeconds } from './database-time.ts';
 import { openIssuances } from './open-issuances.ts';
 import { recordedChange } from './recorded-change.ts';
 import { sqlRegistryState } from './registry-state.ts';
@@ -90,6 +91,7 @@ export async function openStores(
     (await import('./redis-replay.ts')).redisReplay({
       ...installed,
       clock,
+      redisClock: databaseClock,
       clockTolerance,
       onLoss,
       onEviction,
@@ -109,9 +111,10 @@ export async function openStores(
     onError,
     ...(redis !== undefined && { replayElsewhere: redis }),
   });
+  const seconds = databaseSeconds(database, kind, databaseClock);
   const change = recordedChange(databaseUrl, database, clock);
   const state = sqlRegistryState(database);
-  const registered = sqlClients(database, change);
+  const registered = sqlClients(database, change, seconds);
   const clients = cachedClients(registered, state, siblings.tell);
   const resourceServers = cachedResourceServers(
     sqlResourceServers(database, change),
@@ -125,7 +128,7 @@ export async function openStores(
     credentialUses: sqlCredentialUses(database, kind),
     trustedIssuers: sqlTrustedIssuers(database, change),
     withdrawnHolders: sqlWithdrawnHolders(database, change),
-    pairings: sqlPairings(database, kind, change),
+    pairings: sqlPairings(database, kind, change, seconds),
     resourceServers,
     /** Forgets every copy: another process on this machine has changed something. */
     forget() {
@@ -134,16 +137,17 @@ export async function openStores(
     },
     audit,
     issuances,
-    issuedTokens: sqlIssuedTokens(database, kind, change),
+    issuedTokens: sqlIssuedTokens(database, kind, change, seconds),
     boundKeys: sqlBoundKeys(database, kind, accessTokenMaxLifetime),
-    statusLists: sqlStatusLists(database, kind, accessTokenMaxLifetime),
+    statusLists: sqlStatusLists(database, kind, accessTokenMaxLifetime, seconds),
     replay: redis ?? replay,
     counters,
-    expired: [...sqlExpired(database, auditRetention), sqlOrphanedUses(database)],
+    expired: [...sqlExpired(database, seconds, auditRetention), sqlOrphanedUses(database)],
     signingKeys: sqlSigningKeys(databaseUrl, database, clock, databaseClock),
     keyEncryption: sqlKeyEncryption(change),
     nonceSecrets: sqlNonceSecrets(change),
     secrets,
+    databaseSeconds: seconds,
     pingDatabase,
     pingReplay: redis?.ping ?? pingDatabase,
     async close() {

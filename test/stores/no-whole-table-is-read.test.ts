@@ -78,7 +78,9 @@ describe.each([onSqlite, onPostgresqlServer].filter((kind) => storeKinds.include
       'for keys that are registered no more': async (kind) =>
         sqlBoundKeys(database, kind, 3600).since(now - 130, now),
       'for rows that have expired': async () =>
-        Promise.all(sqlExpired(database, 86_400).map(async ({ remove }) => remove(now))),
+        Promise.all(
+          sqlExpired(database, async () => now, 86_400).map(async ({ remove }) => remove()),
+        ),
       'into the audit trail by each filter': async (kind) => {
         const { list } = sqlAudit(database, kind, () => now * 1000);
         const filters = [

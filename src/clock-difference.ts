@@ -1,0 +1,32 @@
+import type { Logger } from 'pino';
+import type { Clock } from './clock.ts';
+
+/** What the check compares. */
+export interface ClockDifferenceOptions {
+  readonly clock: Clock;
+  /** The database's time, in seconds since the epoch. */
+  readonly databaseSeconds: () => Promise<number>;
+  readonly logger: Logger;
+}
+
+/** Seconds of difference above which the log says so. */
+const tolerated = 60;
+
+/**
+ * Compares this machine's clock with the database's and logs an error, once until the difference
+ * ends: a replica whose clock is wrong refuses honest proofs, and accepts what others find expired.
+ */
+export function clockDifference({ clock, databaseSeconds, logger }: ClockDifferenceOptions) {
+  let reported = false;
+  return async (): Promise<void> => {
+    const database = await databaseSeconds();
+    const seconds = Math.round(clock() / 1000 - database);
+    const isLarge = Math.abs(seconds) > tolerated;
+    if (isLarge && !reported)
+      logger.error(
+        { seconds },
+        `the clock of this machine is ${Math.abs(seconds)} s ${seconds > 0 ? 'ahead of' : 'behind'} the database's: set it by NTP`,
+      );
+    reported = isLarge;
+  };
+}
