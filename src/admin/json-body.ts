@@ -30,6 +30,12 @@ function read(body: Buffer): unknown {
     return parseStrictJson(utf8.decode(body));
   } catch (fault) {
     if (!(fault instanceof JoseFault || fault instanceof TypeError)) throw fault;
+    if (fault instanceof JoseFault && fault.reason === 'json_text_invalid')
+      throw new Problem(
+        400,
+        'a string in the body has a lone surrogate (half of a \\u pair) or a zero character',
+        'body',
+      );
     throw new Problem(
       400,
       'the body is not a JSON object in UTF-8 without repeated members',

@@ -18,6 +18,7 @@ export type JoseFaultReason =
   | 'jws_malformed'
   | 'jws_too_large'
   | 'json_invalid'
+  | 'json_text_invalid'
   | 'crit_unsupported'
   | 'alg_not_allowed'
   | 'alg_key_mismatch'

@@ -4,7 +4,8 @@ import { JoseFault } from './jose-fault.ts';
 const maxDepth = 8;
 
 /**
- * Parses a JSON object as RFC 8725 §2.4 and RFC 7515 §4 want it: no member twice at any level, bounded depth.
+ * Parses a JSON object as RFC 8725 §2.4 and RFC 7515 §4 want it: no member twice at any level,
+ * bounded depth, no lone surrogate (RFC 8259 §8.2) and no U+0000 in any string.
  * `JSON.parse` keeps the last of two members, another parser the first: a difference to attack. Throws JoseFault.
  */
 export function parseStrictJson(text: string): Record<string, unknown> {
@@ -17,7 +18,21 @@ export function parseStrictJson(text: string): Record<string, unknown> {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new JoseFault('not_an_object');
+  // Both come only by an escape: UTF-8 has no surrogates, and JSON no raw control characters.
+  if (text.includes('\\u') && !isStorableText(value)) throw new JoseFault('json_text_invalid');
   return value as Record<string, unknown>;
+}
+
+/**
+ * True when no string in a JSON value, member names included, has a lone surrogate or U+0000.
+ * PostgreSQL stores neither, and one such value would fail a statement for everybody in its batch.
+ */
+export function isStorableText(value: unknown): boolean {
+  if (typeof value === 'string') return value.isWellFormed() && !value.includes('\0');
+  if (typeof value !== 'object' || value === null) return true;
+  return Object.entries(value).every(
+    ([name, member]) => isStorableText(name) && isStorableText(member),
+  );
 }
 
 /** What the look at the members goes by, as UTF-16 code units: comparing those is what makes it cheap. */

@@ -1,4 +1,5 @@
 import { importedKeyBytes } from '../jose/key-bytes.ts';
+import { isStorableText } from '../jose/strict-json.ts';
 import { RemoteJwksUnavailable } from './unavailable.ts';
 
 /** A JWK Set's outer form (RFC 7517 §5): its keys are objects, and nothing is known of them yet. */
@@ -29,10 +30,13 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 
 function parseJson(body: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    // A `kid` of these is stored.
+    if (isStorableText(value)) return value;
   } catch {
-    throw new RemoteJwksUnavailable('body_not_json');
+    // Answered below.
   }
+  throw new RemoteJwksUnavailable('body_not_json');
 }
 
 /** Reads a UTF-8 JSON document as a JWK Set of at most 50 keys; other members are dropped. The keys still have to pass the key gate. Throws `RemoteJwksUnavailable`. */
