@@ -33,7 +33,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         client_secret: clientSecret,
         access_token_lifetime: hour,
       });
-        rs = changed.body.client_id;
+      rs = changed.body.client_id;
     });
     afterEach(async () => {
       await wrong?.stop();
