@@ -4,7 +4,7 @@ import type {
 } from '@prisma/driver-adapter-utils';
 import { adapterFor as uncounted } from '../src/store/adapters.ts';
 
-export { databaseKind, migrationAdapterFor } from '../src/store/adapters.ts';
+export { migrationAdapterFor } from '../src/store/adapters.ts';
 
 /** What the benchmark hears when it asks. */
 export interface StatementCount {

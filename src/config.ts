@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import { type CertificateHeaderForm, certificateHeaderForms } from './certificate-header.ts';
+import { DatabaseUrlError, databaseFile, databaseKind } from './database-url.ts';
 import { type EnvironmentReader, environmentReader } from './environment.ts';
 import { type SigningAlgorithm, signingAlgorithms } from './jose/algorithms.ts';
 
@@ -86,12 +87,7 @@ const defaultAlgs: readonly SigningAlgorithm[] = [
 /** Reads the environment; an empty variable counts as not set. Pure. Throws ConfigError. */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const read = environmentReader(env);
-  const databaseUrl =
-    read.matching(
-      'DATABASE_URL',
-      /^(file:.+|postgres(ql)?:\/\/.+)/,
-      'file:PATH or postgresql://…',
-    ) ?? 'file:data/holdfast.db';
+  const databaseUrl = readDatabaseUrl(read);
   const adminToken = read.matching(
     'ADMIN_TOKEN',
     /^[\x21-\x7e]{32,512}$/,
@@ -269,9 +265,25 @@ function readProxies(
   return { trustedProxies, clientCertificateHeader: form };
 }
 
+function readDatabaseUrl(read: EnvironmentReader): string {
+  const url =
+    read.matching(
+      'DATABASE_URL',
+      /^(file:.+|postgres(ql)?:\/\/.+)/,
+      'file:PATH or postgresql://…',
+    ) ?? 'file:data/holdfast.db';
+  if (databaseKind(url) === 'postgresql') return url;
+  try {
+    databaseFile(url);
+    return url;
+  } catch (fault) {
+    if (!(fault instanceof DatabaseUrlError)) throw fault;
+    read.faults.push(`DATABASE_URL has ${fault.message}`);
+    return 'file:data/holdfast.db';
+  }
+}
+
 function defaultKeyFile(databaseUrl: string): string {
-  const path = databaseUrl.startsWith('file:')
-    ? databaseUrl.slice('file:'.length).replace(/\?.*$/, '')
-    : 'data/holdfast';
+  const path = databaseKind(databaseUrl) === 'sqlite' ? databaseFile(databaseUrl) : 'data/holdfast';
   return `${path.replace(/\.(db|sqlite3?)$/, '')}.key-encryption-key`;
 }

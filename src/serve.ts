@@ -1,12 +1,16 @@
 import cluster from 'node:cluster';
+import { inspect } from 'node:util';
 import { readConfig } from './config.ts';
+import { messagesOf } from './process/causes.ts';
 import { processLog } from './process/log.ts';
 
 /** Names of errors that the operator can mend: the sentence is enough, a stack trace would only hide it. */
 const operatorFaults: ReadonlySet<string> = new Set([
   'ConfigError',
+  'DatabaseError',
   'KeyEncryptionError',
   'MigrationError',
+  'StoreUnavailable',
 ]);
 
 async function main(): Promise<void> {
@@ -36,12 +40,13 @@ async function main(): Promise<void> {
 main().catch((error: unknown) => {
   const mendable = error instanceof Error && operatorFaults.has(error.name);
   process.stderr.write(
-    `Holdfast did not start.\n${mendable ? sentences(error) : error instanceof Error ? error.stack : String(error)}\n`,
+    `Holdfast did not start.\n${mendable ? sentences(error) : inspect(error)}\n`,
   );
   process.exit(1);
 });
 
-/** What the operator needs to know, and the cause where another program named it. */
-function sentences({ message, cause }: Error): string {
-  return cause instanceof Error ? `${message}\nCause: ${cause.message}` : message;
+/** What the operator needs to know, and every cause that another program named. */
+function sentences(error: Error): string {
+  const [message = error.name, ...causes] = messagesOf(error);
+  return [message, ...causes.map((cause) => `Cause: ${cause}`)].join('\n');
 }

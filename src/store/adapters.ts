@@ -1,21 +1,11 @@
 import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import { databaseFile, databaseKind } from '../database-url.ts';
 import { statementName } from './prepared.ts';
-import type { DatabaseKind } from './schema.ts';
 import { sqliteAdapter } from './sqlite-adapter.ts';
 import { wholeConnections } from './whole-connections.ts';
 
 /** Milliseconds after which a database that does not answer counts as away: two of them in a row stay below the 2 s that a client waits. */
 const answerTimeout = 900;
-
-/** Which database a `DATABASE_URL` names. */
-export function databaseKind(url: string): DatabaseKind {
-  return url.startsWith('file:') ? 'sqlite' : 'postgresql';
-}
-
-/** The file behind a `file:` URL. */
-export function databaseFile(url: string): string {
-  return url.slice('file:'.length).replace(/\?.*$/, '');
-}
 
 /** What a process may ask of PostgreSQL. */
 export interface PostgresqlUse {
@@ -23,15 +13,20 @@ export interface PostgresqlUse {
   readonly poolSize: number;
   /** False: nothing stays in a connection from one transaction to the next, as poolers want it that share connections between them. */
   readonly preparedStatements: boolean;
+  /** The schema of the tables; `public` unless given. */
+  readonly schema?: string;
 }
 
 /** Prisma's driver adapter for a `DATABASE_URL`. `onError` hears of idle connections that broke; the pool opens new ones. */
 export async function adapterFor(
   url: string,
   onError: (error: Error) => void,
-  { poolSize, preparedStatements }: PostgresqlUse = { poolSize: 1, preparedStatements: true },
+  { poolSize, preparedStatements, schema }: PostgresqlUse = {
+    poolSize: 1,
+    preparedStatements: true,
+  },
 ): Promise<SqlMigrationAwareDriverAdapterFactory> {
-  if (databaseKind(url) === 'sqlite') return sqliteAdapter(databaseFile(url), url);
+  if (databaseKind(url) === 'sqlite') return sqliteAdapter(databaseFile(url));
   const { PrismaPg } = await import('@prisma/adapter-pg');
   return wholeConnections(
     new PrismaPg(
@@ -46,6 +41,7 @@ export async function adapterFor(
       {
         onPoolError: onError,
         onConnectionError: onError,
+        ...(schema !== undefined && { schema }),
         ...(preparedStatements && { statementNameGenerator: statementName }),
       },
     ),
@@ -55,8 +51,12 @@ export async function adapterFor(
 /** An adapter without time limits, for migrations: they may wait for another replica's. */
 export async function migrationAdapterFor(
   url: string,
+  schema?: string,
 ): Promise<SqlMigrationAwareDriverAdapterFactory> {
-  if (databaseKind(url) === 'sqlite') return sqliteAdapter(databaseFile(url), url);
+  if (databaseKind(url) === 'sqlite') return sqliteAdapter(databaseFile(url));
   const { PrismaPg } = await import('@prisma/adapter-pg');
-  return new PrismaPg({ connectionString: url, connectionTimeoutMillis: 5000 });
+  return new PrismaPg(
+    { connectionString: url, connectionTimeoutMillis: 5000 },
+    schema === undefined ? {} : { schema },
+  );
 }

@@ -1,4 +1,4 @@
-import { databaseFile, databaseKind } from './adapters.ts';
+import { databaseFile, databaseKind } from '../database-url.ts';
 import type { Database } from './database.ts';
 import { answered, sqlitePragmas } from './database.ts';
 import { writeTurn } from './write-turns.ts';

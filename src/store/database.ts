@@ -1,8 +1,11 @@
+import { resolve } from 'node:path';
 import type { PrismaClient } from '../../prisma/generated/sqlite/client.ts';
+import { databaseFile, databaseKind } from '../database-url.ts';
 import { StoreUnavailable } from '../oauth-error.ts';
-import { adapterFor, databaseKind, migrationAdapterFor, type PostgresqlUse } from './adapters.ts';
-import { isUpToDate, migrate } from './migrate.ts';
+import { adapterFor, migrationAdapterFor, type PostgresqlUse } from './adapters.ts';
+import { isUpToDate, MigrationError, migrate } from './migrate.ts';
 import { withMigrationLock } from './migration-lock.ts';
+import { DatabaseError, postgresqlPlace } from './postgresql-schema.ts';
 
 /** Prisma's client; both databases have the same models. */
 export type Database = PrismaClient;
@@ -13,21 +16,16 @@ export async function openDatabase(
   onError: (error: Error) => void,
   use: PostgresqlUse = { poolSize: 10, preparedStatements: true },
 ): Promise<Database> {
-  const kind = databaseKind(url);
-  const adapter = await migrationAdapterFor(url);
-  // SQLite has no waiting for a database that another process is just making: even the first look is under the lock.
-  if (kind === 'sqlite')
-    return withMigrationLock(url, async () => {
-      await migrate(kind, adapter);
-      return openSqlite(url, onError);
-    });
-  if (!(await isUpToDate(kind, adapter)))
-    await withMigrationLock(url, async () => migrate(kind, adapter));
+  if (databaseKind(url) === 'sqlite') return openSqlite(url, onError);
+  const place = await postgresqlPlace(url);
+  const adapter = await migrationAdapterFor(place.url, place.schema);
+  if (!(await isUpToDate('postgresql', adapter)))
+    await withMigrationLock(place.url, async () => migrate('postgresql', adapter));
   const { PrismaClient: PostgresqlClient } = await import(
     '../../prisma/generated/postgresql/client.ts'
   );
   return new PostgresqlClient({
-    adapter: await adapterFor(url, onError, use),
+    adapter: await adapterFor(place.url, onError, { ...use, schema: place.schema }),
   }) as unknown as Database;
 }
 
@@ -39,6 +37,24 @@ export const sqlitePragmas: readonly string[] = [
 ];
 
 async function openSqlite(url: string, onError: (error: Error) => void): Promise<Database> {
+  try {
+    const adapter = await migrationAdapterFor(url);
+    // SQLite has no waiting for a database that another process is just making: even the first look
+    // is under the lock.
+    return await withMigrationLock(url, async () => {
+      await migrate('sqlite', adapter);
+      return sqliteClient(url, onError);
+    });
+  } catch (cause) {
+    if (cause instanceof MigrationError) throw cause;
+    throw new DatabaseError(
+      `The SQLite file ${resolve(databaseFile(url))} cannot be opened, made or written.`,
+      { cause },
+    );
+  }
+}
+
+async function sqliteClient(url: string, onError: (error: Error) => void): Promise<Database> {
   const { PrismaClient: SqliteClient } = await import('../../prisma/generated/sqlite/client.ts');
   const client = new SqliteClient({ adapter: await adapterFor(url, onError) });
   for (const pragma of sqlitePragmas) await client.$queryRawUnsafe(`pragma ${pragma}`);

@@ -76,7 +76,7 @@ async function appliedMigrations(
     const table =
       kind === 'sqlite'
         ? "select count(*) from sqlite_master where name = '_prisma_migrations'"
-        : "select count(*) from pg_class where oid = to_regclass('_prisma_migrations')";
+        : "select count(*) from pg_class where oid = to_regclass(quote_ident(current_schema()) || '._prisma_migrations')";
     const [[count] = []] = (await query(connection, table)) as readonly (readonly unknown[])[];
     if (Number(count) === 0) return [];
     const rows = await query(

@@ -4,10 +4,14 @@ import type {
   SqlMigrationAwareDriverAdapterFactory,
   Transaction,
 } from '@prisma/driver-adapter-utils';
-import { databaseFile, databaseKind, migrationAdapterFor } from './adapters.ts';
+import { databaseFile, databaseKind, fileUrl } from '../database-url.ts';
+import { migrationAdapterFor } from './adapters.ts';
 
 /** Any number that nobody else takes: advisory locks of a database share one space. */
 const advisoryLock = 7_800_2014;
+
+/** One lock a schema; that of `public` is as it always was. */
+const advisoryLockOf = `select case current_schema() when 'public' then pg_advisory_xact_lock(${advisoryLock}) else pg_advisory_xact_lock(${advisoryLock}, hashtext(current_schema())) end`;
 
 /** Milliseconds between tries, and until another replica's migration counts as hung. */
 const [retryEvery, giveUpAfter] = [50, 120_000];
@@ -20,13 +24,11 @@ export async function withMigrationLock<T>(url: string, work: () => Promise<T>):
   // SQLite has no advisory locks, and a lock on the database would keep the engine out: a file beside it stands for it, and stays empty.
   const sqlite = databaseKind(url) === 'sqlite';
   const adapter: SqlMigrationAwareDriverAdapterFactory = sqlite
-    ? new PrismaLibSql({ url: `file:${databaseFile(url)}.migrating` })
+    ? new PrismaLibSql({ url: fileUrl(`${databaseFile(url)}.migrating`) })
     : await migrationAdapterFor(url);
   const connection = await adapter.connect();
   try {
-    const lock = sqlite
-      ? 'create table lock (held integer)'
-      : `select pg_advisory_xact_lock(${advisoryLock})`;
+    const lock = sqlite ? 'create table lock (held integer)' : advisoryLockOf;
     const transaction = await lockedTransaction(async () => connection.startTransaction(), lock);
     try {
       return await work();

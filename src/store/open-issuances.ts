@@ -1,6 +1,6 @@
 import type { AuditTrail } from '../audit.ts';
+import { databaseKind } from '../database-url.ts';
 import type { Clock, Issuances, ReplayStore } from '../ports.ts';
-import { databaseKind } from './adapters.ts';
 import { answered, type Database } from './database.ts';
 import { batchedIssuances, issuancesInTwoSteps } from './issuances.ts';
 import { postgresqlIssuances } from './postgresql-issuances.ts';

@@ -1,6 +1,6 @@
 import type { AuditEvent } from '../audit.ts';
+import { databaseKind } from '../database-url.ts';
 import type { Clock } from '../ports.ts';
-import { databaseKind } from './adapters.ts';
 import { allOrNothing, type Step } from './all-or-nothing.ts';
 import type { Database } from './database.ts';
 import { eventRow, insertEvents } from './sql-audit.ts';

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { DatabaseKind } from '../database-url.ts';
 
-/** The databases that Holdfast runs on. */
-export const databaseKinds = ['sqlite', 'postgresql'] as const;
-export type DatabaseKind = (typeof databaseKinds)[number];
+export { type DatabaseKind, databaseKinds } from '../database-url.ts';
 
 /** The one schema file. */
 export const schemaPath: string = join(import.meta.dirname, '../../prisma/schema.prisma');

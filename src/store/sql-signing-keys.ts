@@ -1,8 +1,8 @@
 import type { AuditEvent } from '../audit.ts';
+import { databaseKind } from '../database-url.ts';
 import { accessTokenSigningAlgorithms } from '../jose/algorithms.ts';
 import type { Clock } from '../ports.ts';
 import { keyInForceName, type SigningKeyStore, stages } from '../signing-keys/signing-key-store.ts';
-import { databaseKind } from './adapters.ts';
 import { allOrNothing, type Step } from './all-or-nothing.ts';
 import { answered, type Database } from './database.ts';
 import { databaseTime } from './database-time.ts';

@@ -4,19 +4,17 @@ import type {
   SqlDriverAdapter,
   SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
+import { fileUrl } from '../database-url.ts';
 import { writeTurn } from './write-turns.ts';
 
 const reads = /^\s*(select|pragma)\b/i;
 
 /** Prisma's driver adapter for a SQLite file, which is made with its folder where there is none. Its writes wait for their turn. */
-export async function sqliteAdapter(
-  file: string,
-  url: string,
-): Promise<SqlMigrationAwareDriverAdapterFactory> {
+export async function sqliteAdapter(file: string): Promise<SqlMigrationAwareDriverAdapterFactory> {
   // Loaded only here, so that PostgreSQL starts without it.
   const { PrismaLibSql } = await import('@prisma/adapter-libsql');
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const factory = new PrismaLibSql({ url });
+  const factory = new PrismaLibSql({ url: fileUrl(file) });
   const connect = factory.connect.bind(factory);
   return Object.assign(factory, { connect: async () => inTurns(await connect(), file) });
 }

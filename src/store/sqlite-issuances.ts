@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { databaseFile } from './adapters.ts';
+import { databaseFile } from '../database-url.ts';
 import { sqlitePragmas } from './database.ts';
 import type { CommitBatch } from './issuances.ts';
 import { insertEvents } from './sql-audit.ts';

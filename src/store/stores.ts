@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
+import { databaseKind } from '../database-url.ts';
 import type { Clock } from '../ports.ts';
 import type { Siblings } from '../siblings.ts';
 import type { SharedSecretStore } from '../signing-keys/signing-key-store.ts';
-import { databaseKind } from './adapters.ts';
 import { cachedClients, cachedResourceServers } from './cached-registries.ts';
 import { answered, type Database, openDatabase } from './database.ts';
 import { databaseSeconds } from './database-time.ts';

@@ -1,6 +1,7 @@
 import type { SqlQuery } from '@prisma/driver-adapter-utils';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { adapterFor, databaseKind } from '../../src/store/adapters.ts';
+import { databaseKind } from '../../src/database-url.ts';
+import { adapterFor } from '../../src/store/adapters.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { sqlAudit } from '../../src/store/sql-audit.ts';
 import { sqlBoundKeys } from '../../src/store/sql-bound-keys.ts';
