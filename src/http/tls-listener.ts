@@ -1,10 +1,10 @@
-import { readFileSync, watch } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
-import { dirname } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { anchorsInForce } from './anchors-in-force.ts';
 import { answerHalfClosed, boundConnections, inactivity, serverLimits } from './server-limits.ts';
+import { watchFiles } from './watched-files.ts';
 
 /** Files of the TLS listener. */
 export interface TlsFiles {
@@ -31,9 +31,6 @@ const cipherSuites = [
   'ECDHE-ECDSA-CHACHA20-POLY1305',
   'ECDHE-RSA-CHACHA20-POLY1305',
 ].join(':');
-
-/** Milliseconds to wait for the other file of a pair that is being replaced. */
-const settle = 200;
 
 /**
  * The same routes over TLS that asks for a client certificate (RFC 8705 §5). The handshake lets any certificate in: whose chain holds is
@@ -64,10 +61,10 @@ export function tlsListener(app: FastifyInstance, files: TlsFiles, logger: Logge
   server.setTimeout(inactivity);
   boundConnections(server);
   answerHalfClosed(server);
-  let timer: NodeJS.Timeout | undefined;
-  const reload = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
+  const { certFile, keyFile, clientCaFile } = files;
+  const stopWatching = watchFiles({
+    paths: [certFile, keyFile, ...(clientCaFile === undefined ? [] : [clientCaFile])],
+    onChange() {
       try {
         const loaded = load();
         server.setSecureContext(loaded);
@@ -76,18 +73,7 @@ export function tlsListener(app: FastifyInstance, files: TlsFiles, logger: Logge
       } catch (err) {
         logger.error({ err }, 'TLS certificate not reloaded; the old one stays');
       }
-    }, settle);
-  };
-  const folders = new Set(
-    [files.certFile, files.keyFile, files.clientCaFile ?? files.certFile].map((file) =>
-      dirname(file),
-    ),
-  );
-  const watchers = [...folders].map((folder) => watch(folder, { persistent: false }, reload));
-  return Object.assign(server, {
-    stopWatching: () => {
-      clearTimeout(timer);
-      for (const watcher of watchers) watcher.close();
     },
   });
+  return Object.assign(server, { stopWatching });
 }

@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+
+/** Milliseconds between two looks at the files. */
+const lookEvery = 500;
+
+/** Looks after which the content is compared though nothing about the files has changed. */
+const readEvery = 120;
+
+/** What a watch tells of. */
+export interface WatchedFiles {
+  readonly paths: readonly string[];
+  /** The content of a file is another one, and nobody is writing at this moment. */
+  readonly onChange: () => void;
+}
+
+/**
+ * Looks at files again and again, through links, and tells of new content; answers a function that
+ * stops it. The system's own notices are not used: they concern a folder or a file, and none comes
+ * when a link elsewhere on the way is turned.
+ */
+export function watchFiles({ paths, onChange }: WatchedFiles): () => void {
+  let known = contentOf(paths);
+  let [seen, settled] = ['', ''];
+  let looks = 0;
+  let looking = false;
+  const look = async () => {
+    const state = await stateOf(paths);
+    // While one of them is missing or still changing, it is being replaced.
+    const quiet = state !== undefined && state === seen;
+    seen = state ?? '';
+    looks += 1;
+    if (!quiet || (state === settled && looks % readEvery !== 0)) return;
+    const content = contentOf(paths);
+    if (content === undefined) return;
+    settled = state;
+    if (content === known) return;
+    known = content;
+    onChange();
+  };
+  const timer = setInterval(() => {
+    if (looking) return;
+    looking = true;
+    void look().finally(() => (looking = false));
+  }, lookEvery);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+/** What the system says of the files behind the paths; undefined while one is missing. */
+async function stateOf(paths: readonly string[]): Promise<string | undefined> {
+  try {
+    const states = await Promise.all(paths.map(async (path) => stat(path, { bigint: true })));
+    return states
+      .map(({ dev, ino, size, mtimeNs, ctimeNs }) => [dev, ino, size, mtimeNs, ctimeNs].join())
+      .join(' ');
+  } catch {
+    return undefined;
+  }
+}
+
+/** A digest of all content; undefined while a file cannot be read. */
+function contentOf(paths: readonly string[]): string | undefined {
+  const digest = createHash('sha256');
+  try {
+    for (const path of paths) {
+      const content = readFileSync(path);
+      digest.update(`${content.length} `).update(content);
+    }
+    return digest.digest('base64url');
+  } catch {
+    return undefined;
+  }
+}
