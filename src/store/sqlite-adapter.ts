@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type {
   SqlDriverAdapter,
@@ -14,9 +14,22 @@ export async function sqliteAdapter(file: string): Promise<SqlMigrationAwareDriv
   // Loaded only here, so that PostgreSQL starts without it.
   const { PrismaLibSql } = await import('@prisma/adapter-libsql');
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  for (const path of [file, `${file}.migrating`]) closeSync(openSync(path, 'a', 0o600));
+  for (const path of [file, `${file}-wal`, `${file}-shm`, `${file}.migrating`]) makePrivate(path);
   const factory = new PrismaLibSql({ url: fileUrl(file) });
   const connect = factory.connect.bind(factory);
   return Object.assign(factory, { connect: async () => inTurns(await connect(), file) });
+}
+
+/** SQLite gives its other files the permissions of the first. A file that is another user's stays as it is. */
+function makePrivate(path: string): void {
+  const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0;
+  if ((mode & 0o077) === 0) return;
+  try {
+    chmodSync(path, 0o600);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) throw error;
+  }
 }
 
 function inTurns(adapter: SqlDriverAdapter, file: string): SqlDriverAdapter {
