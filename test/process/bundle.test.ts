@@ -32,7 +32,7 @@ beforeEach(() => {
   rmSync(folder, { recursive: true, force: true });
   for (const path of ['src/bundle', 'node_modules/library'])
     mkdirSync(at(path), { recursive: true });
-  for (const path of ['src/main.ts', 'src/bundle'])
+  for (const path of ['src/main.ts', 'src/bundle', 'src/cli'])
     cpSync(join(project, path), at(path), { recursive: true });
   symlinkSync(join(project, 'node_modules/rolldown'), at('node_modules/rolldown'));
   writeFileSync(at('package.json'), '{ "type": "module" }');
