@@ -1,14 +1,20 @@
+import { readFileSync } from 'node:fs';
 import ipaddr from 'ipaddr.js';
 import { type CertificateHeaderForm, certificateHeaderForms } from './certificate-header.ts';
 import { DatabaseUrlError, databaseFile, databaseKind } from './database-url.ts';
+import { readIssuer } from './config/issuer.ts';
+import { misspeltVariables, type VariableName } from './config/variable-names.ts';
 import { type EnvironmentReader, environmentReader } from './environment.ts';
 import { type SigningAlgorithm, signingAlgorithms } from './jose/algorithms.ts';
 
 /** Everything an operator can set. Times in seconds unless a name says otherwise. */
 export interface Config {
   readonly issuer: string;
+  /** Nobody set it: it follows the listener, also where the system chooses the port. */
+  readonly issuerIsDefault: boolean;
   readonly host: string;
-  readonly port: number;
+  /** Of the plain listener; undefined where there is none (`PORT=off`). 0: the system chooses. */
+  readonly port: number | undefined;
   readonly adminHost: string;
   readonly adminPort: number;
   readonly adminToken?: string;
@@ -65,6 +71,8 @@ export interface Config {
   readonly rateLimitPerAddress?: number;
   readonly shutdownDelayMs: number;
   readonly shutdownTimeoutMs: number;
+  /** Sentences about what is probably not meant. */
+  readonly warnings: readonly string[];
 }
 
 /** The environment has faults; the message names every one of them. */
@@ -84,24 +92,35 @@ const defaultAlgs: readonly SigningAlgorithm[] = [
   'ML-DSA-87',
 ];
 
-/** Reads the environment; an empty variable counts as not set. Pure. Throws ConfigError. */
-export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
-  const read = environmentReader(env);
+/**
+ * Reads the environment, and the files that a `NAME_FILE` names; an empty variable counts as not
+ * set. Throws ConfigError.
+ */
+export function readConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  readFile: (path: string) => string = (path) => readFileSync(path, 'utf8'),
+): Config {
+  const read = environmentReader(env, readFile);
   const databaseUrl = readDatabaseUrl(read);
-  const adminToken = read.matching(
+  const adminToken = read.matchingSecret(
     'ADMIN_TOKEN',
     /^[\x21-\x7e]{32,512}$/,
     'at least 32 printable characters without spaces',
   );
-  const redisUrl = read.matching('REDIS_URL', /^rediss?:\/\/.+/, 'redis://… or rediss://…');
+  const redisUrl = read.matchingSecret('REDIS_URL', /^rediss?:\/\/.+/, 'redis://… or rediss://…');
   const keyEncryptionKey = readKey(read, 'KEY_ENCRYPTION_KEY');
   const tlsClientCaFile = read.text('TLS_CLIENT_CA_FILE');
+  const host = read.text('HOST') ?? 'localhost';
+  const port = read.text('PORT') === 'off' ? undefined : read.port('PORT', 8080);
+  const { tls } = readTls(read);
+  const { issuer, isDefault, warnings } = readIssuer(read, { host, port, tlsPort: tls?.port });
   const config: Config = {
-    issuer: readIssuer(read),
-    host: read.text('HOST') ?? 'localhost',
-    port: read.integer('PORT', 8080, 0, 65_535),
+    issuer,
+    issuerIsDefault: isDefault,
+    host,
+    port,
     adminHost: read.text('ADMIN_HOST') ?? '127.0.0.1',
-    adminPort: read.integer('ADMIN_PORT', 8081, 0, 65_535),
+    adminPort: read.port('ADMIN_PORT', 8081),
     ...(adminToken !== undefined && { adminToken }),
     databaseUrl,
     ...(redisUrl !== undefined && { redisUrl }),
@@ -144,7 +163,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     statusListMaxAge: read.integer('STATUS_LIST_MAX_AGE', 120, 10, 86_400),
     jwksUriAllowPrivateAddresses:
       read.oneOf('JWKS_URI_ALLOW_PRIVATE_ADDRESSES', ['true', 'false'], 'false') === 'true',
-    ...readTls(read),
+    ...(tls !== undefined && { tls }),
     ...(tlsClientCaFile !== undefined && { tlsClientCaFile }),
     ...readProxies(read),
     auditRetention: read.integer('AUDIT_RETENTION', 400 * 86_400, 604_800, 999_999_999),
@@ -158,31 +177,13 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     ...readRateLimits(read),
     shutdownDelayMs: read.integer('SHUTDOWN_DELAY_MS', 0, 0, 60_000),
     shutdownTimeoutMs: read.integer('SHUTDOWN_TIMEOUT_MS', 10_000, 0, 600_000),
+    warnings: [...misspeltVariables(env), ...warnings],
   };
   if (read.faults.length > 0)
     throw new ConfigError(
       `The environment has faults:\n${read.faults.map((fault) => `  - ${fault}`).join('\n')}`,
     );
   return config;
-}
-
-function readIssuer(read: EnvironmentReader): string {
-  const issuer = read.text('ISSUER') ?? 'http://localhost:8080';
-  const allowHttp = read.oneOf('ALLOW_HTTP_ISSUER', ['true', 'false'], 'false') === 'true';
-  if (!/^https?:\/\/[^\s?#@\\]+$/.test(issuer) || !URL.canParse(issuer)) {
-    read.faults.push(
-      'ISSUER must be an http(s) URL without query, fragment or credentials, such as https://as.example.com',
-    );
-    return issuer;
-  }
-  const { protocol, hostname } = new URL(issuer);
-  const loopback =
-    hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
-  if (protocol === 'http:' && !loopback && !allowHttp)
-    read.faults.push(
-      'ISSUER must be https unless its host is loopback; ALLOW_HTTP_ISSUER=true overrides this for tests',
-    );
-  return issuer;
 }
 
 /** A successor that is announced before its predecessor signs would be followed by its own at once, and so on. */
@@ -202,7 +203,10 @@ function readRotation(
   return { signingKeyRotationInterval, signingKeyAnnouncement };
 }
 
-function readKey(read: EnvironmentReader, name: string): string | undefined {
+function readKey(
+  read: EnvironmentReader,
+  name: 'KEY_ENCRYPTION_KEY' | 'KEY_ENCRYPTION_KEY_NEXT',
+): string | undefined {
   return read.matching(name, /^[A-Za-z0-9_-]{43}$/, 'base64url of 32 octets (43 characters)');
 }
 
@@ -218,7 +222,7 @@ function readTls(read: EnvironmentReader): Pick<Config, 'tls'> {
   const [certFile, keyFile, port] = [
     read.text('TLS_CERT_FILE'),
     read.text('TLS_KEY_FILE'),
-    read.integer('TLS_PORT', 8443, 0, 65_535),
+    read.port('TLS_PORT', 8443),
   ];
   if (certFile === undefined && keyFile === undefined) return {};
   if (certFile === undefined || keyFile === undefined)
@@ -236,7 +240,7 @@ function readTls(read: EnvironmentReader): Pick<Config, 'tls'> {
 function readRateLimits(
   read: EnvironmentReader,
 ): Pick<Config, 'rateLimitPerClient' | 'rateLimitPerAddress'> {
-  const limit = (name: string) =>
+  const limit = (name: VariableName) =>
     read.text(name) === undefined ? undefined : read.integer(name, 0, 1, 999_999_999);
   const [rateLimitPerClient, rateLimitPerAddress] = [
     limit('RATE_LIMIT_PER_CLIENT'),
@@ -252,7 +256,7 @@ function readProxies(
   read: EnvironmentReader,
 ): Pick<Config, 'trustedProxies' | 'clientCertificateHeader'> {
   const trustedProxies = (read.text('TRUSTED_PROXIES') ?? '')
-    .split(/[\s,]+/)
+    .split(/[ ,]+/)
     .filter((range) => range !== '');
   if (!trustedProxies.every((range) => ipaddr.isValidCIDR(range)))
     read.faults.push('TRUSTED_PROXIES must be a list of CIDR ranges, such as 10.0.0.0/8');
@@ -267,7 +271,7 @@ function readProxies(
 
 function readDatabaseUrl(read: EnvironmentReader): string {
   const url =
-    read.matching(
+    read.matchingSecret(
       'DATABASE_URL',
       /^(file:.+|postgres(ql)?:\/\/.+)/,
       'file:PATH or postgresql://…',

@@ -1,11 +1,14 @@
 import cluster from 'node:cluster';
 import { inspect } from 'node:util';
-import { readConfig } from './config.ts';
+import type { Logger } from 'pino';
+import { withChosenPorts } from './config/free-ports.ts';
+import { type Config, readConfig } from './config.ts';
 import { messagesOf } from './process/causes.ts';
 import { processLog } from './process/log.ts';
 
 /** Names of errors that the operator can mend: the sentence is enough, a stack trace would only hide it. */
 const operatorFaults: ReadonlySet<string> = new Set([
+  'AdminTokenError',
   'ConfigError',
   'DatabaseError',
   'KeyEncryptionError',
@@ -14,10 +17,13 @@ const operatorFaults: ReadonlySet<string> = new Set([
 ]);
 
 async function main(): Promise<void> {
-  const config = readConfig(process.env);
+  const given = readConfig(process.env);
+  const config = cluster.isWorker ? given : await withChosenPorts(given);
   if (config.workers === 1) {
     const { run } = await import('./process/run.ts');
-    return run(config, processLog(config.logLevel));
+    const logger = processLog(config.logLevel);
+    warn(config, logger);
+    return run(config, logger);
   }
   if (cluster.isWorker) {
     const [{ run }, { supervisor }] = await Promise.all([
@@ -26,15 +32,26 @@ async function main(): Promise<void> {
     ]);
     return run(config, processLog(config.logLevel, Number(process.argv[2])), supervisor());
   }
+  const logger = processLog(config.logLevel);
+  warn(config, logger);
   // The process that supervises loads nothing of the server.
   const { supervise } = await import('./process/supervise.ts');
   const code = await supervise({
     workers: config.workers,
     stopTimeout: config.shutdownDelayMs + config.shutdownTimeoutMs + 2000,
-    logger: processLog(config.logLevel),
+    logger,
+    env: {
+      PORT: String(config.port ?? 'off'),
+      ADMIN_PORT: String(config.adminPort),
+      ...(config.tls !== undefined && { TLS_PORT: String(config.tls.port) }),
+    },
     print: (text) => process.stdout.write(text),
   });
   process.exit(code);
+}
+
+function warn({ warnings }: Config, logger: Logger): void {
+  for (const warning of warnings) logger.warn(warning);
 }
 
 main().catch((error: unknown) => {

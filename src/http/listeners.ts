@@ -27,6 +27,7 @@ export interface ListenersOptions {
 
 /** Listeners that take connections. */
 export interface Listeners {
+  /** 0: there is no plain listener. */
   readonly publicPort: number;
   readonly adminPort: number;
   /** Files of certificates are looked at no more. */
@@ -48,13 +49,14 @@ export async function openListeners({
   logger,
 }: ListenersOptions): Promise<Listeners> {
   const admin = loadedOnDemand(loadAdmin, logger);
-  if (portsCanBeShared && !reusePort) await refuseTakenPort(config.host, config.port);
-  await publicApp.listen({
-    host: config.host,
-    port: config.port,
-    reusePort: portsCanBeShared,
-  } as FastifyListenOptions);
-  const more = portsCanBeShared ? await moreSockets(publicApp.server) : undefined;
+  const { host, port } = config;
+  if (port === undefined) await publicApp.ready();
+  else {
+    if (portsCanBeShared && !reusePort) await refuseTakenPort(host, port);
+    await publicApp.listen({ host, port, reusePort: portsCanBeShared } as FastifyListenOptions);
+  }
+  const more =
+    portsCanBeShared && port !== undefined ? await moreSockets(publicApp.server) : undefined;
   const tls =
     config.tls === undefined
       ? undefined

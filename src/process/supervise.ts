@@ -10,6 +10,8 @@ export interface SupervisionOptions {
   /** Milliseconds in which a worker that was asked to stop has to be gone. */
   readonly stopTimeout: number;
   readonly logger: Logger;
+  /** Variables that the workers get beside those of this process. */
+  readonly env: Readonly<Record<string, string>>;
   readonly print: (text: string) => void;
 }
 
@@ -24,6 +26,7 @@ export async function supervise({
   workers: count,
   stopTimeout,
   logger,
+  env,
   print,
 }: SupervisionOptions): Promise<number> {
   const alive = new Map<Worker, { readonly number: number; readonly since: number }>();
@@ -54,7 +57,7 @@ export async function supervise({
     const { promise: running, resolve } = Promise.withResolvers<string>();
     if (stopping) return running;
     cluster.setupPrimary({ args: [String(number)] });
-    const worker = cluster.fork();
+    const worker = cluster.fork(env);
     alive.set(worker, { number, since: performance.now() });
     worker.on('message', (message: FromWorker) => {
       if (message.type === 'running') resolve(message.text);

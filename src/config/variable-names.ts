@@ -1,0 +1,113 @@
+/** Every variable that Holdfast reads. A name that is not here cannot be read, so none is missing. */
+export const variableNames = [
+  'ISSUER',
+  'HOST',
+  'PORT',
+  'ADMIN_HOST',
+  'ADMIN_PORT',
+  'ADMIN_TOKEN',
+  'DATABASE_URL',
+  'REDIS_URL',
+  'KEY_ENCRYPTION_KEY',
+  'KEY_ENCRYPTION_KEY_NEXT',
+  'LOG_LEVEL',
+  'DPOP_SIGNING_ALGS',
+  'CLIENT_ASSERTION_SIGNING_ALGS',
+  'DPOP_PROOF_MAX_AGE',
+  'DPOP_PROOF_MAX_FUTURE',
+  'DPOP_NONCE',
+  'DPOP_NONCE_LIFETIME',
+  'DPOP_NONCE_SECRET_ROTATION_INTERVAL',
+  'DPOP_NONCE_REFUSE_PERCENT',
+  'CLIENT_ASSERTION_MAX_LIFETIME',
+  'CLOCK_TOLERANCE',
+  'ALT_CNF_MAX',
+  'ALT_CNF_MAX_LIFETIME',
+  'CNF_PROOF_MAX_LIFETIME',
+  'ALT_CNF_REGISTERED_KEY_MAX_AGE',
+  'ID_TOKEN_MAX_AGE',
+  'ACCESS_TOKEN_MAX_LIFETIME',
+  'JWKS_MAX_AGE',
+  'STATUS_LIST_MAX_AGE',
+  'JWKS_URI_ALLOW_PRIVATE_ADDRESSES',
+  'SIGNING_KEY_ROTATION_INTERVAL',
+  'SIGNING_KEY_ANNOUNCEMENT',
+  'TLS_HOST',
+  'TLS_PORT',
+  'TLS_CERT_FILE',
+  'TLS_KEY_FILE',
+  'TLS_CLIENT_CA_FILE',
+  'TRUSTED_PROXIES',
+  'CLIENT_CERTIFICATE_HEADER',
+  'AUDIT_RETENTION',
+  'HOUSEKEEPING_INTERVAL',
+  'WORKERS',
+  'DATABASE_POOL_SIZE',
+  'DATABASE_PREPARED_STATEMENTS',
+  'MAX_REQUESTS_UNDER_WAY',
+  'TARGET_MS_UNDER_WAY',
+  'RATE_LIMIT_PER_CLIENT',
+  'RATE_LIMIT_PER_ADDRESS',
+  'SHUTDOWN_DELAY_MS',
+  'SHUTDOWN_TIMEOUT_MS',
+  'ALLOW_HTTP_ISSUER',
+  'KEY_ENCRYPTION_KEY_FILE',
+  'KEY_ENCRYPTION_KEY_NEXT_FILE',
+  'ADMIN_TOKEN_FILE',
+  'DATABASE_URL_FILE',
+  'REDIS_URL_FILE',
+] as const;
+export type VariableName = (typeof variableNames)[number];
+
+/** Variables whose value is a secret, and may be in a file that `NAME_FILE` names. */
+export type SecretVariable = 'ADMIN_TOKEN' | 'DATABASE_URL' | 'REDIS_URL';
+
+/** Set on every system, and two edits away from `HOST`. */
+const neverMeant: ReadonlySet<string> = new Set(['HOME']);
+
+/** A sentence for each variable whose name is one or two edits away from one that Holdfast reads. */
+export function misspeltVariables(
+  env: Readonly<Record<string, string | undefined>>,
+): readonly string[] {
+  const known: ReadonlySet<string> = new Set(variableNames);
+  return Object.keys(env).flatMap((name) => {
+    if (known.has(name) || neverMeant.has(name)) return [];
+    const [nearest] = variableNames
+      .map((variable) => ({ variable, edits: edits(name, variable) }))
+      .filter((candidate) => candidate.edits <= 2)
+      .sort((a, b) => a.edits - b.edits);
+    return nearest === undefined
+      ? []
+      : [`${name} is not a variable of Holdfast and has no effect; is ${nearest.variable} meant?`];
+  });
+}
+
+/**
+ * Insertions, deletions, substitutions and swaps of neighbours that lead from one to the other
+ * (optimal string alignment); more than 2 is not counted to the end.
+ */
+function edits(a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > 2) return 3;
+  let [beforeLast, last]: [readonly number[], readonly number[]] = [
+    [],
+    Array.from({ length: b.length + 1 }, (_, index) => index),
+  ];
+  for (let row = 1; row <= a.length; row++) {
+    const next = [row];
+    for (let column = 1; column <= b.length; column++) {
+      const same = a[row - 1] === b[column - 1];
+      const swapped =
+        row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
+      next.push(
+        Math.min(
+          (last[column] ?? 3) + 1,
+          (next[column - 1] ?? 3) + 1,
+          (last[column - 1] ?? 3) + (same ? 0 : 1),
+          swapped ? (beforeLast[column - 2] ?? 3) + 1 : Number.POSITIVE_INFINITY,
+        ),
+      );
+    }
+    [beforeLast, last] = [last, next];
+  }
+  return last[b.length] ?? 3;
+}

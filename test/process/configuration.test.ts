@@ -1,0 +1,172 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { withChosenPorts } from '../../src/config/free-ports.ts';
+import { variableNames } from '../../src/config/variable-names.ts';
+import { readConfig } from '../../src/config.ts';
+
+const tls = { TLS_CERT_FILE: 'tls.crt', TLS_KEY_FILE: 'tls.key' };
+const files =
+  (contents: Readonly<Record<string, string>>) =>
+  (path: string): string => {
+    const content = contents[path];
+    if (content === undefined) throw Object.assign(new Error(path), { code: 'ENOENT' });
+    return content;
+  };
+
+describe('the issuer follows the listener', () => {
+  it.each([
+    [{}, 'http://localhost:8080'],
+    [{ PORT: '18080' }, 'http://localhost:18080'],
+    [{ PORT: '18080', ...tls }, 'http://localhost:18080'],
+    [{ PORT: 'off', ...tls }, 'https://localhost:8443'],
+    [{ PORT: 'off', TLS_PORT: '9443', ...tls }, 'https://localhost:9443'],
+    [{ PORT: '18080', ISSUER: 'https://as.example.com' }, 'https://as.example.com'],
+  ])('%j', (env, issuer) => {
+    expect(readConfig(env)).toMatchObject({ issuer, warnings: [] });
+  });
+  it('with port 0 it names the port that the system chose', async () => {
+    const config = await withChosenPorts(readConfig({ PORT: '0', ADMIN_PORT: '0' }));
+    expect(config.port).toBeGreaterThan(0);
+    expect(config.adminPort).toBeGreaterThan(0);
+    expect(config.issuer).toBe(`http://localhost:${config.port}`);
+    const given = { PORT: '0', ISSUER: 'https://as.example.com' };
+    expect((await withChosenPorts(readConfig(given))).issuer).toBe('https://as.example.com');
+  });
+  it.each([
+    [{ PORT: 'off' }, /PORT=off needs TLS_CERT_FILE/],
+    [{ ISSUER: 'https://localhost:8080' }, /must not be https at port 8080/],
+    [{ ISSUER: 'http://localhost:8443', ...tls }, /must not be http at port 8443/],
+    [{ PORT: 'off', ISSUER: 'http://localhost:8080', ...tls }, /must not be http with PORT=off/],
+  ])('%j stops the start: the two cannot belong together', (env, sentence) => {
+    expect(() => readConfig(env)).toThrow(sentence);
+  });
+  it.each([
+    [{ ISSUER: 'http://localhost:8080', PORT: '18080' }, /port 8080 .* the listener is at 18080/],
+    [{ ISSUER: 'https://localhost:9443' }, /port 9443 .* no https listener is configured/],
+    [{ ISSUER: 'http://localhost:8080', HOST: '192.0.2.1' }, /loopback, and HOST is not/],
+  ])('%j warns: something has to forward', (env, sentence) => {
+    expect(readConfig(env).warnings).toEqual([expect.stringMatching(sentence)]);
+  });
+});
+
+describe('the path of the issuer is mounted as it is, or refused', () => {
+  it.each(['', '/', '/tenant', '/realms/prod', '/realms/prod/', '/a.b-c_d~e'])('%j', (path) => {
+    const ISSUER = `https://as.example.com${path}`;
+    expect(readConfig({ ISSUER }).issuer).toBe(ISSUER);
+  });
+  it.each([
+    '/my%20realm',
+    '/région',
+    '/a%7Eb',
+    '/realms:prod',
+    '/a*',
+    '/a(b)',
+    '/a//b',
+    '//a',
+    '/a/../b',
+    '/a/.',
+    '/a;b',
+    '/%2e%2e/b',
+  ])('%j is refused with a sentence', (path) => {
+    expect(() => readConfig({ ISSUER: `https://as.example.com${path}` })).toThrow(
+      /ISSUER must have a path of letters, digits/,
+    );
+  });
+});
+
+describe('the value of a variable', () => {
+  const values: Readonly<Record<string, string>> = {
+    ISSUER: 'https://as.example.com',
+    DATABASE_URL: 'file:x.db',
+    REDIS_URL: 'redis://127.0.0.1',
+    ADMIN_TOKEN: 'a'.repeat(32),
+    PORT: '18080',
+    HOST: 'localhost',
+    TRUSTED_PROXIES: '10.0.0.0/8,192.168.0.0/16',
+    KEY_ENCRYPTION_KEY_FILE: 'key',
+    LOG_LEVEL: 'info',
+    DPOP_SIGNING_ALGS: 'ES256 ES384',
+  };
+  it.each(Object.entries(values))(
+    '%s with control characters or outer blanks is refused by name',
+    (name, value) => {
+      expect(() => readConfig({ [name]: value })).not.toThrow();
+      for (const [wrong, fault] of [
+        [`${value}\r`, 'contain a control character'],
+        [`${value}\n`, 'contain a control character'],
+        [`${value.slice(0, 1)}\t${value.slice(1)}`, 'contain a control character'],
+        [`${value}\u0085`, 'contain a control character'],
+        [` ${value}`, 'begin or end with a blank'],
+        [`${value}\u00a0`, 'begin or end with a blank'],
+      ] as const)
+        expect(() => readConfig({ [name]: wrong })).toThrow(`- ${name} must not ${fault}`);
+    },
+  );
+  it.each(['PORT', 'ADMIN_PORT', 'TLS_PORT'])(
+    '%s of a Kubernetes service link is named as such',
+    (name) => {
+      expect(() => readConfig({ ...tls, [name]: 'tcp://10.0.0.1:8081' })).toThrow(
+        new RegExp(`${name} must be a port, and has the form of a Kubernetes service link`),
+      );
+    },
+  );
+});
+
+describe('a secret in a file that NAME_FILE names', () => {
+  it.each([
+    ['ADMIN_TOKEN', 'adminToken', 'a'.repeat(32)],
+    ['DATABASE_URL', 'databaseUrl', 'postgresql://db/holdfast'],
+    ['REDIS_URL', 'redisUrl', 'redis://:secret@redis'],
+  ])('%s', (name, member, value) => {
+    const read = (content: string) =>
+      readConfig({ [`${name}_FILE`]: '/run/x' }, files({ '/run/x': content }));
+    for (const end of ['', '\n', '\r\n'])
+      expect(read(value + end)).toMatchObject({ [member]: value });
+    for (const wrong of ['', '\n', `${value}\n\n`, ` ${value}`, `${value}\r`, 'x'.repeat(70_000)])
+      expect(() => read(wrong)).toThrow(`${name}_FILE must`);
+    expect(() => readConfig({ [`${name}_FILE`]: '/run/y' }, files({}))).toThrow(
+      `${name}_FILE must name a file that the server's user can read (ENOENT)`,
+    );
+    expect(() =>
+      readConfig({ [name]: value, [`${name}_FILE`]: '/run/x' }, files({ '/run/x': value })),
+    ).toThrow(`${name} and ${name}_FILE must not be set both`);
+  });
+});
+
+describe('a name that nobody reads', () => {
+  const warned = (name: string) => readConfig({ [name]: '1' }).warnings;
+  it.each([
+    ['ISUER', 'ISSUER'],
+    ['PROT', 'PORT'],
+    ['WORKER', 'WORKERS'],
+    ['DATABSE_ULR', 'DATABASE_URL'],
+    ['REDIS_URI', 'REDIS_URL'],
+    ['ADMIN_TOKENS', 'ADMIN_TOKEN'],
+    ['TLS_CERT_FIL', 'TLS_CERT_FILE'],
+  ])('%s, within two edits of one that is read, gets a warning', (name, meant) => {
+    expect(warned(name)).toEqual([
+      `${name} is not a variable of Holdfast and has no effect; is ${meant} meant?`,
+    ]);
+  });
+  it.each([
+    'HOME',
+    'PATH',
+    'PWD',
+    'USER',
+    'TERM',
+    'LANG',
+    'HOSTNAME',
+    'KUBERNETES_PORT',
+    'NODE_ENV',
+    'ISSUER_URL_OLD',
+    'TZ',
+    '_',
+  ])('%s gets none', (name) => {
+    expect(warned(name)).toEqual([]);
+  });
+  it('the README names every variable that is read', () => {
+    const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8');
+    expect(variableNames.filter((name) => !readme.includes(`\`${name}`))).toEqual([]);
+  });
+});
