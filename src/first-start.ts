@@ -1,9 +1,10 @@
-import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import {
   adminTokenHash,
   generateAdminToken,
   verifyAdminTokenAgainst,
 } from './admin/admin-token.ts';
+import { adminTokenFile, adminTokenTaken, draftAdminToken } from './admin-token-file.ts';
 import type { Config } from './config.ts';
 import {
   type KeyEncryption,
@@ -21,12 +22,18 @@ import {
   type SigningKeyStore,
 } from './signing-keys/signing-key-store.ts';
 
+/** The admin token in clear, and the file from which the operator reads it. */
+export interface NewAdminToken {
+  readonly token: string;
+  readonly file: string;
+}
+
 /** Secrets that a start finds, or makes on the very first start. */
 export interface PreparedSecrets {
   readonly encryption: KeyEncryption;
   readonly verifyAdminToken: (presented: string) => boolean;
-  /** The admin token in clear, only when this start made it. */
-  readonly newAdminToken?: string;
+  /** The admin token, and the file that it is in, only when this start made it. */
+  readonly newAdminToken?: NewAdminToken;
 }
 
 const adminTokenName = 'admin_token_hash';
@@ -45,14 +52,41 @@ export async function prepareSecrets(
   const storedHash = await stores.secrets.getSecret(adminTokenName);
   if (storedHash !== undefined)
     return { encryption, verifyAdminToken: verifyAdminTokenAgainst(storedHash) };
-  const made = generateAdminToken();
-  const standing = await stores.secrets.putSecretOnce(adminTokenName, adminTokenHash(made));
-  const mine = standing === adminTokenHash(made);
+  const { hash, made } = await makeAdminToken(config, stores.secrets);
   return {
     encryption,
-    verifyAdminToken: verifyAdminTokenAgainst(standing),
-    ...(mine && { newAdminToken: made }),
+    verifyAdminToken: verifyAdminTokenAgainst(hash),
+    ...(made !== undefined && { newAdminToken: made }),
   };
+}
+
+/** Of several replicas that start at once, one makes the token; the others get its hash. */
+async function makeAdminToken(
+  { keyEncryptionKeyFile }: Config,
+  secrets: SharedSecretStore,
+): Promise<{ readonly hash: string; readonly made?: NewAdminToken }> {
+  const file = adminTokenFile(keyEncryptionKeyFile);
+  const draft = draftAdminToken(file, generateAdminToken());
+  try {
+    if (existsSync(file)) {
+      // Another process may have made both since the look at the database.
+      const hash = await secrets.getSecret(adminTokenName);
+      if (hash === undefined) throw adminTokenTaken(file);
+      draft.discard();
+      return { hash };
+    }
+    const own = adminTokenHash(draft.token);
+    const hash = await secrets.putSecretOnce(adminTokenName, own);
+    if (hash !== own) {
+      draft.discard();
+      return { hash };
+    }
+  } catch (error) {
+    draft.discard();
+    throw error;
+  }
+  draft.keep();
+  return { hash: adminTokenHash(draft.token), made: { token: draft.token, file } };
 }
 
 /** Reads the key-encryption keys; whichever the database was sealed by is the one in force. */
@@ -94,25 +128,45 @@ export function startText(config: Config, adminPort: number): string {
   return `Holdfast is running.\n  issuer     ${config.issuer}\n  admin API  ${adminUrl(config, adminPort)}\n`;
 }
 
-/** What the first start prints: the admin token, and two commands that lead to a first bound token. */
-export function firstStartText(config: Config, adminPort: number, adminToken: string): string {
+/**
+ * What the first start prints: two steps that lead to a first bound token. They hold no secret, for
+ * they may go where the log goes; a terminal shows the admin token besides.
+ */
+export function firstStartText(
+  config: Config,
+  adminPort: number,
+  { token, file }: NewAdminToken,
+  terminal: boolean,
+): string {
   const admin = adminUrl(config, adminPort);
-  const secret = randomBytes(32).toString('base64url');
-  const post = (path: string, body: object) =>
-    `curl -sS ${admin}/${path} -H 'Authorization: Bearer ${adminToken}' -H 'Content-Type: application/json' \\\n    -d '${JSON.stringify(body)}'`;
-  return `${startText(config, adminPort)}  admin token  ${adminToken}
-               (shown this once; only its hash is stored. Lost it? Start with ADMIN_TOKEN set.)
+  const header = `-H "Authorization: Bearer $(cat ${shellWord(file)})" -H 'Content-Type: application/json'`;
+  const post = (path: string, body: string) =>
+    `curl -sS ${admin}/${path} ${header} \\\n    -d ${body}`;
+  const resourceServer = {
+    audience: 'https://api.example.com',
+    name: 'Example API',
+    scopes: ['read'],
+  };
+  const client = { client_id: 'first-client', client_name: 'First client', scope: 'read' };
+  return `${startText(config, adminPort)}  admin token  in ${file}${terminal ? `: ${token}` : ''}
+               (the database has its hash only. Lost it? Start with ADMIN_TOKEN set.)
 
 1. Register a resource server and a client:
 
-  ${post('resource-servers', { audience: 'https://api.example.com', name: 'Example API', scopes: ['read'] })}
-  ${post('clients', { client_id: 'first-client', client_secret: secret, client_name: 'First client', scope: 'read' })}
+  export CLIENT_SECRET=$(head -c 32 /dev/urandom | base64 | tr -d '+/=')
+  ${post('resource-servers', `'${JSON.stringify(resourceServer)}'`)}
+  ${post('clients', `'${JSON.stringify(client).slice(0, -1)},"client_secret":"'$CLIENT_SECRET'"}'`)}
 
 2. Obtain its first bound token, and verify it as a resource server would:
 
-  npm run -s first-token -- ${config.issuer} first-client ${secret}
+  npm run -s first-token -- ${config.issuer} first-client
 
 `;
+}
+
+/** A word of a shell command, quoted where that is needed. */
+function shellWord(text: string): string {
+  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function adminUrl({ adminHost }: Config, port: number): string {

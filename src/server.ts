@@ -26,8 +26,10 @@ export interface ServerOptions {
   readonly databaseClock?: Clock;
   readonly randomId: RandomId;
   readonly logger: Logger;
-  /** Writes to the operator's terminal; the admin token passes here once and never through the log. */
+  /** Writes for the operator; what it writes may go where the log goes. */
   readonly print: (text: string) => void;
+  /** Whether that is a terminal, which may show the admin token of a first start. */
+  readonly terminal?: boolean;
   readonly siblings?: Siblings;
 }
 
@@ -42,7 +44,15 @@ export interface RunningServer {
 /** Opens stores, keys and listeners in the order in which they need one another. Throws a sentence for the operator when it cannot. */
 export async function startServer(
   config: Config,
-  { clock, databaseClock, randomId, logger, print, siblings = noSiblings }: ServerOptions,
+  {
+    clock,
+    databaseClock,
+    randomId,
+    logger,
+    print,
+    terminal = false,
+    siblings = noSiblings,
+  }: ServerOptions,
 ): Promise<RunningServer> {
   const stores = await openStores(config, { logger, clock, databaseClock, siblings });
   try {
@@ -152,7 +162,7 @@ export async function startServer(
     print(
       secrets.newAdminToken === undefined
         ? startText(config, adminPort)
-        : firstStartText(config, adminPort, secrets.newAdminToken),
+        : firstStartText(config, adminPort, secrets.newAdminToken, terminal),
     );
 
     return {

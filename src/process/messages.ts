@@ -1,6 +1,6 @@
 /** What a worker says to the process that supervises it. */
 export type FromWorker =
-  /** It serves; `text` is for the operator's terminal, the admin token of a first start in it. */
+  /** It serves; `text` is for the operator. */
   | { readonly type: 'running'; readonly text: string }
   /** It changed something that the others may have copies of. */
   | { readonly type: 'changed'; readonly change: number }

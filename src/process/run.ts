@@ -14,6 +14,7 @@ export async function run(config: Config, logger: Logger, supervisor?: Superviso
     print: (words) => {
       text += words;
     },
+    terminal: process.stdout.isTTY,
     ...(supervisor !== undefined && { siblings: supervisor.siblings }),
   });
   let stopping = false;

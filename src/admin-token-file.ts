@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/** The admin token cannot be kept for the operator. The message says what to do. */
+export class AdminTokenError extends Error {
+  override readonly name = 'AdminTokenError';
+}
+
+/** Where the first start writes the admin token: beside the key-encryption key. */
+export function adminTokenFile(keyEncryptionKeyFile: string): string {
+  return join(dirname(keyEncryptionKeyFile), 'holdfast.admin-token');
+}
+
+/** A new admin token on its way to its file. */
+export interface AdminTokenDraft {
+  readonly token: string;
+  /** Puts it in its place, which nothing may take by now. Throws AdminTokenError. */
+  keep(): void;
+  /** Removes it. */
+  discard(): void;
+}
+
+/** Writes the token beside the file that is to hold it, readable by the server's user only. Throws AdminTokenError. */
+export function draftAdminToken(file: string, token: string): AdminTokenDraft {
+  const draft = `${file}.${randomBytes(6).toString('hex')}`;
+  const orRefuse = (step: () => void, sentence: string) => {
+    try {
+      step();
+    } catch (cause) {
+      throw new AdminTokenError(sentence, { cause });
+    }
+  };
+  orRefuse(() => {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    const descriptor = openSync(draft, 'wx', 0o600);
+    try {
+      writeFileSync(descriptor, `${token}\n`);
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  }, `The admin token cannot be written to ${file}. Make its folder writable, or set ADMIN_TOKEN or ADMIN_TOKEN_FILE.`);
+  return {
+    token,
+    keep: () =>
+      orRefuse(() => {
+        // Unlike a renaming, this never takes the place of a file.
+        linkSync(draft, file);
+        unlinkSync(draft);
+      }, `The admin token is in ${draft}: it could not be moved to ${file}.`),
+    discard: () => unlinkSync(draft),
+  };
+}
+
+/** The refusal of a first start that finds the file of another one. */
+export function adminTokenTaken(file: string): AdminTokenError {
+  return new AdminTokenError(
+    `${file} is there already, but this database has no admin token. Move the file away, or set ADMIN_TOKEN or ADMIN_TOKEN_FILE.`,
+  );
+}
