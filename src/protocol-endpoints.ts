@@ -63,19 +63,13 @@ export function protocolEndpoints(options: ProtocolEndpointsOptions) {
     authenticateClient({
       clients: ports.clients,
       clock,
-      tlsClientAuth: tlsClientAuth(keys),
-      privateKeyJwt: privateKeyJwt({
-        clock,
-        keys,
-        issuer,
-        endpoints: [endpoints[endpoint], endpoints.mtls?.[endpoint]].filter(
-          (uri) => uri !== undefined,
-        ),
-        algs: config.assertionAlgs,
-        maxLifetime: config.assertionMaxLifetime,
-        clockTolerance: config.clockTolerance,
-      }),
-    });
+      keys,
+      issuer,
+      algs: config.assertionAlgs,
+      maxLifetime: config.assertionMaxLifetime,
+      clockTolerance: config.clockTolerance,
+    }),
+  });
   const watched = <Request extends RequestWithCredentials>(
     authenticate: (request: Request) => Promise<AuthenticatedClient>,
   ) =>
@@ -101,7 +95,7 @@ export function protocolEndpoints(options: ProtocolEndpointsOptions) {
   return {
     token: tokenEndpoint({
       refusals,
-      authenticateClient: watched(requiringProof(authenticationAt('token'))),
+      authenticateClient: watched(requiringProof(authentication)),
       ...tokenSteps({
         ...options,
         keys,
@@ -115,7 +109,7 @@ export function protocolEndpoints(options: ProtocolEndpointsOptions) {
     revocation: revocationEndpoint({
       ...ports,
       refusals,
-      authenticateClient: watched(authenticationAt('revocation')),
+      authenticateClient: watched(authentication),
       verify,
     }),
   };
