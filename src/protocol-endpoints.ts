@@ -63,13 +63,19 @@ export function protocolEndpoints(options: ProtocolEndpointsOptions) {
     authenticateClient({
       clients: ports.clients,
       clock,
-      keys,
-      issuer,
-      algs: config.assertionAlgs,
-      maxLifetime: config.assertionMaxLifetime,
-      clockTolerance: config.clockTolerance,
-    }),
-  });
+      tlsClientAuth: tlsClientAuth(keys),
+      privateKeyJwt: privateKeyJwt({
+        clock,
+        keys,
+        issuer,
+        endpoints: [endpoints[endpoint], endpoints.mtls?.[endpoint]].filter(
+          (uri) => uri !== undefined,
+        ),
+        algs: config.assertionAlgs,
+        maxLifetime: config.assertionMaxLifetime,
+        clockTolerance: config.clockTolerance,
+      }),
+    });
   const watched = <Request extends RequestWithCredentials>(
     authenticate: (request: Request) => Promise<AuthenticatedClient>,
   ) =>
@@ -95,7 +101,7 @@ export function protocolEndpoints(options: ProtocolEndpointsOptions) {
   return {
     token: tokenEndpoint({
       refusals,
-      authenticateClient: watched(requiringProof(authentication)),
+      authenticateClient: watched(requiringProof(authenticationAt('token'))),
       ...tokenSteps({
         ...options,
         keys,
@@ -109,7 +115,7 @@ export function protocolEndpoints(options: ProtocolEndpointsOptions) {
     revocation: revocationEndpoint({
       ...ports,
       refusals,
-      authenticateClient: watched(authentication),
+      authenticateClient: watched(authenticationAt('revocation')),
       verify,
     }),
   };

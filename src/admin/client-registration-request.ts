@@ -60,6 +60,12 @@ export function checkClient(
       'client_assertion_bound_access_tokens',
     );
   }
+  if (method !== 'private_key_jwt' && members.client_assertion_audiences !== undefined)
+    throw new Problem(
+      400,
+      'only a client that authenticates by private_key_jwt sends assertions',
+      'client_assertion_audiences',
+    );
   if (members.jwks_uri !== undefined) checkJwksUri(members.jwks_uri, mayBeFetched);
   if (members.jwks !== undefined) {
     checkJwks(members.jwks.keys);

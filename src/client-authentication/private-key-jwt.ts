@@ -83,7 +83,7 @@ export function privateKeyJwt(options: PrivateKeyJwtOptions) {
     // Only what somebody who is registered has signed is remembered. Only the header is: which key must have signed is asked every time.
     if (headers.get(encodedHeader) === undefined)
       headers.set(encodedHeader, { header: jws.header });
-    const { jti, acceptable } = checkClaims(jws.payload, options);
+    const { jti, acceptable } = checkClaims(jws.payload, client, options);
     return {
       key,
       provenBy: 'client_assertion',
