@@ -1,8 +1,10 @@
 import { defineConfig } from 'vitest/config';
+import { leftOutReporter } from './test/support/left-out.ts';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    reporters: ['default', leftOutReporter],
     testTimeout: 90_000,
     hookTimeout: 120_000,
     maxWorkers: 2,

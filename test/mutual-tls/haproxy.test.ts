@@ -4,14 +4,14 @@ import {
   blocksOf,
   bySecret,
   type FrontDoor,
-  isAbsent,
   openFrontDoor,
   type Place,
   proxyAddress,
 } from '../support/front-door.ts';
 import { frontDoorRules, selfSignedRules } from '../support/front-door-rules.ts';
+import { needs } from '../support/left-out.ts';
 
-const absent = isAbsent('haproxy');
+const absent = !needs.haproxy.isHere();
 const [block = '', bindForSelfSigned = ''] = blocksOf('haproxy.md', 'haproxy');
 const bind = /^ *bind .*\n/m.exec(block)?.[0] ?? '';
 

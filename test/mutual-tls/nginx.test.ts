@@ -5,14 +5,14 @@ import {
   adapted,
   blocksOf,
   type FrontDoor,
-  isAbsent,
   openFrontDoor,
   type Place,
   proxyAddress,
 } from '../support/front-door.ts';
 import { frontDoorRules, selfSignedRules } from '../support/front-door-rules.ts';
+import { needs } from '../support/left-out.ts';
 
-const absent = isAbsent('nginx');
+const absent = !needs.nginx.isHere();
 
 function nginx({ folder, file, port, upstream, own, ca }: Place): readonly [string, ...string[]] {
   const block = adapted(blocksOf('nginx.md', 'nginx')[0] ?? '', [

@@ -1,6 +1,6 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,16 +11,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { certificate, type TestCertificate } from '../support/certificates.ts';
 import { clientSecret } from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
+import { apacheModules, needs } from '../support/left-out.ts';
 import { freePort } from '../support/ports.ts';
 import { basic, formBody, type TestServer, testServer } from '../support/server.ts';
 
-const modules = '/usr/lib/apache2/modules';
-const absent =
-  spawnSync('apache2', ['-v']).error !== undefined || !existsSync(`${modules}/mod_oauth2.so`);
-if (absent)
-  console.warn(
-    'There is no Apache with mod_oauth2: the suite is skipped (apt-get install apache2 libapache2-mod-oauth2).',
-  );
+const absent = !needs.apache.isHere();
 
 /** A resource server that others have written, with what a resource server knows of this one: the address of its JWK Set. */
 const site = (folder: string, port: number, jwks: string) => `
@@ -29,7 +24,7 @@ ServerRoot ${folder}
 PidFile ${folder}/pid
 ErrorLog ${folder}/error.log
 LogLevel warn
-${['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'ssl', 'oauth2'].map((name) => `LoadModule ${name}_module ${modules}/mod_${name}.so`).join('\n')}
+${['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'ssl', 'oauth2'].map((name) => `LoadModule ${name}_module ${apacheModules}/mod_${name}.so`).join('\n')}
 Mutex file:${folder}
 SSLSessionCache none
 Listen 127.0.0.1:${port}

@@ -1,96 +1,92 @@
 import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { clientSecret, type Desk } from '../support/desk.ts';
 import { openReplicas, type Replicas } from '../support/replicas.ts';
 import { basic, startOfTime, type TestServer } from '../support/server.ts';
-import { storeKinds, type TestStore } from '../support/stores.ts';
+import { describeOn, onSqliteAndRedis, type TestStore } from '../support/stores.ts';
 
 const form = { grant_type: 'client_credentials' };
 const authorization = basic('app', clientSecret);
 
-describe.each(storeKinds.filter(({ name }) => name === 'SQLite and Redis'))(
-  'a Redis that forgets ($name)',
-  (kind) => {
-    let store: TestStore;
-    let desk: Desk;
-    let replica: TestServer;
-    let close: Replicas['close'];
-    let redis: Redis;
-    const clock = { now: startOfTime };
-    beforeAll(async () => {
-      ({ store, desk, replica, close } = await openReplicas(kind, { clock }));
-      redis = new Redis(store.env['REDIS_URL'] ?? '');
+describeOn(onSqliteAndRedis)('a Redis that forgets', () => {
+  let store: TestStore;
+  let desk: Desk;
+  let replica: TestServer;
+  let close: Replicas['close'];
+  let redis: Redis;
+  const clock = { now: startOfTime };
+  beforeAll(async () => {
+    ({ store, desk, replica, close } = await openReplicas(onSqliteAndRedis, { clock }));
+    redis = new Redis(store.env['REDIS_URL'] ?? '');
+  });
+  afterAll(async () => {
+    redis.disconnect();
+    await close();
+  });
+  const at = (seconds: number) => {
+    clock.now = startOfTime + seconds * 1000;
+  };
+  const proofAt = async (seconds: number) => desk.key.proof({ iat: startOfTime / 1000 + seconds });
+  const ask = async (dpop: string, server = desk.server) => {
+    const { status, body } = await server.post('/token', form, { authorization, dpop });
+    return `${status} ${(body.error as string | undefined) ?? ''}`.trim();
+  };
+  /** Everything that this installation keeps in the Redis, which other suites use too. */
+  const mine = async (what: string) => redis.keys(`holdfast:${await installation()}:${what}`);
+  const installation = async () => {
+    const connection = await new PrismaLibSql({ url: store.env['DATABASE_URL'] ?? '' }).connect();
+    const { rows } = await connection.queryRaw({
+      sql: "select value from shared_secret where name = 'redis_installation'",
+      args: [],
+      argTypes: [],
     });
-    afterAll(async () => {
-      redis.disconnect();
-      await close();
-    });
-    const at = (seconds: number) => {
-      clock.now = startOfTime + seconds * 1000;
-    };
-    const proofAt = async (seconds: number) =>
-      desk.key.proof({ iat: startOfTime / 1000 + seconds });
-    const ask = async (dpop: string, server = desk.server) => {
-      const { status, body } = await server.post('/token', form, { authorization, dpop });
-      return `${status} ${(body.error as string | undefined) ?? ''}`.trim();
-    };
-    /** Everything that this installation keeps in the Redis, which other suites use too. */
-    const mine = async (what: string) => redis.keys(`holdfast:${await installation()}:${what}`);
-    const installation = async () => {
-      const connection = await new PrismaLibSql({ url: store.env['DATABASE_URL'] ?? '' }).connect();
-      const { rows } = await connection.queryRaw({
-        sql: "select value from shared_secret where name = 'redis_installation'",
-        args: [],
-        argTypes: [],
-      });
-      await connection.dispose();
-      return String(rows[0]?.[0]);
-    };
+    await connection.dispose();
+    return String(rows[0]?.[0]);
+  };
 
-    it('a proof used before the loss is refused after it, and so is all that could have been used; fresh ones work again', async () => {
-      const used = [await proofAt(0), await proofAt(30)];
-      expect([await ask(used[0] ?? ''), await ask(used[1] ?? '', replica)]).toEqual(['200', '200']);
-      expect((await mine('*')).length).toBe(3);
-      await redis.del(await mine('*'));
-      at(10);
-      expect([
-        await ask(used[0] ?? ''),
-        await ask(used[1] ?? '', replica),
-        await ask(await proofAt(10)),
-      ]).toEqual(Array.from({ length: 3 }, () => '503 temporarily_unavailable'));
-      // From then on a proof can be dated so that it cannot have been used before.
-      at(71);
-      expect([await ask(await proofAt(71)), await ask(await proofAt(71), replica)]).toEqual([
-        '200',
-        '200',
-      ]);
-      expect([await ask(used[1] ?? ''), await ask(used[1] ?? '', replica)]).toEqual([
-        '503 temporarily_unavailable',
-        '503 temporarily_unavailable',
-      ]);
-      at(121);
-      expect(await ask(used[1] ?? '')).toBe('400 invalid_dpop_proof');
-      expect(
-        desk.server.logs
-          .concat(replica.logs)
-          .filter(({ msg }) => String(msg).startsWith('Redis has lost replay records')).length,
-      ).toBeGreaterThan(0);
-    });
+  it('a proof used before the loss is refused after it, and so is all that could have been used; fresh ones work again', async () => {
+    const used = [await proofAt(0), await proofAt(30)];
+    expect([await ask(used[0] ?? ''), await ask(used[1] ?? '', replica)]).toEqual(['200', '200']);
+    expect((await mine('*')).length).toBe(3);
+    await redis.del(await mine('*'));
+    at(10);
+    expect([
+      await ask(used[0] ?? ''),
+      await ask(used[1] ?? '', replica),
+      await ask(await proofAt(10)),
+    ]).toEqual(Array.from({ length: 3 }, () => '503 temporarily_unavailable'));
+    // From then on a proof can be dated so that it cannot have been used before.
+    at(71);
+    expect([await ask(await proofAt(71)), await ask(await proofAt(71), replica)]).toEqual([
+      '200',
+      '200',
+    ]);
+    expect([await ask(used[1] ?? ''), await ask(used[1] ?? '', replica)]).toEqual([
+      '503 temporarily_unavailable',
+      '503 temporarily_unavailable',
+    ]);
+    at(121);
+    expect(await ask(used[1] ?? '')).toBe('400 invalid_dpop_proof');
+    expect(
+      desk.server.logs
+        .concat(replica.logs)
+        .filter(({ msg }) => String(msg).startsWith('Redis has lost replay records')).length,
+    ).toBeGreaterThan(0);
+  });
 
-    it('a keeper that is another process counts as a loss (fail-over to a copy that lagged)', async () => {
-      at(200);
-      const used = await proofAt(200);
-      expect(await ask(used)).toBe('200');
-      const [marker = ''] = await mine('replay-since');
-      await redis.set(marker, `0:${'0'.repeat(40)}`);
-      at(201);
-      expect([await ask(await proofAt(201), replica), await ask(used)]).toEqual([
-        '503 temporarily_unavailable',
-        '503 temporarily_unavailable',
-      ]);
-      at(262);
-      expect(await ask(await proofAt(262))).toBe('200');
-    });
-  },
-);
+  it('a keeper that is another process counts as a loss (fail-over to a copy that lagged)', async () => {
+    at(200);
+    const used = await proofAt(200);
+    expect(await ask(used)).toBe('200');
+    const [marker = ''] = await mine('replay-since');
+    await redis.set(marker, `0:${'0'.repeat(40)}`);
+    at(201);
+    expect([await ask(await proofAt(201), replica), await ask(used)]).toEqual([
+      '503 temporarily_unavailable',
+      '503 temporarily_unavailable',
+    ]);
+    at(262);
+    expect(await ask(await proofAt(262))).toBe('200');
+  });
+});

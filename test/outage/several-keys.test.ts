@@ -1,26 +1,30 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ath, keysOf, openPair, type Pair, pairSecret, unaware } from '../support/pair.ts';
 import { basic } from '../support/server.ts';
-import { storeKinds, type TestStore } from '../support/stores.ts';
+import {
+  describeOn,
+  onPostgresqlServer,
+  onSqliteAndRedis,
+  type TestStore,
+} from '../support/stores.ts';
 import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.ts';
 
 const lines = [
   {
     variable: 'DATABASE_URL',
     standardPort: 5432,
-    kinds: storeKinds.filter(({ name }) => name === 'PostgreSQL'),
+    kind: onPostgresqlServer,
   },
   {
     variable: 'REDIS_URL',
     standardPort: 6379,
-    kinds: storeKinds.filter(({ name }) => name === 'SQLite and Redis'),
+    kind: onSqliteAndRedis,
   },
-].flatMap(({ kinds, ...line }) => kinds.map((kind) => ({ ...line, kind })));
+];
 
-describe.each(lines)(
-  'several keys while the store is away ($variable)',
-  ({ variable, standardPort, kind }) => {
+for (const { variable, standardPort, kind } of lines)
+  describeOn(kind)(`several keys while the store is away (${variable})`, () => {
     let [store, proxy, pair]: [TestStore, TcpProxy, Pair] = [] as never;
     beforeAll(async () => {
       store = await kind.make();
@@ -82,5 +86,4 @@ describe.each(lines)(
         ).status,
       ).toBe(200);
     });
-  },
-);
+  });

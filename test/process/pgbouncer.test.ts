@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { testKey } from '../support/keys.ts';
-import { pgbouncer, pgbouncerIsAbsent } from '../support/pgbouncer.ts';
+import { needs } from '../support/left-out.ts';
+import { pgbouncer } from '../support/pgbouncer.ts';
 import { freeAddress, startProcess } from '../support/process.ts';
 import { adminToken, basic, formBody } from '../support/server.ts';
 import { onPostgresqlServer } from '../support/stores.ts';
@@ -8,7 +9,7 @@ import { onPostgresqlServer } from '../support/stores.ts';
 const secret = 's'.repeat(32);
 const json = { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' };
 
-describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined || pgbouncerIsAbsent())(
+describe.skipIf(!needs.pgbouncer.isHere(process.env))(
   'two processes behind a real PgBouncer in transaction mode',
   () => {
     it('migrate, register, issue, introspect and revoke as on a connection of their own', {

@@ -1,5 +1,5 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compactDecrypt, importJWK, type JWK } from 'jose';
 import { describe, expect, it } from 'vitest';
@@ -8,13 +8,9 @@ import { readPublicKey } from '../../src/jose/public-key.ts';
 import { checkCnfProof, readCnfProof } from '../../src/possession/cnf-proof.ts';
 import { dpopNonces } from '../../src/possession/dpop-nonce.ts';
 import { registeredCertificateThumbprint } from '../../src/registered-certificate.ts';
+import { vectorsFolder } from '../support/left-out.ts';
 
-const file = join(import.meta.dirname, '../../../shared/vectors/alt-cnf.json');
-const found = [file, join(import.meta.dirname, '../../../../shared/vectors/alt-cnf.json')].find(
-  (path) => existsSync(path),
-);
-if (found === undefined)
-  console.warn('the vectors of alt_cnf are not here: their tests are skipped');
+const found = vectorsFolder && join(vectorsFolder, 'alt-cnf.json');
 // biome-ignore lint/suspicious/noExplicitAny: a file of examples, whose shape is what the tests look at.
 const vectors: any = found === undefined ? undefined : JSON.parse(readFileSync(found, 'utf8'));
 const publicKey = ({ d: _, ...jwk }: JWK & { d?: string }) => readPublicKey(jwk);

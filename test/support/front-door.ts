@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
@@ -60,16 +60,6 @@ export interface FrontDoor {
 export interface FrontDoorOptions {
   readonly form: string;
   readonly command: (place: Place) => readonly [string, ...string[]];
-}
-
-/** Whether a proxy is missing on this machine; then its suite is skipped, aloud. */
-export function isAbsent(proxy: string): boolean {
-  const absent = spawnSync(proxy, ['-v']).error !== undefined;
-  if (absent)
-    console.warn(
-      `There is no ${proxy}: the suite behind a real ${proxy} is skipped (apt-get install ${proxy}).`,
-    );
-  return absent;
 }
 
 /** The blocks of a page under docs/front-doors in this language. */

@@ -1,4 +1,4 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,16 +12,6 @@ export interface PgBouncer {
   /** The same database, by way of it. */
   through(databaseUrl: string): string;
   end(): Promise<void>;
-}
-
-/** Whether it is missing on this machine; then its suite is skipped, aloud. */
-export function pgbouncerIsAbsent(): boolean {
-  const absent = spawnSync('pgbouncer', ['--version']).error !== undefined;
-  if (absent)
-    console.warn(
-      'There is no pgbouncer: the suite behind a real one is skipped (apt-get install pgbouncer).',
-    );
-  return absent;
 }
 
 /** Starts one that gives each transaction whichever of `poolSize` connections is free, before the server that the URL names. */

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PrismaPg } from '@prisma/adapter-pg';
+import { describe } from 'vitest';
 
 /** Environment of a server on stores of its own, and the way to be rid of them. */
 export interface TestStore {
@@ -70,10 +71,16 @@ const withRedis = ({ name, make }: TestStoreKind): TestStoreKind => ({
   },
 });
 
+/** The embedded database, and replay records on the server that `TEST_REDIS_URL` names. */
+export const onSqliteAndRedis: TestStoreKind = withRedis(onSqlite);
+
 /** Every kind of store that this machine has: SQLite always, the others where `TEST_DATABASE_URL` and `TEST_REDIS_URL` are set. */
 export const storeKinds: readonly TestStoreKind[] = [
   onSqlite,
-  ...(redis === undefined ? [] : [withRedis(onSqlite)]),
+  ...(redis === undefined ? [] : [onSqliteAndRedis]),
   ...(postgresql === undefined ? [] : [onPostgresqlServer]),
   ...(postgresql === undefined || redis === undefined ? [] : [withRedis(onPostgresqlServer)]),
 ];
+
+/** `describe`, skipped where this machine lacks that kind of store: a file must never be without a test. */
+export const describeOn = (kind: TestStoreKind) => describe.skipIf(!storeKinds.includes(kind));

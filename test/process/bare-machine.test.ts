@@ -1,0 +1,26 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { leftOut } from '../support/left-out.ts';
+
+describe('`npm test` on a machine without servers', () => {
+  it('passes over a file whose tests all need one, and ends with what it left out and how to run it', () => {
+    const { PATH, HOME } = process.env;
+    const { status, stdout } = spawnSync(
+      process.execPath,
+      ['node_modules/vitest/vitest.mjs', 'run', 'test/outage/store-away.test.ts'],
+      { cwd: join(import.meta.dirname, '../..'), env: { PATH, HOME, NO_COLOR: '1' } },
+    );
+    const output = stdout.toString();
+    expect([status, /Tests {2}(\d+) skipped \(\1\)/.test(output)]).toEqual([0, true]);
+    expect(output).toMatch(
+      /Left out.*on PostgreSQL: set TEST_DATABASE_URL=.*on Redis: set TEST_REDIS_URL=/s,
+    );
+  });
+
+  it('says nothing where everything is here', () => {
+    const need = (present: boolean) => ({ tests: 'x', how: 'y', isHere: () => present });
+    expect(leftOut({}, { here: need(true) })).toEqual([]);
+    expect(leftOut({}, { here: need(true), gone: need(false) })).toEqual(['  - x: y']);
+  });
+});

@@ -1,0 +1,84 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Reporter } from 'vitest/node';
+
+/** Something that a whole run needs and a bare machine lacks. */
+export interface Need {
+  /** What is not tested without it. */
+  readonly tests: string;
+  /** How to have it tested: a variable to set, or a package to install. */
+  readonly how: string;
+  /** Whether it is here. */
+  isHere(env: NodeJS.ProcessEnv): boolean;
+}
+
+/** The folder of Apache's modules, where Debian puts them. */
+export const apacheModules = '/usr/lib/apache2/modules';
+
+/** The folder of the public test vectors: beside the checkout, or beside a folder of worktrees. */
+export const vectorsFolder: string | undefined = ['../../..', '../../../..']
+  .map((path) => join(import.meta.dirname, path, 'shared/vectors'))
+  .find((path) => existsSync(path));
+
+const starts = (program: string) => () => spawnSync(program, ['-v']).error === undefined;
+
+/** Everything that some test needs beside the packages of `npm ci`. */
+export const needs = {
+  postgresql: {
+    tests: 'everything on PostgreSQL',
+    how: 'set TEST_DATABASE_URL=postgresql://USER@127.0.0.1:5432/postgres (a superuser)',
+    isHere: (env) => env['TEST_DATABASE_URL'] !== undefined,
+  },
+  redis: {
+    tests: 'everything on Redis',
+    how: 'set TEST_REDIS_URL=redis://127.0.0.1:6379 (and install redis-server)',
+    isHere: (env) => env['TEST_REDIS_URL'] !== undefined,
+  },
+  nginx: {
+    tests: 'mutual TLS behind nginx',
+    how: 'apt-get install nginx',
+    isHere: starts('nginx'),
+  },
+  haproxy: {
+    tests: 'mutual TLS behind HAProxy',
+    how: 'apt-get install haproxy',
+    isHere: starts('haproxy'),
+  },
+  apache: {
+    tests: "Apache's mod_oauth2 as a verifier",
+    how: 'apt-get install apache2 libapache2-mod-oauth2',
+    isHere: () => starts('apache2')() && existsSync(`${apacheModules}/mod_oauth2.so`),
+  },
+  pgbouncer: {
+    tests: 'PostgreSQL behind PgBouncer',
+    how: 'apt-get install pgbouncer, and set TEST_DATABASE_URL',
+    isHere: (env) =>
+      spawnSync('pgbouncer', ['--version']).error === undefined &&
+      env['TEST_DATABASE_URL'] !== undefined,
+  },
+  vectors: {
+    tests: 'public test vectors (Wycheproof and the RFCs)',
+    how: 'put them into ../shared/vectors, beside the checkout',
+    isHere: () => vectorsFolder !== undefined,
+  },
+} as const satisfies Readonly<Record<string, Need>>;
+
+/** One line for each need that is not met; none on a machine with everything. */
+export function leftOut(
+  env: NodeJS.ProcessEnv = process.env,
+  all: Readonly<Record<string, Need>> = needs,
+): readonly string[] {
+  return Object.values(all)
+    .filter((need) => !need.isHere(env))
+    .map(({ tests, how }) => `  - ${tests}: ${how}`);
+}
+
+/** Ends the summary of a run with what it left out, and how to run that too. */
+export const leftOutReporter: Reporter = {
+  onTestRunEnd() {
+    const lines = leftOut();
+    if (lines.length > 0)
+      console.log(['Left out, because this machine lacks it:', ...lines, ''].join('\n'));
+  },
+};
