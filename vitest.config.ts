@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     reporters: ['default', leftOutReporter],
+    globalSetup: './test/support/migrated-databases.ts',
     testTimeout: 90_000,
     hookTimeout: 120_000,
     maxWorkers: 2,

@@ -1,10 +1,11 @@
 import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { describeOn } from '../support/describe-on.ts';
 import { clientSecret, type Desk } from '../support/desk.ts';
 import { openReplicas, type Replicas } from '../support/replicas.ts';
 import { basic, startOfTime, type TestServer } from '../support/server.ts';
-import { describeOn, onSqliteAndRedis, type TestStore } from '../support/stores.ts';
+import { onSqliteAndRedis, type TestStore } from '../support/stores.ts';
 
 const form = { grant_type: 'client_credentials' };
 const authorization = basic('app', clientSecret);

@@ -1,13 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { describeOn } from '../support/describe-on.ts';
 import { ath, keysOf, openPair, type Pair, pairSecret, unaware } from '../support/pair.ts';
 import { basic } from '../support/server.ts';
-import {
-  describeOn,
-  onPostgresqlServer,
-  onSqliteAndRedis,
-  type TestStore,
-} from '../support/stores.ts';
+import { onPostgresqlServer, onSqliteAndRedis, type TestStore } from '../support/stores.ts';
 import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.ts';
 
 const lines = [

@@ -1,13 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { describeOn } from '../support/describe-on.ts';
 import { type Desk, openDesk } from '../support/desk.ts';
-import {
-  describeOn,
-  onPostgresqlServer,
-  onSqliteAndRedis,
-  type TestStore,
-} from '../support/stores.ts';
+import { onPostgresqlServer, onSqliteAndRedis, type TestStore } from '../support/stores.ts';
 import { type Line, type TcpProxy, tcpProxy } from '../support/tcp-proxy.ts';
 
 /** The store behind a line that the test can cut: which variable names it, and what readiness calls it. */

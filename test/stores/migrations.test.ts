@@ -15,7 +15,7 @@ describe('schema and migrations', () => {
   it.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     '$name: the migrations make every table and column that the client asks for',
     async (kind) => {
-      const store = await kind.make();
+      const store = await kind.make('empty');
       const database = await openDatabase(store.env['DATABASE_URL'] ?? '', () => undefined);
       const models = [
         database.client,

@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PrismaPg } from '@prisma/adapter-pg';
-import { describe } from 'vitest';
+import { onPostgresql } from './postgresql.ts';
+import { scratchFolder } from './scratch.ts';
 
 /** Environment of a server on stores of its own, and the way to be rid of them. */
 export interface TestStore {
@@ -14,30 +13,31 @@ export interface TestStore {
 /** A kind of store that the suites run on. */
 export interface TestStoreKind {
   readonly name: string;
-  make(): Promise<TestStore>;
+  /** A migrated store without a row, or an `empty` one that nothing was done to. */
+  make(state?: 'migrated' | 'empty'): Promise<TestStore>;
 }
 
 const postgresql = process.env['TEST_DATABASE_URL'];
 const redis = process.env['TEST_REDIS_URL'];
-
-async function onPostgresql(script: string): Promise<void> {
-  const connection = await new PrismaPg({ connectionString: postgresql ?? '' }).connect();
-  await connection.executeScript(script);
-  await connection.dispose();
-}
+// Made once a run by `migrated-databases.ts`; elsewhere, as in a benchmark, the server itself migrates.
+const migratedSqlite = process.env['TEST_MIGRATED_SQLITE'];
+const migratedPostgresql = process.env['TEST_MIGRATED_POSTGRESQL'];
+const discarded = process.env['TEST_DISCARDED'];
 
 function folder(): { readonly path: string; remove(): void } {
-  const path = mkdtempSync(join(tmpdir(), 'holdfast-'));
+  const path = scratchFolder();
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
 /** The embedded database in a folder of its own. */
 export const onSqlite: TestStoreKind = {
   name: 'SQLite',
-  async make() {
+  async make(state = 'migrated') {
     const { path, remove } = folder();
+    const file = join(path, 'holdfast.db');
+    if (state === 'migrated' && migratedSqlite !== undefined) copyFileSync(migratedSqlite, file);
     return {
-      env: { DATABASE_URL: `file:${join(path, 'holdfast.db')}` },
+      env: { DATABASE_URL: `file:${file}` },
       remove: async () => remove(),
     };
   },
@@ -46,10 +46,11 @@ export const onSqlite: TestStoreKind = {
 /** A database of its own on the server that `TEST_DATABASE_URL` names. */
 export const onPostgresqlServer: TestStoreKind = {
   name: 'PostgreSQL',
-  async make() {
+  async make(state = 'migrated') {
     const { path, remove } = folder();
     const name = `holdfast_${randomBytes(6).toString('hex')}`;
-    await onPostgresql(`create database ${name}`);
+    const template = (state === 'migrated' && migratedPostgresql) || 'template1';
+    await onPostgresql(`create database ${name} template ${template}`);
     return {
       env: {
         DATABASE_URL: Object.assign(new URL(postgresql ?? ''), { pathname: `/${name}` }).href,
@@ -57,7 +58,8 @@ export const onPostgresqlServer: TestStoreKind = {
       },
       async remove() {
         remove();
-        await onPostgresql(`drop database ${name} with (force)`);
+        if (discarded === undefined) await onPostgresql(`drop database ${name} with (force)`);
+        else writeFileSync(join(discarded, name), '');
       },
     };
   },
@@ -65,8 +67,8 @@ export const onPostgresqlServer: TestStoreKind = {
 
 const withRedis = ({ name, make }: TestStoreKind): TestStoreKind => ({
   name: `${name} and Redis`,
-  async make() {
-    const { env, remove } = await make();
+  async make(state) {
+    const { env, remove } = await make(state);
     return { env: { ...env, REDIS_URL: redis ?? '' }, remove };
   },
 });
@@ -81,6 +83,3 @@ export const storeKinds: readonly TestStoreKind[] = [
   ...(postgresql === undefined ? [] : [onPostgresqlServer]),
   ...(postgresql === undefined || redis === undefined ? [] : [withRedis(onPostgresqlServer)]),
 ];
-
-/** `describe`, skipped where this machine lacks that kind of store: a file must never be without a test. */
-export const describeOn = (kind: TestStoreKind) => describe.skipIf(!storeKinds.includes(kind));
