@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { signatureJwks } from '../client-registration.ts';
+import { forVerifiers } from '../jose/public-members.ts';
 import type { ClientRegistrations } from '../ports.ts';
 
 /** `GET /clients/{client_id}/jwks`: the registered keys of a client, for resource servers that get `jku` and `kid` in `cnf` (RFC 7800 §3.5). */
@@ -12,7 +13,8 @@ export function clientJwksRoute(
   app.get<{ Params: { client_id: string } }>(path, async ({ params }, reply) => {
     const client = await clients.findClient(params.client_id);
     // What is encrypted to the client is no business of resource servers.
-    const keys = client === undefined || client.disabled ? [] : signatureJwks(client);
+    const keys =
+      client === undefined || client.disabled ? [] : signatureJwks(client).map(forVerifiers);
     // Unknown, disabled and without keys by value look the same.
     if (keys.length === 0)
       return reply

@@ -56,6 +56,18 @@ export function asPublicJwk(value: unknown): UngatedJwk {
 /** Members that some type of public key requires (RFC 7518 §6, RFC 8037 §2, RFC 9964). */
 const requiredMembers: ReadonlySet<string> = new Set(['kty', 'crv', 'x', 'y', 'n', 'e', 'pub']);
 
+/** What a verifier may want to know of a key beside its required members (RFC 7517 §4). */
+const membersOfUse: ReadonlySet<string> = new Set(['kid', 'use', 'alg', 'key_ops']);
+
+/** A registered key as verifiers get it: the key, its name and its use. Its certificate is between the client and this server. */
+export function forVerifiers(jwk: UngatedJwk): UngatedJwk {
+  return Object.fromEntries(
+    Object.entries(jwk).filter(
+      ([member]) => requiredMembers.has(member) || membersOfUse.has(member),
+    ),
+  );
+}
+
 /**
  * A key that somebody else wrote, in a JWK Set, a proof or `req_cnf`, without the members that mean nothing here: those must be ignored (RFC 7517 §4).
  * Many providers publish some, such as `x5t` or `issuer`, and a browser exports each key with `ext`. Throws JoseFault for private or symmetric members.
