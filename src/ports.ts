@@ -4,7 +4,7 @@ import type { ClientRegistration } from './client-registration.ts';
 import type { Clock } from './clock.ts';
 import type { NoteUse } from './credential-use.ts';
 import type { Pairing } from './pairing.ts';
-import type { ReplayStore, SingleUse } from './replay-store.ts';
+import type { ReplayStore, SingleUse, WasUsed } from './replay-store.ts';
 import type { ResourceServer } from './resource-server.ts';
 import type { TrustedIssuer } from './trusted-issuer.ts';
 
@@ -77,11 +77,14 @@ export interface Ports {
   readonly clock: Clock;
   readonly randomId: RandomId;
   readonly replay: ReplayStore;
+  readonly wasUsed: WasUsed;
   readonly issuances: Issuances;
   readonly clients: ClientRegistrations;
   /** Clients as they are this moment, whatever another replica remembers of them. */
   readonly currentClients: ClientRegistrations;
   readonly resourceServers: ResourceServers;
+  /** Past every copy, as the store has it now. */
+  readonly currentResourceServers: Pick<ResourceServers, 'findByClientId'>;
   readonly pairings: Pairings;
   readonly credentialUses: CredentialUses;
   /** For the operator only: nothing may rest on it. */

@@ -13,6 +13,7 @@ import { noted } from './client-authentication/noted.ts';
 import { privateKeyJwt } from './client-authentication/private-key-jwt.ts';
 import { requiringProof } from './client-authentication/requiring-proof.ts';
 import { tlsClientAuth } from './client-authentication/tls-client-auth.ts';
+import { unspentAssertion } from './client-authentication/unspent-assertion.ts';
 import type { AuthenticatedClient } from './client-registration.ts';
 import type { Config } from './config.ts';
 import type { Endpoints } from './endpoints.ts';
@@ -62,6 +63,7 @@ export function protocolEndpoints(options: ProtocolEndpointsOptions) {
   const authenticationAt = (endpoint: 'token' | 'revocation') =>
     authenticateClient({
       clients: ports.clients,
+      currentClients: ports.currentClients,
       clock,
       tlsClientAuth: tlsClientAuth(keys),
       privateKeyJwt: privateKeyJwt({
@@ -76,11 +78,14 @@ export function protocolEndpoints(options: ProtocolEndpointsOptions) {
         clockTolerance: config.clockTolerance,
       }),
     });
+  // A read more only where clients are limited.
+  const unspent = <Request>(authenticate: (request: Request) => Promise<AuthenticatedClient>) =>
+    countClient === undefined ? authenticate : unspentAssertion(authenticate, ports.wasUsed);
   const watched = <Request extends RequestWithCredentials>(
     authenticate: (request: Request) => Promise<AuthenticatedClient>,
   ) =>
     counted(
-      noted(countingStrangers(authenticate, refusals), ports.noteUse, clientIdOf),
+      noted(countingStrangers(unspent(authenticate), refusals), ports.noteUse, clientIdOf),
       countClient,
       clientIdOf,
     );

@@ -8,6 +8,9 @@ export interface SingleUse {
   readonly acceptableFrom: number;
 }
 
+/** Whether a use was marked before. A hint only: what counts once is decided by marking it. Throws when the store is away. */
+export type WasUsed = (use: SingleUse) => Promise<boolean>;
+
 export interface ReplayStore {
   /**
    * Marks every use in one atomic step and answers, in order, whether each was the first.

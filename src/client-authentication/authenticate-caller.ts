@@ -16,9 +16,14 @@ export type Caller = (
 /** Authenticates the caller of the introspection endpoint by secret (RFC 7662 §2.1). Throws `invalid_client` or `invalid_request`. */
 export function authenticateCaller({
   resourceServers,
+  currentResourceServers,
   clients,
+  currentClients,
   clock,
-}: Pick<Ports, 'resourceServers' | 'clients' | 'clock'>) {
+}: Pick<
+  Ports,
+  'resourceServers' | 'currentResourceServers' | 'clients' | 'currentClients' | 'clock'
+>) {
   return async (request: Pick<TokenRequest, 'authorization' | 'parameters'>): Promise<Caller> => {
     const credentials = readCredentials(request);
     if (credentials.method === 'private_key_jwt' || credentials.method === 'tls')
@@ -28,7 +33,13 @@ export function authenticateCaller({
     const client = resourceServer === undefined ? await clients.findClient(clientId) : undefined;
     const secrets = resourceServer?.clientSecrets ?? client?.clientSecrets ?? [];
     const secret = matchingSecret(secrets, clientSecret, clock() / 1000);
-    if (secret === undefined) throw refused('client_secret_mismatch');
+    if (secret === undefined) {
+      // As many looks into the store as for a name that nobody has, of which no copy is kept.
+      if (resourceServer !== undefined) await currentResourceServers.findByClientId(clientId);
+      if (resourceServer !== undefined || client !== undefined)
+        await currentClients.findClient(clientId);
+      throw refused('client_secret_mismatch');
+    }
     const credential = { kind: 'secret', identifier: secret.id } as const;
     if (resourceServer !== undefined) return { resourceServer, credential };
     if (client === undefined || client.disabled) throw refused('client_unknown');

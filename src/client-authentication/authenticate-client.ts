@@ -11,7 +11,8 @@ import { notBySuchAClient, readAssertion, type UnverifiedAssertion } from './pri
 export type AuthenticateClient = (request: RequestWithCredentials) => Promise<AuthenticatedClient>;
 
 /** What the step is made of. */
-export interface ClientAuthenticationOptions extends Pick<Ports, 'clients' | 'clock'> {
+export interface ClientAuthenticationOptions
+  extends Pick<Ports, 'clients' | 'currentClients' | 'clock'> {
   readonly privateKeyJwt: (
     assertion: UnverifiedAssertion,
     client: ClientRegistration,
@@ -26,6 +27,7 @@ export interface ClientAuthenticationOptions extends Pick<Ports, 'clients' | 'cl
 /** Picks the method by the credentials in the request; it must be the one that the client is registered for. */
 export function authenticateClient({
   clients,
+  currentClients,
   clock,
   privateKeyJwt,
   tlsClientAuth,
@@ -66,6 +68,10 @@ export function authenticateClient({
       credentials.clientSecret,
       clock() / 1000,
     );
+    // Copies are kept of clients only, so an unknown name costs a look into the store. A wrong secret
+    // costs one too: how long a refusal takes must not tell whether a client exists.
+    if (secret === undefined && client !== undefined)
+      await currentClients.findClient(credentials.clientId);
     const admitted = admit(client, credentials.method);
     if (secret === undefined) throw refused('client_secret_mismatch');
     return { registration: admitted, credential: { kind: 'secret', identifier: secret.id } };

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { StoreUnavailable } from '../oauth-error.ts';
 import type { Clock, ReplayStore, SingleUse } from '../ports.ts';
+import type { WasUsed } from '../replay-store.ts';
 import { sharedClock } from '../signing-keys/shared-clock.ts';
 import { batched } from './batched.ts';
 import { clockMargin } from './database-time.ts';
@@ -34,7 +35,7 @@ export interface RedisReplayOptions {
  */
 export function redisReplay(
   options: RedisReplayOptions,
-): ReplayStore & { ping(): Promise<void>; close(): void } {
+): ReplayStore & { readonly wasUsed: WasUsed; ping(): Promise<void>; close(): void } {
   const { url, clock, redisClock, installation, clockTolerance, onError, onLoss, onEviction } =
     options;
   const redis = new Redis(url, {
@@ -131,6 +132,13 @@ export function redisReplay(
       if (marked === 'lost')
         throw new StoreUnavailable('replay', new Error('replay records of that time were lost'));
       return marked;
+    },
+    async wasUsed({ key }: SingleUse) {
+      try {
+        return (await redis.exists(`holdfast:${installation}:replay:${key}`)) === 1;
+      } catch (cause) {
+        throw new StoreUnavailable('replay', cause);
+      }
     },
     async ping() {
       await measure();

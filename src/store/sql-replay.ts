@@ -1,4 +1,5 @@
 import type { ReplayStore, SingleUse } from '../ports.ts';
+import type { WasUsed } from '../replay-store.ts';
 import { batched } from './batched.ts';
 import { answered, type Database } from './database.ts';
 import type { DatabaseKind } from './schema.ts';
@@ -16,7 +17,10 @@ export const insertUses: Readonly<Record<DatabaseKind, string>> = {
 };
 
 /** Replay records in the database: one statement marks the uses of all requests of one turn of the event loop (RFC 9449 §11.1). */
-export function sqlReplay(database: Database, kind: DatabaseKind): ReplayStore {
+export function sqlReplay(
+  database: Database,
+  kind: DatabaseKind,
+): ReplayStore & { readonly wasUsed: WasUsed } {
   const markUsed = batched<readonly SingleUse[], readonly boolean[]>((requests) =>
     answered(async () => {
       // One order for everybody: two batches with the same identifiers must not wait for each other crosswise.
@@ -32,5 +36,9 @@ export function sqlReplay(database: Database, kind: DatabaseKind): ReplayStore {
       return requests.map((request) => request.map(({ key }) => inserted.delete(key)));
     }),
   );
-  return { markUsed };
+  return {
+    markUsed,
+    wasUsed: async ({ key }) =>
+      (await answered(() => database.replayRecord.findUnique({ where: { key } }))) !== null,
+  };
 }

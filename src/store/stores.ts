@@ -116,15 +116,13 @@ export async function openStores(
   const state = sqlRegistryState(database);
   const registered = sqlClients(database, change, seconds);
   const clients = cachedClients(registered, state, siblings.tell);
-  const resourceServers = cachedResourceServers(
-    sqlResourceServers(database, change),
-    state,
-    siblings.tell,
-  );
+  const registeredServers = sqlResourceServers(database, change);
+  const resourceServers = cachedResourceServers(registeredServers, state, siblings.tell);
   const pingDatabase = async () => void (await answered(() => database.$queryRaw`select 1`));
   return {
     clients,
     currentClients: registered,
+    currentResourceServers: registeredServers,
     credentialUses: sqlCredentialUses(database, kind),
     trustedIssuers: sqlTrustedIssuers(database, change),
     withdrawnHolders: sqlWithdrawnHolders(database, change),
@@ -141,6 +139,7 @@ export async function openStores(
     boundKeys: sqlBoundKeys(database, kind, accessTokenMaxLifetime),
     statusLists: sqlStatusLists(database, kind, accessTokenMaxLifetime, seconds),
     replay: redis ?? replay,
+    wasUsed: (redis ?? replay).wasUsed,
     counters,
     expired: [...sqlExpired(database, seconds, auditRetention), sqlOrphanedUses(database)],
     signingKeys: sqlSigningKeys(databaseUrl, database, clock, databaseClock),

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { clientSecret, type Desk, openDesk, seconds } from '../support/desk.ts';
+import { assertionForm, clientSecret, type Desk, openDesk, seconds } from '../support/desk.ts';
 import { openReplicas, type Replicas } from '../support/replicas.ts';
 import { basic, type TestServer, testServer } from '../support/server.ts';
 import { onSqlite, storeKinds } from '../support/stores.ts';
@@ -53,6 +53,24 @@ describe.each(storeKinds.filter(({ name }) => name.startsWith('SQLite')))(
         expect(Number(headers.get('retry-after'))).toBeLessThanOrEqual(60);
       }
       expect((await ask('other')).status).toBe(200);
+    });
+
+    it('a client assertion that was used before takes nothing from its client, however often it is shown', async () => {
+      const assertion = await desk.key.assertion('signer', {}, { kid: 'registered' });
+      const show = async (text: string) =>
+        desk.server.post('/token', assertionForm(text), { dpop: await desk.key.proof() });
+      expect((await show(assertion)).status).toBe(200);
+      for (let times = 0; times < 10; times++)
+        expect(await show(assertion)).toMatchObject({
+          status: 401,
+          body: { error: 'invalid_client' },
+        });
+      const statuses = [];
+      for (let times = 0; times < 4; times++)
+        statuses.push(
+          (await show(await desk.key.assertion('signer', {}, { kid: 'registered' }))).status,
+        );
+      expect(statuses).toEqual([200, 200, 200, 429]);
     });
 
     it('a refused request uses its proof not up, and documents are not limited', async () => {
