@@ -12,8 +12,8 @@ export interface HttpsJwks {
   readonly keys: { current: readonly object[] };
   /** Set it, and nothing can be read. */
   broken: boolean;
-  /** Requests so far. */
-  requests: number;
+  /** Request targets so far; every query is a URI, and a cool-down, of its own. */
+  readonly requests: string[];
   /** Assign one to keep every answer waiting for it. */
   gate: Promise<void>;
   close(): Promise<void>;
@@ -29,8 +29,8 @@ export async function httpsJwks(current: readonly object[]): Promise<HttpsJwks> 
   const tls = { key: issued.keyPem, cert: issued.pem };
   setDefaultCACertificates([...getCACertificates(), tls.cert]);
   const keys = { current };
-  const server = createServer(tls, (_request, response) => {
-    made.requests++;
+  const server = createServer(tls, ({ url = '' }, response) => {
+    made.requests.push(url);
     void made.gate.then(() => answer(response));
   });
   const answer = (response: ServerResponse) => {
@@ -44,7 +44,7 @@ export async function httpsJwks(current: readonly object[]): Promise<HttpsJwks> 
   const address = server.address();
   const made: HttpsJwks = {
     broken: false,
-    requests: 0,
+    requests: [],
     gate: Promise.resolve(),
     uri: `https://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/jwks`,
     keys,
