@@ -5,6 +5,7 @@ import type { Config } from './config.ts';
 import { endpointsOf, statusListUri } from './endpoints.ts';
 import { certificateSource, readAnchors } from './http/client-certificate.ts';
 import { clientJwksRoute } from './http/client-jwks-route.ts';
+import { allowCrossOrigin, readableFromAnywhere } from './http/cors.ts';
 import { lastAnswers } from './http/drain.ts';
 import { errorHandler } from './http/error-handler.ts';
 import { formBodies } from './http/form-body.ts';
@@ -15,7 +16,6 @@ import { listener } from './http/listener.ts';
 import { metadataRoute } from './http/metadata-route.ts';
 import { refuseOtherMethods } from './http/other-methods.ts';
 import { refuseOverload } from './http/overload.ts';
-import { readableFromAnywhere } from './http/preflight.ts';
 import { rateLimits, type SharedCounters } from './http/rate-limits.ts';
 import { revocationRoute } from './http/revocation-route.ts';
 import { statusListRoute } from './http/status-list-route.ts';
@@ -108,7 +108,6 @@ export async function authorizationServer({
   );
 
   tokenRoute(app, `${basePath}/token`, answer.token);
-  refuseOtherMethods(app, `${basePath}/token`, ['POST']);
   introspectionRoute(app, `${basePath}/introspect`, {
     issuer: config.issuer,
     clock,
@@ -117,7 +116,6 @@ export async function authorizationServer({
   });
   refuseOtherMethods(app, `${basePath}/introspect`, ['POST']);
   revocationRoute(app, `${basePath}/revoke`, answer.revocation);
-  refuseOtherMethods(app, `${basePath}/revoke`, ['POST']);
   clientJwksRoute(app, `${basePath}/clients/:client_id/jwks`, ports.clients, config.jwksMaxAge);
   readableFromAnywhere(app, `${basePath}/clients/:client_id/jwks`);
   for (const path of jwksPaths) {
@@ -141,6 +139,10 @@ export async function authorizationServer({
     metadataRoute(app, path, metadata);
     readableFromAnywhere(app, path);
   }
+  allowCrossOrigin(app, {
+    endpoints: [`${basePath}/token`, `${basePath}/revoke`],
+    documents: metadataPaths,
+  });
   healthRoutes(app, { ...health, requests: overload.check }, stopping);
   return app;
 }

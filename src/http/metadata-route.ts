@@ -4,10 +4,6 @@ import type { FastifyInstance } from 'fastify';
 export function metadataRoute(app: FastifyInstance, path: string, metadata: object): void {
   const body = JSON.stringify(metadata);
   app.get(path, (_request, reply) =>
-    reply
-      .header('cache-control', 'public, max-age=300')
-      .header('access-control-allow-origin', '*')
-      .type('application/json')
-      .send(body),
+    reply.header('cache-control', 'public, max-age=300').type('application/json').send(body),
   );
 }
