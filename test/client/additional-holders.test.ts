@@ -1,4 +1,4 @@
-import { decodeJwt } from 'jose';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type ConsentRequest,
@@ -116,6 +116,30 @@ describe('additional holders', () => {
     await expect(backend.proveFor({ clientId: 'app' })).rejects.toMatchObject({
       code: 'invalid_options',
     });
+  });
+
+  it('sign a cnf-proof+jwt that names one holder, resource, scope and nonce', async () => {
+    const holder = await app();
+    const proof = await backend.proveFor(holder);
+    expect(decodeProtectedHeader(proof)).toEqual({
+      typ: 'cnf-proof+jwt',
+      alg: 'ES256',
+      kid: backend.thumbprint,
+    });
+    const { jti, iat = 0, exp = 0, ...claims } = decodeJwt(proof);
+    const names = { iss: 'backend', aud: server.issuer, client_id: 'app' };
+    expect(claims).toEqual({ ...names, cnf: { jkt: holder.thumbprint } });
+    expect(jti?.length).toBeGreaterThanOrEqual(22);
+    expect(exp - iat).toBe(120);
+    const bound = { resource: api.origin, scope: 'read', nonce: 'n' };
+    expect(decodeJwt(await backend.proveFor({ ...holder, ...bound }))).toMatchObject({
+      resource: [api.origin],
+      scope: 'read',
+      nonce: 'n',
+    });
+    const certificateThumbprint = 'x5t';
+    const request = { clientId: 'app', certificateThumbprint };
+    expect(decodeJwt(await backend.proveFor(request))['cnf']).toEqual({ 'x5t#S256': 'x5t' });
   });
 
   it('that the resource server cannot express are an error, not a token without them', async () => {

@@ -186,3 +186,25 @@ it('neither holder nor token shows a secret when it is printed', async () => {
     expect(text).not.toContain(secret);
   }
 });
+
+it('metadata are asked for once an hour; while they are away the last ones serve', async () => {
+  let [ahead, away, asked] = [0, false, 0];
+  const holder = await createHolder(
+    optionsOf({
+      clientSecret: secret,
+      clock: () => Date.now() + ahead,
+      async fetch(input, init) {
+        if (!(input as string).includes('/.well-known/')) return fetch(input, init);
+        asked++;
+        return away ? Promise.reject(new TypeError('fetch failed')) : fetch(input, init);
+      },
+    }),
+  );
+  const first = (await holder.token()).accessToken;
+  ahead = 1_800_000;
+  const second = (await holder.token()).accessToken;
+  expect([asked, first === second]).toEqual([1, false]);
+  [ahead, away] = [3_700_000, true];
+  expect((await holder.token()).accessToken).not.toBe(second);
+  expect(asked).toBe(2);
+});

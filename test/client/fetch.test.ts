@@ -163,6 +163,30 @@ describe('nonces (RFC 9449 §8 and §9)', () => {
   });
 });
 
+it('an API that is never content with a nonce is asked three times, no more', async () => {
+  let asked = 0;
+  const challenge = { 'www-authenticate': 'DPoP error="use_dpop_nonce"', 'dpop-nonce': 'again' };
+  const greedy = await openApi(server.issuer, {
+    open: (_request, response) => {
+      asked++;
+      return Boolean(response.writeHead(401, challenge).end());
+    },
+  });
+  const holder = await holderOf({ origins: [greedy.origin] });
+  expect((await holder.fetch(greedy.origin)).status).toBe(401);
+  expect(asked).toBe(3);
+  await greedy.close();
+});
+
+it('twenty requests with a token that was withdrawn have one new token', async () => {
+  const { fetch, sent } = notingFetch();
+  const holder = await holderOf({ fetch });
+  api.withdrawn.add((await holder.token()).accessToken);
+  const many = Array.from({ length: 20 }, async () => holder.fetch(`${api.origin}/reports`));
+  expect(new Set((await Promise.all(many)).map(({ status }) => status))).toEqual(new Set([200]));
+  expect(sent.filter(({ url }) => url === `${server.issuer}/token`).length).toBe(2);
+});
+
 describe('a clock that is off', () => {
   it.each([-3_600_000, 3_600_000])(
     'by %d ms is noticed by the Date of the server, and allowed for at server and API',
