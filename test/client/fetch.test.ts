@@ -187,6 +187,26 @@ it('twenty requests with a token that was withdrawn have one new token', async (
   expect(sent.filter(({ url }) => url === `${server.issuer}/token`).length).toBe(2);
 });
 
+it('a late refusal of a withdrawn token does not throw its successor away', async () => {
+  const noting = notingFetch();
+  let release: () => void = () => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const holder = await holderOf({
+    async fetch(input, init) {
+      const answer = await noting.fetch(input, init);
+      if ((input as string).endsWith('/slow') && answer.status === 401) await released;
+      return answer;
+    },
+  });
+  api.withdrawn.add((await holder.token()).accessToken);
+  const slow = holder.fetch(`${api.origin}/slow`);
+  expect((await holder.fetch(`${api.origin}/quick`)).status).toBe(200);
+  release();
+  expect((await slow).status).toBe(200);
+  const asked = noting.sent.filter(({ url }) => url === `${server.issuer}/token`);
+  expect(asked.length).toBe(2);
+});
+
 describe('a clock that is off', () => {
   it.each([-3_600_000, 3_600_000])(
     'by %d ms is noticed by the Date of the server, and allowed for at server and API',

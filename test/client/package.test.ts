@@ -41,16 +41,18 @@ afterAll(async () => {
 describe('npm pack of @holdfast/client, installed in an empty folder', () => {
   it('has oauth4webapi as its only dependency, and no part of the server', () => {
     const names = readdirSync(join(folder, 'node_modules')).filter((name) => name[0] !== '.');
-    expect(names.sort()).toEqual(['@holdfast', 'oauth4webapi']);
+    expect(names.toSorted()).toEqual(['@holdfast', 'oauth4webapi']);
     const files = readdirSync(installed, { recursive: true }).map(String);
     expect(files).toEqual(expect.arrayContaining(['README.md', 'LICENSE', 'package.json']));
     const imports = files
       .filter((name) => name.endsWith('.js'))
       .flatMap((name) => {
         const code = readFileSync(join(installed, name), 'utf8');
-        return [...code.matchAll(/(?:from |import\()'([^'.][^']*)'/g)].map(([, from]) => from);
+        return [...code.matchAll(/(?:from |import\()'([^'.][^']*)'/g)].map(([, from]) =>
+          String(from),
+        );
       });
-    expect([...new Set(imports)].sort()).toEqual([
+    expect([...new Set<string>(imports)].toSorted()).toEqual([
       'node:crypto',
       'node:fs/promises',
       'node:os',
