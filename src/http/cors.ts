@@ -2,7 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { refuseOtherMethods } from './other-methods.ts';
 
-/** Seconds for which a browser remembers a preflight; no browser does so for longer than two hours. */
+/**
+ * Seconds for which a browser remembers a preflight; no browser does so for longer than two hours.
+ */
 const preflightMaxAge = 7200;
 
 /** What every answer says to pages of other origins. Cookies and the like are never meant: `*`. */

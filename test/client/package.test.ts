@@ -75,7 +75,10 @@ describe('npm pack of @holdfast/client, installed in an empty folder', () => {
   });
 });
 
-/** Runtimes on this machine: its own Node.js, the one that comes along, Deno and Bun if they are there. */
+/**
+ * Runtimes on this machine: its own Node.js, the one that comes along, Deno and Bun if they are
+ * there.
+ */
 const runtimes = ['node', 'deno', 'bun'].flatMap((name) =>
   [
     ...new Set([

@@ -1,7 +1,9 @@
 import { freePort } from './ports.ts';
 import { type TestServer, testServer } from './server.ts';
 
-/** A server whose issuer identifier is where it really is, with the real clock, moved by `ahead`. */
+/**
+ * A server whose issuer identifier is where it really is, with the real clock, moved by `ahead`.
+ */
 export interface LiveServer extends TestServer {
   /** Milliseconds by which its clock is ahead; not in its `Date` field, which Node.js writes. */
   readonly time: { ahead: number };

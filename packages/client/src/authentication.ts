@@ -5,7 +5,9 @@ import { signedJwt } from './jws.ts';
 import type { HolderKey, KeySource } from './keys/holder-key.ts';
 import { inBrowser } from './runtime.ts';
 
-/** How the client authenticates at the token endpoint (RFC 7591 §2, `token_endpoint_auth_method`). */
+/**
+ * How the client authenticates at the token endpoint (RFC 7591 §2, `token_endpoint_auth_method`).
+ */
 export type Authentication =
   | {
       readonly method: 'client_secret_basic' | 'client_secret_post';
@@ -30,7 +32,7 @@ export function refuseSecretInBrowser(authentication: Authentication): void {
   if ('secret' in authentication && inBrowser())
     throw new HolderError(
       'secret_in_browser',
-      'a client secret in a browser is known to everybody: use private_key_jwt with a key of its own',
+      'everybody can read a client secret in a browser: use private_key_jwt with a key of its own',
     );
 }
 

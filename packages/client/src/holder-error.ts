@@ -10,7 +10,9 @@ export type HolderErrorCode =
   | 'server_unreachable'
   /** The metadata of the authorization server (RFC 8414) cannot be used. */
   | 'server_metadata_invalid'
-  /** The authorization server refused the token; `error`, `errorDescription` and `status` say why. */
+  /**
+   * The authorization server refused the token; `error`, `errorDescription` and `status` say why.
+   */
   | 'token_refused'
   /** The authorization server answered something else than RFC 6749 §5.1 asks for. */
   | 'token_response_invalid'
@@ -23,7 +25,9 @@ export type HolderErrorCode =
   /** A redirect that cannot be followed. */
   | 'redirect_refused';
 
-/** What an error may say beside its sentence. Nothing secret: no token, no proof, no client secret. */
+/**
+ * What an error may say beside its sentence. Nothing secret: no token, no proof, no client secret.
+ */
 export interface HolderErrorDetails {
   /** HTTP status of the authorization server. */
   readonly status?: number;

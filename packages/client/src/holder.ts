@@ -39,7 +39,10 @@ export interface Holder extends Presenter {
 
 const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
 
-/** Opens the key and prepares the holder; the server is asked when a token is first needed. Throws HolderError. */
+/**
+ * Opens the key and prepares the holder; the server is asked when a token is first needed. Throws
+ * HolderError.
+ */
 export async function createHolder(options: HolderOptions): Promise<Holder> {
   const { clientId, clock = Date.now, additionalHolders = [], allowInsecureRequests } = options;
   const requester = await requesterOf(options);

@@ -3,13 +3,17 @@ import { HolderError } from './holder-error.ts';
 import type { HolderKey } from './keys/holder-key.ts';
 import { type PublicJwk, thumbprintOf } from './keys/public-jwk.ts';
 
-/** How a token is presented: by a DPoP proof, by a certificate, or by the MAC of a symmetric key. */
+/**
+ * How a token is presented: by a DPoP proof, by a certificate, or by the MAC of a symmetric key.
+ */
 export type Presentation =
   | { readonly scheme: 'DPoP' }
   | { readonly scheme: 'Bearer' }
   | { readonly scheme: 'PoP'; readonly mac: Uint8Array<ArrayBuffer>; readonly kid?: string };
 
-/** An access token as it was issued. `accessToken` does not appear when it is printed or made JSON. */
+/**
+ * An access token as it was issued. `accessToken` does not appear when it is printed or made JSON.
+ */
 export interface Token {
   readonly accessToken: string;
   /** As the server said it: `DPoP`, `Bearer` (bound to a certificate) or `PoP`. */
@@ -37,7 +41,9 @@ export interface TokenAnswer {
 
 const names: Readonly<Record<string, string>> = { dpop: 'DPoP', bearer: 'Bearer', pop: 'PoP' };
 
-/** A token that this holder can present, or HolderError: one that is not bound to it is not used. */
+/**
+ * A token that this holder can present, or HolderError: one that is not bound to it is not used.
+ */
 export async function issuedToken(
   answer: TokenAnswer,
   holder: { readonly key: HolderKey | undefined; readonly byCertificate: boolean },

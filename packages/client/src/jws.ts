@@ -3,7 +3,10 @@ import type { HolderKey } from './keys/holder-key.ts';
 
 const encoder = new TextEncoder();
 
-/** A JWT in compact form (RFC 7515 §7.1); members that are undefined are left out. `alg` is the key's. */
+/**
+ * A JWT in compact form (RFC 7515 §7.1); members that are undefined are left out. `alg` is the
+ * key's.
+ */
 export async function signedJwt(
   header: object,
   claims: object,

@@ -28,7 +28,9 @@ export interface HolderOptions extends Target {
   readonly alg?: KeyAlgorithm;
   /** `kid` of the key in the client's registered JWK Set; default: its RFC 7638 thumbprint. */
   readonly kid?: string;
-  /** PEM or DER of the certificate that `fetch` or `dispatcher` presents: tokens are bound to it. */
+  /**
+   * PEM or DER of the certificate that `fetch` or `dispatcher` presents: tokens are bound to it.
+   */
   readonly certificate?: string | Uint8Array;
   /** Everything is sent by it; default: the global one. */
   readonly fetch?: typeof fetch;

@@ -14,7 +14,9 @@ export interface ProofFor {
   readonly iat: number;
 }
 
-/** What adds a proof to a request of oauth4webapi: a key that it signs with, or a proof made here. */
+/**
+ * What adds a proof to a request of oauth4webapi: a key that it signs with, or a proof made here.
+ */
 export type ProofOption =
   | { readonly DPoP: oauth.DPoPHandle; readonly headers?: never }
   | { readonly DPoP?: never; readonly headers: { readonly dpop: string } };

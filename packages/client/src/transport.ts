@@ -3,7 +3,10 @@ import { HolderError } from './holder-error.ts';
 /** Sends a request. */
 export type Send = (url: string, init: RequestInit) => Promise<Response>;
 
-/** Sends by the `fetch` that the caller gave, or the global one, with the dispatcher where there is one. */
+/**
+ * Sends by the `fetch` that the caller gave, or the global one, with the dispatcher where there is
+ * one.
+ */
 export function transport(given: typeof fetch | undefined, dispatcher: object | undefined): Send {
   return async (url, init) => {
     const send = given ?? globalThis.fetch;

@@ -36,7 +36,10 @@ async function found(db: IDBDatabase, name: string): Promise<CryptoKeyPair | und
   return answered(db.transaction(store).objectStore(store).get(name));
 }
 
-/** Looks and writes in one transaction: of two tabs that start at once, both get the key of the first. */
+/**
+ * Looks and writes in one transaction: of two tabs that start at once, both get the key of the
+ * first.
+ */
 function keptUnlessThere(
   db: IDBDatabase,
   name: string,

@@ -37,7 +37,9 @@ export async function pairKey(pair: CryptoKeyPair): Promise<HolderKey> {
   };
 }
 
-/** A lone private key: its public half can only be had from an extractable one. Throws HolderError. */
+/**
+ * A lone private key: its public half can only be had from an extractable one. Throws HolderError.
+ */
 export async function privateKeyAlone(privateKey: CryptoKeyPair['privateKey']): Promise<HolderKey> {
   if (!privateKey.extractable)
     throw new HolderError(
@@ -51,7 +53,8 @@ export async function privateKeyAlone(privateKey: CryptoKeyPair['privateKey']): 
 export async function importPair(jwk: JsonWebKey): Promise<CryptoKeyPair> {
   try {
     const publicJwk = publicJwkOf({ ...jwk });
-    // `alg` of an Ed25519 key is EdDSA or Ed25519, as old as the runtime is; WebCrypto takes one of them.
+    // `alg` of an Ed25519 key is EdDSA or Ed25519, as old as the runtime is; WebCrypto takes one
+    // of them.
     const { alg: _alg, key_ops: _ops, ext: _ext, use: _use, ...rest } = jwk;
     const privateJwk = { ...rest, ...(publicJwk.alg !== undefined && { alg: publicJwk.alg }) };
     const algorithm = importAlgorithm(publicJwk);

@@ -33,7 +33,9 @@ export interface NodeKeyObject {
 
 /** A key that other software has: an HSM, an agent, a key management service. */
 export interface SignFunctionKey {
-  /** JWS signature of the bytes; ECDSA as `r` and `s` one after the other, not DER (RFC 7518 §3.4). */
+  /**
+   * JWS signature of the bytes; ECDSA as `r` and `s` one after the other, not DER (RFC 7518 §3.4).
+   */
   readonly sign: (input: Uint8Array) => Uint8Array | Promise<Uint8Array>;
   readonly publicJwk: object;
   /** Default: what the public key says; RSA keys are for PS256. */
@@ -41,7 +43,8 @@ export interface SignFunctionKey {
 }
 
 /**
- * Where the key comes from. Left out: made on first use and kept, in browsers in IndexedDB, elsewhere
+ * Where the key comes from. Left out: made on first use and kept, in browsers in IndexedDB,
+ * elsewhere
  * in a file below the user's data folder. `memory`: made now and forgotten with the process.
  */
 export type KeySource =
