@@ -9,6 +9,7 @@ import { allowCrossOrigin, readableFromAnywhere } from './http/cors.ts';
 import { lastAnswers } from './http/drain.ts';
 import { errorHandler } from './http/error-handler.ts';
 import { formBodies } from './http/form-body.ts';
+import { boundHalfSentBodies } from './http/half-sent-bodies.ts';
 import { type HealthChecks, healthPaths, healthRoutes } from './http/health-routes.ts';
 import { introspectionRoute } from './http/introspection-route.ts';
 import { jwksRoute } from './http/jwks-route.ts';
@@ -71,6 +72,7 @@ export async function authorizationServer({
   const app = listener(logger, ports.randomId, tokenBodyLimit);
   const overload = refuseOverload(app, config.maxRequestsUnderWay, config.targetMsUnderWay, logger);
   lastAnswers(app, stopping);
+  boundHalfSentBodies(app);
   const countClient = await rateLimits(app, config, counters, [
     ...jwksPaths,
     ...metadataPaths,
