@@ -36,6 +36,12 @@ export interface AuditEvent {
   readonly reason?: string;
   /** Seconds since the epoch. */
   readonly token_expires_at?: number;
+  /** Of an issuance: the registration of the client, of which `client_id` is the label. */
+  readonly registration_id?: string;
+  /** Of an issuance: id of the resource server. */
+  readonly resource_server_id?: string;
+  /** Of an issuance by token exchange: `jti` of the subject token. */
+  readonly source?: string;
   readonly detail?: Readonly<Record<string, unknown>>;
 }
 
@@ -71,7 +77,7 @@ export interface AuditLog {
 
 /** Under what a client has a part in the token of another. */
 export interface PairedAtIssuance {
-  /** Id of the pairing. */
+  /** The consent of the pairing. */
   readonly pairing: string;
   /** How the key of a further holder came in. */
   readonly form: PairingMode;
@@ -79,11 +85,19 @@ export interface PairedAtIssuance {
 
 /** What is known of an issued token besides what it says itself. */
 export interface TokenState {
-  /** The client as every replica has committed it; undefined: deleted. */
+  /** The very registration to which it was issued, as every replica has committed it; undefined: deleted, whoever bears its name now. */
   readonly client: ClientRegistration | undefined;
-  /** Revoked itself, or exchanged under a pairing that is in force no more. */
+  /** Revoked itself, or exchanged under a pairing that is in force no more, or of a token of which there is no record any more. */
   readonly revoked: boolean;
-  /** Ids of the pairings by which it was exchanged. */
+  /** Of the token for which it was exchanged: once that counts no more, neither does this one. */
+  readonly source: TokenState | undefined;
+  /** How many exchanges led to it. */
+  readonly exchanges: number;
+  /** Id of the resource server that it was issued for; undefined in records of older versions. */
+  readonly resourceServer: string | undefined;
+  /** Whether its subject is a user, as known when it was issued; undefined in records of older versions. */
+  readonly ofUser: boolean | undefined;
+  /** The consents of the pairings by which it was exchanged. */
   readonly pairings: readonly string[];
   /** By `client_id` of a further holder, or of one that may exchange the token: what was in force when it was issued. */
   readonly pairedAtIssuance: ReadonlyMap<string, PairedAtIssuance>;
@@ -102,10 +116,10 @@ export type TokensOf =
 export interface IssuedTokens {
   /** Undefined: this server has no record of having issued it. Reads what every replica has committed. */
   state(jti: string): Promise<TokenState | undefined>;
-  /** Makes the token inactive until it has expired (seconds since the epoch), and records that; both durable when it resolves. */
+  /** Makes the token and all that came of it inactive until it has expired (seconds since the epoch), and records that; both durable when it resolves. */
   revoke(jti: string, expiresAt: number, event: AuditEvent): Promise<void>;
   /**
-   * Makes every token that was issued to the client, or is bound to the key, or both, inactive; answers how many.
+   * Makes every token that was issued to the client, or is bound to the key, or both, inactive, and all that came of it; answers how many.
    * What `eventOf` makes of their number is recorded with it; undefined: nothing is.
    */
   revokeAll(of: TokensOf, eventOf: (revoked: number) => AuditEvent | undefined): Promise<number>;

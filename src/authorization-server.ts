@@ -100,7 +100,7 @@ export async function authorizationServer({
       clock,
     }),
   );
-  formBodies(app, tokenBodyLimit);
+  await formBodies(app, tokenBodyLimit);
   app.setErrorHandler(errorHandler(nonces.current));
   app.setNotFoundHandler((_request, reply) =>
     reply

@@ -87,9 +87,29 @@ export interface StoredSecret {
 
 /** A registered client as the protocol sees it. */
 export interface ClientRegistration extends ClientMetadata {
+  /** A label: once the client is deleted, another registration may bear it. */
   readonly client_id: string;
+  /** Random, given by the store, and never used again. Whatever refers to this client refers to it. */
+  readonly registration_id: string;
+  /** For which registrations the names in `alt_cnf_holders` and `alt_cnf_requesters` stood when they were listed. */
+  readonly listed: ListedClients;
   /** For the `client_secret_*` methods; several may be good at once, so that one can be replaced without a gap. Empty for the other methods. */
   readonly clientSecrets: readonly StoredSecret[];
+}
+
+/** `client_id` to `registration_id`: a name in a list means the registration that it stood for, and no later one of that name. */
+export type ListedClients = ReadonlyMap<string, string>;
+
+/** What tells one registration of a client from all others, and the name that it bears. */
+export type Identity = Pick<ClientRegistration, 'client_id' | 'registration_id'>;
+
+/** Whether a list of names, made when they stood for `listed`, has this very registration in it. */
+export function names(
+  list: readonly string[],
+  listed: ListedClients,
+  { client_id, registration_id }: Identity,
+): boolean {
+  return list.includes(client_id) && listed.get(client_id) === registration_id;
 }
 
 /** A client that proved who it is. Only `client-authentication/` makes one. */

@@ -12,7 +12,8 @@ export interface Credential {
 
 /** The last use of a credential that is known of. */
 export interface CredentialUse extends Credential {
-  readonly clientId: string;
+  /** `registration_id` of the client, or `id` of the resource server. */
+  readonly registrationId: string;
   readonly kid?: string;
   /** Milliseconds since the epoch. */
   readonly usedAt: number;
@@ -23,12 +24,12 @@ export interface CredentialUseLog {
   /** Keeps these, none of them twice; of what several replicas say, the later time. */
   record(uses: readonly CredentialUse[]): Promise<void>;
   /** The credentials of this kind used last, the latest first, 100 at most. */
-  usesOf(clientId: string, kind: CredentialKind): Promise<readonly CredentialUse[]>;
+  usesOf(registrationId: string, kind: CredentialKind): Promise<readonly CredentialUse[]>;
 }
 
 /** Says that a credential was accepted just now. Neither waits nor fails. */
 export type NoteUse = (
-  clientId: string,
+  registrationId: string,
   kind: CredentialKind,
   identifier: string,
   kid?: string,
@@ -68,16 +69,22 @@ export function credentialUseRecorder(
     return waiting.size > 0;
   };
   return {
-    note(clientId, kind, identifier, kid) {
+    note(registrationId, kind, identifier, kid) {
       // Neither kind nor identifier has a space.
-      const name = `${kind} ${identifier} ${clientId}`;
+      const name = `${kind} ${identifier} ${registrationId}`;
       const now = clock();
       const last = noted.get(name);
       if (last !== undefined && now - last < precision) return;
       putLatest(noted, name, now);
       // A kid comes from the client: only what every database can store.
       const named = kid !== undefined && /^[\x20-\x7e]{1,255}$/.test(kid);
-      putLatest(waiting, name, { clientId, kind, identifier, ...(named && { kid }), usedAt: now });
+      putLatest(waiting, name, {
+        registrationId,
+        kind,
+        identifier,
+        ...(named && { kid }),
+        usedAt: now,
+      });
     },
     flush,
     async flushAll() {

@@ -10,7 +10,7 @@ export interface FurtherHolder {
   readonly 'x5t#S256'?: string;
   /** By a fresh `cnf-proof+jwt`, or as a registered key that was seen proven before. */
   readonly provenBy: 'cnf_proof' | 'registration';
-  /** Id of the pairing that allows it; a later one of the same two clients is another. */
+  /** The consent of the pairing that allows it; a later pairing of the same two clients has another. */
   readonly pairing: string;
   /** The `cnf-proof+jwt`, to be committed with the token. */
   readonly use?: SingleUse;

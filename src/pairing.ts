@@ -1,4 +1,4 @@
-import type { ClientRegistration } from './client-registration.ts';
+import { type ClientRegistration, type Identity, names } from './client-registration.ts';
 
 /** How a further holder's key gets into a token: by a fresh `cnf-proof+jwt`, or also by a registered key that this server has seen proven. */
 export const pairingModes = ['proof', 'registered_key'] as const;
@@ -11,6 +11,11 @@ export interface Pairing {
   readonly requester: string;
   /** `client_id` of the client whose key may be added. */
   readonly holder: string;
+  /** `registration_id` of the two: a pairing is of these registrations, and of no later ones of their names. */
+  readonly requesterId: string;
+  readonly holderId: string;
+  /** What tokens refer to: another value from the moment on in which the requester takes the holder out of its list, so that what came of it stays gone. */
+  readonly consent: string;
   readonly mode: PairingMode;
   /** True: both belong to the operator, so that tokens of a user's authorization may be shared too, though no consent page showed the holder. */
   readonly first_party: boolean;
@@ -24,14 +29,31 @@ export interface Pairing {
   readonly revokedAt?: number;
 }
 
+/** A pairing that is to be made; the store knows whom the two names stand for. */
+export type NewPairing = Omit<Pairing, 'requesterId' | 'holderId' | 'consent'>;
+
+/** Whether a pairing is of these two registrations, and the requester lists the holder. */
+export function isAgreed(
+  { requesterId, holderId }: Pairing,
+  requester: ClientRegistration,
+  holder: Identity,
+): boolean {
+  return (
+    requesterId === requester.registration_id &&
+    holderId === holder.registration_id &&
+    names(requester.alt_cnf_holders ?? [], requester.listed, holder)
+  );
+}
+
 /** Whether the holder's registration lets this client have its key so; a fresh proof is consent by itself, unless the registration lists others. */
 export function agreesToShare(
-  { alt_cnf_requesters, alt_cnf_registered_key }: ClientRegistration,
-  requester: string,
+  { alt_cnf_requesters, alt_cnf_registered_key, listed }: ClientRegistration,
+  requester: Identity,
   form: PairingMode,
 ): boolean {
-  if (form === 'proof') return alt_cnf_requesters?.includes(requester) ?? true;
-  return alt_cnf_registered_key === true && alt_cnf_requesters?.includes(requester) === true;
+  if (form === 'proof' && alt_cnf_requesters === undefined) return true;
+  if (form === 'registered_key' && alt_cnf_registered_key !== true) return false;
+  return names(alt_cnf_requesters ?? [], listed, requester);
 }
 
 /** Whether a token of this audience and scope lies within the limits of a pairing. */

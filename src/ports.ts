@@ -49,17 +49,17 @@ export interface WithdrawnHolders {
 }
 
 export interface CredentialUses {
-  /** Records that this server verified a signature by the client's key; `at` in milliseconds since the epoch. */
-  markProven(clientId: string, jkt: string, at: number): Promise<void>;
+  /** Records that this server verified a signature by a key of this registration of a client; `at` in milliseconds since the epoch. */
+  markProven(registrationId: string, jkt: string, at: number): Promise<void>;
   /** Milliseconds since the epoch at which that was last recorded, or undefined. */
-  lastProven(clientId: string, jkt: string): Promise<number | undefined>;
+  lastProven(registrationId: string, jkt: string): Promise<number | undefined>;
 }
 
 export interface Pairings {
   /** The pairing in force of these two clients, or undefined. */
   findPairing(requester: string, holder: string): Promise<Pairing | undefined>;
-  /** In force or not; undefined once another one of the same two clients has replaced it. */
-  get(id: string): Promise<Pairing | undefined>;
+  /** By its `consent`, in force or not; undefined once that was withdrawn, a client deleted, or the pairing replaced by another of the two. */
+  findByConsent(consent: string): Promise<Pairing | undefined>;
 }
 
 /** The JWK Sets behind registered `jwks_uri`s. Both reads throw when there is none to be had. */

@@ -58,6 +58,9 @@ export function protocolEndpoints(options: ProtocolEndpointsOptions) {
   const live = liveHolders({ ...ports, keys });
   const inForce = tokenInForce({ ...ports, keys });
   const clientIdOf = ({ registration }: AuthenticatedClient) => registration.client_id;
+  const identityOf = ({ registration }: AuthenticatedClient) => registration.registration_id;
+  const callerIdentity = (caller: Caller) =>
+    'client' in caller ? caller.client.registration_id : caller.resourceServer.id;
   const callerId = (caller: Caller) =>
     ('client' in caller ? caller.client : caller.resourceServer).client_id;
   const authenticationAt = (endpoint: 'token' | 'revocation') =>
@@ -85,13 +88,13 @@ export function protocolEndpoints(options: ProtocolEndpointsOptions) {
     authenticate: (request: Request) => Promise<AuthenticatedClient>,
   ) =>
     counted(
-      noted(countingStrangers(unspent(authenticate), refusals), ports.noteUse, clientIdOf),
+      noted(countingStrangers(unspent(authenticate), refusals), ports.noteUse, identityOf),
       countClient,
       clientIdOf,
     );
   const introspection = introspectionEndpoint({
     authenticateCaller: counted(
-      noted(authenticateCaller(ports), ports.noteUse, callerId),
+      noted(authenticateCaller(ports), ports.noteUse, callerIdentity),
       countClient,
       callerId,
     ),

@@ -38,7 +38,7 @@ export function revocationEndpoint(options: RevocationEndpointOptions) {
         reason: 'assertion_replayed',
       });
     if (assertion !== undefined)
-      noteUse(registration.client_id, 'registered_key', assertion.key.jkt, assertion.key.kid);
+      noteUse(registration.registration_id, 'registered_key', assertion.key.jkt, assertion.key.kid);
     const claims = await verify(token);
     if (claims === undefined) return;
     // A further holder takes back only its own key; the requester's token lives on (protocol reference D6.2).

@@ -1,3 +1,5 @@
+import type { ListedClients } from './client-registration.ts';
+
 /** An OpenID provider whose ID tokens may be exchanged for access tokens (RFC 8693 §2.1). */
 export interface TrustedIssuer {
   readonly id: string;
@@ -9,6 +11,8 @@ export interface TrustedIssuer {
   readonly jwks_uri: string;
   /** Clients that may exchange its ID tokens; absent: every client with the grant. */
   readonly clients?: readonly string[];
+  /** For which registrations the names in `clients` stood when they were listed. */
+  readonly listed: ListedClients;
   /** Put before the provider's `sub`, so that users of two providers cannot have one name. */
   readonly subject_prefix?: string;
 }

@@ -16,13 +16,15 @@ export interface ActiveTokenOptions extends Pick<Ports, 'clock'> {
 export function activeToken({ verify, tokenInForce, clock, liveHolders }: ActiveTokenOptions) {
   return async (
     token: string,
-    { audience, alt_cnf_supported, multi_key_form }: ResourceServer,
+    { id, audience, alt_cnf_supported, multi_key_form }: ResourceServer,
   ): Promise<AccessTokenClaims | undefined> => {
     const claims = await verify(token);
     if (claims === undefined || claims.aud !== audience || claims.exp <= clock() / 1000)
       return undefined;
     const state = await tokenInForce(token, claims);
     if (state === undefined) return undefined;
+    // A later resource server of the same audience is another one.
+    if (state.resourceServer !== undefined && state.resourceServer !== id) return undefined;
     // A resource server that is not, or no longer, registered as knowing several keys hears of the requester's only (protocol reference D3.5).
     const knowsSeveral = alt_cnf_supported === true || multi_key_form === 'jwks';
     const { alt_cnf: _, ...rest } = claims;

@@ -76,7 +76,9 @@ export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessT
       }),
     };
     const mayAct = await mayActUnder(claims, pairings);
-    const record = issuance(claims, possession, holders, {
+    const record = issuance(client.registration, grant, claims, possession, holders, {
+      // Known now, and never to be told from who is registered later.
+      ...(grant.ofUser === true && { of_user: true }),
       ...(mayAct.length > 0 && { may_act: mayAct }),
       ...(entry !== undefined && { status: entry }),
       ...(grant.pairings !== undefined && { pairings: grant.pairings }),
@@ -109,7 +111,7 @@ async function mayActUnder(
   const found = await Promise.all(
     named.map(async (client_id) => ({
       client_id,
-      pairing: (await pairings.findPairing(owner, client_id))?.id,
+      pairing: (await pairings.findPairing(owner, client_id))?.consent,
     })),
   );
   return found.flatMap(({ client_id, pairing }) =>
@@ -119,18 +121,21 @@ async function mayActUnder(
 
 interface PairedClient {
   readonly client_id: string;
-  /** Id of its pairing with the client of the token. */
+  /** The consent of its pairing with the client of the token. */
   readonly pairing: string;
 }
 
 /** What the record of an issuance says besides: the place on a status list, the pairings that allowed the exchange or may allow one. */
 interface IssuanceDetail {
+  readonly of_user?: true;
   readonly may_act?: readonly PairedClient[];
   readonly status?: StatusEntry;
   readonly pairings?: readonly string[];
 }
 
 function issuance(
+  { registration_id }: AuthenticatedClient['registration'],
+  { resourceServer, source }: Grant,
   { jti, client_id, aud, exp }: AccessTokenClaims,
   { boundKey }: Possession,
   holders: readonly FurtherHolder[],
@@ -157,6 +162,9 @@ function issuance(
     jkt: recordedThumbprint(boundKey),
     evidence: boundKey.provenBy,
     token_expires_at: exp,
+    registration_id,
+    resource_server_id: resourceServer.id,
+    ...(source !== undefined && { source }),
     ...(Object.keys(detail).length > 0 && { detail }),
   };
 }

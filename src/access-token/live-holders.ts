@@ -1,6 +1,6 @@
 import type { PairedAtIssuance, TokenState } from '../audit.ts';
 import { thumbprints } from '../confirmation/thumbprints.ts';
-import { agreesToShare } from '../pairing.ts';
+import { agreesToShare, isAgreed } from '../pairing.ts';
 import type { Ports } from '../ports.ts';
 import { registeredCertificateThumbprint } from '../registered-certificate.ts';
 import { type RegisteredKeys, refuseIfBusy } from '../registered-keys.ts';
@@ -39,15 +39,11 @@ export function liveHolders({
       clients.findClient(holder),
       pairings.findPairing(claims.client_id, holder),
     ]);
-    if (
-      registration === undefined ||
-      registration.disabled ||
-      owner?.alt_cnf_holders?.includes(holder) !== true
-    )
-      return false;
-    if (!agreesToShare(registration, claims.client_id, form)) return false;
-    // A later pairing of the same two does not bring back what the revocation of the first took away. No clock can tell which it was.
-    if (pairing === undefined || pairing.id !== pairedBy) return false;
+    if (owner === undefined || registration === undefined || registration.disabled) return false;
+    if (!agreesToShare(registration, owner, form)) return false;
+    // A later pairing of the same two does not bring back what the revocation of the first took away, nor does being listed again. No clock can tell which it was.
+    if (pairing === undefined || pairing.consent !== pairedBy) return false;
+    if (!isAgreed(pairing, owner, registration)) return false;
     // A key set that cannot be had confirms nothing: fail closed.
     const isRegistered = (thumbprint: string) =>
       keys

@@ -3,7 +3,7 @@ import type { PublicKey } from '../jose/public-key.ts';
 import type { Ports } from '../ports.ts';
 import type { IssueAccessToken } from './issue-access-token.ts';
 
-/** Milliseconds for which a recorded proof is not recorded again; not longer, for a client that is deleted and registered anew has to prove its key again. */
+/** Milliseconds for which a recorded proof is not recorded again. */
 const precision = 60_000;
 
 /** Keys remembered as recorded; beyond that all are forgotten, and merely recorded once more. */
@@ -19,24 +19,24 @@ export function rememberProvenKeys(
 ): IssueAccessToken {
   const recorded = new Map<string, number>();
   const remember = async (
-    { client_id, alt_cnf_registered_key }: ClientRegistration,
+    { registration_id, alt_cnf_registered_key }: ClientRegistration,
     jkt: string,
   ) => {
     if (alt_cnf_registered_key !== true) return;
-    const name = JSON.stringify([client_id, jkt]);
+    const name = JSON.stringify([registration_id, jkt]);
     const now = clock();
     if (now < (recorded.get(name) ?? 0) + precision) return;
-    await credentialUses.markProven(client_id, jkt, now);
+    await credentialUses.markProven(registration_id, jkt, now);
     if (recorded.size >= maxRemembered) recorded.clear();
     recorded.set(name, now);
   };
   const note = (
-    { client_id }: ClientRegistration,
+    { registration_id }: ClientRegistration,
     { jkt, kid }: PublicKey,
     certificate?: string,
   ) => {
-    noteUse(client_id, 'registered_key', jkt, kid);
-    if (certificate !== undefined) noteUse(client_id, 'certificate', certificate);
+    noteUse(registration_id, 'registered_key', jkt, kid);
+    if (certificate !== undefined) noteUse(registration_id, 'certificate', certificate);
   };
   return async (client, grant, possession, binding, holders) => {
     const issued = await issue(client, grant, possession, binding, holders);
@@ -45,7 +45,7 @@ export function rememberProvenKeys(
     const { key } = possession.boundKey;
     // Its kid is whatever the proof says.
     if (key !== undefined && isRegistered(key, registration))
-      noteUse(registration.client_id, 'registered_key', key.jkt);
+      noteUse(registration.registration_id, 'registered_key', key.jkt);
     for (const holder of holders)
       if (holder.provenBy === 'cnf_proof')
         note(holder.registration, holder.key, holder['x5t#S256']);

@@ -17,25 +17,27 @@ export interface TokenInForceOptions extends Pick<Ports, 'issuedTokens'> {
 }
 
 /**
- * Whether a token is known as issued, not revoked, of a client that exists and is enabled, signed by a key that is not compromised, and, where it was
+ * Whether a token, and every one from which it came by exchange, is known as issued, not revoked, of a client that exists and is enabled, signed by a key that is not compromised, and, where it was
  * bound to a registered key, with that key still registered. Its signature and its times are looked at elsewhere.
  */
 export function tokenInForce({ issuedTokens, keys }: TokenInForceOptions): TokenInForce {
+  const counts = async (state: TokenState): Promise<boolean> => {
+    const { revoked, client, source, jkt } = state;
+    if (revoked || client === undefined || client.disabled) return false;
+    if (provedByRegisteredKey(state, client) && !(await isRegistered(keys, client, jkt)))
+      return false;
+    return source === undefined || counts(source);
+  };
   return async (token, { jti }) => {
     const state = await issuedTokens.state(jti);
-    if (state === undefined || state.revoked || state.client === undefined || state.client.disabled)
-      return undefined;
+    if (state?.client === undefined) return undefined;
     // This replica may not have heard yet that the key of the signature is compromised.
     if (
       state.revokedKids.length > 0 &&
       state.revokedKids.includes(String(decodeProtectedHeader(token).kid))
     )
       return undefined;
-    if (
-      provedByRegisteredKey(state, state.client) &&
-      !(await isRegistered(keys, state.client, state.jkt))
-    )
-      return undefined;
+    if (!(await counts(state))) return undefined;
     return { ...state, client: state.client };
   };
 }

@@ -42,6 +42,18 @@ const auditEventAnswer = Type.Object(
     evidence: Type.Optional(Type.String({ description: 'How possession was shown.' })),
     reason: Type.Optional(Type.String({ description: 'Why it was refused.' })),
     token_expires_at: Type.Optional(Type.Integer({ description: 'Seconds since the epoch.' })),
+    registration_id: Type.Optional(
+      Type.String({
+        description:
+          'Of an issuance: the registration of the client. A later client of this `client_id` has another.',
+      }),
+    ),
+    resource_server_id: Type.Optional(
+      Type.String({ description: 'Of an issuance: the resource server.' }),
+    ),
+    source: Type.Optional(
+      Type.String({ description: 'Of an issuance by token exchange: `jti` of the subject token.' }),
+    ),
     detail: Type.Optional(Type.Unsafe<object>({ type: 'object' })),
   },
   { $id: 'AuditEvent' },

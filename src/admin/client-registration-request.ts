@@ -31,11 +31,12 @@ export interface CheckedClient {
 export function checkClient(
   body: ClientBody,
   clientId: string,
-  stored: readonly StoredSecret[],
+  registered: ClientRegistration | undefined,
   now: number,
   mayBeFetched: MayBeFetched,
 ): CheckedClient {
   const { client_id: _, client_secret, ...members } = body;
+  const stored: readonly StoredSecret[] = registered?.clientSecrets ?? [];
   const method = members.token_endpoint_auth_method ?? 'client_secret_basic';
   const usesSecret = method === 'client_secret_basic' || method === 'client_secret_post';
   if (members.jwks !== undefined && members.jwks_uri !== undefined)
@@ -78,6 +79,9 @@ export function checkClient(
   const client = {
     ...members,
     client_id: clientId,
+    // Of a new client the store gives both.
+    registration_id: registered?.registration_id ?? '',
+    listed: registered?.listed ?? new Map(),
     token_endpoint_auth_method: method,
     ...(members.token_endpoint_auth_method === undefined && { secret_in_either_place: true }),
     grant_types: members.grant_types ?? ['client_credentials'],

@@ -74,7 +74,7 @@ export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions)
       const { client, clientSecret } = checkClient(
         body,
         clientId,
-        stored?.clientSecrets ?? [],
+        stored,
         Math.floor(clock() / 1000),
         mayBeFetched,
       );
@@ -86,14 +86,14 @@ export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions)
         }),
       };
     },
-    show: ({ value: { clientSecrets: _, secret_in_either_place: __, ...client }, createdAt }) => ({
-      ...client,
+    show: ({ value, createdAt }) => ({
+      ...withoutInternals(value),
       client_id_issued_at: Math.floor(createdAt / 1000),
     }),
     // A method that was not named stays unnamed.
-    toBody: ({ clientSecrets: _, secret_in_either_place, ...client }) => {
-      const { token_endpoint_auth_method: method, ...unnamed } = client;
-      return secret_in_either_place === true
+    toBody: (client) => {
+      const { token_endpoint_auth_method: method, ...unnamed } = withoutInternals(client);
+      return client.secret_in_either_place === true
         ? unnamed
         : { ...unnamed, token_endpoint_auth_method: method };
     },
@@ -116,7 +116,11 @@ export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions)
         client_id: id,
         ...(Object.keys(detail).length > 0 && { detail }),
       } as const;
-      return { event, keysRemoved };
+      const holders = value?.alt_cnf_holders ?? [];
+      const holdersRemoved = (previous?.alt_cnf_holders ?? []).filter(
+        (holder) => !holders.includes(holder),
+      );
+      return { event, keysRemoved, holdersRemoved };
     },
   });
   secretRoutes<ClientRegistration>(app, {
@@ -125,6 +129,7 @@ export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions)
     registry: clients,
     credentialUses,
     clock,
+    identityOf: ({ registration_id }) => registration_id,
     takesSecrets: ({ token_endpoint_auth_method: method }) =>
       method === 'client_secret_basic' || method === 'client_secret_post',
     eventOf: (what, { client_id }, detail) => ({
@@ -134,6 +139,17 @@ export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions)
       detail,
     }),
   });
+}
+
+/** What only this server knows of a client is neither shown nor given. */
+function withoutInternals({
+  clientSecrets: _,
+  registration_id: __,
+  listed: ___,
+  secret_in_either_place: ____,
+  ...client
+}: ClientRegistration) {
+  return client;
 }
 
 function withoutEmpty(

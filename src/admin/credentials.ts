@@ -39,8 +39,12 @@ export const credentialsAnswer = Type.Object(
 );
 
 /** Times of last use by identifier, as `last_used_at`. */
-export async function lastUsesOf(log: CredentialUseLog, clientId: string, kind: CredentialKind) {
-  const uses = await log.usesOf(clientId, kind);
+export async function lastUsesOf(
+  log: CredentialUseLog,
+  registrationId: string,
+  kind: CredentialKind,
+) {
+  const uses = await log.usesOf(registrationId, kind);
   const times = new Map(
     uses.map(({ identifier, usedAt }) => [identifier, Math.floor(usedAt / 1000)]),
   );
@@ -51,8 +55,8 @@ export async function lastUsesOf(log: CredentialUseLog, clientId: string, kind: 
 
 /** The keys and certificates of a client, registered by value or seen in use. */
 export async function credentialsOf(client: ClientRegistration, log: CredentialUseLog) {
-  const keys = await lastUsesOf(log, client.client_id, 'registered_key');
-  const certificates = await lastUsesOf(log, client.client_id, 'certificate');
+  const keys = await lastUsesOf(log, client.registration_id, 'registered_key');
+  const certificates = await lastUsesOf(log, client.registration_id, 'certificate');
   const registered = client.jwks && signatureJwks(client).map(readPublicKey);
   const named = client.token_endpoint_auth_method === 'tls_client_auth' ? undefined : registered;
   const thumbprints = named

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import type { AuditEvent } from '../audit.ts';
-import { type Pairing, pairingModes } from '../pairing.ts';
+import { type NewPairing, type Pairing, pairingModes } from '../pairing.ts';
 import type { ClientRegistrations, Clock, RandomId } from '../ports.ts';
 import { listAnswer, listQuery, page, printable, readPage } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
@@ -11,7 +11,7 @@ import type { Change } from './registry.ts';
 /** Pairings as the admin sees them. Every change is one transaction with its record; all throw StoreUnavailable when the store is away. */
 export interface PairingRegistry {
   /** `conflict`: the two clients are paired already. A revoked pairing of the two is replaced. */
-  create(pairing: Pairing, event: AuditEvent): Promise<Pairing | 'conflict'>;
+  create(pairing: NewPairing, event: AuditEvent): Promise<NewPairing | 'conflict'>;
   get(id: string): Promise<Pairing | undefined>;
   /** In the order of their ids, those after `after`; revoked ones included. */
   list(query: {
@@ -119,7 +119,7 @@ export function pairingRoutes(app: FastifyInstance, options: PairingRoutesOption
       throw new Problem(400, 'there is no such client', 'requester');
     if ((await clients.findClient(holder)) === undefined)
       throw new Problem(400, 'there is no such client', 'holder');
-    const pairing: Pairing = {
+    const pairing: NewPairing = {
       id: randomId(),
       requester,
       holder,
@@ -185,14 +185,30 @@ export function pairingRoutes(app: FastifyInstance, options: PairingRoutesOption
 
 function eventOf(
   type: 'pairing_created' | 'pairing_revoked',
-  { id, requester, holder }: Pairing,
+  { id, requester, holder }: NewPairing,
 ): AuditEvent {
   return { type, actor: 'admin', client_id: requester, detail: { id, holder } };
 }
 
-function show({ createdAt, revokedAt, ...pairing }: Pairing): object {
+function show({
+  id,
+  requester,
+  holder,
+  mode,
+  first_party,
+  scope,
+  resources,
+  createdAt,
+  revokedAt,
+}: NewPairing): object {
   return {
-    ...pairing,
+    id,
+    requester,
+    holder,
+    mode,
+    first_party,
+    ...(scope !== undefined && { scope }),
+    ...(resources !== undefined && { resources }),
     revoked: revokedAt !== undefined,
     created_at: Math.floor(createdAt / 1000),
     ...(revokedAt !== undefined && { revoked_at: Math.floor(revokedAt / 1000) }),

@@ -32,6 +32,8 @@ export interface Change {
 export interface RegistrationChange extends Change {
   /** Thumbprints of the keys that a client has no more: the tokens that are bound to them are revoked with it. */
   readonly keysRemoved?: readonly string[];
+  /** `client_id` of those whose keys a client lets nobody add to its tokens any more: what they got in exchange for its tokens is revoked with it. */
+  readonly holdersRemoved?: readonly string[];
 }
 
 /** Answers of `replace` and `remove` when nothing was changed. */
@@ -48,7 +50,7 @@ export interface Registry<T> {
   replace(value: T, found: Stored<T>, change: RegistrationChange): Promise<Stored<T> | NotChanged>;
   /**
    * Deletes the registration, whatever its version, or only at `version` when one is given. The tokens of a client that is deleted are revoked with it,
-   * so that a later client of this id does not bring them back.
+   * what came of them included, and its pairings are gone: a later client of this id is another one.
    */
   remove(id: string, change: RegistrationChange, version?: number): Promise<'removed' | NotChanged>;
 }

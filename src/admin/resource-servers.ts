@@ -150,6 +150,7 @@ export function resourceServerRoutes(
     registry: resourceServers,
     credentialUses,
     clock,
+    identityOf: ({ id }) => id,
     takesSecrets: () => true,
     eventOf: (what, { id, audience }, detail) => ({
       type: `resource_server_secret_${what}`,

@@ -84,6 +84,8 @@ export interface SecretRoutesOptions<Value extends WithSecrets> {
   readonly registry: Registry<Value>;
   readonly credentialUses: CredentialUseLog;
   readonly clock: Clock;
+  /** By which the uses of its secrets are noted. */
+  readonly identityOf: (value: Value) => string;
   /** Whether it authenticates by secret at all. */
   readonly takesSecrets: (value: Value) => boolean;
   /** What is recorded of a change, in its transaction. */
@@ -98,7 +100,8 @@ export function secretRoutes<Value extends WithSecrets>(
   app: FastifyInstance,
   options: SecretRoutesOptions<Value>,
 ): void {
-  const { path, noun, registry, credentialUses, clock, takesSecrets, eventOf } = options;
+  const { path, noun, registry, credentialUses, clock, identityOf, takesSecrets, eventOf } =
+    options;
   const thing = noun === 'Client' ? 'client' : 'resource server';
   const now = () => Math.floor(clock() / 1000);
   const isGood = ({ expires_at = Number.POSITIVE_INFINITY }: StoredSecret) => expires_at > now();
@@ -173,7 +176,7 @@ export function secretRoutes<Value extends WithSecrets>(
   };
   app.get<ById>(`${path}/:id/secrets`, operation(list), async ({ params: { id } }) => {
     const { value } = (await registry.get(id)) ?? notFound();
-    const { shown: lastUse } = await lastUsesOf(credentialUses, value.client_id, 'secret');
+    const { shown: lastUse } = await lastUsesOf(credentialUses, identityOf(value), 'secret');
     return {
       items: value.clientSecrets.map((secret) => ({ ...show(secret), ...lastUse(secret.id) })),
     };

@@ -9,10 +9,13 @@ import { answer, operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
 import type { Change } from './registry.ts';
 
+/** An issuer that is to be trusted; the store knows whom the names in `clients` stand for. */
+export type NewTrustedIssuer = Omit<TrustedIssuer, 'listed'>;
+
 /** Trusted OpenID providers as the admin sees them. Every change is one transaction with its record; all throw StoreUnavailable when the store is away. */
 export interface TrustedIssuerRegistry {
   /** `conflict`: the issuer is trusted already. */
-  create(issuer: TrustedIssuer, change: Change): Promise<TrustedIssuer | 'conflict'>;
+  create(issuer: NewTrustedIssuer, change: Change): Promise<NewTrustedIssuer | 'conflict'>;
   get(id: string): Promise<TrustedIssuer | undefined>;
   /** In the order of their ids, those after `after`. */
   list(limit: number, after?: string): Promise<readonly TrustedIssuer[]>;
@@ -101,12 +104,7 @@ export function trustedIssuerRoutes(
     operation(list),
     async ({ query }) => {
       const { limit, after } = readPage(query);
-      return page(
-        await registry.list(limit + 1, after),
-        limit,
-        ({ id }) => id,
-        (issuer) => issuer,
-      );
+      return page(await registry.list(limit + 1, after), limit, ({ id }) => id, show);
     },
   );
   const shown = { 200: answer('The trusted issuer.', ref(trustedIssuerAnswer)) };
@@ -125,10 +123,8 @@ export function trustedIssuerRoutes(
     answers: gone,
     refuses: [404],
   });
-  app.get<{ Params: { id: string } }>(
-    `${path}/:id`,
-    one,
-    async ({ params }) => (await registry.get(params.id)) ?? notFound(),
+  app.get<{ Params: { id: string } }>(`${path}/:id`, one, async ({ params }) =>
+    show((await registry.get(params.id)) ?? notFound()),
   );
   app.delete<{ Params: { id: string } }>(
     `${path}/:id`,
@@ -145,6 +141,10 @@ export function trustedIssuerRoutes(
       return reply.code(204).send();
     },
   );
+}
+
+function show({ listed: _, ...shown }: TrustedIssuer): object {
+  return shown;
 }
 
 function notFound(): never {

@@ -4,12 +4,13 @@ import type { Credential, NoteUse } from '../credential-use.ts';
 export function noted<Request, Caller extends { readonly credential?: Credential }>(
   authenticate: (request: Request) => Promise<Caller>,
   noteUse: NoteUse,
-  nameOf: (caller: Caller) => string,
+  identityOf: (caller: Caller) => string,
 ): (request: Request) => Promise<Caller> {
   return async (request) => {
     const caller = await authenticate(request);
     const { credential } = caller;
-    if (credential !== undefined) noteUse(nameOf(caller), credential.kind, credential.identifier);
+    if (credential !== undefined)
+      noteUse(identityOf(caller), credential.kind, credential.identifier);
     return caller;
   };
 }

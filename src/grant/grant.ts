@@ -18,7 +18,9 @@ export interface Grant {
   readonly act?: ActClaim;
   /** Where the grant is bound to keys itself: by whom it must be presented. */
   readonly presentedBy?: PresentedBy;
-  /** Ids of the pairings by which one client exchanged another's token: once one of them is revoked, what came of it is inactive. */
+  /** `jti` of the token that was exchanged: once that counts no more, neither does what came of it. */
+  readonly source?: string;
+  /** The consents of the pairings by which one client exchanged another's token: once one of them is revoked, what came of it is inactive. */
   readonly pairings?: readonly string[];
   /** What of the grant counts once; marked as used with the proofs, when the token is issued. */
   readonly use?: SingleUse;

@@ -6,7 +6,7 @@ import type { TokenState } from '../audit.ts';
 import type { ClientRegistration } from '../client-registration.ts';
 import { thumbprints } from '../confirmation/thumbprints.ts';
 import { OAuthError } from '../oauth-error.ts';
-import type { Pairing } from '../pairing.ts';
+import { isAgreed, type Pairing } from '../pairing.ts';
 import type { Ports } from '../ports.ts';
 import type { Entitlement, ReadSubjectToken } from './subject-token.ts';
 
@@ -17,6 +17,9 @@ export interface SubjectAccessTokenOptions
   readonly tokenInForce: TokenInForce;
   readonly liveHolders: LiveHolders;
 }
+
+/** Exchanges in a row: what a look at each token of the chain, at every use of the last one, may cost. */
+const maxExchanges = 32;
 
 /**
  * An access token of this server as subject token. An exchange never launders a bound token (protocol reference D6.3): the owner and a
@@ -29,8 +32,12 @@ export function subjectAccessToken(options: SubjectAccessTokenOptions): ReadSubj
     if (claims.exp <= options.clock() / 1000) throw refusedToken('subject_token_expired');
     const state = await options.tokenInForce(token, claims);
     if (state === undefined) throw refusedToken('subject_token_not_in_force');
-    // The subject of a client's own token is a client; of an exchanged one still the client that `act` acted for.
-    const ofUser = (await options.currentClients.findClient(claims.sub)) === undefined;
+    if (state.exchanges >= maxExchanges) throw tooOftenExchanged();
+    const isClient = (await options.currentClients.findClient(claims.sub)) !== undefined;
+    // A version that did not record it knew only this.
+    const ofUser = state.ofUser ?? !isClient;
+    // A client that was registered since: where only `sub` is looked at, the user would pass for it (RFC 9700 §4.15).
+    if (ofUser && isClient) throw refusedToken('subject_token_sub_is_a_client');
     const { pairing, ...entitled } =
       client.client_id === claims.client_id
         ? asOwner(claims, state)
@@ -45,7 +52,7 @@ export function subjectAccessToken(options: SubjectAccessTokenOptions): ReadSubj
       owners,
       ...entitled,
     };
-    return { subject: claims.sub, ofUser, expiresAt: claims.exp, entitlement };
+    return { subject: claims.sub, ofUser, jti: claims.jti, expiresAt: claims.exp, entitlement };
   };
 }
 
@@ -61,22 +68,24 @@ function asOwner(claims: AccessTokenClaims, { jkt }: TokenState): Entitled {
 async function asAnother(
   claims: AccessTokenClaims,
   state: TokenState,
-  { client_id }: ClientRegistration,
+  client: ClientRegistration,
   ofUser: boolean,
   { pairings, liveHolders }: SubjectAccessTokenOptions,
 ): Promise<Entitled> {
+  const { client_id } = client;
   const act = { client_id, sub: client_id, ...(claims.act !== undefined && { act: claims.act }) };
   const keys = (await liveHolders(claims, state)).get(client_id);
   const named = claims.may_act?.client_id;
-  const mayAct =
-    (named === client_id || (Array.isArray(named) && named.includes(client_id))) &&
-    lists(state.client, client_id);
+  const mayAct = named === client_id || (Array.isArray(named) && named.includes(client_id));
   const pairing =
     keys !== undefined || mayAct
       ? await pairings.findPairing(claims.client_id, client_id)
       : undefined;
   const isOfIssuance =
-    pairing !== undefined && pairing.id === state.pairedAtIssuance.get(client_id)?.pairing;
+    pairing !== undefined &&
+    pairing.consent === state.pairedAtIssuance.get(client_id)?.pairing &&
+    state.client !== undefined &&
+    isAgreed(pairing, state.client, client);
   // A user's token got its further holders under a first-party pairing; whom it names as actors does not depend on that.
   if (!isOfIssuance || (keys === undefined && ofUser && !pairing.first_party)) {
     throw new OAuthError(
@@ -90,19 +99,15 @@ async function asAnother(
   return { act, pairing, ...(keys !== undefined && { keys }) };
 }
 
-function lists(owner: ClientRegistration | undefined, actor: string): boolean {
-  return owner?.alt_cnf_holders?.includes(actor) === true;
-}
-
 /** The pairings by which the subject token was exchanged itself: a second exchange leads out of none of them. */
 async function agreedBefore(
-  { pairings: ids }: TokenState,
+  { pairings: consents }: TokenState,
   { pairings }: SubjectAccessTokenOptions,
 ): Promise<Pairing[]> {
-  const agreed = (await Promise.all(ids.map(async (id) => pairings.get(id)))).filter(
-    (pairing) => pairing !== undefined,
-  );
-  if (agreed.length < ids.length) throw refusedToken('subject_token_pairing_gone');
+  const agreed = (
+    await Promise.all(consents.map(async (consent) => pairings.findByConsent(consent)))
+  ).filter((pairing) => pairing !== undefined);
+  if (agreed.length < consents.length) throw refusedToken('subject_token_pairing_gone');
   return agreed;
 }
 
@@ -114,7 +119,10 @@ async function ownersOf(
     pairings.map(async ({ requester }) => currentClients.findClient(requester)),
   );
   const owners = found.filter(
-    (owner) => owner !== undefined && !owner.disabled,
+    (owner, index) =>
+      owner !== undefined &&
+      !owner.disabled &&
+      owner.registration_id === pairings[index]?.requesterId,
   ) as ClientRegistration[];
   if (owners.length < pairings.length) throw refusedToken('subject_token_owner_gone');
   return owners;
@@ -127,6 +135,14 @@ function ownKeys(
 ): readonly string[] {
   const named = thumbprints(cnf, client_id);
   return named.length > 0 || boundTo === undefined ? named : [boundTo];
+}
+
+function tooOftenExchanged(): OAuthError {
+  return new OAuthError(
+    'invalid_grant',
+    'the subject token comes of too many exchanges, one after the other',
+    { reason: 'subject_token_exchanged_too_often' },
+  );
 }
 
 // RFC 8693 §2.2.2: a subject token that is invalid for any reason is an invalid request.

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { ClientRegistration } from '../client-registration.ts';
+import { type ClientRegistration, names } from '../client-registration.ts';
 import type { SigningAlgorithm } from '../jose/algorithms.ts';
 import {
   isSignedBy,
@@ -17,7 +17,8 @@ import type { TrustedIssuer } from '../trusted-issuer.ts';
 import type { ReadSubjectToken } from './subject-token.ts';
 
 /** What an ID token is checked against. Times in seconds. */
-export interface SubjectIdTokenOptions extends Pick<Ports, 'clients' | 'trustedIssuers' | 'clock'> {
+export interface SubjectIdTokenOptions
+  extends Pick<Ports, 'currentClients' | 'trustedIssuers' | 'clock'> {
   readonly keys: RegisteredKeys;
   readonly algs: readonly SigningAlgorithm[];
   readonly clockTolerance: number;
@@ -48,7 +49,7 @@ export function subjectIdToken(options: SubjectIdTokenOptions): ReadSubjectToken
         ? await options.trustedIssuers.findTrustedIssuer(iss)
         : undefined;
     if (issuer === undefined) throw refused('id_token_issuer_not_trusted');
-    if (issuer.clients?.includes(client.client_id) === false)
+    if (issuer.clients !== undefined && !names(issuer.clients, issuer.listed, client))
       throw new OAuthError(
         'unauthorized_client',
         'the client may not exchange ID tokens of this issuer',
@@ -59,7 +60,7 @@ export function subjectIdToken(options: SubjectIdTokenOptions): ReadSubjectToken
     if ('events' in jws.payload) throw refused('id_token_is_event');
     const { subject, expiresAt, acceptable } = checkClaims(jws.payload, issuer, options);
     // A user must not pass for a client where only `sub` is looked at (RFC 9700 §4.15).
-    if ((await options.clients.findClient(subject)) !== undefined)
+    if ((await options.currentClients.findClient(subject)) !== undefined)
       throw refused('id_token_sub_is_a_client');
     const bound = boundKey(jws.payload['cnf']);
     const use = useOf(jws, issuer, acceptable);

@@ -8,6 +8,8 @@ export interface SubjectToken {
   readonly subject: string;
   /** True: the subject is a user, not a client. */
   readonly ofUser: boolean;
+  /** Of an access token its `jti`. */
+  readonly jti?: string;
   /** Seconds since the epoch; nothing that comes of the token outlives it. */
   readonly expiresAt: number;
   /** Present: the token may be exchanged once. */

@@ -20,7 +20,7 @@ export function tokenExchange(options: TokenExchangeOptions): GrantHandler {
   const target = targetResourceServer(options);
   return async (request, { registration: client }) => {
     const { token, read } = subjectTokenOf(request, options);
-    const { subject, ofUser, expiresAt, use, entitlement } = await read(token, client);
+    const { subject, ofUser, jti, expiresAt, use, entitlement } = await read(token, client);
     const { keys, scopes: had, audience, act, owners = [], pairings = [] } = entitlement;
     const resourceServer = await target(withTarget(request, audience), client);
     // What an owner may not ask for, nobody may have in its name.
@@ -40,10 +40,11 @@ export function tokenExchange(options: TokenExchangeOptions): GrantHandler {
       resourceServer,
       scopes,
       expiresAt,
+      ...(jti !== undefined && { source: jti }),
       ...(use !== undefined && { use }),
       issuedTokenType: tokenTypes.accessToken,
       ...(act !== undefined && { act }),
-      ...(pairings.length > 0 && { pairings: pairings.map(({ id }) => id) }),
+      ...(pairings.length > 0 && { pairings: pairings.map(({ consent }) => consent) }),
       ...(keys !== undefined && {
         presentedBy: {
           keys,

@@ -1,20 +1,23 @@
-import { isUtf8 } from 'node:buffer';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import formbody from '@fastify/formbody';
+import type { FastifyInstance } from 'fastify';
 import { OAuthError } from '../oauth-error.ts';
 import { readForm } from './form.ts';
 
-/** Takes forms as the only bodies. Bytes that are no UTF-8 are refused: decoded, they would be another value. */
-export function formBodies(app: FastifyInstance, bodyLimit: number): void {
+/** What decoding puts in the place of bytes that are no UTF-8; an encoded form is ASCII. */
+const replacement = '\ufffd';
+
+/**
+ * Takes forms as the only bodies. Bytes that are no UTF-8 are refused: decoded, they would be
+ * another value. Throws `invalid_request`.
+ */
+export async function formBodies(app: FastifyInstance, bodyLimit: number): Promise<void> {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser(
-    'application/x-www-form-urlencoded',
-    { parseAs: 'buffer', bodyLimit },
-    async (_request: FastifyRequest, body: Buffer) => {
-      if (!isUtf8(body))
-        throw new OAuthError('invalid_request', 'the form is not UTF-8', {
-          reason: 'form_encoding_invalid',
-        });
-      return readForm(body.toString('utf8'));
-    },
-  );
+  const parser = (body: string) => {
+    if (body.includes(replacement))
+      throw new OAuthError('invalid_request', 'the form is not UTF-8', {
+        reason: 'form_encoding_invalid',
+      });
+    return readForm(body) as unknown as Record<string, unknown>;
+  };
+  await app.register(formbody, { bodyLimit, parser });
 }

@@ -1,10 +1,14 @@
-import type { AuthenticatedClient, ClientRegistration } from '../client-registration.ts';
+import {
+  type AuthenticatedClient,
+  type ClientRegistration,
+  names,
+} from '../client-registration.ts';
 import type { FurtherHolder } from '../further-holder.ts';
 import type { Grant } from '../grant/grant.ts';
 import { isSignedBy } from '../jose/compact-jws.ts';
 import type { PublicKey } from '../jose/public-key.ts';
 import { OAuthError } from '../oauth-error.ts';
-import { agreesToShare, type PairingMode, withinPairing } from '../pairing.ts';
+import { agreesToShare, isAgreed, type PairingMode, withinPairing } from '../pairing.ts';
 import type { Ports } from '../ports.ts';
 import { recordedThumbprint } from '../proven-key.ts';
 import { registeredCertificateThumbprint } from '../registered-certificate.ts';
@@ -129,7 +133,7 @@ async function byRegistration(
       { reason: 'alt_cnf_kid_unknown' },
     );
   // Publishing a key proves nothing; a signature by it that this server verified does (protocol reference D4).
-  const provenAt = await options.credentialUses.lastProven(clientId, key.jkt);
+  const provenAt = await options.credentialUses.lastProven(registration.registration_id, key.jkt);
   if (provenAt === undefined || provenAt < options.clock() - options.registeredKeyMaxAge * 1000)
     throw refusedProof('registered_key_not_proven');
   return { registration, pairing, key, provenBy: 'registration' };
@@ -152,15 +156,21 @@ async function pairedHolder(
   if (requester.alt_cnf_holders?.includes(clientId) !== true) throw notPaired('holder_not_listed');
   const holder = await clients.findClient(clientId);
   if (holder === undefined || holder.disabled) throw notPaired('holder_unknown_or_disabled');
-  if (!agreesToShare(holder, requester.client_id, form)) throw notPaired('holder_does_not_agree');
+  if (!names(requester.alt_cnf_holders, requester.listed, holder))
+    throw notPaired('holder_not_listed');
+  if (!agreesToShare(holder, requester, form)) throw notPaired('holder_does_not_agree');
   const pairing = await pairings.findPairing(requester.client_id, clientId);
-  if (pairing === undefined || !withinPairing(pairing, audience, scopes))
+  if (
+    pairing === undefined ||
+    !isAgreed(pairing, requester, holder) ||
+    !withinPairing(pairing, audience, scopes)
+  )
     throw notPaired('pairing_missing_or_exceeded');
   if (form === 'registered_key' && pairing.mode !== 'registered_key')
     throw refusedProof('pairing_needs_proof');
   // Nobody showed the holder to the user whose authorization this is (protocol reference D10 T14).
   if (grant.ofUser === true && !pairing.first_party) throw notPaired('pairing_not_first_party');
-  return { registration: holder, pairing: pairing.id };
+  return { registration: holder, pairing: pairing.consent };
 }
 
 /** The key by which the holder signed. `kid` is looked up among this client's keys only: another client's key of that name is another key (protocol reference D10 T13). */

@@ -115,7 +115,7 @@ export const readTrustedIssuer = jsonColumn(
     jwks_uri: text,
     clients: exactOptional(texts),
     subject_prefix: optionalText,
-  } satisfies Members<Omit<TrustedIssuer, 'id' | 'issuer'>>),
+  } satisfies Members<Omit<TrustedIssuer, 'id' | 'issuer' | 'listed'>>),
 );
 
 export const readDetail = jsonColumn(anyObject);

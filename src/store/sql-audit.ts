@@ -8,11 +8,11 @@ import { prepared } from './prepared.ts';
 import type { DatabaseKind } from './schema.ts';
 
 export const eventColumns =
-  'id, at, type, actor, client_id, audience, jkt, jti, evidence, reason, token_expires_at, detail';
+  'id, at, type, actor, client_id, audience, jkt, jti, evidence, reason, token_expires_at, registration_id, resource_server_id, source, detail';
 
 /** The same for `jsonb_to_recordset`. */
 export const columnTypes =
-  'id text, at bigint, type text, actor text, client_id text, audience text, jkt text, jti text, evidence text, reason text, token_expires_at bigint, detail text';
+  'id text, at bigint, type text, actor text, client_id text, audience text, jkt text, jti text, evidence text, reason text, token_expires_at bigint, registration_id text, resource_server_id text, source text, detail text';
 
 /** All events of a batch travel as one JSON parameter, so that the statement is always the same text. */
 export const insertEvents: Readonly<Record<DatabaseKind, string>> = {
@@ -73,19 +73,23 @@ export function sqlAudit(
           take: limit,
         }),
       );
-      return rows.map(({ at, clientId, tokenExpiresAt, detail, ...row }) => {
-        const event = {
-          ...row,
-          at: Number(at),
-          client_id: clientId,
-          token_expires_at: tokenExpiresAt === null ? null : Number(tokenExpiresAt),
-          detail:
-            detail === null ? null : readDetail(detail, { table: 'audit_event', key: row.id }),
-        };
-        return Object.fromEntries(
-          Object.entries(event).filter(([, value]) => value !== null),
-        ) as unknown as RecordedEvent;
-      });
+      return rows.map(
+        ({ at, clientId, tokenExpiresAt, registrationId, resourceServerId, detail, ...row }) => {
+          const event = {
+            ...row,
+            at: Number(at),
+            client_id: clientId,
+            registration_id: registrationId,
+            resource_server_id: resourceServerId,
+            token_expires_at: tokenExpiresAt === null ? null : Number(tokenExpiresAt),
+            detail:
+              detail === null ? null : readDetail(detail, { table: 'audit_event', key: row.id }),
+          };
+          return Object.fromEntries(
+            Object.entries(event).filter(([, value]) => value !== null),
+          ) as unknown as RecordedEvent;
+        },
+      );
     },
   };
 }

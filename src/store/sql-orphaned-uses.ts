@@ -15,16 +15,16 @@ export function sqlOrphanedUses(database: Database): ExpiredRows {
     remove: () =>
       answered(async () => {
         const page = await database.credentialUse.findMany({
-          where: { clientId: { gt: after } },
-          orderBy: { clientId: 'asc' },
+          where: { registrationId: { gt: after } },
+          orderBy: { registrationId: 'asc' },
           take: batch,
-          select: { clientId: true },
+          select: { registrationId: true },
         });
-        const until = page.at(-1)?.clientId;
+        const until = page.at(-1)?.registrationId;
         const removed =
           until === undefined
             ? 0
-            : await database.$executeRaw`delete from credential_use where (client_id, kind, identifier) in (select client_id, kind, identifier from credential_use u where client_id > ${after} and client_id <= ${until} and not exists (select 1 from client c where c.client_id = u.client_id) and not exists (select 1 from resource_server r where r.client_id = u.client_id) limit ${batch})`;
+            : await database.$executeRaw`delete from credential_use where (client_id, kind, identifier) in (select client_id, kind, identifier from credential_use u where client_id > ${after} and client_id <= ${until} and not exists (select 1 from client c where c.registration_id = u.client_id) and not exists (select 1 from resource_server r where r.id = u.client_id) limit ${batch})`;
         // More of these first; otherwise the next page in the next round, from the start after the last one.
         if (removed >= batch) return true;
         after = page.length < batch ? '' : (until ?? '');

@@ -6,6 +6,7 @@ import { timePrefix } from '../time-ordered-id.ts';
 import { batched } from './batched.ts';
 import { answered, type Database } from './database.ts';
 import { clockMargin, type DatabaseSeconds } from './database-time.ts';
+import { lateDerived } from './revocation-steps.ts';
 import type { DatabaseKind } from './schema.ts';
 
 /** Rows a statement: small enough to end within the time limit of a statement. */
@@ -33,12 +34,12 @@ const disabled: Readonly<Record<DatabaseKind, string>> = {
 };
 const pairingRevoked: Readonly<Record<DatabaseKind, string>> = {
   sqlite:
-    "exists (select 1 from json_each(e.detail, '$.pairings') x left join pairing p on p.id = x.value where p.id is null or p.revoked_at is not null)",
+    "exists (select 1 from json_each(e.detail, '$.pairings') x left join pairing p on p.consent = x.value where p.id is null or p.revoked_at is not null)",
   postgresql:
-    "exists (select 1 from jsonb_array_elements_text(e.detail::jsonb->'pairings') x(id) left join pairing p on p.id = x.id where p.id is null or p.revoked_at is not null)",
+    "exists (select 1 from jsonb_array_elements_text(e.detail::jsonb->'pairings') x(consent) left join pairing p on p.consent = x.consent where p.id is null or p.revoked_at is not null)",
 };
 const parameters: Readonly<Record<DatabaseKind, string>> = {
-  sqlite: '?, ?, ?',
+  sqlite: '?1, ?2, ?3',
   postgresql: '$1, $2, $3',
 };
 
@@ -55,32 +56,33 @@ export function sqlStatusLists(
   const [after, now, before] = parameters[kind].split(', ');
   const revoked = `select r.jti as id, ${entry[kind]} from revoked_token r join audit_event e on e.id = r.jti where r.jti > ${after} and r.expires_at > ${now} order by r.jti limit ${page}`;
   const ofDisabled = `select e.id, ${entry[kind]} from client c join audit_event e on e.client_id = c.client_id where ${disabled[kind]} and e.id > ${after} and e.type = 'token_issued' and e.token_expires_at > ${now} order by e.id limit ${page}`;
+  const ofDisabledOwner = `with recursive derived(id) as (select e.id from client c join audit_event s on s.client_id = c.client_id join audit_event e on e.source = s.id where ${disabled[kind]} and s.type = 'token_issued' and s.id > ${before} union select e.id from derived d join audit_event e on e.source = d.id) select e.id, ${entry[kind]} from derived d join audit_event e on e.id = d.id where e.id > ${after} and e.token_expires_at > ${now} order by e.id limit ${page}`;
   // What another replica issued in the moment in which its client was deleted, or its pairing revoked; at first, whatever a process that died left undone.
-  const late = `insert into revoked_token (jti, expires_at) select e.id, e.token_expires_at from audit_event e left join client c on c.client_id = e.client_id where e.id > ${after} and e.type = 'token_issued' and e.token_expires_at > ${now} and e.id < ${before} and (c.client_id is null or ${pairingRevoked[kind]}) on conflict do nothing`;
+  const late = `insert into revoked_token (jti, expires_at) select e.id, e.token_expires_at from audit_event e left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) where e.id > ${after} and e.type = 'token_issued' and e.token_expires_at > ${now} and e.id < ${before} and (c.client_id is null or ${pairingRevoked[kind]}) on conflict do nothing`;
   let sweptAt: number | undefined;
   const sweep = async (at: number) => {
     const first = Math.max((sweptAt ?? 0) - overlap, at - tokenLifetime);
-    for (let from = first; from <= at + overlap; from += span)
-      await answered(() =>
-        database.$executeRawUnsafe(
-          late,
-          timePrefix(from * 1000),
-          BigInt(at),
-          timePrefix((from + span) * 1000),
-        ),
-      );
+    for (let from = first; from <= at + overlap; from += span) {
+      const [start, end] = [timePrefix(from * 1000), timePrefix((from + span) * 1000)];
+      await answered(async () => {
+        await database.$executeRawUnsafe(late, start, BigInt(at), end);
+        // And what came of those, or of any other token that is revoked.
+        await database.$executeRawUnsafe(lateDerived[kind], start, end, BigInt(at));
+      });
+    }
     sweptAt = at;
   };
   const pages = async (
     statement: string,
     first: string,
     at: number,
+    ...more: readonly string[]
   ): Promise<readonly StatusEntry[]> => {
     const entries: StatusEntry[] = [];
     for (let from = first; ; ) {
       const start = from;
       const rows = await answered(() =>
-        database.$queryRawUnsafe<EntryRow[]>(statement, start, BigInt(at)),
+        database.$queryRawUnsafe<EntryRow[]>(statement, start, BigInt(at), ...more),
       );
       for (const { list, idx } of rows)
         if (list !== null && idx !== null) entries.push({ list, idx: Number(idx) });
@@ -127,9 +129,11 @@ export function sqlStatusLists(
       await sweep(now);
       // A verifier whose clock is behind still takes what has just expired here.
       const at = now - clockMargin;
+      const alive = timePrefix((at - tokenLifetime) * 1000);
       return [
         ...(await pages(revoked, '', at)),
-        ...(await pages(ofDisabled, timePrefix((at - tokenLifetime) * 1000), at)),
+        ...(await pages(ofDisabled, alive, at)),
+        ...(await pages(ofDisabledOwner, alive, at, alive)),
       ];
     },
   };

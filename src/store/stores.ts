@@ -13,6 +13,7 @@ import { recordedChange } from './recorded-change.ts';
 import { sqlRegistryState } from './registry-state.ts';
 import { sqlAudit } from './sql-audit.ts';
 import { sqlBoundKeys } from './sql-bound-keys.ts';
+import { sqlClients } from './sql-clients.ts';
 import { sqlCredentialUses } from './sql-credential-uses.ts';
 import { sqlExpired } from './sql-expired.ts';
 import { sqlIssuedTokens } from './sql-issued-tokens.ts';
@@ -20,8 +21,8 @@ import { sqlKeyEncryption } from './sql-key-encryption.ts';
 import { sqlNonceSecrets } from './sql-nonce-secrets.ts';
 import { sqlOrphanedUses } from './sql-orphaned-uses.ts';
 import { sqlPairings } from './sql-pairings.ts';
-import { sqlClients, sqlResourceServers } from './sql-registries.ts';
 import { sqlReplay } from './sql-replay.ts';
+import { sqlResourceServers } from './sql-resource-servers.ts';
 import { sqlSharedSecrets } from './sql-secrets.ts';
 import { sqlSigningKeys } from './sql-signing-keys.ts';
 import { sqlStatusLists } from './sql-status-lists.ts';
@@ -114,7 +115,7 @@ export async function openStores(
   const seconds = databaseSeconds(database, kind, databaseClock);
   const change = recordedChange(databaseUrl, database, clock);
   const state = sqlRegistryState(database);
-  const registered = sqlClients(database, change, seconds);
+  const registered = sqlClients(database, kind, change, seconds);
   const clients = cachedClients(registered, state, siblings.tell);
   const registeredServers = sqlResourceServers(database, change);
   const resourceServers = cachedResourceServers(registeredServers, state, siblings.tell);
@@ -124,7 +125,7 @@ export async function openStores(
     currentClients: registered,
     currentResourceServers: registeredServers,
     credentialUses: sqlCredentialUses(database, kind),
-    trustedIssuers: sqlTrustedIssuers(database, change),
+    trustedIssuers: sqlTrustedIssuers(database, kind, change),
     withdrawnHolders: sqlWithdrawnHolders(database, change),
     pairings: sqlPairings(database, kind, change, seconds),
     resourceServers,

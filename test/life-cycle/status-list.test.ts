@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { inflateSync } from 'node:zlib';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { PrismaPg } from '@prisma/adapter-pg';
-import { createLocalJWKSet, decodeJwt, type JSONWebKeySet, jwtVerify } from 'jose';
+import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { assertionForm, clientSecret, type Desk } from '../support/desk.ts';
 import { type HttpsJwks, httpsJwks } from '../support/https-jwks.ts';
@@ -10,48 +9,11 @@ import { type TestKey, testKey } from '../support/keys.ts';
 import { aware, openPair, type Pair, pairSecret, unaware } from '../support/pair.ts';
 import { openReplicas, type Replicas } from '../support/replicas.ts';
 import { basic, startOfTime, type TestServer, testServer } from '../support/server.ts';
+import { pathOf, referenceOf, stateAt } from '../support/status-list.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
 
 const listed = 'https://listed.example.com';
 const env = { STATUS_LIST_MAX_AGE: '120' };
-
-interface Reference {
-  readonly idx: number;
-  readonly uri: string;
-}
-
-const referenceOf = (accessToken: string) =>
-  decodeJwt<{ status: { status_list: Reference } }>(accessToken).status.status_list;
-const pathOf = ({ uri }: Reference) => new URL(uri).pathname;
-
-/** What a verifier does that knows the token and the JWK Set, and nothing else. */
-async function stateAt(server: TestServer, accessToken: string): Promise<'valid' | 'invalid'> {
-  const reference = referenceOf(accessToken);
-  const response = await fetch(`${server.url}${pathOf(reference)}`, {
-    headers: { accept: 'application/statuslist+jwt' },
-  });
-  expect([response.status, response.headers.get('content-type')]).toEqual([
-    200,
-    'application/statuslist+jwt',
-  ]);
-  const jwks = createLocalJWKSet((await server.get('/jwks')).body as JSONWebKeySet);
-  const { payload } = await jwtVerify<{ ttl: number; status_list: { bits: number; lst: string } }>(
-    await response.text(),
-    jwks,
-    {
-      typ: 'statuslist+jwt',
-      subject: reference.uri,
-      requiredClaims: ['iat', 'exp', 'ttl', 'status_list'],
-      currentDate: new Date(server.clock.now),
-    },
-  );
-  expect(payload.status_list.bits).toBe(1);
-  const octets = inflateSync(Buffer.from(payload.status_list.lst, 'base64url'));
-  expect(reference.idx).toBeLessThan(octets.length * 8);
-  return (((octets[reference.idx >> 3] ?? 0) >> (reference.idx & 7)) & 1) === 0
-    ? 'valid'
-    : 'invalid';
-}
 
 /** A change in the database that no server made. */
 async function behindTheServers({ env }: TestStore, script: string): Promise<void> {

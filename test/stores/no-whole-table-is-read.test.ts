@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { databaseKind } from '../../src/database-url.ts';
 import { adapterFor } from '../../src/store/adapters.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
+import { revokeTokensOf, withdrawHolderKey } from '../../src/store/revocation-steps.ts';
 import { sqlAudit } from '../../src/store/sql-audit.ts';
 import { sqlBoundKeys } from '../../src/store/sql-bound-keys.ts';
 import { sqlExpired } from '../../src/store/sql-expired.ts';
-import { revokeTokensOf, withdrawHolderKey } from '../../src/store/sql-issued-tokens.ts';
 import { timePrefix } from '../../src/time-ordered-id.ts';
 import { onPostgresqlServer, onSqlite, storeKinds, type TestStore } from '../support/stores.ts';
 
