@@ -1,5 +1,5 @@
 import { openDatabase } from '../../src/store/database.ts';
 
-// A process of its own: Vite, which runs the set-up of a test run, does not know `import.meta.resolve`.
+// A process of its own: Vite, which runs the set-up of a run, has no `import.meta.resolve`.
 for (const url of process.argv.slice(2))
   await (await openDatabase(url, () => undefined)).$disconnect();

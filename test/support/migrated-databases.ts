@@ -8,9 +8,10 @@ import { scratchFolder } from './scratch.ts';
 const server = process.env['TEST_DATABASE_URL'];
 
 /**
- * Migrates one database of each kind before the first test: a test's own is then a copy, which costs a tenth. Tests find them by `TEST_MIGRATED_SQLITE`
- * and `TEST_MIGRATED_POSTGRESQL`. A file in the folder `TEST_DISCARDED` asks for the PostgreSQL database of that name to be dropped.
- * Answers what removes it all.
+ * Migrates one database of each kind before the first test: a test's own is then a copy. Tests find
+ * them by `TEST_MIGRATED_SQLITE` and `TEST_MIGRATED_POSTGRESQL`. A file in the folder
+ * `TEST_DISCARDED` asks for the PostgreSQL database of that name to be dropped. Answers what removes
+ * it all.
  */
 export async function setup(): Promise<() => Promise<void>> {
   const folder = scratchFolder();
