@@ -2,9 +2,9 @@ import type {
   SqlDriverAdapter,
   SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
-import { adapterFor as uncounted } from '../src/store/adapters.ts';
+import { adapterFor as uncounted } from '../src/store/connection/adapters.ts';
 
-export { migrationAdapterFor } from '../src/store/adapters.ts';
+export { migrationAdapterFor } from '../src/store/connection/adapters.ts';
 
 /** What the benchmark hears when it asks. */
 export interface StatementCount {

@@ -15,5 +15,5 @@ if (answer !== undefined) {
   process[answer.exitCode === 0 ? 'stdout' : 'stderr'].write(answer.text);
   process.exit(answer.exitCode);
 }
-const bundle = preloaded ? undefined : (await import('./bundle/manifest.ts')).freshBundle();
-await (bundle === undefined ? import('./serve.ts') : import(bundle));
+const bundle = preloaded ? undefined : (await import('../scripts/manifest.ts')).freshBundle();
+await (bundle === undefined ? import('./cli/serve.ts') : import(bundle));

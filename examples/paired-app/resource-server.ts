@@ -3,7 +3,7 @@ import {
   resourceServer,
   TokenRefused,
   type VerifyPresented,
-} from '../../src/recipient/resource-server.ts';
+} from '../../packages/resource-server/src/resource-server.ts';
 import { type Answer, serve } from './http.ts';
 
 /** Starts it. `altCnf`: whether it knows the claim `alt_cnf`. Its audience is its URL, which is known once it listens. */

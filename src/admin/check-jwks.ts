@@ -1,5 +1,5 @@
 import { isForEncryption, readEncryptionKey } from '../jose/encryption-key.ts';
-import { JoseFault } from '../jose/jose-fault.ts';
+import { JoseFault } from '../jose/jose-error.ts';
 import { readPublicKey } from '../jose/public-key.ts';
 import { Problem } from './problem.ts';
 

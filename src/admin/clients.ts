@@ -1,16 +1,16 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import { type ClientRegistration, signatureJwks } from '../client-registration.ts';
-import type { CredentialUseLog } from '../credential-use.ts';
+import { type ClientRegistration, signatureJwks } from '../domain/client-registration.ts';
+import type { CredentialUseLog } from '../observability/credential-use.ts';
 import { readPublicKey } from '../jose/public-key.ts';
-import type { Clock, RandomId, ResourceServers } from '../ports.ts';
+import type { Clock, RandomId, ResourceServers } from '../ports/ports.ts';
 import { changedMembers } from './changed-members.ts';
 import type { MayBeFetched } from './check-jwks-uri.ts';
 import { checkClient } from './client-registration-request.ts';
 import { credentialsAnswer, credentialsOf } from './credentials.ts';
 import { possessionAnswer, possessionOf, refuseImpossible } from './possible-tokens.ts';
 import { Problem } from './problem.ts';
-import type { ClientRegistry, ResourceServerRegistry } from './registry.ts';
+import type { ClientRegistry, ResourceServerRegistry } from '../ports/registry.ts';
 import { restResource } from './resource.ts';
 import {
   type ClientBody,

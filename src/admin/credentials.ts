@@ -1,8 +1,8 @@
 import Type from 'typebox';
-import { type ClientRegistration, signatureJwks } from '../client-registration.ts';
-import type { CredentialKind, CredentialUse, CredentialUseLog } from '../credential-use.ts';
-import { gatedKeys } from '../jose/gated-keys.ts';
-import { registeredCertificateThumbprint } from '../registered-certificate.ts';
+import { type ClientRegistration, signatureJwks } from '../domain/client-registration.ts';
+import type { CredentialKind, CredentialUse, CredentialUseLog } from '../observability/credential-use.ts';
+import { gatedKeys } from '../jose/public-key-cache.ts';
+import { registeredCertificateThumbprint } from '../protocol/client-keys/registered-certificate.ts';
 
 const readPublicKey = gatedKeys();
 

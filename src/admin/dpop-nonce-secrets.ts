@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import type { DpopNonceSecrets, NonceSecretInLife } from '../possession/dpop-nonce-secrets.ts';
+import type { DpopNonceSecrets, NonceSecretInLife } from '../keys/dpop-nonce-secrets.ts';
 import { listAnswer } from './list.ts';
 import { operation, ref } from './operation.ts';
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { JoseFault } from '../jose/jose-fault.ts';
+import { JoseFault } from '../jose/jose-error.ts';
 import { parseStrictJson } from '../jose/strict-json.ts';
 import { Problem } from './problem.ts';
 

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import type { KeyEncryptionKeyChanged } from '../signing-keys/change-key-encryption-key.ts';
-import { KeyEncryptionError } from '../signing-keys/key-encryption.ts';
+import type { KeyEncryptionKeyChanged } from '../keys/change-key-encryption-key.ts';
+import { KeyEncryptionError } from '../keys/key-encryption.ts';
 import { answer, operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
 

@@ -1,12 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import type { AuditEvent } from '../audit.ts';
-import { type NewPairing, type Pairing, pairingModes } from '../pairing.ts';
-import type { ClientRegistrations, Clock, RandomId } from '../ports.ts';
+import type { AuditEvent } from '../domain/audit-event.ts';
+import { type NewPairing, type Pairing, pairingModes } from '../domain/pairing.ts';
+import type { ClientRegistrations, Clock, RandomId } from '../ports/ports.ts';
 import { listAnswer, listQuery, page, printable, readPage } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
-import type { Change } from './registry.ts';
+import type { Change } from '../ports/registry.ts';
 
 /** Pairings as the admin sees them. Every change is one transaction with its record; all throw StoreUnavailable when the store is away. */
 export interface PairingRegistry {

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
-import { StoredValueInvalid, StoreUnavailable } from '../oauth-error.ts';
+import { StoredValueInvalid, StoreUnavailable } from '../domain/oauth-error.ts';
 
 /** One fault of a request: the member, such as `jwks.keys[0].d`, and what is wrong with it. */
 export interface Fault {

@@ -3,9 +3,9 @@ import {
   clientAssertionAudiences,
   grantTypes,
   tokenEndpointAuthMethods,
-} from '../client-registration.ts';
+} from '../domain/client-registration.ts';
 import { accessTokenSigningAlgorithms, signingAlgorithms } from '../jose/algorithms.ts';
-import { confirmationMethods, multiKeyForms } from '../resource-server.ts';
+import { confirmationMethods, multiKeyForms } from '../domain/resource-server.ts';
 import { idOf } from './operation.ts';
 
 const text = (options: object) => Type.Unsafe<string>({ type: 'string', ...options });

@@ -4,8 +4,8 @@ import {
   type AccessTokenSigningAlgorithm,
   accessTokenSigningAlgorithms,
 } from '../jose/algorithms.ts';
-import type { KeyInLife, SigningKeyState } from '../signing-keys/life-cycle.ts';
-import type { SigningKeys } from '../signing-keys/signing-keys.ts';
+import type { KeyInLife, SigningKeyState } from '../keys/key-states.ts';
+import type { SigningKeys } from '../keys/signing-keys.ts';
 import { listAnswer, printable } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';

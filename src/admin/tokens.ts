@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import type { AuditEvent, IssuedTokens } from '../audit.ts';
-import type { Clock } from '../ports.ts';
+import type { AuditEvent, IssuedTokens } from '../domain/audit-event.ts';
+import type { Clock } from '../ports/ports.ts';
 import { printable } from './list.ts';
 import { answer, operation } from './operation.ts';
 import { Problem } from './problem.ts';

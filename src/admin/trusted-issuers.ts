@@ -1,13 +1,13 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import type { AuditEvent } from '../audit.ts';
-import type { Clock, RandomId } from '../ports.ts';
-import type { TrustedIssuer } from '../trusted-issuer.ts';
+import type { AuditEvent } from '../domain/audit-event.ts';
+import type { Clock, RandomId } from '../ports/ports.ts';
+import type { TrustedIssuer } from '../domain/trusted-issuer.ts';
 import { checkJwksUri, type MayBeFetched } from './check-jwks-uri.ts';
 import { listAnswer, listQuery, page, printable, readPage } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
-import type { Change } from './registry.ts';
+import type { Change } from '../ports/registry.ts';
 
 /** An issuer that is to be trusted; the store knows whom the names in `clients` stand for. */
 export type NewTrustedIssuer = Omit<TrustedIssuer, 'listed'>;

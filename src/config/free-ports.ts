@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import type { Config } from '../config.ts';
+import type { Config } from './config.ts';
 import { defaultIssuer } from './issuer.ts';
 
 /** Ports and issuer of a configuration. */

@@ -1,4 +1,4 @@
-import type { EnvironmentReader } from '../environment.ts';
+import type { EnvironmentReader } from './environment.ts';
 
 /** Where this server listens, as far as its issuer is concerned; a port 0 is chosen at the start. */
 export interface ListeningAt {

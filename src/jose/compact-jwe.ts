@@ -3,7 +3,7 @@ import { decodeBase64url } from './base64url.ts';
 import { jsonPart } from './compact-jws.ts';
 import type { DecryptionKey } from './decryption-key.ts';
 import { readEncryptionKey } from './encryption-key.ts';
-import { JoseFault } from './jose-fault.ts';
+import { JoseFault } from './jose-error.ts';
 
 type Header = Readonly<Record<string, unknown>>;
 

@@ -1,7 +1,7 @@
 import type { SigningAlgorithm } from './algorithms.ts';
 import { signingAlgorithms } from './algorithms.ts';
 import { decodeBase64url } from './base64url.ts';
-import { JoseFault } from './jose-fault.ts';
+import { JoseFault } from './jose-error.ts';
 import type { PublicKey } from './public-key.ts';
 import { verifySignature } from './signature.ts';
 import { parseStrictJson } from './strict-json.ts';

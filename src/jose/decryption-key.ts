@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { type KeyManagementAlgorithm, readEncryptionKey } from './encryption-key.ts';
-import { JoseFault } from './jose-fault.ts';
+import { JoseFault } from './jose-error.ts';
 
 /** A private key for what others encrypt to its holder. */
 export interface DecryptionKey {

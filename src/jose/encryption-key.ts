@@ -1,5 +1,5 @@
 import { createPrivateKey, diffieHellman, type KeyObject } from 'node:crypto';
-import { JoseFault } from './jose-fault.ts';
+import { JoseFault } from './jose-error.ts';
 import { type KeyMembers, octetsOf, text } from './key-types.ts';
 import { asPublicJwk, checkMembers, importKey, type UngatedJwk } from './public-members.ts';
 import { checkRsaKey } from './rsa-key.ts';

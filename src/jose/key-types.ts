@@ -1,7 +1,7 @@
 import type { SigningAlgorithm } from './algorithms.ts';
 import { decodeBase64url } from './base64url.ts';
 import { isSafeEd25519Point } from './ed25519-point.ts';
-import { JoseFault } from './jose-fault.ts';
+import { JoseFault } from './jose-error.ts';
 import { checkRsaKey } from './rsa-key.ts';
 
 /** Members of a public JWK in the order of RFC 7638 §3.2. */

@@ -1,6 +1,6 @@
 import { createHash, type KeyObject } from 'node:crypto';
 import type { SigningAlgorithm } from './algorithms.ts';
-import { JoseFault } from './jose-fault.ts';
+import { JoseFault } from './jose-error.ts';
 import { keyTypes } from './key-types.ts';
 import { asPublicJwk, checkMembers, importKey, type UngatedJwk } from './public-members.ts';
 

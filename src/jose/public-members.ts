@@ -1,5 +1,5 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
-import { JoseFault } from './jose-fault.ts';
+import { JoseFault } from './jose-error.ts';
 import type { KeyMembers } from './key-types.ts';
 
 /** A JWK that is still to be checked. */

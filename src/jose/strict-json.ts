@@ -1,4 +1,4 @@
-import { JoseFault } from './jose-fault.ts';
+import { JoseFault } from './jose-error.ts';
 
 /** Levels of nesting; a proof has three. */
 const maxDepth = 8;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Siblings } from '../siblings.ts';
-import type { FromWorker, ToWorker } from './messages.ts';
+import type { Siblings } from '../ports/peers.ts';
+import type { FromWorker, ToWorker } from './ipc-messages.ts';
 
 /** Milliseconds after which every copy that another process may hold has expired by itself. */
 const copiesLive = 1000;

@@ -1,33 +1,33 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { Config } from '../config.ts';
-import { databaseKind } from '../database-url.ts';
-import type { Clock } from '../ports.ts';
-import type { Siblings } from '../siblings.ts';
-import type { SharedSecretStore } from '../signing-keys/signing-key-store.ts';
-import { cachedClients, cachedResourceServers } from './cached-registries.ts';
-import { answered, type Database, openDatabase } from './database.ts';
-import { databaseSeconds } from './database-time.ts';
-import { openIssuances } from './open-issuances.ts';
-import { recordedChange } from './recorded-change.ts';
-import { sqlRegistryState } from './registry-state.ts';
-import { sqlAudit } from './sql-audit.ts';
-import { sqlBoundKeys } from './sql-bound-keys.ts';
-import { sqlClients } from './sql-clients.ts';
-import { sqlCredentialUses } from './sql-credential-uses.ts';
-import { sqlExpired } from './sql-expired.ts';
-import { sqlIssuedTokens } from './sql-issued-tokens.ts';
-import { sqlKeyEncryption } from './sql-key-encryption.ts';
-import { sqlNonceSecrets } from './sql-nonce-secrets.ts';
-import { sqlOrphanedUses } from './sql-orphaned-uses.ts';
-import { sqlPairings } from './sql-pairings.ts';
-import { sqlReplay } from './sql-replay.ts';
-import { sqlResourceServers } from './sql-resource-servers.ts';
-import { sqlSharedSecrets } from './sql-secrets.ts';
-import { sqlSigningKeys } from './sql-signing-keys.ts';
-import { sqlStatusLists } from './sql-status-lists.ts';
-import { sqlTrustedIssuers } from './sql-trusted-issuers.ts';
-import { sqlWithdrawnHolders } from './sql-withdrawn-holders.ts';
+import type { Config } from '../config/config.ts';
+import { databaseKind } from '../config/database-url.ts';
+import type { Clock } from '../ports/ports.ts';
+import type { Siblings } from '../ports/peers.ts';
+import type { SharedSecretStore } from '../ports/signing-key-store.ts';
+import { cachedClients, cachedResourceServers } from './cache/cached-registries.ts';
+import { answered, type Database, openDatabase } from './connection/database.ts';
+import { databaseSeconds } from './connection/database-time.ts';
+import { openIssuances } from './tables/open-issuances.ts';
+import { recordedChange } from './connection/audited-transaction.ts';
+import { sqlRegistryState } from './cache/cache-version.ts';
+import { sqlAudit } from './tables/sql-audit.ts';
+import { sqlBoundKeys } from './tables/sql-bound-keys.ts';
+import { sqlClients } from './tables/sql-clients.ts';
+import { sqlCredentialUses } from './tables/sql-credential-uses.ts';
+import { sqlExpired } from './tables/sql-expired.ts';
+import { sqlIssuedTokens } from './tables/sql-issued-tokens.ts';
+import { sqlKeyEncryption } from './tables/sql-key-encryption.ts';
+import { sqlNonceSecrets } from './tables/sql-nonce-secrets.ts';
+import { sqlOrphanedUses } from './tables/sql-orphaned-uses.ts';
+import { sqlPairings } from './tables/sql-pairings.ts';
+import { sqlReplay } from './tables/sql-replay.ts';
+import { sqlResourceServers } from './tables/sql-resource-servers.ts';
+import { sqlSharedSecrets } from './tables/sql-secrets.ts';
+import { sqlSigningKeys } from './tables/sql-signing-keys.ts';
+import { sqlStatusLists } from './tables/sql-status-lists.ts';
+import { sqlTrustedIssuers } from './tables/sql-trusted-issuers.ts';
+import { sqlWithdrawnHolders } from './tables/sql-withdrawn-holders.ts';
 
 type StoreConfig = Pick<
   Config,
@@ -89,7 +89,7 @@ export async function openStores(
   // Loaded only where there is a Redis: a start without one is quicker and smaller.
   const redis =
     installed &&
-    (await import('./redis-replay.ts')).redisReplay({
+    (await import('./redis/redis-replay.ts')).redisReplay({
       ...installed,
       clock,
       redisClock: databaseClock,
@@ -99,7 +99,7 @@ export async function openStores(
     });
   const counters =
     installed && limited
-      ? (await import('./redis-counters.ts')).redisCounters(installed)
+      ? (await import('./redis/redis-counters.ts')).redisCounters(installed)
       : undefined;
   const kind = databaseKind(databaseUrl);
   const replay = sqlReplay(database, kind);

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { check } from '../../bench/history/check.ts';
-import type { Entry } from '../../bench/history/record.ts';
+import { check } from '../../consistency/check.ts';
+import type { Entry } from '../../consistency/record.ts';
 import { type TestKey, testKey } from '../support/keys.ts';
 
 const promises = { staleness: 1000, jwksMaxAge: 5000 };

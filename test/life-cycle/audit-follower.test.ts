@@ -1,7 +1,7 @@
 import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { timeOrderedId } from '../../src/time-ordered-id.ts';
+import { timeOrderedId } from '../../src/domain/time-ordered-id.ts';
 import { type TestServer, testServer } from '../support/server.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
 

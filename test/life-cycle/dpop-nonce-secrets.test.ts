@@ -1,15 +1,15 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readConfig } from '../../src/config.ts';
-import { dpopNonceSecrets } from '../../src/possession/dpop-nonce-secrets.ts';
-import { noSiblings } from '../../src/siblings.ts';
+import { readConfig } from '../../src/config/config.ts';
+import { dpopNonceSecrets } from '../../src/keys/dpop-nonce-secrets.ts';
+import { noSiblings } from '../../src/ports/peers.ts';
 import {
   keyEncryption,
   keyEncryptionKeyId,
   placeOfSecret,
-} from '../../src/signing-keys/key-encryption.ts';
-import { adapterFor } from '../../src/store/adapters.ts';
+} from '../../src/keys/key-encryption.ts';
+import { adapterFor } from '../../src/store/connection/adapters.ts';
 import { openStores } from '../../src/store/stores.ts';
 import { clientSecret, type Desk, openDesk } from '../support/desk.ts';
 import { basic, startOfTime, type TestServer, testServer } from '../support/server.ts';

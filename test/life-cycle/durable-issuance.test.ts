@@ -5,7 +5,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { decodeJwt } from 'jose';
 import SqliteDatabase from 'libsql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { databaseFile } from '../../src/database-url.ts';
+import { databaseFile } from '../../src/config/database-url.ts';
 import { audience, clientSecret, type Desk, openDesk } from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
 import { freeAddress, startProcess } from '../support/process.ts';

@@ -2,7 +2,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeProtectedHeader, type JSONWebKeySet } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { adapterFor } from '../../src/store/adapters.ts';
+import { adapterFor } from '../../src/store/connection/adapters.ts';
 import { assertionForm, audience, clientSecret, type Desk, openDesk } from '../support/desk.ts';
 import { type TestKey, testKey } from '../support/keys.ts';
 import { adminToken, basic, startOfTime, type TestServer, testServer } from '../support/server.ts';

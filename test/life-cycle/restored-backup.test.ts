@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { decodeJwt, decodeProtectedHeader, type JSONWebKeySet } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { migrationAdapterFor } from '../../src/store/adapters.ts';
+import { migrationAdapterFor } from '../../src/store/connection/adapters.ts';
 import { assertionForm, audience, clientSecret, openDesk, seconds } from '../support/desk.ts';
 import { basic, startOfTime, type TestServer, testServer } from '../support/server.ts';
 import { storeKinds } from '../support/stores.ts';

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
 import { describe, expect, it } from 'vitest';
-import { readConfig } from '../../src/config.ts';
-import { noSiblings } from '../../src/siblings.ts';
+import { readConfig } from '../../src/config/config.ts';
+import { noSiblings } from '../../src/ports/peers.ts';
 import { openStores } from '../../src/store/stores.ts';
 import { issuer, startOfTime, testServer } from '../support/server.ts';
 import { storeKinds } from '../support/stores.ts';

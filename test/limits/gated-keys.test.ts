@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { gatedKeys } from '../../src/jose/gated-keys.ts';
+import { gatedKeys } from '../../src/jose/public-key-cache.ts';
 import { testKey } from '../support/keys.ts';
 
 it('of more keys than are remembered the one in use stays, and one that was met once is looked at again', async () => {

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import formbody from '@fastify/formbody';
 import Fastify from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { boundHalfSentBodies } from '../../src/http/half-sent-bodies.ts';
+import { boundHalfSentBodies } from '../../src/http/load/half-sent-bodies.ts';
 import { openDesk } from '../support/desk.ts';
 
 const head = (length: number) =>

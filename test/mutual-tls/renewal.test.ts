@@ -16,7 +16,7 @@ import { connect } from 'node:tls';
 import Fastify from 'fastify';
 import pino from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { tlsListener } from '../../src/http/tls-listener.ts';
+import { tlsListener } from '../../src/http/listener/tls-listener.ts';
 import { certificate, type TestCertificate } from '../support/certificates.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'holdfast-renewal-'));

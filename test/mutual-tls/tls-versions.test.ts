@@ -8,7 +8,7 @@ import { type ConnectionOptions, connect, getCiphers } from 'node:tls';
 import Fastify from 'fastify';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type TlsListener, tlsListener } from '../../src/http/tls-listener.ts';
+import { type TlsListener, tlsListener } from '../../src/http/listener/tls-listener.ts';
 import { certificate, type TestCertificate } from '../support/certificates.ts';
 
 const kinds = ['ECDSA', 'RSA'] as const;

@@ -4,10 +4,10 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import Fastify from 'fastify';
 import pino from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
-import { moreSockets, portsCanBeShared, refuseTakenPort } from '../../src/http/more-sockets.ts';
-import { refuseOverload } from '../../src/http/overload.ts';
-import { boundConnections } from '../../src/http/server-limits.ts';
-import { shortTurns } from '../../src/http/short-turns.ts';
+import { moreSockets, portsCanBeShared, refuseTakenPort } from '../../src/http/listener/more-sockets.ts';
+import { refuseOverload } from '../../src/http/load/load-shedding.ts';
+import { boundConnections } from '../../src/http/listener/server-limits.ts';
+import { shortTurns } from '../../src/http/load/event-loop-yield.ts';
 
 const cleanUp: (() => unknown)[] = [];
 afterEach(async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { openDatabase } from '../../src/store/database.ts';
-import { sqlAudit } from '../../src/store/sql-audit.ts';
+import { openDatabase } from '../../src/store/connection/database.ts';
+import { sqlAudit } from '../../src/store/tables/sql-audit.ts';
 import { startOfTime } from '../support/server.ts';
 import { onPostgresqlServer, storeKinds } from '../support/stores.ts';
 import { tcpProxy } from '../support/tcp-proxy.ts';

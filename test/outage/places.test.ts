@@ -3,9 +3,9 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import Fastify from 'fastify';
 import pino from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
-import { admission } from '../../src/http/admission.ts';
-import { healthRoutes } from '../../src/http/health-routes.ts';
-import { refuseOverload } from '../../src/http/overload.ts';
+import { admission } from '../../src/http/load/concurrency-limit.ts';
+import { healthRoutes } from '../../src/http/routes/health-routes.ts';
+import { refuseOverload } from '../../src/http/load/load-shedding.ts';
 
 const cleanUp: (() => unknown)[] = [];
 afterEach(async () => {

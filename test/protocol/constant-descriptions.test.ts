@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { OAuthError } from '../../src/oauth-error.ts';
+import { OAuthError } from '../../src/domain/oauth-error.ts';
 
 describe('RFC 6749 §5.2: a description is a constant', () => {
   const sent: string = 'what a client sent';

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { authenticateCaller } from '../../src/client-authentication/authenticate-caller.ts';
-import { authenticateClient } from '../../src/client-authentication/authenticate-client.ts';
-import { hashClientSecret } from '../../src/client-authentication/client-secret.ts';
-import type { ClientRegistration } from '../../src/client-registration.ts';
-import type { ResourceServer } from '../../src/resource-server.ts';
-import { cached } from '../../src/store/cached.ts';
+import { authenticateCaller } from '../../src/protocol/client-authentication/authenticate-caller.ts';
+import { authenticateClient } from '../../src/protocol/client-authentication/authenticate-client.ts';
+import { hashClientSecret } from '../../src/protocol/client-authentication/client-secret.ts';
+import type { ClientRegistration } from '../../src/domain/client-registration.ts';
+import type { ResourceServer } from '../../src/domain/resource-server.ts';
+import { cached } from '../../src/store/cache/registration-cache.ts';
 import { basic } from '../support/server.ts';
 
 const secret = 's'.repeat(32);

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type {
   ResourceServerOptions,
   VerifyPresented,
-} from '../../src/recipient/resource-server.ts';
-import { resourceServer, TokenRefused } from '../../src/recipient/resource-server.ts';
+} from '../../packages/resource-server/src/resource-server.ts';
+import { resourceServer, TokenRefused } from '../../packages/resource-server/src/resource-server.ts';
 import { randomJti, testKey } from '../support/keys.ts';
 import { ath, aware, openPair, type Pair } from '../support/pair.ts';
 import { fetchFrom } from '../support/recipient.ts';

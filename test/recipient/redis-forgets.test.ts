@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { redisReplay } from '../../src/recipient/resource-server.ts';
+import { redisReplay } from '../../packages/resource-server/src/resource-server.ts';
 import { openPair, type Pair, seconds } from '../support/pair.ts';
 import { openRecipient, presentedBy, type Recipient } from '../support/recipient.ts';
 import { type RedisServer, redisServer } from '../support/redis-server.ts';

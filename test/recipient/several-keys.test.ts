@@ -6,7 +6,7 @@ import {
   redisReplay,
   resourceServer,
   TokenRefused,
-} from '../../src/recipient/resource-server.ts';
+} from '../../packages/resource-server/src/resource-server.ts';
 import { certificate } from '../support/certificates.ts';
 import { randomJti, type TestKey, testKey } from '../support/keys.ts';
 import { ath, aware, seconds } from '../support/pair.ts';

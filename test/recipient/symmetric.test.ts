@@ -8,7 +8,7 @@ import {
   SignJWT,
 } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { resourceServer } from '../../src/recipient/resource-server.ts';
+import { resourceServer } from '../../packages/resource-server/src/resource-server.ts';
 import { clientSecret, type Desk, openDesk } from '../support/desk.ts';
 import { randomJti } from '../support/keys.ts';
 import { ath, seconds } from '../support/pair.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { issuerKeys } from '../../src/recipient/issuer-keys.ts';
-import type { RemoteJwksLimits } from '../../src/remote-jwks/limits.ts';
-import { remoteJwks } from '../../src/remote-jwks/remote-jwks.ts';
-import { RemoteJwksUnavailable } from '../../src/remote-jwks/unavailable.ts';
+import { issuerKeys } from '../../packages/resource-server/src/issuer-keys.ts';
+import type { RemoteJwksLimits } from '../../src/protocol/client-keys/remote-jwks/limits.ts';
+import { remoteJwks } from '../../src/protocol/client-keys/remote-jwks/remote-jwks.ts';
+import { RemoteJwksUnavailable } from '../../src/protocol/client-keys/remote-jwks/unavailable.ts';
 
 const uri = (number: number) => `https://${number}.example/jwks`;
 

@@ -3,10 +3,10 @@ import type { ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isGlobalUnicast } from '../../src/remote-jwks/address.ts';
-import { jwkSetFetcher } from '../../src/remote-jwks/fetch.ts';
-import { remoteJwks } from '../../src/remote-jwks/remote-jwks.ts';
-import { RemoteJwksUnavailable } from '../../src/remote-jwks/unavailable.ts';
+import { isGlobalUnicast } from '../../src/protocol/client-keys/remote-jwks/address.ts';
+import { jwkSetFetcher } from '../../src/protocol/client-keys/remote-jwks/fetch.ts';
+import { remoteJwks } from '../../src/protocol/client-keys/remote-jwks/remote-jwks.ts';
+import { RemoteJwksUnavailable } from '../../src/protocol/client-keys/remote-jwks/unavailable.ts';
 import { certificate } from '../support/certificates.ts';
 
 /** `fetched`, or why not. */

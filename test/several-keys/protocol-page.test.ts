@@ -4,7 +4,7 @@ import { decodeJwt, decodeProtectedHeader, type JWK } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { readPublicKey } from '../../src/jose/public-key.ts';
 import { withoutUnknownMembers } from '../../src/jose/public-members.ts';
-import { resourceServer } from '../../src/recipient/resource-server.ts';
+import { resourceServer } from '../../packages/resource-server/src/resource-server.ts';
 import { basic, issuer, testServer } from '../support/server.ts';
 
 const page = readFileSync(join(import.meta.dirname, '../../docs/protocol.md'), 'utf8');

@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { readConfig } from '../../src/config.ts';
-import { databaseFile, fileUrl } from '../../src/database-url.ts';
+import { readConfig } from '../../src/config/config.ts';
+import { databaseFile, fileUrl } from '../../src/config/database-url.ts';
 import { testServer } from '../support/server.ts';
 
 it.each([

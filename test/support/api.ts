@@ -7,7 +7,7 @@ import {
   type ResourceServerOptions,
   resourceServer,
   TokenRefused,
-} from '../../src/recipient/resource-server.ts';
+} from '../../packages/resource-server/src/resource-server.ts';
 import { freePort } from './ports.ts';
 
 /** A request as it came in. */

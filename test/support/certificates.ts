@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { createHash, KeyObject, randomBytes, sign, webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
-import { readDer } from '../../src/der.ts';
+import { readDer } from '../../src/x509/der.ts';
 import { der as element } from './der.ts';
 import { startOfTime } from './server.ts';
 

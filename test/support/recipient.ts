@@ -3,13 +3,13 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express from 'express';
 import fastify from 'fastify';
-import { tokenRequired as onExpress } from '../../src/recipient/express.ts';
-import { tokenRequired as onFastify } from '../../src/recipient/fastify.ts';
+import { tokenRequired as onExpress } from '../../packages/resource-server/src/express.ts';
+import { tokenRequired as onFastify } from '../../packages/resource-server/src/fastify.ts';
 import {
   type ResourceServerOptions,
   resourceServer,
   type TokenRefused,
-} from '../../src/recipient/resource-server.ts';
+} from '../../packages/resource-server/src/resource-server.ts';
 import type { TestKey } from './keys.ts';
 import { ath, aware } from './pair.ts';
 import { type RawAnswer, rawRequest } from './raw-request.ts';

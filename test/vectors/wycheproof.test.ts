@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { decodeBase64url } from '../../src/jose/base64url.ts';
 import { parseCompactJws } from '../../src/jose/compact-jws.ts';
-import { JoseFault } from '../../src/jose/jose-fault.ts';
+import { JoseFault } from '../../src/jose/jose-error.ts';
 import { type PublicKey, readPublicKey } from '../../src/jose/public-key.ts';
 import { verifySignature } from '../../src/jose/signature.ts';
 import { describeWithVectors, vectors } from '../support/vectors.ts';

@@ -1,0 +1,10 @@
+import type { ReplayStore } from '../../src/ports/ports.ts';
+
+/** Replay records that remember nothing. */
+export function redisReplay(): ReplayStore & { ping(): Promise<void>; close(): void } {
+  return {
+    markUsed: async (uses) => uses.map(() => true),
+    ping: async () => undefined,
+    close: () => undefined,
+  };
+}

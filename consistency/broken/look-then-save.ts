@@ -1,0 +1,21 @@
+import { Redis } from 'ioredis';
+import type { ReplayStore } from '../../src/ports/ports.ts';
+import type { RedisReplayOptions } from '../../src/store/redis/redis-replay.ts';
+
+/** Replay records in two steps: what comes between the look and the save counts again. Only parallel requests show it. */
+export function redisReplay({
+  url,
+  onError,
+}: RedisReplayOptions): ReplayStore & { ping(): Promise<void>; close(): void } {
+  const redis = new Redis(url);
+  redis.on('error', onError);
+  return {
+    async markUsed(uses) {
+      const known = await Promise.all(uses.map(({ key }) => redis.get(key)));
+      await Promise.all(uses.map(({ key }) => redis.set(key, '1', 'EX', 600)));
+      return known.map((found) => found === null);
+    },
+    ping: async () => void (await redis.ping()),
+    close: () => redis.disconnect(),
+  };
+}

@@ -1,0 +1,49 @@
+import { freshnessLifetimeMs } from '../../../src/protocol/client-keys/remote-jwks/freshness.ts';
+import { RemoteJwksUnavailable } from '../../../src/protocol/client-keys/remote-jwks/unavailable.ts';
+
+/** A JSON document as fetched; undefined for 404. */
+export interface FetchedJson {
+  readonly body: Uint8Array | undefined;
+  /** Freshness lifetime that the answer gave, in milliseconds. */
+  readonly lifetimeMs: number | undefined;
+}
+
+/** Milliseconds for a whole fetch, and the most octets of a document. */
+const [deadlineMs, maxBytes] = [5_000, 262_144];
+
+/** A GET without redirects or credentials, within one deadline and one size. Throws RemoteJwksUnavailable. */
+export async function fetchJson(fetch: typeof globalThis.fetch, uri: string): Promise<FetchedJson> {
+  try {
+    const response = await fetch(uri, {
+      redirect: 'error',
+      headers: { accept: 'application/jwk-set+json, application/json' },
+      signal: AbortSignal.timeout(deadlineMs),
+    });
+    const lifetimeMs = freshnessLifetimeMs(
+      response.headers.get('cache-control') ?? undefined,
+      response.headers.get('age') ?? undefined,
+    );
+    if (response.status === 200) return { body: await readBody(response), lifetimeMs };
+    await response.body?.cancel();
+    if (response.status === 404) return { body: undefined, lifetimeMs };
+    throw new RemoteJwksUnavailable('status_not_200');
+  } catch (error) {
+    if (error instanceof RemoteJwksUnavailable) throw error;
+    throw new RemoteJwksUnavailable(
+      error instanceof Error && error.name === 'TimeoutError'
+        ? 'deadline_exceeded'
+        : 'connection_failed',
+    );
+  }
+}
+
+async function readBody(response: Response): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+    size += chunk.byteLength;
+    if (size > maxBytes) throw new RemoteJwksUnavailable('body_too_large');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,162 @@
+import type { ClientRegistration } from '../../../src/domain/client-registration.ts';
+import type { Clock } from '../../../src/domain/clock.ts';
+import { JoseFault } from '../../../src/jose/jose-error.ts';
+import type { PublicKey } from '../../../src/jose/public-key.ts';
+import { registeredKeys } from '../../../src/protocol/client-keys/registered-keys.ts';
+import { type FetchedJwkSet, parseJwkSet } from '../../../src/protocol/client-keys/remote-jwks/jwk-set.ts';
+import { remoteJwks } from '../../../src/protocol/client-keys/remote-jwks/remote-jwks.ts';
+import { RemoteJwksUnavailable } from '../../../src/protocol/client-keys/remote-jwks/unavailable.ts';
+import { fetchJson } from './fetch-json.ts';
+import { Refused } from './refusal.ts';
+
+/** How long documents of the issuer are kept. Seconds. */
+export interface CacheLimits {
+  /** After a fetch nothing causes another for this long, an unknown `kid` neither. Default: 10. */
+  readonly coolDown?: number;
+  /** The same after a fetch that failed. Default: 5. */
+  readonly failureCoolDown?: number;
+  /** How long past its expiry a copy still serves while the issuer is away. Default: 3600. */
+  readonly stale?: number;
+  /** Life of a copy when the answer has no `Cache-Control`. Default: 300. */
+  readonly defaultAge?: number;
+  /** Most seconds that a copy may live, whatever the answer says. Default: 3600. */
+  readonly maxAge?: number;
+}
+
+/** What the look-up needs. */
+export interface IssuerKeysOptions {
+  readonly issuer: string;
+  /** Where the issuer's metadata is not published. */
+  readonly jwksUri?: string;
+  readonly fetch: typeof globalThis.fetch;
+  readonly clock: Clock;
+  readonly cache?: CacheLimits;
+  /** Told of every failed fetch, also when a stale copy hides it. */
+  readonly onFetchFailure?: (uri: string, failure: Error) => void;
+}
+
+/** The keys that an issuer publishes: its own, and those of its clients. Both throw Refused (503) when they cannot be had. */
+export interface IssuerKeys {
+  /**
+   * The signing key with this `kid` that `signed` says has signed; asked for again, within the
+   * cool-down, when none has.
+   */
+  signingKey(kid: string, signed: (key: PublicKey) => boolean): Promise<PublicKey | undefined>;
+  /** Where the issuer publishes the keys of a client (RFC 7800 §3.5). */
+  clientJwksUri(clientId: string): string;
+  /** The registered key of a client. */
+  clientKey(clientId: string, kid: string): Promise<PublicKey | undefined>;
+}
+
+/**
+ * Metadata (RFC 8414), JWK Set and clients' JWK Sets of one issuer: cached by what the answers say, one fetch at a time, with a cool-down, and
+ * stale for a while when the issuer is away. An unknown `kid` asks again, so that a new signing key is known without a restart.
+ */
+export function issuerKeys({
+  issuer,
+  jwksUri,
+  fetch,
+  clock,
+  cache = {},
+  onFetchFailure,
+}: IssuerKeysOptions): IssuerKeys {
+  const {
+    coolDown = 10,
+    failureCoolDown = 5,
+    stale = 3600,
+    defaultAge = 300,
+    maxAge = 3600,
+  } = cache;
+  const root = issuer.replace(/\/$/, '');
+  const documents = remoteJwks({
+    fetch: async (uri) =>
+      uri === issuer ? fetchSigningKeys(fetch, issuer, jwksUri) : fetchClientKeys(fetch, uri),
+    clock,
+    limits: {
+      minAgeMs: coolDown * 1000,
+      maxAgeMs: maxAge * 1000,
+      defaultAgeMs: Math.min(defaultAge, maxAge) * 1000,
+      coolDownMs: coolDown * 1000,
+      failureCoolDownMs: failureCoolDown * 1000,
+      staleMs: stale * 1000,
+      maxBytes: 16 * 1024 * 1024,
+      maxCoolDowns: 10_000,
+    },
+    ...(onFetchFailure !== undefined && { onFailure: onFetchFailure }),
+  });
+  const published = registeredKeys(documents);
+  const had = async <T>(keys: Promise<T>): Promise<T> => {
+    try {
+      return await keys;
+    } catch (cause) {
+      if (!(cause instanceof RemoteJwksUnavailable || cause instanceof JoseFault)) throw cause;
+      throw new Refused({
+        error: 'temporarily_unavailable',
+        description: 'the keys of the issuer cannot be had now',
+        reason: 'issuer_keys_unavailable',
+        cause,
+      });
+    }
+  };
+  const clientJwksUri = (clientId: string) =>
+    `${root}/clients/${encodeURIComponent(clientId)}/jwks`;
+  return {
+    signingKey: async (kid, signed) => had(published.signer(behind(issuer), kid, signed)),
+    clientJwksUri,
+    async clientKey(clientId, kid) {
+      const [key, ...more] = await had(published.find(behind(clientJwksUri(clientId)), kid));
+      // Two keys of one name: the name says nothing.
+      return more.length === 0 ? key : undefined;
+    },
+  };
+}
+
+function behind(jwks_uri: string): ClientRegistration {
+  return { jwks_uri } as ClientRegistration;
+}
+
+/** Metadata is read with every fetch of the keys, so that a `jwks_uri` that moves is followed; both live as long as the keys. */
+async function fetchSigningKeys(
+  fetch: typeof globalThis.fetch,
+  issuer: string,
+  jwksUri: string | undefined,
+): Promise<FetchedJwkSet> {
+  const uri = jwksUri ?? (await discover(fetch, issuer));
+  const { body, lifetimeMs } = await fetchJson(fetch, uri);
+  if (body === undefined) throw new RemoteJwksUnavailable('status_not_200');
+  return { jwks: parseJwkSet(body), lifetimeMs };
+}
+
+async function fetchClientKeys(
+  fetch: typeof globalThis.fetch,
+  uri: string,
+): Promise<FetchedJwkSet> {
+  const { body, lifetimeMs } = await fetchJson(fetch, uri);
+  // A client that is gone has no keys: that is an answer, and no reason to go on with an old copy.
+  return body === undefined
+    ? { jwks: { keys: [] }, lifetimeMs }
+    : { jwks: parseJwkSet(body), lifetimeMs };
+}
+
+/** `jwks_uri` of the metadata, which must be about this very issuer (RFC 8414 §3.3) and must not leave https. */
+async function discover(fetch: typeof globalThis.fetch, issuer: string): Promise<string> {
+  const { origin, pathname, protocol } = new URL(issuer);
+  const { body } = await fetchJson(
+    fetch,
+    `${origin}/.well-known/oauth-authorization-server${pathname.replace(/\/$/, '')}`,
+  );
+  let metadata: { readonly issuer?: unknown; readonly jwks_uri?: unknown } | null;
+  try {
+    metadata = JSON.parse(
+      new TextDecoder('utf-8', { fatal: true }).decode(body),
+    ) as typeof metadata;
+  } catch {
+    throw new RemoteJwksUnavailable('body_not_json');
+  }
+  const uri = metadata?.jwks_uri;
+  if (metadata?.issuer !== issuer || typeof uri !== 'string' || !URL.canParse(uri))
+    throw new RemoteJwksUnavailable('metadata_not_of_issuer');
+  if (new URL(uri).protocol !== 'https:' && new URL(uri).protocol !== protocol)
+    throw new RemoteJwksUnavailable('uri_not_allowed');
+  return uri;
+}

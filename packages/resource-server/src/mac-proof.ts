@@ -1,0 +1,86 @@
+import { createHmac, hash, timingSafeEqual } from 'node:crypto';
+import { decodeBase64url } from '../../../src/jose/base64url.ts';
+import { type JwsParts, jwsParts } from '../../../src/jose/compact-jws.ts';
+import { JoseFault } from '../../../src/jose/jose-error.ts';
+import { parseStrictJson } from '../../../src/jose/strict-json.ts';
+import { OAuthError } from '../../../src/domain/oauth-error.ts';
+import { type ProofClaimsOptions, proofClaims } from '../../../src/protocol/possession/proof-claims.ts';
+import type { SingleUse } from '../../../src/ports/replay-store.ts';
+import { singleUse } from '../../../src/domain/single-use.ts';
+
+/** A symmetric key for HS256. */
+export interface SymmetricKey {
+  readonly octets: Buffer;
+  readonly kid: unknown;
+  /** RFC 7638 thumbprint: of 256 random bits it tells nothing. */
+  readonly jkt: string;
+}
+
+/** A checked proof, not yet marked as used. */
+interface MacProof {
+  readonly key: SymmetricKey;
+  readonly use: SingleUse;
+  readonly ath?: unknown;
+  readonly freshNonce?: string;
+}
+
+/** Members of a header that bring a key along, or tell where one is; the key is in the token. */
+const keyBearing = ['jwk', 'jku', 'x5u', 'x5c'];
+
+/** The JWK inside `cnf.jwe`: `oct`, for HS256, at least as long as its output (RFC 7518 §3.2, §6.4). Throws JoseFault. */
+export function readSymmetricKey(json: Buffer): SymmetricKey {
+  const { kty, alg = 'HS256', k, kid } = parseStrictJson(json.toString('utf8'));
+  const octets = decodeBase64url(k);
+  if (kty !== 'oct' || alg !== 'HS256') throw new JoseFault('kty_unsupported');
+  if (octets === undefined || octets.length < 32 || octets.length > 512)
+    throw new JoseFault('member_invalid', 'k');
+  return { octets, kid, jkt: hash('sha256', JSON.stringify({ k, kty }), 'base64url') };
+}
+
+/**
+ * Checks one `PoP` header field value: a DPoP proof (RFC 9449 §4.3) in all but its key, which is the one inside the token and so not in the header, its
+ * algorithm, HS256, and its type, `pop+jwt` (docs/decisions/0010-proof-of-a-symmetric-key.md). Throws `invalid_dpop_proof` or `use_dpop_nonce`.
+ */
+export function macProof(key: SymmetricKey) {
+  return (
+    options: ProofClaimsOptions,
+  ): ((fields: readonly string[], method: string, nonceRequired: boolean) => MacProof) => {
+    const checkClaims = proofClaims(options);
+    return (fields, method, nonceRequired) => {
+      const { payload } = readProof(fields, key);
+      const { jti, target, acceptable, ...rest } = checkClaims(payload, method, nonceRequired);
+      return { key, use: singleUse('pop_proof', key.jkt, target, jti, acceptable), ...rest };
+    };
+  };
+}
+
+function readProof(fields: readonly string[], { octets, kid }: SymmetricKey): JwsParts {
+  const [text] = fields;
+  if (fields.length !== 1 || text === undefined) throw refused('proof_header_repeated');
+  let jws: JwsParts;
+  try {
+    jws = jwsParts(text);
+  } catch (cause) {
+    throw refused('proof_malformed', cause);
+  }
+  if (jws.header['alg'] !== 'HS256') throw refused('proof_alg_not_allowed');
+  if (jws.header['typ'] !== 'pop+jwt') throw refused('proof_typ_mismatch');
+  if (keyBearing.some((member) => member in jws.header)) throw refused('proof_brings_key');
+  if (jws.header['kid'] !== undefined && jws.header['kid'] !== kid)
+    throw refused('proof_kid_mismatch');
+  const mac = createHmac('sha256', octets).update(jws.signingInput).digest();
+  if (jws.signature.length !== mac.length || !timingSafeEqual(jws.signature, mac))
+    throw refused('proof_mac_invalid');
+  return jws;
+}
+
+function refused(reason: string, cause?: unknown): OAuthError {
+  return new OAuthError(
+    'invalid_dpop_proof',
+    'the proof is not a JWT by the symmetric key of the access token',
+    {
+      reason,
+      ...(cause !== undefined && { cause }),
+    },
+  );
+}

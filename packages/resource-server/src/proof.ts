@@ -1,0 +1,133 @@
+import { createHash, X509Certificate } from 'node:crypto';
+import type { Clock } from '../../../src/domain/clock.ts';
+import type { SigningAlgorithm } from '../../../src/jose/algorithms.ts';
+import { decryptCompactJwe } from '../../../src/jose/compact-jwe.ts';
+import type { DecryptionKey } from '../../../src/jose/decryption-key.ts';
+import { OAuthError } from '../../../src/domain/oauth-error.ts';
+import { dpop } from '../../../src/protocol/possession/dpop.ts';
+import type { DpopNonces } from '../../../src/protocol/possession/dpop-nonce.ts';
+import type { SingleUse } from '../../../src/ports/replay-store.ts';
+import type { Candidate } from './candidates.ts';
+import type { Credentials } from './credentials.ts';
+import { macProof, readSymmetricKey, type SymmetricKey } from './mac-proof.ts';
+import type { PresentedRequest } from './options.ts';
+import { invalidToken, Refused } from './refusal.ts';
+
+/** A key that the presenter of the token has proven in this request. */
+export interface ShownKey {
+  readonly thumbprint: string;
+  /** Whether a candidate of this kind can be confirmed by this proof: a thumbprint of one kind never matches in the place of another. */
+  readonly confirms: (candidate: Candidate) => boolean;
+  /** The proof, to be marked as used once everything else is right. */
+  readonly use?: SingleUse;
+  readonly freshNonce?: string;
+}
+
+/** What proofs are checked against. Times in seconds. */
+export interface ProofOptions {
+  readonly clock: Clock;
+  readonly nonces: DpopNonces | undefined;
+  readonly algs: readonly SigningAlgorithm[];
+  readonly decryptionKeys: readonly DecryptionKey[];
+  readonly maxAge: number;
+  readonly maxFuture: number;
+}
+
+/**
+ * Checks the proof of the mechanism that the scheme names (protocol reference D5 rule 3): all but the replay. Only a symmetric key comes from the
+ * token itself, which names no more than one. Throws Refused.
+ */
+export function shownKey(
+  credentials: Credentials,
+  request: PresentedRequest,
+  candidates: readonly Candidate[],
+  options: ProofOptions,
+): ShownKey {
+  const { scheme } = credentials;
+  if (scheme === 'Bearer') return byCertificate(request.certificate);
+  return byProof(
+    credentials,
+    request,
+    options,
+    scheme === 'DPoP' ? dpop : macProof(symmetricKey(candidates, options.decryptionKeys)),
+  );
+}
+
+/** RFC 9449 §4.3, with `ath` (item 12). */
+function byProof(
+  { scheme, token, proofs }: Credentials,
+  { method, url }: PresentedRequest,
+  { nonces, ...options }: ProofOptions,
+  kind: typeof dpop | ReturnType<typeof macProof>,
+): ShownKey {
+  try {
+    const check = kind({ ...options, endpoint: url, nonces: nonces ?? noNonces });
+    const { key, use, ath, freshNonce } = check(proofs, method, nonces !== undefined);
+    if (ath !== createHash('sha256').update(token).digest('base64url'))
+      throw new OAuthError(
+        'invalid_dpop_proof',
+        'ath of the DPoP proof is not the hash of the access token',
+        { reason: 'proof_ath_mismatch' },
+      );
+    const confirms = ({ method }: Candidate) =>
+      scheme === 'PoP' ? method === 'jwe' : method !== 'jwe' && method !== 'x5t#S256';
+    return { thumbprint: key.jkt, confirms, use, ...(freshNonce !== undefined && { freshNonce }) };
+  } catch (fault) {
+    if (!(fault instanceof OAuthError)) throw fault;
+    const nonce = fault.code === 'use_dpop_nonce' ? nonces?.current() : undefined;
+    throw new Refused({
+      error: nonce === undefined ? 'invalid_dpop_proof' : 'use_dpop_nonce',
+      description:
+        scheme === 'DPoP'
+          ? fault.message
+          : 'the proof by the symmetric key is not one for this request and token, or has no nonce',
+      reason: fault.reason,
+      of: [scheme],
+      cause: fault.cause,
+      ...(nonce !== undefined && { dpopNonce: nonce }),
+    });
+  }
+}
+
+/** The certificate of the connection; that its key was proven is the handshake's work, so its chain does not matter here (RFC 8705 §3). */
+function byCertificate(certificate: PresentedRequest['certificate']): ShownKey {
+  if (certificate === undefined || certificate.length === 0)
+    throw invalidToken(
+      'the access token is bound to a key, which was not proven in this request',
+      'token_as_bearer',
+    );
+  let der: Buffer;
+  try {
+    der = new X509Certificate(certificate).raw;
+  } catch (cause) {
+    throw invalidToken('the client certificate is malformed', 'certificate_malformed', cause);
+  }
+  return {
+    thumbprint: createHash('sha256').update(der).digest('base64url'),
+    confirms: ({ method }) => method === 'x5t#S256',
+  };
+}
+
+/** The symmetric key of the token (RFC 7800 §3.3). */
+function symmetricKey(
+  candidates: readonly Candidate[],
+  keys: readonly DecryptionKey[],
+): SymmetricKey {
+  const jwe = candidates.find((candidate) => candidate.jwe !== undefined)?.jwe;
+  if (jwe === undefined)
+    throw invalidToken(
+      'the access token is not bound to the key that was proven in this request',
+      'key_mismatch',
+    );
+  try {
+    return readSymmetricKey(decryptCompactJwe(jwe, keys));
+  } catch (cause) {
+    throw invalidToken(
+      'the access token names no key that can be verified here',
+      'cnf_key_unusable',
+      cause,
+    );
+  }
+}
+
+const noNonces: DpopNonces = { current: () => '', check: () => ({ valid: false }) };

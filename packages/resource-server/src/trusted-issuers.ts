@@ -1,0 +1,84 @@
+import type { AccessTokenSigningAlgorithm } from '../../../src/jose/algorithms.ts';
+import {
+  isSignedBy,
+  type JwsLimits,
+  type ParsedJws,
+  parseCompactJws,
+} from '../../../src/jose/compact-jws.ts';
+import { type IssuerKeys, issuerKeys } from './issuer-keys.ts';
+import type { IssuerOptions, ResourceServerOptions } from './options.ts';
+import { invalidToken, type Refused } from './refusal.ts';
+
+/** An issuer that is trusted, and where its keys come from. */
+export interface Issuer extends IssuerOptions {
+  readonly keys: IssuerKeys;
+}
+
+/** By identifier; compared whole with whatever a token says in `iss`. */
+export type TrustedIssuers = ReadonlyMap<unknown, Issuer>;
+
+/** Characters of each part of an access token; several keys make the payload long. */
+const limits: JwsLimits = { header: 1024, payload: 16_384, signature: 6400 };
+
+/** The issuers that the resource server trusts, by their identifiers, each with its keys. */
+export function trustedIssuers({
+  issuer,
+  clock = Date.now,
+  fetch = globalThis.fetch,
+  cache,
+  onFetchFailure,
+}: ResourceServerOptions): TrustedIssuers {
+  const listed = Array.isArray(issuer)
+    ? (issuer as readonly (string | IssuerOptions)[])
+    : [issuer as string | IssuerOptions];
+  const issuers = listed.map((one) => {
+    const trusted = typeof one === 'string' ? { issuer: one } : one;
+    const { jwksUri } = trusted;
+    const keys = issuerKeys({
+      issuer: trusted.issuer,
+      clock,
+      fetch,
+      ...(jwksUri !== undefined && { jwksUri }),
+      ...(cache !== undefined && { cache }),
+      ...(onFetchFailure !== undefined && { onFetchFailure }),
+    });
+    return { ...trusted, keys };
+  });
+  return new Map(issuers.map((trusted) => [trusted.issuer, trusted]));
+}
+
+/** The token as a JWS with a good signature by its issuer, which is one of the trusted. Throws Refused. */
+export async function signedByIssuer(
+  token: string,
+  issuers: TrustedIssuers,
+  algs: readonly AccessTokenSigningAlgorithm[],
+): Promise<{ readonly jws: ParsedJws; readonly issuer: Issuer }> {
+  let jws: ParsedJws;
+  try {
+    jws = parseCompactJws(token, limits);
+  } catch (cause) {
+    throw refusedToken('token_malformed', cause);
+  }
+  const issuer = issuers.get(jws.payload['iss']);
+  if (issuer === undefined) throw refusedToken('token_issuer_not_trusted');
+  const { kid } = jws.header;
+  let known = false;
+  const signer =
+    typeof kid === 'string'
+      ? await issuer.keys.signingKey(kid, (key) => {
+          known = true;
+          return isSignedBy(jws, key, algs);
+        })
+      : undefined;
+  if (signer === undefined)
+    throw refusedToken(known ? 'token_signature_invalid' : 'token_key_unknown');
+  return { jws, issuer };
+}
+
+function refusedToken(reason: string, cause?: unknown): Refused {
+  return invalidToken(
+    'the access token is not one of the issuer for this resource server',
+    reason,
+    cause,
+  );
+}

@@ -1,0 +1,116 @@
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { auditRoutes, auditSchemas } from '../admin/audit-events.ts';
+import type { MayBeFetched } from '../admin/check-jwks-uri.ts';
+import { clientRoutes, clientSchemas } from '../admin/clients.ts';
+import { dpopNonceSecretRoutes, dpopNonceSecretSchemas } from '../admin/dpop-nonce-secrets.ts';
+import { jsonBodies } from '../admin/json-body.ts';
+import { keyEncryptionKeyRoutes, keyEncryptionKeySchemas } from '../admin/key-encryption-key.ts';
+import { openapiDocument } from '../admin/openapi.ts';
+import { refusingOtherMethods } from '../admin/other-methods.ts';
+import { type PairingRegistry, pairingRoutes, pairingSchemas } from '../admin/pairings.ts';
+import { Problem, problemHandler, problemSchema } from '../admin/problem.ts';
+import type { ClientRegistry, ResourceServerRegistry } from '../ports/registry.ts';
+import { resourceServerRoutes, resourceServerSchemas } from '../admin/resource-servers.ts';
+import { secretSchemas } from '../admin/secrets.ts';
+import { signingKeyRoutes, signingKeySchemas } from '../admin/signing-keys.ts';
+import { tokenRoutes } from '../admin/tokens.ts';
+import {
+  type TrustedIssuerRegistry,
+  trustedIssuerRoutes,
+  trustedIssuerSchemas,
+} from '../admin/trusted-issuers.ts';
+import type { AuditLog, IssuedTokens } from '../domain/audit-event.ts';
+import type { CredentialUseLog } from '../observability/credential-use.ts';
+import { headerFields } from '../http/request/header-fields.ts';
+import { listener, type Validation } from '../http/listener/listener.ts';
+import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
+import type { ClientRegistrations, Clock, RandomId, ResourceServers } from '../ports/ports.ts';
+import type { DpopNonceSecrets } from '../keys/dpop-nonce-secrets.ts';
+import {
+  changeKeyEncryptionKey,
+  type KeyEncryptionKeyOptions,
+} from '../keys/change-key-encryption-key.ts';
+import type { SigningKeys } from '../keys/signing-keys.ts';
+
+/** What the admin listener stands on. */
+export interface AdminServerOptions {
+  readonly issuer: string;
+  readonly clients: ClientRegistry;
+  readonly resourceServers: ResourceServerRegistry & ResourceServers;
+  /** Clients as the protocol reads them. */
+  readonly clientRegistrations: ClientRegistrations;
+  readonly pairings: PairingRegistry;
+  readonly trustedIssuers: TrustedIssuerRegistry;
+  readonly auditLog: AuditLog;
+  readonly issuedTokens: IssuedTokens;
+  readonly credentialUses: CredentialUseLog;
+  readonly signingKeys: SigningKeys;
+  readonly nonceSecrets: Pick<DpopNonceSecrets, 'list' | 'replace'>;
+  readonly keyEncryption: KeyEncryptionKeyOptions;
+  /** Whether a `jwks_uri` may ever be fetched. */
+  readonly mayBeFetched: MayBeFetched;
+  readonly clock: Clock;
+  readonly randomId: RandomId;
+  readonly verifyAdminToken: (presented: string) => boolean;
+  /** Awaited before a resource server is stored, so that the JWKS has its key before the first token. */
+  readonly ensureSigningKey: (alg: AccessTokenSigningAlgorithm) => Promise<void>;
+  readonly maxAccessTokenLifetime: number;
+  readonly logger: Logger;
+}
+
+/** What was sent is what is judged, whole: nothing is dropped, converted or filled in. */
+const strict: Validation = {
+  ajv: {
+    customOptions: {
+      removeAdditional: false,
+      coerceTypes: false,
+      useDefaults: false,
+      allErrors: true,
+      allowUnionTypes: true,
+    },
+  },
+};
+
+/** The admin listener: every path, the unknown ones too, needs the admin token. */
+export async function adminServer(options: AdminServerOptions): Promise<FastifyInstance> {
+  const { clock, randomId, verifyAdminToken, logger } = options;
+  const app = listener(logger, randomId, 262_144, strict);
+  app.setErrorHandler(problemHandler);
+  app.setNotFoundHandler((request, reply) =>
+    problemHandler(new Problem(404, 'there is nothing at this path'), request, reply),
+  );
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.header('cache-control', 'no-store');
+    const [field, ...more] = headerFields(request.raw, 'authorization');
+    const [, token] = /^bearer +(\S+)$/i.exec(field ?? '') ?? [];
+    if (token === undefined || more.length > 0 || !verifyAdminToken(token))
+      throw new Problem(401, 'the admin token is required');
+  });
+  jsonBodies(app);
+  const refuseOtherMethods = refusingOtherMethods(app);
+  await openapiDocument(app, [
+    problemSchema,
+    ...clientSchemas,
+    ...resourceServerSchemas,
+    ...secretSchemas,
+    ...auditSchemas,
+    ...signingKeySchemas,
+    ...dpopNonceSecretSchemas,
+    ...keyEncryptionKeySchemas,
+    ...trustedIssuerSchemas,
+    ...pairingSchemas,
+  ]);
+
+  clientRoutes(app, options);
+  resourceServerRoutes(app, options);
+  tokenRoutes(app, options);
+  auditRoutes(app, options.auditLog, clock);
+  signingKeyRoutes(app, options.signingKeys);
+  dpopNonceSecretRoutes(app, options.nonceSecrets);
+  keyEncryptionKeyRoutes(app, async () => changeKeyEncryptionKey(options.keyEncryption));
+  trustedIssuerRoutes(app, { ...options, registry: options.trustedIssuers });
+  pairingRoutes(app, { ...options, clients: options.clientRegistrations });
+  refuseOtherMethods();
+  return app;
+}

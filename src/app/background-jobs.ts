@@ -1,0 +1,94 @@
+import type { Logger } from 'pino';
+import {
+  type UnregisteredKeysOptions,
+  unregisteredKeys,
+} from '../protocol/access-token/unregistered-keys.ts';
+import { clockDifference } from '../domain/clock-difference.ts';
+import type { Config } from '../config/config.ts';
+import type { CredentialUseRecorder } from '../observability/credential-use.ts';
+import { type HousekeepingJob, housekeeping } from './job-runner.ts';
+import type { Ports } from '../ports/ports.ts';
+import type { DpopNonceSecrets } from '../keys/dpop-nonce-secrets.ts';
+import { readAgain } from './poller.ts';
+import type { Refusals } from '../observability/refusals.ts';
+import { registeredKeys } from '../protocol/client-keys/registered-keys.ts';
+import type { SigningKeys } from '../keys/signing-keys.ts';
+
+/** What is done again and again, and on what. */
+export interface PeriodicWorkOptions {
+  readonly config: Pick<Config, 'accessTokenMaxLifetime' | 'housekeepingInterval'>;
+  readonly ports: Pick<
+    Ports,
+    'audit' | 'clock' | 'currentClients' | 'remoteJwkSets' | 'issuedTokens'
+  >;
+  readonly signingKeys: Pick<SigningKeys, 'refresh'>;
+  readonly nonceSecrets: Pick<DpopNonceSecrets, 'refresh'>;
+  readonly boundKeys: UnregisteredKeysOptions['boundKeys'];
+  /** Rows that mean nothing any more, a kind each; removes a batch, and answers whether there may be more. */
+  readonly expired: readonly { readonly name: string; remove(): Promise<boolean> }[];
+  /** The database's time, in seconds since the epoch. */
+  readonly databaseSeconds: () => Promise<number>;
+  readonly uses: Pick<CredentialUseRecorder, 'flush'>;
+  readonly refusals: Pick<Refusals, 'flush'>;
+  readonly logger: Logger;
+}
+
+/** Work under way. */
+export interface PeriodicWork {
+  /** Ends the reading of keys and secrets. */
+  stopRefreshing(): void;
+  /** Ends housekeeping, and waits for the batches under way. */
+  stopHousekeeping(): Promise<void>;
+}
+
+/** Milliseconds between two readings of the signing keys and of the secrets of the nonces, which another replica may have added to. */
+const keyRefreshInterval = 1000;
+
+/** Starts what a server does besides answering: it reads keys again, writes down what it counted, and removes what has expired. */
+export function periodicWork(options: PeriodicWorkOptions): PeriodicWork {
+  const { config, ports, signingKeys, nonceSecrets, boundKeys, expired, uses, refusals } = options;
+  const { databaseSeconds, logger } = options;
+  const stopRefreshing = readAgain(
+    [
+      { name: 'signing keys', read: signingKeys.refresh },
+      { name: 'secrets of the DPoP nonces', read: nonceSecrets.refresh },
+    ],
+    keyRefreshInterval,
+    logger,
+  );
+
+  const revokeUnregistered = unregisteredKeys({
+    ...ports,
+    boundKeys,
+    clients: ports.currentClients,
+    keys: registeredKeys(ports.remoteJwkSets),
+    tokenLifetime: config.accessTokenMaxLifetime,
+  });
+  const checkClock = clockDifference({ clock: ports.clock, databaseSeconds, logger });
+  const again = (jobs: readonly HousekeepingJob[]) =>
+    housekeeping({
+      jobs,
+      logger,
+      interval: config.housekeepingInterval * 1000,
+    });
+  // Apart, for it waits for the servers of clients.
+  const stopWatchingKeys = again([
+    {
+      name: 'unregistered_keys',
+      run: async () => revokeUnregistered(await databaseSeconds()).then(() => false),
+    },
+  ]);
+  const stopJobs = again([
+    { name: 'clock_difference', run: async () => checkClock().then(() => false) },
+    { name: 'credential_uses', run: uses.flush },
+    ...expired.map(({ name, remove }) => ({ name, run: remove })),
+    { name: 'refusals', run: async () => refusals.flush().then(() => false) },
+  ]);
+
+  return {
+    stopRefreshing,
+    async stopHousekeeping() {
+      await Promise.all([stopJobs(), stopWatchingKeys()]);
+    },
+  };
+}

@@ -1,0 +1,174 @@
+import { existsSync } from 'node:fs';
+import {
+  adminTokenHash,
+  generateAdminToken,
+  verifyAdminTokenAgainst,
+} from '../admin/admin-token.ts';
+import { adminTokenFile, adminTokenTaken, draftAdminToken } from './admin-token-file.ts';
+import type { Config } from '../config/config.ts';
+import {
+  type KeyEncryption,
+  keyEncryption,
+  keyEncryptionKeyId,
+  placeOfSecret,
+  placeOfSigningKey,
+  readKeyEncryptionKey,
+  readNextKeyEncryptionKey,
+} from '../keys/key-encryption.ts';
+import {
+  keyInForceName,
+  nonceSecretName,
+  type SharedSecretStore,
+  type SigningKeyStore,
+} from '../ports/signing-key-store.ts';
+
+/** The admin token in clear, and the file from which the operator reads it. */
+export interface NewAdminToken {
+  readonly token: string;
+  readonly file: string;
+}
+
+/** Secrets that a start finds, or makes on the very first start. */
+export interface PreparedSecrets {
+  readonly encryption: KeyEncryption;
+  readonly verifyAdminToken: (presented: string) => boolean;
+  /** The admin token, and the file that it is in, only when this start made it. */
+  readonly newAdminToken?: NewAdminToken;
+}
+
+const adminTokenName = 'admin_token_hash';
+
+/** Opens the secrets at rest and makes those that are missing; of several replicas that start at once, one makes each. Throws KeyEncryptionError. */
+export async function prepareSecrets(
+  config: Config,
+  stores: { readonly signingKeys: SigningKeyStore; readonly secrets: SharedSecretStore },
+): Promise<PreparedSecrets> {
+  const encryption = await prepareEncryption(config, stores);
+  if (config.adminToken !== undefined)
+    return {
+      encryption,
+      verifyAdminToken: verifyAdminTokenAgainst(adminTokenHash(config.adminToken)),
+    };
+  const storedHash = await stores.secrets.getSecret(adminTokenName);
+  if (storedHash !== undefined)
+    return { encryption, verifyAdminToken: verifyAdminTokenAgainst(storedHash) };
+  const { hash, made } = await makeAdminToken(config, stores.secrets);
+  return {
+    encryption,
+    verifyAdminToken: verifyAdminTokenAgainst(hash),
+    ...(made !== undefined && { newAdminToken: made }),
+  };
+}
+
+/** Of several replicas that start at once, one makes the token; the others get its hash. */
+async function makeAdminToken(
+  { keyEncryptionKeyFile }: Config,
+  secrets: SharedSecretStore,
+): Promise<{ readonly hash: string; readonly made?: NewAdminToken }> {
+  const file = adminTokenFile(keyEncryptionKeyFile);
+  const draft = draftAdminToken(file, generateAdminToken());
+  try {
+    if (existsSync(file)) {
+      // Another process may have made both since the look at the database.
+      const hash = await secrets.getSecret(adminTokenName);
+      if (hash === undefined) throw adminTokenTaken(file);
+      draft.discard();
+      return { hash };
+    }
+    const own = adminTokenHash(draft.token);
+    const hash = await secrets.putSecretOnce(adminTokenName, own);
+    if (hash !== own) {
+      draft.discard();
+      return { hash };
+    }
+  } catch (error) {
+    draft.discard();
+    throw error;
+  }
+  draft.keep();
+  return { hash: adminTokenHash(draft.token), made: { token: draft.token, file } };
+}
+
+/** Reads the key-encryption keys; whichever the database was sealed by is the one in force. */
+async function prepareEncryption(
+  config: Config,
+  {
+    signingKeys,
+    secrets,
+  }: { readonly signingKeys: SigningKeyStore; readonly secrets: SharedSecretStore },
+): Promise<KeyEncryption> {
+  const nonceSecret = await secrets.getSecret(nonceSecretName);
+  const [signingKey] = (await signingKeys.listSigningKeys()).keys;
+  const sealed =
+    nonceSecret !== undefined
+      ? { jwe: nonceSecret, place: placeOfSecret(nonceSecretName) }
+      : signingKey && { jwe: signingKey.privateJwe, place: placeOfSigningKey(signingKey) };
+  const current = readKeyEncryptionKey({
+    ...(config.keyEncryptionKey !== undefined && { value: config.keyEncryptionKey }),
+    file: config.keyEncryptionKeyFile,
+    mayCreate: sealed === undefined && (await secrets.getSecret(keyInForceName)) === undefined,
+  });
+  const next = readNextKeyEncryptionKey(config.nextKeyEncryptionKey);
+  const encryption = keyEncryption({ current, ...(next !== undefined && { next }) }, async () =>
+    secrets.getSecret(keyInForceName),
+  );
+  if ((await secrets.getSecret(keyInForceName)) === undefined) {
+    // A database from before keys had ids was sealed by the current key: there was no other. The check comes first, so that a wrong key is not written down.
+    const id = keyEncryptionKeyId(current);
+    if (sealed !== undefined)
+      await keyEncryption({ current }, async () => id).open(sealed.jwe, sealed.place);
+    await secrets.putSecretOnce(keyInForceName, id);
+  }
+  await encryption.inForce();
+  return encryption;
+}
+
+/** What every later start prints. */
+export function startText(config: Config, adminPort: number): string {
+  return `Holdfast is running.\n  issuer     ${config.issuer}\n  admin API  ${adminUrl(config, adminPort)}\n`;
+}
+
+/**
+ * What the first start prints: two steps that lead to a first bound token. They hold no secret, for
+ * they may go where the log goes; a terminal shows the admin token besides.
+ */
+export function firstStartText(
+  config: Config,
+  adminPort: number,
+  { token, file }: NewAdminToken,
+  terminal: boolean,
+): string {
+  const admin = adminUrl(config, adminPort);
+  const header = `-H "Authorization: Bearer $(cat ${shellWord(file)})" -H 'Content-Type: application/json'`;
+  const post = (path: string, body: string) =>
+    `curl -sS ${admin}/${path} ${header} \\\n    -d ${body}`;
+  const resourceServer = {
+    audience: 'https://api.example.com',
+    name: 'Example API',
+    scopes: ['read'],
+  };
+  const client = { client_id: 'first-client', client_name: 'First client', scope: 'read' };
+  return `${startText(config, adminPort)}  admin token  in ${file}${terminal ? `: ${token}` : ''}
+               (the database has its hash only. Lost it? Start with ADMIN_TOKEN set.)
+
+1. Register a resource server and a client:
+
+  export CLIENT_SECRET=$(head -c 32 /dev/urandom | base64 | tr -d '+/=')
+  ${post('resource-servers', `'${JSON.stringify(resourceServer)}'`)}
+  ${post('clients', `'${JSON.stringify(client).slice(0, -1)},"client_secret":"'$CLIENT_SECRET'"}'`)}
+
+2. Obtain its first bound token, and verify it as a resource server would:
+
+  npm run -s first-token -- ${config.issuer} first-client
+
+`;
+}
+
+/** A word of a shell command, quoted where that is needed. */
+function shellWord(text: string): string {
+  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function adminUrl({ adminHost }: Config, port: number): string {
+  return `http://${adminHost.includes(':') ? `[${adminHost}]` : adminHost}:${port}/admin`;
+}

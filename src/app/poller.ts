@@ -1,0 +1,34 @@
+import type { Logger } from 'pino';
+import { KeyEncryptionError } from '../keys/key-encryption.ts';
+
+/** What is read again and again, for what another replica changed. */
+export interface Reading {
+  readonly name: string;
+  read(): Promise<void>;
+}
+
+/**
+ * Reads each every `interval` milliseconds; answers a function that stops it. What only the operator can mend, a key-encryption key that this replica
+ * has not got, is logged as an error once until it is mended; all else passes by itself, and whoever needs the reading meanwhile hears of it.
+ */
+export function readAgain(
+  readings: readonly Reading[],
+  interval: number,
+  logger: Logger,
+): () => void {
+  const said = new Set<Reading>();
+  const readOnce = async (reading: Reading) => {
+    try {
+      await reading.read();
+      said.delete(reading);
+    } catch (err) {
+      const isNew = err instanceof KeyEncryptionError && !said.has(reading);
+      logger[isNew ? 'error' : 'debug']({ err }, `${reading.name} not refreshed`);
+      if (isNew) said.add(reading);
+    }
+  };
+  const timer = setInterval(() => {
+    for (const reading of readings) void readOnce(reading);
+  }, interval);
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,55 @@
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../ports/ports.ts';
+import {
+  type DpopNonceSecrets,
+  type DpopNonceSecretsOptions,
+  dpopNonceSecrets,
+} from '../keys/dpop-nonce-secrets.ts';
+import type { Siblings } from '../ports/peers.ts';
+import type { KeyEncryption } from '../keys/key-encryption.ts';
+import type { SigningKeyStore } from '../ports/signing-key-store.ts';
+import { type SigningKeys, signingKeys } from '../keys/signing-keys.ts';
+
+/** Where the keys are kept, and what opens them. */
+export interface ServerKeysOptions
+  extends Pick<DpopNonceSecretsOptions, 'secrets' | 'nonceSecrets' | 'databaseSeconds'> {
+  readonly config: Config;
+  readonly signingKeys: SigningKeyStore;
+  readonly encryption: KeyEncryption;
+  readonly clock: Clock;
+  readonly siblings: Pick<Siblings, 'tell'>;
+}
+
+/** What the server signs with and makes nonces with, the same on all replicas. */
+export interface ServerKeys {
+  readonly signingKeys: SigningKeys;
+  readonly nonceSecrets: DpopNonceSecrets;
+}
+
+/** Reads the keys of the server, and makes the first ones. Throws KeyEncryptionError when none of the stored ones can be opened. */
+export async function serverKeys(options: ServerKeysOptions): Promise<ServerKeys> {
+  const { config, secrets, encryption, clock, siblings } = options;
+  const nonceSecrets = await dpopNonceSecrets({
+    ...config,
+    secrets,
+    nonceSecrets: options.nonceSecrets,
+    encryption,
+    clock,
+    databaseSeconds: options.databaseSeconds,
+    changed: siblings.tell,
+  });
+  // Without any tolerance, too, another replica publishes a new key only when it has read it.
+  const margin = Math.max(config.clockTolerance, 5);
+  const keys = await signingKeys({
+    store: options.signingKeys,
+    encryption,
+    clock,
+    rotationInterval: config.signingKeyRotationInterval * 1000,
+    scheduledAnnouncement: config.signingKeyAnnouncement * 1000,
+    announcement: (config.jwksMaxAge + margin) * 1000,
+    published: (Math.max(config.accessTokenMaxLifetime, config.statusListMaxAge) + margin) * 1000,
+    changed: siblings.tell,
+  });
+  await keys.ensure('ES256');
+  return { signingKeys: keys, nonceSecrets };
+}

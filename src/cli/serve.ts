@@ -1,0 +1,69 @@
+import cluster from 'node:cluster';
+import { inspect } from 'node:util';
+import type { Logger } from 'pino';
+import { withChosenPorts } from '../config/free-ports.ts';
+import { type Config, readConfig } from '../config/config.ts';
+import { messagesOf } from '../process/causes.ts';
+import { processLog } from '../process/logger.ts';
+
+/** Names of errors that the operator can mend: the sentence is enough, a stack trace would only hide it. */
+const operatorFaults: ReadonlySet<string> = new Set([
+  'AdminTokenError',
+  'ConfigError',
+  'DatabaseError',
+  'KeyEncryptionError',
+  'MigrationError',
+  'StoreUnavailable',
+]);
+
+async function main(): Promise<void> {
+  const given = readConfig(process.env);
+  const config = cluster.isWorker ? given : await withChosenPorts(given);
+  if (config.workers === 1) {
+    const { run } = await import('../process/run.ts');
+    const logger = processLog(config.logLevel);
+    warn(config, logger);
+    return run(config, logger);
+  }
+  if (cluster.isWorker) {
+    const [{ run }, { supervisor }] = await Promise.all([
+      import('../process/run.ts'),
+      import('../process/worker.ts'),
+    ]);
+    return run(config, processLog(config.logLevel, Number(process.argv[2])), supervisor());
+  }
+  const logger = processLog(config.logLevel);
+  warn(config, logger);
+  // The process that supervises loads nothing of the server.
+  const { supervise } = await import('../process/supervisor.ts');
+  const code = await supervise({
+    workers: config.workers,
+    stopTimeout: config.shutdownDelayMs + config.shutdownTimeoutMs + 2000,
+    logger,
+    env: {
+      PORT: String(config.port ?? 'off'),
+      ADMIN_PORT: String(config.adminPort),
+      ...(config.tls !== undefined && { TLS_PORT: String(config.tls.port) }),
+    },
+    print: (text) => process.stdout.write(text),
+  });
+  process.exit(code);
+}
+
+function warn({ warnings }: Config, logger: Logger): void {
+  for (const warning of warnings) logger.warn(warning);
+}
+
+main().catch((error: unknown) => {
+  const mendable = error instanceof Error && operatorFaults.has(error.name);
+  process.stderr.write(
+    `Holdfast did not start.\n${mendable ? sentences(error) : inspect(error)}\n`,
+  );
+  process.exit(1);
+});
+
+/** What the operator needs to know, and every cause that another program named. */
+function sentences(error: Error): string {
+  const [message = error.name, ...causes] = messagesOf(error);
+  return [message, ...causes.map((cause) => `Cause: ${cause}`)].join('\n');
+}

@@ -1,7 +1,0 @@
-import type { ProvenKey } from '../proven-key.ts';
-import type { Confirmation } from './confirmation.ts';
-
-/** Carries the public key itself, required members only (RFC 7800 §3.2). */
-export function jwk({ key }: ProvenKey): Confirmation | undefined {
-  return key && { jwk: key.jwk };
-}

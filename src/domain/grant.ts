@@ -1,0 +1,50 @@
+import type { AuthenticatedClient, GrantType } from './client-registration.ts';
+import type { SingleUse } from '../ports/replay-store.ts';
+import type { ResourceServer } from './resource-server.ts';
+import type { TokenRequest } from './oauth-request.ts';
+
+/** What a request is entitled to: whose token, for which resource server, with which scope. Nothing is consumed yet. */
+export interface Grant {
+  readonly type: GrantType;
+  /** `sub` of the token. */
+  readonly subject: string;
+  readonly resourceServer: ResourceServer;
+  readonly scopes: readonly string[];
+  /** True: the token is for a user, not for the client itself. */
+  readonly ofUser?: boolean;
+  /** Seconds since the epoch; the token must not outlive it. */
+  readonly expiresAt?: number;
+  /** Who acts for the subject (RFC 8693 §4.1). */
+  readonly act?: ActClaim;
+  /** Where the grant is bound to keys itself: by whom it must be presented. */
+  readonly presentedBy?: PresentedBy;
+  /** `jti` of the token that was exchanged: once that counts no more, neither does what came of it. */
+  readonly source?: string;
+  /** The consents of the pairings by which one client exchanged another's token: once one of them is revoked, what came of it is inactive. */
+  readonly pairings?: readonly string[];
+  /** What of the grant counts once; marked as used with the proofs, when the token is issued. */
+  readonly use?: SingleUse;
+  /** RFC 8693 §2.2.1. */
+  readonly issuedTokenType?: string;
+}
+
+/** The current actor, and inside it those before (RFC 8693 §4.1). */
+export interface ActClaim {
+  readonly client_id: string;
+  readonly sub: string;
+  readonly act?: ActClaim;
+}
+
+/** Keys of a bound grant. */
+export interface PresentedBy {
+  /** Thumbprints; a proof by any one of these keys will do. */
+  readonly keys: readonly string[];
+  /** What `ath` of a DPoP proof must be. */
+  readonly ath?: string;
+}
+
+/** A grant type: reads its parameters, checks them, answers the grant. Throws OAuthError. */
+export type GrantHandler = (request: TokenRequest, client: AuthenticatedClient) => Promise<Grant>;
+
+/** The step of the token endpoint. */
+export type ValidateGrant = GrantHandler;

@@ -1,0 +1,30 @@
+import type { ClientCertificate } from '../x509/client-certificate.ts';
+import type { AltConfirmation, Binding } from '../protocol/confirmation/binding.ts';
+
+/** An access token request without the framework. Empty parameters are already gone, repeated ones refused (RFC 6749 §3.2). */
+export interface TokenRequest {
+  readonly parameters: ReadonlyMap<string, string>;
+  /** Values of `resource`, which alone may repeat (RFC 8707 §2). */
+  readonly resources: readonly string[];
+  /** Value of the `Authorization` header field. */
+  readonly authorization?: string;
+  /** The certificate that the client proved in its TLS handshake, with us or with a trusted proxy. */
+  readonly clientCertificate?: ClientCertificate;
+  /** Every `DPoP` header field of the message in order, empty values included; Node would join them. */
+  readonly dpop: readonly string[];
+}
+
+/** An access token response (RFC 6749 §5.1). */
+export interface TokenResponse {
+  readonly access_token: string;
+  readonly token_type: 'DPoP' | 'Bearer' | 'PoP';
+  /** RFC 8693 §2.2.1; in the answer to a token exchange. */
+  readonly issued_token_type?: string;
+  /** Seconds. */
+  readonly expires_in: number;
+  readonly scope?: string;
+  /** How the token names the key, for a client that cannot tell from `token_type`; with a symmetric key, that key (RFC 9201 §3.2). */
+  readonly cnf?: Binding['cnf'] | Binding['cnfForClient'];
+  /** The further holders and their keys: the client may not look into the token (RFC 9068 §6). */
+  readonly alt_cnf?: readonly AltConfirmation[];
+}

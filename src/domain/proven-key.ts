@@ -1,0 +1,33 @@
+import type { PublicKey } from '../jose/public-key.ts';
+import type { SingleUse } from '../ports/replay-store.ts';
+
+/** How a key was proven in this request. */
+export type Evidence = 'dpop_proof' | 'client_assertion' | 'tls_handshake';
+
+/** A key whose possession was proven in this request, and by which evidence. */
+export type ProvenKey =
+  | {
+      readonly key: PublicKey;
+      readonly provenBy: Evidence;
+      /** Thumbprint of the certificate that the TLS handshake proved (RFC 8705 §3.1). */
+      readonly 'x5t#S256'?: string;
+    }
+  | {
+      /** Absent: a certificate's key that the gate refuses; only the certificate can be named. */
+      readonly key?: never;
+      readonly provenBy: 'tls_handshake';
+      readonly 'x5t#S256': string;
+    };
+
+/** What a proven key is recorded by: the thumbprint of the key (RFC 7638), or of the certificate where the key cannot be named. */
+export function recordedThumbprint(proven: ProvenKey): string {
+  return proven.key === undefined ? proven['x5t#S256'] : proven.key.jkt;
+}
+
+/** A proven key and the single-use identifier of its evidence, to be committed with the token. */
+export interface Proof {
+  readonly key: PublicKey;
+  readonly provenBy: Evidence;
+  readonly 'x5t#S256'?: never;
+  readonly use: SingleUse;
+}

@@ -1,0 +1,44 @@
+import type { RegisteredJwk, StoredSecret } from './client-registration.ts';
+import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
+
+/** Members of `cnf` (IANA JWT Confirmation Methods) that this server issues. */
+export const confirmationMethods = ['jkt', 'x5t#S256', 'jwk', 'kid', 'jku', 'jwe'] as const;
+export type ConfirmationMethod = (typeof confirmationMethods)[number];
+
+/** How a token names several keys: the claim `alt_cnf`, or a JWK Set inside `cnf` for recipients that were built for that form. */
+export const multiKeyForms = ['alt_cnf', 'jwks'] as const;
+export type MultiKeyForm = (typeof multiKeyForms)[number];
+
+/** What an admin says of a resource server. */
+export interface ResourceServerMetadata {
+  /** RFC 8707 resource identifier: an absolute URI without fragment; the token's `aud`. */
+  readonly audience: string;
+  readonly name?: string;
+  /** Scope tokens that this resource server knows (RFC 6749 §3.3). */
+  readonly scopes: readonly string[];
+  /** Confirmation methods that it accepts, in order of preference; never empty. */
+  readonly cnf_methods_supported: readonly ConfirmationMethod[];
+  /** True: it knows `alt_cnf`, so its tokens may carry keys of several holders. */
+  readonly alt_cnf_supported?: boolean;
+  /** `jwks` is an explicit choice: a recipient that does not know the form may take such a token for a bearer token. */
+  readonly multi_key_form?: MultiKeyForm;
+  /** Ours. True: its tokens have a place on a token status list (draft-ietf-oauth-status-list), for verifiers that do not introspect. */
+  readonly status_list_enabled?: boolean;
+  /** Ours. True: for it a token is active only beside a valid proof in the same introspection. */
+  readonly introspection_requires_proof?: boolean;
+  /** Its public encryption keys; the first is the one that symmetric keys are encrypted to (RFC 7800 §3.3). */
+  readonly jwks?: { readonly keys: readonly RegisteredJwk[] };
+  /** True: its tokens may be confirmed by a symmetric key that this server makes, method `jwe`. */
+  readonly symmetric_keys_enabled?: boolean;
+  /** Seconds. */
+  readonly access_token_lifetime: number;
+  readonly access_token_signing_alg: AccessTokenSigningAlgorithm;
+}
+
+/** A registered resource server (RFC 6749 §1.1) as the protocol sees it. */
+export interface ResourceServer extends ResourceServerMetadata {
+  readonly id: string;
+  /** By which it authenticates at the introspection endpoint (RFC 7662 §2.1). */
+  readonly client_id: string;
+  readonly clientSecrets: readonly StoredSecret[];
+}

@@ -1,0 +1,38 @@
+import { hash } from 'node:crypto';
+import type { SingleUse } from '../ports/replay-store.ts';
+
+/** What counts once. */
+export type SingleUseKind =
+  | 'dpop_proof'
+  | 'client_assertion'
+  | 'pop_proof'
+  | 'cnf_proof'
+  | 'id_token';
+
+/** Seconds since the epoch. */
+export interface Acceptable {
+  readonly from: number;
+  readonly until: number;
+}
+
+/**
+ * Names one use of `jti`. The parts go through JSON so that no two different lists give the same text;
+ * the hash bounds what is stored (RFC 9449 §11.1).
+ * @param owner thumbprint of the key or `client_id`; `jti`s of different owners never collide
+ * @param target the `htu` for a proof, empty otherwise
+ * @param acceptable seconds since the epoch from which on, and until which, the thing can be accepted
+ */
+export function singleUse(
+  kind: SingleUseKind,
+  owner: string,
+  target: string,
+  jti: string,
+  acceptable: Acceptable,
+): SingleUse {
+  const key = hash('sha256', JSON.stringify([kind, owner, target, jti]), 'base64url');
+  return {
+    key,
+    expiresAt: Math.ceil(acceptable.until),
+    acceptableFrom: Math.floor(acceptable.from),
+  };
+}

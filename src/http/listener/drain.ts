@@ -1,0 +1,58 @@
+import type { Server } from 'node:http';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { FastifyInstance } from 'fastify';
+import { judgedByOldAnchors } from './trust-anchors.ts';
+
+/**
+ * Tells clients by `Connection: close` that no further request will be answered where they sent
+ * this one.
+ */
+export function closeWhenStopping(server: Server, stopping: () => boolean): void {
+  server.prependListener('request', (_request, response) => {
+    if (stopping()) response.shouldKeepAlive = false;
+  });
+}
+
+/**
+ * The same for requests that were under way before, and where the client's certificate was judged
+ * by anchors since replaced.
+ */
+export function lastAnswers(app: FastifyInstance, stopping: () => boolean): void {
+  app.addHook('onSend', (request, reply, payload, done) => {
+    if (stopping() || judgedByOldAnchors(request.raw.socket)) reply.raw.shouldKeepAlive = false;
+    done(null, payload);
+  });
+}
+
+/**
+ * Resolves when neither a connection nor a request came for two turns of the event loop: the queues
+ * of the listening sockets are empty, and who closes them now, in this turn, resets nobody. Under a
+ * load that leaves no such turn it resolves after `patience` milliseconds.
+ */
+export async function quiet(servers: readonly Server[], patience: number): Promise<void> {
+  let came = false;
+  const note = () => {
+    came = true;
+  };
+  for (const server of servers) server.on('connection', note).on('request', note);
+  const latest = performance.now() + patience;
+  for (let turns = 0; turns < 2 && performance.now() < latest; turns++) {
+    came = false;
+    await turn();
+    if (came) turns = -1;
+  }
+  for (const server of servers) server.off('connection', note).off('request', note);
+}
+
+/** Milliseconds between two looks for connections that idle after their last answer. */
+const sweep = 50;
+
+/**
+ * Closes, until stopped, connections that have become idle: no server does so once it has closed.
+ */
+export function closingIdle(servers: readonly Server[]): () => void {
+  const timer = setInterval(() => {
+    for (const server of servers) server.closeIdleConnections();
+  }, sweep);
+  return () => clearInterval(timer);
+}

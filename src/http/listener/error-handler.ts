@@ -1,0 +1,84 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import {
+  NoSigningKey,
+  OAuthError,
+  SigningKeySealed,
+  StoreUnavailable,
+  TooManyRequests,
+} from '../../domain/oauth-error.ts';
+
+/** Seconds after which a client may try again when a store is away. */
+const retryAfter = '1';
+
+/**
+ * Turns anything thrown into an RFC 6749 §5.2 error. Only an OAuthError speaks to the client; an outage is 503, anything else 500 without a word of why.
+ * @param freshNonce a nonce to hand out with `use_dpop_nonce` (RFC 9449 §8)
+ */
+export function errorHandler(freshNonce: () => string) {
+  return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    if (thrown instanceof TooManyRequests) return tooMany(thrown, request, reply);
+    const error = asOAuthError(thrown);
+    request.logFields = { ...request.logFields, error: error.code, reason: error.reason };
+    if (error.status >= 500)
+      request.log.error({ reqId: request.id, err: thrown, reason: error.reason }, 'request failed');
+    void reply.code(error.status).header('cache-control', 'no-store').header('pragma', 'no-cache');
+    // What is still on its way is read and dropped: a connection that is cut off takes the answer along.
+    if (error.reason === 'body_too_large') void reply.removeHeader('connection');
+    if (error.code === 'use_dpop_nonce') void reply.header('dpop-nonce', freshNonce());
+    if (error.status === 503) void reply.header('retry-after', retryAfter);
+    if (error.status === 401 && request.headers.authorization !== undefined)
+      void reply.header('www-authenticate', 'Basic realm="holdfast", charset="UTF-8"');
+    return reply.send({ error: error.code, error_description: error.message });
+  };
+}
+
+// RFC 6585 §4; no OAuth error code is registered for it, this one is the nearest.
+function tooMany(
+  { by, retryAfter }: TooManyRequests,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  request.logFields = {
+    ...request.logFields,
+    error: 'temporarily_unavailable',
+    reason: `rate_limit_${by}`,
+  };
+  void reply
+    .code(429)
+    .header('cache-control', 'no-store')
+    .header('retry-after', String(retryAfter));
+  return reply.send({
+    error: 'temporarily_unavailable',
+    error_description: 'too many requests, try again later',
+  });
+}
+
+function asOAuthError(thrown: unknown): OAuthError {
+  if (thrown instanceof OAuthError) return thrown;
+  if (thrown instanceof StoreUnavailable)
+    return new OAuthError('temporarily_unavailable', 'the server cannot answer now, try again', {
+      reason: 'store_unavailable',
+    });
+  if (thrown instanceof SigningKeySealed)
+    return new OAuthError('temporarily_unavailable', 'the server cannot answer now, try again', {
+      reason: 'signing_key_sealed',
+    });
+  if (thrown instanceof NoSigningKey)
+    return new OAuthError('temporarily_unavailable', 'the server cannot answer now, try again', {
+      reason: 'signing_key_missing',
+    });
+  const { statusCode, code } = (thrown ?? {}) as Partial<FastifyError>;
+  if (statusCode === 415)
+    return new OAuthError('invalid_request', 'the body must be application/x-www-form-urlencoded', {
+      reason: 'content_type',
+    });
+  if (statusCode === 413)
+    return new OAuthError('invalid_request', 'the request is too large', {
+      reason: 'body_too_large',
+    });
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return new OAuthError('invalid_request', 'the request is malformed', {
+      reason: code ?? 'http',
+    });
+  return new OAuthError('server_error', 'the server failed to answer this request');
+}

@@ -1,0 +1,55 @@
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyServerOptions,
+  LogController,
+} from 'fastify';
+import type { Logger } from 'pino';
+import type { RandomId } from '../../ports/ports.ts';
+import { logRequests } from './request-log.ts';
+import { answerUnparsable, refuseAmbiguousMessages } from '../request/message-framing.ts';
+import { answerHalfClosed, boundConnections, inactivity, serverLimits } from './server-limits.ts';
+
+/** What Fastify checks by schemas. Without it a route with a schema does not mount, and no validator is loaded. */
+export type Validation = Pick<FastifyServerOptions, 'ajv'>;
+
+const noSchemas = (): never => {
+  throw new Error('this listener checks nothing by a schema');
+};
+const noValidation: FastifyServerOptions = {
+  schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
+};
+
+/** A Fastify instance as both listeners need it: time-outs, request ids of our own, one log line a request. `bodyLimit` in octets. */
+export function listener(
+  logger: Logger,
+  randomId: RandomId,
+  bodyLimit: number,
+  validation: Validation = noValidation,
+): FastifyInstance {
+  const app = Fastify({
+    loggerInstance: logger as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
+    ...validation,
+    // A logger for each request would cost more than its line; each line names the request itself.
+    childLoggerFactory: (all) => all,
+    genReqId: () => randomId(),
+    bodyLimit,
+    // A target that cannot be decoded is refused like everything else; Fastify's own answer would repeat it.
+    frameworkErrors: (error, request, reply) => request.server.errorHandler(error, request, reply),
+    clientErrorHandler: answerUnparsable,
+    routerOptions: { maxParamLength: 1024 },
+    return503OnClosing: false,
+    // At stop, connections without a request close at once; the others when their answer is out.
+    forceCloseConnections: 'idle',
+    http: serverLimits,
+    requestTimeout: serverLimits.requestTimeout,
+    keepAliveTimeout: serverLimits.keepAliveTimeout,
+    connectionTimeout: inactivity,
+  }) as unknown as FastifyInstance;
+  boundConnections(app.server);
+  answerHalfClosed(app.server);
+  logRequests(app);
+  refuseAmbiguousMessages(app);
+  return app;
+}

@@ -1,0 +1,111 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { FastifyInstance, FastifyListenOptions } from 'fastify';
+import type { Logger } from 'pino';
+import type { Config } from '../../config/config.ts';
+import { closeWhenStopping, closingIdle, quiet } from './drain.ts';
+import { loadedOnDemand } from './on-demand-listener.ts';
+import { moreSockets, portsCanBeShared, refuseTakenPort } from './more-sockets.ts';
+import type { TlsListener } from './tls-listener.ts';
+
+/** What the listeners answer with, and where. */
+export interface ListenersOptions {
+  readonly config: Pick<
+    Config,
+    'host' | 'port' | 'tls' | 'tlsClientCaFile' | 'adminHost' | 'adminPort'
+  >;
+  /** The public routes, over plain HTTP and, where there is a certificate, over TLS. */
+  readonly publicApp: FastifyInstance;
+  /** Loads the routes of the admin listener, with their first request. */
+  readonly loadAdmin: () => Promise<FastifyInstance>;
+  /** Whether each process has sockets of its own on the same ports. */
+  readonly reusePort: boolean;
+  /** Whether readiness fails already: every answer is the last one on its connection. */
+  readonly stopping: () => boolean;
+  readonly logger: Logger;
+}
+
+/** Listeners that take connections. */
+export interface Listeners {
+  /** 0: there is no plain listener. */
+  readonly publicPort: number;
+  readonly adminPort: number;
+  /** Files of certificates are looked at no more. */
+  stopWatching(): void;
+  /**
+   * Takes connections until none waits to be taken, for at most `patience` milliseconds. Then new
+   * ones are refused, idle ones closed, and requests in flight answered.
+   */
+  close(patience: number): Promise<void>;
+}
+
+/** Opens the public listener, that of TLS where there is one, and the admin listener, one after another. Throws what `listen` does. */
+export async function openListeners({
+  config,
+  publicApp,
+  loadAdmin,
+  reusePort,
+  stopping,
+  logger,
+}: ListenersOptions): Promise<Listeners> {
+  const admin = loadedOnDemand(loadAdmin, logger);
+  const { host, port } = config;
+  if (port === undefined) await publicApp.ready();
+  else {
+    if (portsCanBeShared && !reusePort) await refuseTakenPort(host, port);
+    await publicApp.listen({ host, port, reusePort: portsCanBeShared } as FastifyListenOptions);
+  }
+  const more =
+    portsCanBeShared && port !== undefined ? await moreSockets(publicApp.server) : undefined;
+  const tls =
+    config.tls === undefined
+      ? undefined
+      : await listenTls(publicApp, { ...config.tls, reusePort }, config.tlsClientCaFile, logger);
+  closeWhenStopping(publicApp.server, stopping);
+  closeWhenStopping(admin, stopping);
+  admin.listen({ host: config.adminHost, port: config.adminPort, reusePort });
+  await once(admin, 'listening');
+  return {
+    publicPort: portOf(publicApp.server),
+    adminPort: portOf(admin),
+    stopWatching: () => tls?.stopWatching(),
+    async close(patience) {
+      const servers = [publicApp.server, admin, ...(tls === undefined ? [] : [tls])];
+      await quiet(servers, patience);
+      // All of them in this turn.
+      const all = [...servers.map(closed), ...(more === undefined ? [] : [more.close()])];
+      const stop = closingIdle(servers);
+      await Promise.all(all);
+      stop();
+      await Promise.all([publicApp.close(), admin.unload()]);
+    },
+  };
+}
+
+async function listenTls(
+  app: FastifyInstance,
+  tls: NonNullable<Config['tls']> & { readonly reusePort: boolean },
+  clientCaFile: string | undefined,
+  logger: Logger,
+): Promise<TlsListener> {
+  // Loaded only where there is a certificate: a start without one is quicker and smaller.
+  const { tlsListener } = await import('./tls-listener.ts');
+  const server = tlsListener(
+    app,
+    { ...tls, ...(clientCaFile !== undefined && { clientCaFile }) },
+    logger,
+  );
+  server.listen({ port: tls.port, host: tls.host, reusePort: tls.reusePort });
+  await once(server, 'listening');
+  return server;
+}
+
+async function closed(server: Server): Promise<void> {
+  server.close();
+  await once(server, 'close');
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}

@@ -1,0 +1,62 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { CountClient } from '../../protocol/client-authentication/counted.ts';
+import type { Config } from '../../config/config.ts';
+import { TooManyRequests } from '../../domain/oauth-error.ts';
+import { clientAddress } from '../request/client-address.ts';
+
+/** Where all replicas count together; without it each process counts by itself. */
+export interface SharedCounters {
+  readonly redis: unknown;
+  readonly prefix: string;
+}
+
+/** Counters of one process: beyond, the least recently used are forgotten, so that strangers cannot fill the memory. */
+const maxCounters = 50_000;
+
+/**
+ * Limits what an address may send a minute, before anything is read, and answers the function that counts clients, if they are limited.
+ * When the counters are away nothing is limited: what must not happen twice is refused by the replay records, not by a count.
+ * @param free routes that are not limited: documents and health, which cost next to nothing and which everybody needs
+ */
+export async function rateLimits(
+  app: FastifyInstance,
+  {
+    rateLimitPerClient,
+    rateLimitPerAddress,
+    trustedProxies,
+  }: Pick<Config, 'rateLimitPerClient' | 'rateLimitPerAddress' | 'trustedProxies'>,
+  shared: SharedCounters | undefined,
+  free: readonly string[],
+): Promise<CountClient | undefined> {
+  if (rateLimitPerClient === undefined && rateLimitPerAddress === undefined) return undefined;
+  // Loaded only where something is limited.
+  await app.register((await import('@fastify/rate-limit')).default, {
+    global: false,
+    timeWindow: 60_000,
+    skipOnError: true,
+    ...(shared !== undefined && { redis: shared.redis, nameSpace: shared.prefix }),
+  });
+  const limit = (max: number, by: 'client' | 'address') => {
+    // The key is all that the counter reads of a request.
+    const keyGenerator = (request: FastifyRequest) =>
+      (request as unknown as { readonly key: string }).key;
+    const options = { max, cache: maxCounters, keyGenerator };
+    const check = app.createRateLimit(options);
+    return async (key: string) => {
+      const counted = await check({
+        key: `${by}:${key}`,
+        routeOptions: {},
+      } as unknown as FastifyRequest);
+      if (!counted.isAllowed && counted.isExceeded)
+        throw new TooManyRequests(by, Math.max(counted.ttlInSeconds, 1));
+    };
+  };
+  if (rateLimitPerAddress !== undefined) {
+    const count = limit(rateLimitPerAddress, 'address');
+    const addressOf = clientAddress(trustedProxies);
+    app.addHook('onRequest', async (request) => {
+      if (!free.includes(request.routeOptions.url ?? '')) await count(addressOf(request.raw));
+    });
+  }
+  return rateLimitPerClient === undefined ? undefined : limit(rateLimitPerClient, 'client');
+}

@@ -1,0 +1,23 @@
+import formbody from '@fastify/formbody';
+import type { FastifyInstance } from 'fastify';
+import { OAuthError } from '../../domain/oauth-error.ts';
+import { readForm } from './form.ts';
+
+/** What decoding puts in the place of bytes that are no UTF-8; an encoded form is ASCII. */
+const replacement = '\ufffd';
+
+/**
+ * Takes forms as the only bodies. Bytes that are no UTF-8 are refused: decoded, they would be
+ * another value. Throws `invalid_request`.
+ */
+export async function formBodies(app: FastifyInstance, bodyLimit: number): Promise<void> {
+  app.removeAllContentTypeParsers();
+  const parser = (body: string) => {
+    if (body.includes(replacement))
+      throw new OAuthError('invalid_request', 'the form is not UTF-8', {
+        reason: 'form_encoding_invalid',
+      });
+    return readForm(body) as unknown as Record<string, unknown>;
+  };
+  await app.register(formbody, { bodyLimit, parser });
+}

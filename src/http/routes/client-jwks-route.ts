@@ -1,0 +1,30 @@
+import type { FastifyInstance } from 'fastify';
+import { signatureJwks } from '../../domain/client-registration.ts';
+import { forVerifiers } from '../../jose/public-members.ts';
+import type { ClientRegistrations } from '../../ports/ports.ts';
+
+/** `GET /clients/{client_id}/jwks`: the registered keys of a client, for resource servers that get `jku` and `kid` in `cnf` (RFC 7800 §3.5). */
+export function clientJwksRoute(
+  app: FastifyInstance,
+  path: string,
+  clients: ClientRegistrations,
+  maxAge: number,
+): void {
+  app.get<{ Params: { client_id: string } }>(path, async ({ params }, reply) => {
+    const client = await clients.findClient(params.client_id);
+    // What is encrypted to the client is no business of resource servers.
+    const keys =
+      client === undefined || client.disabled ? [] : signatureJwks(client).map(forVerifiers);
+    // Unknown, disabled and without keys by value look the same.
+    if (keys.length === 0)
+      return reply
+        .code(404)
+        .header('cache-control', 'no-store')
+        .send({ error: 'invalid_request', error_description: 'there is nothing at this path' });
+    return reply
+      .header('cache-control', `public, max-age=${maxAge}`)
+      .header('access-control-allow-origin', '*')
+      .type('application/jwk-set+json')
+      .send(JSON.stringify({ keys }));
+  });
+}

@@ -1,0 +1,51 @@
+import type { FastifyInstance } from 'fastify';
+import type { Introspection } from '../../protocol/introspection/introspection-endpoint.ts';
+import type { Clock } from '../../ports/ports.ts';
+import type { SigningKeys } from '../../keys/signing-keys.ts';
+import type { TokenRequest } from '../../domain/oauth-request.ts';
+import { accepts } from '../request/accepts.ts';
+import { readTokenRequest } from '../request/read-oauth-request.ts';
+
+/** What the route needs. */
+export interface IntrospectionRouteOptions {
+  readonly issuer: string;
+  readonly clock: Clock;
+  readonly signingKey: SigningKeys['current'];
+  readonly answer: (request: TokenRequest) => Promise<Introspection>;
+}
+
+const signedType = 'application/token-introspection+jwt';
+
+/** `POST /introspect` (RFC 7662 §2); signed when the resource server asks for it (RFC 9701 §4). */
+export function introspectionRoute(
+  app: FastifyInstance,
+  path: string,
+  { issuer, clock, signingKey, answer }: IntrospectionRouteOptions,
+): void {
+  app.post(path, async (request, reply) => {
+    void reply.header('cache-control', 'no-store').header('pragma', 'no-cache');
+    const { response, resourceServer } = await answer(readTokenRequest(request));
+    request.logFields = {
+      ...(resourceServer !== undefined && { aud: resourceServer.audience }),
+      active: String(response.active),
+    };
+    const { accept } = request.headers;
+    if (
+      resourceServer === undefined ||
+      accept === undefined ||
+      accept.trim() === '' ||
+      !accepts(accept, [signedType])
+    )
+      return response;
+    const key = await signingKey(resourceServer.access_token_signing_alg);
+    const claims = {
+      iss: issuer,
+      aud: resourceServer.client_id,
+      iat: Math.floor(clock() / 1000),
+      token_introspection: response,
+    };
+    return reply
+      .header('content-type', signedType)
+      .send(Buffer.from(await key.signJwt('token-introspection+jwt', claims)));
+  });
+}

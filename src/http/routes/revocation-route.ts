@@ -1,0 +1,15 @@
+import type { FastifyInstance } from 'fastify';
+import type { TokenRequest } from '../../domain/oauth-request.ts';
+import { readTokenRequest } from '../request/read-oauth-request.ts';
+
+/** `POST /revoke` (RFC 7009 §2): 200 and an empty body. */
+export function revocationRoute(
+  app: FastifyInstance,
+  path: string,
+  revoke: (request: TokenRequest) => Promise<void>,
+): void {
+  app.post(path, async (request, reply) => {
+    await revoke(readTokenRequest(request));
+    return reply.code(200).header('cache-control', 'no-store').header('pragma', 'no-cache').send();
+  });
+}

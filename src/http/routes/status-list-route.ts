@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
+import type { FastifyInstance } from 'fastify';
+import type { PublishedList } from '../../protocol/status-list/published-lists.ts';
+import { accepts } from '../request/accepts.ts';
+
+const type = 'application/statuslist+jwt';
+
+/** Ids as this server makes them: anything else is no list, without a look. */
+const listId = /^[A-Za-z0-9_-]{22}$/;
+
+/** `GET /status-lists/{id}` (draft-ietf-oauth-status-list §8): cacheable, with an entity tag, compressed for who takes it, readable from any origin. */
+export function statusListRoute(
+  app: FastifyInstance,
+  path: string,
+  published: (id: string) => Promise<PublishedList | undefined>,
+): void {
+  // Compressed once for each token that was signed.
+  const compressed = new Map<string, { readonly jwt: string; readonly body: Buffer }>();
+  const gzip = (id: string, jwt: string) => {
+    const known = compressed.get(id);
+    if (known?.jwt === jwt) return known.body;
+    if (compressed.size >= 1000) compressed.clear();
+    const body = gzipSync(jwt);
+    compressed.set(id, { jwt, body });
+    return body;
+  };
+  app.get<{ Params: { id: string } }>(path, async ({ params: { id }, headers }, reply) => {
+    void reply.header('access-control-allow-origin', '*').header('vary', 'accept, accept-encoding');
+    const list = listId.test(id) ? await published(id) : undefined;
+    if (list === undefined)
+      return reply
+        .code(404)
+        .header('cache-control', 'no-store')
+        .send({ error: 'invalid_request', error_description: 'there is nothing at this path' });
+    if (!accepts(headers.accept, [type, 'application/*', '*/*']))
+      return reply.code(406).header('cache-control', 'no-store').send({
+        error: 'invalid_request',
+        error_description: 'this is a status list as application/statuslist+jwt',
+      });
+    const { jwt, maxAge } = list;
+    // Without the field, or with an empty one, no coding is wanted.
+    const codings = String(headers['accept-encoding'] ?? '').trim();
+    const zipped = codings !== '' && accepts(codings, ['gzip', '*']);
+    const tag = createHash('sha256').update(jwt).digest('base64url').slice(0, 22);
+    const etag = `"${tag}${zipped ? '-gzip' : ''}"`;
+    void reply.header('cache-control', `public, max-age=${maxAge}`).header('etag', etag);
+    if (
+      headers['if-none-match']
+        ?.split(',')
+        .some((known) => known.trim().replace(/^W\//, '') === etag) === true
+    )
+      return reply.code(304).send();
+    if (zipped) void reply.header('content-encoding', 'gzip');
+    return reply.header('content-type', type).send(zipped ? gzip(id, jwt) : Buffer.from(jwt));
+  });
+}

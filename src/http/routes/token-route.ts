@@ -1,0 +1,31 @@
+import type { FastifyInstance } from 'fastify';
+import { recordedThumbprint } from '../../domain/proven-key.ts';
+import type { IssuedToken } from '../../protocol/token/token-endpoint.ts';
+import type { TokenRequest } from '../../domain/oauth-request.ts';
+import { readTokenRequest } from '../request/read-oauth-request.ts';
+
+/** Octets of a token request's body; a request with ML-DSA keys has about 10,000. */
+export const tokenBodyLimit = 65_536;
+
+/** `POST /token` (RFC 6749 §3.2). */
+export function tokenRoute(
+  app: FastifyInstance,
+  path: string,
+  answer: (request: TokenRequest) => Promise<IssuedToken>,
+): void {
+  app.post(path, { bodyLimit: tokenBodyLimit }, async (request, reply) => {
+    void reply.header('cache-control', 'no-store').header('pragma', 'no-cache');
+    const { response, client, grant, boundKey, jti, dpopNonce } = await answer(
+      readTokenRequest(request),
+    );
+    if (dpopNonce !== undefined) void reply.header('dpop-nonce', dpopNonce);
+    request.logFields = {
+      client_id: client.registration.client_id,
+      aud: grant.resourceServer.audience,
+      jti,
+      jkt: recordedThumbprint(boundKey),
+      proven_by: boundKey.provenBy,
+    };
+    return response;
+  });
+}

@@ -1,0 +1,68 @@
+import { type KeyEncryption, placeOfSecret, placeOfSigningKey } from './key-encryption.ts';
+import {
+  type KeyEncryptionStore,
+  nonceSecretName,
+  type Resealed,
+  type SharedSecretStore,
+  type SigningKeyStore,
+} from '../ports/signing-key-store.ts';
+
+/** What the change of the key-encryption key stands on. */
+export interface KeyEncryptionKeyOptions {
+  readonly encryption: KeyEncryption;
+  readonly signingKeys: SigningKeyStore;
+  readonly secrets: SharedSecretStore;
+  readonly changes: KeyEncryptionStore;
+}
+
+/** The key in force afterwards, and how much was sealed anew. */
+export interface KeyEncryptionKeyChanged {
+  readonly keyId: string;
+  readonly signingKeys: number;
+  readonly sharedSecrets: number;
+}
+
+/** Looks that find something changed before the commit, until the call gives up. */
+const tries = 10;
+
+/**
+ * Seals everything anew under the next key-encryption key, in one transaction; when that was done before, nothing. `no_next_key`: the server was
+ * started without one. Throws KeyEncryptionError when something cannot be opened; nothing is changed then.
+ */
+export async function changeKeyEncryptionKey(
+  options: KeyEncryptionKeyOptions,
+): Promise<KeyEncryptionKeyChanged | 'no_next_key'> {
+  const { encryption, signingKeys, secrets, changes } = options;
+  const { next } = encryption;
+  if (next === undefined) return 'no_next_key';
+  for (let tried = 0; tried < tries; tried++) {
+    const fromKey = await encryption.inForce();
+    if (fromKey === next) return { keyId: next, signingKeys: 0, sharedSecrets: 0 };
+    const resealed = async (of: string, from: string, place: string): Promise<Resealed> => ({
+      of,
+      from,
+      to: await encryption.seal(await encryption.open(from, place), next, place),
+    });
+    const nonceSecret = await secrets.getSecret(nonceSecretName);
+    const change = {
+      fromKey,
+      toKey: next,
+      signingKeys: await Promise.all(
+        (await signingKeys.listSigningKeys()).keys.map(async (key) =>
+          resealed(key.kid, key.privateJwe, placeOfSigningKey(key)),
+        ),
+      ),
+      sharedSecrets:
+        nonceSecret === undefined
+          ? []
+          : [await resealed(nonceSecretName, nonceSecret, placeOfSecret(nonceSecretName))],
+    };
+    if (await changes.changeKeyEncryptionKey(change))
+      return {
+        keyId: next,
+        signingKeys: change.signingKeys.length,
+        sharedSecrets: change.sharedSecrets.length,
+      };
+  }
+  throw new Error('the sealed keys changed with every look');
+}

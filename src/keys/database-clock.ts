@@ -1,0 +1,30 @@
+import type { Clock } from '../ports/ports.ts';
+
+/** The clock by which all replicas decide together: the database's, whatever the machine's own says. */
+export interface SharedClock {
+  /** Milliseconds since the epoch. Answers without the database: the local clock, corrected by what was last measured. */
+  now(): number;
+  /** Asks the database for something that says its time (milliseconds since the epoch), and measures by it. */
+  measuredBy<Answer extends { readonly databaseTime: number }>(
+    ask: () => Promise<Answer>,
+  ): Promise<Answer>;
+}
+
+/**
+ * The database looked at its clock at some time between question and answer, so each answer tells within which bounds the offset lies. The offset in force
+ * stays while it is within them: what took long, or a pause in between, tells little and changes nothing. Otherwise it becomes the middle.
+ */
+export function sharedClock(local: Clock): SharedClock {
+  let offset: number | undefined;
+  return {
+    now: () => local() + (offset ?? 0),
+    async measuredBy(ask) {
+      const asked = local();
+      const answer = await ask();
+      const [least, most] = [answer.databaseTime - local(), answer.databaseTime - asked];
+      if (offset === undefined || offset < least || offset > most)
+        offset = Math.round((least + most) / 2);
+      return answer;
+    },
+  };
+}

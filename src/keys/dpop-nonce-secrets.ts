@@ -1,0 +1,169 @@
+import { randomBytes } from 'node:crypto';
+import type { AuditEvent } from '../domain/audit-event.ts';
+import type { Clock } from '../domain/clock.ts';
+import { type KeyEncryption, placeOfSecret } from './key-encryption.ts';
+import { nonceSecretName, type SharedSecretStore } from '../ports/signing-key-store.ts';
+import type { NonceSecret } from '../protocol/possession/dpop-nonce.ts';
+
+export interface NonceSecretStore {
+  /**
+   * Puts `to` in the place of `from`, both sealed, and records the event, in one transaction; answers false, and changes nothing, when something
+   * else stands there by now: of replicas that rotate at once one does.
+   */
+  replaceNonceSecrets(from: string, to: string, event: AuditEvent): Promise<boolean>;
+}
+
+/** A secret in its life at one moment, without the secret. Times in milliseconds since the epoch. */
+export interface NonceSecretInLife {
+  readonly state: 'announced' | 'active' | 'retired';
+  readonly activeAt: number;
+  readonly retiredAt?: number;
+}
+
+/** The secrets behind the server's nonces, shared by all replicas through the store. */
+export interface DpopNonceSecrets {
+  /** As last read from the store, oldest first; answers without the store. */
+  current(): readonly NonceSecret[];
+  /** Reads the store again, for what another replica did, and announces the successor that is due. */
+  refresh(): Promise<void>;
+  /** Every secret that still counts, and perhaps the last one that no longer does. */
+  list(): Promise<readonly NonceSecretInLife[]>;
+  /** Puts a new secret in the place of all that there are: no nonce that was given out counts any more. */
+  replace(): Promise<void>;
+}
+
+/** What the secrets live on. Times in seconds. */
+export interface DpopNonceSecretsOptions {
+  readonly secrets: SharedSecretStore;
+  readonly nonceSecrets: NonceSecretStore;
+  readonly encryption: KeyEncryption;
+  readonly clock: Clock;
+  /** The database's time, in seconds since the epoch: one wrong clock must not end a secret. */
+  readonly databaseSeconds: () => Promise<number>;
+  /** How long a secret makes nonces before its successor does. */
+  readonly dpopNonceSecretRotationInterval: number;
+  /** For how long a nonce is good at least. */
+  readonly dpopNonceLifetime: number;
+  /** Tells the other processes on this machine of a change, before it is answered. */
+  readonly changed: () => Promise<void>;
+}
+
+/** Milliseconds before its use at which a successor is announced, where the interval is long enough: even a replica that was away from the store has read it. */
+const longestAnnouncement = 3_600_000;
+
+interface Reading {
+  readonly sealed: string;
+  readonly list: readonly NonceSecret[];
+}
+
+/** Reads the secrets, and makes the first; of several replicas one makes it. Throws KeyEncryptionError when they cannot be opened. */
+export async function dpopNonceSecrets(
+  options: DpopNonceSecretsOptions,
+): Promise<DpopNonceSecrets> {
+  const { secrets, nonceSecrets, encryption, clock } = options;
+  const rotationInterval = options.dpopNonceSecretRotationInterval * 1000;
+  const announcement = Math.min(longestAnnouncement, rotationInterval / 2);
+  let known: Reading = { sealed: '', list: [] };
+  let [begun, applied] = [0, 0];
+
+  const place = placeOfSecret(nonceSecretName);
+  const seal = async (list: readonly NonceSecret[]) =>
+    encryption.seal(written(list), await encryption.inForce(), place);
+  const read = async () => {
+    const mine = ++begun;
+    const sealed =
+      (await secrets.getSecret(nonceSecretName)) ??
+      (await secrets.putSecretOnce(nonceSecretName, await seal([newSecret(clock())])));
+    const reading =
+      sealed === known.sealed
+        ? known
+        : { sealed, list: opened(await encryption.open(sealed, place)) };
+    // One that began earlier and ends later must not bring back what has been replaced.
+    if (mine > applied) [known, applied] = [reading, mine];
+    return reading;
+  };
+  // The look comes before the seal, so that a value that was sealed anew in between is noticed.
+  const replaced = async (
+    { sealed }: Reading,
+    list: readonly NonceSecret[],
+    event: Pick<AuditEvent, 'type' | 'actor'>,
+  ) =>
+    nonceSecrets.replaceNonceSecrets(sealed, await seal(list), {
+      ...event,
+      detail: { active_at: list.at(-1)?.from },
+    });
+  const stillCounts = (until: number | undefined, now: number) =>
+    until === undefined || until + 3 * options.dpopNonceLifetime * 1000 > now;
+
+  await read();
+  return {
+    current: () => known.list,
+    async refresh() {
+      const reading = await read();
+      const { list } = reading;
+      const latest = list.at(-1)?.from ?? 0;
+      const isDue = (at: number) => latest + rotationInterval - announcement <= at;
+      if (!isDue(clock())) return;
+      const now = (await options.databaseSeconds()) * 1000;
+      if (!isDue(now)) return;
+      // A secret from before they rotated: replicas of that version know no other, and get a whole interval to be replaced.
+      const from =
+        latest === 0
+          ? now + rotationInterval
+          : Math.max(latest + rotationInterval, now + announcement);
+      const kept = list.filter((_, index) => stillCounts(list[index + 1]?.from, now));
+      await replaced(reading, [...kept, newSecret(from)], {
+        type: 'dpop_nonce_secret_announced',
+        actor: 'server',
+      });
+      await read();
+    },
+    async list() {
+      const { list } = await read();
+      const now = clock();
+      return list.map(({ from }, index) => {
+        const retiredAt = list[index + 1]?.from;
+        const state =
+          retiredAt !== undefined && retiredAt <= now
+            ? 'retired'
+            : from <= now || index === 0
+              ? 'active'
+              : 'announced';
+        return { state, activeAt: from, ...(retiredAt !== undefined && { retiredAt }) };
+      });
+    },
+    async replace() {
+      let reading = await read();
+      while (
+        !(await replaced(reading, [newSecret(clock())], {
+          type: 'dpop_nonce_secret_replaced',
+          actor: 'admin',
+        }))
+      ) {
+        const { list } = reading;
+        reading = await read();
+        // Either another call did the same, or a successor was announced or the value was sealed anew meanwhile.
+        if (!reading.list.some(({ secret }) => list.some((before) => before.secret.equals(secret))))
+          break;
+      }
+      await read();
+      await options.changed();
+    },
+  };
+}
+
+const newSecret = (from: number): NonceSecret => ({ secret: randomBytes(32), from });
+
+function written(list: readonly NonceSecret[]): string {
+  return JSON.stringify(
+    list.map(({ secret, from }) => ({ secret: secret.toString('base64url'), from })),
+  );
+}
+
+/** Before secrets rotated, the value was a single one: base64url of 32 octets. */
+function opened(text: string): readonly NonceSecret[] {
+  const list = text.startsWith('[')
+    ? (JSON.parse(text) as readonly { readonly secret: string; readonly from: number }[])
+    : [{ secret: text, from: 0 }];
+  return list.map(({ secret, from }) => ({ secret: Buffer.from(secret, 'base64url'), from }));
+}

@@ -1,0 +1,78 @@
+import { KeyObject } from 'node:crypto';
+import type { CryptoKey, JWK } from 'jose';
+import { calculateJwkThumbprint } from 'jose/jwk/thumbprint';
+import { exportJWK } from 'jose/key/export';
+import { generateKeyPair } from 'jose/key/generate/keypair';
+import { importJWK } from 'jose/key/import';
+import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
+import { signInput } from '../jose/sign.ts';
+import { type KeyEncryption, KeyEncryptionError, placeOfSigningKey } from './key-encryption.ts';
+import type { SigningKey } from '../domain/signing-key.ts';
+import type { NewSigningKey, StoredSigningKey } from '../ports/signing-key-store.ts';
+
+/** A new key pair, its private half sealed. `kid` is the RFC 7638 thumbprint. Times in milliseconds since the epoch. */
+export async function makeKey(
+  alg: AccessTokenSigningAlgorithm,
+  encryption: KeyEncryption,
+  life: Pick<StoredSigningKey, 'createdAt' | 'activeAt' | 'predecessor'>,
+): Promise<NewSigningKey> {
+  const { privateKey, publicKey } = await generateKeyPair(alg, {
+    extractable: true,
+    modulusLength: 3072,
+  });
+  const exported = await exportJWK(publicKey);
+  const kid = await calculateJwkThumbprint(exported);
+  const published = {
+    kid,
+    alg,
+    publicJwk: JSON.stringify({ ...exported, kid, alg, use: 'sig' }),
+  };
+  const sealedBy = await encryption.inForce();
+  return {
+    ...published,
+    privateJwe: await encryption.seal(
+      JSON.stringify({ ...(await exportJWK(privateKey)), alg }),
+      sealedBy,
+      placeOfSigningKey(published),
+    ),
+    sealedBy,
+    ...life,
+  };
+}
+
+/**
+ * A handle on a stored key. Throws KeyEncryptionError when it cannot be opened, or when its private
+ * half belongs to another key than the row says.
+ */
+export async function openKey(
+  stored: Pick<StoredSigningKey, 'kid' | 'alg' | 'publicJwk' | 'privateJwe'>,
+  encryption: KeyEncryption,
+): Promise<SigningKey> {
+  const { kid, alg } = stored;
+  const text = await encryption.open(stored.privateJwe, placeOfSigningKey(stored));
+  const privateJwk = JSON.parse(text) as JWK;
+  const thumbprints = [privateJwk, JSON.parse(stored.publicJwk) as JWK].map(async (jwk) =>
+    calculateJwkThumbprint(jwk),
+  );
+  if ((await Promise.all(thumbprints)).some((thumbprint) => thumbprint !== kid))
+    throw new KeyEncryptionError(`The halves of the signing key ${kid} do not belong together.`);
+  const privateKey = KeyObject.from(
+    (await importJWK(privateJwk, alg, { extractable: true })) as CryptoKey,
+  );
+  const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  // One for each type of token that this key has signed, and there are few.
+  const headers = new Map<string, string>();
+  const headerOf = (typ: string) => {
+    const known = headers.get(typ) ?? encoded({ alg, kid, typ });
+    headers.set(typ, known);
+    return known;
+  };
+  return {
+    kid,
+    alg,
+    async signJwt(typ, claims) {
+      const input = `${headerOf(typ)}.${encoded(claims)}`;
+      return `${input}.${(await signInput(alg, privateKey, Buffer.from(input, 'latin1'))).toString('base64url')}`;
+    },
+  };
+}

@@ -1,0 +1,107 @@
+import { LRUCache } from 'lru-cache';
+import type { AuditTrail } from '../domain/audit-event.ts';
+import type { AuthenticatedClient } from '../domain/client-registration.ts';
+import { ownCopy } from '../domain/held-bytes.ts';
+import { OAuthError } from '../domain/oauth-error.ts';
+import type { Ports } from '../ports/ports.ts';
+import { type ProvenKey, recordedThumbprint } from '../domain/proven-key.ts';
+
+/** Keeps account of refused requests. */
+export interface Refusals {
+  /**
+   * Of an authenticated client: one record each. Neither waited for nor able to change the answer. `proven`: the first key that was proven before
+   * the refusal; the one that signed the client assertion unless given. Whoever has come by a client assertion can show it again and again, with a
+   * request that uses it up or not: that it was used before is counted as a stranger's, and so is all but the first of its refusals.
+   */
+  ofClient(
+    client: AuthenticatedClient,
+    fault: unknown,
+    what: 'token_refused' | 'revocation_refused',
+    proven?: ProvenKey,
+  ): void;
+  /**
+   * Of a stranger: only counted, for a stranger must not make the trail grow. `claimed`: the `client_id` that it gave, proven by nothing.
+   * Of an introspection likewise, whoever asks: there are as many as API calls, a refused one gives nobody anything, and who authenticates
+   * there has proven no key that a record could name.
+   */
+  ofStranger(fault: unknown, claimed?: string): void;
+  /** Writes the counts since the last call as one record, if there are any. */
+  flush(): Promise<void>;
+}
+
+/** Most reasons counted apart; there are about fifty. */
+const maxReasons = 100;
+
+/** Names that are looked at for each reason: a sample, not a list. */
+const maxSamples = 5;
+
+/** Longest `client_id` that can be registered. */
+const maxClientId = 255;
+
+/** Records of refusals by one client assertion: an honest client makes a new one for each request. */
+const maxByAssertion = 3;
+
+/** Refusals for the audit trail. */
+export function refusals(
+  audit: AuditTrail,
+  { clients, resourceServers }: Pick<Ports, 'clients' | 'resourceServers'>,
+): Refusals {
+  const byAssertion = new LRUCache<string, number>({ max: 10_000 });
+  const isShownAgain = ({ assertion }: AuthenticatedClient, { reason }: OAuthError) => {
+    if (assertion === undefined) return false;
+    const records = byAssertion.get(assertion.use.key) ?? 0;
+    byAssertion.set(assertion.use.key, records + 1);
+    return reason === 'assertion_replayed' || records >= maxByAssertion;
+  };
+  let counts = new Map<string, number>();
+  let claims = new Map<string, Set<string>>();
+  // Only names that are registered: what else a stranger sends, a secret in the wrong place for one, has no business in the trail.
+  const isRegistered = async (name: string) => {
+    const found = async () =>
+      (await clients.findClient(name)) ?? (await resourceServers.findByClientId(name));
+    return (await found().catch(() => undefined)) !== undefined;
+  };
+  const samplesOf = async (
+    claimed: typeof claims,
+  ): Promise<Readonly<Record<string, readonly string[]>>> => {
+    const samples: Record<string, string[]> = {};
+    for (const [reason, names] of claimed)
+      for (const name of names)
+        if (await isRegistered(name)) samples[reason] = [...(samples[reason] ?? []), name];
+    return samples;
+  };
+  const ofStranger: Refusals['ofStranger'] = (fault, claimed) => {
+    if (!(fault instanceof OAuthError)) return;
+    const reason = counts.has(fault.reason) || counts.size < maxReasons ? fault.reason : 'other';
+    counts.set(reason, (counts.get(reason) ?? 0) + 1);
+    const names = claims.get(reason) ?? new Set();
+    if (claimed === undefined || claimed.length > maxClientId || names.size >= maxSamples) return;
+    claims.set(reason, names.add(ownCopy(claimed)));
+  };
+  return {
+    ofStranger,
+    ofClient(client, fault, type, proven = client.assertion) {
+      if (!(fault instanceof OAuthError)) return;
+      const { client_id } = client.registration;
+      if (isShownAgain(client, fault)) return ofStranger(fault, client_id);
+      const key = proven !== undefined && {
+        jkt: recordedThumbprint(proven),
+        evidence: proven.provenBy,
+      };
+      audit
+        .record({ type, actor: `client:${client_id}`, client_id, reason: fault.reason, ...key })
+        .catch(() => undefined);
+    },
+    async flush() {
+      if (counts.size === 0) return;
+      const [counted, claimed] = [counts, claims];
+      [counts, claims] = [new Map(), new Map()];
+      const samples = await samplesOf(claimed);
+      const detail = {
+        ...Object.fromEntries(counted),
+        ...(Object.keys(samples).length > 0 && { samples }),
+      };
+      await audit.record({ type: 'refusals_sampled', actor: 'server', detail });
+    },
+  };
+}

@@ -1,0 +1,97 @@
+/** What the protocol needs from the world outside it: time, randomness, stores. Each implementation lives in `store/` or the wiring. */
+import type { AuditEvent, AuditTrail, IssuedTokens } from '../domain/audit-event.ts';
+import type { ClientRegistration } from '../domain/client-registration.ts';
+import type { Clock } from '../domain/clock.ts';
+import type { NoteUse } from '../observability/credential-use.ts';
+import type { Pairing } from '../domain/pairing.ts';
+import type { ReplayStore, SingleUse, WasUsed } from './replay-store.ts';
+import type { ResourceServer } from '../domain/resource-server.ts';
+import type { TrustedIssuer } from '../domain/trusted-issuer.ts';
+
+export type { Clock } from '../domain/clock.ts';
+export type { ReplayStore, SingleUse } from './replay-store.ts';
+
+/** A new identifier with at least 128 bits of randomness, base64url (`jti`, `client_id`, request ids). */
+export type RandomId = () => string;
+
+export interface Issuances {
+  /**
+   * The one write of an issuance: marks every use as `markUsed` does and answers likewise; when each was the first, the event is on record
+   * too, durable when this resolves. Throws StoreUnavailable.
+   */
+  commit(uses: readonly SingleUse[], event: AuditEvent): Promise<readonly boolean[]>;
+}
+
+export interface ClientRegistrations {
+  /** The registration, disabled ones included, or undefined. */
+  findClient(clientId: string): Promise<ClientRegistration | undefined>;
+}
+
+export interface ResourceServers {
+  /** The resource server with exactly this RFC 8707 resource identifier, or undefined. */
+  findByAudience(audience: string): Promise<ResourceServer | undefined>;
+  /** The resource server that authenticates by this `client_id`, or undefined. */
+  findByClientId(clientId: string): Promise<ResourceServer | undefined>;
+  /** The only resource server there is, or undefined when there is none or more than one. */
+  findSole(): Promise<ResourceServer | undefined>;
+}
+
+export interface TrustedIssuers {
+  /** The OpenID provider with exactly this issuer identifier, or undefined when it is not trusted. */
+  findTrustedIssuer(issuer: string): Promise<TrustedIssuer | undefined>;
+}
+
+export interface WithdrawnHolders {
+  /** From now on the holder's key confirms this token no more, and that is on record; durable when it resolves. `expiresAt` of the token in seconds since the epoch. */
+  withdraw(jti: string, clientId: string, expiresAt: number, event: AuditEvent): Promise<void>;
+  /** Holders that withdrew from this token. */
+  withdrawnFrom(jti: string): Promise<readonly string[]>;
+}
+
+export interface CredentialUses {
+  /** Records that this server verified a signature by a key of this registration of a client; `at` in milliseconds since the epoch. */
+  markProven(registrationId: string, jkt: string, at: number): Promise<void>;
+  /** Milliseconds since the epoch at which that was last recorded, or undefined. */
+  lastProven(registrationId: string, jkt: string): Promise<number | undefined>;
+}
+
+export interface Pairings {
+  /** The pairing in force of these two clients, or undefined. */
+  findPairing(requester: string, holder: string): Promise<Pairing | undefined>;
+  /** By its `consent`, in force or not; undefined once that was withdrawn, a client deleted, or the pairing replaced by another of the two. */
+  findByConsent(consent: string): Promise<Pairing | undefined>;
+}
+
+/** The JWK Sets behind registered `jwks_uri`s. Both reads throw when there is none to be had. */
+export interface RemoteJwkSets {
+  /** The copy in force. */
+  current(uri: string): Promise<object>;
+  /** The newest copy, fetched now within the cool-down; nobody's keys count or end by it alone. */
+  newest(uri: string): Promise<object>;
+  /** Puts the newest copy in force: a signature by one of its keys was verified. */
+  adopt(uri: string, jwks: object): void;
+}
+
+/** Everything the public listener's steps may ask for. A step names what it uses: `Pick<Ports, 'replay' | 'clock'>`. */
+export interface Ports {
+  readonly clock: Clock;
+  readonly randomId: RandomId;
+  readonly replay: ReplayStore;
+  readonly wasUsed: WasUsed;
+  readonly issuances: Issuances;
+  readonly clients: ClientRegistrations;
+  /** Clients as they are this moment, whatever another replica remembers of them. */
+  readonly currentClients: ClientRegistrations;
+  readonly resourceServers: ResourceServers;
+  /** Past every copy, as the store has it now. */
+  readonly currentResourceServers: Pick<ResourceServers, 'findByClientId'>;
+  readonly pairings: Pairings;
+  readonly credentialUses: CredentialUses;
+  /** For the operator only: nothing may rest on it. */
+  readonly noteUse: NoteUse;
+  readonly trustedIssuers: TrustedIssuers;
+  readonly withdrawnHolders: WithdrawnHolders;
+  readonly remoteJwkSets: RemoteJwkSets;
+  readonly audit: AuditTrail;
+  readonly issuedTokens: IssuedTokens;
+}

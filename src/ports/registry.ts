@@ -1,0 +1,59 @@
+/** What the admin API needs from the store: registrations with a version, so that a lost update is noticed (RFC 9110 §13.1.1). */
+import type { AuditEvent } from '../domain/audit-event.ts';
+import type { ClientRegistration } from '../domain/client-registration.ts';
+import type { ResourceServer } from '../domain/resource-server.ts';
+
+/** A stored registration with what the store knows about it. Times are milliseconds since the epoch. */
+export interface Stored<T> {
+  readonly value: T;
+  /** Grows by one with every change; the entity tag of the registration. */
+  readonly version: number;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+export interface ListQuery {
+  /** At most this many items. */
+  readonly limit: number;
+  /** Start after the item with this identifier. */
+  readonly after?: string;
+  /** Only items whose name contains this text, without regard to ASCII case. */
+  readonly name?: string;
+}
+
+/** When a change is made and what is recorded of it: both stand, or neither. */
+export interface Change {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly event: AuditEvent;
+}
+
+/** A change of a registration. */
+export interface RegistrationChange extends Change {
+  /** Thumbprints of the keys that a client has no more: the tokens that are bound to them are revoked with it. */
+  readonly keysRemoved?: readonly string[];
+  /** `client_id` of those whose keys a client lets nobody add to its tokens any more: what they got in exchange for its tokens is revoked with it. */
+  readonly holdersRemoved?: readonly string[];
+}
+
+/** Answers of `replace` and `remove` when nothing was changed. */
+export type NotChanged = 'not_found' | 'version_mismatch' | 'conflict';
+
+/** Registrations of one kind. Every change is one transaction with its record; all throw StoreUnavailable when the store is away. */
+export interface Registry<T> {
+  /** `conflict`: the identifier (for a resource server also the audience) is taken. */
+  create(value: T, change: RegistrationChange): Promise<Stored<T> | 'conflict'>;
+  get(id: string): Promise<Stored<T> | undefined>;
+  /** In the order of the identifiers. */
+  list(query: ListQuery): Promise<readonly Stored<T>[]>;
+  /** Replaces the registration if it is still as `found`. */
+  replace(value: T, found: Stored<T>, change: RegistrationChange): Promise<Stored<T> | NotChanged>;
+  /**
+   * Deletes the registration, whatever its version, or only at `version` when one is given. The tokens of a client that is deleted are revoked with it,
+   * what came of them included, and its pairings are gone: a later client of this id is another one.
+   */
+  remove(id: string, change: RegistrationChange, version?: number): Promise<'removed' | NotChanged>;
+}
+
+export type ClientRegistry = Registry<ClientRegistration>;
+export type ResourceServerRegistry = Registry<ResourceServer>;

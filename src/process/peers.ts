@@ -1,0 +1,44 @@
+import type { FromWorker, ToWorker } from './ipc-messages.ts';
+
+/** A worker as far as messages go. */
+interface Peer {
+  send(message: ToWorker): void;
+}
+
+/** Carries the word of a change to every other worker, and back that they have forgotten. */
+export function rounds<Worker extends Peer>(workers: () => Iterable<Worker>) {
+  const open = new Map<
+    number,
+    { readonly from: Worker; readonly change: number; readonly missing: Set<Worker> }
+  >();
+  let count = 0;
+  const closeIfComplete = (round: number) => {
+    const { from, change, missing } = open.get(round) ?? {};
+    if (from === undefined || change === undefined || missing === undefined || missing.size > 0)
+      return;
+    open.delete(round);
+    from.send({ type: 'told', change });
+  };
+  return {
+    heard(from: Worker, message: Extract<FromWorker, { type: 'changed' | 'forgotten' }>): void {
+      if (message.type === 'forgotten') {
+        open.get(message.round)?.missing.delete(from);
+        closeIfComplete(message.round);
+        return;
+      }
+      const round = ++count;
+      const others = [...workers()].filter((worker) => worker !== from);
+      open.set(round, { from, change: message.change, missing: new Set(others) });
+      for (const worker of others) worker.send({ type: 'forget', round });
+      closeIfComplete(round);
+    },
+    /** A worker that is gone holds no copies, and waits for nobody. */
+    gone(worker: Worker): void {
+      for (const [round, { from, missing }] of open) {
+        missing.delete(worker);
+        if (from === worker) open.delete(round);
+        else closeIfComplete(round);
+      }
+    },
+  };
+}

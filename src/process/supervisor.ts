@@ -1,0 +1,109 @@
+import cluster, { type Worker } from 'node:cluster';
+import type { Logger } from 'pino';
+import type { FromWorker } from './ipc-messages.ts';
+import { rounds } from './peers.ts';
+
+/** What supervising stands on. */
+export interface SupervisionOptions {
+  /** How many processes serve. */
+  readonly workers: number;
+  /** Milliseconds in which a worker that was asked to stop has to be gone. */
+  readonly stopTimeout: number;
+  readonly logger: Logger;
+  /** Variables that the workers get beside those of this process. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly print: (text: string) => void;
+}
+
+/** Milliseconds before a dead worker is replaced, doubled by every further death, and how long one must live for the count to start anew. */
+const [firstPause, longestPause, longEnough] = [100, 10_000, 60_000];
+
+/**
+ * Keeps so many workers serving on shared ports. The first one starts alone, so that migrations, first keys and the admin token are made once.
+ * Resolves with the exit code when all are gone: after a signal, or because one could not start in the beginning (it says why itself).
+ */
+export async function supervise({
+  workers: count,
+  stopTimeout,
+  logger,
+  env,
+  print,
+}: SupervisionOptions): Promise<number> {
+  const alive = new Map<Worker, { readonly number: number; readonly since: number }>();
+  const { heard, gone } = rounds(() => alive.keys());
+  const deaths = new Map<number, number>();
+  const { promise: ended, resolve: end } = Promise.withResolvers<number>();
+  let code = 0;
+  let serving = false;
+  let stopping = false;
+
+  const stop = (signal: string) => {
+    if (stopping) return;
+    stopping = true;
+    logger.info({ signal }, 'stopping');
+    for (const worker of alive.keys()) worker.process.kill('SIGTERM');
+    setTimeout(() => {
+      for (const [worker, { number }] of alive) {
+        logger.error({ worker: number }, 'the worker did not stop in time');
+        code = 1;
+        worker.process.kill('SIGKILL');
+      }
+    }, stopTimeout).unref();
+    if (alive.size === 0) end(code);
+  };
+
+  /** Starts worker `number`; resolves with its words when it serves, never when it dies before. */
+  const start = async (number: number): Promise<string> => {
+    const { promise: running, resolve } = Promise.withResolvers<string>();
+    if (stopping) return running;
+    cluster.setupPrimary({ args: [String(number)] });
+    const worker = cluster.fork(env);
+    alive.set(worker, { number, since: performance.now() });
+    worker.on('message', (message: FromWorker) => {
+      if (message.type === 'running') resolve(message.text);
+      else heard(worker, message);
+    });
+    // A message to a worker that is just dying.
+    worker.on('error', (err) =>
+      logger.debug({ err, worker: number }, 'the worker does not listen'),
+    );
+    return running;
+  };
+
+  const replace = (number: number, lived: number) => {
+    const before = lived > longEnough ? 0 : (deaths.get(number) ?? 0);
+    deaths.set(number, before + 1);
+    const pause = Math.min(firstPause * 2 ** before, longestPause);
+    setTimeout(() => {
+      void start(number).then(() => logger.info({ worker: number }, 'the worker serves again'));
+    }, pause);
+  };
+
+  cluster.on('exit', (worker, exitCode, signal) => {
+    const { number = 0, since = 0 } = alive.get(worker) ?? {};
+    alive.delete(worker);
+    gone(worker);
+    if (stopping) {
+      // One that was just starting dies of the signal itself.
+      if (exitCode !== 0 && signal !== 'SIGTERM' && serving) code = 1;
+      if (alive.size === 0) end(code);
+      return;
+    }
+    if (!serving) {
+      code = 1;
+      stop('a worker could not start');
+      return;
+    }
+    logger.error({ worker: number, code: exitCode, signal }, 'a worker died; it is replaced');
+    replace(number, performance.now() - since);
+  });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal));
+
+  void (async () => {
+    const text = await start(1);
+    await Promise.all(Array.from({ length: count - 1 }, async (_, index) => start(index + 2)));
+    serving = true;
+    print(text);
+  })();
+  return ended;
+}

@@ -1,0 +1,104 @@
+import type { PairedAtIssuance, TokenState } from '../../domain/audit-event.ts';
+import { thumbprints } from './confirmed-thumbprints.ts';
+import { agreesToShare, isAgreed } from '../../domain/pairing.ts';
+import type { Ports } from '../../ports/ports.ts';
+import { registeredCertificateThumbprint } from '../client-keys/registered-certificate.ts';
+import { type RegisteredKeys, refuseIfBusy } from '../client-keys/registered-keys.ts';
+import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
+
+/** The further holders of a token whose keys still confirm it: `client_id` to thumbprints. */
+export type LiveHolders = (
+  claims: AccessTokenClaims,
+  state: Pick<TokenState, 'pairedAtIssuance'>,
+) => Promise<ReadonlyMap<string, readonly string[]>>;
+
+/** What the look needs. */
+export interface LiveHoldersOptions
+  extends Pick<Ports, 'currentClients' | 'pairings' | 'withdrawnHolders'> {
+  readonly keys: RegisteredKeys;
+}
+
+/**
+ * A further holder counts while the pairing under which it came in is in force, both clients still allow it, its key is still
+ * registered, and it has not withdrawn from this token (protocol reference D6.2). A token with one key costs no look-up.
+ */
+export function liveHolders({
+  currentClients: clients,
+  pairings,
+  withdrawnHolders,
+  keys,
+}: LiveHoldersOptions): LiveHolders {
+  const isLive = async (
+    claims: AccessTokenClaims,
+    holder: string,
+    named: readonly string[],
+    { pairing: pairedBy, form = 'proof' }: Partial<PairedAtIssuance>,
+  ): Promise<boolean> => {
+    const [owner, registration, pairing] = await Promise.all([
+      clients.findClient(claims.client_id),
+      clients.findClient(holder),
+      pairings.findPairing(claims.client_id, holder),
+    ]);
+    if (owner === undefined || registration === undefined || registration.disabled) return false;
+    if (!agreesToShare(registration, owner, form)) return false;
+    // A later pairing of the same two does not bring back what the revocation of the first took away, nor does being listed again. No clock can tell which it was.
+    if (pairing === undefined || pairing.consent !== pairedBy) return false;
+    if (!isAgreed(pairing, owner, registration)) return false;
+    // A key set that cannot be had confirms nothing: fail closed.
+    const isRegistered = (thumbprint: string) =>
+      keys
+        .holds(
+          registration,
+          (key) => key.jkt === thumbprint || registeredCertificateThumbprint(key) === thumbprint,
+        )
+        .catch((cause: unknown) => {
+          refuseIfBusy(cause);
+          return false;
+        });
+    return (await Promise.all(named.map(isRegistered))).every(Boolean);
+  };
+  return async (claims, { pairedAtIssuance }) => {
+    const entries = furtherHolders(claims);
+    if (entries.size === 0) return entries;
+    const withdrawn = new Set(await withdrawnHolders.withdrawnFrom(claims.jti));
+    const live = new Map<string, readonly string[]>();
+    for (const [holder, named] of entries)
+      if (
+        !withdrawn.has(holder) &&
+        (await isLive(claims, holder, named, pairedAtIssuance.get(holder) ?? {}))
+      )
+        live.set(holder, named);
+    return live;
+  };
+}
+
+/** The further holders that a token names, in either form: `client_id` to thumbprints. */
+export function furtherHolders({
+  client_id,
+  cnf,
+  alt_cnf,
+}: AccessTokenClaims): ReadonlyMap<string, readonly string[]> {
+  const entries = new Map<string, readonly string[]>();
+  for (const entry of alt_cnf ?? [])
+    entries.set(entry.client_id, thumbprints(entry.cnf, entry.client_id));
+  if ('jwks' in cnf)
+    for (const { client_id: holder, kid } of cnf.jwks.keys)
+      if (holder !== undefined && holder !== client_id && kid !== undefined)
+        entries.set(holder, [kid]);
+  return entries;
+}
+
+/** The members `cnf` and `alt_cnf` of a token with only these further holders; all else stays as issued. */
+export function bindingOf(
+  { cnf, alt_cnf, client_id }: AccessTokenClaims,
+  live: ReadonlyMap<string, unknown>,
+): Pick<AccessTokenClaims, 'cnf' | 'alt_cnf'> {
+  if ('jwks' in cnf) {
+    const keys = cnf.jwks.keys.filter(
+      ({ client_id: holder }) => holder === client_id || (holder !== undefined && live.has(holder)),
+    );
+    return { cnf: { jwks: { keys } } };
+  }
+  const left = alt_cnf?.filter((entry) => live.has(entry.client_id)) ?? [];
+  return { cnf, ...(left.length > 0 && { alt_cnf: left }) };
+}

@@ -1,0 +1,66 @@
+import { decodeProtectedHeader } from 'jose/decode/protected_header';
+import type { TokenState } from '../../domain/audit-event.ts';
+import type { ClientRegistration } from '../../domain/client-registration.ts';
+import type { Ports } from '../../ports/ports.ts';
+import { type RegisteredKeys, refuseIfBusy } from '../client-keys/registered-keys.ts';
+import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
+
+/** The state of a token that this server signed, or undefined when it counts no more. */
+export type TokenInForce = (
+  token: string,
+  claims: AccessTokenClaims,
+) => Promise<(TokenState & { readonly client: ClientRegistration }) | undefined>;
+
+/** What the check needs. */
+export interface TokenInForceOptions extends Pick<Ports, 'issuedTokens'> {
+  readonly keys: RegisteredKeys;
+}
+
+/**
+ * Whether a token, and every one from which it came by exchange, is known as issued, not revoked, of a client that exists and is enabled, signed by a key that is not compromised, and, where it was
+ * bound to a registered key, with that key still registered. Its signature and its times are looked at elsewhere.
+ */
+export function tokenInForce({ issuedTokens, keys }: TokenInForceOptions): TokenInForce {
+  const counts = async (state: TokenState): Promise<boolean> => {
+    const { revoked, client, source, jkt } = state;
+    if (revoked || client === undefined || client.disabled) return false;
+    if (provedByRegisteredKey(state, client) && !(await isRegistered(keys, client, jkt)))
+      return false;
+    return source === undefined || counts(source);
+  };
+  return async (token, { jti }) => {
+    const state = await issuedTokens.state(jti);
+    if (state?.client === undefined) return undefined;
+    // This replica may not have heard yet that the key of the signature is compromised.
+    if (
+      state.revokedKids.length > 0 &&
+      state.revokedKids.includes(String(decodeProtectedHeader(token).kid))
+    )
+      return undefined;
+    if (!(await counts(state))) return undefined;
+    return { ...state, client: state.client };
+  };
+}
+
+/** Of a client whose certificate is registered the handshake proved a registered key as an assertion does. */
+function provedByRegisteredKey({ evidence }: TokenState, client: ClientRegistration): boolean {
+  return (
+    evidence === 'client_assertion' ||
+    (evidence === 'tls_handshake' &&
+      client.token_endpoint_auth_method === 'self_signed_tls_client_auth')
+  );
+}
+
+async function isRegistered(
+  keys: RegisteredKeys,
+  client: ClientRegistration,
+  jkt: string | undefined,
+): Promise<boolean> {
+  try {
+    return await keys.holds(client, (key) => key.jkt === jkt);
+  } catch (cause) {
+    refuseIfBusy(cause);
+    // A jwks_uri that cannot be read says nothing for the key.
+    return false;
+  }
+}

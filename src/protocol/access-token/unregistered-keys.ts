@@ -1,0 +1,91 @@
+import type { IssuedTokens } from '../../domain/audit-event.ts';
+import type { ClientRegistrations } from '../../ports/ports.ts';
+import type { RegisteredKeys } from '../client-keys/registered-keys.ts';
+
+/** A registered key to which a live token is bound. */
+export interface BoundKey {
+  readonly client_id: string;
+  readonly jkt: string;
+  /** Of the last such token; seconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+/** Keys to which tokens were bound because they signed the client assertion, or are those of registered certificates. */
+export interface BoundKeys {
+  /** Where keys may have gone: of clients with a `jwks_uri` by the tokens issued since `after`, of clients that were changed since by all. Seconds. Throws StoreUnavailable. */
+  since(after: number, now: number): Promise<readonly BoundKey[]>;
+}
+
+/** What the round needs. */
+export interface UnregisteredKeysOptions {
+  readonly boundKeys: BoundKeys;
+  /** As they are this moment. */
+  readonly clients: ClientRegistrations;
+  readonly keys: Pick<RegisteredKeys, 'all'>;
+  readonly issuedTokens: Pick<IssuedTokens, 'revokeAll'>;
+  /** Seconds: no token lives longer. */
+  readonly tokenLifetime: number;
+}
+
+/** Seconds before the last round from which on the next one looks: for issuances that were under way, and clocks behind. */
+const overlap = 120;
+
+interface Watched extends BoundKey {
+  /** The copy of a `jwks_uri` in which the key was missed first. */
+  readonly missedIn?: object;
+}
+
+/**
+ * A round that revokes the tokens bound to keys that are registered no more, so that status lists show what introspection finds by itself: keys that
+ * disappear from a `jwks_uri`, and replaced ones whose revocation was cut off. A `jwks_uri` that cannot be read takes nothing away.
+ */
+export function unregisteredKeys({
+  boundKeys,
+  clients,
+  keys,
+  issuedTokens,
+  tokenLifetime,
+}: UnregisteredKeysOptions) {
+  const watched = new Map<string, Watched>();
+  let last: number | undefined;
+  const look = async (now: number) => {
+    for (const key of await boundKeys.since(
+      Math.max((last ?? 0) - overlap, now - tokenLifetime),
+      now,
+    )) {
+      const name = JSON.stringify([key.client_id, key.jkt]);
+      // Bound to it anew: what was missed before says nothing.
+      if (key.expiresAt > (watched.get(name)?.expiresAt ?? 0)) watched.set(name, key);
+    }
+    last = now;
+  };
+  /** What to watch on, or undefined. */
+  const check = async (key: Watched): Promise<Watched | undefined> => {
+    const { client_id, jkt, missedIn, expiresAt } = key;
+    const client = await clients.findClient(client_id);
+    if (client === undefined) return undefined;
+    const isRemote = client.jwks_uri !== undefined;
+    let copy = await keys.all(client, false);
+    const isThere = () => copy.some((registered) => registered.jkt === jkt);
+    if (isRemote && !isThere()) copy = await keys.all(client, true);
+    if (isThere()) return isRemote ? { client_id, jkt, expiresAt } : undefined;
+    // The copy may be older than the key, which another replica has seen: only one that is fetched later tells.
+    if (isRemote && (missedIn === undefined || missedIn === copy))
+      return { ...key, missedIn: copy };
+    await issuedTokens.revokeAll({ client_id, jkt }, (revoked) =>
+      revoked === 0
+        ? undefined
+        : { type: 'key_tokens_revoked', actor: 'server', client_id, jkt, detail: { revoked } },
+    );
+    return undefined;
+  };
+  /** `now` in seconds since the epoch, by the database's clock. */
+  return async (now: number): Promise<void> => {
+    await look(now);
+    for (const [name, key] of watched) {
+      const next = key.expiresAt <= now ? undefined : await check(key).catch(() => key);
+      if (next === undefined) watched.delete(name);
+      else watched.set(name, next);
+    }
+  };
+}

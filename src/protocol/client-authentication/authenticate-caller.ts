@@ -1,0 +1,52 @@
+import type { ClientRegistration } from '../../domain/client-registration.ts';
+import type { Credential } from '../../observability/credential-use.ts';
+import { OAuthError } from '../../domain/oauth-error.ts';
+import type { Ports } from '../../ports/ports.ts';
+import type { ResourceServer } from '../../domain/resource-server.ts';
+import type { TokenRequest } from '../../domain/oauth-request.ts';
+import { matchingSecret } from './client-secret.ts';
+import { readCredentials } from './credentials.ts';
+
+/** Who calls the introspection endpoint: a resource server, or a client, which is entitled to nothing there. */
+export type Caller = (
+  | { readonly resourceServer: ResourceServer }
+  | { readonly client: ClientRegistration }
+) & { readonly credential: Credential };
+
+/** Authenticates the caller of the introspection endpoint by secret (RFC 7662 §2.1). Throws `invalid_client` or `invalid_request`. */
+export function authenticateCaller({
+  resourceServers,
+  currentResourceServers,
+  clients,
+  currentClients,
+  clock,
+}: Pick<
+  Ports,
+  'resourceServers' | 'currentResourceServers' | 'clients' | 'currentClients' | 'clock'
+>) {
+  return async (request: Pick<TokenRequest, 'authorization' | 'parameters'>): Promise<Caller> => {
+    const credentials = readCredentials(request);
+    if (credentials.method === 'private_key_jwt' || credentials.method === 'tls')
+      throw refused('auth_method_not_registered');
+    const { clientId, clientSecret } = credentials;
+    const resourceServer = await resourceServers.findByClientId(clientId);
+    const client = resourceServer === undefined ? await clients.findClient(clientId) : undefined;
+    const secrets = resourceServer?.clientSecrets ?? client?.clientSecrets ?? [];
+    const secret = matchingSecret(secrets, clientSecret, clock() / 1000);
+    if (secret === undefined) {
+      // As many looks into the store as for a name that nobody has, of which no copy is kept.
+      if (resourceServer !== undefined) await currentResourceServers.findByClientId(clientId);
+      if (resourceServer !== undefined || client !== undefined)
+        await currentClients.findClient(clientId);
+      throw refused('client_secret_mismatch');
+    }
+    const credential = { kind: 'secret', identifier: secret.id } as const;
+    if (resourceServer !== undefined) return { resourceServer, credential };
+    if (client === undefined || client.disabled) throw refused('client_unknown');
+    return { client, credential };
+  };
+}
+
+function refused(reason: string): OAuthError {
+  return new OAuthError('invalid_client', 'client authentication failed', { reason });
+}

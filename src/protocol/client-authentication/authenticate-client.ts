@@ -1,0 +1,110 @@
+import type { ClientCertificate } from '../../x509/client-certificate.ts';
+import type { AuthenticatedClient, ClientRegistration } from '../../domain/client-registration.ts';
+import { OAuthError } from '../../domain/oauth-error.ts';
+import type { Ports } from '../../ports/ports.ts';
+import type { Proof } from '../../domain/proven-key.ts';
+import { matchingSecret } from './client-secret.ts';
+import { type RequestWithCredentials, readCredentials } from './credentials.ts';
+import { notBySuchAClient, readAssertion, type UnverifiedAssertion } from './private-key-jwt.ts';
+
+/** The step of the token endpoint: who asks. Reads only; a stranger can make nothing grow. Throws `invalid_client` or `invalid_request`. */
+export type AuthenticateClient = (request: RequestWithCredentials) => Promise<AuthenticatedClient>;
+
+/** What the step is made of. */
+export interface ClientAuthenticationOptions
+  extends Pick<Ports, 'clients' | 'currentClients' | 'clock'> {
+  readonly privateKeyJwt: (
+    assertion: UnverifiedAssertion,
+    client: ClientRegistration,
+  ) => Promise<Proof>;
+  readonly tlsClientAuth: (
+    certificate: ClientCertificate,
+    client: ClientRegistration,
+    now: number,
+  ) => Promise<boolean>;
+}
+
+/** Picks the method by the credentials in the request; it must be the one that the client is registered for. */
+export function authenticateClient({
+  clients,
+  currentClients,
+  clock,
+  privateKeyJwt,
+  tlsClientAuth,
+}: ClientAuthenticationOptions): AuthenticateClient {
+  return async (request) => {
+    const credentials = readCredentials(request);
+    if (credentials.method === 'private_key_jwt') {
+      const assertion = readAssertion(credentials.assertion);
+      if (credentials.clientId !== undefined && credentials.clientId !== assertion.clientId)
+        throw refused('client_id_mismatch');
+      const client = admit(
+        await clients.findClient(assertion.clientId),
+        'private_key_jwt',
+        notBySuchAClient,
+      );
+      return { registration: client, assertion: await privateKeyJwt(assertion, client) };
+    }
+    const client = await clients.findClient(credentials.clientId);
+    if (credentials.method === 'tls') {
+      const method =
+        client?.token_endpoint_auth_method === 'tls_client_auth'
+          ? 'tls_client_auth'
+          : 'self_signed_tls_client_auth';
+      const byTls = admit(client, method);
+      const { clientCertificate } = request;
+      if (
+        clientCertificate === undefined ||
+        !(await tlsClientAuth(clientCertificate, byTls, clock()))
+      )
+        throw refused('certificate_mismatch');
+      return {
+        registration: byTls,
+        credential: { kind: 'certificate', identifier: clientCertificate['x5t#S256'] },
+      };
+    }
+    const secret = matchingSecret(
+      client?.clientSecrets ?? [],
+      credentials.clientSecret,
+      clock() / 1000,
+    );
+    // Copies are kept of clients only, so an unknown name costs a look into the store. A wrong secret
+    // costs one too: how long a refusal takes must not tell whether a client exists.
+    if (secret === undefined && client !== undefined)
+      await currentClients.findClient(credentials.clientId);
+    const admitted = admit(client, credentials.method);
+    if (secret === undefined) throw refused('client_secret_mismatch');
+    return { registration: admitted, credential: { kind: 'secret', identifier: secret.id } };
+  };
+}
+
+function admit(
+  client: ClientRegistration | undefined,
+  method: ClientRegistration['token_endpoint_auth_method'],
+  description?: Sentence,
+): ClientRegistration {
+  if (client === undefined) throw refused('client_unknown', description);
+  if (client.disabled) throw refused('client_disabled', description);
+  if (!isRegisteredFor(client, method)) throw refused('auth_method_not_registered', description);
+  return client;
+}
+
+// RFC 7591 §2 has a default for who names no method; many libraries try the other place first.
+function isRegisteredFor(
+  { token_endpoint_auth_method: registered, secret_in_either_place }: ClientRegistration,
+  method: ClientRegistration['token_endpoint_auth_method'],
+): boolean {
+  return (
+    registered === method || (secret_in_either_place === true && method === 'client_secret_post')
+  );
+}
+
+type Sentence = 'client authentication failed' | typeof notBySuchAClient;
+
+// One sentence for every reason: unknown, disabled and wrong look the same from outside.
+function refused(
+  reason: string,
+  description: Sentence = 'client authentication failed',
+): OAuthError {
+  return new OAuthError('invalid_client', description, { reason });
+}

@@ -1,0 +1,30 @@
+import { hash, timingSafeEqual } from 'node:crypto';
+import type { StoredSecret } from '../../domain/client-registration.ts';
+
+// What an unknown client's secret is compared with, so that "unknown" costs the same as "wrong".
+const nobody = hash('sha256', 'no client has this secret', 'buffer');
+
+/** base64url SHA-256 of a client secret. Secrets have 256 bits or 32 characters at least, so no slow hash is needed. */
+export function hashClientSecret(secret: string): string {
+  return hash('sha256', secret, 'base64url');
+}
+
+/**
+ * The one of these secrets that was presented and is still good at `now` (seconds since the epoch); each comparison takes constant time,
+ * and there is one without any secret too (RFC 6749 §2.3.1).
+ */
+export function matchingSecret(
+  secrets: readonly StoredSecret[],
+  presented: string,
+  now: number,
+): StoredSecret | undefined {
+  const digest = hash('sha256', presented, 'buffer');
+  if (secrets.length === 0) timingSafeEqual(nobody, digest);
+  let match: StoredSecret | undefined;
+  for (const secret of secrets) {
+    const stored = Buffer.from(secret.hash, 'base64url');
+    const equal = stored.length === digest.length && timingSafeEqual(stored, digest);
+    if (equal && (secret.expires_at === undefined || secret.expires_at > now)) match = secret;
+  }
+  return match;
+}

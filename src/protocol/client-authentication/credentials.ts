@@ -1,0 +1,100 @@
+import { OAuthError } from '../../domain/oauth-error.ts';
+import type { TokenRequest } from '../../domain/oauth-request.ts';
+
+/** The credentials that a request carries; exactly one kind (RFC 6749 §2.3). */
+export type Credentials =
+  | {
+      readonly method: 'client_secret_basic' | 'client_secret_post';
+      readonly clientId: string;
+      readonly clientSecret: string;
+    }
+  | { readonly method: 'tls'; readonly clientId: string }
+  | {
+      readonly method: 'private_key_jwt';
+      readonly clientId: string | undefined;
+      readonly assertion: string;
+    };
+
+/** The parts of a request that can hold credentials. */
+export type RequestWithCredentials = Pick<
+  TokenRequest,
+  'authorization' | 'parameters' | 'clientCertificate'
+>;
+
+const jwtBearer = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+
+/**
+ * Finds the credentials in the request. A `client_id` beside them is accepted when equal; a second credential never.
+ * Throws `invalid_request` for several credentials, `invalid_client` for none or unreadable ones.
+ */
+export function readCredentials({
+  authorization,
+  parameters,
+  clientCertificate,
+}: RequestWithCredentials): Credentials {
+  const clientId = parameters.get('client_id');
+  const secret = parameters.get('client_secret');
+  const assertion = parameters.get('client_assertion');
+  const assertionType = parameters.get('client_assertion_type');
+  if (
+    [authorization, secret, assertion].filter((credential) => credential !== undefined).length > 1
+  ) {
+    throw new OAuthError('invalid_request', 'more than one client credential was sent', {
+      reason: 'several_credentials',
+    });
+  }
+  if (authorization !== undefined) {
+    const basic = readBasic(authorization);
+    if (clientId !== undefined && clientId !== basic.clientId) {
+      throw new OAuthError('invalid_request', 'client_id differs from the authenticated client', {
+        reason: 'client_id_mismatch',
+      });
+    }
+    return basic;
+  }
+  if (assertion !== undefined) {
+    if (assertionType !== jwtBearer)
+      throw new OAuthError('invalid_request', 'client_assertion_type is not supported', {
+        reason: 'assertion_type_unknown',
+      });
+    return { method: 'private_key_jwt', clientId, assertion };
+  }
+  if (assertionType !== undefined)
+    throw new OAuthError('invalid_request', 'client_assertion is missing', {
+      reason: 'assertion_missing',
+    });
+  // A certificate names nobody: every request by mutual TLS carries its client_id (RFC 8705 §2).
+  if (clientId !== undefined && secret === undefined && clientCertificate !== undefined)
+    return { method: 'tls', clientId };
+  if (clientId === undefined || secret === undefined)
+    throw new OAuthError('invalid_client', 'client authentication is required', {
+      reason: 'credentials_missing',
+    });
+  return { method: 'client_secret_post', clientId, clientSecret: secret };
+}
+
+function readBasic(authorization: string): Credentials {
+  const [, encoded] = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization) ?? [];
+  const text = encoded === undefined ? '' : Buffer.from(encoded, 'base64').toString('utf8');
+  const colon = text.indexOf(':');
+  const clientId = colon < 1 ? undefined : formDecode(text.slice(0, colon));
+  const clientSecret = formDecode(text.slice(colon + 1));
+  if (clientId === undefined || clientSecret === undefined || clientSecret === '') {
+    throw new OAuthError(
+      'invalid_client',
+      'the Authorization header field has no readable Basic credentials',
+      { reason: 'basic_malformed' },
+    );
+  }
+  return { method: 'client_secret_basic', clientId, clientSecret };
+}
+
+// RFC 6749 §2.3.1: both halves are form-encoded before they are joined; both are VSCHAR (Appendix A.1, A.2).
+function formDecode(text: string): string | undefined {
+  try {
+    const decoded = decodeURIComponent(text.replaceAll('+', ' '));
+    return /^[\x20-\x7e]*$/.test(decoded) ? decoded : undefined;
+  } catch {
+    return undefined;
+  }
+}

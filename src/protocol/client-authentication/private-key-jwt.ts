@@ -1,0 +1,193 @@
+import type { ClientRegistration } from '../../domain/client-registration.ts';
+import type { SigningAlgorithm } from '../../jose/algorithms.ts';
+import { isSignedBy, type ParsedJws, parseCompactJws, proofLimits } from '../../jose/compact-jws.ts';
+import { knownHeaders } from '../../jose/verified-header-cache.ts';
+import type { PublicKey } from '../../jose/public-key.ts';
+import { type Constant, OAuthError } from '../../domain/oauth-error.ts';
+import type { Clock } from '../../ports/ports.ts';
+import type { Proof } from '../../domain/proven-key.ts';
+import { type RegisteredKeys, refuseIfBusy } from '../client-keys/registered-keys.ts';
+import { type Acceptable, singleUse } from '../../domain/single-use.ts';
+
+/** What a client assertion is checked against. Times in seconds. */
+export interface PrivateKeyJwtOptions {
+  readonly clock: Clock;
+  readonly keys: RegisteredKeys;
+  /** The only acceptable `aud` (rfc7523bis: the issuer identifier as sole value) unless the client is registered for others. */
+  readonly issuer: string;
+  /** URIs of the endpoint that is called: its own, and its alias for mutual TLS. */
+  readonly endpoints: readonly string[];
+  readonly algs: readonly SigningAlgorithm[];
+  readonly maxLifetime: number;
+  readonly clockTolerance: number;
+}
+
+/** Explicit types that a client assertion may have; another one is another kind of JWT (RFC 8725 §3.11). */
+const assertionTypes: ReadonlySet<unknown> = new Set([
+  undefined,
+  'jwt',
+  'application/jwt',
+  'client-authentication+jwt',
+  'application/client-authentication+jwt',
+]);
+
+/** One sentence for every client that is unknown, disabled, of another method, or did not sign this: from outside they look the same. */
+export const notBySuchAClient =
+  'the client assertion is not signed by a registered key of a client with this client_id';
+
+/** An assertion whose signature is still unchecked; `clientId` is only a hint where to look for the key. */
+export interface UnverifiedAssertion {
+  readonly clientId: string;
+  readonly kid: string | undefined;
+  readonly jws: ParsedJws;
+  /** Its first part as it was sent. */
+  readonly encodedHeader: string;
+}
+
+/** 8 MiB: some 20,000 headers. */
+const headers = knownHeaders(8 * 1024 * 1024);
+
+/** Parses an assertion and checks all that needs no look-up: its type, and that `iss` and `sub` agree. Throws `invalid_client`. */
+export function readAssertion(text: string): UnverifiedAssertion {
+  const encodedHeader = text.slice(0, text.indexOf('.'));
+  const jws = parse(text, headers.get(encodedHeader)?.header);
+  const { typ, kid } = jws.header;
+  if (!assertionTypes.has(typeof typ === 'string' ? typ.toLowerCase() : typ))
+    throw refused(
+      'typ of the client assertion is not one for client authentication',
+      'assertion_typ_mismatch',
+    );
+  if (kid !== undefined && typeof kid !== 'string')
+    throw refused('kid of the client assertion is not a string', 'assertion_kid_invalid');
+  const { iss, sub } = jws.payload;
+  // VSCHAR (RFC 6749 Appendix A.1): what no client can be named by is not looked up.
+  if (typeof iss !== 'string' || !/^[\x20-\x7e]+$/.test(iss) || iss !== sub)
+    throw refused(
+      'iss and sub of the client assertion must both be the client_id',
+      'assertion_subject_mismatch',
+    );
+  return { clientId: iss, kid, jws, encodedHeader };
+}
+
+/** Checks an assertion by RFC 7523 §3 and rfc7523bis, all but the replay, which the atomic commit at the end does. Throws `invalid_client`. */
+export function privateKeyJwt(options: PrivateKeyJwtOptions) {
+  return async (
+    { jws, kid, encodedHeader }: UnverifiedAssertion,
+    client: ClientRegistration,
+  ): Promise<Proof> => {
+    const algs =
+      client.token_endpoint_auth_signing_alg === undefined
+        ? options.algs
+        : [client.token_endpoint_auth_signing_alg];
+    const key = await verifyingKey(options.keys, client, { jws, kid }, algs);
+    // Only what somebody who is registered has signed is remembered. Only the header is: which key must have signed is asked every time.
+    if (headers.get(encodedHeader) === undefined)
+      headers.set(encodedHeader, { header: jws.header });
+    const { jti, acceptable } = checkClaims(jws.payload, client, options);
+    return {
+      key,
+      provenBy: 'client_assertion',
+      use: singleUse('client_assertion', client.client_id, '', jti, acceptable),
+    };
+  };
+}
+
+async function verifyingKey(
+  keys: RegisteredKeys,
+  client: ClientRegistration,
+  { jws, kid }: Pick<UnverifiedAssertion, 'jws' | 'kid'>,
+  algs: readonly SigningAlgorithm[],
+): Promise<PublicKey> {
+  let fitting = false;
+  const signed = (key: PublicKey) => {
+    // Only keys that fit the algorithm are tried: a set has at most one or two of them.
+    if (!key.algs.some((alg) => alg === jws.alg)) return false;
+    fitting = true;
+    return isSignedBy(jws, key, algs);
+  };
+  let key: PublicKey | undefined;
+  try {
+    key = await keys.signer(client, kid, signed);
+  } catch (cause) {
+    refuseIfBusy(cause);
+    throw new OAuthError('invalid_client', notBySuchAClient, {
+      cause,
+      reason: 'client_keys_unavailable',
+    });
+  }
+  if (key === undefined)
+    throw refused(
+      notBySuchAClient,
+      fitting ? 'assertion_signature_invalid' : 'assertion_key_unknown',
+    );
+  return key;
+}
+
+function checkClaims(
+  { aud, jti, exp, iat, nbf }: Record<string, unknown>,
+  client: ClientRegistration,
+  options: PrivateKeyJwtOptions,
+): { jti: string; acceptable: Acceptable } {
+  const { clock, maxLifetime, clockTolerance } = options;
+  const now = clock() / 1000;
+  const time = (value: unknown): value is number =>
+    typeof value === 'number' && Number.isFinite(value);
+  if (!isForThisServer(aud, client, options))
+    throw refused(
+      'aud of the client assertion must be the issuer identifier of this server, as a single string',
+      'assertion_aud_mismatch',
+    );
+  if (!time(exp))
+    throw refused('the client assertion needs a numeric exp', 'assertion_exp_invalid');
+  if (exp <= now) throw refused('the client assertion has expired', 'assertion_expired');
+  if (exp > now + maxLifetime + clockTolerance)
+    throw refused('exp of the client assertion is too far ahead', 'assertion_exp_too_far');
+  for (const start of [iat, nbf]) {
+    if (start !== undefined && !(time(start) && start <= now + clockTolerance))
+      throw refused('the client assertion is not valid yet', 'assertion_not_yet_valid');
+  }
+  if (time(iat) && iat < now - maxLifetime)
+    throw refused('iat of the client assertion is too old', 'assertion_iat_too_old');
+  if (typeof jti !== 'string' || jti === '' || jti.length > 256)
+    throw refused(
+      'the client assertion needs a jti of 1 to 256 characters',
+      'assertion_jti_invalid',
+    );
+  // The latest of the moments before which a check above refuses it.
+  const from = Math.max(
+    exp - maxLifetime - clockTolerance,
+    ...[iat, nbf].filter(time).map((start) => start - clockTolerance),
+  );
+  return { jti, acceptable: { from, until: exp } };
+}
+
+/** One value always; which, and whether it may stand in an array, is the client's registration. */
+function isForThisServer(
+  aud: unknown,
+  { client_assertion_audiences: accepted }: ClientRegistration,
+  { issuer, endpoints }: Pick<PrivateKeyJwtOptions, 'issuer' | 'endpoints'>,
+): boolean {
+  if (aud === issuer) return true;
+  if (accepted === undefined) return false;
+  const [only, ...more]: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
+  if (more.length > 0) return false;
+  return only === issuer || (accepted === 'endpoint' && endpoints.some((uri) => uri === only));
+}
+
+function parse(text: string, known: ParsedJws['header'] | undefined): ParsedJws {
+  try {
+    return parseCompactJws(text, proofLimits, known);
+  } catch (cause) {
+    throw new OAuthError('invalid_client', 'the client assertion is not a well-formed signed JWT', {
+      cause,
+      reason: 'assertion_malformed',
+    });
+  }
+}
+
+function refused<Description extends string>(
+  description: Constant<Description>,
+  reason: string,
+): OAuthError {
+  return new OAuthError<Description>('invalid_client', description, { reason });
+}

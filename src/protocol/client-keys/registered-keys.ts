@@ -1,0 +1,134 @@
+import type { ClientRegistration } from '../../domain/client-registration.ts';
+import { type EncryptionKey, isForEncryption, readEncryptionKey } from '../../jose/encryption-key.ts';
+import { JoseFault } from '../../jose/jose-error.ts';
+import { type PublicKey, readPublicKey } from '../../jose/public-key.ts';
+import { withoutUnknownMembers } from '../../jose/public-members.ts';
+import { OAuthError } from '../../domain/oauth-error.ts';
+import type { RemoteJwkSets } from '../../ports/ports.ts';
+import { RemoteJwksUnavailable } from './remote-jwks/unavailable.ts';
+
+/** The registered keys of a client. All throw when a `jwks_uri` cannot be read. */
+export interface RegisteredKeys {
+  /**
+   * The key among those that could have this `kid` (all when undefined) that `signed` says has
+   * signed. A `jwks_uri` is asked again, within the cool-down, when none has: a key may have been
+   * replaced without a new `kid`. A key found there puts the set that it is in in force.
+   */
+  signer(
+    client: ClientRegistration,
+    kid: string | undefined,
+    signed: (key: PublicKey) => boolean,
+  ): Promise<PublicKey | undefined>;
+  /** Keys with this `kid`; a `jwks_uri` is asked again once when there is none. */
+  find(client: ClientRegistration, kid: string): Promise<readonly PublicKey[]>;
+  /** Whether one of the keys is such; a `jwks_uri` is asked again once when none is, for another replica may know a newer copy. */
+  holds(client: ClientRegistration, wanted: (key: PublicKey) => boolean): Promise<boolean>;
+  /** All keys; `fresh` asks a `jwks_uri` again, within the fetcher's cool-down. */
+  all(client: ClientRegistration, fresh: boolean): Promise<readonly PublicKey[]>;
+  /** The first acceptable key with `use`: `enc`, or undefined. Throws `unsupported_pop_key`. */
+  encryptionKey(client: ClientRegistration): Promise<EncryptionKey | undefined>;
+}
+
+// A set that was gated once stays gated as long as the same object is around: importing a key
+// costs more than a signature check.
+const gated = new WeakMap<object, readonly PublicKey[]>();
+
+function gate(set: object): readonly PublicKey[] {
+  const known = gated.get(set);
+  if (known !== undefined) return known;
+  const keys = readKeys(set);
+  gated.set(set, keys);
+  return keys;
+}
+
+/** The public keys that a client registered, by value or by `jwks_uri`; every one has passed the gate. */
+export function registeredKeys(remote: RemoteJwkSets): RegisteredKeys {
+  const keySet = async (
+    { jwks, jwks_uri }: ClientRegistration,
+    fresh: boolean,
+  ): Promise<object> => {
+    if (jwks !== undefined) return jwks;
+    if (jwks_uri === undefined) return {};
+    return fresh ? remote.newest(jwks_uri) : remote.current(jwks_uri);
+  };
+  const load = async (client: ClientRegistration, fresh: boolean): Promise<readonly PublicKey[]> =>
+    gate(await keySet(client, fresh));
+  return {
+    all: load,
+    async signer(client, kid, signed) {
+      const among = (set: object) =>
+        gate(set).find((key) => (kid === undefined || key.kid === kid) && signed(key));
+      const set = await keySet(client, false);
+      const key = among(set);
+      if (key !== undefined || client.jwks_uri === undefined) return key;
+      const newest = await keySet(client, true);
+      if (newest === set) return undefined;
+      const signer = among(newest);
+      if (signer !== undefined) remote.adopt(client.jwks_uri, newest);
+      return signer;
+    },
+    async holds(client, wanted) {
+      const found = async (fresh: boolean) => (await load(client, fresh)).some(wanted);
+      return (await found(false)) || (client.jwks_uri !== undefined && (await found(true)));
+    },
+    async encryptionKey(client) {
+      try {
+        return readEncryptionKeys(await keySet(client, false))[0];
+      } catch (cause) {
+        refuseIfBusy(cause);
+        // Without the answer the key might go out in the clear to a client that asked for encryption.
+        throw new OAuthError(
+          'unsupported_pop_key',
+          'the encryption key of the client cannot be read',
+          {
+            cause,
+            reason: 'client_encryption_key_unavailable',
+          },
+        );
+      }
+    },
+    async find(client, kid) {
+      const matching = async (fresh: boolean) =>
+        (await load(client, fresh)).filter((key) => key.kid === kid);
+      const found = await matching(false);
+      return found.length > 0 || client.jwks_uri === undefined ? found : matching(true);
+    },
+  };
+}
+
+/** Throws `temporarily_unavailable` where there was no room to ask for a key set: that says nothing of the keys. */
+export function refuseIfBusy(cause: unknown): void {
+  if (cause instanceof RemoteJwksUnavailable && cause.busy)
+    throw new OAuthError('temporarily_unavailable', 'the server cannot answer now, try again', {
+      cause,
+      reason: 'key_server_busy',
+    });
+}
+
+/**
+ * Gates each key of a JWK Set. Keys of a kind that this server does not use are passed over (RFC 7517 §5);
+ * private or symmetric material makes the whole set unacceptable.
+ */
+function readKeys(set: object): readonly PublicKey[] {
+  return readEach(membersOf(set), (jwk) => readPublicKey(withoutUnknownMembers(jwk)));
+}
+
+function readEncryptionKeys(set: object): readonly EncryptionKey[] {
+  return readEach(membersOf(set).filter(isForEncryption), readEncryptionKey);
+}
+
+function membersOf(set: object): readonly unknown[] {
+  return 'keys' in set && Array.isArray(set.keys) ? set.keys : [];
+}
+
+function readEach<Key>(jwks: readonly unknown[], read: (jwk: unknown) => Key): readonly Key[] {
+  const keys: Key[] = [];
+  for (const jwk of jwks) {
+    try {
+      keys.push(read(jwk));
+    } catch (fault) {
+      if (!(fault instanceof JoseFault) || fault.reason === 'private_member') throw fault;
+    }
+  }
+  return keys;
+}

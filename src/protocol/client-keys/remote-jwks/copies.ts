@@ -1,0 +1,43 @@
+import { boundedCache } from '../../../jose/bounded-cache.ts';
+import type { JwkSetDocument } from './jwk-set.ts';
+
+/** A JWK Set that was fetched. */
+export interface Copy {
+  readonly jwks: JwkSetDocument;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+  /** Its members as text, by which two copies are compared. */
+  readonly digest: string;
+  /** Bytes that it holds, its keys once they were imported included. */
+  readonly bytes: number;
+}
+
+/** What is held of a URI. */
+export interface Copies {
+  /** The copy by which keys count, and disappear. */
+  readonly inForce: Copy;
+  /** A later copy that says something else; nobody has signed by a key of it yet. */
+  readonly newer?: Copy;
+}
+
+/** Bytes up to which the copies of a URI are among the small ones. */
+const small = 32 * 1024;
+
+/**
+ * The copies by URI. The large ones have a quarter of the room for themselves, so that clients
+ * with sets of the largest size push out nobody's small one.
+ */
+export function heldCopies(maxBytes: number) {
+  const smallOnes = boundedCache<Copies>((maxBytes * 3) / 4);
+  const largeOnes = boundedCache<Copies>(maxBytes / 4);
+  return {
+    get: (key: string): Copies | undefined => smallOnes.get(key) ?? largeOnes.get(key),
+    set(key: string, copies: Copies): void {
+      const bytes = copies.inForce.bytes + (copies.newer?.bytes ?? 0);
+      const [kept, other] = bytes <= small ? [smallOnes, largeOnes] : [largeOnes, smallOnes];
+      other.delete(key);
+      kept.set(key, copies, bytes);
+    },
+    bytes: (): number => smallOnes.bytes() + largeOnes.bytes(),
+  };
+}

@@ -1,0 +1,50 @@
+import { importedKeyBytes } from '../../../jose/key-bytes.ts';
+import { isStorableText } from '../../../jose/strict-json.ts';
+import { RemoteJwksUnavailable } from './unavailable.ts';
+
+/** A JWK Set's outer form (RFC 7517 §5): its keys are objects, and nothing is known of them yet. */
+export interface JwkSetDocument {
+  readonly keys: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** A JWK Set as fetched, and the freshness lifetime its answer gave, in milliseconds. */
+export interface FetchedJwkSet {
+  readonly jwks: JwkSetDocument;
+  readonly lifetimeMs: number | undefined;
+}
+
+/** Fetches a JWK Set once. Throws only `RemoteJwksUnavailable`. */
+export type FetchJwkSet = (uri: string) => Promise<FetchedJwkSet>;
+
+/** More keys than any client rotates through; each one costs the key gate work. */
+export const maxKeys = 50;
+
+/** Bytes that a set holds, and its keys once they are imported; `text` is the set as JSON. */
+export function bytesOf({ keys }: JwkSetDocument, text: string): number {
+  return text.length * 6 + keys.length * importedKeyBytes;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function parseJson(body: Uint8Array): unknown {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    // A `kid` of these is stored.
+    if (isStorableText(value)) return value;
+  } catch {
+    // Answered below.
+  }
+  throw new RemoteJwksUnavailable('body_not_json');
+}
+
+/** Reads a UTF-8 JSON document as a JWK Set of at most 50 keys; other members are dropped. The keys still have to pass the key gate. Throws `RemoteJwksUnavailable`. */
+export function parseJwkSet(body: Uint8Array): JwkSetDocument {
+  const document = parseJson(body);
+  if (!isObject(document)) throw new RemoteJwksUnavailable('body_not_jwk_set');
+  const keys: unknown = document['keys'];
+  if (!Array.isArray(keys) || keys.length > maxKeys || !keys.every(isObject))
+    throw new RemoteJwksUnavailable('body_not_jwk_set');
+  return { keys };
+}

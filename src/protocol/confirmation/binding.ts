@@ -1,0 +1,111 @@
+import type { AuthenticatedClient } from '../../domain/client-registration.ts';
+import type { FurtherHolder } from '../../domain/additional-holder.ts';
+import type { PublicJwk } from '../../jose/public-key.ts';
+import { OAuthError } from '../../domain/oauth-error.ts';
+import type { ProvenKey } from '../../domain/proven-key.ts';
+import type { ResourceServer } from '../../domain/resource-server.ts';
+import { type ConfirmOptions, confirm } from './confirm.ts';
+import type { Confirmation } from '../../domain/confirmation.ts';
+import type { ClientConfirmation } from './jwe.ts';
+
+/** One entry of `alt_cnf` (protocol reference D3.1): a further holder by name, and one key of its own. */
+export interface AltConfirmation {
+  readonly client_id: string;
+  readonly cnf: HolderConfirmation;
+}
+
+type HolderConfirmation =
+  | { readonly jkt: string }
+  | { readonly 'x5t#S256': string }
+  | { readonly jwk: PublicJwk };
+
+/** The form `jwks`: each key with `kid` = its thumbprint and the holder in the private member `client_id` (product decision 5). */
+export interface JwkSetConfirmation {
+  readonly jwks: { readonly keys: readonly Readonly<Record<string, string>>[] };
+}
+
+/** Every key that confirms the token: proof of any one of them is enough. */
+export interface Binding {
+  readonly cnf: Confirmation | JwkSetConfirmation;
+  /** Never empty. */
+  readonly alt_cnf?: readonly AltConfirmation[];
+  /** `cnf` as the client is told it, where that is not the same. A secret: for the response only. */
+  readonly cnfForClient?: ClientConfirmation;
+}
+
+/** The step of the token endpoint that names the keys. Reads only. */
+export type Bind = (
+  client: AuthenticatedClient,
+  possession: { readonly boundKey: ProvenKey; readonly keyNamed: boolean },
+  holders: readonly FurtherHolder[],
+  resourceServer: ResourceServer,
+) => Promise<Binding>;
+
+/** Names the requester's key and those of the further holders as the resource server knows it. Throws `unsupported_pop_key`. */
+export function bind(options: ConfirmOptions): Bind {
+  return async (client, { boundKey, keyNamed }, holders, resourceServer) => {
+    const shared = holders.length > 0;
+    const key = { boundKey, keyNamed, shared };
+    const confirmed = await confirm(key, client.registration, resourceServer, options);
+    return shared
+      ? withHolders(confirmed.cnf, client, boundKey, holders, resourceServer)
+      : confirmed;
+  };
+}
+
+function withHolders(
+  cnf: Confirmation,
+  client: AuthenticatedClient,
+  boundKey: ProvenKey,
+  holders: readonly FurtherHolder[],
+  resourceServer: ResourceServer,
+): Binding {
+  if (resourceServer.multi_key_form !== 'jwks') {
+    return {
+      cnf,
+      alt_cnf: holders.map((holder) => ({
+        client_id: holder.registration.client_id,
+        cnf: confirmHolder(holder, resourceServer),
+      })),
+    };
+  }
+  // A certificate has no place in a set of keys: possession of its key would have to be proven by TLS, which the form cannot say.
+  if (
+    boundKey.key === undefined ||
+    !('jkt' in cnf || 'jwk' in cnf) ||
+    holders.some((holder) => holder['x5t#S256'] !== undefined)
+  )
+    throw notAccepted();
+  const named = [{ client_id: client.registration.client_id, key: boundKey.key }].concat(
+    holders.map(({ registration, key }) => ({ client_id: registration.client_id, key })),
+  );
+  return {
+    cnf: {
+      jwks: { keys: named.map(({ client_id, key }) => ({ ...key.jwk, kid: key.jkt, client_id })) },
+    },
+  };
+}
+
+function confirmHolder(
+  { key, 'x5t#S256': thumbprint }: FurtherHolder,
+  { cnf_methods_supported }: ResourceServer,
+): HolderConfirmation {
+  const accepted: readonly string[] = cnf_methods_supported;
+  if (thumbprint !== undefined && accepted.includes('x5t#S256')) return { 'x5t#S256': thumbprint };
+  const method =
+    thumbprint === undefined
+      ? accepted.find((name) => name === 'jkt' || name === 'jwk')
+      : undefined;
+  if (method === undefined) throw notAccepted();
+  return method === 'jkt' ? { jkt: key.jkt } : { jwk: key.jwk };
+}
+
+function notAccepted(): OAuthError {
+  return new OAuthError(
+    'unsupported_pop_key',
+    'the resource server does not accept a confirmation method that an additional key can be named by',
+    {
+      reason: 'alt_cnf_method_not_accepted',
+    },
+  );
+}

@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto';
+import { CompactEncrypt } from 'jose/jwe/compact/encrypt';
+import { type EncryptionKey, isForEncryption, readEncryptionKey } from '../../jose/encryption-key.ts';
+import { JoseFault } from '../../jose/jose-error.ts';
+import type { ResourceServer } from '../../domain/resource-server.ts';
+
+/** A symmetric key as a JWK (RFC 7518 §6.4). */
+interface SymmetricJwk {
+  readonly kty: 'oct';
+  readonly alg: 'HS256';
+  readonly kid: string;
+  readonly k: string;
+}
+
+/** The key as the client gets it, in the response only: in the clear over TLS, or encrypted to the key that it registered (protocol reference D8). */
+export type ClientConfirmation = { readonly jwk: SymmetricJwk } | { readonly jwe: string };
+
+/** One new key, twice: for the token, encrypted to the resource server, and for the client. */
+export interface SymmetricConfirmation {
+  readonly cnf: { readonly jwe: string };
+  readonly cnfForClient: ClientConfirmation;
+}
+
+/** The key that symmetric keys for this resource server are encrypted to: the first in its `jwks`, and only with its opt-in. */
+export function symmetricKeyRecipient({
+  symmetric_keys_enabled,
+  jwks,
+}: ResourceServer): EncryptionKey | undefined {
+  if (symmetric_keys_enabled !== true) return undefined;
+  for (const jwk of jwks?.keys.filter(isForEncryption) ?? []) {
+    try {
+      return readEncryptionKey(jwk);
+    } catch (fault) {
+      if (!(fault instanceof JoseFault)) throw fault;
+    }
+  }
+  return undefined;
+}
+
+/** Makes a key of 256 bits for one token (RFC 7800 §3.3). Nothing keeps it: it goes into the token and the response, and nowhere else. */
+export async function jwe(
+  recipient: EncryptionKey,
+  client: EncryptionKey | undefined,
+): Promise<SymmetricConfirmation> {
+  const jwk: SymmetricJwk = {
+    kty: 'oct',
+    alg: 'HS256',
+    kid: randomBytes(12).toString('base64url'),
+    k: randomBytes(32).toString('base64url'),
+  };
+  const cnf = { jwe: await encrypted(jwk, recipient) };
+  return {
+    cnf,
+    cnfForClient: client === undefined ? { jwk } : { jwe: await encrypted(jwk, client) },
+  };
+}
+
+/** RFC 7517 §7. */
+async function encrypted(
+  jwk: SymmetricJwk,
+  { keyObject, alg, kid }: EncryptionKey,
+): Promise<string> {
+  return new CompactEncrypt(new TextEncoder().encode(JSON.stringify(jwk)))
+    .setProtectedHeader({ alg, enc: 'A256GCM', cty: 'jwk+json', ...(kid !== undefined && { kid }) })
+    .encrypt(keyObject);
+}

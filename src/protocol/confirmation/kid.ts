@@ -1,0 +1,47 @@
+import { type ClientRegistration, signatureJwks } from '../../domain/client-registration.ts';
+import { gatedKeys } from '../../jose/public-key-cache.ts';
+import type { ProvenKey } from '../../domain/proven-key.ts';
+import type { Confirmation } from '../../domain/confirmation.ts';
+
+const readPublicKey = gatedKeys();
+
+/** Names a registered key by its `kid` (RFC 7800 §3.4); undefined for a key that the client has not registered by value under one. */
+export function kid(
+  { key }: ProvenKey,
+  client: ClientRegistration,
+): { readonly kid: string } | undefined {
+  if (key === undefined) return undefined;
+  for (const jwk of signatureJwks(client)) {
+    const registered = readPublicKey(jwk);
+    if (registered.kid !== undefined && registered.jkt === key.jkt) return { kid: registered.kid };
+  }
+  return undefined;
+}
+
+/** Names a registered key by the JWK Set that this server hosts for the client, and its `kid` in it (RFC 7800 §3.5). */
+export function jku(
+  proven: ProvenKey,
+  client: ClientRegistration,
+  issuer: string,
+): Confirmation | undefined {
+  const named = kid(proven, client);
+  return named && { jku: hostedJwksUri(client, issuer), ...named };
+}
+
+/** Thumbprint of the key that the client has now under this name; undefined where there is none, or `jku` is not the set that this server hosts for it. */
+export function thumbprintUnder(
+  { kid, jku }: { readonly kid: string; readonly jku?: string },
+  client: ClientRegistration,
+  issuer: string,
+): string | undefined {
+  if (jku !== undefined && jku !== hostedJwksUri(client, issuer)) return undefined;
+  const [key, ...more] = signatureJwks(client)
+    .map((jwk) => readPublicKey(jwk))
+    .filter((registered) => registered.kid === kid);
+  // Two keys of one name: the name says nothing.
+  return more.length === 0 ? key?.jkt : undefined;
+}
+
+function hostedJwksUri({ client_id }: ClientRegistration, issuer: string): string {
+  return `${issuer.replace(/\/$/, '')}/clients/${encodeURIComponent(client_id)}/jwks`;
+}

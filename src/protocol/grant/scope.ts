@@ -1,0 +1,43 @@
+import type { ClientRegistration } from '../../domain/client-registration.ts';
+import { OAuthError } from '../../domain/oauth-error.ts';
+import type { ResourceServer } from '../../domain/resource-server.ts';
+
+/** scope-token of RFC 6749 §3.3. */
+const scopeToken = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
+
+/** Scopes that only mean something for an end-user; no user takes part in `client_credentials`. */
+const userScopes: ReadonlySet<string> = new Set(['openid', 'offline_access']);
+
+/**
+ * The requested scopes when client and resource server both know each of them; without a request, all that both know (RFC 6749 §3.3).
+ * Throws `invalid_scope`: scope is never narrowed silently, so an honest client sees its mistake.
+ */
+export function grantedScopes(
+  requested: string | undefined,
+  client: ClientRegistration,
+  resourceServer: ResourceServer,
+): readonly string[] {
+  const registered = new Set(client.scope?.split(' ').filter((scope) => scope !== ''));
+  const allowed = resourceServer.scopes.filter(
+    (scope) => registered.has(scope) && !userScopes.has(scope),
+  );
+  if (requested === undefined) return allowed;
+  const scopes = [...new Set(requested.split(' '))];
+  if (!scopes.every((scope) => scopeToken.test(scope))) {
+    throw new OAuthError(
+      'invalid_scope',
+      'scope is not a list of scope tokens separated by single spaces',
+      { reason: 'scope_malformed' },
+    );
+  }
+  if (!scopes.every((scope) => allowed.includes(scope))) {
+    throw new OAuthError(
+      'invalid_scope',
+      'a requested scope is not allowed for this client at this resource server',
+      {
+        reason: 'scope_not_allowed',
+      },
+    );
+  }
+  return scopes;
+}

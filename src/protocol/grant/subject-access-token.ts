@@ -1,0 +1,153 @@
+import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
+import type { LiveHolders } from '../access-token/active-holders.ts';
+import type { TokenInForce } from '../access-token/token-status.ts';
+import type { VerifyAccessToken } from '../access-token/verify-access-token.ts';
+import type { TokenState } from '../../domain/audit-event.ts';
+import type { ClientRegistration } from '../../domain/client-registration.ts';
+import { thumbprints } from '../access-token/confirmed-thumbprints.ts';
+import { OAuthError } from '../../domain/oauth-error.ts';
+import { isAgreed, type Pairing } from '../../domain/pairing.ts';
+import type { Ports } from '../../ports/ports.ts';
+import type { Entitlement, ReadSubjectToken } from './subject-token.ts';
+
+/** What the check needs. */
+export interface SubjectAccessTokenOptions
+  extends Pick<Ports, 'currentClients' | 'pairings' | 'clock'> {
+  readonly verifyAccessToken: VerifyAccessToken;
+  readonly tokenInForce: TokenInForce;
+  readonly liveHolders: LiveHolders;
+}
+
+/** Exchanges in a row: what a look at each token of the chain, at every use of the last one, may cost. */
+const maxExchanges = 32;
+
+/**
+ * An access token of this server as subject token. An exchange never launders a bound token (protocol reference D6.3): the owner and a
+ * further holder prove a key that the token names, and only an actor that the token names in `may_act` comes with a key of its own.
+ */
+export function subjectAccessToken(options: SubjectAccessTokenOptions): ReadSubjectToken {
+  return async (token, client) => {
+    const claims = await options.verifyAccessToken(token);
+    if (claims === undefined) throw refusedToken('subject_token_not_ours');
+    if (claims.exp <= options.clock() / 1000) throw refusedToken('subject_token_expired');
+    const state = await options.tokenInForce(token, claims);
+    if (state === undefined) throw refusedToken('subject_token_not_in_force');
+    if (state.exchanges >= maxExchanges) throw tooOftenExchanged();
+    const isClient = (await options.currentClients.findClient(claims.sub)) !== undefined;
+    // A version that did not record it knew only this.
+    const ofUser = state.ofUser ?? !isClient;
+    // A client that was registered since: where only `sub` is looked at, the user would pass for it (RFC 9700 §4.15).
+    if (ofUser && isClient) throw refusedToken('subject_token_sub_is_a_client');
+    const { pairing, ...entitled } =
+      client.client_id === claims.client_id
+        ? asOwner(claims, state)
+        : await asAnother(claims, state, client, ofUser, options);
+    const pairings = await agreedBefore(state, options);
+    if (pairing !== undefined) pairings.push(pairing);
+    const owners = await ownersOf(pairings, options);
+    const entitlement = {
+      scopes: claims.scope?.split(' ') ?? [],
+      audience: claims.aud,
+      pairings,
+      owners,
+      ...entitled,
+    };
+    return { subject: claims.sub, ofUser, jti: claims.jti, expiresAt: claims.exp, entitlement };
+  };
+}
+
+/** By which keys, as whom, and under which pairing with the client of the token. */
+interface Entitled extends Pick<Entitlement, 'keys' | 'act'> {
+  readonly pairing?: Pairing;
+}
+
+function asOwner(claims: AccessTokenClaims, { jkt }: TokenState): Entitled {
+  return { keys: ownKeys(claims, jkt), ...(claims.act !== undefined && { act: claims.act }) };
+}
+
+async function asAnother(
+  claims: AccessTokenClaims,
+  state: TokenState,
+  client: ClientRegistration,
+  ofUser: boolean,
+  { pairings, liveHolders }: SubjectAccessTokenOptions,
+): Promise<Entitled> {
+  const { client_id } = client;
+  const act = { client_id, sub: client_id, ...(claims.act !== undefined && { act: claims.act }) };
+  const keys = (await liveHolders(claims, state)).get(client_id);
+  const named = claims.may_act?.client_id;
+  const mayAct = named === client_id || (Array.isArray(named) && named.includes(client_id));
+  const pairing =
+    keys !== undefined || mayAct
+      ? await pairings.findPairing(claims.client_id, client_id)
+      : undefined;
+  const isOfIssuance =
+    pairing !== undefined &&
+    pairing.consent === state.pairedAtIssuance.get(client_id)?.pairing &&
+    state.client !== undefined &&
+    isAgreed(pairing, state.client, client);
+  // A user's token got its further holders under a first-party pairing; whom it names as actors does not depend on that.
+  if (!isOfIssuance || (keys === undefined && ofUser && !pairing.first_party)) {
+    throw new OAuthError(
+      'invalid_grant',
+      'the subject token is bound to a key of another client, which does not let this one act for it',
+      {
+        reason: 'subject_token_not_for_actor',
+      },
+    );
+  }
+  return { act, pairing, ...(keys !== undefined && { keys }) };
+}
+
+/** The pairings by which the subject token was exchanged itself: a second exchange leads out of none of them. */
+async function agreedBefore(
+  { pairings: consents }: TokenState,
+  { pairings }: SubjectAccessTokenOptions,
+): Promise<Pairing[]> {
+  const agreed = (
+    await Promise.all(consents.map(async (consent) => pairings.findByConsent(consent)))
+  ).filter((pairing) => pairing !== undefined);
+  if (agreed.length < consents.length) throw refusedToken('subject_token_pairing_gone');
+  return agreed;
+}
+
+async function ownersOf(
+  pairings: readonly Pairing[],
+  { currentClients }: SubjectAccessTokenOptions,
+): Promise<readonly ClientRegistration[]> {
+  const found = await Promise.all(
+    pairings.map(async ({ requester }) => currentClients.findClient(requester)),
+  );
+  const owners = found.filter(
+    (owner, index) =>
+      owner !== undefined &&
+      !owner.disabled &&
+      owner.registration_id === pairings[index]?.requesterId,
+  ) as ClientRegistration[];
+  if (owners.length < pairings.length) throw refusedToken('subject_token_owner_gone');
+  return owners;
+}
+
+/** `kid` and `jku` do not say which key it was; the record of the issuance does. */
+function ownKeys(
+  { cnf, client_id }: AccessTokenClaims,
+  boundTo: string | undefined,
+): readonly string[] {
+  const named = thumbprints(cnf, client_id);
+  return named.length > 0 || boundTo === undefined ? named : [boundTo];
+}
+
+function tooOftenExchanged(): OAuthError {
+  return new OAuthError(
+    'invalid_grant',
+    'the subject token comes of too many exchanges, one after the other',
+    { reason: 'subject_token_exchanged_too_often' },
+  );
+}
+
+// RFC 8693 §2.2.2: a subject token that is invalid for any reason is an invalid request.
+function refusedToken(reason: string): OAuthError {
+  return new OAuthError('invalid_request', 'the subject token is invalid, expired or revoked', {
+    reason,
+  });
+}

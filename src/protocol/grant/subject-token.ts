@@ -1,0 +1,38 @@
+import type { ClientRegistration } from '../../domain/client-registration.ts';
+import type { Pairing } from '../../domain/pairing.ts';
+import type { SingleUse } from '../../ports/replay-store.ts';
+import type { ActClaim } from '../../domain/grant.ts';
+
+/** What a subject token says, once it has been verified (RFC 8693 §2.1). */
+export interface SubjectToken {
+  readonly subject: string;
+  /** True: the subject is a user, not a client. */
+  readonly ofUser: boolean;
+  /** Of an access token its `jti`. */
+  readonly jti?: string;
+  /** Seconds since the epoch; nothing that comes of the token outlives it. */
+  readonly expiresAt: number;
+  /** Present: the token may be exchanged once. */
+  readonly use?: SingleUse;
+  /** What of it the requesting client may have, and by which key it must present itself. */
+  readonly entitlement: Entitlement;
+}
+
+/** Why the requesting client may exchange the token (protocol reference D6.3). */
+export interface Entitlement {
+  /** Thumbprints (RFC 7638, or of a certificate); the proof must be by one of these keys. Absent: by any key of the client. */
+  readonly keys?: readonly string[];
+  /** Scope that the token had; absent: what the client is registered for. */
+  readonly scopes?: readonly string[];
+  /** Audience of the token; absent: none that matters here. */
+  readonly audience?: string;
+  /** The delegation that the new token records (RFC 8693 §4.1). */
+  readonly act?: ActClaim;
+  /** The pairings on which this rests, those of the subject token included; audience and scope must be within each. */
+  readonly pairings?: readonly Pairing[];
+  /** Whose token it was before it came to this client, by however many exchanges. */
+  readonly owners?: readonly ClientRegistration[];
+}
+
+/** Verifies one type of subject token for this client. Throws OAuthError. */
+export type ReadSubjectToken = (token: string, client: ClientRegistration) => Promise<SubjectToken>;

@@ -1,0 +1,63 @@
+import type { ClientRegistration } from '../../domain/client-registration.ts';
+import { OAuthError } from '../../domain/oauth-error.ts';
+import type { Ports } from '../../ports/ports.ts';
+import type { ResourceServer } from '../../domain/resource-server.ts';
+import type { TokenRequest } from '../../domain/oauth-request.ts';
+
+/**
+ * The one resource server that the token is for (RFC 8707 §2, RFC 9068 §3). Without `resource`: the client's only one, or the only one there is;
+ * a choice among several would be ambiguous and is refused. Throws `invalid_target`.
+ */
+export function targetResourceServer({ resourceServers }: Pick<Ports, 'resourceServers'>) {
+  return async (
+    { resources }: TokenRequest,
+    client: ClientRegistration,
+  ): Promise<ResourceServer> => {
+    if (resources.length > 1)
+      throw new OAuthError('invalid_target', 'a token is issued for one resource only', {
+        reason: 'several_resources',
+      });
+    const [requested] = resources;
+    if (requested !== undefined && !isResourceIdentifier(requested)) {
+      throw new OAuthError('invalid_target', 'resource is not an absolute URI without fragment', {
+        reason: 'resource_malformed',
+      });
+    }
+    if (
+      requested !== undefined &&
+      client.resources !== undefined &&
+      !client.resources.includes(requested)
+    )
+      throw unknownTarget();
+    const audience =
+      requested ?? (client.resources?.length === 1 ? client.resources[0] : undefined);
+    if (audience === undefined) {
+      const sole = client.resources === undefined ? await resourceServers.findSole() : undefined;
+      if (sole === undefined)
+        throw new OAuthError(
+          'invalid_target',
+          'resource is required, for there is no single resource server',
+          { reason: 'resource_missing' },
+        );
+      return sole;
+    }
+    const found = await resourceServers.findByAudience(audience);
+    if (found === undefined) throw unknownTarget();
+    return found;
+  };
+}
+
+// One sentence for "unknown" and "not allowed": a client learns nothing of resource servers that are not for it.
+function unknownTarget(): OAuthError {
+  return new OAuthError('invalid_target', 'the client may not ask for a token for this resource', {
+    reason: 'resource_not_allowed',
+  });
+}
+
+function isResourceIdentifier(value: string): boolean {
+  return (
+    /^[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]+$/.test(value) &&
+    !value.includes('#') &&
+    URL.canParse(value)
+  );
+}

@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto';
+import { OAuthError } from '../../domain/oauth-error.ts';
+import { withinPairing } from '../../domain/pairing.ts';
+import type { Ports } from '../../ports/ports.ts';
+import type { TokenRequest } from '../../domain/oauth-request.ts';
+import type { GrantHandler } from '../../domain/grant.ts';
+import { grantedScopes } from './scope.ts';
+import type { ReadSubjectToken } from './subject-token.ts';
+import { targetResourceServer } from './target.ts';
+import { tokenTypes } from './token-type.ts';
+
+/** What the grant needs. */
+export interface TokenExchangeOptions extends Pick<Ports, 'resourceServers'> {
+  readonly accessToken: ReadSubjectToken;
+  readonly idToken: ReadSubjectToken;
+}
+
+/** RFC 8693 §2: one token per holder. The new token never has more scope, a longer life or a weaker binding than the subject token. */
+export function tokenExchange(options: TokenExchangeOptions): GrantHandler {
+  const target = targetResourceServer(options);
+  return async (request, { registration: client }) => {
+    const { token, read } = subjectTokenOf(request, options);
+    const { subject, ofUser, jti, expiresAt, use, entitlement } = await read(token, client);
+    const { keys, scopes: had, audience, act, owners = [], pairings = [] } = entitlement;
+    const resourceServer = await target(withTarget(request, audience), client);
+    // What an owner may not ask for, nobody may have in its name.
+    if (owners.some(({ resources }) => resources?.includes(resourceServer.audience) === false))
+      throw notCovered('invalid_target');
+    const scopes = narrowedScopes(
+      request,
+      grantedScopes(request.parameters.get('scope'), client, resourceServer),
+      had,
+    );
+    if (!pairings.every((pairing) => withinPairing(pairing, resourceServer.audience, scopes)))
+      throw notCovered('invalid_grant');
+    return {
+      type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+      subject,
+      ofUser,
+      resourceServer,
+      scopes,
+      expiresAt,
+      ...(jti !== undefined && { source: jti }),
+      ...(use !== undefined && { use }),
+      issuedTokenType: tokenTypes.accessToken,
+      ...(act !== undefined && { act }),
+      ...(pairings.length > 0 && { pairings: pairings.map(({ consent }) => consent) }),
+      ...(keys !== undefined && {
+        presentedBy: {
+          keys,
+          ...(read === options.accessToken && {
+            ath: createHash('sha256').update(token).digest('base64url'),
+          }),
+        },
+      }),
+    };
+  };
+}
+
+function subjectTokenOf(
+  { parameters }: TokenRequest,
+  { accessToken, idToken }: TokenExchangeOptions,
+) {
+  const token = parameters.get('subject_token');
+  const type = parameters.get('subject_token_type');
+  if (token === undefined || type === undefined)
+    throw new OAuthError('invalid_request', 'subject_token and subject_token_type are required', {
+      reason: 'subject_token_missing',
+    });
+  if (parameters.has('actor_token') || parameters.has('actor_token_type'))
+    throw new OAuthError(
+      'invalid_request',
+      'actor_token is not supported: the authenticated client is the actor',
+      { reason: 'actor_token_sent' },
+    );
+  const requested = parameters.get('requested_token_type');
+  if (requested !== undefined && requested !== tokenTypes.accessToken)
+    throw new OAuthError('invalid_request', 'only access tokens are issued', {
+      reason: 'requested_token_type',
+    });
+  if (type === tokenTypes.accessToken) return { token, read: accessToken };
+  if (type === tokenTypes.idToken) return { token, read: idToken };
+  throw new OAuthError('invalid_request', 'this subject_token_type is not supported', {
+    reason: 'subject_token_type',
+  });
+}
+
+/** The request with its target in `resource`: from `audience` (RFC 8693 §2.1), or else from the subject token. */
+function withTarget(request: TokenRequest, ofSubjectToken: string | undefined): TokenRequest {
+  const named = request.parameters.get('audience');
+  const resources = [...new Set([...request.resources, ...(named === undefined ? [] : [named])])];
+  if (resources.length === 0 && ofSubjectToken !== undefined) resources.push(ofSubjectToken);
+  return { ...request, resources };
+}
+
+function narrowedScopes(
+  request: TokenRequest,
+  granted: readonly string[],
+  had: readonly string[] | undefined,
+): readonly string[] {
+  if (had === undefined) return granted;
+  const kept = granted.filter((scope) => had.includes(scope));
+  if (request.parameters.has('scope') && kept.length < granted.length)
+    throw new OAuthError('invalid_scope', 'a requested scope is not in the subject token', {
+      reason: 'scope_widened',
+    });
+  return kept;
+}
+
+function notCovered(code: 'invalid_target' | 'invalid_grant'): OAuthError {
+  return new OAuthError(code, 'the subject token may not be exchanged for this resource or scope', {
+    reason: 'exchange_not_covered',
+  });
+}

@@ -1,0 +1,25 @@
+import { type GrantType, grantTypes } from '../../domain/client-registration.ts';
+import { OAuthError } from '../../domain/oauth-error.ts';
+import type { GrantHandler, ValidateGrant } from '../../domain/grant.ts';
+
+/** Picks the grant by `grant_type` (RFC 6749 §4.4.2, §4.5) among those that are switched on and that the client is registered for. */
+export function validateGrant(handlers: Readonly<Record<GrantType, GrantHandler>>): ValidateGrant {
+  return async (request, client) => {
+    const named = request.parameters.get('grant_type');
+    if (named === undefined || named.trim() === '')
+      throw new OAuthError('invalid_request', 'grant_type is missing', {
+        reason: 'grant_type_missing',
+      });
+    const type = grantTypes.find((known) => known === named);
+    if (type === undefined)
+      throw new OAuthError('unsupported_grant_type', 'this grant_type is not supported');
+    if (!client.registration.grant_types.includes(type)) {
+      throw new OAuthError(
+        'unauthorized_client',
+        'the client is not registered for this grant_type',
+        { reason: 'grant_type_not_registered' },
+      );
+    }
+    return handlers[type](request, client);
+  };
+}

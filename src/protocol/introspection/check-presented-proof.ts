@@ -1,0 +1,99 @@
+import { createHash, X509Certificate } from 'node:crypto';
+import { OAuthError } from '../../domain/oauth-error.ts';
+import type { Ports } from '../../ports/ports.ts';
+import { type DpopOptions, dpop } from '../possession/dpop.ts';
+import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
+import type { PresenterBy } from './find-presenter.ts';
+
+/** What a resource server received beside the token. */
+export interface PresentedProof {
+  readonly dpopProof?: string;
+  readonly htm?: string;
+  readonly htu?: string;
+  /** PEM. */
+  readonly clientCertificate?: string;
+}
+
+/** Whether the proof confirms the token, and whose it is; `nonce` where the presenter needs one of this server. */
+export interface ProofVerdict {
+  readonly valid: boolean;
+  readonly presenter?: string;
+  readonly reason?: string;
+  readonly nonce?: string;
+}
+
+/** What the check needs. */
+export interface ConfirmingProofOptions
+  extends Omit<DpopOptions, 'endpoint'>,
+    Pick<Ports, 'replay'> {
+  readonly nonceRequired: boolean;
+  readonly presenterBy: PresenterBy;
+}
+
+/** Checks for a resource server whether what it received confirms the token (RFC 9449 §7.1, RFC 8705 §3): a proof counts once, here too. */
+export function confirmingProof({
+  replay,
+  nonceRequired,
+  presenterBy,
+  ...options
+}: ConfirmingProofOptions) {
+  return async (
+    presented: PresentedProof,
+    token: string,
+    claims: AccessTokenClaims,
+  ): Promise<ProofVerdict | undefined> => {
+    const { dpopProof, htm, htu, clientCertificate } = presented;
+    if (dpopProof !== undefined && clientCertificate !== undefined)
+      throw new OAuthError(
+        'invalid_request',
+        'one proof at a time: dpop_proof or client_certificate',
+        { reason: 'several_proofs' },
+      );
+    if (clientCertificate !== undefined)
+      return certificateVerdict(clientCertificate, claims, presenterBy);
+    if (dpopProof === undefined) return undefined;
+    if (htm === undefined || htu === undefined)
+      throw new OAuthError(
+        'invalid_request',
+        'dpop_proof needs htm and htu, the method and URI of the request that it came with',
+        {
+          reason: 'htm_or_htu_missing',
+        },
+      );
+    try {
+      const proof = dpop({ ...options, endpoint: htu })([dpopProof], htm, nonceRequired);
+      if (proof.ath !== createHash('sha256').update(token).digest('base64url'))
+        return { valid: false, reason: 'proof_ath_mismatch' };
+      const presenter = await presenterBy('key', proof.key.jkt, claims);
+      if (presenter === undefined) return { valid: false, reason: 'key_mismatch' };
+      const [first] = await replay.markUsed([proof.use]);
+      return first === true
+        ? { valid: true, presenter }
+        : { valid: false, reason: 'proof_replayed' };
+    } catch (fault) {
+      if (!(fault instanceof OAuthError)) throw fault;
+      return {
+        valid: false,
+        reason: fault.reason,
+        ...(fault.code === 'use_dpop_nonce' && { nonce: options.nonces.current() }),
+      };
+    }
+  };
+}
+
+async function certificateVerdict(
+  pem: string,
+  claims: AccessTokenClaims,
+  presenterBy: PresenterBy,
+): Promise<ProofVerdict> {
+  let thumbprint: string;
+  try {
+    thumbprint = createHash('sha256').update(new X509Certificate(pem).raw).digest('base64url');
+  } catch {
+    return { valid: false, reason: 'certificate_malformed' };
+  }
+  const presenter = await presenterBy('certificate', thumbprint, claims);
+  return presenter === undefined
+    ? { valid: false, reason: 'key_mismatch' }
+    : { valid: true, presenter };
+}

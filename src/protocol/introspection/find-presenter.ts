@@ -1,0 +1,74 @@
+import { thumbprintUnder } from '../confirmation/kid.ts';
+import { readPublicKey } from '../../jose/public-key.ts';
+import type { Ports } from '../../ports/ports.ts';
+import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
+
+/**
+ * The holder whose key (by its RFC 7638 thumbprint) or certificate (by its SHA-256 thumbprint) confirms the token; undefined when it is nobody's.
+ * A thumbprint of one kind never matches in the place of another (protocol reference D5 rule 4).
+ */
+export type PresenterBy = (
+  shown: 'key' | 'certificate',
+  thumbprint: string,
+  claims: AccessTokenClaims,
+) => Promise<string | undefined>;
+
+/** What the look needs. */
+export interface PresenterByOptions extends Pick<Ports, 'issuedTokens'> {
+  readonly issuer: string;
+}
+
+interface Named {
+  readonly presenter: string;
+  readonly thumbprint: string | undefined;
+}
+
+/** Finds the presenter among the keys that the token names, looking up what `kid` or `jku` and `kid` stand for at this moment. */
+export function presenterBy({ issuer, issuedTokens }: PresenterByOptions): PresenterBy {
+  /** A name is given to another key more easily than a thumbprint: it has to stand for the very key that was bound, and still (product decision 2). */
+  const named = async (
+    name: { readonly kid: string; readonly jku?: string },
+    jti: string,
+  ): Promise<string | undefined> => {
+    const state = await issuedTokens.state(jti);
+    const thumbprint = state?.client && thumbprintUnder(name, state.client, issuer);
+    return thumbprint === state?.jkt ? thumbprint : undefined;
+  };
+  const keys = async ({
+    cnf,
+    alt_cnf = [],
+    client_id,
+    jti,
+  }: AccessTokenClaims): Promise<readonly Named[]> => {
+    if ('jwks' in cnf)
+      return cnf.jwks.keys.map(({ client_id: presenter = '', ...jwk }) => ({
+        presenter,
+        thumbprint: readPublicKey(jwk).jkt,
+      }));
+    const own = 'kid' in cnf ? await named(cnf, jti) : thumbprintIn(cnf);
+    return [
+      { presenter: client_id, thumbprint: own },
+      ...alt_cnf.map((entry) => ({
+        presenter: entry.client_id,
+        thumbprint: thumbprintIn(entry.cnf),
+      })),
+    ];
+  };
+  const certificates = ({ cnf, alt_cnf = [], client_id }: AccessTokenClaims): readonly Named[] =>
+    [{ client_id, cnf }, ...alt_cnf].map((entry) => ({
+      presenter: entry.client_id,
+      thumbprint: 'x5t#S256' in entry.cnf ? entry.cnf['x5t#S256'] : undefined,
+    }));
+  return async (shown, thumbprint, claims) => {
+    const [match, ...more] = (shown === 'key' ? await keys(claims) : certificates(claims)).filter(
+      (one) => one.thumbprint === thumbprint,
+    );
+    return more.length === 0 ? match?.presenter : undefined;
+  };
+}
+
+/** Thumbprint of a key that the confirmation itself identifies. */
+function thumbprintIn(cnf: object): string | undefined {
+  const { jkt, jwk } = cnf as { readonly jkt?: string; readonly jwk?: unknown };
+  return jwk === undefined ? jkt : readPublicKey(jwk).jkt;
+}

@@ -1,0 +1,71 @@
+import type { activeToken } from './active-token.ts';
+import type { confirmingProof, ProofVerdict } from './check-presented-proof.ts';
+import type { authenticateCaller } from '../client-authentication/authenticate-caller.ts';
+import { tokenTypeOf } from '../../domain/confirmation.ts';
+import { OAuthError } from '../../domain/oauth-error.ts';
+import type { ResourceServer } from '../../domain/resource-server.ts';
+import type { TokenRequest } from '../../domain/oauth-request.ts';
+
+/** The steps that the wiring puts together. */
+export interface IntrospectionEndpointSteps {
+  readonly authenticateCaller: ReturnType<typeof authenticateCaller>;
+  readonly activeToken: ReturnType<typeof activeToken>;
+  readonly confirmingProof: ReturnType<typeof confirmingProof>;
+}
+
+/** An introspection response (RFC 7662 §2.2), and whom it is for. */
+export interface Introspection {
+  readonly response: { readonly active: boolean };
+  /** Absent for a client, which is entitled to nothing. */
+  readonly resourceServer?: ResourceServer;
+}
+
+/** An introspection request from start to end (RFC 7662 §2): whatever is not active for this caller looks the same. */
+export function introspectionEndpoint(
+  steps: IntrospectionEndpointSteps,
+): (request: TokenRequest) => Promise<Introspection> {
+  return async (request) => {
+    const caller = await steps.authenticateCaller(request);
+    const token = request.parameters.get('token');
+    if (token === undefined)
+      throw new OAuthError('invalid_request', 'the parameter token is required', {
+        reason: 'token_missing',
+      });
+    if (!('resourceServer' in caller)) return { response: { active: false } };
+    const { resourceServer } = caller;
+    const claims = await steps.activeToken(token, resourceServer);
+    if (claims === undefined) return { response: { active: false }, resourceServer };
+    const proof = await steps.confirmingProof(presentedProof(request.parameters), token, claims);
+    if (resourceServer.introspection_requires_proof === true && proof?.valid !== true)
+      return { response: { active: false, ...asksForNonce(proof) }, resourceServer };
+    return {
+      response: {
+        active: true,
+        token_type: tokenTypeOf(claims.cnf),
+        ...claims,
+        ...(proof !== undefined && { proof }),
+      },
+      resourceServer,
+    } as Introspection;
+  };
+}
+
+/** Nothing is said of an inactive token (RFC 7662 §2.2); the nonce has to reach the presenter. */
+function asksForNonce(proof: ProofVerdict | undefined): { readonly proof?: ProofVerdict } {
+  return proof?.nonce === undefined ? {} : { proof };
+}
+
+function presentedProof(parameters: TokenRequest['parameters']) {
+  const [dpopProof, htm, htu, clientCertificate] = [
+    'dpop_proof',
+    'htm',
+    'htu',
+    'client_certificate',
+  ].map((name) => parameters.get(name));
+  return {
+    ...(dpopProof !== undefined && { dpopProof }),
+    ...(htm !== undefined && { htm }),
+    ...(htu !== undefined && { htu }),
+    ...(clientCertificate !== undefined && { clientCertificate }),
+  };
+}

@@ -1,0 +1,208 @@
+import type { AuditEvent } from '../../domain/audit-event.ts';
+import type { AuthenticatedClient } from '../../domain/client-registration.ts';
+import type { Binding } from '../confirmation/binding.ts';
+import { tokenTypeOf } from '../../domain/confirmation.ts';
+import type { FurtherHolder } from '../../domain/additional-holder.ts';
+import type { Grant } from '../../domain/grant.ts';
+import type { AccessTokenSigningAlgorithm } from '../../jose/algorithms.ts';
+import { OAuthError } from '../../domain/oauth-error.ts';
+import type { Ports } from '../../ports/ports.ts';
+import type { Possession } from '../possession/prove-possession.ts';
+import { recordedThumbprint } from '../../domain/proven-key.ts';
+import type { SigningKey } from '../../domain/signing-key.ts';
+import type { NextStatusEntry } from '../status-list/status-entries.ts';
+import type { StatusEntry } from '../../ports/status-list-store.ts';
+import { timeOrderedId } from '../../domain/time-ordered-id.ts';
+import type { TokenResponse } from '../../domain/oauth-request.ts';
+import { type AccessTokenClaims, accessTokenClaims } from '../../domain/access-token-claims.ts';
+
+/** The step of the token endpoint that writes: one atomic commit of everything that counts once and of the record. */
+export type IssueAccessToken = (
+  client: AuthenticatedClient,
+  grant: Grant,
+  possession: Possession,
+  binding: Binding,
+  holders: readonly FurtherHolder[],
+) => Promise<{ readonly response: TokenResponse; readonly jti: string }>;
+
+/** What the step needs. */
+export interface IssueAccessTokenOptions extends Pick<Ports, 'issuances' | 'pairings' | 'clock'> {
+  readonly issuer: string;
+  /** Seconds; the most for a token that names several keys (protocol reference D9). */
+  readonly severalKeysMaxLifetime: number;
+  /** The key that signs tokens of this algorithm now. Throws when there is none. */
+  readonly signingKey: (alg: AccessTokenSigningAlgorithm) => Promise<SigningKey>;
+  readonly statusEntry: NextStatusEntry;
+  /** The URI of a status list. */
+  readonly statusListUri: (list: string) => string;
+}
+
+/** Marks all that counts once as used and issues the token. Throws `invalid_dpop_proof`, `invalid_client` and the like for a replay. */
+export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessToken {
+  const {
+    issuances,
+    pairings,
+    clock,
+    issuer,
+    signingKey,
+    severalKeysMaxLifetime,
+    statusEntry,
+    statusListUri,
+  } = options;
+  return async (client, grant, possession, binding, holders) => {
+    const tokenType = tokenTypeOf(binding.cnf);
+    // The key first: a server that cannot sign must not use up what the client proved.
+    const key = await signingKey(grant.resourceServer.access_token_signing_alg);
+    const entry = await statusEntry(grant.resourceServer, key.kid);
+    const now = clock();
+    const jti = timeOrderedId(now);
+    const { access_token_lifetime } = grant.resourceServer;
+    const lifetime =
+      holders.length === 0
+        ? access_token_lifetime
+        : Math.min(access_token_lifetime, severalKeysMaxLifetime);
+    const claims: AccessTokenClaims = {
+      ...accessTokenClaims(
+        issuer,
+        client.registration,
+        grant,
+        binding,
+        jti,
+        Math.floor(now / 1000),
+        lifetime,
+      ),
+      ...(entry !== undefined && {
+        status: { status_list: { idx: entry.idx, uri: statusListUri(entry.list) } },
+      }),
+    };
+    const mayAct = await mayActUnder(claims, pairings);
+    const record = issuance(client.registration, grant, claims, possession, holders, {
+      // Known now, and never to be told from who is registered later.
+      ...(grant.ofUser === true && { of_user: true }),
+      ...(mayAct.length > 0 && { may_act: mayAct }),
+      ...(entry !== undefined && { status: entry }),
+      ...(grant.pairings !== undefined && { pairings: grant.pairings }),
+    });
+    // Nothing is answered that is not on record: introspection and revocation know a token by its record. The signature is made meanwhile.
+    const committed = commit(issuances, record, client, grant, possession, holders);
+    const [accessToken] = await Promise.all([key.signJwt('at+jwt', claims), committed]);
+    const response: TokenResponse = {
+      access_token: accessToken,
+      token_type: tokenType,
+      expires_in: claims.exp - claims.iat,
+      ...(claims.scope !== undefined && { scope: claims.scope }),
+      ...(grant.issuedTokenType !== undefined && { issued_token_type: grant.issuedTokenType }),
+      // Where `token_type` does not tell, and in an exchange, whose binding is not that of the subject token.
+      ...((tokenType === 'PoP' || grant.issuedTokenType !== undefined) && {
+        cnf: binding.cnfForClient ?? binding.cnf,
+      }),
+      ...(binding.alt_cnf !== undefined && { alt_cnf: binding.alt_cnf }),
+    };
+    return { response, jti };
+  };
+}
+
+/** The pairings in force of those that may exchange the token: one made later is for tokens issued later. */
+async function mayActUnder(
+  { client_id: owner, may_act }: AccessTokenClaims,
+  pairings: Ports['pairings'],
+): Promise<readonly PairedClient[]> {
+  const named = may_act === undefined ? [] : [may_act.client_id].flat();
+  const found = await Promise.all(
+    named.map(async (client_id) => ({
+      client_id,
+      pairing: (await pairings.findPairing(owner, client_id))?.consent,
+    })),
+  );
+  return found.flatMap(({ client_id, pairing }) =>
+    pairing === undefined ? [] : [{ client_id, pairing }],
+  );
+}
+
+interface PairedClient {
+  readonly client_id: string;
+  /** The consent of its pairing with the client of the token. */
+  readonly pairing: string;
+}
+
+/** What the record of an issuance says besides: the place on a status list, the pairings that allowed the exchange or may allow one. */
+interface IssuanceDetail {
+  readonly of_user?: true;
+  readonly may_act?: readonly PairedClient[];
+  readonly status?: StatusEntry;
+  readonly pairings?: readonly string[];
+}
+
+function issuance(
+  { registration_id }: AuthenticatedClient['registration'],
+  { resourceServer, source }: Grant,
+  { jti, client_id, aud, exp }: AccessTokenClaims,
+  { boundKey }: Possession,
+  holders: readonly FurtherHolder[],
+  more: IssuanceDetail,
+): AuditEvent {
+  const detail = {
+    ...more,
+    ...(holders.length > 0 && {
+      holders: holders.map(({ registration, key, provenBy, pairing }) => ({
+        client_id: registration.client_id,
+        jkt: key.jkt,
+        evidence: provenBy,
+        pairing,
+      })),
+    }),
+  };
+  return {
+    id: jti,
+    type: 'token_issued',
+    actor: `client:${client_id}`,
+    client_id,
+    audience: aud,
+    jti,
+    jkt: recordedThumbprint(boundKey),
+    evidence: boundKey.provenBy,
+    token_expires_at: exp,
+    registration_id,
+    resource_server_id: resourceServer.id,
+    ...(source !== undefined && { source }),
+    ...(Object.keys(detail).length > 0 && { detail }),
+  };
+}
+
+async function commit(
+  issuances: Ports['issuances'],
+  event: AuditEvent,
+  client: AuthenticatedClient,
+  grant: Grant,
+  possession: Possession,
+  holders: readonly FurtherHolder[],
+): Promise<void> {
+  const uses = [
+    ...possession.uses,
+    ...[grant.use, ...holders.map(({ use }) => use)].filter((use) => use !== undefined),
+  ];
+  const first = await issuances.commit(uses, event);
+  const replayed = uses.filter((_, index) => first[index] !== true);
+  if (replayed.some((use) => use.key === client.assertion?.use.key)) {
+    throw new OAuthError('invalid_client', 'the client assertion was used before', {
+      reason: 'assertion_replayed',
+    });
+  }
+  if (replayed.some((use) => possession.uses.includes(use)))
+    throw new OAuthError('invalid_dpop_proof', 'the DPoP proof was used before', {
+      reason: 'proof_replayed',
+    });
+  if (replayed.some((use) => use === grant.use))
+    throw new OAuthError('invalid_request', 'the ID token was exchanged before', {
+      reason: 'id_token_replayed',
+    });
+  if (replayed.length > 0) {
+    throw new OAuthError(
+      'failed_pop_verification',
+      'proof for an additional key is invalid or not made for this request',
+      {
+        reason: 'cnf_proof_replayed',
+      },
+    );
+  }
+}

@@ -1,0 +1,95 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { Acceptable } from '../../domain/single-use.ts';
+
+/** What the server says of a nonce that a proof carries. Its own time decides how long that stands. */
+export type NonceVerdict =
+  | { readonly valid: true; readonly newest: boolean; readonly acceptable: Acceptable }
+  | { readonly valid: false };
+
+/** What nonces are made with. */
+export interface NonceSecret {
+  /** At least 32 octets. */
+  readonly secret: Buffer;
+  /** Makes nonces from this time on, until that of the next; milliseconds since the epoch. */
+  readonly from: number;
+}
+
+/** Stateless nonces that every replica with the same secrets makes and accepts (RFC 9449 §8). */
+export interface DpopNonces {
+  /** The newest nonce: 27 base64url characters, all of them NQCHAR. */
+  current(): string;
+  check(nonce: unknown): NonceVerdict;
+}
+
+/**
+ * A nonce names a time slot and proves it by a MAC. The slot before and the slot after pass too, so that a nonce handed out at the end of a slot,
+ * or by a replica whose clock runs ahead, still serves. A secret that is to come counts before its time, for a replica whose clock runs ahead; one
+ * whose time is over counts for the slots that began in its time, so that each of its nonces serves as long as it would have, and nobody who learns
+ * the secret later can make one that serves longer.
+ * @param secrets shared by all replicas, oldest first, never none
+ * @param lifetime seconds for which a nonce is good at least; one slot lasts as long
+ */
+export function dpopNonces(
+  secrets: () => readonly NonceSecret[],
+  lifetime: number,
+  clock: () => number,
+): DpopNonces {
+  const slotAt = (now: number) => Math.floor(now / 1000 / lifetime);
+  // A replica whose clock is behind the one that made the only secret uses it all the same.
+  const inUse = (now: number) => secrets().findLast(({ from }) => from <= now) ?? secrets()[0];
+  const nonceOf = (secret: Buffer, slot: number) => {
+    const time = Buffer.alloc(4);
+    time.writeUInt32BE(slot % 2 ** 32);
+    const mac = createHmac('sha256', secret)
+      .update('DPoP-Nonce')
+      .update(time)
+      .digest()
+      .subarray(0, 16);
+    return Buffer.concat([time, mac]).toString('base64url');
+  };
+  return {
+    current() {
+      const now = clock();
+      const made = inUse(now);
+      if (made === undefined) throw new Error('there is no secret to make nonces with');
+      return nonceOf(made.secret, slotAt(now));
+    },
+    check(nonce) {
+      if (typeof nonce !== 'string' || nonce.length !== 27) return { valid: false };
+      const now = clock();
+      const slot = slotAt(now);
+      const match = secrets()
+        .flatMap(({ secret }, index, all) => {
+          const until = all[index + 1]?.from ?? Number.POSITIVE_INFINITY;
+          return [slot + 1, slot - 1, slot]
+            .filter((begun) => begun * lifetime * 1000 < until)
+            .map((begun) => ({ begun, secret, until }));
+        })
+        .findLast(({ begun, secret }) => sameText(nonceOf(secret, begun), nonce));
+      if (match === undefined) return { valid: false };
+      const { begun, until } = match;
+      return {
+        valid: true,
+        newest: begun >= slot && until > now,
+        acceptable: { from: (begun - 1) * lifetime, until: (begun + 2) * lifetime },
+      };
+    },
+  };
+}
+
+/**
+ * For client authors who test their retry (RFC 9449 §8): valid nonces are refused by chance, as if they were stale.
+ * @param percent share of the valid nonces that is refused, 0 to 90
+ * @param draw a random whole number from 0 to 99
+ */
+export function refusingSome(nonces: DpopNonces, percent: number, draw: () => number): DpopNonces {
+  return {
+    ...nonces,
+    check: (nonce) => (percent > 0 && draw() < percent ? { valid: false } : nonces.check(nonce)),
+  };
+}
+
+function sameText(expected: string, presented: string): boolean {
+  const [a, b] = [Buffer.from(expected), Buffer.from(presented)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}

@@ -1,0 +1,28 @@
+import type { PresentedBy } from '../../domain/grant.ts';
+import { OAuthError } from '../../domain/oauth-error.ts';
+import type { ProvenKey } from '../../domain/proven-key.ts';
+
+/**
+ * A grant that is bound itself counts only with a proof by one of its keys, made for this very token where it is an access token
+ * (`ath`, RFC 9449 §4.3 item 12). Throws `invalid_grant`.
+ */
+export function checkPresenter(
+  { keys, ath }: PresentedBy,
+  { key, provenBy, 'x5t#S256': certificate }: ProvenKey,
+  provenAth: unknown,
+): void {
+  if (![key?.jkt, certificate].some((name) => name !== undefined && keys.includes(name)))
+    throw new OAuthError(
+      'invalid_grant',
+      'the subject token is bound to a key that is not proven in this request',
+      {
+        reason: 'subject_token_key_mismatch',
+      },
+    );
+  if (ath !== undefined && provenBy === 'dpop_proof' && provenAth !== ath)
+    throw new OAuthError(
+      'invalid_grant',
+      'ath of the DPoP proof is not the hash of the subject token',
+      { reason: 'subject_token_ath_mismatch' },
+    );
+}

@@ -1,0 +1,126 @@
+import type { Clock } from '../../domain/clock.ts';
+import { type Constant, OAuthError } from '../../domain/oauth-error.ts';
+import type { Acceptable } from '../../domain/single-use.ts';
+import type { DpopNonces } from './dpop-nonce.ts';
+import { comparableHtu } from './htu.ts';
+
+/** What the claims of a proof say that was made for this request; not yet marked as used. */
+export interface ProofClaims {
+  readonly jti: string;
+  /** `htu` in the form that is compared. */
+  readonly target: string;
+  readonly acceptable: Acceptable;
+  readonly ath?: unknown;
+  /** A newer nonce to hand out, when the proof used one that is about to expire. */
+  readonly freshNonce?: string;
+}
+
+/** What claims are checked against. Times in seconds. */
+export interface ProofClaimsOptions {
+  readonly clock: Clock;
+  readonly nonces: DpopNonces;
+  /** The public URI of the endpoint, from configuration: `Host` is the client's word (RFC 9449 §4.3 item 9). */
+  readonly endpoint: string;
+  /** The same endpoint under `mtls_endpoint_aliases` (RFC 8705 §5). */
+  readonly alias?: string;
+  readonly maxAge: number;
+  readonly maxFuture: number;
+}
+
+/** Characters of `jti`; the raw string counts. A UUID has 36. */
+const maxJtiLength = 128;
+
+/**
+ * Checks what a proof says of its request (RFC 9449 §4.3 items 7 to 11). Throws `invalid_dpop_proof`, or `use_dpop_nonce` when a nonce is required
+ * and missing or stale.
+ */
+export function proofClaims(
+  options: ProofClaimsOptions,
+): (
+  payload: Readonly<Record<string, unknown>>,
+  method: string,
+  nonceRequired: boolean,
+) => ProofClaims {
+  const expectedHtu = comparableHtu(options.endpoint);
+  const aliasHtu = options.alias === undefined ? undefined : comparableHtu(options.alias);
+  return (payload, method, nonceRequired) => {
+    const { jti, htm, htu, iat, nonce } = payload;
+    if (typeof jti !== 'string' || jti === '' || jti.length > maxJtiLength)
+      throw refusedProof('the DPoP proof needs a jti of 1 to 128 characters', 'proof_jti_invalid');
+    if (htm !== method)
+      throw refusedProof(
+        'htm of the DPoP proof is not the method of this request',
+        'proof_htm_mismatch',
+      );
+    // Most proofs spell it as the configuration does.
+    const target =
+      htu === options.endpoint
+        ? expectedHtu
+        : typeof htu === 'string'
+          ? comparableHtu(htu)
+          : undefined;
+    if (target === undefined || (target !== expectedHtu && target !== aliasHtu))
+      throw refusedProof(
+        'htu of the DPoP proof is not the URI of this endpoint',
+        'proof_htu_mismatch',
+      );
+    if (typeof iat !== 'number' || !Number.isFinite(iat) || iat < 0)
+      throw refusedProof('the DPoP proof needs a numeric iat', 'proof_iat_invalid');
+    checkExpNbf(payload, options);
+
+    const claims = { jti, target, ath: payload['ath'] };
+    if (!nonceRequired) {
+      checkAge(iat, options);
+      return {
+        ...claims,
+        acceptable: {
+          from: iat - options.maxFuture,
+          until: iat + options.maxAge + options.maxFuture,
+        },
+      };
+    }
+    const verdict = options.nonces.check(nonce);
+    if (!verdict.valid)
+      throw new OAuthError(
+        'use_dpop_nonce',
+        'a nonce of this server is required in the DPoP proof',
+        {
+          reason: nonce === undefined ? 'nonce_missing' : 'nonce_stale',
+        },
+      );
+    // With a nonce its time counts, not the client's clock (RFC 9449 §4.3 item 11).
+    return {
+      ...claims,
+      acceptable: verdict.acceptable,
+      ...(!verdict.newest && { freshNonce: options.nonces.current() }),
+    };
+  };
+}
+
+function checkAge(iat: number, { clock, maxAge, maxFuture }: ProofClaimsOptions): void {
+  const now = clock() / 1000;
+  if (iat < Math.floor(now) - maxAge)
+    throw refusedProof('iat of the DPoP proof is too old', 'proof_iat_too_old');
+  if (iat > now + maxFuture)
+    throw refusedProof('iat of the DPoP proof is in the future', 'proof_iat_in_future');
+}
+
+// RFC 9449 asks for neither; a proof that limits itself is taken at its word (RFC 7519 §4.1.4, §4.1.5).
+function checkExpNbf(
+  { exp, nbf }: Record<string, unknown>,
+  { clock, maxFuture }: ProofClaimsOptions,
+): void {
+  const now = clock() / 1000;
+  if (exp !== undefined && !(typeof exp === 'number' && exp > now))
+    throw refusedProof('the DPoP proof has expired', 'proof_expired');
+  if (nbf !== undefined && !(typeof nbf === 'number' && nbf <= now + maxFuture))
+    throw refusedProof('the DPoP proof is not valid yet', 'proof_not_yet_valid');
+}
+
+/** A proof that is not acceptable. */
+export function refusedProof<Description extends string>(
+  description: Constant<Description>,
+  reason: string,
+): OAuthError {
+  return new OAuthError<Description>('invalid_dpop_proof', description, { reason });
+}

@@ -1,0 +1,214 @@
+import {
+  type AuthenticatedClient,
+  type ClientRegistration,
+  names,
+} from '../../domain/client-registration.ts';
+import type { FurtherHolder } from '../../domain/additional-holder.ts';
+import type { Grant } from '../../domain/grant.ts';
+import { isSignedBy } from '../../jose/compact-jws.ts';
+import type { PublicKey } from '../../jose/public-key.ts';
+import { OAuthError } from '../../domain/oauth-error.ts';
+import { agreesToShare, isAgreed, type PairingMode, withinPairing } from '../../domain/pairing.ts';
+import type { Ports } from '../../ports/ports.ts';
+import { recordedThumbprint } from '../../domain/proven-key.ts';
+import { registeredCertificateThumbprint } from '../client-keys/registered-certificate.ts';
+import { type RegisteredKeys, refuseIfBusy } from '../client-keys/registered-keys.ts';
+import type { TokenRequest } from '../../domain/oauth-request.ts';
+import {
+  type CnfProofOptions,
+  checkCnfProof,
+  type ProofContext,
+  readCnfProof,
+  refusedProof,
+  type UnverifiedCnfProof,
+} from './cnf-proof.ts';
+import type { Possession } from './prove-possession.ts';
+import { type RequestedHolder, readReqAltCnf } from './req-alt-cnf.ts';
+
+/** The step of the token endpoint: the further holders that `req_alt_cnf` asks for; none without it. */
+export type ProveFurtherHolders = (
+  request: TokenRequest,
+  client: AuthenticatedClient,
+  grant: Grant,
+  possession: Possession,
+) => Promise<readonly FurtherHolder[]>;
+
+/** What the step needs. */
+export interface FurtherHoldersOptions
+  extends Pick<Ports, 'clients' | 'pairings' | 'credentialUses' | 'clock'> {
+  readonly keys: RegisteredKeys;
+  readonly cnfProof: CnfProofOptions;
+  readonly nonceRequired: boolean;
+  /** Most holders beside the requester. */
+  readonly max: number;
+  /** Seconds for which a registered key counts as proven after this server last verified a signature by it. */
+  readonly registeredKeyMaxAge: number;
+}
+
+/**
+ * Every further holder proves its key and its consent, or agreed by registration and was seen to have the key: all or nothing
+ * (protocol reference D4 items 5 to 7). Reads only. Throws OAuthError.
+ */
+export function proveFurtherHolders(options: FurtherHoldersOptions): ProveFurtherHolders {
+  return async (request, { registration: requester }, grant, { boundKey }) => {
+    const parameter = request.parameters.get('req_alt_cnf');
+    if (parameter === undefined) return [];
+    const requested = readReqAltCnf(parameter, options.max);
+    const { resourceServer, scopes } = grant;
+    if (requester.alt_cnf_holders === undefined) throw notPaired('alt_cnf_not_enabled');
+    // Whose token it was named this client, and nobody whom this client may name.
+    if (grant.act !== undefined) throw notPaired('actor_may_not_share');
+    if (resourceServer.alt_cnf_supported !== true && resourceServer.multi_key_form !== 'jwks')
+      throw new OAuthError(
+        'unsupported_pop_key',
+        'the audience does not accept additional confirmation keys; use token exchange',
+        {
+          reason: 'alt_cnf_not_supported_by_audience',
+        },
+      );
+    const context: ProofContext = {
+      requester,
+      boundKey,
+      audience: resourceServer.audience,
+      scopes,
+      nonceRequired: options.nonceRequired || requester.dpop_nonce_required,
+    };
+    const holders: FurtherHolder[] = [];
+    for (const element of requested) {
+      holders.push(
+        element.clientId === undefined
+          ? await byProof(element.proof, grant, context, options)
+          : await byRegistration(element, grant, context, options),
+      );
+    }
+    const clientIds = new Set([
+      requester.client_id,
+      ...holders.map(({ registration }) => registration.client_id),
+    ]);
+    const keys = new Set([recordedThumbprint(boundKey), ...holders.map(({ key }) => key.jkt)]);
+    if (clientIds.size <= holders.length || keys.size <= holders.length)
+      throw new OAuthError(
+        'invalid_request',
+        'req_alt_cnf: every holder and every key may be in a token once',
+        { reason: 'holder_repeated' },
+      );
+    return holders;
+  };
+}
+
+async function byProof(
+  text: string,
+  grant: Grant,
+  context: ProofContext,
+  options: FurtherHoldersOptions,
+): Promise<FurtherHolder> {
+  const proof = readCnfProof(text);
+  const { registration, pairing } = await pairedHolder(proof.iss, 'proof', grant, context, options);
+  const key = await signerOf(proof, registration, options);
+  const { use, byCertificate } = checkCnfProof(proof, context, options.cnfProof);
+  if (!byCertificate) return { registration, pairing, key, provenBy: 'cnf_proof', use };
+  const thumbprint = registeredCertificateThumbprint(key);
+  if (thumbprint === undefined) throw refusedProof('cnf_proof_certificate_missing');
+  return { registration, pairing, key, 'x5t#S256': thumbprint, provenBy: 'cnf_proof', use };
+}
+
+async function byRegistration(
+  { clientId, kid }: Extract<RequestedHolder, { clientId: string }>,
+  grant: Grant,
+  context: ProofContext,
+  options: FurtherHoldersOptions,
+): Promise<FurtherHolder> {
+  const { registration, pairing } = await pairedHolder(
+    clientId,
+    'registered_key',
+    grant,
+    context,
+    options,
+  );
+  const key = await registeredKey(registration, kid, options);
+  if (key === undefined)
+    throw new OAuthError(
+      'unsupported_pop_key',
+      'req_alt_cnf names a key that the holder has not registered',
+      { reason: 'alt_cnf_kid_unknown' },
+    );
+  // Publishing a key proves nothing; a signature by it that this server verified does (protocol reference D4).
+  const provenAt = await options.credentialUses.lastProven(registration.registration_id, key.jkt);
+  if (provenAt === undefined || provenAt < options.clock() - options.registeredKeyMaxAge * 1000)
+    throw refusedProof('registered_key_not_proven');
+  return { registration, pairing, key, provenBy: 'registration' };
+}
+
+/** The holder, when requester, holder and operator all allow this token to be shared with it. Throws `unauthorized_client`. */
+async function pairedHolder(
+  clientId: string,
+  form: PairingMode,
+  grant: Grant,
+  { requester, audience, scopes }: ProofContext,
+  { clients, pairings }: FurtherHoldersOptions,
+): Promise<Pick<FurtherHolder, 'registration' | 'pairing'>> {
+  if (clientId === requester.client_id)
+    throw new OAuthError(
+      'invalid_request',
+      'req_alt_cnf: every holder and every key may be in a token once',
+      { reason: 'holder_is_requester' },
+    );
+  if (requester.alt_cnf_holders?.includes(clientId) !== true) throw notPaired('holder_not_listed');
+  const holder = await clients.findClient(clientId);
+  if (holder === undefined || holder.disabled) throw notPaired('holder_unknown_or_disabled');
+  if (!names(requester.alt_cnf_holders, requester.listed, holder))
+    throw notPaired('holder_not_listed');
+  if (!agreesToShare(holder, requester, form)) throw notPaired('holder_does_not_agree');
+  const pairing = await pairings.findPairing(requester.client_id, clientId);
+  if (
+    pairing === undefined ||
+    !isAgreed(pairing, requester, holder) ||
+    !withinPairing(pairing, audience, scopes)
+  )
+    throw notPaired('pairing_missing_or_exceeded');
+  if (form === 'registered_key' && pairing.mode !== 'registered_key')
+    throw refusedProof('pairing_needs_proof');
+  // Nobody showed the holder to the user whose authorization this is (protocol reference D10 T14).
+  if (grant.ofUser === true && !pairing.first_party) throw notPaired('pairing_not_first_party');
+  return { registration: holder, pairing: pairing.consent };
+}
+
+/** The key by which the holder signed. `kid` is looked up among this client's keys only: another client's key of that name is another key (protocol reference D10 T13). */
+async function signerOf(
+  { jws, kid }: UnverifiedCnfProof,
+  holder: ClientRegistration,
+  { keys, cnfProof: { algs } }: FurtherHoldersOptions,
+): Promise<PublicKey> {
+  let known = false;
+  const signer = await had(async () =>
+    keys.signer(holder, kid, (key) => {
+      known = true;
+      return isSignedBy(jws, key, algs);
+    }),
+  );
+  if (signer === undefined)
+    throw refusedProof(known ? 'cnf_proof_signature_invalid' : 'cnf_proof_key_unknown');
+  return signer;
+}
+
+async function registeredKey(
+  holder: ClientRegistration,
+  kid: string,
+  { keys }: FurtherHoldersOptions,
+): Promise<PublicKey | undefined> {
+  return had(async () => (await keys.find(holder, kid))[0]);
+}
+
+/** The keys of a holder that cannot be had prove nothing. */
+async function had<T>(keys: () => Promise<T>): Promise<T> {
+  try {
+    return await keys();
+  } catch (cause) {
+    refuseIfBusy(cause);
+    throw refusedProof('holder_keys_unavailable', cause);
+  }
+}
+
+function notPaired(reason: string): OAuthError {
+  return new OAuthError('unauthorized_client', 'pairing not permitted', { reason });
+}

@@ -1,0 +1,204 @@
+import type { AuthenticatedClient, ClientRegistration } from '../../domain/client-registration.ts';
+import type { Grant } from '../../domain/grant.ts';
+import type { PublicKey } from '../../jose/public-key.ts';
+import { OAuthError } from '../../domain/oauth-error.ts';
+import type { Clock, SingleUse } from '../../ports/ports.ts';
+import { type ProvenKey, recordedThumbprint } from '../../domain/proven-key.ts';
+import type { TokenRequest } from '../../domain/oauth-request.ts';
+import type { DpopProof } from './dpop.ts';
+import { checkPresenter } from './presenter.ts';
+import { type NamedKey, readReqCnf } from './req-cnf.ts';
+
+/** The key that the token will be bound to, and everything that issuing it uses up. */
+export interface Possession {
+  readonly boundKey: ProvenKey;
+  /** True: the client asked for this very key by `req_cnf`. */
+  readonly keyNamed: boolean;
+  readonly uses: readonly SingleUse[];
+  readonly dpopNonce?: string;
+}
+
+/** The step of the token endpoint. Keys are added to `proven` as they are proven, so that the record of a refusal can name them. */
+export type ProvePossession = (
+  request: TokenRequest,
+  client: AuthenticatedClient,
+  grant: Pick<Grant, 'presentedBy'>,
+  proven: ProvenKey[],
+) => Promise<Possession>;
+
+/** The ways to prove a key that are switched on. */
+export interface PossessionMechanisms {
+  readonly dpop: (fields: readonly string[], method: string, nonceRequired: boolean) => DpopProof;
+  /** True: every client needs a nonce in its proof. */
+  readonly nonceRequired: boolean;
+  readonly clock: Clock;
+  /** The registered key of the client with this `kid` that was proven, if there is one. */
+  readonly registeredKey: (
+    client: ClientRegistration,
+    kid: string,
+    proven: (key: PublicKey) => boolean,
+  ) => Promise<PublicKey | undefined>;
+}
+
+/**
+ * Collects the keys proven in this request and chooses the one to bind: the key that `req_cnf` names, else the only one there is.
+ * No proven key, no token: bearer tokens do not exist here. Throws OAuthError.
+ */
+export function provePossession(mechanisms: PossessionMechanisms): ProvePossession {
+  return async (request, client, { presentedBy }, proven) => {
+    const { registration, assertion } = client;
+    const proof =
+      request.dpop.length === 0
+        ? undefined
+        : mechanisms.dpop(
+            request.dpop,
+            'POST',
+            mechanisms.nonceRequired || registration.dpop_nonce_required,
+          );
+    if (proof === undefined && registration.dpop_bound_access_tokens) {
+      throw new OAuthError('invalid_request', 'the client is registered to send a DPoP proof', {
+        reason: 'proof_missing',
+      });
+    }
+    if (proof !== undefined) proven.push(proof);
+    const certificate = provenCertificate(request, registration, mechanisms.clock());
+    if (proof !== undefined && certificate !== undefined)
+      throw new OAuthError(
+        'invalid_request',
+        'the client is registered for certificate-bound tokens and sent a DPoP proof',
+        {
+          reason: 'proof_and_certificate',
+        },
+      );
+    if (certificate !== undefined) proven.push(certificate);
+    const byAssertion = registration.client_assertion_bound_access_tokens ? assertion : undefined;
+    // The certificate comes before the assertion, unless req_cnf says otherwise (product decision 4).
+    if (
+      byAssertion !== undefined &&
+      (certificate === undefined || request.parameters.has('req_cnf'))
+    )
+      proven.push(byAssertion);
+
+    if (proven.length === 0 && presentedBy !== undefined)
+      throw new OAuthError(
+        'invalid_grant',
+        'the subject token is bound to a key that is not proven in this request',
+        { reason: 'proof_missing' },
+      );
+    const reqCnf = request.parameters.get('req_cnf');
+    const boundKey =
+      reqCnf === undefined
+        ? onlyKey(proven)
+        : await namedKey(readReqCnf(reqCnf), proven, registration, mechanisms);
+    if (presentedBy !== undefined) checkPresenter(presentedBy, boundKey, proof?.ath);
+    const uses = [assertion?.use, proof?.use].filter((use) => use !== undefined);
+    return {
+      boundKey,
+      keyNamed: reqCnf !== undefined,
+      uses,
+      ...(proof?.freshNonce !== undefined && { dpopNonce: proof.freshNonce }),
+    };
+  };
+}
+
+/** The certificate of the connection, where the client's tokens are bound to it (RFC 8705 §3.4). */
+function provenCertificate(
+  { clientCertificate }: TokenRequest,
+  client: ClientRegistration,
+  now: number,
+): ProvenKey | undefined {
+  if (client.tls_client_certificate_bound_access_tokens !== true) return undefined;
+  if (clientCertificate === undefined)
+    throw new OAuthError(
+      'invalid_request',
+      'the client is registered for certificate-bound tokens and sent no certificate',
+      {
+        reason: 'certificate_missing',
+      },
+    );
+  if (!clientCertificate.validAt(now))
+    throw new OAuthError(
+      'invalid_request',
+      'the client certificate has expired or is not valid yet',
+      { reason: 'certificate_not_valid' },
+    );
+  const { key, keySound, 'x5t#S256': thumbprint } = clientCertificate;
+  if (!keySound)
+    throw new OAuthError(
+      'unsupported_pop_key',
+      'the key of the client certificate is of a kind that this server does not accept',
+      {
+        reason: 'certificate_key_unsupported',
+      },
+    );
+  return { ...(key !== undefined && { key }), provenBy: 'tls_handshake', 'x5t#S256': thumbprint };
+}
+
+function onlyKey(proven: readonly ProvenKey[]): ProvenKey {
+  const [first, ...others] = proven;
+  if (first === undefined)
+    throw new OAuthError(
+      'invalid_request',
+      'a proof of possession is required, for this server issues no bearer tokens',
+      {
+        reason: 'proof_missing',
+      },
+    );
+  if (others.some((other) => recordedThumbprint(other) !== recordedThumbprint(first))) {
+    throw new OAuthError(
+      'invalid_request',
+      'two different keys are proven and req_cnf does not say which to bind',
+      {
+        reason: 'proven_keys_ambiguous',
+      },
+    );
+  }
+  return first;
+}
+
+async function namedKey(
+  named: NamedKey,
+  proven: readonly ProvenKey[],
+  client: ClientRegistration,
+  { registeredKey }: PossessionMechanisms,
+): Promise<ProvenKey> {
+  const jkt =
+    'jkt' in named ? named.jkt : await thumbprintUnder(named.kid, proven, client, registeredKey);
+  if (jkt === undefined)
+    throw new OAuthError(
+      'unsupported_pop_key',
+      'req_cnf names a key that the client has not registered',
+      { reason: 'req_cnf_kid_unknown' },
+    );
+  const match = proven.find(({ key }) => key?.jkt === jkt);
+  if (match === undefined)
+    throw new OAuthError(
+      'failed_pop_verification',
+      'req_cnf does not match a key proven in this request',
+      { reason: 'req_cnf_not_proven' },
+    );
+  return match;
+}
+
+/** The proven one of the client's keys with this `kid`, else any of them; undefined: there is none. */
+async function thumbprintUnder(
+  kid: string,
+  proven: readonly ProvenKey[],
+  client: ClientRegistration,
+  registeredKey: PossessionMechanisms['registeredKey'],
+): Promise<string | undefined> {
+  let named: string | undefined;
+  const isProven = ({ jkt }: PublicKey) => {
+    named = jkt;
+    return proven.some(({ key }) => key?.jkt === jkt);
+  };
+  try {
+    return (await registeredKey(client, kid, isProven))?.jkt ?? named;
+  } catch (cause) {
+    throw new OAuthError(
+      'temporarily_unavailable',
+      'the registered keys of the client cannot be had now',
+      { cause, reason: 'client_keys_unavailable' },
+    );
+  }
+}

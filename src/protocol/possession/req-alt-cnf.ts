@@ -1,0 +1,69 @@
+import { parseStrictJson } from '../../jose/strict-json.ts';
+import { type Constant, OAuthError } from '../../domain/oauth-error.ts';
+
+/** One element of `req_alt_cnf`: a holder's `cnf-proof+jwt`, or a registered key of a holder by its `kid`. */
+export type RequestedHolder =
+  | { readonly proof: string; readonly clientId?: never }
+  | { readonly clientId: string; readonly kid: string };
+
+/** Characters of `req_alt_cnf`; three proofs by ML-DSA-87 keys have some 22,000. */
+const maxLength = 32_768;
+
+/** Reads the parameter `req_alt_cnf` (protocol reference D3.2): a JSON array of 1 to `max` holders. Throws `invalid_request`. */
+export function readReqAltCnf(text: string, max: number): readonly RequestedHolder[] {
+  const elements = parseArray(text);
+  if (elements.length === 0)
+    throw malformed('req_alt_cnf must name at least one holder', 'req_alt_cnf_empty');
+  if (elements.length > max)
+    throw malformed('req_alt_cnf names more holders than a token may have', 'req_alt_cnf_too_many');
+  return elements.map(readElement);
+}
+
+function parseArray(text: string): readonly unknown[] {
+  if (text.length > maxLength) throw malformed('req_alt_cnf is too long', 'req_alt_cnf_too_long');
+  try {
+    // The strict parser reads objects: exactly one member must come out, or the text closed the array itself.
+    const { holders, ...more } = parseStrictJson(`{"holders":${text}}`);
+    if (Array.isArray(holders) && Object.keys(more).length === 0) return holders;
+  } catch {
+    // Said below.
+  }
+  throw malformed('req_alt_cnf is not a JSON array', 'req_alt_cnf_not_json');
+}
+
+function readElement(element: unknown): RequestedHolder {
+  if (hasExactly(element, ['proof']) && typeof element['proof'] === 'string')
+    return { proof: element['proof'] };
+  if (hasExactly(element, ['client_id', 'cnf'])) {
+    const { client_id: clientId, cnf } = element;
+    if (
+      typeof clientId === 'string' &&
+      clientId !== '' &&
+      hasExactly(cnf, ['kid']) &&
+      typeof cnf['kid'] === 'string'
+    )
+      return { clientId, kid: cnf['kid'] };
+  }
+  throw malformed(
+    'each element of req_alt_cnf must be a proof, or a client_id with the kid of a registered key',
+    'req_alt_cnf_element_malformed',
+  );
+}
+
+function hasExactly(
+  value: unknown,
+  members: readonly string[],
+): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return (
+    Object.keys(value).length === members.length &&
+    members.every((member) => Object.hasOwn(value, member))
+  );
+}
+
+function malformed<Description extends string>(
+  description: Constant<Description>,
+  reason: string,
+): OAuthError {
+  return new OAuthError<Description>('invalid_request', description, { reason });
+}

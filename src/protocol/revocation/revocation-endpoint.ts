@@ -1,0 +1,82 @@
+import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
+import { furtherHolders } from '../access-token/active-holders.ts';
+import type { VerifyAccessToken } from '../access-token/verify-access-token.ts';
+import type { AuditEvent } from '../../domain/audit-event.ts';
+import type { AuthenticateClient } from '../client-authentication/authenticate-client.ts';
+import type { AuthenticatedClient } from '../../domain/client-registration.ts';
+import { OAuthError } from '../../domain/oauth-error.ts';
+import type { Ports } from '../../ports/ports.ts';
+import type { Refusals } from '../../observability/refusals.ts';
+import type { TokenRequest } from '../../domain/oauth-request.ts';
+
+/** What the endpoint needs. */
+export interface RevocationEndpointOptions
+  extends Pick<Ports, 'issuedTokens' | 'withdrawnHolders' | 'replay' | 'noteUse'> {
+  readonly refusals: Pick<Refusals, 'ofClient'>;
+  readonly authenticateClient: AuthenticateClient;
+  readonly verify: VerifyAccessToken;
+}
+
+/**
+ * A revocation request (RFC 7009 §2): a client gives back a token of its own. What is no token of this server counts as revoked already (§2.2).
+ * Every answer without an error holds for every later introspection on every replica.
+ */
+export function revocationEndpoint(options: RevocationEndpointOptions) {
+  const { refusals, authenticateClient, verify, issuedTokens, withdrawnHolders, replay, noteUse } =
+    options;
+  const revoke = async (
+    { registration, assertion }: AuthenticatedClient,
+    request: TokenRequest,
+  ): Promise<void> => {
+    const token = request.parameters.get('token');
+    if (token === undefined)
+      throw new OAuthError('invalid_request', 'the parameter token is required', {
+        reason: 'token_missing',
+      });
+    if (assertion !== undefined && (await replay.markUsed([assertion.use]))[0] !== true)
+      throw new OAuthError('invalid_client', 'the client assertion was used before', {
+        reason: 'assertion_replayed',
+      });
+    if (assertion !== undefined)
+      noteUse(registration.registration_id, 'registered_key', assertion.key.jkt, assertion.key.kid);
+    const claims = await verify(token);
+    if (claims === undefined) return;
+    // A further holder takes back only its own key; the requester's token lives on (protocol reference D6.2).
+    if (furtherHolders(claims).has(registration.client_id)) {
+      const withdrawal = {
+        ...event(registration.client_id, claims),
+        detail: { withdrawn_holder: registration.client_id },
+      };
+      await withdrawnHolders.withdraw(claims.jti, registration.client_id, claims.exp, withdrawal);
+      return;
+    }
+    if (claims.client_id !== registration.client_id)
+      throw new OAuthError('invalid_request', 'the token was not issued to this client', {
+        reason: 'token_of_another_client',
+      });
+    const { jkt, evidence } = (await issuedTokens.state(claims.jti)) ?? {};
+    const key = { ...(jkt !== undefined && { jkt }), ...(evidence !== undefined && { evidence }) };
+    await issuedTokens.revoke(claims.jti, claims.exp, {
+      ...event(registration.client_id, claims),
+      ...key,
+    });
+  };
+  return async (request: TokenRequest): Promise<void> => {
+    const client = await authenticateClient(request);
+    await revoke(client, request).catch((fault: unknown) => {
+      refusals.ofClient(client, fault, 'revocation_refused');
+      throw fault;
+    });
+  };
+}
+
+function event(clientId: string, { jti, aud, exp }: AccessTokenClaims): AuditEvent {
+  return {
+    type: 'token_revoked',
+    actor: `client:${clientId}`,
+    client_id: clientId,
+    jti,
+    audience: aud,
+    token_expires_at: exp,
+  };
+}

@@ -1,0 +1,124 @@
+import type { Clock } from '../../ports/ports.ts';
+import type { SigningKeys } from '../../keys/signing-keys.ts';
+import { statusListClaim } from './status-list.ts';
+import type { LiveStatusList, StatusListStore } from '../../ports/status-list-store.ts';
+
+/** What publishing stands on. */
+export interface PublishedListsOptions {
+  readonly store: Pick<StatusListStore, 'exists' | 'lists' | 'inactive'>;
+  readonly clock: Clock;
+  readonly signingKey: SigningKeys['current'];
+  /** The URI of a list. */
+  readonly uriOf: (list: string) => string;
+  /** Seconds after which every verifier has seen a revocation, whatever caches lie between. */
+  readonly maxAge: number;
+}
+
+/** A status list token, and for how many seconds a cache may keep it. */
+export interface PublishedList {
+  readonly jwt: string;
+  readonly maxAge: number;
+}
+
+interface Snapshot {
+  /** Milliseconds since the epoch, from before the store was asked. */
+  readonly at: number;
+  readonly lists: ReadonlyMap<string, LiveStatusList>;
+  readonly inactive: ReadonlyMap<string, readonly number[]>;
+}
+
+interface Rendered {
+  readonly snapshot: Snapshot;
+  readonly kid: string;
+  readonly jwt: Promise<string>;
+}
+
+/**
+ * Status list tokens (draft-ietf-oauth-status-list §5.1). The store is asked for all lists at once and only when one is wanted, at most every few
+ * seconds, and each list is signed once for each such look: what strangers ask costs no more than that.
+ *
+ * `exp` is `maxAge` after the look, `ttl` half of it, and caches get what is left of the other half: no copy that is still in use is older than `maxAge`.
+ */
+export function publishedLists({ store, clock, signingKey, uriOf, maxAge }: PublishedListsOptions) {
+  const lookEvery = Math.min(5, maxAge / 6) * 1000;
+  const half = Math.floor(maxAge / 2);
+  const rendered = new Map<string, Rendered>();
+  let last: Snapshot | undefined;
+  let underWay: Promise<Snapshot> | undefined;
+
+  const look = async (): Promise<Snapshot> => {
+    const at = clock();
+    const [lists, entries] = await Promise.all([store.lists(), store.inactive()]);
+    const inactive = new Map<string, number[]>();
+    for (const { list, idx } of entries) {
+      const indexes = inactive.get(list) ?? [];
+      indexes.push(idx);
+      inactive.set(list, indexes);
+    }
+    const snapshot = { at, lists: new Map(lists.map((list) => [list.id, list])), inactive };
+    for (const id of rendered.keys()) if (!snapshot.lists.has(id)) rendered.delete(id);
+    last = snapshot;
+    return snapshot;
+  };
+  const fresh = async () => {
+    underWay ??= look().finally(() => (underWay = undefined));
+    return underWay;
+  };
+  const current = async (): Promise<Snapshot> => {
+    const known = last;
+    const age = known === undefined ? Number.POSITIVE_INFINITY : Math.abs(clock() - known.at);
+    if (known !== undefined && age < lookEvery) return known;
+    try {
+      return await fresh();
+    } catch (fault) {
+      // A copy within its time is as good as one that a cache would have given.
+      if (known !== undefined && age < half * 1000) return known;
+      throw fault;
+    }
+  };
+  const render = async (
+    snapshot: Snapshot,
+    { id, compromised }: LiveStatusList,
+    sign: Awaited<ReturnType<typeof signingKey>>['signJwt'],
+  ) => {
+    const iat = Math.floor(snapshot.at / 1000);
+    const status_list = await statusListClaim(
+      compromised ? 'all' : (snapshot.inactive.get(id) ?? []),
+    );
+    return sign('statuslist+jwt', {
+      sub: uriOf(id),
+      iat,
+      exp: iat + maxAge,
+      ttl: half,
+      status_list,
+    });
+  };
+
+  const answer = async ({ snapshot, jwt }: Rendered): Promise<PublishedList> => ({
+    jwt: await jwt,
+    maxAge: Math.max(half - Math.ceil((clock() - snapshot.at) / 1000), 0),
+  });
+
+  /** The list, or undefined when there is none. Throws StoreUnavailable. */
+  return async (id: string): Promise<PublishedList | undefined> => {
+    let snapshot = await current();
+    // A list that was begun after the look.
+    if (!snapshot.lists.has(id) && (await store.exists(id))) snapshot = await fresh();
+    const list = snapshot.lists.get(id);
+    if (list === undefined) return undefined;
+    try {
+      const { kid, signJwt } = await signingKey(list.alg);
+      const known = rendered.get(id);
+      if (known?.snapshot === snapshot && known.kid === kid) return await answer(known);
+      const copy = { snapshot, kid, jwt: render(snapshot, list, signJwt) };
+      rendered.set(id, copy);
+      copy.jwt.catch(() => rendered.delete(id));
+      return await answer(copy);
+    } catch (fault) {
+      // A copy within its time, again.
+      const known = rendered.get(id);
+      if (known?.snapshot === snapshot) return answer(known);
+      throw fault;
+    }
+  };
+}

@@ -1,0 +1,64 @@
+import { answered, type Database } from '../connection/database.ts';
+
+/** Milliseconds that an answer holds, and after which the next one is asked for without anybody waiting. */
+const [holds, renewed] = [1000, 500];
+
+/** Which state of the registries copies were made of. */
+export interface RegistryState {
+  /** The same object as long as no client or resource server has changed, as the database said less than a second ago. Undefined when it took longer to say. */
+  current(): Promise<object | undefined>;
+}
+
+/** Reads the value that every change of a client or resource server changes. Throws StoreUnavailable. */
+export function sqlRegistryState(database: Database): RegistryState {
+  return registryState(async () => {
+    const row = await answered(() =>
+      database.registryState.findUniqueOrThrow({ where: { id: 1 } }),
+    );
+    return row.value;
+  });
+}
+
+/**
+ * One question for all copies of all requests, twice a second while there are requests: clients by the ten thousand are asked for once,
+ * and no replica is more than a second behind.
+ * @param read asks the database
+ * @param now milliseconds of a clock that only goes forward
+ */
+export function registryState(
+  read: () => Promise<string>,
+  now: () => number = () => performance.now(),
+): RegistryState {
+  let state: { readonly value: string } | undefined;
+  /** When the question was asked whose answer confirmed `state`. */
+  let confirmed = Number.NEGATIVE_INFINITY;
+  let asking: { readonly began: number; readonly done: Promise<void> } | undefined;
+  const ask = async (began: number) => {
+    try {
+      const value = await read();
+      // An answer that was overtaken by a later one says nothing new.
+      if (began <= confirmed) return;
+      if (value !== state?.value) state = { value };
+      confirmed = began;
+    } finally {
+      if (asking?.began === began) asking = undefined;
+    }
+  };
+  const start = (began: number) => {
+    asking = { began, done: ask(began) };
+    return asking.done;
+  };
+  return {
+    async current() {
+      const at = now();
+      if (at - confirmed < holds) {
+        // A failure is heard of by whoever has to wait.
+        if (at - confirmed >= renewed && asking === undefined) start(at).catch(() => undefined);
+        return state;
+      }
+      // One that has been under way for a second already comes too late.
+      await (asking !== undefined && at - asking.began < holds ? asking.done : start(at));
+      return now() - confirmed < holds ? state : undefined;
+    },
+  };
+}

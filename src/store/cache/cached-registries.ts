@@ -1,0 +1,67 @@
+import type { ClientRegistry, Registry, ResourceServerRegistry } from '../../ports/registry.ts';
+import type { ClientRegistrations, ResourceServers } from '../../ports/ports.ts';
+import { cached } from './registration-cache.ts';
+import type { RegistryState } from './cache-version.ts';
+
+/** Forgets every copy. */
+interface Forgetful {
+  forget(): void;
+}
+
+/** A registry that tells of every change that it makes, before it answers. */
+function telling<T>(registry: Registry<T>, changed: () => Promise<void>): Registry<T> {
+  const after = async <R>(change: Promise<R>): Promise<R> => {
+    try {
+      return await change;
+    } finally {
+      // After a failure too: the change may stand.
+      await changed();
+    }
+  };
+  return {
+    get: (id) => registry.get(id),
+    list: (query) => registry.list(query),
+    create: (value, change) => after(registry.create(value, change)),
+    replace: (value, found, change) => after(registry.replace(value, found, change)),
+    remove: (id, change, version) => after(registry.remove(id, change, version)),
+  };
+}
+
+/** Clients with a cache for the protocol, of which `state` is at most a second behind; the admin's own look-ups go to the store. `tell` hands the word of a change on. */
+export function cachedClients(
+  store: ClientRegistry & ClientRegistrations,
+  state: RegistryState,
+  tell: () => Promise<void>,
+): ClientRegistry & ClientRegistrations & Forgetful {
+  const byId = cached((id) => store.findClient(id), state);
+  const changed = async () => {
+    byId.forget();
+    await tell();
+  };
+  return { ...telling(store, changed), findClient: byId.find, forget: byId.forget };
+}
+
+/** Resource servers with the same cache. */
+export function cachedResourceServers(
+  store: ResourceServerRegistry & ResourceServers,
+  state: RegistryState,
+  tell: () => Promise<void>,
+): ResourceServerRegistry & ResourceServers & Forgetful {
+  const byAudience = cached((audience) => store.findByAudience(audience), state);
+  const byClientId = cached((clientId) => store.findByClientId(clientId), state);
+  const sole = cached(() => store.findSole(), state);
+  const forget = () => {
+    for (const cache of [byAudience, byClientId, sole]) cache.forget();
+  };
+  const changed = async () => {
+    forget();
+    await tell();
+  };
+  return {
+    ...telling(store, changed),
+    findByAudience: byAudience.find,
+    findByClientId: byClientId.find,
+    findSole: async () => sole.find(''),
+    forget,
+  };
+}

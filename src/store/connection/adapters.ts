@@ -1,0 +1,62 @@
+import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import { databaseFile, databaseKind } from '../../config/database-url.ts';
+import { statementName } from './prepared-statements.ts';
+import { sqliteAdapter } from './sqlite-adapter.ts';
+import { wholeConnections } from './discard-dirty-connections.ts';
+
+/** Milliseconds after which a database that does not answer counts as away: two of them in a row stay below the 2 s that a client waits. */
+const answerTimeout = 900;
+
+/** What a process may ask of PostgreSQL. */
+export interface PostgresqlUse {
+  /** Most connections. */
+  readonly poolSize: number;
+  /** False: nothing stays in a connection from one transaction to the next, as poolers want it that share connections between them. */
+  readonly preparedStatements: boolean;
+  /** The schema of the tables; `public` unless given. */
+  readonly schema?: string;
+}
+
+/** Prisma's driver adapter for a `DATABASE_URL`. `onError` hears of idle connections that broke; the pool opens new ones. */
+export async function adapterFor(
+  url: string,
+  onError: (error: Error) => void,
+  { poolSize, preparedStatements, schema }: PostgresqlUse = {
+    poolSize: 1,
+    preparedStatements: true,
+  },
+): Promise<SqlMigrationAwareDriverAdapterFactory> {
+  if (databaseKind(url) === 'sqlite') return sqliteAdapter(databaseFile(url));
+  const { PrismaPg } = await import('@prisma/adapter-pg');
+  return wholeConnections(
+    new PrismaPg(
+      {
+        connectionString: url,
+        connectionTimeoutMillis: answerTimeout,
+        query_timeout: answerTimeout,
+        statement_timeout: answerTimeout,
+        max: poolSize,
+        keepAlive: true,
+      },
+      {
+        onPoolError: onError,
+        onConnectionError: onError,
+        ...(schema !== undefined && { schema }),
+        ...(preparedStatements && { statementNameGenerator: statementName }),
+      },
+    ),
+  );
+}
+
+/** An adapter without time limits, for migrations: they may wait for another replica's. */
+export async function migrationAdapterFor(
+  url: string,
+  schema?: string,
+): Promise<SqlMigrationAwareDriverAdapterFactory> {
+  if (databaseKind(url) === 'sqlite') return sqliteAdapter(databaseFile(url));
+  const { PrismaPg } = await import('@prisma/adapter-pg');
+  return new PrismaPg(
+    { connectionString: url, connectionTimeoutMillis: 5000 },
+    schema === undefined ? {} : { schema },
+  );
+}

@@ -1,0 +1,39 @@
+import type { Clock } from '../../ports/ports.ts';
+import { answered, type Database } from './database.ts';
+import type { DatabaseKind } from '../migrations/schema.ts';
+
+/** SQL for the database's clock, in milliseconds: the time of the statement, not of a transaction. */
+export const databaseTime: Readonly<Record<DatabaseKind, string>> = {
+  postgresql: 'cast(extract(epoch from clock_timestamp()) * 1000 as bigint)',
+  sqlite: "cast(unixepoch('subsec') * 1000 as integer)",
+};
+
+/**
+ * Seconds by which the clock of a replica may be behind the database's. A row is deleted only when
+ * it has been expired for that long, and a revocation covers tokens that expired within that time.
+ */
+export const clockMargin = 300;
+
+/**
+ * Answers the database's time in whole seconds since the epoch. Whatever all replicas must agree
+ * on, above all what is deleted, goes by this clock: a replica's own may be wrong.
+ */
+export type DatabaseSeconds = () => Promise<number>;
+
+/**
+ * Asks the database for its time.
+ * @param timeOf replaces the database's clock in a test
+ */
+export function databaseSeconds(
+  database: Database,
+  kind: DatabaseKind,
+  timeOf?: Clock,
+): DatabaseSeconds {
+  const question = `select ${databaseTime[kind]} as milliseconds`;
+  return async () => {
+    const [row] = await answered(() =>
+      database.$queryRawUnsafe<{ readonly milliseconds: bigint }[]>(question),
+    );
+    return Math.floor((timeOf?.() ?? Number(row?.milliseconds)) / 1000);
+  };
+}

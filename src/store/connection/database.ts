@@ -1,0 +1,71 @@
+import { resolve } from 'node:path';
+import type { PrismaClient } from '../../../prisma/generated/sqlite/client.ts';
+import { databaseFile, databaseKind } from '../../config/database-url.ts';
+import { StoreUnavailable } from '../../domain/oauth-error.ts';
+import { adapterFor, migrationAdapterFor, type PostgresqlUse } from './adapters.ts';
+import { isUpToDate, MigrationError, migrate } from '../migrations/migrate.ts';
+import { withMigrationLock } from '../migrations/migration-lock.ts';
+import { DatabaseError, postgresqlPlace } from './postgresql-schema.ts';
+
+/** Prisma's client; both databases have the same models. */
+export type Database = PrismaClient;
+
+/** Opens the database that the URL names, brings its structure up to date, and answers Prisma's client for it. */
+export async function openDatabase(
+  url: string,
+  onError: (error: Error) => void,
+  use: PostgresqlUse = { poolSize: 10, preparedStatements: true },
+): Promise<Database> {
+  if (databaseKind(url) === 'sqlite') return openSqlite(url, onError);
+  const place = await postgresqlPlace(url);
+  const adapter = await migrationAdapterFor(place.url, place.schema);
+  if (!(await isUpToDate('postgresql', adapter)))
+    await withMigrationLock(place.url, async () => migrate('postgresql', adapter));
+  const { PrismaClient: PostgresqlClient } = await import(
+    '../../../prisma/generated/postgresql/client.ts'
+  );
+  return new PostgresqlClient({
+    adapter: await adapterFor(place.url, onError, { ...use, schema: place.schema }),
+  }) as unknown as Database;
+}
+
+/** What every connection to SQLite is set to. FULL: an answered token survives a power cut too, so that its proof cannot count again. */
+export const sqlitePragmas: readonly string[] = [
+  'busy_timeout = 1500',
+  'journal_mode = WAL',
+  'synchronous = FULL',
+];
+
+async function openSqlite(url: string, onError: (error: Error) => void): Promise<Database> {
+  try {
+    const adapter = await migrationAdapterFor(url);
+    // SQLite has no waiting for a database that another process is just making: even the first look
+    // is under the lock.
+    return await withMigrationLock(url, async () => {
+      await migrate('sqlite', adapter);
+      return sqliteClient(url, onError);
+    });
+  } catch (cause) {
+    if (cause instanceof MigrationError) throw cause;
+    throw new DatabaseError(
+      `The SQLite file ${resolve(databaseFile(url))} cannot be opened, made or written.`,
+      { cause },
+    );
+  }
+}
+
+async function sqliteClient(url: string, onError: (error: Error) => void): Promise<Database> {
+  const { PrismaClient: SqliteClient } = await import('../../../prisma/generated/sqlite/client.ts');
+  const client = new SqliteClient({ adapter: await adapterFor(url, onError) });
+  for (const pragma of sqlitePragmas) await client.$queryRawUnsafe(`pragma ${pragma}`);
+  return client;
+}
+
+/** Runs one store operation; whatever it throws means that the database is away. */
+export async function answered<T>(operation: () => Promise<T>): Promise<T> {
+  try {
+    return await operation();
+  } catch (cause) {
+    throw new StoreUnavailable('database', cause);
+  }
+}

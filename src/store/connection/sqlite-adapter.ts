@@ -1,0 +1,67 @@
+import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type {
+  SqlDriverAdapter,
+  SqlMigrationAwareDriverAdapterFactory,
+} from '@prisma/driver-adapter-utils';
+import { fileUrl } from '../../config/database-url.ts';
+import { writeTurn } from './write-lock.ts';
+
+const reads = /^\s*(select|pragma)\b/i;
+
+/** Prisma's driver adapter for a SQLite file, which is made with its folder where there is none. Its writes wait for their turn. */
+export async function sqliteAdapter(file: string): Promise<SqlMigrationAwareDriverAdapterFactory> {
+  // Loaded only here, so that PostgreSQL starts without it.
+  const { PrismaLibSql } = await import('@prisma/adapter-libsql');
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  for (const path of [file, `${file}.migrating`]) closeSync(openSync(path, 'a', 0o600));
+  for (const path of [file, `${file}-wal`, `${file}-shm`, `${file}.migrating`]) makePrivate(path);
+  const factory = new PrismaLibSql({ url: fileUrl(file) });
+  const connect = factory.connect.bind(factory);
+  return Object.assign(factory, { connect: async () => inTurns(await connect(), file) });
+}
+
+/** SQLite gives its other files the permissions of the first. A file that is another user's stays as it is. */
+function makePrivate(path: string): void {
+  const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0;
+  if ((mode & 0o077) === 0) return;
+  try {
+    chmodSync(path, 0o600);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) throw error;
+  }
+}
+
+function inTurns(adapter: SqlDriverAdapter, file: string): SqlDriverAdapter {
+  const [query, execute, start] = [
+    adapter.queryRaw.bind(adapter),
+    adapter.executeRaw.bind(adapter),
+    adapter.startTransaction.bind(adapter),
+  ];
+  const inTurn = async <T>(write: () => Promise<T>): Promise<T> => {
+    const end = await writeTurn(file);
+    return write().finally(end);
+  };
+  return Object.assign(adapter, {
+    queryRaw: async (of: Parameters<typeof query>[0]) =>
+      reads.test(of.sql) ? query(of) : inTurn(() => query(of)),
+    executeRaw: async (of: Parameters<typeof execute>[0]) => inTurn(() => execute(of)),
+    async startTransaction(isolation: Parameters<typeof start>[0]) {
+      const end = await writeTurn(file);
+      try {
+        const transaction = await start(isolation);
+        const [commit, rollback] = [
+          transaction.commit.bind(transaction),
+          transaction.rollback.bind(transaction),
+        ];
+        return Object.assign(transaction, {
+          commit: () => commit().finally(end),
+          rollback: () => rollback().finally(end),
+        });
+      } catch (error) {
+        end();
+        throw error;
+      }
+    },
+  });
+}

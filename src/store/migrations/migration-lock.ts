@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PrismaLibSql } from '@prisma/adapter-libsql';
+import type {
+  SqlMigrationAwareDriverAdapterFactory,
+  Transaction,
+} from '@prisma/driver-adapter-utils';
+import { databaseFile, databaseKind, fileUrl } from '../../config/database-url.ts';
+import { migrationAdapterFor } from '../connection/adapters.ts';
+
+/** Any number that nobody else takes: advisory locks of a database share one space. */
+const advisoryLock = 7_800_2014;
+
+/** One lock a schema; that of `public` is as it always was. */
+const advisoryLockOf = `select case current_schema() when 'public' then pg_advisory_xact_lock(${advisoryLock}) else pg_advisory_xact_lock(${advisoryLock}, hashtext(current_schema())) end`;
+
+/** Milliseconds between tries, and until another replica's migration counts as hung. */
+const [retryEvery, giveUpAfter] = [50, 120_000];
+
+/**
+ * Lets one replica at a time look and migrate; the others wait. The database itself holds the lock, so it goes with the process that dies.
+ * The schema engine takes no lock when it works through a driver adapter.
+ */
+export async function withMigrationLock<T>(url: string, work: () => Promise<T>): Promise<T> {
+  // SQLite has no advisory locks, and a lock on the database would keep the engine out: a file beside it stands for it, and stays empty.
+  const sqlite = databaseKind(url) === 'sqlite';
+  const adapter: SqlMigrationAwareDriverAdapterFactory = sqlite
+    ? new PrismaLibSql({ url: fileUrl(`${databaseFile(url)}.migrating`) })
+    : await migrationAdapterFor(url);
+  const connection = await adapter.connect();
+  try {
+    const lock = sqlite ? 'create table lock (held integer)' : advisoryLockOf;
+    const transaction = await lockedTransaction(async () => connection.startTransaction(), lock);
+    try {
+      return await work();
+    } finally {
+      await rollBack(transaction);
+    }
+  } finally {
+    await connection.dispose();
+  }
+}
+
+async function lockedTransaction(
+  start: () => Promise<Transaction>,
+  lock: string,
+): Promise<Transaction> {
+  const deadline = performance.now() + giveUpAfter;
+  for (;;) {
+    const transaction = await start();
+    try {
+      await transaction.executeRaw({ sql: lock, args: [], argTypes: [] });
+      return transaction;
+    } catch (error) {
+      await rollBack(transaction);
+      if (performance.now() > deadline) throw error;
+      await sleep(retryEvery);
+    }
+  }
+}
+
+async function rollBack(transaction: Transaction): Promise<void> {
+  // Some adapters leave the statement itself to their caller.
+  if (!transaction.options.usePhantomQuery)
+    await transaction.executeRaw({ sql: 'ROLLBACK', args: [], argTypes: [] });
+  await transaction.rollback();
+}

@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+import { array, string, tuple } from 'valibot';
+import type { ListedClients } from '../../domain/client-registration.ts';
+import { answered, type Database } from '../connection/database.ts';
+import { jsonColumn, type Place } from './json-column.ts';
+import type { DatabaseKind } from '../migrations/schema.ts';
+
+const readPairs = jsonColumn(array(tuple([string(), string()])));
+
+/** A column `listed_clients`. Null, as a version that did not know it leaves it: the names stand for nobody. */
+export function readListed(text: string | null, place: Place): ListedClients {
+  return new Map(text === null ? [] : readPairs(text, place));
+}
+
+/** The column's text. */
+export function writeListed(listed: ListedClients): string {
+  return JSON.stringify([...listed]);
+}
+
+/** For which registrations names stand. */
+export interface ClientIdentities {
+  /** Now; for a name that nobody bears, the registration that will bear it first. Throws StoreUnavailable. */
+  reserve(names: readonly string[]): Promise<ListedClients>;
+  /** Whoever of these names' registrations is no more is left out. Throws StoreUnavailable. */
+  current(names: readonly string[]): Promise<ListedClients>;
+}
+
+const insert: Readonly<Record<DatabaseKind, string>> = {
+  sqlite: `insert into client_identity (client_id, registration_id) select value->>'name', value->>'id' from json_each(?) where true on conflict do nothing`,
+  postgresql: `insert into client_identity (client_id, registration_id) select name, id from jsonb_to_recordset($1::jsonb) as named(name text, id text) on conflict do nothing`,
+};
+const select: Readonly<Record<DatabaseKind, string>> = {
+  sqlite:
+    'select client_id, registration_id from client_identity where client_id in (select value from json_each(?))',
+  postgresql:
+    'select client_id, registration_id from client_identity where client_id in (select jsonb_array_elements_text($1::jsonb))',
+};
+
+/** Identities in the database. */
+export function clientIdentities(database: Database, kind: DatabaseKind): ClientIdentities {
+  const current = async (names: readonly string[]): Promise<ListedClients> => {
+    if (names.length === 0) return new Map();
+    const rows = await answered(() =>
+      database.$queryRawUnsafe<{ readonly client_id: string; readonly registration_id: string }[]>(
+        select[kind],
+        JSON.stringify(names),
+      ),
+    );
+    return new Map(rows.map(({ client_id, registration_id }) => [client_id, registration_id]));
+  };
+  return {
+    current,
+    async reserve(names) {
+      // One order for everybody: two lists with the same names must not wait for each other crosswise.
+      const rows = [...new Set(names)]
+        .sort()
+        .map((name) => ({ name, id: randomBytes(16).toString('hex') }));
+      if (rows.length > 0)
+        await answered(() => database.$executeRawUnsafe(insert[kind], JSON.stringify(rows)));
+      return current(rows.map(({ name }) => name));
+    },
+  };
+}
+
+/** The names of a list whose registrations are still there. */
+export function stillThere(
+  list: readonly string[],
+  listed: ListedClients,
+  current: ListedClients,
+): readonly string[] {
+  return list.filter((name) => listed.has(name) && listed.get(name) === current.get(name));
+}

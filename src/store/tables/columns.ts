@@ -1,0 +1,121 @@
+/** The JSON columns as this server writes them. `satisfies` keeps each beside its domain type: a member added there must be added here. */
+import {
+  array,
+  boolean,
+  custom,
+  exactOptional,
+  integer,
+  looseObject,
+  minLength,
+  minValue,
+  number,
+  type ObjectEntries,
+  picklist,
+  pipe,
+  record,
+  string,
+  unknown,
+} from 'valibot';
+import {
+  type ClientMetadata,
+  clientAssertionAudiences,
+  grantTypes,
+  type StoredSecret,
+  tokenEndpointAuthMethods,
+} from '../../domain/client-registration.ts';
+import { accessTokenSigningAlgorithms, signingAlgorithms } from '../../jose/algorithms.ts';
+import type { Pairing } from '../../domain/pairing.ts';
+import {
+  confirmationMethods,
+  multiKeyForms,
+  type ResourceServerMetadata,
+} from '../../domain/resource-server.ts';
+import type { TrustedIssuer } from '../../domain/trusted-issuer.ts';
+import { jsonColumn } from './json-column.ts';
+
+type Members<T> = Record<keyof T, unknown>;
+const text = string();
+const optionalText = exactOptional(text);
+const flag = boolean();
+const optionalFlag = exactOptional(flag);
+const texts = array(text);
+const instant = pipe(number(), integer());
+// Valibot takes an array for an object; here that would read as one in which every optional member is missing.
+const noArray = custom<object>((value) => !Array.isArray(value));
+const object = <const Entries extends ObjectEntries>(entries: Entries) =>
+  pipe(noArray, looseObject(entries));
+const anyObject = pipe(noArray, record(string(), unknown()));
+const jwkSet = exactOptional(object({ keys: array(anyObject) }));
+
+export const readClientMetadata = jsonColumn(
+  object({
+    client_name: optionalText,
+    token_endpoint_auth_method: picklist(tokenEndpointAuthMethods),
+    secret_in_either_place: optionalFlag,
+    token_endpoint_auth_signing_alg: exactOptional(picklist(signingAlgorithms)),
+    client_assertion_audiences: exactOptional(picklist(clientAssertionAudiences)),
+    grant_types: array(picklist(grantTypes)),
+    scope: optionalText,
+    jwks: jwkSet,
+    jwks_uri: optionalText,
+    tls_client_auth_subject_dn: optionalText,
+    tls_client_auth_san_dns: optionalText,
+    tls_client_auth_san_uri: optionalText,
+    tls_client_auth_san_ip: optionalText,
+    tls_client_auth_san_email: optionalText,
+    tls_client_certificate_bound_access_tokens: optionalFlag,
+    dpop_bound_access_tokens: flag,
+    dpop_nonce_required: flag,
+    client_assertion_bound_access_tokens: flag,
+    resources: exactOptional(texts),
+    alt_cnf_holders: exactOptional(texts),
+    alt_cnf_requesters: exactOptional(texts),
+    alt_cnf_registered_key: optionalFlag,
+    disabled: flag,
+  } satisfies Members<ClientMetadata>),
+);
+
+export const readSecrets = jsonColumn(
+  array(
+    object({
+      id: text,
+      hash: text,
+      created_at: instant,
+      expires_at: exactOptional(instant),
+    } satisfies Members<StoredSecret>),
+  ),
+);
+
+export const readResourceServerMetadata = jsonColumn(
+  object({
+    audience: text,
+    name: optionalText,
+    scopes: texts,
+    cnf_methods_supported: pipe(array(picklist(confirmationMethods)), minLength(1)),
+    alt_cnf_supported: optionalFlag,
+    jwks: jwkSet,
+    symmetric_keys_enabled: optionalFlag,
+    multi_key_form: exactOptional(picklist(multiKeyForms)),
+    status_list_enabled: optionalFlag,
+    introspection_requires_proof: optionalFlag,
+    access_token_lifetime: pipe(number(), integer(), minValue(1)),
+    access_token_signing_alg: picklist(accessTokenSigningAlgorithms),
+  } satisfies Members<ResourceServerMetadata>),
+);
+
+export const readPairingLimits = jsonColumn(
+  object({ scope: optionalText, resources: exactOptional(texts) } satisfies Members<
+    Pick<Pairing, 'scope' | 'resources'>
+  >),
+);
+
+export const readTrustedIssuer = jsonColumn(
+  object({
+    audience: text,
+    jwks_uri: text,
+    clients: exactOptional(texts),
+    subject_prefix: optionalText,
+  } satisfies Members<Omit<TrustedIssuer, 'id' | 'issuer' | 'listed'>>),
+);
+
+export const readDetail = jsonColumn(anyObject);

@@ -1,0 +1,51 @@
+import type { AuditEvent, AuditTrail } from '../../domain/audit-event.ts';
+import type { Clock, Issuances, ReplayStore, SingleUse } from '../../ports/ports.ts';
+import { batched } from '../connection/batched.ts';
+import { answered } from '../connection/database.ts';
+import { eventRow } from './sql-audit.ts';
+
+/** One issuance of a batch: its row of the audit trail counts when each of its uses was inserted. */
+export interface BatchedIssuance {
+  readonly uses: readonly string[];
+  readonly row: object;
+}
+
+/** Inserts in one transaction the uses that are new, and the rows of the issuances all of whose uses were; answers the keys of the new ones. */
+export type CommitBatch = (
+  uses: readonly SingleUse[],
+  issuances: readonly BatchedIssuance[],
+) => Promise<readonly string[]>;
+
+/** Issuances where uses and records lie in one database: one transaction for those of one turn of the event loop. */
+export function batchedIssuances(commitBatch: CommitBatch, clock: Clock): Issuances {
+  const commit = batched<readonly [readonly SingleUse[], AuditEvent], readonly boolean[]>(
+    (requests) =>
+      answered(async () => {
+        const at = clock();
+        // Within the batch the first use counts and no other.
+        const uses = new Map<string, SingleUse>();
+        const issuances: BatchedIssuance[] = [];
+        for (const [wanted, event] of requests) {
+          if (wanted.every(({ key }) => !uses.has(key)))
+            issuances.push({ uses: wanted.map(({ key }) => key), row: eventRow(event, at) });
+          for (const use of wanted) if (!uses.has(use.key)) uses.set(use.key, use);
+        }
+        // One order for everybody: two batches with the same identifiers must not wait for each other crosswise.
+        const sorted = [...uses.values()].sort((x, y) => (x.key < y.key ? -1 : 1));
+        const inserted = new Set(await commitBatch(sorted, issuances));
+        return requests.map(([wanted]) => wanted.map(({ key }) => inserted.delete(key)));
+      }),
+  );
+  return { commit: (uses, event) => commit([uses, event]) };
+}
+
+/** Issuances where uses lie elsewhere: first the uses, then the record. When the record fails, nothing is answered and the uses stay used. */
+export function issuancesInTwoSteps(replay: ReplayStore, audit: AuditTrail): Issuances {
+  return {
+    async commit(uses, event) {
+      const first = uses.length === 0 ? [] : await replay.markUsed(uses);
+      if (first.every(Boolean)) await audit.record(event);
+      return first;
+    },
+  };
+}

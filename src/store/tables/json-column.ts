@@ -1,0 +1,41 @@
+import { type BaseIssue, type BaseSchema, getDotPath, type InferOutput, safeParse } from 'valibot';
+import { StoredValueInvalid } from '../../domain/oauth-error.ts';
+
+/** Where a value was read, for the log: table and key of the row. */
+export interface Place {
+  readonly table: string;
+  readonly key: string;
+}
+
+/**
+ * Reads JSON text of a column as input: a value without the form that this server stores throws StoredValueInvalid, never passes.
+ * Members that the schema does not know stay: a newer version that runs beside this one may have written them.
+ */
+export function jsonColumn<const Schema extends BaseSchema<unknown, unknown, BaseIssue<unknown>>>(
+  schema: Schema,
+): (text: string, place: Place) => InferOutput<Schema> {
+  return (text, place) => {
+    const read = safeParse(schema, parsed(text, place), { abortEarly: true });
+    if (read.success) return read.output;
+    throw new StoredValueInvalid(place.table, place.key, getDotPath(read.issues[0]) ?? '');
+  };
+}
+
+function parsed(text: string, { table, key }: Place): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new StoredValueInvalid(table, key, 'not JSON', cause);
+  }
+}
+
+/** The value, when it is one of the known ones. Throws StoredValueInvalid. */
+export function knownValue<const T extends string>(
+  values: readonly T[],
+  value: string,
+  { table, key }: Place,
+): T {
+  const known = values.find((each) => each === value);
+  if (known === undefined) throw new StoredValueInvalid(table, key, 'unknown value');
+  return known;
+}

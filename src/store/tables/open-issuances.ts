@@ -1,0 +1,38 @@
+import type { AuditTrail } from '../../domain/audit-event.ts';
+import { databaseKind } from '../../config/database-url.ts';
+import type { Clock, Issuances, ReplayStore } from '../../ports/ports.ts';
+import { answered, type Database } from '../connection/database.ts';
+import { batchedIssuances, issuancesInTwoSteps } from './issuances.ts';
+import { postgresqlIssuances } from './postgresql-issuances.ts';
+
+interface IssuanceStores {
+  readonly databaseUrl: string;
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly audit: AuditTrail;
+  /** Hears of a thread that ended. */
+  readonly onError: (error: Error) => void;
+  readonly replayElsewhere?: ReplayStore;
+}
+
+/** The write of an issuance: one transaction where uses and records lie in one database. */
+export async function openIssuances({
+  databaseUrl,
+  database,
+  clock,
+  audit,
+  onError,
+  replayElsewhere,
+}: IssuanceStores): Promise<Issuances & { close(): Promise<void> }> {
+  const nothing = { close: async () => undefined };
+  if (replayElsewhere !== undefined)
+    return { ...issuancesInTwoSteps(replayElsewhere, audit), ...nothing };
+  if (databaseKind(databaseUrl) === 'postgresql')
+    return { ...batchedIssuances(postgresqlIssuances(database), clock), ...nothing };
+  // Only here, so that a server on PostgreSQL loads no SQLite.
+  const { sqliteIssuances } = await import('./sqlite-issuances.ts');
+  const { commitBatch, close } = sqliteIssuances(databaseUrl, onError);
+  // The thread sees to checkpoints. The bound is for when it does not.
+  await answered(() => database.$queryRawUnsafe('pragma wal_autocheckpoint = 16384'));
+  return { ...batchedIssuances(commitBatch, clock), close };
+}

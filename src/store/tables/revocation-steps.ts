@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto';
+import { timePrefix } from '../../domain/time-ordered-id.ts';
+import type { Step } from '../connection/transaction.ts';
+import type { DatabaseKind } from '../migrations/schema.ts';
+
+/** Issuances of a span of time that were exchanged under a pairing: first and last id, time in seconds, and what `which` says of the pairing `p`. */
+const exchanged = (kind: DatabaseKind, which: string): string =>
+  ({
+    sqlite: `id > $1 and id < $2 and token_expires_at > $3 and instr(detail, '"pairings"') > 0 and exists (select 1 from json_each(detail, '$.pairings') x join pairing p on p.consent = x.value where ${which})`,
+    postgresql: `id > $1 and id < $2 and token_expires_at > $3 and strpos(detail, '"pairings"') > 0 and exists (select from jsonb_array_elements_text(detail::jsonb->'pairings') x(consent) join pairing p on p.consent = x.consent where ${which})`,
+  })[kind];
+
+/** Takes a key out of the tokens of a span of time that name it for a further holder: first and last id, time in seconds, thumbprint, twice. */
+const withdrawKey: Readonly<Record<DatabaseKind, string>> = {
+  sqlite: `insert into withdrawn_holder (jti, client_id, expires_at) select e.id, json_extract(h.value, '$.client_id'), e.token_expires_at from audit_event e, json_each(e.detail, '$.holders') h where e.id > $1 and e.id < $2 and e.token_expires_at > $3 and instr(e.detail, $4) > 0 and json_extract(h.value, '$.jkt') = $5 on conflict do nothing`,
+  postgresql: `insert into withdrawn_holder (jti, client_id, expires_at) select e.id, h->>'client_id', e.token_expires_at from audit_event e, jsonb_array_elements((e.detail::jsonb)->'holders') h where e.id > $1 and e.id < $2 and e.token_expires_at > $3 and strpos(e.detail, $4) > 0 and h->>'jkt' = $5 on conflict do nothing`,
+};
+
+const revokeIssued =
+  "insert into revoked_token (jti, expires_at) select id, token_expires_at from audit_event where type = 'token_issued' and";
+
+/** Seconds above which no token lives, and none with further holders, whatever was configured when it was issued. */
+const [longestLifetime, longestWithHolders] = [604_800, 86_400];
+
+/** Sorts after every id, in every collation: whatever the clock of the replica says that has issued a token, it is among the latest. */
+const end = 'w';
+
+/**
+ * First and last id of spans of time, which together hold what was issued in the last `lifetime` seconds: a statement for all of it would not end within
+ * the time limit of one where much is issued.
+ */
+function spans(now: number, lifetime: number): readonly (readonly [string, string])[] {
+  const found: (readonly [string, string])[] = [];
+  for (let to = now; to > now - lifetime - 600; ) {
+    // What is old is rarely alive still, and skipped by its expiry.
+    const from = to - (now - to < 86_400 ? 600 : 3600);
+    found.push([timePrefix(from * 1000), to === now ? end : timePrefix(to * 1000)]);
+    to = from;
+  }
+  return found;
+}
+
+/** Puts the live ones of these tokens among the revoked ones; the last step tells how many those are. `now` in seconds. */
+export function revokeTokensOf(
+  of: { readonly client_id?: string; readonly jkt?: string | readonly string[] },
+  now: number,
+): readonly Step[] {
+  const columns = Object.entries(of).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, [value].flat()] as const],
+  );
+  let parameter = 3;
+  const which = columns
+    .map(([name, values]) => `${name} in (${values.map(() => `$${++parameter}`).join()})`)
+    .join(' and ');
+  const sql = `${revokeIssued} id > $1 and id < $2 and token_expires_at > $3 and ${which} on conflict do nothing`;
+  const values = columns.flatMap(([, each]) => each);
+  return spans(now, longestLifetime).map((span, index) => ({
+    sql,
+    values: [...span, now, ...values],
+    rows: 'any',
+    adds: index > 0,
+  }));
+}
+
+/** Takes a further holder's key out of the live tokens that name it. `now` in seconds. */
+export function withdrawHolderKey(kind: DatabaseKind, jkt: string, now: number): readonly Step[] {
+  return spans(now, longestWithHolders).map((span) => ({
+    sql: withdrawKey[kind],
+    values: [...span, now, jkt, jkt],
+    rows: 'any',
+  }));
+}
+
+/** Puts what was exchanged under this pairing, given by its id, among the revoked tokens. `now` and `tokenLifetime`, above which no token lives, in seconds. */
+export function revokeExchanged(
+  kind: DatabaseKind,
+  pairing: string,
+  now: number,
+  tokenLifetime: number,
+): readonly Step[] {
+  const sql = `${revokeIssued} ${exchanged(kind, 'p.id = $4')} on conflict do nothing`;
+  return spans(now, tokenLifetime).map(([from, to]) => ({
+    sql,
+    values: [from, to, now, pairing],
+    rows: 'any',
+  }));
+}
+
+/**
+ * The requester lets the holder have its tokens no more: what was exchanged under their pairing is revoked, and what else refers to the consent, or is just
+ * being issued, refers to nothing from now on. Both by `client_id`; `now` in seconds.
+ */
+export function withdrawConsent(
+  kind: DatabaseKind,
+  requester: string,
+  holder: string,
+  now: number,
+): readonly Step[] {
+  const sql = `${revokeIssued} ${exchanged(kind, 'p.requester = $4 and p.holder = $5')} on conflict do nothing`;
+  const renewed = randomBytes(16).toString('base64url');
+  return [
+    ...spans(now, longestLifetime).map(([from, to]): Step => {
+      return { sql, values: [from, to, now, requester, holder], rows: 'any' };
+    }),
+    {
+      sql: 'update pairing set consent = $1 where requester = $2 and holder = $3',
+      values: [renewed, requester, holder],
+      rows: 'any',
+    },
+  ];
+}
+
+/** Adds what came of the tokens that `first` finds, through however many exchanges, to the revoked tokens. */
+const revokeWithDescendants = (first: string): string =>
+  `insert into revoked_token (jti, expires_at) with recursive derived(id, expires_at) as (select e.id, e.token_expires_at from audit_event e where ${first} union select e.id, e.token_expires_at from derived d join audit_event e on e.source = d.id) select id, expires_at from derived where true on conflict do nothing`;
+
+/** What came of this token. */
+export function revokeDerivedFrom(jti: string): Step {
+  return { sql: revokeWithDescendants('e.source = $1'), values: [jti], rows: 'any' };
+}
+
+const fromRevoked =
+  'e.source is not null and exists (select 1 from revoked_token r where r.jti = e.source)';
+
+/** What was issued in a span of time for a token that is revoked, and what came of it. Its parameters: first and last id, time in seconds. */
+export const lateDerived: Readonly<Record<DatabaseKind, string>> = {
+  sqlite: revokeWithDescendants(
+    `${fromRevoked} and e.id > ?1 and e.id < ?2 and e.token_expires_at > ?3`,
+  ),
+  postgresql: revokeWithDescendants(
+    `${fromRevoked} and e.id > $1 and e.id < $2 and e.token_expires_at > $3`,
+  ),
+};
+
+/** Seconds that live tokens have left: bounds of slices, each within the time limit of a statement. */
+const left = [0, 300, 600, 1800, 3600, 21_600, 86_400, 10 * longestLifetime];
+
+/** What came of any token that is revoked; counts together with the step before. `now` in seconds. */
+export function revokeDerived(now: number): readonly Step[] {
+  const sql = revokeWithDescendants(
+    `${fromRevoked} and e.token_expires_at > $1 and e.token_expires_at <= $2`,
+  );
+  return left.slice(1).map((until, index) => ({
+    sql,
+    values: [now + (left[index] ?? 0), now + until],
+    rows: 'any',
+    adds: true,
+  }));
+}

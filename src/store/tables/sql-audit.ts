@@ -1,0 +1,95 @@
+import type { AuditEvent, AuditLog, AuditTrail, RecordedEvent } from '../../domain/audit-event.ts';
+import type { Clock } from '../../ports/ports.ts';
+import { timeOf, timeOrderedId, timePrefix } from '../../domain/time-ordered-id.ts';
+import { batched } from '../connection/batched.ts';
+import { readDetail } from './columns.ts';
+import { answered, type Database } from '../connection/database.ts';
+import { prepared } from '../connection/prepared-statements.ts';
+import type { DatabaseKind } from '../migrations/schema.ts';
+
+export const eventColumns =
+  'id, at, type, actor, client_id, audience, jkt, jti, evidence, reason, token_expires_at, registration_id, resource_server_id, source, detail';
+
+/** The same for `jsonb_to_recordset`. */
+export const columnTypes =
+  'id text, at bigint, type text, actor text, client_id text, audience text, jkt text, jti text, evidence text, reason text, token_expires_at bigint, registration_id text, resource_server_id text, source text, detail text';
+
+/** All events of a batch travel as one JSON parameter, so that the statement is always the same text. */
+export const insertEvents: Readonly<Record<DatabaseKind, string>> = {
+  sqlite: `insert into audit_event (${eventColumns}) select ${eventColumns
+    .split(', ')
+    .map((name) => `value->>'${name}'`)
+    .join(', ')} from json_each(?)`,
+  postgresql: prepared(
+    `insert into audit_event (${eventColumns}) select ${eventColumns} from jsonb_to_recordset($1::jsonb) as event(${columnTypes})`,
+  ),
+};
+
+/** An event with the columns as its members. Its time is that in its `id`, so that the order of one is the order of the other. */
+export function eventRow(event: AuditEvent, now: number): object {
+  const id = event.id ?? timeOrderedId(now);
+  return {
+    ...event,
+    id,
+    at: timeOf(id),
+    ...(event.detail !== undefined && { detail: JSON.stringify(event.detail) }),
+  };
+}
+
+/** The audit trail in the database. */
+export function sqlAudit(
+  database: Database,
+  kind: DatabaseKind,
+  clock: Clock,
+): AuditTrail & AuditLog {
+  const append = batched<AuditEvent, undefined>(async (events) => {
+    const at = clock();
+    const rows = events.map((event) => eventRow(event, at));
+    await answered(() => database.$executeRawUnsafe(insertEvents[kind], JSON.stringify(rows)));
+    return events.map(() => undefined);
+  });
+  return {
+    async record(event) {
+      await append(event);
+    },
+    async list({ limit, after, since, until, type, client_id, jkt, jti }) {
+      const from = [after, since === undefined ? undefined : timePrefix(since)]
+        .filter((bound) => bound !== undefined)
+        .sort()
+        .at(-1);
+      const rows = await answered(() =>
+        database.auditEvent.findMany({
+          where: {
+            id: {
+              ...(from !== undefined && { gt: from }),
+              ...(until !== undefined && { lt: timePrefix(until) }),
+            },
+            ...(type !== undefined && { type }),
+            ...(client_id !== undefined && { clientId: client_id }),
+            ...(jkt !== undefined && { jkt }),
+            ...(jti !== undefined && { jti }),
+          },
+          orderBy: { id: 'asc' },
+          take: limit,
+        }),
+      );
+      return rows.map(
+        ({ at, clientId, tokenExpiresAt, registrationId, resourceServerId, detail, ...row }) => {
+          const event = {
+            ...row,
+            at: Number(at),
+            client_id: clientId,
+            registration_id: registrationId,
+            resource_server_id: resourceServerId,
+            token_expires_at: tokenExpiresAt === null ? null : Number(tokenExpiresAt),
+            detail:
+              detail === null ? null : readDetail(detail, { table: 'audit_event', key: row.id }),
+          };
+          return Object.fromEntries(
+            Object.entries(event).filter(([, value]) => value !== null),
+          ) as unknown as RecordedEvent;
+        },
+      );
+    },
+  };
+}

@@ -1,0 +1,152 @@
+import type { ClientRegistry, Stored } from '../../ports/registry.ts';
+import type { ClientRegistration, ListedClients } from '../../domain/client-registration.ts';
+import { StoredValueInvalid } from '../../domain/oauth-error.ts';
+import type { ClientRegistrations } from '../../ports/ports.ts';
+import type { Step } from '../connection/transaction.ts';
+import { clientIdentities, readListed, stillThere, writeListed } from './client-identities.ts';
+import { readClientMetadata, readSecrets } from './columns.ts';
+import { answered, type Database } from '../connection/database.ts';
+import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
+import type { RecordedChange } from '../connection/audited-transaction.ts';
+import { revokeDerived, revokeTokensOf, withdrawConsent } from './revocation-steps.ts';
+import type { DatabaseKind } from '../migrations/schema.ts';
+import { deletion, type RegistrationRow, stored } from './stored.ts';
+
+interface Row extends RegistrationRow {
+  readonly clientId: string;
+  readonly registrationId: string | null;
+  readonly listed: string | null;
+  readonly secrets: string;
+}
+
+const lists = ({ alt_cnf_holders = [], alt_cnf_requesters = [] }: ClientRegistration) => [
+  ...alt_cnf_holders,
+  ...alt_cnf_requesters,
+];
+
+function toClient(row: Row): ClientRegistration {
+  const place = { table: 'client', key: row.clientId };
+  if (row.registrationId === null)
+    throw new StoredValueInvalid(place.table, place.key, 'no registration_id');
+  return {
+    ...readClientMetadata(row.metadata, place),
+    client_id: row.clientId,
+    registration_id: row.registrationId,
+    listed: readListed(row.listed, place),
+    clientSecrets: readSecrets(row.secrets, place),
+  };
+}
+
+/** As the operator sees it: whoever is deleted is in no list, whatever a later client of that name is called. */
+function withoutDeleted(client: ClientRegistration, current: ListedClients): ClientRegistration {
+  const { alt_cnf_holders, alt_cnf_requesters, listed } = client;
+  const left = (list: readonly string[]) => stillThere(list, listed, current);
+  return {
+    ...client,
+    ...(alt_cnf_holders !== undefined && { alt_cnf_holders: left(alt_cnf_holders) }),
+    ...(alt_cnf_requesters !== undefined && { alt_cnf_requesters: left(alt_cnf_requesters) }),
+  };
+}
+
+// Names are stored a second time in lower case, for the filter only: the databases differ in how they compare.
+const columns = ({
+  client_id,
+  registration_id: _,
+  listed: __,
+  clientSecrets,
+  ...metadata
+}: ClientRegistration) => ({
+  clientId: client_id,
+  clientName: metadata.client_name?.toLowerCase() ?? '',
+  metadata: JSON.stringify(metadata),
+  secrets: JSON.stringify(clientSecrets),
+});
+
+/** Clients, for the protocol and for the admin. */
+export function sqlClients(
+  database: Database,
+  kind: DatabaseKind,
+  change: RecordedChange,
+  seconds: DatabaseSeconds,
+): ClientRegistry & ClientRegistrations {
+  const identities = clientIdentities(database, kind);
+  const find = (clientId: string) =>
+    answered(() => database.client.findUnique({ where: { clientId } }));
+  const shown = async (rows: readonly Row[]): Promise<readonly Stored<ClientRegistration>[]> => {
+    const clients = rows.map(toClient);
+    const current = await identities.current([...new Set(clients.flatMap(lists))]);
+    return rows.map((row, index) =>
+      stored(row, withoutDeleted(clients[index] as ClientRegistration, current)),
+    );
+  };
+  const shownOne = async (row: Row | null) => (row === null ? undefined : (await shown([row]))[0]);
+  return {
+    async findClient(clientId) {
+      const row = await find(clientId);
+      return row === null ? undefined : toClient(row);
+    },
+    async create(value, { at, event }) {
+      const { clientId, clientName, metadata, secrets } = columns(value);
+      const listed = await identities.reserve(lists(value));
+      // A trigger gives the registration its identity, in the same transaction.
+      const sql =
+        'insert into client (client_id, client_name, metadata, secrets, listed_clients, version, created_at, updated_at) values ($1, $2, $3, $4, $5, 1, $6, $7) on conflict do nothing';
+      const values = [clientId, clientName, metadata, secrets, writeListed(listed), at, at];
+      const made = await change([{ sql, values }], event);
+      return made ? { value, version: 1, createdAt: at, updatedAt: at } : 'conflict';
+    },
+    get: async (clientId) => shownOne(await find(clientId)),
+    async list({ limit, after, name }) {
+      const rows = await answered(() =>
+        database.client.findMany({
+          where: {
+            clientId: { gt: after ?? '' },
+            ...(name !== undefined && { clientName: { contains: name.toLowerCase() } }),
+          },
+          orderBy: { clientId: 'asc' },
+          take: limit,
+        }),
+      );
+      return shown(rows);
+    },
+    async replace(value, found, { at, event, keysRemoved = [], holdersRemoved = [] }) {
+      const { clientId, clientName, metadata, secrets } = columns(value);
+      const { version, createdAt, value: before } = found;
+      // Who stays in a list is who was in it: a client deleted and registered anew since it was read is not.
+      const stay = new Set(lists(before));
+      const added = await identities.reserve(lists(value).filter((name) => !stay.has(name)));
+      const kept = [...before.listed].filter(([name]) => stay.has(name));
+      const listed = new Map([...kept, ...added]);
+      const sql =
+        'update client set client_name = $1, metadata = $2, secrets = $3, listed_clients = $4, version = $5, updated_at = $6 where client_id = $7 and version = $8 and registration_id = $9';
+      const values = [clientName, metadata, secrets, writeListed(listed)];
+      const which = [clientId, version, before.registration_id];
+      const now = (await seconds()) - clockMargin;
+      const steps: readonly Step[] = [
+        { sql, values: [...values, version + 1, at, ...which] },
+        ...(keysRemoved.length === 0
+          ? []
+          : revokeTokensOf({ client_id: clientId, jkt: keysRemoved }, now)),
+        ...holdersRemoved.flatMap((holder) => withdrawConsent(kind, clientId, holder, now)),
+        ...(keysRemoved.length + holdersRemoved.length === 0 ? [] : revokeDerived(now)),
+      ];
+      if (await change(steps, event))
+        return { value, version: version + 1, createdAt, updatedAt: at };
+      return (await find(clientId)) === null ? 'not_found' : 'version_mismatch';
+    },
+    async remove(clientId, { event }, version) {
+      const now = (await seconds()) - clockMargin;
+      const uses =
+        'delete from credential_use where client_id = (select registration_id from client where client_id = $1)';
+      // Its identity and its pairings go with it, by a trigger.
+      const steps: readonly Step[] = [
+        { sql: uses, values: [clientId], rows: 'any' },
+        deletion('client', 'client_id', clientId, version),
+        ...revokeTokensOf({ client_id: clientId }, now),
+        ...revokeDerived(now),
+      ];
+      if (await change(steps, event)) return 'removed';
+      return (await find(clientId)) === null ? 'not_found' : 'version_mismatch';
+    },
+  };
+}

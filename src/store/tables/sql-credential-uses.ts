@@ -1,0 +1,64 @@
+import type { CredentialUseLog } from '../../observability/credential-use.ts';
+import type { CredentialUses } from '../../ports/ports.ts';
+import { answered, type Database } from '../connection/database.ts';
+import type { DatabaseKind } from '../migrations/schema.ts';
+
+/** Credentials that one answer lists. */
+const maxListed = 100;
+
+/** The later time wins, whichever replica comes last. */
+const onConflict =
+  'on conflict (client_id, kind, identifier) do update set kid = excluded.kid, used_at = excluded.used_at where excluded.used_at > credential_use.used_at';
+
+/** All uses travel as one JSON parameter, so that the statement is always the same text. */
+const upsert: Readonly<Record<DatabaseKind, string>> = {
+  sqlite: `insert into credential_use (client_id, kind, identifier, kid, used_at) select value->>'registrationId', value->>'kind', value->>'identifier', value->>'kid', value->>'usedAt' from json_each(?) where true ${onConflict}`,
+  postgresql: `insert into credential_use (client_id, kind, identifier, kid, used_at) select "registrationId", kind, identifier, kid, "usedAt" from jsonb_to_recordset($1::jsonb) as used("registrationId" text, kind text, identifier text, kid text, "usedAt" bigint) ${onConflict}`,
+};
+
+/** When which credential of a client was last used, and which key was last proven. */
+export function sqlCredentialUses(
+  database: Database,
+  databaseKind: DatabaseKind,
+): CredentialUses & CredentialUseLog {
+  return {
+    async markProven(registrationId, jkt, at) {
+      await answered(
+        () =>
+          database.$executeRaw`insert into credential_use (client_id, kind, identifier, used_at) values (${registrationId}, 'key', ${jkt}, ${BigInt(at)}) on conflict (client_id, kind, identifier) do update set used_at = excluded.used_at where excluded.used_at > credential_use.used_at`,
+      );
+    },
+    async lastProven(registrationId, jkt) {
+      const where = {
+        registrationId_kind_identifier: { registrationId, kind: 'key', identifier: jkt },
+      };
+      const row = await answered(() => database.credentialUse.findUnique({ where }));
+      return row === null ? undefined : Number(row.usedAt);
+    },
+    async record(uses) {
+      // One order for everybody: two batches with the same credentials must not wait for each other crosswise.
+      const name = ({ registrationId, kind, identifier }: (typeof uses)[number]) =>
+        `${registrationId} ${kind} ${identifier}`;
+      const sorted = [...uses].sort((x, y) => (name(x) < name(y) ? -1 : 1));
+      await answered(() =>
+        database.$executeRawUnsafe(upsert[databaseKind], JSON.stringify(sorted)),
+      );
+    },
+    async usesOf(registrationId, kind) {
+      const rows = await answered(() =>
+        database.credentialUse.findMany({
+          where: { registrationId, kind },
+          orderBy: { usedAt: 'desc' },
+          take: maxListed,
+        }),
+      );
+      return rows.map(({ identifier, kid, usedAt }) => ({
+        registrationId,
+        kind,
+        identifier,
+        ...(kid !== null && { kid }),
+        usedAt: Number(usedAt),
+      }));
+    },
+  };
+}

@@ -1,0 +1,171 @@
+import { hash } from 'node:crypto';
+import type { IssuedTokens, PairedAtIssuance, TokenState } from '../../domain/audit-event.ts';
+import type { ClientRegistration } from '../../domain/client-registration.ts';
+import { heldBytes } from '../../domain/held-bytes.ts';
+import { boundedCache } from '../../jose/bounded-cache.ts';
+import { batched } from '../connection/batched.ts';
+import { readListed } from './client-identities.ts';
+import { readClientMetadata } from './columns.ts';
+import { answered, type Database } from '../connection/database.ts';
+import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
+import { prepared } from '../connection/prepared-statements.ts';
+import type { RecordedChange } from '../connection/audited-transaction.ts';
+import {
+  revokeDerived,
+  revokeDerivedFrom,
+  revokeTokensOf,
+  withdrawHolderKey,
+} from './revocation-steps.ts';
+import type { DatabaseKind } from '../migrations/schema.ts';
+
+interface StateRow {
+  /** The token that was asked for: of it, and of each that it came of, one row. */
+  readonly token: string;
+  /** Exchanges from it back to this one. */
+  readonly depth: number | bigint;
+  readonly source: string | null;
+  readonly issued_to: string | null;
+  readonly resource_server_id: string | null;
+  readonly of_user: unknown;
+  readonly jkt: string | null;
+  readonly evidence: string | null;
+  readonly revoked: string | null;
+  readonly client_id: string | null;
+  readonly registration_id: string | null;
+  readonly listed_clients: string | null;
+  readonly metadata: string | null;
+  readonly revoked_kids: string | null;
+  /** JSON text of a list of ids. */
+  readonly pairings: string | null;
+  readonly pairing_revoked: unknown;
+  /** JSON text of a list of `{ client_id, pairing, evidence }`. */
+  readonly holders: string | null;
+  readonly may_act: string | null;
+}
+
+const asked: Readonly<Record<DatabaseKind, string>> = {
+  sqlite: 'select value from json_each(?)',
+  postgresql: 'select jsonb_array_elements_text($1::jsonb)',
+};
+
+const listed: Readonly<Record<DatabaseKind, string>> = {
+  sqlite: 'group_concat(kid)',
+  postgresql: "string_agg(kid, ',')",
+};
+
+/** The pairings by which a token was exchanged, and whether one of them is in force no more; a later pairing of the same two has another id. */
+const pairings: Readonly<Record<DatabaseKind, string>> = {
+  sqlite: `json_extract(e.detail, '$.pairings') as pairings, exists (select 1 from json_each(e.detail, '$.pairings') x left join pairing p on p.consent = x.value where p.id is null or p.revoked_at is not null) as pairing_revoked`,
+  postgresql: `(e.detail::jsonb->'pairings')::text as pairings, exists (select 1 from jsonb_array_elements_text(e.detail::jsonb->'pairings') x(consent) left join pairing p on p.consent = x.consent where p.id is null or p.revoked_at is not null) as pairing_revoked`,
+};
+
+/** With whom the client of a token was paired when it was issued. */
+const paired: Readonly<Record<DatabaseKind, string>> = {
+  sqlite:
+    "json_extract(e.detail, '$.holders') as holders, json_extract(e.detail, '$.may_act') as may_act",
+  postgresql:
+    "(e.detail::jsonb->'holders')::text as holders, (e.detail::jsonb->'may_act')::text as may_act",
+};
+
+/** True of a user's token. */
+const ofUser: Readonly<Record<DatabaseKind, string>> = {
+  sqlite: "json_extract(e.detail, '$.of_user')",
+  postgresql: "e.detail::jsonb->>'of_user'",
+};
+
+/** Exchanges that are looked back at: more than there can be in a row (`grant/subject-access-token.ts`). */
+const maxDepth = 64;
+
+/** Issued and revoked tokens in the database. */
+export function sqlIssuedTokens(
+  database: Database,
+  kind: DatabaseKind,
+  change: RecordedChange,
+  seconds: DatabaseSeconds,
+): IssuedTokens {
+  // Parsed once for each text, so that its keys are imported once too.
+  const parsed = boundedCache<ClientRegistration>(16 * 1024 * 1024);
+  const readClient = (row: StateRow): ClientRegistration | undefined => {
+    const { client_id, registration_id, metadata, listed_clients } = row;
+    if (client_id === null || registration_id === null || metadata === null) return undefined;
+    const key = hash('sha256', `${registration_id} ${listed_clients} ${metadata}`, 'base64url');
+    const known = parsed.get(key);
+    if (known !== undefined) return known;
+    const place = { table: 'client', key: client_id };
+    const client = {
+      ...readClientMetadata(metadata, place),
+      client_id,
+      registration_id,
+      listed: readListed(listed_clients, place),
+      clientSecrets: [],
+    };
+    parsed.set(key, client, heldBytes(metadata));
+    return client;
+  };
+  const readState = prepared(
+    `with recursive chain(token, depth, id) as (select id, 0, id from audit_event where id in (${asked[kind]}) union all select chain.token, chain.depth + 1, e.source from chain join audit_event e on e.id = chain.id where e.source is not null and chain.depth < ${maxDepth}) select chain.token, chain.depth, e.source, e.registration_id as issued_to, e.resource_server_id, ${ofUser[kind]} as of_user, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.registration_id, c.listed_clients, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids, ${pairings[kind]}, ${paired[kind]} from chain join audit_event e on e.id = chain.id and e.type = 'token_issued' left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) order by chain.depth`,
+  );
+  const stateRows = batched<string, readonly StateRow[]>(async (jtis) => {
+    const rows = await answered(() =>
+      database.$queryRawUnsafe<StateRow[]>(readState, JSON.stringify(jtis)),
+    );
+    const byToken = Map.groupBy(rows, ({ token }) => token);
+    return jtis.map((jti) => byToken.get(jti) ?? []);
+  });
+  /** Read after the batch: a damaged row is refused to whoever asked for it, and to nobody else. */
+  const toState = ([row, ...sources]: readonly StateRow[], depth = 0): TokenState | undefined => {
+    // A gap: the record of a token from which this one came is gone.
+    if (row === undefined || Number(row.depth) !== depth) return undefined;
+    const source = row.source === null ? undefined : toState(sources, depth + 1);
+    const isLost = row.source !== null && source === undefined;
+    return {
+      revoked: row.revoked !== null || Number(row.pairing_revoked) === 1 || isLost,
+      source,
+      exchanges: source === undefined ? 0 : source.exchanges + 1,
+      resourceServer: row.resource_server_id ?? undefined,
+      ofUser: row.issued_to === null ? undefined : row.of_user !== null,
+      pairings: row.pairings === null ? [] : (JSON.parse(row.pairings) as string[]),
+      pairedAtIssuance: new Map([...readPaired(row.holders), ...readPaired(row.may_act)]),
+      client: readClient(row),
+      revokedKids: row.revoked_kids?.split(',') ?? [],
+      evidence: row.evidence ?? undefined,
+      jkt: row.jkt ?? undefined,
+    };
+  };
+  const state = async (jti: string) => toState(await stateRows(jti));
+  return {
+    state,
+    async revoke(jti, expiresAt, event) {
+      // The recorded expiry, where there is a record: the caller's clock may be behind.
+      const sql =
+        'insert into revoked_token (jti, expires_at) values ($1, coalesce((select token_expires_at from audit_event where id = $2), cast($3 as bigint))) on conflict do nothing';
+      const revocation = { sql, values: [jti, jti, expiresAt], rows: 'any' } as const;
+      await change([revocation, revokeDerivedFrom(jti)], event);
+    },
+    async revokeAll(of, eventOf) {
+      const now = (await seconds()) - clockMargin;
+      let revoked = 0;
+      // A further holder's key leaves its tokens; the requesters' go on (protocol reference D6.2).
+      const withdrawals = of.client_id === undefined ? withdrawHolderKey(kind, of.jkt, now) : [];
+      const steps = [...withdrawals, ...revokeTokensOf(of, now), ...revokeDerived(now)];
+      await change(steps, (changed) => {
+        revoked = changed;
+        return eventOf(revoked);
+      });
+      return revoked;
+    },
+  };
+}
+
+function readPaired(json: string | null): readonly (readonly [string, PairedAtIssuance])[] {
+  if (json === null) return [];
+  const paired = JSON.parse(json) as readonly {
+    readonly client_id: string;
+    readonly pairing: string;
+    readonly evidence?: string;
+  }[];
+  return paired.map(({ client_id, pairing, evidence }) => [
+    client_id,
+    { pairing, form: evidence === 'registration' ? 'registered_key' : 'proof' },
+  ]);
+}

@@ -1,0 +1,34 @@
+import { type KeyEncryptionStore, keyInForceName } from '../../ports/signing-key-store.ts';
+import type { RecordedChange } from '../connection/audited-transaction.ts';
+
+/** A compare-and-set: value, name, the value that it takes the place of. */
+export const replaceSecret = 'update shared_secret set value = $1 where name = $2 and value = $3';
+const replaceKey = 'update signing_key set private_jwe = $1 where kid = $2 and private_jwe = $3';
+const noOtherKey =
+  'update shared_secret set value = value where name = $1 and (select count(*) from signing_key) = $2';
+
+/** The change of the key-encryption key in the database. */
+export function sqlKeyEncryption(change: RecordedChange): KeyEncryptionStore {
+  return {
+    async changeKeyEncryptionKey({ fromKey, toKey, signingKeys, sharedSecrets }) {
+      const detail = {
+        from: fromKey,
+        to: toKey,
+        signing_keys: signingKeys.length,
+        shared_secrets: sharedSecrets.length,
+      };
+      // First: from here on nobody adds a key sealed by the old one (sql-secrets.ts), and whoever was about to is waited for.
+      const inForce = { sql: replaceSecret, values: [toKey, keyInForceName, fromKey] };
+      const steps = [
+        inForce,
+        ...signingKeys.map(({ of, from, to }) => ({ sql: replaceKey, values: [to, of, from] })),
+        ...sharedSecrets.map(({ of, from, to }) => ({
+          sql: replaceSecret,
+          values: [to, of, from],
+        })),
+        { sql: noOtherKey, values: [keyInForceName, signingKeys.length] },
+      ];
+      return change(steps, { type: 'key_encryption_key_changed', actor: 'admin', detail });
+    },
+  };
+}

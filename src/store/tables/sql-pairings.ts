@@ -1,0 +1,127 @@
+import type { PairingRegistry } from '../../admin/pairings.ts';
+import { type Pairing, pairingModes } from '../../domain/pairing.ts';
+import type { Pairings } from '../../ports/ports.ts';
+import { readPairingLimits } from './columns.ts';
+import { answered, type Database } from '../connection/database.ts';
+import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
+import { knownValue } from './json-column.ts';
+import type { RecordedChange } from '../connection/audited-transaction.ts';
+import { revokeDerived, revokeExchanged } from './revocation-steps.ts';
+import type { DatabaseKind } from '../migrations/schema.ts';
+
+interface Row {
+  readonly id: string;
+  readonly requester: string;
+  readonly holder: string;
+  readonly requesterId: string | null;
+  readonly holderId: string | null;
+  readonly consent: string | null;
+  readonly mode: string;
+  readonly firstParty: boolean;
+  readonly metadata: string;
+  readonly revokedAt: bigint | null;
+  readonly createdAt: bigint;
+}
+
+const toPairing = ({
+  firstParty,
+  metadata,
+  revokedAt,
+  createdAt,
+  id,
+  requester,
+  holder,
+  requesterId,
+  holderId,
+  consent,
+  mode,
+}: Row): Pairing => ({
+  ...readPairingLimits(metadata, { table: 'pairing', key: id }),
+  id,
+  requester,
+  holder,
+  // Null only where an older version wrote it: such a pairing is of nobody.
+  requesterId: requesterId ?? '',
+  holderId: holderId ?? '',
+  consent: consent ?? '',
+  mode: knownValue(pairingModes, mode, { table: 'pairing', key: id }),
+  first_party: firstParty,
+  createdAt: Number(createdAt),
+  ...(revokedAt !== null && { revokedAt: Number(revokedAt) }),
+});
+
+/** Pairings, for the protocol and for the admin. */
+export function sqlPairings(
+  database: Database,
+  kind: DatabaseKind,
+  change: RecordedChange,
+  seconds: DatabaseSeconds,
+): PairingRegistry & Pairings {
+  const find = async (id: string) => {
+    const row = await answered(() => database.pairing.findUnique({ where: { id } }));
+    return row === null ? undefined : toPairing(row);
+  };
+  return {
+    get: find,
+    async findPairing(requester, holder) {
+      const row = await answered(() =>
+        database.pairing.findFirst({ where: { requester, holder, revokedAt: null } }),
+      );
+      return row === null ? undefined : toPairing(row);
+    },
+    async findByConsent(consent) {
+      const row = await answered(() => database.pairing.findUnique({ where: { consent } }));
+      return row === null ? undefined : toPairing(row);
+    },
+    async create(pairing, event) {
+      const { id, requester, holder, mode, first_party, scope, resources, createdAt } = pairing;
+      const metadata = JSON.stringify({
+        ...(scope !== undefined && { scope }),
+        ...(resources !== undefined && { resources }),
+      });
+      // A revoked pairing makes room for a new one of the same two clients, as does one of clients that had their names before; one in force is never replaced.
+      const sql =
+        'insert into pairing (id, consent, requester, holder, requester_id, holder_id, mode, first_party, metadata, version, created_at, updated_at) values ($1, $2, $3, $4, (select registration_id from client where client_id = $5), (select registration_id from client where client_id = $6), $7, $8 = 1, $9, 1, $10, $11) on conflict (requester, holder) do update set id = excluded.id, consent = excluded.consent, requester_id = excluded.requester_id, holder_id = excluded.holder_id, mode = excluded.mode, first_party = excluded.first_party, metadata = excluded.metadata, revoked_at = null, version = 1, created_at = excluded.created_at, updated_at = excluded.updated_at where pairing.revoked_at is not null or pairing.requester_id is distinct from excluded.requester_id or pairing.holder_id is distinct from excluded.holder_id';
+      const values = [
+        id,
+        id,
+        requester,
+        holder,
+        requester,
+        holder,
+        mode,
+        Number(first_party),
+        metadata,
+        createdAt,
+        createdAt,
+      ];
+      return (await change([{ sql, values }], event)) ? pairing : 'conflict';
+    },
+    async list({ limit, after, requester, holder }) {
+      const rows = await answered(() =>
+        database.pairing.findMany({
+          where: {
+            id: { gt: after ?? '' },
+            ...(requester !== undefined && { requester }),
+            ...(holder !== undefined && { holder }),
+          },
+          orderBy: { id: 'asc' },
+          take: limit,
+        }),
+      );
+      return rows.map(toPairing);
+    },
+    async revoke(id, { at, event }, tokenLifetime) {
+      const sql =
+        'update pairing set revoked_at = $1, updated_at = $2, version = version + 1 where id = $3 and revoked_at is null';
+      const now = (await seconds()) - clockMargin;
+        const steps = [
+        { sql, values: [at, at, id] },
+        ...revokeExchanged(kind, id, now, tokenLifetime),
+        ...revokeDerived(now),
+      ];
+      await change(steps, event);
+      return find(id);
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import type { ReplayStore, SingleUse } from '../../ports/ports.ts';
+import type { WasUsed } from '../../ports/replay-store.ts';
+import { batched } from '../connection/batched.ts';
+import { answered, type Database } from '../connection/database.ts';
+import type { DatabaseKind } from '../migrations/schema.ts';
+
+interface Inserted {
+  readonly key: string;
+}
+
+/** All uses of a batch travel as one JSON parameter, so that the statement is always the same text. */
+export const insertUses: Readonly<Record<DatabaseKind, string>> = {
+  sqlite:
+    "insert into replay_record (key, expires_at) select value->>'key', value->>'expiresAt' from json_each(?) where true on conflict do nothing returning key",
+  postgresql:
+    'insert into replay_record (key, expires_at) select key, "expiresAt" from jsonb_to_recordset($1::jsonb) as used(key text, "expiresAt" bigint) on conflict do nothing returning key',
+};
+
+/** Replay records in the database: one statement marks the uses of all requests of one turn of the event loop (RFC 9449 §11.1). */
+export function sqlReplay(
+  database: Database,
+  kind: DatabaseKind,
+): ReplayStore & { readonly wasUsed: WasUsed } {
+  const markUsed = batched<readonly SingleUse[], readonly boolean[]>((requests) =>
+    answered(async () => {
+      // One order for everybody: two batches with the same identifiers must not wait for each other crosswise.
+      const uses = [...new Map(requests.flat().map((use) => [use.key, use])).values()].sort(
+        (x, y) => (x.key < y.key ? -1 : 1),
+      );
+      const rows = await database.$queryRawUnsafe<Inserted[]>(
+        insertUses[kind],
+        JSON.stringify(uses),
+      );
+      const inserted = new Set(rows.map(({ key }) => key));
+      // Within the batch too the first use counts and no other.
+      return requests.map((request) => request.map(({ key }) => inserted.delete(key)));
+    }),
+  );
+  return {
+    markUsed,
+    wasUsed: async ({ key }) =>
+      (await answered(() => database.replayRecord.findUnique({ where: { key } }))) !== null,
+  };
+}

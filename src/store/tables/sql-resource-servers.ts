@@ -1,0 +1,92 @@
+import type { ResourceServerRegistry } from '../../ports/registry.ts';
+import type { ResourceServers } from '../../ports/ports.ts';
+import type { ResourceServer } from '../../domain/resource-server.ts';
+import { readResourceServerMetadata, readSecrets } from './columns.ts';
+import { answered, type Database } from '../connection/database.ts';
+import type { RecordedChange } from '../connection/audited-transaction.ts';
+import { deletion, type RegistrationRow, stored } from './stored.ts';
+
+/** Resource servers, for the protocol and for the admin. */
+export function sqlResourceServers(
+  database: Database,
+  change: RecordedChange,
+): ResourceServerRegistry & ResourceServers {
+  type ResourceServerRow = RegistrationRow & {
+    readonly id: string;
+    readonly clientId: string | null;
+    readonly secrets: string;
+  };
+  const toResourceServer = (row: ResourceServerRow): ResourceServer => ({
+    ...readResourceServerMetadata(row.metadata, { table: 'resource_server', key: row.id }),
+    id: row.id,
+    client_id: row.clientId ?? row.id,
+    clientSecrets: readSecrets(row.secrets, { table: 'resource_server', key: row.id }),
+  });
+  const columns = ({ id, client_id, clientSecrets, ...metadata }: ResourceServer) => ({
+    id,
+    clientId: client_id,
+    secrets: JSON.stringify(clientSecrets),
+    audience: metadata.audience,
+    name: metadata.name?.toLowerCase() ?? '',
+    metadata: JSON.stringify(metadata),
+  });
+  const find = (id: string) =>
+    answered(() => database.resourceServer.findUnique({ where: { id } }));
+  return {
+    async findByAudience(audience) {
+      const row = await answered(() => database.resourceServer.findUnique({ where: { audience } }));
+      return row === null ? undefined : toResourceServer(row);
+    },
+    async findByClientId(clientId) {
+      const row = await answered(() => database.resourceServer.findUnique({ where: { clientId } }));
+      return row === null ? undefined : toResourceServer(row);
+    },
+    async findSole() {
+      const [row, other] = await answered(() => database.resourceServer.findMany({ take: 2 }));
+      return row === undefined || other !== undefined ? undefined : toResourceServer(row);
+    },
+    async create(value, { at, event }) {
+      const { id, clientId, secrets, audience, name, metadata } = columns(value);
+      const sql =
+        'insert into resource_server (id, client_id, secrets, audience, name, metadata, version, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, 1, $7, $8) on conflict do nothing';
+      const made = await change(
+        [{ sql, values: [id, clientId, secrets, audience, name, metadata, at, at] }],
+        event,
+      );
+      return made ? { value, version: 1, createdAt: at, updatedAt: at } : 'conflict';
+    },
+    async get(id) {
+      const row = await find(id);
+      return row === null ? undefined : stored(row, toResourceServer(row));
+    },
+    async list({ limit, after, name }) {
+      const rows = await answered(() =>
+        database.resourceServer.findMany({
+          where: {
+            id: { gt: after ?? '' },
+            ...(name !== undefined && { name: { contains: name.toLowerCase() } }),
+          },
+          orderBy: { id: 'asc' },
+          take: limit,
+        }),
+      );
+      return rows.map((row) => stored(row, toResourceServer(row)));
+    },
+    async replace(value, { version, createdAt }, { at, event }) {
+      const { id, clientId, secrets, audience, name, metadata } = columns(value);
+      const sql =
+        'update resource_server set client_id = $1, secrets = $2, audience = $3, name = $4, metadata = $5, version = $6, updated_at = $7 where id = $8 and version = $9';
+      const update = {
+        sql,
+        values: [clientId, secrets, audience, name, metadata, version + 1, at, id, version],
+      };
+      if (await change([update], event))
+        return { value, version: version + 1, createdAt, updatedAt: at };
+      return (await find(id)) === null ? 'not_found' : 'version_mismatch';
+    },
+    async remove(id, { event }, version) {
+      if (await change([deletion('resource_server', 'id', id, version)], event)) return 'removed';
+      return (await find(id)) === null ? 'not_found' : 'version_mismatch';
+    },
+  };
+}

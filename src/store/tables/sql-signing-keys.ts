@@ -1,0 +1,127 @@
+import type { AuditEvent } from '../../domain/audit-event.ts';
+import { databaseKind } from '../../config/database-url.ts';
+import { accessTokenSigningAlgorithms } from '../../jose/algorithms.ts';
+import type { Clock } from '../../ports/ports.ts';
+import { keyInForceName, type SigningKeyStore, stages } from '../../ports/signing-key-store.ts';
+import { allOrNothing, type Step } from '../connection/transaction.ts';
+import { answered, type Database } from '../connection/database.ts';
+import { databaseTime } from '../connection/database-time.ts';
+import { knownValue } from './json-column.ts';
+import type { DatabaseKind } from '../migrations/schema.ts';
+import { eventRow, insertEvents } from './sql-audit.ts';
+
+/** One row at least, so that a database without keys says its time too. */
+const listKeys = (kind: DatabaseKind) =>
+  `select ${databaseTime[kind]} as database_time, kid, alg, first_for, public_jwk, private_jwe, created_at, active_at, revoked_at, recorded_state from (select 1) as always left join signing_key on true order by created_at, active_at, alg, kid`;
+
+/** Only while the key-encryption key that sealed it is in force; PostgreSQL waits for a change of that under way, SQLite has one writer anyway. */
+const insertKey = (kind: DatabaseKind) =>
+  `insert into signing_key (kid, alg, first_for, public_jwk, private_jwe, created_at, active_at) select $1, $2, $3, $4, $5, cast($6 as bigint), cast($7 as bigint) from shared_secret where name = $8 and value = $9${kind === 'postgresql' ? ' for share' : ''} on conflict do nothing`;
+const advance =
+  'update signing_key set active_at = cast($1 as bigint) where kid = $2 and active_at > cast($3 as bigint) and revoked_at is null';
+const markRevoked =
+  'update signing_key set revoked_at = cast($1 as bigint) where kid = $2 and revoked_at is null';
+const moveOn = 'update signing_key set recorded_state = $1 where kid = $2 and recorded_state = $3';
+
+interface Row {
+  readonly database_time: bigint;
+  readonly kid: string | null;
+  readonly alg: string;
+  readonly first_for: string | null;
+  readonly public_jwk: string;
+  readonly private_jwe: string;
+  readonly created_at: bigint;
+  readonly active_at: bigint;
+  readonly revoked_at: bigint | null;
+  readonly recorded_state: string;
+}
+
+/**
+ * Signing keys, private halves sealed.
+ * @param now the clock of the audit trail
+ * @param timeOf what the database's clock says, for a test that sets it
+ */
+export function sqlSigningKeys(
+  url: string,
+  database: Database,
+  now: Clock,
+  timeOf?: Clock,
+): SigningKeyStore {
+  const kind = databaseKind(url);
+  const [list, insert] = [listKeys(kind), insertKey(kind)];
+  const recording = (event: AuditEvent): Step => ({
+    sql: insertEvents[kind],
+    values: [JSON.stringify([eventRow(event, now())])],
+  });
+  return {
+    async listSigningKeys() {
+      const rows = await answered(() => database.$queryRawUnsafe<Row[]>(list));
+      return {
+        keys: rows.flatMap(storedKey),
+        databaseTime: timeOf?.() ?? Number(rows[0]?.database_time),
+      };
+    },
+    async addSigningKey(
+      { kid, alg, publicJwk, privateJwe, createdAt, activeAt, predecessor, sealedBy },
+      event,
+    ) {
+      const values = [
+        kid,
+        alg,
+        predecessor ?? alg,
+        publicJwk,
+        privateJwe,
+        createdAt,
+        activeAt,
+        keyInForceName,
+        sealedBy,
+      ];
+      if (await allOrNothing(url, database, [{ sql: insert, values }, recording(event)]))
+        return 'added';
+      const inForce = await answered(() =>
+        database.sharedSecret.findUnique({ where: { name: keyInForceName } }),
+      );
+      return inForce?.value === sealedBy ? 'taken' : 'sealed_anew';
+    },
+    async advanceSigningKey(kid, activeAt, event) {
+      await allOrNothing(url, database, [
+        { sql: advance, values: [activeAt, kid, activeAt] },
+        recording(event),
+      ]);
+    },
+    revokeSigningKey: async (kid, at, event) =>
+      allOrNothing(url, database, [{ sql: markRevoked, values: [at, kid] }, recording(event)]),
+    async recordStage(kid, from, to, events) {
+      await allOrNothing(url, database, [
+        { sql: moveOn, values: [to, kid, from] },
+        ...events.map(recording),
+      ]);
+    },
+  };
+}
+
+function storedKey({
+  kid,
+  alg,
+  first_for,
+  public_jwk,
+  private_jwe,
+  created_at,
+  active_at,
+  revoked_at,
+  recorded_state,
+}: Row) {
+  if (kid === null) return [];
+  const of = { table: 'signing_key', key: kid };
+  return {
+    kid,
+    alg: knownValue(accessTokenSigningAlgorithms, alg, of),
+    publicJwk: public_jwk,
+    privateJwe: private_jwe,
+    createdAt: Number(created_at),
+    activeAt: Number(active_at),
+    ...(revoked_at !== null && { revokedAt: Number(revoked_at) }),
+    ...(first_for !== null && first_for !== alg && { predecessor: first_for }),
+    recordedStage: knownValue(stages, recorded_state, of),
+  };
+}

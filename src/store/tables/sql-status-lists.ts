@@ -1,0 +1,140 @@
+import { randomBytes } from 'node:crypto';
+import type { ResourceServerMetadata } from '../../domain/resource-server.ts';
+import { listSize } from '../../protocol/status-list/status-list.ts';
+import type { StatusEntry, StatusListStore } from '../../ports/status-list-store.ts';
+import { timePrefix } from '../../domain/time-ordered-id.ts';
+import { batched } from '../connection/batched.ts';
+import { answered, type Database } from '../connection/database.ts';
+import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
+import { lateDerived } from './revocation-steps.ts';
+import type { DatabaseKind } from '../migrations/schema.ts';
+
+/** Rows a statement: small enough to end within the time limit of a statement. */
+const page = 20_000;
+
+/** Seconds before the last sweep from which on it looks again: for issuances that were under way then, and clocks behind. */
+const overlap = 120;
+
+interface EntryRow {
+  readonly id: string;
+  readonly list: string | null;
+  readonly idx: number | bigint | null;
+}
+
+const entry: Readonly<Record<DatabaseKind, string>> = {
+  sqlite:
+    "json_extract(e.detail, '$.status.list') as list, json_extract(e.detail, '$.status.idx') as idx",
+  postgresql:
+    "e.detail::jsonb->'status'->>'list' as list, (e.detail::jsonb->'status'->>'idx')::int as idx",
+};
+/** By the text, as this server writes it: a cast would fail for all clients if one row is damaged. */
+const disabled: Readonly<Record<DatabaseKind, string>> = {
+  sqlite: `instr(c.metadata, '"disabled":true') > 0`,
+  postgresql: `strpos(c.metadata, '"disabled":true') > 0`,
+};
+const pairingRevoked: Readonly<Record<DatabaseKind, string>> = {
+  sqlite:
+    "exists (select 1 from json_each(e.detail, '$.pairings') x left join pairing p on p.consent = x.value where p.id is null or p.revoked_at is not null)",
+  postgresql:
+    "exists (select 1 from jsonb_array_elements_text(e.detail::jsonb->'pairings') x(consent) left join pairing p on p.consent = x.consent where p.id is null or p.revoked_at is not null)",
+};
+const parameters: Readonly<Record<DatabaseKind, string>> = {
+  sqlite: '?1, ?2, ?3',
+  postgresql: '$1, $2, $3',
+};
+
+/** Seconds of issuances a statement: few enough to end within its time limit. */
+const span = 600;
+
+/** Token status lists in the database: which tokens are inactive follows from what introspection goes by, not from a second record. `tokenLifetime` in seconds. */
+export function sqlStatusLists(
+  database: Database,
+  kind: DatabaseKind,
+  tokenLifetime: number,
+  seconds: DatabaseSeconds,
+): StatusListStore {
+  const [after, now, before] = parameters[kind].split(', ');
+  const revoked = `select r.jti as id, ${entry[kind]} from revoked_token r join audit_event e on e.id = r.jti where r.jti > ${after} and r.expires_at > ${now} order by r.jti limit ${page}`;
+  const ofDisabled = `select e.id, ${entry[kind]} from client c join audit_event e on e.client_id = c.client_id where ${disabled[kind]} and e.id > ${after} and e.type = 'token_issued' and e.token_expires_at > ${now} order by e.id limit ${page}`;
+  const ofDisabledOwner = `with recursive derived(id) as (select e.id from client c join audit_event s on s.client_id = c.client_id join audit_event e on e.source = s.id where ${disabled[kind]} and s.type = 'token_issued' and s.id > ${before} union select e.id from derived d join audit_event e on e.source = d.id) select e.id, ${entry[kind]} from derived d join audit_event e on e.id = d.id where e.id > ${after} and e.token_expires_at > ${now} order by e.id limit ${page}`;
+  // What another replica issued in the moment in which its client was deleted, or its pairing revoked; at first, whatever a process that died left undone.
+  const late = `insert into revoked_token (jti, expires_at) select e.id, e.token_expires_at from audit_event e left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) where e.id > ${after} and e.type = 'token_issued' and e.token_expires_at > ${now} and e.id < ${before} and (c.client_id is null or ${pairingRevoked[kind]}) on conflict do nothing`;
+  let sweptAt: number | undefined;
+  const sweep = async (at: number) => {
+    const first = Math.max((sweptAt ?? 0) - overlap, at - tokenLifetime);
+    for (let from = first; from <= at + overlap; from += span) {
+      const [start, end] = [timePrefix(from * 1000), timePrefix((from + span) * 1000)];
+      await answered(async () => {
+        await database.$executeRawUnsafe(late, start, BigInt(at), end);
+        // And what came of those, or of any other token that is revoked.
+        await database.$executeRawUnsafe(lateDerived[kind], start, end, BigInt(at));
+      });
+    }
+    sweptAt = at;
+  };
+  const pages = async (
+    statement: string,
+    first: string,
+    at: number,
+    ...more: readonly string[]
+  ): Promise<readonly StatusEntry[]> => {
+    const entries: StatusEntry[] = [];
+    for (let from = first; ; ) {
+      const start = from;
+      const rows = await answered(() =>
+        database.$queryRawUnsafe<EntryRow[]>(statement, start, BigInt(at), ...more),
+      );
+      for (const { list, idx } of rows)
+        if (list !== null && idx !== null) entries.push({ list, idx: Number(idx) });
+      from = rows.at(-1)?.id ?? '';
+      if (rows.length < page) return entries;
+    }
+  };
+  const exists = batched<string, boolean>(async (ids) => {
+    const found = await answered(() =>
+      database.statusList.findMany({ where: { id: { in: [...ids] } }, select: { id: true } }),
+    );
+    return ids.map((id) => found.some((list) => list.id === id));
+  });
+  return {
+    exists,
+    reserve: (resourceServerId, kid, count, expiresAt) =>
+      answered(async () => {
+        const end = BigInt(expiresAt);
+        const [taken] = await database.$queryRaw<
+          { readonly id: string; readonly next_index: number | bigint }[]
+        >`update token_status_list set next_index = next_index + ${count}, expires_at = case when expires_at < ${end} then ${end} else expires_at end where id = (select id from token_status_list where resource_server_id = ${resourceServerId} and kid = ${kid} and next_index + ${count} <= ${listSize} limit 1) and next_index + ${count} <= ${listSize} returning id, next_index`;
+        if (taken !== undefined) return { list: taken.id, first: Number(taken.next_index) - count };
+        // Two replicas may begin one each: both get filled.
+        const list = randomBytes(16).toString('base64url');
+        await database.statusList.create({
+          data: { id: list, resourceServerId, kid, nextIndex: count, expiresAt: end },
+        });
+        return { list, first: 0 };
+      }),
+    lists: () =>
+      answered(async () => {
+        const at = (await seconds()) - clockMargin;
+        const rows = await database.$queryRaw<
+          { readonly id: string; readonly metadata: string; readonly compromised: unknown }[]
+        >`select l.id, r.metadata, k.revoked_at is not null as compromised from token_status_list l join resource_server r on r.id = l.resource_server_id left join signing_key k on k.kid = l.kid where l.expires_at > ${BigInt(at)}`;
+        return rows.map(({ id, metadata, compromised }) => ({
+          id,
+          alg: (JSON.parse(metadata) as ResourceServerMetadata).access_token_signing_alg,
+          compromised: Boolean(Number(compromised)),
+        }));
+      }),
+    async inactive() {
+      const now = await seconds();
+      await sweep(now);
+      // A verifier whose clock is behind still takes what has just expired here.
+      const at = now - clockMargin;
+      const alive = timePrefix((at - tokenLifetime) * 1000);
+      return [
+        ...(await pages(revoked, '', at)),
+        ...(await pages(ofDisabled, alive, at)),
+        ...(await pages(ofDisabledOwner, alive, at, alive)),
+      ];
+    },
+  };
+}

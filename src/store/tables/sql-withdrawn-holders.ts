@@ -1,0 +1,20 @@
+import type { WithdrawnHolders } from '../../ports/ports.ts';
+import { answered, type Database } from '../connection/database.ts';
+import type { RecordedChange } from '../connection/audited-transaction.ts';
+
+/** Which further holders withdrew from which tokens. */
+export function sqlWithdrawnHolders(database: Database, change: RecordedChange): WithdrawnHolders {
+  return {
+    async withdraw(jti, clientId, expiresAt, event) {
+      const sql =
+        'insert into withdrawn_holder (jti, client_id, expires_at) values ($1, $2, $3) on conflict do nothing';
+      await change([{ sql, values: [jti, clientId, expiresAt], rows: 'any' }], event);
+    },
+    withdrawnFrom: async (jti) =>
+      (
+        await answered(() =>
+          database.withdrawnHolder.findMany({ where: { jti }, select: { clientId: true } }),
+        )
+      ).map(({ clientId }) => clientId),
+  };
+}

@@ -1,0 +1,59 @@
+import { join } from 'node:path';
+import { databaseFile } from '../../config/database-url.ts';
+import { sqlitePragmas } from '../connection/database.ts';
+import type { CommitBatch } from './issuances.ts';
+import { insertEvents } from './sql-audit.ts';
+import { insertUses } from './sql-replay.ts';
+import type { WriterAnswer, WriterData, WriterRequest } from '../connection/sqlite-writer.ts';
+import { startThread, type Thread } from '../connection/writer-thread.ts';
+import { writeTurn } from '../connection/write-lock.ts';
+
+/** Milliseconds after the start in which the thread is not needed yet: other things come first. */
+const startDelay = 300;
+
+/** Uses and records in one transaction. */
+export interface SqliteIssuances {
+  readonly commitBatch: CommitBatch;
+  /** Ends the thread after what it was asked before. */
+  close(): Promise<void>;
+}
+
+/**
+ * Uses and records in one transaction, whose end is the one wait for the disk, in a thread of its own, so that the wait holds nothing else up
+ * (docs/decisions/0008-the-write-of-an-issuance.md). A thread that ended by itself is replaced with the next commit; `onError` hears of it.
+ */
+export function sqliteIssuances(url: string, onError: (error: Error) => void): SqliteIssuances {
+  const file = databaseFile(url);
+  const data: WriterData = {
+    file,
+    pragmas: sqlitePragmas,
+    insertUses: insertUses.sqlite,
+    insertEvents: insertEvents.sqlite,
+  };
+  let thread: Thread<WriterRequest, WriterAnswer> | undefined;
+  const started = () => {
+    thread ??= startThread(join(import.meta.dirname, '../connection/sqlite-writer.ts'), data, (error) => {
+      thread = undefined;
+      onError(error);
+    });
+    return thread;
+  };
+  const starting = setTimeout(started, startDelay).unref();
+  return {
+    async commitBatch(uses, issuances) {
+      const records = issuances.map((issuance) => ({
+        uses: issuance.uses,
+        row: JSON.stringify(issuance.row),
+      }));
+      const request = { uses: JSON.stringify(uses), issuances: records };
+      const end = await writeTurn(file);
+      return started().ask(request).finally(end);
+    },
+    async close() {
+      clearTimeout(starting);
+      const end = await writeTurn(file);
+      await thread?.close();
+      end();
+    },
+  };
+}
