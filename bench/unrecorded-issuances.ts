@@ -1,5 +1,6 @@
 import type { AuditEvent } from '../src/domain/audit-event.ts';
-import type { Issuances, ReplayStore } from '../src/ports/ports.ts';
+import type { Issuances } from '../src/ports/ports.ts';
+import type { ReplayStore } from '../src/ports/replay-store.ts';
 import { type CommitBatch, batchedIssuances as recorded } from '../src/store/tables/issuances.ts';
 
 const nothing: AuditEvent = { type: 'token_issued', actor: 'server' };

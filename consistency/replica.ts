@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pino from 'pino';
-import { readConfig } from '../src/config/config.ts';
 import { startServer } from '../src/app/start-server.ts';
+import { readConfig } from '../src/config/config.ts';
 
 /** What the run tells a replica. */
 export interface ReplicaMessage {

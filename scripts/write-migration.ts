@@ -7,7 +7,12 @@ import type {
 } from '@prisma/driver-adapter-utils';
 import type { DiffTarget } from '@prisma/schema-engine-wasm';
 import { migrationAdapterFor } from '../src/store/connection/adapters.ts';
-import { type DatabaseKind, databaseKinds, migrationsFolder, schemaFor } from '../src/store/migrations/schema.ts';
+import {
+  type DatabaseKind,
+  databaseKinds,
+  migrationsFolder,
+  schemaFor,
+} from '../src/store/migrations/schema.ts';
 import { withSchemaEngine } from '../src/store/migrations/schema-engine.ts';
 
 const noFilter = { externalTables: [], externalEnums: [] };

@@ -1,4 +1,4 @@
-import type { ReplayStore } from '../../src/ports/ports.ts';
+import type { ReplayStore } from '../../src/ports/replay-store.ts';
 
 /** Replay records that remember nothing. */
 export function redisReplay(): ReplayStore & { ping(): Promise<void>; close(): void } {

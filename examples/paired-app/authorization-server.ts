@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JWK } from 'jose';
 import pino from 'pino';
-import { readConfig } from '../../src/config/config.ts';
 import { startServer } from '../../src/app/start-server.ts';
+import { readConfig } from '../../src/config/config.ts';
 
 export interface AuthorizationServer {
   readonly issuer: string;

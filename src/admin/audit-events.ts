@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import type { AuditLog, AuditQuery } from '../domain/audit-event.ts';
-import type { Clock } from '../ports/ports.ts';
+import type { Clock } from '../domain/clock.ts';
+import type { AuditLog, AuditQuery } from '../ports/audit-trail.ts';
 import { cursorAfter, listAnswer, listQuery, page, printable, readPage } from './list.ts';
 import { operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';

@@ -1,12 +1,12 @@
-import { addressOctets } from '../x509/address-bytes.ts';
 import {
   type ClientRegistration,
   type StoredSecret,
   signatureJwks,
 } from '../domain/client-registration.ts';
-import { parseDistinguishedName } from '../x509/distinguished-name.ts';
 import { readPublicKey } from '../jose/public-key.ts';
 import { registeredCertificateThumbprint } from '../protocol/client-keys/registered-certificate.ts';
+import { addressOctets } from '../x509/address-bytes.ts';
+import { parseDistinguishedName } from '../x509/distinguished-name.ts';
 import { checkJwks } from './check-jwks.ts';
 import { checkJwksUri, type MayBeFetched } from './check-jwks-uri.ts';
 import { generateClientSecret, storedSecret } from './client-secrets.ts';

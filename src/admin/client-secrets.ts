@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { hashClientSecret } from '../protocol/client-authentication/client-secret.ts';
 import type { StoredSecret } from '../domain/client-registration.ts';
+import { hashClientSecret } from '../protocol/client-authentication/client-secret.ts';
 
 /** A new secret with 256 bits, base64url; shown once. */
 export function generateClientSecret(): string {

@@ -1,7 +1,7 @@
 import Type from 'typebox';
 import type { ResourceServer } from '../domain/resource-server.ts';
-import { methodsFor } from './possible-tokens.ts';
 import type { ClientRegistry } from '../ports/registry.ts';
+import { methodsFor } from './possible-tokens.ts';
 
 /** Clients that one answer names, that are read at a time, and that are looked at for one answer. */
 const [maxNamed, pageSize, maxLookedAt] = [100, 500, 10_000];

@@ -1,16 +1,17 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import { type ClientRegistration, signatureJwks } from '../domain/client-registration.ts';
-import type { CredentialUseLog } from '../observability/credential-use.ts';
+import type { Clock } from '../domain/clock.ts';
 import { readPublicKey } from '../jose/public-key.ts';
-import type { Clock, RandomId, ResourceServers } from '../ports/ports.ts';
+import type { CredentialUseLog } from '../ports/credential-use-log.ts';
+import type { RandomId, ResourceServers } from '../ports/ports.ts';
+import type { ClientRegistry, ResourceServerRegistry } from '../ports/registry.ts';
 import { changedMembers } from './changed-members.ts';
 import type { MayBeFetched } from './check-jwks-uri.ts';
 import { checkClient } from './client-registration-request.ts';
 import { credentialsAnswer, credentialsOf } from './credentials.ts';
 import { possessionAnswer, possessionOf, refuseImpossible } from './possible-tokens.ts';
 import { Problem } from './problem.ts';
-import type { ClientRegistry, ResourceServerRegistry } from '../ports/registry.ts';
 import { restResource } from './resource.ts';
 import {
   type ClientBody,

@@ -1,7 +1,8 @@
 import Type from 'typebox';
 import { type ClientRegistration, signatureJwks } from '../domain/client-registration.ts';
-import type { CredentialKind, CredentialUse, CredentialUseLog } from '../observability/credential-use.ts';
+import type { CredentialKind, CredentialUse } from '../domain/credential-use.ts';
 import { gatedKeys } from '../jose/public-key-cache.ts';
+import type { CredentialUseLog } from '../ports/credential-use-log.ts';
 import { registeredCertificateThumbprint } from '../protocol/client-keys/registered-certificate.ts';
 
 const readPublicKey = gatedKeys();

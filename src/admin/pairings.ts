@@ -1,31 +1,13 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import type { AuditEvent } from '../domain/audit-event.ts';
+import type { Clock } from '../domain/clock.ts';
 import { type NewPairing, type Pairing, pairingModes } from '../domain/pairing.ts';
-import type { ClientRegistrations, Clock, RandomId } from '../ports/ports.ts';
+import type { PairingRegistry } from '../ports/pairing-registry.ts';
+import type { ClientRegistrations, RandomId } from '../ports/ports.ts';
 import { listAnswer, listQuery, page, printable, readPage } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
-import type { Change } from '../ports/registry.ts';
-
-/** Pairings as the admin sees them. Every change is one transaction with its record; all throw StoreUnavailable when the store is away. */
-export interface PairingRegistry {
-  /** `conflict`: the two clients are paired already. A revoked pairing of the two is replaced. */
-  create(pairing: NewPairing, event: AuditEvent): Promise<NewPairing | 'conflict'>;
-  get(id: string): Promise<Pairing | undefined>;
-  /** In the order of their ids, those after `after`; revoked ones included. */
-  list(query: {
-    readonly limit: number;
-    readonly after?: string;
-    readonly requester?: string;
-    readonly holder?: string;
-  }): Promise<readonly Pairing[]>;
-  /**
-   * The pairing, revoked now or before, or undefined when there is none. What was exchanged under it is put among the revoked tokens;
-   * none lives longer than `tokenLifetime` in seconds.
-   */
-  revoke(id: string, change: Change, tokenLifetime: number): Promise<Pairing | undefined>;
-}
 
 /** What the routes stand on. */
 export interface PairingRoutesOptions {

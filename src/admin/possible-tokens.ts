@@ -1,15 +1,15 @@
 import Type from 'typebox';
 import { type ClientRegistration, signatureJwks } from '../domain/client-registration.ts';
-import { methodsOfCertificate } from '../protocol/confirmation/x5t-s256.ts';
-import { isForEncryption } from '../jose/encryption-key.ts';
-import type { ResourceServers } from '../ports/ports.ts';
 import {
   type ConfirmationMethod,
   confirmationMethods,
   type ResourceServer,
 } from '../domain/resource-server.ts';
-import { Problem } from './problem.ts';
+import { isForEncryption } from '../jose/encryption-key.ts';
+import type { ResourceServers } from '../ports/ports.ts';
 import type { ResourceServerRegistry } from '../ports/registry.ts';
+import { methodsOfCertificate } from '../protocol/confirmation/x5t-s256.ts';
+import { Problem } from './problem.ts';
 import { listOf, oneOf } from './schemas.ts';
 
 /** Resource servers that one answer lists. */

@@ -1,15 +1,16 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import type { CredentialUseLog } from '../observability/credential-use.ts';
-import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
-import type { Clock, RandomId } from '../ports/ports.ts';
+import type { Clock } from '../domain/clock.ts';
 import type { ResourceServer } from '../domain/resource-server.ts';
+import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
+import type { CredentialUseLog } from '../ports/credential-use-log.ts';
+import type { RandomId } from '../ports/ports.ts';
+import type { ClientRegistry, ResourceServerRegistry } from '../ports/registry.ts';
 import { changedMembers } from './changed-members.ts';
 import { checkJwks } from './check-jwks.ts';
 import { generateClientSecret, storedSecret } from './client-secrets.ts';
 import { clientsWithoutToken, clientsWithoutTokenAnswer } from './clients-without-token.ts';
 import { Problem } from './problem.ts';
-import type { ClientRegistry, ResourceServerRegistry } from '../ports/registry.ts';
 import { restResource } from './resource.ts';
 import {
   changedResourceServerMembers,

@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type TSchema } from 'typebox';
-import type { Clock } from '../ports/ports.ts';
+import type { Clock } from '../domain/clock.ts';
+import type { NotChanged, RegistrationChange, Registry, Stored } from '../ports/registry.ts';
 import { listAnswer, listQuery, page, printable, readPage } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
-import type { NotChanged, RegistrationChange, Registry, Stored } from '../ports/registry.ts';
 
 /** One kind of registration as REST: POST, GET list, GET one, PUT, PATCH (RFC 7396), DELETE. */
 export interface RestResource<Value, Body extends object> {

@@ -4,8 +4,8 @@ import {
   grantTypes,
   tokenEndpointAuthMethods,
 } from '../domain/client-registration.ts';
-import { accessTokenSigningAlgorithms, signingAlgorithms } from '../jose/algorithms.ts';
 import { confirmationMethods, multiKeyForms } from '../domain/resource-server.ts';
+import { accessTokenSigningAlgorithms, signingAlgorithms } from '../jose/algorithms.ts';
 import { idOf } from './operation.ts';
 
 const text = (options: object) => Type.Unsafe<string>({ type: 'string', ...options });

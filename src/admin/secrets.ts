@@ -1,16 +1,16 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import type { AuditEvent } from '../domain/audit-event.ts';
-import { hashClientSecret } from '../protocol/client-authentication/client-secret.ts';
 import type { StoredSecret } from '../domain/client-registration.ts';
-import type { CredentialUseLog } from '../observability/credential-use.ts';
-import type { Clock } from '../ports/ports.ts';
+import type { Clock } from '../domain/clock.ts';
+import type { CredentialUseLog } from '../ports/credential-use-log.ts';
+import type { Registry } from '../ports/registry.ts';
+import { hashClientSecret } from '../protocol/client-authentication/client-secret.ts';
 import { generateClientSecret, storedSecret } from './client-secrets.ts';
 import { lastUsed, lastUsesOf } from './credentials.ts';
 import { printable } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
-import type { Registry } from '../ports/registry.ts';
 import { clientSecret } from './schemas.ts';
 
 /** Secrets of one client at a time: the one in use, its successor, and room for what is ending. */

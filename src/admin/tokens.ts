@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import type { AuditEvent, IssuedTokens } from '../domain/audit-event.ts';
-import type { Clock } from '../ports/ports.ts';
+import type { AuditEvent } from '../domain/audit-event.ts';
+import type { Clock } from '../domain/clock.ts';
+import type { IssuedTokens } from '../ports/issued-tokens.ts';
 import { printable } from './list.ts';
 import { answer, operation } from './operation.ts';
 import { Problem } from './problem.ts';

@@ -1,27 +1,14 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import type { AuditEvent } from '../domain/audit-event.ts';
-import type { Clock, RandomId } from '../ports/ports.ts';
+import type { Clock } from '../domain/clock.ts';
 import type { TrustedIssuer } from '../domain/trusted-issuer.ts';
+import type { RandomId } from '../ports/ports.ts';
+import type { TrustedIssuerRegistry } from '../ports/trusted-issuer-registry.ts';
 import { checkJwksUri, type MayBeFetched } from './check-jwks-uri.ts';
 import { listAnswer, listQuery, page, printable, readPage } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
-import type { Change } from '../ports/registry.ts';
-
-/** An issuer that is to be trusted; the store knows whom the names in `clients` stand for. */
-export type NewTrustedIssuer = Omit<TrustedIssuer, 'listed'>;
-
-/** Trusted OpenID providers as the admin sees them. Every change is one transaction with its record; all throw StoreUnavailable when the store is away. */
-export interface TrustedIssuerRegistry {
-  /** `conflict`: the issuer is trusted already. */
-  create(issuer: NewTrustedIssuer, change: Change): Promise<NewTrustedIssuer | 'conflict'>;
-  get(id: string): Promise<TrustedIssuer | undefined>;
-  /** In the order of their ids, those after `after`. */
-  list(limit: number, after?: string): Promise<readonly TrustedIssuer[]>;
-  /** False when there was none. */
-  remove(id: string, event: AuditEvent): Promise<boolean>;
-}
 
 const httpsUrl = Type.String({ pattern: '^https://[^\\s#@\\\\]+$', maxLength: 2048 });
 const trustedIssuerBody = Type.Object(

@@ -8,30 +8,30 @@ import { jsonBodies } from '../admin/json-body.ts';
 import { keyEncryptionKeyRoutes, keyEncryptionKeySchemas } from '../admin/key-encryption-key.ts';
 import { openapiDocument } from '../admin/openapi.ts';
 import { refusingOtherMethods } from '../admin/other-methods.ts';
-import { type PairingRegistry, pairingRoutes, pairingSchemas } from '../admin/pairings.ts';
+import { pairingRoutes, pairingSchemas } from '../admin/pairings.ts';
 import { Problem, problemHandler, problemSchema } from '../admin/problem.ts';
-import type { ClientRegistry, ResourceServerRegistry } from '../ports/registry.ts';
 import { resourceServerRoutes, resourceServerSchemas } from '../admin/resource-servers.ts';
 import { secretSchemas } from '../admin/secrets.ts';
 import { signingKeyRoutes, signingKeySchemas } from '../admin/signing-keys.ts';
 import { tokenRoutes } from '../admin/tokens.ts';
-import {
-  type TrustedIssuerRegistry,
-  trustedIssuerRoutes,
-  trustedIssuerSchemas,
-} from '../admin/trusted-issuers.ts';
-import type { AuditLog, IssuedTokens } from '../domain/audit-event.ts';
-import type { CredentialUseLog } from '../observability/credential-use.ts';
-import { headerFields } from '../http/request/header-fields.ts';
+import { trustedIssuerRoutes, trustedIssuerSchemas } from '../admin/trusted-issuers.ts';
+import type { Clock } from '../domain/clock.ts';
 import { listener, type Validation } from '../http/listener/listener.ts';
+import { headerFields } from '../http/request/header-fields.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
-import type { ClientRegistrations, Clock, RandomId, ResourceServers } from '../ports/ports.ts';
-import type { DpopNonceSecrets } from '../keys/dpop-nonce-secrets.ts';
 import {
   changeKeyEncryptionKey,
   type KeyEncryptionKeyOptions,
 } from '../keys/change-key-encryption-key.ts';
+import type { DpopNonceSecrets } from '../keys/dpop-nonce-secrets.ts';
 import type { SigningKeys } from '../keys/signing-keys.ts';
+import type { AuditLog } from '../ports/audit-trail.ts';
+import type { CredentialUseLog } from '../ports/credential-use-log.ts';
+import type { IssuedTokens } from '../ports/issued-tokens.ts';
+import type { PairingRegistry } from '../ports/pairing-registry.ts';
+import type { ClientRegistrations, RandomId, ResourceServers } from '../ports/ports.ts';
+import type { ClientRegistry, ResourceServerRegistry } from '../ports/registry.ts';
+import type { TrustedIssuerRegistry } from '../ports/trusted-issuer-registry.ts';
 
 /** What the admin listener stands on. */
 export interface AdminServerOptions {

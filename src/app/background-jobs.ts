@@ -1,18 +1,18 @@
 import type { Logger } from 'pino';
+import type { Config } from '../config/config.ts';
+import { clockDifference } from '../domain/clock-difference.ts';
+import type { DpopNonceSecrets } from '../keys/dpop-nonce-secrets.ts';
+import type { SigningKeys } from '../keys/signing-keys.ts';
+import type { CredentialUseRecorder } from '../observability/credential-use.ts';
+import type { Ports } from '../ports/ports.ts';
+import type { Refusals } from '../ports/refusals.ts';
 import {
   type UnregisteredKeysOptions,
   unregisteredKeys,
 } from '../protocol/access-token/unregistered-keys.ts';
-import { clockDifference } from '../domain/clock-difference.ts';
-import type { Config } from '../config/config.ts';
-import type { CredentialUseRecorder } from '../observability/credential-use.ts';
-import { type HousekeepingJob, housekeeping } from './job-runner.ts';
-import type { Ports } from '../ports/ports.ts';
-import type { DpopNonceSecrets } from '../keys/dpop-nonce-secrets.ts';
-import { readAgain } from './poller.ts';
-import type { Refusals } from '../observability/refusals.ts';
 import { registeredKeys } from '../protocol/client-keys/registered-keys.ts';
-import type { SigningKeys } from '../keys/signing-keys.ts';
+import { type HousekeepingJob, housekeeping } from './job-runner.ts';
+import { readAgain } from './poller.ts';
 
 /** What is done again and again, and on what. */
 export interface PeriodicWorkOptions {

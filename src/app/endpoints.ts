@@ -1,10 +1,16 @@
-import { activeToken } from '../protocol/introspection/active-token.ts';
-import { confirmingProof } from '../protocol/introspection/check-presented-proof.ts';
+import type { Config } from '../config/config.ts';
+import type { AuthenticatedClient } from '../domain/client-registration.ts';
+import type { SigningKeys } from '../keys/signing-keys.ts';
+import type { Ports } from '../ports/ports.ts';
+import type { Refusals } from '../ports/refusals.ts';
+import type { StatusListStore } from '../ports/status-list-store.ts';
 import { liveHolders } from '../protocol/access-token/active-holders.ts';
-import { presenterBy } from '../protocol/introspection/find-presenter.ts';
 import { tokenInForce } from '../protocol/access-token/token-status.ts';
 import { verifyAccessToken } from '../protocol/access-token/verify-access-token.ts';
-import { authenticateCaller, type Caller } from '../protocol/client-authentication/authenticate-caller.ts';
+import {
+  authenticateCaller,
+  type Caller,
+} from '../protocol/client-authentication/authenticate-caller.ts';
 import { authenticateClient } from '../protocol/client-authentication/authenticate-client.ts';
 import { type CountClient, counted } from '../protocol/client-authentication/counted.ts';
 import { countingStrangers } from '../protocol/client-authentication/counting-strangers.ts';
@@ -14,17 +20,14 @@ import { privateKeyJwt } from '../protocol/client-authentication/private-key-jwt
 import { requiringProof } from '../protocol/client-authentication/requiring-proof.ts';
 import { tlsClientAuth } from '../protocol/client-authentication/tls-client-auth.ts';
 import { unspentAssertion } from '../protocol/client-authentication/unspent-assertion.ts';
-import type { AuthenticatedClient } from '../domain/client-registration.ts';
-import type { Config } from '../config/config.ts';
-import type { Endpoints } from '../protocol/metadata/endpoint-uris.ts';
-import { introspectionEndpoint } from '../protocol/introspection/introspection-endpoint.ts';
-import type { Ports } from '../ports/ports.ts';
-import type { DpopNonces } from '../protocol/possession/dpop-nonce.ts';
-import type { Refusals } from '../observability/refusals.ts';
 import { registeredKeys } from '../protocol/client-keys/registered-keys.ts';
+import { activeToken } from '../protocol/introspection/active-token.ts';
+import { confirmingProof } from '../protocol/introspection/check-presented-proof.ts';
+import { presenterBy } from '../protocol/introspection/find-presenter.ts';
+import { introspectionEndpoint } from '../protocol/introspection/introspection-endpoint.ts';
+import type { Endpoints } from '../protocol/metadata/endpoint-uris.ts';
+import type { DpopNonces } from '../protocol/possession/dpop-nonce.ts';
 import { revocationEndpoint } from '../protocol/revocation/revocation-endpoint.ts';
-import type { SigningKeys } from '../keys/signing-keys.ts';
-import type { StatusListStore } from '../ports/status-list-store.ts';
 import { tokenEndpoint } from '../protocol/token/token-endpoint.ts';
 import { tokenSteps } from './token-steps.ts';
 

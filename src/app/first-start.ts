@@ -4,7 +4,6 @@ import {
   generateAdminToken,
   verifyAdminTokenAgainst,
 } from '../admin/admin-token.ts';
-import { adminTokenFile, adminTokenTaken, draftAdminToken } from './admin-token-file.ts';
 import type { Config } from '../config/config.ts';
 import {
   type KeyEncryption,
@@ -21,6 +20,7 @@ import {
   type SharedSecretStore,
   type SigningKeyStore,
 } from '../ports/signing-key-store.ts';
+import { adminTokenFile, adminTokenTaken, draftAdminToken } from './admin-token-file.ts';
 
 /** The admin token in clear, and the file from which the operator reads it. */
 export interface NewAdminToken {

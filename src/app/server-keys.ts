@@ -1,14 +1,14 @@
 import type { Config } from '../config/config.ts';
-import type { Clock } from '../ports/ports.ts';
+import type { Clock } from '../domain/clock.ts';
 import {
   type DpopNonceSecrets,
   type DpopNonceSecretsOptions,
   dpopNonceSecrets,
 } from '../keys/dpop-nonce-secrets.ts';
-import type { Siblings } from '../ports/peers.ts';
 import type { KeyEncryption } from '../keys/key-encryption.ts';
-import type { SigningKeyStore } from '../ports/signing-key-store.ts';
 import { type SigningKeys, signingKeys } from '../keys/signing-keys.ts';
+import type { Siblings } from '../ports/peers.ts';
+import type { SigningKeyStore } from '../ports/signing-key-store.ts';
 
 /** Where the keys are kept, and what opens them. */
 export interface ServerKeysOptions

@@ -1,23 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { AdminServerOptions } from './admin-server.ts';
-import { authorizationServer } from './authorization-server.ts';
 import type { Config } from '../config/config.ts';
-import { credentialUseRecorder } from '../observability/credential-use.ts';
-import { firstStartText, prepareSecrets, startText } from './first-start.ts';
+import type { Clock } from '../domain/clock.ts';
 import { openListeners } from '../http/listener/listeners.ts';
 import { waitingElsewhere } from '../http/load/waiting-elsewhere.ts';
-import { periodicWork } from './background-jobs.ts';
-import type { Clock, Ports, RandomId } from '../ports/ports.ts';
+import type { SigningKeys } from '../keys/signing-keys.ts';
+import { credentialUseRecorder } from '../observability/credential-use.ts';
 import { refusals } from '../observability/refusals.ts';
+import { noSiblings, type Siblings } from '../ports/peers.ts';
+import type { Ports, RandomId } from '../ports/ports.ts';
 import { allowedAddresses } from '../protocol/client-keys/remote-jwks/address.ts';
 import { jwkSetFetcher } from '../protocol/client-keys/remote-jwks/fetch.ts';
 import { remoteJwks } from '../protocol/client-keys/remote-jwks/remote-jwks.ts';
 import { mayBeFetched } from '../protocol/client-keys/remote-jwks/target.ts';
-import { serverKeys } from './server-keys.ts';
-import { noSiblings, type Siblings } from '../ports/peers.ts';
-import type { SigningKeys } from '../keys/signing-keys.ts';
 import { openStores } from '../store/stores.ts';
+import type { AdminServerOptions } from './admin-server.ts';
+import { authorizationServer } from './authorization-server.ts';
+import { periodicWork } from './background-jobs.ts';
+import { firstStartText, prepareSecrets, startText } from './first-start.ts';
+import { serverKeys } from './server-keys.ts';
 
 /** What a process gives the server. */
 export interface ServerOptions {

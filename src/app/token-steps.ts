@@ -1,24 +1,24 @@
-import { issueAccessToken } from '../protocol/issuance/issue-access-token.ts';
+import type { Config } from '../config/config.ts';
+import type { SigningKeys } from '../keys/signing-keys.ts';
+import type { Ports } from '../ports/ports.ts';
+import type { StatusListStore } from '../ports/status-list-store.ts';
 import type { LiveHolders } from '../protocol/access-token/active-holders.ts';
-import { rememberProvenKeys } from '../protocol/issuance/record-proven-keys.ts';
 import type { TokenInForce } from '../protocol/access-token/token-status.ts';
 import type { VerifyAccessToken } from '../protocol/access-token/verify-access-token.ts';
-import type { Config } from '../config/config.ts';
+import type { RegisteredKeys } from '../protocol/client-keys/registered-keys.ts';
 import { bind } from '../protocol/confirmation/binding.ts';
-import { type Endpoints, statusListUri } from '../protocol/metadata/endpoint-uris.ts';
 import { clientCredentials } from '../protocol/grant/client-credentials.ts';
 import { subjectAccessToken } from '../protocol/grant/subject-access-token.ts';
 import { subjectIdToken } from '../protocol/grant/subject-id-token.ts';
 import { tokenExchange } from '../protocol/grant/token-exchange.ts';
 import { validateGrant } from '../protocol/grant/validate-grant.ts';
-import type { Ports } from '../ports/ports.ts';
+import { issueAccessToken } from '../protocol/issuance/issue-access-token.ts';
+import { rememberProvenKeys } from '../protocol/issuance/record-proven-keys.ts';
+import { type Endpoints, statusListUri } from '../protocol/metadata/endpoint-uris.ts';
 import { type DpopOptions, dpop } from '../protocol/possession/dpop.ts';
 import { proveFurtherHolders } from '../protocol/possession/prove-additional-holders.ts';
 import { provePossession } from '../protocol/possession/prove-possession.ts';
-import type { RegisteredKeys } from '../protocol/client-keys/registered-keys.ts';
-import type { SigningKeys } from '../keys/signing-keys.ts';
 import { statusEntries } from '../protocol/status-list/status-entries.ts';
-import type { StatusListStore } from '../ports/status-list-store.ts';
 import type { TokenEndpointSteps } from '../protocol/token/token-endpoint.ts';
 
 /** What the steps stand on; what other endpoints use too is made once. */

@@ -1,8 +1,8 @@
 import cluster from 'node:cluster';
 import { inspect } from 'node:util';
 import type { Logger } from 'pino';
-import { withChosenPorts } from '../config/free-ports.ts';
 import { type Config, readConfig } from '../config/config.ts';
+import { withChosenPorts } from '../config/free-ports.ts';
 import { messagesOf } from '../process/causes.ts';
 import { processLog } from '../process/logger.ts';
 

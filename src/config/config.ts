@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import ipaddr from 'ipaddr.js';
+import { type SigningAlgorithm, signingAlgorithms } from '../jose/algorithms.ts';
 import { type CertificateHeaderForm, certificateHeaderForms } from '../x509/certificate-header.ts';
 import { DatabaseUrlError, databaseFile, databaseKind } from './database-url.ts';
+import { type EnvironmentReader, environmentReader } from './environment.ts';
 import { readIssuer } from './issuer.ts';
 import { misspeltVariables, type VariableName } from './variable-names.ts';
-import { type EnvironmentReader, environmentReader } from './environment.ts';
-import { type SigningAlgorithm, signingAlgorithms } from '../jose/algorithms.ts';
 
 /** Everything an operator can set. Times in seconds unless a name says otherwise. */
 export interface Config {

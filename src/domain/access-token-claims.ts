@@ -1,5 +1,5 @@
+import type { AltConfirmation, Binding } from './binding.ts';
 import type { ClientRegistration } from './client-registration.ts';
-import type { AltConfirmation, Binding } from '../protocol/confirmation/binding.ts';
 import type { ActClaim, Grant } from './grant.ts';
 
 /** Claims of an access token (RFC 9068 §2.2, RFC 7800 §3.1). Times in seconds since the epoch. */

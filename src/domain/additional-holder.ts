@@ -1,6 +1,6 @@
-import type { ClientRegistration } from './client-registration.ts';
 import type { PublicKey } from '../jose/public-key.ts';
-import type { SingleUse } from '../ports/ports.ts';
+import type { ClientRegistration } from './client-registration.ts';
+import type { SingleUse } from './single-use.ts';
 
 /** A client beside the requester whose key may confirm the token as well (protocol reference D3). */
 export interface FurtherHolder {

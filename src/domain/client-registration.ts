@@ -1,5 +1,5 @@
-import type { Credential } from '../observability/credential-use.ts';
 import type { SigningAlgorithm } from '../jose/algorithms.ts';
+import type { Credential } from './credential-use.ts';
 import type { Proof } from './proven-key.ts';
 
 /** How a client authenticates at the token endpoint (RFC 7591 §2, RFC 7523 §2.2, RFC 8705 §2). */

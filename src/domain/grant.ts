@@ -1,7 +1,7 @@
 import type { AuthenticatedClient, GrantType } from './client-registration.ts';
-import type { SingleUse } from '../ports/replay-store.ts';
-import type { ResourceServer } from './resource-server.ts';
 import type { TokenRequest } from './oauth-request.ts';
+import type { ResourceServer } from './resource-server.ts';
+import type { SingleUse } from './single-use.ts';
 
 /** What a request is entitled to: whose token, for which resource server, with which scope. Nothing is consumed yet. */
 export interface Grant {

@@ -1,5 +1,5 @@
 import type { ClientCertificate } from '../x509/client-certificate.ts';
-import type { AltConfirmation, Binding } from '../protocol/confirmation/binding.ts';
+import type { AltConfirmation, Binding } from './binding.ts';
 
 /** An access token request without the framework. Empty parameters are already gone, repeated ones refused (RFC 6749 §3.2). */
 export interface TokenRequest {

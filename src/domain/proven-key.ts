@@ -1,5 +1,5 @@
 import type { PublicKey } from '../jose/public-key.ts';
-import type { SingleUse } from '../ports/replay-store.ts';
+import type { SingleUse } from './single-use.ts';
 
 /** How a key was proven in this request. */
 export type Evidence = 'dpop_proof' | 'client_assertion' | 'tls_handshake';

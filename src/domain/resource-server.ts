@@ -1,5 +1,5 @@
-import type { RegisteredJwk, StoredSecret } from './client-registration.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
+import type { RegisteredJwk, StoredSecret } from './client-registration.ts';
 
 /** Members of `cnf` (IANA JWT Confirmation Methods) that this server issues. */
 export const confirmationMethods = ['jkt', 'x5t#S256', 'jwk', 'kid', 'jku', 'jwe'] as const;

@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto';
-import type { SingleUse } from '../ports/replay-store.ts';
 
 /** What counts once. */
 export type SingleUseKind =
@@ -35,4 +34,14 @@ export function singleUse(
     expiresAt: Math.ceil(acceptable.until),
     acceptableFrom: Math.floor(acceptable.from),
   };
+}
+
+/** One use of something that counts once: a DPoP proof, a client assertion. */
+export interface SingleUse {
+  /** base64url SHA-256 over kind, owner and `jti`; see `single-use.ts`. 43 characters. */
+  readonly key: string;
+  /** Seconds since the epoch until which the used thing could still be accepted; the record lives at least that long. */
+  readonly expiresAt: number;
+  /** Seconds since the epoch from which on the used thing could have been accepted. */
+  readonly acceptableFrom: number;
 }

@@ -16,3 +16,6 @@ export interface TrustedIssuer {
   /** Put before the provider's `sub`, so that users of two providers cannot have one name. */
   readonly subject_prefix?: string;
 }
+
+/** An issuer that is to be trusted; the store knows whom the names in `clients` stand for. */
+export type NewTrustedIssuer = Omit<TrustedIssuer, 'listed'>;

@@ -1,4 +1,3 @@
-import { type KeyEncryption, placeOfSecret, placeOfSigningKey } from './key-encryption.ts';
 import {
   type KeyEncryptionStore,
   nonceSecretName,
@@ -6,6 +5,7 @@ import {
   type SharedSecretStore,
   type SigningKeyStore,
 } from '../ports/signing-key-store.ts';
+import { type KeyEncryption, placeOfSecret, placeOfSigningKey } from './key-encryption.ts';
 
 /** What the change of the key-encryption key stands on. */
 export interface KeyEncryptionKeyOptions {

@@ -1,17 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { AuditEvent } from '../domain/audit-event.ts';
 import type { Clock } from '../domain/clock.ts';
-import { type KeyEncryption, placeOfSecret } from './key-encryption.ts';
+import type { NonceSecretStore } from '../ports/nonce-secret-store.ts';
 import { nonceSecretName, type SharedSecretStore } from '../ports/signing-key-store.ts';
 import type { NonceSecret } from '../protocol/possession/dpop-nonce.ts';
-
-export interface NonceSecretStore {
-  /**
-   * Puts `to` in the place of `from`, both sealed, and records the event, in one transaction; answers false, and changes nothing, when something
-   * else stands there by now: of replicas that rotate at once one does.
-   */
-  replaceNonceSecrets(from: string, to: string, event: AuditEvent): Promise<boolean>;
-}
+import { type KeyEncryption, placeOfSecret } from './key-encryption.ts';
 
 /** A secret in its life at one moment, without the secret. Times in milliseconds since the epoch. */
 export interface NonceSecretInLife {

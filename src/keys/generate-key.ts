@@ -4,11 +4,11 @@ import { calculateJwkThumbprint } from 'jose/jwk/thumbprint';
 import { exportJWK } from 'jose/key/export';
 import { generateKeyPair } from 'jose/key/generate/keypair';
 import { importJWK } from 'jose/key/import';
+import type { SigningKey } from '../domain/signing-key.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import { signInput } from '../jose/sign.ts';
-import { type KeyEncryption, KeyEncryptionError, placeOfSigningKey } from './key-encryption.ts';
-import type { SigningKey } from '../domain/signing-key.ts';
 import type { NewSigningKey, StoredSigningKey } from '../ports/signing-key-store.ts';
+import { type KeyEncryption, KeyEncryptionError, placeOfSigningKey } from './key-encryption.ts';
 
 /** A new key pair, its private half sealed. `kid` is the RFC 7638 thumbprint. Times in milliseconds since the epoch. */
 export async function makeKey(

@@ -1,13 +1,13 @@
 import type { JWK } from 'jose';
+import type { Clock } from '../domain/clock.ts';
+import type { SharedClock } from '../domain/database-clock.ts';
+import type { SigningKey } from '../domain/signing-key.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import { type PublicKey, readPublicKey } from '../jose/public-key.ts';
-import type { Clock } from '../ports/ports.ts';
+import type { SigningKeyStore, StoredSigningKey } from '../ports/signing-key-store.ts';
+import { openKey } from './generate-key.ts';
 import { type KeyEncryption, KeyEncryptionError, placeOfSigningKey } from './key-encryption.ts';
 import { type KeyInLife, livesAt } from './key-states.ts';
-import { openKey } from './generate-key.ts';
-import type { SharedClock } from './database-clock.ts';
-import type { SigningKey } from '../domain/signing-key.ts';
-import type { SigningKeyStore, StoredSigningKey } from '../ports/signing-key-store.ts';
 
 /** Milliseconds that the copy may be old when a key is taken from it to sign. It is read every second; older, this process or its database was away. */
 const maxAge = 3000;

@@ -1,10 +1,14 @@
 import type { JWK } from 'jose';
+import type { Clock } from '../domain/clock.ts';
+import { sharedClock } from '../domain/database-clock.ts';
+import { NoSigningKey, SigningKeySealed } from '../domain/oauth-error.ts';
+import type { SigningKey } from '../domain/signing-key.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import type { PublicKey } from '../jose/public-key.ts';
-import { NoSigningKey, SigningKeySealed } from '../domain/oauth-error.ts';
-import type { Clock } from '../ports/ports.ts';
-import { heldKeys } from './key-ring.ts';
+import type { SigningKeyStore, StoredSigningKey } from '../ports/signing-key-store.ts';
+import { makeKey } from './generate-key.ts';
 import { type KeyEncryption, KeyEncryptionError } from './key-encryption.ts';
+import { heldKeys } from './key-ring.ts';
 import {
   type Announcer,
   announcement,
@@ -12,10 +16,6 @@ import {
   type KeyInLife,
   unrecorded,
 } from './key-states.ts';
-import { makeKey } from './generate-key.ts';
-import { sharedClock } from './database-clock.ts';
-import type { SigningKey } from '../domain/signing-key.ts';
-import type { SigningKeyStore, StoredSigningKey } from '../ports/signing-key-store.ts';
 
 /** The server's signing keys, shared by all replicas through the store. */
 export interface SigningKeys {

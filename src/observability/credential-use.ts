@@ -1,39 +1,6 @@
 import type { Clock } from '../domain/clock.ts';
-
-/** What a client or a resource server authenticates by, or proves as a key that is registered for it. */
-export type CredentialKind = 'secret' | 'registered_key' | 'certificate';
-
-/** A credential that was accepted. */
-export interface Credential {
-  readonly kind: CredentialKind;
-  /** Id of the secret, `jkt` of the key (RFC 7638), `x5t#S256` of the certificate (RFC 8705 §3.1). */
-  readonly identifier: string;
-}
-
-/** The last use of a credential that is known of. */
-export interface CredentialUse extends Credential {
-  /** `registration_id` of the client, or `id` of the resource server. */
-  readonly registrationId: string;
-  readonly kid?: string;
-  /** Milliseconds since the epoch. */
-  readonly usedAt: number;
-}
-
-/** Where last uses are kept. All throw StoreUnavailable. */
-export interface CredentialUseLog {
-  /** Keeps these, none of them twice; of what several replicas say, the later time. */
-  record(uses: readonly CredentialUse[]): Promise<void>;
-  /** The credentials of this kind used last, the latest first, 100 at most. */
-  usesOf(registrationId: string, kind: CredentialKind): Promise<readonly CredentialUse[]>;
-}
-
-/** Says that a credential was accepted just now. Neither waits nor fails. */
-export type NoteUse = (
-  registrationId: string,
-  kind: CredentialKind,
-  identifier: string,
-  kid?: string,
-) => void;
+import type { CredentialUse } from '../domain/credential-use.ts';
+import type { CredentialUseLog, NoteUse } from '../ports/credential-use-log.ts';
 
 /** Milliseconds by which the last use on record may be too early. */
 const precision = 60_000;

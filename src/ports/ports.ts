@@ -1,15 +1,17 @@
 /** What the protocol needs from the world outside it: time, randomness, stores. Each implementation lives in `store/` or the wiring. */
-import type { AuditEvent, AuditTrail, IssuedTokens } from '../domain/audit-event.ts';
+import type { AuditEvent } from '../domain/audit-event.ts';
 import type { ClientRegistration } from '../domain/client-registration.ts';
 import type { Clock } from '../domain/clock.ts';
-import type { NoteUse } from '../observability/credential-use.ts';
 import type { Pairing } from '../domain/pairing.ts';
-import type { ReplayStore, SingleUse, WasUsed } from './replay-store.ts';
 import type { ResourceServer } from '../domain/resource-server.ts';
+import type { SingleUse } from '../domain/single-use.ts';
 import type { TrustedIssuer } from '../domain/trusted-issuer.ts';
+import type { AuditTrail } from './audit-trail.ts';
+import type { NoteUse } from './credential-use-log.ts';
+import type { IssuedTokens } from './issued-tokens.ts';
+import type { ReplayStore, WasUsed } from './replay-store.ts';
 
-export type { Clock } from '../domain/clock.ts';
-export type { ReplayStore, SingleUse } from './replay-store.ts';
+export type { SingleUse } from '../domain/single-use.ts';
 
 /** A new identifier with at least 128 bits of randomness, base64url (`jti`, `client_id`, request ids). */
 export type RandomId = () => string;

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
+import { startServer } from '../app/start-server.ts';
 import type { Config } from '../config/config.ts';
 import { randomOctets } from '../domain/random-bytes.ts';
-import { startServer } from '../app/start-server.ts';
 import type { Supervisor } from './worker.ts';
 
 /** Serves in this process, alone or as one of several, until a signal ends it. Throws a sentence for the operator when it cannot. */

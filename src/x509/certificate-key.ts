@@ -1,7 +1,7 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
-import { readDer } from './der.ts';
 import { JoseFault } from '../jose/jose-error.ts';
 import { checkRsaKey } from '../jose/rsa-key.ts';
+import { readDer } from './der.ts';
 
 /** Curves of at least 256 bits, as OpenSSL names them; parameters of one's own have no name and are refused. */
 const curves = /^(?:prime256v1|secp(?:256k1|384r1|521r1)|brainpoolP(?:256|320|384|512)[rt]1)$/;

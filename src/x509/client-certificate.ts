@@ -1,9 +1,9 @@
 import { createHash, X509Certificate } from 'node:crypto';
+import { JoseFault } from '../jose/jose-error.ts';
+import { type PublicKey, readPublicKey } from '../jose/public-key.ts';
 import { isSoundKey } from './certificate-key.ts';
 import { type DerElement, readDer } from './der.ts';
 import { type DistinguishedName, readDistinguishedName } from './distinguished-name.ts';
-import { JoseFault } from '../jose/jose-error.ts';
-import { type PublicKey, readPublicKey } from '../jose/public-key.ts';
 
 /** Subject alternative names by kind (RFC 5280 §4.2.1.6). */
 export type AlternativeNameKind = 'dns' | 'uri' | 'ip' | 'email';

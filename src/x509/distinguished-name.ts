@@ -53,7 +53,7 @@ const attribute = new RegExp(
   [
     String.raw` *(?:oid\.)?([a-z][a-z0-9-]*|\d+(?:\.\d+)+) *= *(?! )`,
     String.raw`(?:#((?:[0-9a-f]{2})+)|"((?:${escaped}|[^"\\\0])*)"|(?!#)((?:${visible}(?: *${visible})*)?))`,
-    String.raw` *([,+]|$)`,
+    ` *([,+]|$)`,
   ].join(''),
   'iuy',
 );

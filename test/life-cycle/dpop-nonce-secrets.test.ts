@@ -3,12 +3,8 @@ import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config/config.ts';
 import { dpopNonceSecrets } from '../../src/keys/dpop-nonce-secrets.ts';
+import { keyEncryption, keyEncryptionKeyId, placeOfSecret } from '../../src/keys/key-encryption.ts';
 import { noSiblings } from '../../src/ports/peers.ts';
-import {
-  keyEncryption,
-  keyEncryptionKeyId,
-  placeOfSecret,
-} from '../../src/keys/key-encryption.ts';
 import { adapterFor } from '../../src/store/connection/adapters.ts';
 import { openStores } from '../../src/store/stores.ts';
 import { clientSecret, type Desk, openDesk } from '../support/desk.ts';

@@ -7,9 +7,9 @@ import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config/config.ts';
-import { noSiblings } from '../../src/ports/peers.ts';
-import { keyEncryption, keyEncryptionKeyId } from '../../src/keys/key-encryption.ts';
 import { makeKey } from '../../src/keys/generate-key.ts';
+import { keyEncryption, keyEncryptionKeyId } from '../../src/keys/key-encryption.ts';
+import { noSiblings } from '../../src/ports/peers.ts';
 import type { StoredSigningKey } from '../../src/ports/signing-key-store.ts';
 import { adapterFor } from '../../src/store/connection/adapters.ts';
 import { openStores } from '../../src/store/stores.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { sharedClock } from '../../src/keys/database-clock.ts';
+import { sharedClock } from '../../src/domain/database-clock.ts';
 
 /** One question to a database whose clock says `databaseTime` somewhere between the two. */
 interface Question {

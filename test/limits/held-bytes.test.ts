@@ -1,10 +1,10 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { verifyAccessToken } from '../../src/protocol/access-token/verify-access-token.ts';
 import { boundedCache } from '../../src/jose/bounded-cache.ts';
-import { knownHeaders } from '../../src/jose/verified-header-cache.ts';
 import { readPublicKey } from '../../src/jose/public-key.ts';
+import { knownHeaders } from '../../src/jose/verified-header-cache.ts';
+import { verifyAccessToken } from '../../src/protocol/access-token/verify-access-token.ts';
 import { dpop } from '../../src/protocol/possession/dpop.ts';
 import { cached } from '../../src/store/cache/registration-cache.ts';
 import { testKey } from '../support/keys.ts';

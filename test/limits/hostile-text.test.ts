@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { parseDistinguishedName } from '../../src/x509/distinguished-name.ts';
 import { clientAddress } from '../../src/http/request/client-address.ts';
 import { readForm } from '../../src/http/request/form.ts';
 import { forwardedNodes } from '../../src/http/request/forwarded.ts';
+import { parseDistinguishedName } from '../../src/x509/distinguished-name.ts';
 
 /** Characters that a reading which goes back over them, once for each, would not finish in a test. */
 const long = 300_000;

@@ -4,10 +4,14 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import Fastify from 'fastify';
 import pino from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
-import { moreSockets, portsCanBeShared, refuseTakenPort } from '../../src/http/listener/more-sockets.ts';
-import { refuseOverload } from '../../src/http/load/load-shedding.ts';
+import {
+  moreSockets,
+  portsCanBeShared,
+  refuseTakenPort,
+} from '../../src/http/listener/more-sockets.ts';
 import { boundConnections } from '../../src/http/listener/server-limits.ts';
 import { shortTurns } from '../../src/http/load/event-loop-yield.ts';
+import { refuseOverload } from '../../src/http/load/load-shedding.ts';
 
 const cleanUp: (() => unknown)[] = [];
 afterEach(async () => {

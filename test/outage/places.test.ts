@@ -4,8 +4,8 @@ import Fastify from 'fastify';
 import pino from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 import { admission } from '../../src/http/load/concurrency-limit.ts';
-import { healthRoutes } from '../../src/http/routes/health-routes.ts';
 import { refuseOverload } from '../../src/http/load/load-shedding.ts';
+import { healthRoutes } from '../../src/http/routes/health-routes.ts';
 
 const cleanUp: (() => unknown)[] = [];
 afterEach(async () => {

@@ -1,7 +1,10 @@
 import Fastify from 'fastify';
 import pino from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type DemandedListener, loadedOnDemand } from '../../src/http/listener/on-demand-listener.ts';
+import {
+  type DemandedListener,
+  loadedOnDemand,
+} from '../../src/http/listener/on-demand-listener.ts';
 
 describe('routes that are loaded with the first request', () => {
   let server: DemandedListener;

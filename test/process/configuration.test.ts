@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { readConfig } from '../../src/config/config.ts';
 import { withChosenPorts } from '../../src/config/free-ports.ts';
 import { variableNames } from '../../src/config/variable-names.ts';
-import { readConfig } from '../../src/config/config.ts';
 
 const tls = { TLS_CERT_FILE: 'tls.crt', TLS_KEY_FILE: 'tls.key' };
 const files =

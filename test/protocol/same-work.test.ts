@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { ClientRegistration } from '../../src/domain/client-registration.ts';
+import type { ResourceServer } from '../../src/domain/resource-server.ts';
 import { authenticateCaller } from '../../src/protocol/client-authentication/authenticate-caller.ts';
 import { authenticateClient } from '../../src/protocol/client-authentication/authenticate-client.ts';
 import { hashClientSecret } from '../../src/protocol/client-authentication/client-secret.ts';
-import type { ClientRegistration } from '../../src/domain/client-registration.ts';
-import type { ResourceServer } from '../../src/domain/resource-server.ts';
 import { cached } from '../../src/store/cache/registration-cache.ts';
 import { basic } from '../support/server.ts';
 

@@ -3,7 +3,10 @@ import type {
   ResourceServerOptions,
   VerifyPresented,
 } from '../../packages/resource-server/src/resource-server.ts';
-import { resourceServer, TokenRefused } from '../../packages/resource-server/src/resource-server.ts';
+import {
+  resourceServer,
+  TokenRefused,
+} from '../../packages/resource-server/src/resource-server.ts';
 import { randomJti, testKey } from '../support/keys.ts';
 import { ath, aware, openPair, type Pair } from '../support/pair.ts';
 import { fetchFrom } from '../support/recipient.ts';

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeJwt, decodeProtectedHeader, type JWK } from 'jose';
 import { describe, expect, it } from 'vitest';
+import { resourceServer } from '../../packages/resource-server/src/resource-server.ts';
 import { readPublicKey } from '../../src/jose/public-key.ts';
 import { withoutUnknownMembers } from '../../src/jose/public-members.ts';
-import { resourceServer } from '../../packages/resource-server/src/resource-server.ts';
 import { basic, issuer, testServer } from '../support/server.ts';
 
 const page = readFileSync(join(import.meta.dirname, '../../docs/protocol.md'), 'utf8');

@@ -5,9 +5,9 @@ import { compactDecrypt, importJWK, type JWK } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { isSignedBy, parseCompactJws, verifyJws } from '../../src/jose/compact-jws.ts';
 import { readPublicKey } from '../../src/jose/public-key.ts';
+import { registeredCertificateThumbprint } from '../../src/protocol/client-keys/registered-certificate.ts';
 import { checkCnfProof, readCnfProof } from '../../src/protocol/possession/cnf-proof.ts';
 import { dpopNonces } from '../../src/protocol/possession/dpop-nonce.ts';
-import { registeredCertificateThumbprint } from '../../src/protocol/client-keys/registered-certificate.ts';
 import { vectorsFolder } from '../support/left-out.ts';
 
 const found = vectorsFolder && join(vectorsFolder, 'alt-cnf.json');

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { cached } from '../../src/store/cache/registration-cache.ts';
 import { registryState } from '../../src/store/cache/cache-version.ts';
+import { cached } from '../../src/store/cache/registration-cache.ts';
 
 /** A store whose answers come when the test lets them, a state that the test changes, by a clock that the test moves. */
 function slowStore() {

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AuditEvent } from '../../src/domain/audit-event.ts';
 import { readConfig } from '../../src/config/config.ts';
+import type { AuditEvent } from '../../src/domain/audit-event.ts';
+import { timeOrderedId } from '../../src/domain/time-ordered-id.ts';
 import { noSiblings } from '../../src/ports/peers.ts';
 import { openStores } from '../../src/store/stores.ts';
-import { timeOrderedId } from '../../src/domain/time-ordered-id.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
 
 const now = 1_790_000_000;

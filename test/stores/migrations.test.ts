@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { describe, expect, it } from 'vitest';
+import { pendingMigration } from '../../scripts/write-migration.ts';
 import { openDatabase } from '../../src/store/connection/database.ts';
 import { databaseKinds, migrationsFolder } from '../../src/store/migrations/schema.ts';
 import { migrationNames } from '../../src/store/migrations/schema-engine.ts';
-import { pendingMigration } from '../../scripts/write-migration.ts';
 import { storeKinds } from '../support/stores.ts';
 
 describe('schema and migrations', () => {

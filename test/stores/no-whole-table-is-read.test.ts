@@ -1,13 +1,13 @@
 import type { SqlQuery } from '@prisma/driver-adapter-utils';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { databaseKind } from '../../src/config/database-url.ts';
+import { timePrefix } from '../../src/domain/time-ordered-id.ts';
 import { adapterFor } from '../../src/store/connection/adapters.ts';
 import { type Database, openDatabase } from '../../src/store/connection/database.ts';
 import { revokeTokensOf, withdrawHolderKey } from '../../src/store/tables/revocation-steps.ts';
 import { sqlAudit } from '../../src/store/tables/sql-audit.ts';
 import { sqlBoundKeys } from '../../src/store/tables/sql-bound-keys.ts';
 import { sqlExpired } from '../../src/store/tables/sql-expired.ts';
-import { timePrefix } from '../../src/domain/time-ordered-id.ts';
 import { onPostgresqlServer, onSqlite, storeKinds, type TestStore } from '../support/stores.ts';
 
 const now = 1_800_000_000;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { allOrNothing } from '../../src/store/connection/transaction.ts';
 import { type Database, openDatabase } from '../../src/store/connection/database.ts';
+import { allOrNothing } from '../../src/store/connection/transaction.ts';
 import { onPostgresqlServer, onSqlite, storeKinds, type TestStore } from '../support/stores.ts';
 
 const client = (id: string) => ({

@@ -4,12 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import pino from 'pino';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { AuditEvent } from '../../src/domain/audit-event.ts';
 import { readConfig } from '../../src/config/config.ts';
-import { noSiblings } from '../../src/ports/peers.ts';
-import { openStores } from '../../src/store/stores.ts';
-import { writeTurn } from '../../src/store/connection/write-lock.ts';
+import type { AuditEvent } from '../../src/domain/audit-event.ts';
 import { timeOrderedId } from '../../src/domain/time-ordered-id.ts';
+import { noSiblings } from '../../src/ports/peers.ts';
+import { writeTurn } from '../../src/store/connection/write-lock.ts';
+import { openStores } from '../../src/store/stores.ts';
 import { onSqlite, type TestStore } from '../support/stores.ts';
 
 const now = 1_790_000_000;

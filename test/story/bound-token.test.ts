@@ -13,8 +13,8 @@ import {
 } from 'jose';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readConfig } from '../../src/config/config.ts';
 import { type RunningServer, startServer } from '../../src/app/start-server.ts';
+import { readConfig } from '../../src/config/config.ts';
 
 const secret = 's'.repeat(32);
 const adminToken = 'a'.repeat(32);

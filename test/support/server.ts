@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pino from 'pino';
-import { readConfig } from '../../src/config/config.ts';
 import { startServer } from '../../src/app/start-server.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { onSqlite, type TestStore, type TestStoreKind } from './stores.ts';
 
 /** Issuer of every test server: requests go to loopback, the proofs name this. */

@@ -1,18 +1,18 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { CompactEncrypt, compactDecrypt, generateKeyPair } from 'jose';
 import { expect, it } from 'vitest';
-import { readClientCertificate } from '../../src/x509/client-certificate.ts';
-import { thumbprints } from '../../src/protocol/access-token/confirmed-thumbprints.ts';
-import { parseDistinguishedName, sameName } from '../../src/x509/distinguished-name.ts';
+import { candidatesOf } from '../../packages/resource-server/src/candidates.ts';
+import type { AccessTokenClaims } from '../../packages/resource-server/src/claims.ts';
+import { OAuthError } from '../../src/domain/oauth-error.ts';
 import { decodeBase64url } from '../../src/jose/base64url.ts';
 import { parseCompactJws, verifyJws } from '../../src/jose/compact-jws.ts';
 import { JoseFault } from '../../src/jose/jose-error.ts';
 import { readPublicKey } from '../../src/jose/public-key.ts';
-import { OAuthError } from '../../src/domain/oauth-error.ts';
-import { dpop } from '../../src/protocol/possession/dpop.ts';
-import { candidatesOf } from '../../packages/resource-server/src/candidates.ts';
-import type { AccessTokenClaims } from '../../packages/resource-server/src/claims.ts';
+import { thumbprints } from '../../src/protocol/access-token/confirmed-thumbprints.ts';
 import { registeredCertificateThumbprint } from '../../src/protocol/client-keys/registered-certificate.ts';
+import { dpop } from '../../src/protocol/possession/dpop.ts';
+import { readClientCertificate } from '../../src/x509/client-certificate.ts';
+import { parseDistinguishedName, sameName } from '../../src/x509/distinguished-name.ts';
 import { describeWithVectors, vectors } from '../support/vectors.ts';
 
 interface Case {

@@ -3,7 +3,10 @@ import type { Clock } from '../../../src/domain/clock.ts';
 import { JoseFault } from '../../../src/jose/jose-error.ts';
 import type { PublicKey } from '../../../src/jose/public-key.ts';
 import { registeredKeys } from '../../../src/protocol/client-keys/registered-keys.ts';
-import { type FetchedJwkSet, parseJwkSet } from '../../../src/protocol/client-keys/remote-jwks/jwk-set.ts';
+import {
+  type FetchedJwkSet,
+  parseJwkSet,
+} from '../../../src/protocol/client-keys/remote-jwks/jwk-set.ts';
 import { remoteJwks } from '../../../src/protocol/client-keys/remote-jwks/remote-jwks.ts';
 import { RemoteJwksUnavailable } from '../../../src/protocol/client-keys/remote-jwks/unavailable.ts';
 import { fetchJson } from './fetch-json.ts';

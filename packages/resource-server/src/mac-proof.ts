@@ -1,12 +1,15 @@
 import { createHmac, hash, timingSafeEqual } from 'node:crypto';
+import { OAuthError } from '../../../src/domain/oauth-error.ts';
+import type { SingleUse } from '../../../src/domain/single-use.ts';
+import { singleUse } from '../../../src/domain/single-use.ts';
 import { decodeBase64url } from '../../../src/jose/base64url.ts';
 import { type JwsParts, jwsParts } from '../../../src/jose/compact-jws.ts';
 import { JoseFault } from '../../../src/jose/jose-error.ts';
 import { parseStrictJson } from '../../../src/jose/strict-json.ts';
-import { OAuthError } from '../../../src/domain/oauth-error.ts';
-import { type ProofClaimsOptions, proofClaims } from '../../../src/protocol/possession/proof-claims.ts';
-import type { SingleUse } from '../../../src/ports/replay-store.ts';
-import { singleUse } from '../../../src/domain/single-use.ts';
+import {
+  type ProofClaimsOptions,
+  proofClaims,
+} from '../../../src/protocol/possession/proof-claims.ts';
 
 /** A symmetric key for HS256. */
 export interface SymmetricKey {

@@ -1,5 +1,8 @@
 import type { Clock } from '../../../src/domain/clock.ts';
-import type { AccessTokenSigningAlgorithm, SigningAlgorithm } from '../../../src/jose/algorithms.ts';
+import type {
+  AccessTokenSigningAlgorithm,
+  SigningAlgorithm,
+} from '../../../src/jose/algorithms.ts';
 import type { ReplayStore } from '../../../src/ports/replay-store.ts';
 import type { VerifiableMethod } from './candidates.ts';
 import type { AccessTokenClaims } from './claims.ts';

@@ -1,12 +1,12 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import type { Clock } from '../../../src/domain/clock.ts';
+import { OAuthError } from '../../../src/domain/oauth-error.ts';
+import type { SingleUse } from '../../../src/domain/single-use.ts';
 import type { SigningAlgorithm } from '../../../src/jose/algorithms.ts';
 import { decryptCompactJwe } from '../../../src/jose/compact-jwe.ts';
 import type { DecryptionKey } from '../../../src/jose/decryption-key.ts';
-import { OAuthError } from '../../../src/domain/oauth-error.ts';
 import { dpop } from '../../../src/protocol/possession/dpop.ts';
 import type { DpopNonces } from '../../../src/protocol/possession/dpop-nonce.ts';
-import type { SingleUse } from '../../../src/ports/replay-store.ts';
 import type { Candidate } from './candidates.ts';
 import type { Credentials } from './credentials.ts';
 import { macProof, readSymmetricKey, type SymmetricKey } from './mac-proof.ts';

@@ -1,5 +1,6 @@
 import type { Clock } from '../../../src/domain/clock.ts';
-import type { ReplayStore, SingleUse } from '../../../src/ports/replay-store.ts';
+import type { SingleUse } from '../../../src/domain/single-use.ts';
+import type { ReplayStore } from '../../../src/ports/replay-store.ts';
 
 /**
  * Records of used proofs in the memory of this process: for one process, and until it ends. Only proofs that confirm a valid token are recorded.

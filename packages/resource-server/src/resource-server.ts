@@ -1,7 +1,11 @@
-import { accessTokenSigningAlgorithms, type SigningAlgorithm } from '../../../src/jose/algorithms.ts';
+import type { SingleUse } from '../../../src/domain/single-use.ts';
+import {
+  accessTokenSigningAlgorithms,
+  type SigningAlgorithm,
+} from '../../../src/jose/algorithms.ts';
 import { type DecryptionKey, readDecryptionKey } from '../../../src/jose/decryption-key.ts';
+import type { ReplayStore } from '../../../src/ports/replay-store.ts';
 import { type DpopNonces, dpopNonces } from '../../../src/protocol/possession/dpop-nonce.ts';
-import type { ReplayStore, SingleUse } from '../../../src/ports/replay-store.ts';
 import { candidatesOf, type VerifiableMethod } from './candidates.ts';
 import { checkClaims } from './claims.ts';
 import { readCredentials } from './credentials.ts';
@@ -12,7 +16,8 @@ import { type Offer, Refused, type Scheme, TokenRefused } from './refusal.ts';
 import { memoryReplay } from './replay.ts';
 import { signedByIssuer, trustedIssuers } from './trusted-issuers.ts';
 
-export type { ReplayStore, SingleUse } from '../../../src/ports/replay-store.ts';
+export type { SingleUse } from '../../../src/domain/single-use.ts';
+export type { ReplayStore } from '../../../src/ports/replay-store.ts';
 export type { VerifiableMethod } from './candidates.ts';
 export type { AccessTokenClaims } from './claims.ts';
 export type { HeaderFields } from './credentials.ts';

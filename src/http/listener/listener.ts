@@ -6,8 +6,8 @@ import Fastify, {
 } from 'fastify';
 import type { Logger } from 'pino';
 import type { RandomId } from '../../ports/ports.ts';
-import { logRequests } from './request-log.ts';
 import { answerUnparsable, refuseAmbiguousMessages } from '../request/message-framing.ts';
+import { logRequests } from './request-log.ts';
 import { answerHalfClosed, boundConnections, inactivity, serverLimits } from './server-limits.ts';
 
 /** What Fastify checks by schemas. Without it a route with a schema does not mount, and no validator is loaded. */

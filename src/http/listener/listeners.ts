@@ -4,8 +4,8 @@ import type { FastifyInstance, FastifyListenOptions } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../../config/config.ts';
 import { closeWhenStopping, closingIdle, quiet } from './drain.ts';
-import { loadedOnDemand } from './on-demand-listener.ts';
 import { moreSockets, portsCanBeShared, refuseTakenPort } from './more-sockets.ts';
+import { loadedOnDemand } from './on-demand-listener.ts';
 import type { TlsListener } from './tls-listener.ts';
 
 /** What the listeners answer with, and where. */

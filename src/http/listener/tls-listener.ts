@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { anchorsInForce } from './trust-anchors.ts';
 import { answerHalfClosed, boundConnections, inactivity, serverLimits } from './server-limits.ts';
+import { anchorsInForce } from './trust-anchors.ts';
 import { watchFiles } from './watched-files.ts';
 
 /** Files of the TLS listener. */

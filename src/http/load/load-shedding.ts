@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { type Admission, admission, type Place } from './concurrency-limit.ts';
 import { atRequestEnd } from '../request/request-end.ts';
+import { type Admission, admission, type Place } from './concurrency-limit.ts';
 import { shortTurns } from './event-loop-yield.ts';
 import { inPlace } from './waiting-elsewhere.ts';
 

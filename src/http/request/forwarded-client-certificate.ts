@@ -2,6 +2,8 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
+import type { Clock } from '../../domain/clock.ts';
+import { OAuthError } from '../../domain/oauth-error.ts';
 import {
   type CertificateHeaderForm,
   certificateHeaderForms,
@@ -11,8 +13,6 @@ import {
   readCertificateHeader,
 } from '../../x509/certificate-header.ts';
 import { type ClientCertificate, readClientCertificate } from '../../x509/client-certificate.ts';
-import type { Clock } from '../../domain/clock.ts';
-import { OAuthError } from '../../domain/oauth-error.ts';
 import { chainHolds } from '../listener/trust-anchors.ts';
 import { headerFields } from './header-fields.ts';
 import { inRanges, readAddress } from './trusted-proxies.ts';

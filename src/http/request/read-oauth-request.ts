@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { TokenRequest } from '../../domain/oauth-request.ts';
-import type { ReadCertificate } from './forwarded-client-certificate.ts';
 import type { Form } from './form.ts';
+import type { ReadCertificate } from './forwarded-client-certificate.ts';
 import { headerFields } from './header-fields.ts';
 
 declare module 'fastify' {

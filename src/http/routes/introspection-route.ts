@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
-import type { Introspection } from '../../protocol/introspection/introspection-endpoint.ts';
-import type { Clock } from '../../ports/ports.ts';
-import type { SigningKeys } from '../../keys/signing-keys.ts';
+import type { Clock } from '../../domain/clock.ts';
 import type { TokenRequest } from '../../domain/oauth-request.ts';
+import type { CurrentSigningKey } from '../../ports/current-signing-key.ts';
+import type { Introspection } from '../../protocol/introspection/introspection-endpoint.ts';
 import { accepts } from '../request/accepts.ts';
 import { readTokenRequest } from '../request/read-oauth-request.ts';
 
@@ -10,7 +10,7 @@ import { readTokenRequest } from '../request/read-oauth-request.ts';
 export interface IntrospectionRouteOptions {
   readonly issuer: string;
   readonly clock: Clock;
-  readonly signingKey: SigningKeys['current'];
+  readonly signingKey: CurrentSigningKey;
   readonly answer: (request: TokenRequest) => Promise<Introspection>;
 }
 

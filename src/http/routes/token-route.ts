@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
+import type { TokenRequest } from '../../domain/oauth-request.ts';
 import { recordedThumbprint } from '../../domain/proven-key.ts';
 import type { IssuedToken } from '../../protocol/token/token-endpoint.ts';
-import type { TokenRequest } from '../../domain/oauth-request.ts';
 import { readTokenRequest } from '../request/read-oauth-request.ts';
 
 /** Octets of a token request's body; a request with ML-DSA keys has about 10,000. */

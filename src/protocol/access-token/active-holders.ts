@@ -1,10 +1,10 @@
-import type { PairedAtIssuance, TokenState } from '../../domain/audit-event.ts';
-import { thumbprints } from './confirmed-thumbprints.ts';
+import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
 import { agreesToShare, isAgreed } from '../../domain/pairing.ts';
+import type { PairedAtIssuance, TokenState } from '../../ports/issued-tokens.ts';
 import type { Ports } from '../../ports/ports.ts';
 import { registeredCertificateThumbprint } from '../client-keys/registered-certificate.ts';
 import { type RegisteredKeys, refuseIfBusy } from '../client-keys/registered-keys.ts';
-import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
+import { thumbprints } from './confirmed-thumbprints.ts';
 
 /** The further holders of a token whose keys still confirm it: `client_id` to thumbprints. */
 export type LiveHolders = (

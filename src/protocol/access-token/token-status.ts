@@ -1,9 +1,9 @@
 import { decodeProtectedHeader } from 'jose/decode/protected_header';
-import type { TokenState } from '../../domain/audit-event.ts';
+import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
 import type { ClientRegistration } from '../../domain/client-registration.ts';
+import type { TokenState } from '../../ports/issued-tokens.ts';
 import type { Ports } from '../../ports/ports.ts';
 import { type RegisteredKeys, refuseIfBusy } from '../client-keys/registered-keys.ts';
-import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
 
 /** The state of a token that this server signed, or undefined when it counts no more. */
 export type TokenInForce = (

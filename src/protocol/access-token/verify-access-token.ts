@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto';
+import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
 import { boundedCache } from '../../jose/bounded-cache.ts';
 import { type JwsLimits, parseCompactJws, verifyJws } from '../../jose/compact-jws.ts';
 import { JoseFault } from '../../jose/jose-error.ts';
 import type { PublicKey } from '../../jose/public-key.ts';
-import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
 
 /** Characters of each part of our own tokens; several keys make the payload long. */
 const limits: JwsLimits = { header: 1024, payload: 16_384, signature: 6400 };

@@ -1,9 +1,9 @@
 import type { ClientRegistration } from '../../domain/client-registration.ts';
-import type { Credential } from '../../observability/credential-use.ts';
+import type { Credential } from '../../domain/credential-use.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
-import type { Ports } from '../../ports/ports.ts';
-import type { ResourceServer } from '../../domain/resource-server.ts';
 import type { TokenRequest } from '../../domain/oauth-request.ts';
+import type { ResourceServer } from '../../domain/resource-server.ts';
+import type { Ports } from '../../ports/ports.ts';
 import { matchingSecret } from './client-secret.ts';
 import { readCredentials } from './credentials.ts';
 

@@ -1,8 +1,8 @@
-import type { ClientCertificate } from '../../x509/client-certificate.ts';
 import type { AuthenticatedClient, ClientRegistration } from '../../domain/client-registration.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
-import type { Ports } from '../../ports/ports.ts';
 import type { Proof } from '../../domain/proven-key.ts';
+import type { Ports } from '../../ports/ports.ts';
+import type { ClientCertificate } from '../../x509/client-certificate.ts';
 import { matchingSecret } from './client-secret.ts';
 import { type RequestWithCredentials, readCredentials } from './credentials.ts';
 import { notBySuchAClient, readAssertion, type UnverifiedAssertion } from './private-key-jwt.ts';

@@ -1,4 +1,4 @@
-import type { Refusals } from '../../observability/refusals.ts';
+import type { Refusals } from '../../ports/refusals.ts';
 import { type RequestWithCredentials, readCredentials } from './credentials.ts';
 
 /** Counts whoever is refused in this step, for want of authentication or at an introspection as a whole (`refusals_sampled` in the audit trail); changes no answer. */

@@ -1,4 +1,5 @@
-import type { Credential, NoteUse } from '../../observability/credential-use.ts';
+import type { Credential } from '../../domain/credential-use.ts';
+import type { NoteUse } from '../../ports/credential-use-log.ts';
 
 /** Notes the secret or certificate by which somebody has authenticated. An assertion is noted where its `jti` is spent: before, it may be a copy. */
 export function noted<Request, Caller extends { readonly credential?: Credential }>(

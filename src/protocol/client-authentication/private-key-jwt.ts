@@ -1,13 +1,18 @@
 import type { ClientRegistration } from '../../domain/client-registration.ts';
-import type { SigningAlgorithm } from '../../jose/algorithms.ts';
-import { isSignedBy, type ParsedJws, parseCompactJws, proofLimits } from '../../jose/compact-jws.ts';
-import { knownHeaders } from '../../jose/verified-header-cache.ts';
-import type { PublicKey } from '../../jose/public-key.ts';
+import type { Clock } from '../../domain/clock.ts';
 import { type Constant, OAuthError } from '../../domain/oauth-error.ts';
-import type { Clock } from '../../ports/ports.ts';
 import type { Proof } from '../../domain/proven-key.ts';
-import { type RegisteredKeys, refuseIfBusy } from '../client-keys/registered-keys.ts';
 import { type Acceptable, singleUse } from '../../domain/single-use.ts';
+import type { SigningAlgorithm } from '../../jose/algorithms.ts';
+import {
+  isSignedBy,
+  type ParsedJws,
+  parseCompactJws,
+  proofLimits,
+} from '../../jose/compact-jws.ts';
+import type { PublicKey } from '../../jose/public-key.ts';
+import { knownHeaders } from '../../jose/verified-header-cache.ts';
+import { type RegisteredKeys, refuseIfBusy } from '../client-keys/registered-keys.ts';
 
 /** What a client assertion is checked against. Times in seconds. */
 export interface PrivateKeyJwtOptions {

@@ -1,6 +1,6 @@
+import type { ClientRegistration, TlsClientAuthSubject } from '../../domain/client-registration.ts';
 import { addressOctets } from '../../x509/address-bytes.ts';
 import type { AlternativeNameKind, ClientCertificate } from '../../x509/client-certificate.ts';
-import type { ClientRegistration, TlsClientAuthSubject } from '../../domain/client-registration.ts';
 import { parseDistinguishedName, sameName } from '../../x509/distinguished-name.ts';
 import { registeredCertificateThumbprint } from '../client-keys/registered-certificate.ts';
 import { type RegisteredKeys, refuseIfBusy } from '../client-keys/registered-keys.ts';

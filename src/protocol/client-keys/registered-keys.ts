@@ -1,9 +1,13 @@
 import type { ClientRegistration } from '../../domain/client-registration.ts';
-import { type EncryptionKey, isForEncryption, readEncryptionKey } from '../../jose/encryption-key.ts';
+import { OAuthError } from '../../domain/oauth-error.ts';
+import {
+  type EncryptionKey,
+  isForEncryption,
+  readEncryptionKey,
+} from '../../jose/encryption-key.ts';
 import { JoseFault } from '../../jose/jose-error.ts';
 import { type PublicKey, readPublicKey } from '../../jose/public-key.ts';
 import { withoutUnknownMembers } from '../../jose/public-members.ts';
-import { OAuthError } from '../../domain/oauth-error.ts';
 import type { RemoteJwkSets } from '../../ports/ports.ts';
 import { RemoteJwksUnavailable } from './remote-jwks/unavailable.ts';
 

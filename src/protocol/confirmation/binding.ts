@@ -1,37 +1,11 @@
-import type { AuthenticatedClient } from '../../domain/client-registration.ts';
 import type { FurtherHolder } from '../../domain/additional-holder.ts';
-import type { PublicJwk } from '../../jose/public-key.ts';
+import type { Binding, HolderConfirmation } from '../../domain/binding.ts';
+import type { AuthenticatedClient } from '../../domain/client-registration.ts';
+import type { Confirmation } from '../../domain/confirmation.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { ProvenKey } from '../../domain/proven-key.ts';
 import type { ResourceServer } from '../../domain/resource-server.ts';
 import { type ConfirmOptions, confirm } from './confirm.ts';
-import type { Confirmation } from '../../domain/confirmation.ts';
-import type { ClientConfirmation } from './jwe.ts';
-
-/** One entry of `alt_cnf` (protocol reference D3.1): a further holder by name, and one key of its own. */
-export interface AltConfirmation {
-  readonly client_id: string;
-  readonly cnf: HolderConfirmation;
-}
-
-type HolderConfirmation =
-  | { readonly jkt: string }
-  | { readonly 'x5t#S256': string }
-  | { readonly jwk: PublicJwk };
-
-/** The form `jwks`: each key with `kid` = its thumbprint and the holder in the private member `client_id` (product decision 5). */
-export interface JwkSetConfirmation {
-  readonly jwks: { readonly keys: readonly Readonly<Record<string, string>>[] };
-}
-
-/** Every key that confirms the token: proof of any one of them is enough. */
-export interface Binding {
-  readonly cnf: Confirmation | JwkSetConfirmation;
-  /** Never empty. */
-  readonly alt_cnf?: readonly AltConfirmation[];
-  /** `cnf` as the client is told it, where that is not the same. A secret: for the response only. */
-  readonly cnfForClient?: ClientConfirmation;
-}
 
 /** The step of the token endpoint that names the keys. Reads only. */
 export type Bind = (

@@ -1,11 +1,12 @@
+import type { ClientConfirmation } from '../../domain/binding.ts';
 import type { ClientRegistration } from '../../domain/client-registration.ts';
-import type { EncryptionKey } from '../../jose/encryption-key.ts';
+import type { Confirmation } from '../../domain/confirmation.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { ProvenKey } from '../../domain/proven-key.ts';
 import type { ConfirmationMethod, ResourceServer } from '../../domain/resource-server.ts';
-import type { Confirmation } from '../../domain/confirmation.ts';
+import type { EncryptionKey } from '../../jose/encryption-key.ts';
 import { jkt } from './jkt.ts';
-import { type ClientConfirmation, jwe, symmetricKeyRecipient } from './jwe.ts';
+import { jwe, symmetricKeyRecipient } from './jwe.ts';
 import { jwk } from './jwk.ts';
 import { jku, kid } from './kid.ts';
 import { methodsOfCertificate, x5tS256 } from './x5t-s256.ts';

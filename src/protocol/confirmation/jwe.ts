@@ -1,19 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { CompactEncrypt } from 'jose/jwe/compact/encrypt';
-import { type EncryptionKey, isForEncryption, readEncryptionKey } from '../../jose/encryption-key.ts';
-import { JoseFault } from '../../jose/jose-error.ts';
+import type { ClientConfirmation, SymmetricJwk } from '../../domain/binding.ts';
 import type { ResourceServer } from '../../domain/resource-server.ts';
-
-/** A symmetric key as a JWK (RFC 7518 §6.4). */
-interface SymmetricJwk {
-  readonly kty: 'oct';
-  readonly alg: 'HS256';
-  readonly kid: string;
-  readonly k: string;
-}
-
-/** The key as the client gets it, in the response only: in the clear over TLS, or encrypted to the key that it registered (protocol reference D8). */
-export type ClientConfirmation = { readonly jwk: SymmetricJwk } | { readonly jwe: string };
+import {
+  type EncryptionKey,
+  isForEncryption,
+  readEncryptionKey,
+} from '../../jose/encryption-key.ts';
+import { JoseFault } from '../../jose/jose-error.ts';
 
 /** One new key, twice: for the token, encrypted to the resource server, and for the client. */
 export interface SymmetricConfirmation {

@@ -1,7 +1,7 @@
 import { type ClientRegistration, signatureJwks } from '../../domain/client-registration.ts';
-import { gatedKeys } from '../../jose/public-key-cache.ts';
-import type { ProvenKey } from '../../domain/proven-key.ts';
 import type { Confirmation } from '../../domain/confirmation.ts';
+import type { ProvenKey } from '../../domain/proven-key.ts';
+import { gatedKeys } from '../../jose/public-key-cache.ts';
 
 const readPublicKey = gatedKeys();
 

@@ -1,6 +1,6 @@
 import type { AuthenticatedClient } from '../../domain/client-registration.ts';
-import type { Ports } from '../../ports/ports.ts';
 import type { GrantHandler } from '../../domain/grant.ts';
+import type { Ports } from '../../ports/ports.ts';
 import { grantedScopes } from './scope.ts';
 import { targetResourceServer } from './target.ts';
 

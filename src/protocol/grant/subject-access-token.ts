@@ -1,13 +1,13 @@
 import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
-import type { LiveHolders } from '../access-token/active-holders.ts';
-import type { TokenInForce } from '../access-token/token-status.ts';
-import type { VerifyAccessToken } from '../access-token/verify-access-token.ts';
-import type { TokenState } from '../../domain/audit-event.ts';
 import type { ClientRegistration } from '../../domain/client-registration.ts';
-import { thumbprints } from '../access-token/confirmed-thumbprints.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import { isAgreed, type Pairing } from '../../domain/pairing.ts';
+import type { TokenState } from '../../ports/issued-tokens.ts';
 import type { Ports } from '../../ports/ports.ts';
+import type { LiveHolders } from '../access-token/active-holders.ts';
+import { thumbprints } from '../access-token/confirmed-thumbprints.ts';
+import type { TokenInForce } from '../access-token/token-status.ts';
+import type { VerifyAccessToken } from '../access-token/verify-access-token.ts';
 import type { Entitlement, ReadSubjectToken } from './subject-token.ts';
 
 /** What the check needs. */

@@ -1,5 +1,9 @@
 import { hash } from 'node:crypto';
 import { type ClientRegistration, names } from '../../domain/client-registration.ts';
+import { OAuthError } from '../../domain/oauth-error.ts';
+import type { SingleUse } from '../../domain/single-use.ts';
+import { type Acceptable, singleUse } from '../../domain/single-use.ts';
+import type { TrustedIssuer } from '../../domain/trusted-issuer.ts';
 import type { SigningAlgorithm } from '../../jose/algorithms.ts';
 import {
   isSignedBy,
@@ -8,12 +12,8 @@ import {
   parseCompactJws,
 } from '../../jose/compact-jws.ts';
 import { type PublicKey, readPublicKey } from '../../jose/public-key.ts';
-import { OAuthError } from '../../domain/oauth-error.ts';
 import type { Ports } from '../../ports/ports.ts';
 import type { RegisteredKeys } from '../client-keys/registered-keys.ts';
-import type { SingleUse } from '../../ports/replay-store.ts';
-import { type Acceptable, singleUse } from '../../domain/single-use.ts';
-import type { TrustedIssuer } from '../../domain/trusted-issuer.ts';
 import type { ReadSubjectToken } from './subject-token.ts';
 
 /** What an ID token is checked against. Times in seconds. */

@@ -1,7 +1,7 @@
 import type { ClientRegistration } from '../../domain/client-registration.ts';
-import type { Pairing } from '../../domain/pairing.ts';
-import type { SingleUse } from '../../ports/replay-store.ts';
 import type { ActClaim } from '../../domain/grant.ts';
+import type { Pairing } from '../../domain/pairing.ts';
+import type { SingleUse } from '../../domain/single-use.ts';
 
 /** What a subject token says, once it has been verified (RFC 8693 §2.1). */
 export interface SubjectToken {

@@ -1,8 +1,8 @@
 import type { ClientRegistration } from '../../domain/client-registration.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
-import type { Ports } from '../../ports/ports.ts';
-import type { ResourceServer } from '../../domain/resource-server.ts';
 import type { TokenRequest } from '../../domain/oauth-request.ts';
+import type { ResourceServer } from '../../domain/resource-server.ts';
+import type { Ports } from '../../ports/ports.ts';
 
 /**
  * The one resource server that the token is for (RFC 8707 §2, RFC 9068 §3). Without `resource`: the client's only one, or the only one there is;

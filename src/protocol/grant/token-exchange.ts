@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
+import type { GrantHandler } from '../../domain/grant.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
+import type { TokenRequest } from '../../domain/oauth-request.ts';
 import { withinPairing } from '../../domain/pairing.ts';
 import type { Ports } from '../../ports/ports.ts';
-import type { TokenRequest } from '../../domain/oauth-request.ts';
-import type { GrantHandler } from '../../domain/grant.ts';
 import { grantedScopes } from './scope.ts';
 import type { ReadSubjectToken } from './subject-token.ts';
 import { targetResourceServer } from './target.ts';

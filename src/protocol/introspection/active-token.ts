@@ -1,6 +1,6 @@
-import type { Ports } from '../../ports/ports.ts';
-import type { ResourceServer } from '../../domain/resource-server.ts';
 import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
+import type { ResourceServer } from '../../domain/resource-server.ts';
+import type { Ports } from '../../ports/ports.ts';
 import { bindingOf, type LiveHolders } from '../access-token/active-holders.ts';
 import type { TokenInForce } from '../access-token/token-status.ts';
 import type { VerifyAccessToken } from '../access-token/verify-access-token.ts';

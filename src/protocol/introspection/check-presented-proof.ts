@@ -1,8 +1,8 @@
 import { createHash, X509Certificate } from 'node:crypto';
+import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { Ports } from '../../ports/ports.ts';
 import { type DpopOptions, dpop } from '../possession/dpop.ts';
-import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
 import type { PresenterBy } from './find-presenter.ts';
 
 /** What a resource server received beside the token. */

@@ -1,7 +1,7 @@
-import { thumbprintUnder } from '../confirmation/kid.ts';
+import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
 import { readPublicKey } from '../../jose/public-key.ts';
 import type { Ports } from '../../ports/ports.ts';
-import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
+import { thumbprintUnder } from '../confirmation/kid.ts';
 
 /**
  * The holder whose key (by its RFC 7638 thumbprint) or certificate (by its SHA-256 thumbprint) confirms the token; undefined when it is nobody's.

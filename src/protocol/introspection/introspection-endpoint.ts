@@ -1,10 +1,10 @@
-import type { activeToken } from './active-token.ts';
-import type { confirmingProof, ProofVerdict } from './check-presented-proof.ts';
-import type { authenticateCaller } from '../client-authentication/authenticate-caller.ts';
 import { tokenTypeOf } from '../../domain/confirmation.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
-import type { ResourceServer } from '../../domain/resource-server.ts';
 import type { TokenRequest } from '../../domain/oauth-request.ts';
+import type { ResourceServer } from '../../domain/resource-server.ts';
+import type { authenticateCaller } from '../client-authentication/authenticate-caller.ts';
+import type { activeToken } from './active-token.ts';
+import type { confirmingProof, ProofVerdict } from './check-presented-proof.ts';
 
 /** The steps that the wiring puts together. */
 export interface IntrospectionEndpointSteps {

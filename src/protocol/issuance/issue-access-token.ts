@@ -1,20 +1,20 @@
-import type { AuditEvent } from '../../domain/audit-event.ts';
-import type { AuthenticatedClient } from '../../domain/client-registration.ts';
-import type { Binding } from '../confirmation/binding.ts';
-import { tokenTypeOf } from '../../domain/confirmation.ts';
+import { type AccessTokenClaims, accessTokenClaims } from '../../domain/access-token-claims.ts';
 import type { FurtherHolder } from '../../domain/additional-holder.ts';
+import type { AuditEvent } from '../../domain/audit-event.ts';
+import type { Binding } from '../../domain/binding.ts';
+import type { AuthenticatedClient } from '../../domain/client-registration.ts';
+import { tokenTypeOf } from '../../domain/confirmation.ts';
 import type { Grant } from '../../domain/grant.ts';
-import type { AccessTokenSigningAlgorithm } from '../../jose/algorithms.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
-import type { Ports } from '../../ports/ports.ts';
-import type { Possession } from '../possession/prove-possession.ts';
+import type { TokenResponse } from '../../domain/oauth-request.ts';
+import type { Possession } from '../../domain/possession.ts';
 import { recordedThumbprint } from '../../domain/proven-key.ts';
 import type { SigningKey } from '../../domain/signing-key.ts';
-import type { NextStatusEntry } from '../status-list/status-entries.ts';
-import type { StatusEntry } from '../../ports/status-list-store.ts';
 import { timeOrderedId } from '../../domain/time-ordered-id.ts';
-import type { TokenResponse } from '../../domain/oauth-request.ts';
-import { type AccessTokenClaims, accessTokenClaims } from '../../domain/access-token-claims.ts';
+import type { AccessTokenSigningAlgorithm } from '../../jose/algorithms.ts';
+import type { Ports } from '../../ports/ports.ts';
+import type { StatusEntry } from '../../ports/status-list-store.ts';
+import type { NextStatusEntry } from '../status-list/status-entries.ts';
 
 /** The step of the token endpoint that writes: one atomic commit of everything that counts once and of the record. */
 export type IssueAccessToken = (

@@ -1,8 +1,8 @@
-import { canVouch } from '../../x509/certificate-header.ts';
-import { grantTypes, tokenEndpointAuthMethods } from '../../domain/client-registration.ts';
 import type { Config } from '../../config/config.ts';
-import type { Endpoints } from './endpoint-uris.ts';
+import { grantTypes, tokenEndpointAuthMethods } from '../../domain/client-registration.ts';
 import { accessTokenSigningAlgorithms } from '../../jose/algorithms.ts';
+import { canVouch } from '../../x509/certificate-header.ts';
+import type { Endpoints } from './endpoint-uris.ts';
 
 /** Authorization server metadata (RFC 8414 §2): only what is really switched on. */
 export function serverMetadata(config: Config, endpoints: Endpoints): object {

@@ -1,10 +1,11 @@
 import type { ClientRegistration } from '../../domain/client-registration.ts';
+import type { Clock } from '../../domain/clock.ts';
+import { OAuthError } from '../../domain/oauth-error.ts';
+import type { ProvenKey } from '../../domain/proven-key.ts';
+import type { SingleUse } from '../../domain/single-use.ts';
+import { type Acceptable, singleUse } from '../../domain/single-use.ts';
 import type { SigningAlgorithm } from '../../jose/algorithms.ts';
 import { type ParsedJws, parseCompactJws } from '../../jose/compact-jws.ts';
-import { OAuthError } from '../../domain/oauth-error.ts';
-import type { Clock, SingleUse } from '../../ports/ports.ts';
-import type { ProvenKey } from '../../domain/proven-key.ts';
-import { type Acceptable, singleUse } from '../../domain/single-use.ts';
 import type { DpopNonces } from './dpop-nonce.ts';
 
 /** What a `cnf-proof+jwt` is checked against. Times in seconds. */

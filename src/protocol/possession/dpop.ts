@@ -1,11 +1,11 @@
-import type { SigningAlgorithm } from '../../jose/algorithms.ts';
-import { type ParsedJws, parseCompactJws, proofLimits, verifyJws } from '../../jose/compact-jws.ts';
-import { knownHeaders } from '../../jose/verified-header-cache.ts';
-import { type PublicKey, readPublicKey } from '../../jose/public-key.ts';
-import { withoutUnknownMembers } from '../../jose/public-members.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { Proof } from '../../domain/proven-key.ts';
 import { singleUse } from '../../domain/single-use.ts';
+import type { SigningAlgorithm } from '../../jose/algorithms.ts';
+import { type ParsedJws, parseCompactJws, proofLimits, verifyJws } from '../../jose/compact-jws.ts';
+import { type PublicKey, readPublicKey } from '../../jose/public-key.ts';
+import { withoutUnknownMembers } from '../../jose/public-members.ts';
+import { knownHeaders } from '../../jose/verified-header-cache.ts';
 import { type ProofClaimsOptions, proofClaims, refusedProof } from './proof-claims.ts';
 
 /** What a DPoP proof is checked against. */

@@ -1,19 +1,20 @@
+import type { FurtherHolder } from '../../domain/additional-holder.ts';
 import {
   type AuthenticatedClient,
   type ClientRegistration,
   names,
 } from '../../domain/client-registration.ts';
-import type { FurtherHolder } from '../../domain/additional-holder.ts';
 import type { Grant } from '../../domain/grant.ts';
+import { OAuthError } from '../../domain/oauth-error.ts';
+import type { TokenRequest } from '../../domain/oauth-request.ts';
+import { agreesToShare, isAgreed, type PairingMode, withinPairing } from '../../domain/pairing.ts';
+import type { Possession } from '../../domain/possession.ts';
+import { recordedThumbprint } from '../../domain/proven-key.ts';
 import { isSignedBy } from '../../jose/compact-jws.ts';
 import type { PublicKey } from '../../jose/public-key.ts';
-import { OAuthError } from '../../domain/oauth-error.ts';
-import { agreesToShare, isAgreed, type PairingMode, withinPairing } from '../../domain/pairing.ts';
 import type { Ports } from '../../ports/ports.ts';
-import { recordedThumbprint } from '../../domain/proven-key.ts';
 import { registeredCertificateThumbprint } from '../client-keys/registered-certificate.ts';
 import { type RegisteredKeys, refuseIfBusy } from '../client-keys/registered-keys.ts';
-import type { TokenRequest } from '../../domain/oauth-request.ts';
 import {
   type CnfProofOptions,
   checkCnfProof,
@@ -22,7 +23,6 @@ import {
   refusedProof,
   type UnverifiedCnfProof,
 } from './cnf-proof.ts';
-import type { Possession } from './prove-possession.ts';
 import { type RequestedHolder, readReqAltCnf } from './req-alt-cnf.ts';
 
 /** The step of the token endpoint: the further holders that `req_alt_cnf` asks for; none without it. */

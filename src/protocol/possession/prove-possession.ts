@@ -1,22 +1,14 @@
 import type { AuthenticatedClient, ClientRegistration } from '../../domain/client-registration.ts';
+import type { Clock } from '../../domain/clock.ts';
 import type { Grant } from '../../domain/grant.ts';
-import type { PublicKey } from '../../jose/public-key.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
-import type { Clock, SingleUse } from '../../ports/ports.ts';
-import { type ProvenKey, recordedThumbprint } from '../../domain/proven-key.ts';
 import type { TokenRequest } from '../../domain/oauth-request.ts';
+import type { Possession } from '../../domain/possession.ts';
+import { type ProvenKey, recordedThumbprint } from '../../domain/proven-key.ts';
+import type { PublicKey } from '../../jose/public-key.ts';
 import type { DpopProof } from './dpop.ts';
 import { checkPresenter } from './presenter.ts';
 import { type NamedKey, readReqCnf } from './req-cnf.ts';
-
-/** The key that the token will be bound to, and everything that issuing it uses up. */
-export interface Possession {
-  readonly boundKey: ProvenKey;
-  /** True: the client asked for this very key by `req_cnf`. */
-  readonly keyNamed: boolean;
-  readonly uses: readonly SingleUse[];
-  readonly dpopNonce?: string;
-}
 
 /** The step of the token endpoint. Keys are added to `proven` as they are proven, so that the record of a refusal can name them. */
 export type ProvePossession = (

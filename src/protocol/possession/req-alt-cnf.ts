@@ -1,5 +1,5 @@
-import { parseStrictJson } from '../../jose/strict-json.ts';
 import { type Constant, OAuthError } from '../../domain/oauth-error.ts';
+import { parseStrictJson } from '../../jose/strict-json.ts';
 
 /** One element of `req_alt_cnf`: a holder's `cnf-proof+jwt`, or a registered key of a holder by its `kid`. */
 export type RequestedHolder =

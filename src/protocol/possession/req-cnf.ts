@@ -1,9 +1,9 @@
+import { type Constant, OAuthError } from '../../domain/oauth-error.ts';
 import { decodeBase64url } from '../../jose/base64url.ts';
 import { JoseFault } from '../../jose/jose-error.ts';
 import { readPublicKey } from '../../jose/public-key.ts';
 import { withoutUnknownMembers } from '../../jose/public-members.ts';
 import { parseStrictJson } from '../../jose/strict-json.ts';
-import { type Constant, OAuthError } from '../../domain/oauth-error.ts';
 
 /** What `req_cnf` names: a key by thumbprint, or a registered key by its `kid`. */
 export type NamedKey = { readonly jkt: string } | { readonly kid: string };

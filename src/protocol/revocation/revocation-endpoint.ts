@@ -1,13 +1,13 @@
 import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
-import { furtherHolders } from '../access-token/active-holders.ts';
-import type { VerifyAccessToken } from '../access-token/verify-access-token.ts';
 import type { AuditEvent } from '../../domain/audit-event.ts';
-import type { AuthenticateClient } from '../client-authentication/authenticate-client.ts';
 import type { AuthenticatedClient } from '../../domain/client-registration.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
-import type { Ports } from '../../ports/ports.ts';
-import type { Refusals } from '../../observability/refusals.ts';
 import type { TokenRequest } from '../../domain/oauth-request.ts';
+import type { Ports } from '../../ports/ports.ts';
+import type { Refusals } from '../../ports/refusals.ts';
+import { furtherHolders } from '../access-token/active-holders.ts';
+import type { VerifyAccessToken } from '../access-token/verify-access-token.ts';
+import type { AuthenticateClient } from '../client-authentication/authenticate-client.ts';
 
 /** What the endpoint needs. */
 export interface RevocationEndpointOptions

@@ -1,13 +1,13 @@
-import type { Clock } from '../../ports/ports.ts';
-import type { SigningKeys } from '../../keys/signing-keys.ts';
-import { statusListClaim } from './status-list.ts';
+import type { Clock } from '../../domain/clock.ts';
+import type { CurrentSigningKey } from '../../ports/current-signing-key.ts';
 import type { LiveStatusList, StatusListStore } from '../../ports/status-list-store.ts';
+import { statusListClaim } from './status-list.ts';
 
 /** What publishing stands on. */
 export interface PublishedListsOptions {
   readonly store: Pick<StatusListStore, 'exists' | 'lists' | 'inactive'>;
   readonly clock: Clock;
-  readonly signingKey: SigningKeys['current'];
+  readonly signingKey: CurrentSigningKey;
   /** The URI of a list. */
   readonly uriOf: (list: string) => string;
   /** Seconds after which every verifier has seen a revocation, whatever caches lie between. */

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import type { Clock } from '../../ports/ports.ts';
+import type { Clock } from '../../domain/clock.ts';
 import type { ResourceServer } from '../../domain/resource-server.ts';
 import type { StatusEntry, StatusListStore } from '../../ports/status-list-store.ts';
 

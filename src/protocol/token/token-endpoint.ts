@@ -1,12 +1,12 @@
-import type { IssueAccessToken } from '../issuance/issue-access-token.ts';
 import type { AuthenticatedClient } from '../../domain/client-registration.ts';
-import type { Bind } from '../confirmation/binding.ts';
 import type { Grant, ValidateGrant } from '../../domain/grant.ts';
+import type { TokenRequest, TokenResponse } from '../../domain/oauth-request.ts';
+import type { ProvenKey } from '../../domain/proven-key.ts';
+import type { Refusals } from '../../ports/refusals.ts';
+import type { Bind } from '../confirmation/binding.ts';
+import type { IssueAccessToken } from '../issuance/issue-access-token.ts';
 import type { ProveFurtherHolders } from '../possession/prove-additional-holders.ts';
 import type { ProvePossession } from '../possession/prove-possession.ts';
-import type { ProvenKey } from '../../domain/proven-key.ts';
-import type { Refusals } from '../../observability/refusals.ts';
-import type { TokenRequest, TokenResponse } from '../../domain/oauth-request.ts';
 
 /** The steps that the wiring puts together. */
 export interface TokenEndpointSteps {

@@ -1,7 +1,7 @@
-import type { ClientRegistry, Registry, ResourceServerRegistry } from '../../ports/registry.ts';
 import type { ClientRegistrations, ResourceServers } from '../../ports/ports.ts';
-import { cached } from './registration-cache.ts';
+import type { ClientRegistry, Registry, ResourceServerRegistry } from '../../ports/registry.ts';
 import type { RegistryState } from './cache-version.ts';
+import { cached } from './registration-cache.ts';
 
 /** Forgets every copy. */
 interface Forgetful {

@@ -1,8 +1,8 @@
 import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import { databaseFile, databaseKind } from '../../config/database-url.ts';
+import { wholeConnections } from './discard-dirty-connections.ts';
 import { statementName } from './prepared-statements.ts';
 import { sqliteAdapter } from './sqlite-adapter.ts';
-import { wholeConnections } from './discard-dirty-connections.ts';
 
 /** Milliseconds after which a database that does not answer counts as away: two of them in a row stay below the 2 s that a client waits. */
 const answerTimeout = 900;

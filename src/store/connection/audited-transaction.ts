@@ -1,9 +1,9 @@
-import type { AuditEvent } from '../../domain/audit-event.ts';
 import { databaseKind } from '../../config/database-url.ts';
-import type { Clock } from '../../ports/ports.ts';
-import { allOrNothing, type Step } from './transaction.ts';
-import type { Database } from './database.ts';
+import type { AuditEvent } from '../../domain/audit-event.ts';
+import type { Clock } from '../../domain/clock.ts';
 import { eventRow, insertEvents } from '../tables/sql-audit.ts';
+import type { Database } from './database.ts';
+import { allOrNothing, type Step } from './transaction.ts';
 
 /** What is to be recorded of a change; a function is told how many rows the last step changed, and answers undefined where that needs no record. */
 export type Recorded = AuditEvent | ((changed: number) => AuditEvent | undefined);

@@ -1,6 +1,6 @@
-import type { Clock } from '../../ports/ports.ts';
-import { answered, type Database } from './database.ts';
+import type { Clock } from '../../domain/clock.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
+import { answered, type Database } from './database.ts';
 
 /** SQL for the database's clock, in milliseconds: the time of the statement, not of a transaction. */
 export const databaseTime: Readonly<Record<DatabaseKind, string>> = {

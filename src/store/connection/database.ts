@@ -2,9 +2,9 @@ import { resolve } from 'node:path';
 import type { PrismaClient } from '../../../prisma/generated/sqlite/client.ts';
 import { databaseFile, databaseKind } from '../../config/database-url.ts';
 import { StoreUnavailable } from '../../domain/oauth-error.ts';
-import { adapterFor, migrationAdapterFor, type PostgresqlUse } from './adapters.ts';
 import { isUpToDate, MigrationError, migrate } from '../migrations/migrate.ts';
 import { withMigrationLock } from '../migrations/migration-lock.ts';
+import { adapterFor, migrationAdapterFor, type PostgresqlUse } from './adapters.ts';
 import { DatabaseError, postgresqlPlace } from './postgresql-schema.ts';
 
 /** Prisma's client; both databases have the same models. */

@@ -1,8 +1,9 @@
 import { Redis } from 'ioredis';
+import type { Clock } from '../../domain/clock.ts';
+import { sharedClock } from '../../domain/database-clock.ts';
 import { StoreUnavailable } from '../../domain/oauth-error.ts';
-import type { Clock, ReplayStore, SingleUse } from '../../ports/ports.ts';
-import type { WasUsed } from '../../ports/replay-store.ts';
-import { sharedClock } from '../../keys/database-clock.ts';
+import type { SingleUse } from '../../domain/single-use.ts';
+import type { ReplayStore, WasUsed } from '../../ports/replay-store.ts';
 import { batched } from '../connection/batched.ts';
 import { clockMargin } from '../connection/database-time.ts';
 

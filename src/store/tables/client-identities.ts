@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { array, string, tuple } from 'valibot';
 import type { ListedClients } from '../../domain/client-registration.ts';
 import { answered, type Database } from '../connection/database.ts';
-import { jsonColumn, type Place } from './json-column.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
+import { jsonColumn, type Place } from './json-column.ts';
 
 const readPairs = jsonColumn(array(tuple([string(), string()])));
 

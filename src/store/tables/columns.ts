@@ -23,7 +23,6 @@ import {
   type StoredSecret,
   tokenEndpointAuthMethods,
 } from '../../domain/client-registration.ts';
-import { accessTokenSigningAlgorithms, signingAlgorithms } from '../../jose/algorithms.ts';
 import type { Pairing } from '../../domain/pairing.ts';
 import {
   confirmationMethods,
@@ -31,6 +30,7 @@ import {
   type ResourceServerMetadata,
 } from '../../domain/resource-server.ts';
 import type { TrustedIssuer } from '../../domain/trusted-issuer.ts';
+import { accessTokenSigningAlgorithms, signingAlgorithms } from '../../jose/algorithms.ts';
 import { jsonColumn } from './json-column.ts';
 
 type Members<T> = Record<keyof T, unknown>;

@@ -1,5 +1,9 @@
-import type { AuditEvent, AuditTrail } from '../../domain/audit-event.ts';
-import type { Clock, Issuances, ReplayStore, SingleUse } from '../../ports/ports.ts';
+import type { AuditEvent } from '../../domain/audit-event.ts';
+import type { Clock } from '../../domain/clock.ts';
+import type { SingleUse } from '../../domain/single-use.ts';
+import type { AuditTrail } from '../../ports/audit-trail.ts';
+import type { Issuances } from '../../ports/ports.ts';
+import type { ReplayStore } from '../../ports/replay-store.ts';
 import { batched } from '../connection/batched.ts';
 import { answered } from '../connection/database.ts';
 import { eventRow } from './sql-audit.ts';

@@ -1,6 +1,8 @@
-import type { AuditTrail } from '../../domain/audit-event.ts';
 import { databaseKind } from '../../config/database-url.ts';
-import type { Clock, Issuances, ReplayStore } from '../../ports/ports.ts';
+import type { Clock } from '../../domain/clock.ts';
+import type { AuditTrail } from '../../ports/audit-trail.ts';
+import type { Issuances } from '../../ports/ports.ts';
+import type { ReplayStore } from '../../ports/replay-store.ts';
 import { answered, type Database } from '../connection/database.ts';
 import { batchedIssuances, issuancesInTwoSteps } from './issuances.ts';
 import { postgresqlIssuances } from './postgresql-issuances.ts';

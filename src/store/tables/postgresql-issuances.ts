@@ -1,6 +1,6 @@
 import type { Database } from '../connection/database.ts';
-import type { CommitBatch } from './issuances.ts';
 import { prepared } from '../connection/prepared-statements.ts';
+import type { CommitBatch } from './issuances.ts';
 import { columnTypes, eventColumns } from './sql-audit.ts';
 import { insertUses } from './sql-replay.ts';
 

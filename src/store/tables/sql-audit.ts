@@ -1,11 +1,12 @@
-import type { AuditEvent, AuditLog, AuditTrail, RecordedEvent } from '../../domain/audit-event.ts';
-import type { Clock } from '../../ports/ports.ts';
+import type { AuditEvent, RecordedEvent } from '../../domain/audit-event.ts';
+import type { Clock } from '../../domain/clock.ts';
 import { timeOf, timeOrderedId, timePrefix } from '../../domain/time-ordered-id.ts';
+import type { AuditLog, AuditTrail } from '../../ports/audit-trail.ts';
 import { batched } from '../connection/batched.ts';
-import { readDetail } from './columns.ts';
 import { answered, type Database } from '../connection/database.ts';
 import { prepared } from '../connection/prepared-statements.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
+import { readDetail } from './columns.ts';
 
 export const eventColumns =
   'id, at, type, actor, client_id, audience, jkt, jti, evidence, reason, token_expires_at, registration_id, resource_server_id, source, detail';

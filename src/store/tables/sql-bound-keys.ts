@@ -1,5 +1,5 @@
-import type { BoundKey, BoundKeys } from '../../protocol/access-token/unregistered-keys.ts';
 import { timePrefix } from '../../domain/time-ordered-id.ts';
+import type { BoundKey, BoundKeys } from '../../ports/bound-keys.ts';
 import { answered, type Database } from '../connection/database.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 

@@ -1,15 +1,15 @@
-import type { ClientRegistry, Stored } from '../../ports/registry.ts';
 import type { ClientRegistration, ListedClients } from '../../domain/client-registration.ts';
 import { StoredValueInvalid } from '../../domain/oauth-error.ts';
 import type { ClientRegistrations } from '../../ports/ports.ts';
-import type { Step } from '../connection/transaction.ts';
-import { clientIdentities, readListed, stillThere, writeListed } from './client-identities.ts';
-import { readClientMetadata, readSecrets } from './columns.ts';
+import type { ClientRegistry, Stored } from '../../ports/registry.ts';
+import type { RecordedChange } from '../connection/audited-transaction.ts';
 import { answered, type Database } from '../connection/database.ts';
 import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
-import type { RecordedChange } from '../connection/audited-transaction.ts';
-import { revokeDerived, revokeTokensOf, withdrawConsent } from './revocation-steps.ts';
+import type { Step } from '../connection/transaction.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
+import { clientIdentities, readListed, stillThere, writeListed } from './client-identities.ts';
+import { readClientMetadata, readSecrets } from './columns.ts';
+import { revokeDerived, revokeTokensOf, withdrawConsent } from './revocation-steps.ts';
 import { deletion, type RegistrationRow, stored } from './stored.ts';
 
 interface Row extends RegistrationRow {

@@ -1,4 +1,4 @@
-import type { CredentialUseLog } from '../../observability/credential-use.ts';
+import type { CredentialUseLog } from '../../ports/credential-use-log.ts';
 import type { CredentialUses } from '../../ports/ports.ts';
 import { answered, type Database } from '../connection/database.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';

@@ -1,22 +1,22 @@
 import { hash } from 'node:crypto';
-import type { IssuedTokens, PairedAtIssuance, TokenState } from '../../domain/audit-event.ts';
 import type { ClientRegistration } from '../../domain/client-registration.ts';
 import { heldBytes } from '../../domain/held-bytes.ts';
 import { boundedCache } from '../../jose/bounded-cache.ts';
+import type { IssuedTokens, PairedAtIssuance, TokenState } from '../../ports/issued-tokens.ts';
+import type { RecordedChange } from '../connection/audited-transaction.ts';
 import { batched } from '../connection/batched.ts';
-import { readListed } from './client-identities.ts';
-import { readClientMetadata } from './columns.ts';
 import { answered, type Database } from '../connection/database.ts';
 import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
 import { prepared } from '../connection/prepared-statements.ts';
-import type { RecordedChange } from '../connection/audited-transaction.ts';
+import type { DatabaseKind } from '../migrations/schema.ts';
+import { readListed } from './client-identities.ts';
+import { readClientMetadata } from './columns.ts';
 import {
   revokeDerived,
   revokeDerivedFrom,
   revokeTokensOf,
   withdrawHolderKey,
 } from './revocation-steps.ts';
-import type { DatabaseKind } from '../migrations/schema.ts';
 
 interface StateRow {
   /** The token that was asked for: of it, and of each that it came of, one row. */

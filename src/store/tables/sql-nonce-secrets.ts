@@ -1,4 +1,4 @@
-import type { NonceSecretStore } from '../../keys/dpop-nonce-secrets.ts';
+import type { NonceSecretStore } from '../../ports/nonce-secret-store.ts';
 import { nonceSecretName } from '../../ports/signing-key-store.ts';
 import type { RecordedChange } from '../connection/audited-transaction.ts';
 import { replaceSecret } from './sql-key-encryption.ts';

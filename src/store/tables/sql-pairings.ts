@@ -1,13 +1,13 @@
-import type { PairingRegistry } from '../../admin/pairings.ts';
 import { type Pairing, pairingModes } from '../../domain/pairing.ts';
+import type { PairingRegistry } from '../../ports/pairing-registry.ts';
 import type { Pairings } from '../../ports/ports.ts';
-import { readPairingLimits } from './columns.ts';
+import type { RecordedChange } from '../connection/audited-transaction.ts';
 import { answered, type Database } from '../connection/database.ts';
 import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
-import { knownValue } from './json-column.ts';
-import type { RecordedChange } from '../connection/audited-transaction.ts';
-import { revokeDerived, revokeExchanged } from './revocation-steps.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
+import { readPairingLimits } from './columns.ts';
+import { knownValue } from './json-column.ts';
+import { revokeDerived, revokeExchanged } from './revocation-steps.ts';
 
 interface Row {
   readonly id: string;
@@ -115,7 +115,7 @@ export function sqlPairings(
       const sql =
         'update pairing set revoked_at = $1, updated_at = $2, version = version + 1 where id = $3 and revoked_at is null';
       const now = (await seconds()) - clockMargin;
-        const steps = [
+      const steps = [
         { sql, values: [at, at, id] },
         ...revokeExchanged(kind, id, now, tokenLifetime),
         ...revokeDerived(now),

@@ -1,5 +1,5 @@
-import type { ReplayStore, SingleUse } from '../../ports/ports.ts';
-import type { WasUsed } from '../../ports/replay-store.ts';
+import type { SingleUse } from '../../domain/single-use.ts';
+import type { ReplayStore, WasUsed } from '../../ports/replay-store.ts';
 import { batched } from '../connection/batched.ts';
 import { answered, type Database } from '../connection/database.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';

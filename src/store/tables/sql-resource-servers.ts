@@ -1,9 +1,9 @@
-import type { ResourceServerRegistry } from '../../ports/registry.ts';
-import type { ResourceServers } from '../../ports/ports.ts';
 import type { ResourceServer } from '../../domain/resource-server.ts';
-import { readResourceServerMetadata, readSecrets } from './columns.ts';
-import { answered, type Database } from '../connection/database.ts';
+import type { ResourceServers } from '../../ports/ports.ts';
+import type { ResourceServerRegistry } from '../../ports/registry.ts';
 import type { RecordedChange } from '../connection/audited-transaction.ts';
+import { answered, type Database } from '../connection/database.ts';
+import { readResourceServerMetadata, readSecrets } from './columns.ts';
 import { deletion, type RegistrationRow, stored } from './stored.ts';
 
 /** Resource servers, for the protocol and for the admin. */

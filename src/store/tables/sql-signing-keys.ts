@@ -1,13 +1,13 @@
-import type { AuditEvent } from '../../domain/audit-event.ts';
 import { databaseKind } from '../../config/database-url.ts';
+import type { AuditEvent } from '../../domain/audit-event.ts';
+import type { Clock } from '../../domain/clock.ts';
 import { accessTokenSigningAlgorithms } from '../../jose/algorithms.ts';
-import type { Clock } from '../../ports/ports.ts';
 import { keyInForceName, type SigningKeyStore, stages } from '../../ports/signing-key-store.ts';
-import { allOrNothing, type Step } from '../connection/transaction.ts';
 import { answered, type Database } from '../connection/database.ts';
 import { databaseTime } from '../connection/database-time.ts';
-import { knownValue } from './json-column.ts';
+import { allOrNothing, type Step } from '../connection/transaction.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
+import { knownValue } from './json-column.ts';
 import { eventRow, insertEvents } from './sql-audit.ts';
 
 /** One row at least, so that a database without keys says its time too. */

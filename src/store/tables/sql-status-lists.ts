@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { ResourceServerMetadata } from '../../domain/resource-server.ts';
-import { listSize } from '../../protocol/status-list/status-list.ts';
-import type { StatusEntry, StatusListStore } from '../../ports/status-list-store.ts';
 import { timePrefix } from '../../domain/time-ordered-id.ts';
+import type { StatusEntry, StatusListStore } from '../../ports/status-list-store.ts';
+import { listSize } from '../../protocol/status-list/status-list.ts';
 import { batched } from '../connection/batched.ts';
 import { answered, type Database } from '../connection/database.ts';
 import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
-import { lateDerived } from './revocation-steps.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
+import { lateDerived } from './revocation-steps.ts';
 
 /** Rows a statement: small enough to end within the time limit of a statement. */
 const page = 20_000;

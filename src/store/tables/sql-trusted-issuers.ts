@@ -1,11 +1,11 @@
-import type { TrustedIssuerRegistry } from '../../admin/trusted-issuers.ts';
-import type { TrustedIssuers } from '../../ports/ports.ts';
 import type { TrustedIssuer } from '../../domain/trusted-issuer.ts';
+import type { TrustedIssuers } from '../../ports/ports.ts';
+import type { TrustedIssuerRegistry } from '../../ports/trusted-issuer-registry.ts';
+import type { RecordedChange } from '../connection/audited-transaction.ts';
+import { answered, type Database } from '../connection/database.ts';
+import type { DatabaseKind } from '../migrations/schema.ts';
 import { clientIdentities, readListed, stillThere, writeListed } from './client-identities.ts';
 import { readTrustedIssuer } from './columns.ts';
-import { answered, type Database } from '../connection/database.ts';
-import type { RecordedChange } from '../connection/audited-transaction.ts';
-import type { DatabaseKind } from '../migrations/schema.ts';
 
 interface Row {
   readonly id: string;

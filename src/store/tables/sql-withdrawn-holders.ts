@@ -1,6 +1,6 @@
 import type { WithdrawnHolders } from '../../ports/ports.ts';
-import { answered, type Database } from '../connection/database.ts';
 import type { RecordedChange } from '../connection/audited-transaction.ts';
+import { answered, type Database } from '../connection/database.ts';
 
 /** Which further holders withdrew from which tokens. */
 export function sqlWithdrawnHolders(database: Database, change: RecordedChange): WithdrawnHolders {

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { databaseFile } from '../../config/database-url.ts';
 import { sqlitePragmas } from '../connection/database.ts';
+import type { WriterAnswer, WriterData, WriterRequest } from '../connection/sqlite-writer.ts';
+import { writeTurn } from '../connection/write-lock.ts';
+import { startThread, type Thread } from '../connection/writer-thread.ts';
 import type { CommitBatch } from './issuances.ts';
 import { insertEvents } from './sql-audit.ts';
 import { insertUses } from './sql-replay.ts';
-import type { WriterAnswer, WriterData, WriterRequest } from '../connection/sqlite-writer.ts';
-import { startThread, type Thread } from '../connection/writer-thread.ts';
-import { writeTurn } from '../connection/write-lock.ts';
 
 /** Milliseconds after the start in which the thread is not needed yet: other things come first. */
 const startDelay = 300;
@@ -32,10 +32,14 @@ export function sqliteIssuances(url: string, onError: (error: Error) => void): S
   };
   let thread: Thread<WriterRequest, WriterAnswer> | undefined;
   const started = () => {
-    thread ??= startThread(join(import.meta.dirname, '../connection/sqlite-writer.ts'), data, (error) => {
-      thread = undefined;
-      onError(error);
-    });
+    thread ??= startThread(
+      join(import.meta.dirname, '../connection/sqlite-writer.ts'),
+      data,
+      (error) => {
+        thread = undefined;
+        onError(error);
+      },
+    );
     return thread;
   };
   const starting = setTimeout(started, startDelay).unref();

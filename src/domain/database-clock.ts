@@ -1,4 +1,4 @@
-import type { Clock } from '../ports/ports.ts';
+import type { Clock } from './clock.ts';
 
 /** The clock by which all replicas decide together: the database's, whatever the machine's own says. */
 export interface SharedClock {

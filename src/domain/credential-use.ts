@@ -1,0 +1,18 @@
+/** What a client or a resource server authenticates by, or proves as a key that is registered for it. */
+export type CredentialKind = 'secret' | 'registered_key' | 'certificate';
+
+/** A credential that was accepted. */
+export interface Credential {
+  readonly kind: CredentialKind;
+  /** Id of the secret, `jkt` of the key (RFC 7638), `x5t#S256` of the certificate (RFC 8705 §3.1). */
+  readonly identifier: string;
+}
+
+/** The last use of a credential that is known of. */
+export interface CredentialUse extends Credential {
+  /** `registration_id` of the client, or `id` of the resource server. */
+  readonly registrationId: string;
+  readonly kid?: string;
+  /** Milliseconds since the epoch. */
+  readonly usedAt: number;
+}

@@ -1,0 +1,53 @@
+import type { AuditEvent } from '../domain/audit-event.ts';
+import type { ClientRegistration } from '../domain/client-registration.ts';
+import type { PairingMode } from '../domain/pairing.ts';
+
+/** Under what a client has a part in the token of another. */
+export interface PairedAtIssuance {
+  /** The consent of the pairing. */
+  readonly pairing: string;
+  /** How the key of a further holder came in. */
+  readonly form: PairingMode;
+}
+
+/** What is known of an issued token besides what it says itself. */
+export interface TokenState {
+  /** The very registration to which it was issued, as every replica has committed it; undefined: deleted, whoever bears its name now. */
+  readonly client: ClientRegistration | undefined;
+  /** Revoked itself, or exchanged under a pairing that is in force no more, or of a token of which there is no record any more. */
+  readonly revoked: boolean;
+  /** Of the token for which it was exchanged: once that counts no more, neither does this one. */
+  readonly source: TokenState | undefined;
+  /** How many exchanges led to it. */
+  readonly exchanges: number;
+  /** Id of the resource server that it was issued for; undefined in records of older versions. */
+  readonly resourceServer: string | undefined;
+  /** Whether its subject is a user, as known when it was issued; undefined in records of older versions. */
+  readonly ofUser: boolean | undefined;
+  /** The consents of the pairings by which it was exchanged. */
+  readonly pairings: readonly string[];
+  /** By `client_id` of a further holder, or of one that may exchange the token: what was in force when it was issued. */
+  readonly pairedAtIssuance: ReadonlyMap<string, PairedAtIssuance>;
+  /** `kid` of every signing key that is compromised. */
+  readonly revokedKids: readonly string[];
+  readonly evidence: string | undefined;
+  readonly jkt: string | undefined;
+}
+
+/** Tokens of a client, tokens bound to a key, or a client's that are bound to one. */
+export type TokensOf =
+  | { readonly client_id: string; readonly jkt?: string }
+  | { readonly client_id?: never; readonly jkt: string };
+
+/** The tokens that were issued, as the audit trail knows them. */
+export interface IssuedTokens {
+  /** Undefined: this server has no record of having issued it. Reads what every replica has committed. */
+  state(jti: string): Promise<TokenState | undefined>;
+  /** Makes the token and all that came of it inactive until it has expired (seconds since the epoch), and records that; both durable when it resolves. */
+  revoke(jti: string, expiresAt: number, event: AuditEvent): Promise<void>;
+  /**
+   * Makes every token that was issued to the client, or is bound to the key, or both, inactive, and all that came of it; answers how many.
+   * What `eventOf` makes of their number is recorded with it; undefined: nothing is.
+   */
+  revokeAll(of: TokensOf, eventOf: (revoked: number) => AuditEvent | undefined): Promise<number>;
+}
