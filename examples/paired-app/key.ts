@@ -10,7 +10,7 @@ export interface OwnKey {
   dpop(method: string, url: string, accessToken?: string): Promise<string>;
 }
 
-export async function makeKey(): Promise<OwnKey> {
+export async function generateKey(): Promise<OwnKey> {
   const { publicKey, privateKey } = await generateKeyPair('ES256');
   const jwk = await exportJWK(publicKey);
   const sign = (claims: object, header: object) =>

@@ -2,11 +2,15 @@
 import { randomBytes } from 'node:crypto';
 import { registerEverybody, startAuthorizationServer } from './authorization-server.ts';
 import { exchange, startBackend } from './backend.ts';
-import { makeKey, type OwnKey } from './key.ts';
+import { generateKey, type OwnKey } from './key.ts';
 import { startResourceServer } from './resource-server.ts';
 
 const secret = randomBytes(32).toString('base64url');
-const [appKey, backendKey, thiefKey] = [await makeKey(), await makeKey(), await makeKey()];
+const [appKey, backendKey, thiefKey] = [
+  await generateKey(),
+  await generateKey(),
+  await generateKey(),
+];
 const as = await startAuthorizationServer();
 const calendar = await startResourceServer(as.issuer, 'calendar-api', secret, true);
 const archive = await startResourceServer(as.issuer, 'archive-api', secret, false);

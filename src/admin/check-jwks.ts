@@ -1,5 +1,5 @@
 import { isForEncryption, readEncryptionKey } from '../jose/encryption-key.ts';
-import { JoseFault } from '../jose/jose-error.ts';
+import { JoseError } from '../jose/jose-error.ts';
 import { readPublicKey } from '../jose/public-key.ts';
 import { Problem } from './problem.ts';
 
@@ -20,7 +20,7 @@ function readKey(jwk: unknown, forEncryption: boolean, index: number): { readonl
   try {
     return forEncryption ? readEncryptionKey(jwk) : readPublicKey(jwk);
   } catch (fault) {
-    if (!(fault instanceof JoseFault)) throw fault;
+    if (!(fault instanceof JoseError)) throw fault;
     throw new Problem(
       400,
       forEncryption

@@ -5,7 +5,7 @@ import {
 } from '../domain/client-registration.ts';
 import { readPublicKey } from '../jose/public-key.ts';
 import { registeredCertificateThumbprint } from '../protocol/client-keys/registered-certificate.ts';
-import { addressOctets } from '../x509/address-bytes.ts';
+import { addressBytes } from '../x509/address-bytes.ts';
 import { parseDistinguishedName } from '../x509/distinguished-name.ts';
 import { checkJwks } from './check-jwks.ts';
 import { checkJwksUri, type MayBeFetched } from './check-jwks-uri.ts';
@@ -131,7 +131,7 @@ function checkTlsSubject(members: ClientBody, method: string): void {
       second ?? first,
     );
   const { tls_client_auth_subject_dn: dn, tls_client_auth_san_ip: ip } = members;
-  if (ip !== undefined && addressOctets(ip) === undefined)
+  if (ip !== undefined && addressBytes(ip) === undefined)
     throw new Problem(400, 'this is not an IP address', 'tls_client_auth_san_ip');
   if (dn !== undefined && parseDistinguishedName(dn) === undefined)
     throw new Problem(

@@ -1,11 +1,11 @@
 import Type from 'typebox';
 import { type ClientRegistration, signatureJwks } from '../domain/client-registration.ts';
 import type { CredentialKind, CredentialUse } from '../domain/credential-use.ts';
-import { gatedKeys } from '../jose/public-key-cache.ts';
+import { publicKeyCache } from '../jose/public-key-cache.ts';
 import type { CredentialUseLog } from '../ports/credential-use-log.ts';
 import { registeredCertificateThumbprint } from '../protocol/client-keys/registered-certificate.ts';
 
-const readPublicKey = gatedKeys();
+const readPublicKey = publicKeyCache();
 
 const seconds = Type.Integer({
   description: 'Seconds since the epoch, up to a minute too early. Absent: not within a year.',

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { JoseFault } from '../jose/jose-error.ts';
+import { JoseError } from '../jose/jose-error.ts';
 import { parseStrictJson } from '../jose/strict-json.ts';
 import { Problem } from './problem.ts';
 
@@ -29,8 +29,8 @@ function read(body: Buffer): unknown {
   try {
     return parseStrictJson(utf8.decode(body));
   } catch (fault) {
-    if (!(fault instanceof JoseFault || fault instanceof TypeError)) throw fault;
-    if (fault instanceof JoseFault && fault.reason === 'json_text_invalid')
+    if (!(fault instanceof JoseError || fault instanceof TypeError)) throw fault;
+    if (fault instanceof JoseError && fault.reason === 'json_text_invalid')
       throw new Problem(
         400,
         'a string in the body has a lone surrogate (half of a \\u pair) or a zero character',

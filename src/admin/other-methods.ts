@@ -4,7 +4,7 @@ import { Problem } from './problem.ts';
 const all: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
 /** Listens to the routes that are mounted from now on; the answer, called after the last one, makes every other method of their paths a 405 with `Allow` (RFC 9110 §15.5.6). */
-export function refusingOtherMethods(app: FastifyInstance): () => void {
+export function allowedMethodsPerPath(app: FastifyInstance): () => void {
   const methods = new Map<string, Set<string>>();
   let collecting = true;
   app.addHook('onRoute', ({ url, method }) => {

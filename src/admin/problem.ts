@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
-import { StoredValueInvalid, StoreUnavailable } from '../domain/oauth-error.ts';
+import { CorruptRow, StoreUnavailable } from '../domain/oauth-error.ts';
 
 /** One fault of a request: the member, such as `jwks.keys[0].d`, and what is wrong with it. */
 export interface Fault {
@@ -92,7 +92,7 @@ function asProblem(thrown: unknown): Problem {
   if (thrown instanceof Problem) return thrown;
   if (thrown instanceof StoreUnavailable)
     return new Problem(503, 'the store is unavailable, try again');
-  if (thrown instanceof StoredValueInvalid)
+  if (thrown instanceof CorruptRow)
     return new Problem(
       500,
       'a stored registration cannot be read; the log names it: delete it, and register it again',

@@ -4,7 +4,7 @@ import {
   type AccessTokenSigningAlgorithm,
   accessTokenSigningAlgorithms,
 } from '../jose/algorithms.ts';
-import type { KeyInLife, SigningKeyState } from '../keys/key-states.ts';
+import type { KeyWithState, SigningKeyState } from '../keys/key-states.ts';
 import type { SigningKeys } from '../keys/signing-keys.ts';
 import { listAnswer, printable } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
@@ -97,7 +97,7 @@ export function signingKeyRoutes(app: FastifyInstance, keys: SigningKeys): void 
   );
 }
 
-function shown({ key, state, retiredAt, removedAt }: KeyInLife): object {
+function shown({ key, state, retiredAt, removedAt }: KeyWithState): object {
   return {
     kid: key.kid,
     alg: key.alg,

@@ -7,7 +7,7 @@ import { dpopNonceSecretRoutes, dpopNonceSecretSchemas } from '../admin/dpop-non
 import { jsonBodies } from '../admin/json-body.ts';
 import { keyEncryptionKeyRoutes, keyEncryptionKeySchemas } from '../admin/key-encryption-key.ts';
 import { openapiDocument } from '../admin/openapi.ts';
-import { refusingOtherMethods } from '../admin/other-methods.ts';
+import { allowedMethodsPerPath } from '../admin/other-methods.ts';
 import { pairingRoutes, pairingSchemas } from '../admin/pairings.ts';
 import { Problem, problemHandler, problemSchema } from '../admin/problem.ts';
 import { resourceServerRoutes, resourceServerSchemas } from '../admin/resource-servers.ts';
@@ -88,7 +88,7 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
       throw new Problem(401, 'the admin token is required');
   });
   jsonBodies(app);
-  const refuseOtherMethods = refusingOtherMethods(app);
+  const allowMethods = allowedMethodsPerPath(app);
   await openapiDocument(app, [
     problemSchema,
     ...clientSchemas,
@@ -111,6 +111,6 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
   keyEncryptionKeyRoutes(app, async () => changeKeyEncryptionKey(options.keyEncryption));
   trustedIssuerRoutes(app, { ...options, registry: options.trustedIssuers });
   pairingRoutes(app, { ...options, clients: options.clientRegistrations });
-  refuseOtherMethods();
+  allowMethods();
   return app;
 }

@@ -2,12 +2,12 @@ import { randomInt } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
-import { refuseOtherMethods } from '../http/listener/allowed-methods.ts';
+import { allowMethods } from '../http/listener/allowed-methods.ts';
 import { lastAnswers } from '../http/listener/drain.ts';
 import { errorHandler } from '../http/listener/error-handler.ts';
 import { listener } from '../http/listener/listener.ts';
 import { boundHalfSentBodies } from '../http/load/half-sent-bodies.ts';
-import { refuseOverload } from '../http/load/load-shedding.ts';
+import { shedLoad } from '../http/load/load-shedding.ts';
 import { rateLimits, type SharedCounters } from '../http/load/rate-limits.ts';
 import { formBodies } from '../http/request/form-body.ts';
 import { certificateSource, readAnchors } from '../http/request/forwarded-client-certificate.ts';
@@ -28,7 +28,7 @@ import { endpointsOf, statusListUri } from '../protocol/metadata/endpoint-uris.t
 import { serverMetadata } from '../protocol/metadata/server-metadata.ts';
 import { dpopNonces, type NonceSecret, refusingSome } from '../protocol/possession/dpop-nonce.ts';
 import { publishedLists } from '../protocol/status-list/published-lists.ts';
-import { protocolEndpoints } from './endpoints.ts';
+import { assembleEndpoints } from './endpoints.ts';
 
 /** What the public listener stands on. */
 export interface AuthorizationServerOptions {
@@ -70,7 +70,7 @@ export async function authorizationServer({
   );
 
   const app = listener(logger, ports.randomId, tokenBodyLimit);
-  const overload = refuseOverload(app, config.maxRequestsUnderWay, config.targetMsUnderWay, logger);
+  const overload = shedLoad(app, config.maxRequestsUnderWay, config.targetMsUnderWay, logger);
   lastAnswers(app, stopping);
   boundHalfSentBodies(app);
   const countClient = await rateLimits(app, config, counters, [
@@ -78,7 +78,7 @@ export async function authorizationServer({
     ...metadataPaths,
     ...healthPaths,
   ]);
-  const answer = protocolEndpoints({
+  const answer = assembleEndpoints({
     config,
     endpoints,
     ports,
@@ -116,7 +116,7 @@ export async function authorizationServer({
     signingKey: signingKeys.current,
     answer: answer.introspection,
   });
-  refuseOtherMethods(app, `${basePath}/introspect`, ['POST']);
+  allowMethods(app, `${basePath}/introspect`, ['POST']);
   revocationRoute(app, `${basePath}/revoke`, answer.revocation);
   clientJwksRoute(app, `${basePath}/clients/:client_id/jwks`, ports.clients, config.jwksMaxAge);
   readableFromAnywhere(app, `${basePath}/clients/:client_id/jwks`);

@@ -11,11 +11,11 @@ import {
   unregisteredKeys,
 } from '../protocol/access-token/unregistered-keys.ts';
 import { registeredKeys } from '../protocol/client-keys/registered-keys.ts';
-import { type HousekeepingJob, housekeeping } from './job-runner.ts';
-import { readAgain } from './poller.ts';
+import { type BackgroundJob, jobRunner } from './job-runner.ts';
+import { poller } from './poller.ts';
 
 /** What is done again and again, and on what. */
-export interface PeriodicWorkOptions {
+export interface BackgroundJobsOptions {
   readonly config: Pick<Config, 'accessTokenMaxLifetime' | 'housekeepingInterval'>;
   readonly ports: Pick<
     Ports,
@@ -34,21 +34,21 @@ export interface PeriodicWorkOptions {
 }
 
 /** Work under way. */
-export interface PeriodicWork {
+export interface BackgroundJobs {
   /** Ends the reading of keys and secrets. */
   stopRefreshing(): void;
-  /** Ends housekeeping, and waits for the batches under way. */
-  stopHousekeeping(): Promise<void>;
+  /** Ends jobRunner, and waits for the batches under way. */
+  stopJobs(): Promise<void>;
 }
 
 /** Milliseconds between two readings of the signing keys and of the secrets of the nonces, which another replica may have added to. */
 const keyRefreshInterval = 1000;
 
 /** Starts what a server does besides answering: it reads keys again, writes down what it counted, and removes what has expired. */
-export function periodicWork(options: PeriodicWorkOptions): PeriodicWork {
+export function backgroundJobs(options: BackgroundJobsOptions): BackgroundJobs {
   const { config, ports, signingKeys, nonceSecrets, boundKeys, expired, uses, refusals } = options;
   const { databaseSeconds, logger } = options;
-  const stopRefreshing = readAgain(
+  const stopRefreshing = poller(
     [
       { name: 'signing keys', read: signingKeys.refresh },
       { name: 'secrets of the DPoP nonces', read: nonceSecrets.refresh },
@@ -65,8 +65,8 @@ export function periodicWork(options: PeriodicWorkOptions): PeriodicWork {
     tokenLifetime: config.accessTokenMaxLifetime,
   });
   const checkClock = clockDifference({ clock: ports.clock, databaseSeconds, logger });
-  const again = (jobs: readonly HousekeepingJob[]) =>
-    housekeeping({
+  const again = (jobs: readonly BackgroundJob[]) =>
+    jobRunner({
       jobs,
       logger,
       interval: config.housekeepingInterval * 1000,
@@ -87,7 +87,7 @@ export function periodicWork(options: PeriodicWorkOptions): PeriodicWork {
 
   return {
     stopRefreshing,
-    async stopHousekeeping() {
+    async stopJobs() {
       await Promise.all([stopJobs(), stopWatchingKeys()]);
     },
   };

@@ -4,8 +4,8 @@ import type { SigningKeys } from '../keys/signing-keys.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Refusals } from '../ports/refusals.ts';
 import type { StatusListStore } from '../ports/status-list-store.ts';
-import { liveHolders } from '../protocol/access-token/active-holders.ts';
-import { tokenInForce } from '../protocol/access-token/token-status.ts';
+import { activeHolders } from '../protocol/access-token/active-holders.ts';
+import { tokenStatus } from '../protocol/access-token/token-status.ts';
 import { verifyAccessToken } from '../protocol/access-token/verify-access-token.ts';
 import {
   authenticateCaller,
@@ -22,8 +22,8 @@ import { tlsClientAuth } from '../protocol/client-authentication/tls-client-auth
 import { unspentAssertion } from '../protocol/client-authentication/unspent-assertion.ts';
 import { registeredKeys } from '../protocol/client-keys/registered-keys.ts';
 import { activeToken } from '../protocol/introspection/active-token.ts';
-import { confirmingProof } from '../protocol/introspection/check-presented-proof.ts';
-import { presenterBy } from '../protocol/introspection/find-presenter.ts';
+import { checkPresentedProof } from '../protocol/introspection/check-presented-proof.ts';
+import { findPresenter } from '../protocol/introspection/find-presenter.ts';
 import { introspectionEndpoint } from '../protocol/introspection/introspection-endpoint.ts';
 import type { Endpoints } from '../protocol/metadata/endpoint-uris.ts';
 import type { DpopNonces } from '../protocol/possession/dpop-nonce.ts';
@@ -45,7 +45,7 @@ export interface ProtocolEndpointsOptions {
 }
 
 /** The endpoints that a client or a resource server authenticates at, without their transport: token, introspection and revocation. */
-export function protocolEndpoints(options: ProtocolEndpointsOptions) {
+export function assembleEndpoints(options: ProtocolEndpointsOptions) {
   const { config, endpoints, ports, refusals, signingKeys, nonces, countClient } = options;
   const { issuer } = config;
   const { clock } = ports;
@@ -58,8 +58,8 @@ export function protocolEndpoints(options: ProtocolEndpointsOptions) {
     maxFuture: config.dpopProofMaxFuture,
   };
   const verify = verifyAccessToken({ issuer, verificationKey: signingKeys.verificationKey });
-  const live = liveHolders({ ...ports, keys });
-  const inForce = tokenInForce({ ...ports, keys });
+  const live = activeHolders({ ...ports, keys });
+  const inForce = tokenStatus({ ...ports, keys });
   const clientIdOf = ({ registration }: AuthenticatedClient) => registration.client_id;
   const identityOf = ({ registration }: AuthenticatedClient) => registration.registration_id;
   const callerIdentity = (caller: Caller) =>
@@ -101,12 +101,12 @@ export function protocolEndpoints(options: ProtocolEndpointsOptions) {
       countClient,
       callerId,
     ),
-    activeToken: activeToken({ ...ports, verify, tokenInForce: inForce, liveHolders: live }),
-    confirmingProof: confirmingProof({
+    activeToken: activeToken({ ...ports, verify, tokenStatus: inForce, activeHolders: live }),
+    checkPresentedProof: checkPresentedProof({
       ...proofs,
       replay: ports.replay,
       nonceRequired: config.dpopNonceRequired,
-      presenterBy: presenterBy({ ...ports, issuer }),
+      findPresenter: findPresenter({ ...ports, issuer }),
     }),
   });
   return {
@@ -118,8 +118,8 @@ export function protocolEndpoints(options: ProtocolEndpointsOptions) {
         keys,
         proofs,
         verifyAccessToken: verify,
-        tokenInForce: inForce,
-        liveHolders: live,
+        tokenStatus: inForce,
+        activeHolders: live,
       }),
     }),
     introspection: countingStrangers(introspection, refusals),

@@ -1,22 +1,22 @@
 import type { Logger } from 'pino';
 
 /** One thing that is done again and again. */
-export interface HousekeepingJob {
+export interface BackgroundJob {
   readonly name: string;
   /** Does at most one small batch and answers whether there may be more. */
   run(): Promise<boolean>;
 }
 
-/** What housekeeping works on. */
-export interface HousekeepingOptions {
-  readonly jobs: readonly HousekeepingJob[];
+/** What jobRunner works on. */
+export interface JobRunnerOptions {
+  readonly jobs: readonly BackgroundJob[];
   readonly logger: Logger;
   /** Milliseconds between two rounds. */
   readonly interval: number;
 }
 
 /** Runs every job again and again, each batch in a turn of its own. Answers a function that stops it and waits for the batch under way. */
-export function housekeeping({ jobs, logger, interval }: HousekeepingOptions): () => Promise<void> {
+export function jobRunner({ jobs, logger, interval }: JobRunnerOptions): () => Promise<void> {
   let stopped = false;
   let running: Promise<void> | undefined;
   const round = async () => {
@@ -24,7 +24,7 @@ export function housekeeping({ jobs, logger, interval }: HousekeepingOptions): (
       try {
         while (!stopped && (await run())) await new Promise((resolve) => setImmediate(resolve));
       } catch (err) {
-        logger.warn({ err, job: name }, 'a housekeeping job failed; it is tried again later');
+        logger.warn({ err, job: name }, 'a jobRunner job failed; it is tried again later');
       }
     }
     running = undefined;

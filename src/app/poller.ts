@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { KeyEncryptionError } from '../keys/key-encryption.ts';
 
 /** What is read again and again, for what another replica changed. */
-export interface Reading {
+export interface PolledReading {
   readonly name: string;
   read(): Promise<void>;
 }
@@ -11,13 +11,13 @@ export interface Reading {
  * Reads each every `interval` milliseconds; answers a function that stops it. What only the operator can mend, a key-encryption key that this replica
  * has not got, is logged as an error once until it is mended; all else passes by itself, and whoever needs the reading meanwhile hears of it.
  */
-export function readAgain(
-  readings: readonly Reading[],
+export function poller(
+  readings: readonly PolledReading[],
   interval: number,
   logger: Logger,
 ): () => void {
-  const said = new Set<Reading>();
-  const readOnce = async (reading: Reading) => {
+  const said = new Set<PolledReading>();
+  const readOnce = async (reading: PolledReading) => {
     try {
       await reading.read();
       said.delete(reading);

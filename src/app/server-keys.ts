@@ -7,7 +7,7 @@ import {
 } from '../keys/dpop-nonce-secrets.ts';
 import type { KeyEncryption } from '../keys/key-encryption.ts';
 import { type SigningKeys, signingKeys } from '../keys/signing-keys.ts';
-import type { Siblings } from '../ports/peers.ts';
+import type { Peers } from '../ports/peers.ts';
 import type { SigningKeyStore } from '../ports/signing-key-store.ts';
 
 /** Where the keys are kept, and what opens them. */
@@ -17,7 +17,7 @@ export interface ServerKeysOptions
   readonly signingKeys: SigningKeyStore;
   readonly encryption: KeyEncryption;
   readonly clock: Clock;
-  readonly siblings: Pick<Siblings, 'tell'>;
+  readonly peers: Pick<Peers, 'tell'>;
 }
 
 /** What the server signs with and makes nonces with, the same on all replicas. */
@@ -28,7 +28,7 @@ export interface ServerKeys {
 
 /** Reads the keys of the server, and makes the first ones. Throws KeyEncryptionError when none of the stored ones can be opened. */
 export async function serverKeys(options: ServerKeysOptions): Promise<ServerKeys> {
-  const { config, secrets, encryption, clock, siblings } = options;
+  const { config, secrets, encryption, clock, peers } = options;
   const nonceSecrets = await dpopNonceSecrets({
     ...config,
     secrets,
@@ -36,7 +36,7 @@ export async function serverKeys(options: ServerKeysOptions): Promise<ServerKeys
     encryption,
     clock,
     databaseSeconds: options.databaseSeconds,
-    changed: siblings.tell,
+    changed: peers.tell,
   });
   // Without any tolerance, too, another replica publishes a new key only when it has read it.
   const margin = Math.max(config.clockTolerance, 5);
@@ -48,7 +48,7 @@ export async function serverKeys(options: ServerKeysOptions): Promise<ServerKeys
     scheduledAnnouncement: config.signingKeyAnnouncement * 1000,
     announcement: (config.jwksMaxAge + margin) * 1000,
     published: (Math.max(config.accessTokenMaxLifetime, config.statusListMaxAge) + margin) * 1000,
-    changed: siblings.tell,
+    changed: peers.tell,
   });
   await keys.ensure('ES256');
   return { signingKeys: keys, nonceSecrets };

@@ -7,7 +7,7 @@ import { waitingElsewhere } from '../http/load/waiting-elsewhere.ts';
 import type { SigningKeys } from '../keys/signing-keys.ts';
 import { credentialUseRecorder } from '../observability/credential-use.ts';
 import { refusals } from '../observability/refusals.ts';
-import { noSiblings, type Siblings } from '../ports/peers.ts';
+import { noPeers, type Peers } from '../ports/peers.ts';
 import type { Ports, RandomId } from '../ports/ports.ts';
 import { allowedAddresses } from '../protocol/client-keys/remote-jwks/address.ts';
 import { jwkSetFetcher } from '../protocol/client-keys/remote-jwks/fetch.ts';
@@ -16,7 +16,7 @@ import { mayBeFetched } from '../protocol/client-keys/remote-jwks/target.ts';
 import { openStores } from '../store/stores.ts';
 import type { AdminServerOptions } from './admin-server.ts';
 import { authorizationServer } from './authorization-server.ts';
-import { periodicWork } from './background-jobs.ts';
+import { backgroundJobs } from './background-jobs.ts';
 import { firstStartText, prepareSecrets, startText } from './first-start.ts';
 import { serverKeys } from './server-keys.ts';
 
@@ -31,7 +31,7 @@ export interface ServerOptions {
   readonly print: (text: string) => void;
   /** Whether that is a terminal, which may show the admin token of a first start. */
   readonly terminal?: boolean;
-  readonly siblings?: Siblings;
+  readonly peers?: Peers;
 }
 
 /** A running server. */
@@ -52,10 +52,10 @@ export async function startServer(
     logger,
     print,
     terminal = false,
-    siblings = noSiblings,
+    peers = noPeers,
   }: ServerOptions,
 ): Promise<RunningServer> {
-  const stores = await openStores(config, { logger, clock, databaseClock, siblings });
+  const stores = await openStores(config, { logger, clock, databaseClock, peers });
   try {
     const secrets = await prepareSecrets(config, stores);
     const { signingKeys, nonceSecrets } = await serverKeys({
@@ -63,9 +63,9 @@ export async function startServer(
       config,
       encryption: secrets.encryption,
       clock,
-      siblings,
+      peers,
     });
-    siblings.onTold(async () => {
+    peers.onInvalidation(async () => {
       stores.forget();
       await signingKeys.refresh();
       await nonceSecrets.refresh();
@@ -142,7 +142,7 @@ export async function startServer(
       logger,
     };
     // Each process with a socket of its own: one that dies takes no connections along that others could serve. Elsewhere than on Linux, node:cluster shares them.
-    const reusePort = siblings !== noSiblings && process.platform === 'linux';
+    const reusePort = peers !== noPeers && process.platform === 'linux';
     const listeners = await openListeners({
       config,
       publicApp,
@@ -152,7 +152,7 @@ export async function startServer(
       logger,
     });
     const { publicPort, adminPort } = listeners;
-    const work = periodicWork({
+    const work = backgroundJobs({
       ...stores,
       config,
       ports,
@@ -177,7 +177,7 @@ export async function startServer(
         work.stopRefreshing();
         await sleep(config.shutdownDelayMs);
         await Promise.race([
-          Promise.all([listeners.close(config.shutdownTimeoutMs / 2), work.stopHousekeeping()]),
+          Promise.all([listeners.close(config.shutdownTimeoutMs / 2), work.stopJobs()]),
           sleep(config.shutdownTimeoutMs),
         ]);
         // What was counted since the last round.

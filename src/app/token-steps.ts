@@ -2,8 +2,8 @@ import type { Config } from '../config/config.ts';
 import type { SigningKeys } from '../keys/signing-keys.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { StatusListStore } from '../ports/status-list-store.ts';
-import type { LiveHolders } from '../protocol/access-token/active-holders.ts';
-import type { TokenInForce } from '../protocol/access-token/token-status.ts';
+import type { ActiveHolders } from '../protocol/access-token/active-holders.ts';
+import type { TokenStatus } from '../protocol/access-token/token-status.ts';
 import type { VerifyAccessToken } from '../protocol/access-token/verify-access-token.ts';
 import type { RegisteredKeys } from '../protocol/client-keys/registered-keys.ts';
 import { bind } from '../protocol/confirmation/binding.ts';
@@ -13,10 +13,10 @@ import { subjectIdToken } from '../protocol/grant/subject-id-token.ts';
 import { tokenExchange } from '../protocol/grant/token-exchange.ts';
 import { validateGrant } from '../protocol/grant/validate-grant.ts';
 import { issueAccessToken } from '../protocol/issuance/issue-access-token.ts';
-import { rememberProvenKeys } from '../protocol/issuance/record-proven-keys.ts';
+import { recordProvenKeys } from '../protocol/issuance/record-proven-keys.ts';
 import { type Endpoints, statusListUri } from '../protocol/metadata/endpoint-uris.ts';
 import { type DpopOptions, dpop } from '../protocol/possession/dpop.ts';
-import { proveFurtherHolders } from '../protocol/possession/prove-additional-holders.ts';
+import { proveAdditionalHolders } from '../protocol/possession/prove-additional-holders.ts';
 import { provePossession } from '../protocol/possession/prove-possession.ts';
 import { statusEntries } from '../protocol/status-list/status-entries.ts';
 import type { TokenEndpointSteps } from '../protocol/token/token-endpoint.ts';
@@ -32,8 +32,8 @@ export interface TokenStepsOptions {
   /** How DPoP proofs are judged, wherever they come in. */
   readonly proofs: Omit<DpopOptions, 'endpoint' | 'alias'>;
   readonly verifyAccessToken: VerifyAccessToken;
-  readonly tokenInForce: TokenInForce;
-  readonly liveHolders: LiveHolders;
+  readonly tokenStatus: TokenStatus;
+  readonly activeHolders: ActiveHolders;
 }
 
 /** The steps of the token endpoint behind client authentication: which grants, proofs of possession and confirmations exist. */
@@ -46,8 +46,8 @@ export function tokenSteps({
   statusLists,
   proofs,
   verifyAccessToken,
-  tokenInForce,
-  liveHolders,
+  tokenStatus,
+  activeHolders,
 }: TokenStepsOptions): Omit<TokenEndpointSteps, 'refusals' | 'authenticateClient'> {
   const { issuer, clockTolerance } = config;
   const { clock } = ports;
@@ -56,7 +56,12 @@ export function tokenSteps({
       client_credentials: clientCredentials(ports),
       'urn:ietf:params:oauth:grant-type:token-exchange': tokenExchange({
         ...ports,
-        accessToken: subjectAccessToken({ ...ports, verifyAccessToken, tokenInForce, liveHolders }),
+        accessToken: subjectAccessToken({
+          ...ports,
+          verifyAccessToken,
+          tokenStatus,
+          activeHolders,
+        }),
         // RS256 besides: OpenID providers must offer it, and few sign by anything else.
         idToken: subjectIdToken({
           ...ports,
@@ -77,7 +82,7 @@ export function tokenSteps({
       nonceRequired: config.dpopNonceRequired,
       registeredKey: keys.signer,
     }),
-    proveFurtherHolders: proveFurtherHolders({
+    proveAdditionalHolders: proveAdditionalHolders({
       ...ports,
       keys,
       cnfProof: {
@@ -93,7 +98,7 @@ export function tokenSteps({
       registeredKeyMaxAge: config.altCnfRegisteredKeyMaxAge,
     }),
     bind: bind({ issuer, clientEncryptionKey: keys.encryptionKey }),
-    issueAccessToken: rememberProvenKeys(
+    issueAccessToken: recordProvenKeys(
       issueAccessToken({
         ...ports,
         issuer,

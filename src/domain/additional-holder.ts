@@ -3,7 +3,7 @@ import type { ClientRegistration } from './client-registration.ts';
 import type { SingleUse } from './single-use.ts';
 
 /** A client beside the requester whose key may confirm the token as well (protocol reference D3). */
-export interface FurtherHolder {
+export interface AdditionalHolder {
   readonly registration: ClientRegistration;
   readonly key: PublicKey;
   /** Thumbprint of the registered certificate, when the holder will prove its key by mutual TLS (RFC 8705 §3.1). */

@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
 
 /** The clock by which all replicas decide together: the database's, whatever the machine's own says. */
-export interface SharedClock {
+export interface DatabaseClock {
   /** Milliseconds since the epoch. Answers without the database: the local clock, corrected by what was last measured. */
   now(): number;
   /** Asks the database for something that says its time (milliseconds since the epoch), and measures by it. */
@@ -14,7 +14,7 @@ export interface SharedClock {
  * The database looked at its clock at some time between question and answer, so each answer tells within which bounds the offset lies. The offset in force
  * stays while it is within them: what took long, or a pause in between, tells little and changes nothing. Otherwise it becomes the middle.
  */
-export function sharedClock(local: Clock): SharedClock {
+export function databaseClock(local: Clock): DatabaseClock {
   let offset: number | undefined;
   return {
     now: () => local() + (offset ?? 0),

@@ -68,7 +68,7 @@ export class StoreUnavailable extends Error {
 }
 
 /** The key that signs now was sealed by a key-encryption key that this replica has not got: others can answer. */
-export class SigningKeySealed extends Error {
+export class SigningKeyUnavailable extends Error {
   override readonly name = 'SigningKeySealed';
 
   constructor(cause: unknown) {
@@ -86,7 +86,7 @@ export class NoSigningKey extends Error {
 }
 
 /** A stored row is not what this server writes. Thrown by `store/` only; whoever asked is refused with 500, and the log names the row. */
-export class StoredValueInvalid extends Error {
+export class CorruptRow extends Error {
   constructor(table: string, key: string, at: string, cause?: unknown) {
     super(
       `the row ${key} of ${table} is damaged (${at})`,

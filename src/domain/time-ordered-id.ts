@@ -1,4 +1,4 @@
-import { randomOctets } from './random-bytes.ts';
+import { randomBytesOf } from './random-bytes.ts';
 
 const base32hex = '0123456789abcdefghijklmnopqrstuv';
 
@@ -8,7 +8,7 @@ const base32hex = '0123456789abcdefghijklmnopqrstuv';
  */
 export function timeOrderedId(now: number): string {
   let id = timePrefix(now);
-  for (const octet of randomOctets(32)) id += base32hex[octet & 31];
+  for (const octet of randomBytesOf(32)) id += base32hex[octet & 31];
   return id;
 }
 

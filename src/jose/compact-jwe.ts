@@ -3,7 +3,7 @@ import { decodeBase64url } from './base64url.ts';
 import { jsonPart } from './compact-jws.ts';
 import type { DecryptionKey } from './decryption-key.ts';
 import { readEncryptionKey } from './encryption-key.ts';
-import { JoseFault } from './jose-error.ts';
+import { JoseError } from './jose-error.ts';
 
 type Header = Readonly<Record<string, unknown>>;
 
@@ -12,7 +12,7 @@ const maxLength = 4096;
 
 /**
  * The plaintext of a compact JWE (RFC 7516 §5.2) by `ECDH-ES+A256KW` or `RSA-OAEP-256` and `A256GCM`: by the key that `kid` names, or without one by
- * each key for its `alg`. Throws JoseFault.
+ * each key for its `alg`. Throws JoseError.
  */
 export function decryptCompactJwe(text: string, keys: readonly DecryptionKey[]): Buffer {
   const parts = text.length > maxLength ? [] : text.split('.', 6);
@@ -26,11 +26,11 @@ export function decryptCompactJwe(text: string, keys: readonly DecryptionKey[]):
     iv?.length !== 12 ||
     tag?.length !== 16
   )
-    throw new JoseFault('jwe_malformed');
+    throw new JoseError('jwe_malformed');
   const header = jsonPart(header64);
-  if ('crit' in header || 'zip' in header) throw new JoseFault('crit_unsupported');
+  if ('crit' in header || 'zip' in header) throw new JoseError('crit_unsupported');
   const { alg, enc, kid } = header;
-  if (enc !== 'A256GCM') throw new JoseFault('alg_unsupported');
+  if (enc !== 'A256GCM') throw new JoseError('alg_unsupported');
   const candidates = keys.filter(
     (key) => key.alg === alg && (kid === undefined || key.kid === undefined || key.kid === kid),
   );
@@ -45,7 +45,7 @@ export function decryptCompactJwe(text: string, keys: readonly DecryptionKey[]):
       // Encrypted to another key, or damaged: it cannot be told which.
     }
   }
-  throw new JoseFault('jwe_undecryptable');
+  throw new JoseError('jwe_undecryptable');
 }
 
 function contentKey(
@@ -74,7 +74,7 @@ function concatKdf(secret: Buffer, alg: string, { apu, apv }: Header): Buffer {
   const prefixed = (octets: Buffer) => Buffer.concat([uint32(octets.length), octets]);
   const party = (info: unknown) => {
     const octets = decodeBase64url(info ?? '');
-    if (octets === undefined) throw new JoseFault('jwe_malformed');
+    if (octets === undefined) throw new JoseError('jwe_malformed');
     return prefixed(octets);
   };
   return hash(

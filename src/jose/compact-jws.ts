@@ -1,7 +1,7 @@
 import type { SigningAlgorithm } from './algorithms.ts';
 import { signingAlgorithms } from './algorithms.ts';
 import { decodeBase64url } from './base64url.ts';
-import { JoseFault } from './jose-error.ts';
+import { JoseError } from './jose-error.ts';
 import type { PublicKey } from './public-key.ts';
 import { verifySignature } from './signature.ts';
 import { parseStrictJson } from './strict-json.ts';
@@ -31,7 +31,7 @@ export interface JwsLimits {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Parses a compact JWS strictly, with a known asymmetric `alg`. `known`: what its first part says, when that was read before. Throws JoseFault. */
+/** Parses a compact JWS strictly, with a known asymmetric `alg`. `known`: what its first part says, when that was read before. Throws JoseError. */
 export function parseCompactJws(
   text: string,
   limits: JwsLimits = proofLimits,
@@ -39,11 +39,11 @@ export function parseCompactJws(
 ): ParsedJws {
   const parts = jwsParts(text, limits, known);
   const alg = signingAlgorithms.find((known) => known === parts.header['alg']);
-  if (alg === undefined) throw new JoseFault('alg_unsupported');
+  if (alg === undefined) throw new JoseError('alg_unsupported');
   return { ...parts, alg };
 }
 
-/** Takes a compact JWS apart: three parts in canonical base64url, capped before decoding, no `crit`. Throws JoseFault. */
+/** Takes a compact JWS apart: three parts in canonical base64url, capped before decoding, no `crit`. Throws JoseError. */
 export function jwsParts(
   text: string,
   limits: JwsLimits = proofLimits,
@@ -53,22 +53,22 @@ export function jwsParts(
     text.length > limits.header + limits.payload + limits.signature + 2
       ? undefined
       : text.split('.', 4);
-  if (parts === undefined) throw new JoseFault('jws_too_large');
+  if (parts === undefined) throw new JoseError('jws_too_large');
   const [header64, payload64, signature64] = parts;
   if (parts.length !== 3 || header64 === undefined || payload64 === undefined || !signature64)
-    throw new JoseFault('jws_malformed');
+    throw new JoseError('jws_malformed');
   if (
     header64.length > limits.header ||
     payload64.length > limits.payload ||
     signature64.length > limits.signature
   )
-    throw new JoseFault('jws_too_large');
+    throw new JoseError('jws_too_large');
   const header = known ?? jsonPart(header64);
   const payload = jsonPart(payload64);
   const signature = decodeBase64url(signature64);
-  if (signature === undefined) throw new JoseFault('jws_malformed');
+  if (signature === undefined) throw new JoseError('jws_malformed');
   // No extension is understood here, so a critical one must be refused (RFC 7515 §4.1.11).
-  if ('crit' in header || 'b64' in header) throw new JoseFault('crit_unsupported');
+  if ('crit' in header || 'b64' in header) throw new JoseError('crit_unsupported');
   // Base64url is ASCII, and so is all that is signed.
   return {
     header,
@@ -78,16 +78,16 @@ export function jwsParts(
   };
 }
 
-/** Checks the signature with this key by one of the algorithms allowed for the purpose, never by the key's word alone. Throws JoseFault. */
+/** Checks the signature with this key by one of the algorithms allowed for the purpose, never by the key's word alone. Throws JoseError. */
 export function verifyJws(
   jws: ParsedJws,
   key: PublicKey,
   allowed: readonly SigningAlgorithm[],
 ): void {
-  if (!allowed.includes(jws.alg)) throw new JoseFault('alg_not_allowed');
-  if (!key.algs.includes(jws.alg)) throw new JoseFault('alg_key_mismatch');
+  if (!allowed.includes(jws.alg)) throw new JoseError('alg_not_allowed');
+  if (!key.algs.includes(jws.alg)) throw new JoseError('alg_key_mismatch');
   if (!verifySignature(jws.alg, key.keyObject, jws.signingInput, jws.signature))
-    throw new JoseFault('signature_invalid');
+    throw new JoseError('signature_invalid');
 }
 
 /** Whether this key signed, by one of the algorithms allowed for the purpose. */
@@ -100,20 +100,20 @@ export function isSignedBy(
     verifyJws(jws, key, allowed);
     return true;
   } catch (fault) {
-    if (fault instanceof JoseFault) return false;
+    if (fault instanceof JoseError) return false;
     throw fault;
   }
 }
 
-/** A part that is a JSON object in base64url. Throws JoseFault. */
+/** A part that is a JSON object in base64url. Throws JoseError. */
 export function jsonPart(text: string): Record<string, unknown> {
   const octets = decodeBase64url(text);
-  if (octets === undefined || octets.length === 0) throw new JoseFault('jws_malformed');
+  if (octets === undefined || octets.length === 0) throw new JoseError('jws_malformed');
   let json: string;
   try {
     json = utf8.decode(octets);
   } catch {
-    throw new JoseFault('json_invalid');
+    throw new JoseError('json_invalid');
   }
   return parseStrictJson(json);
 }

@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { type KeyManagementAlgorithm, readEncryptionKey } from './encryption-key.ts';
-import { JoseFault } from './jose-error.ts';
+import { JoseError } from './jose-error.ts';
 
 /** A private key for what others encrypt to its holder. */
 export interface DecryptionKey {
@@ -10,11 +10,11 @@ export interface DecryptionKey {
   readonly kid?: string;
 }
 
-/** Reads a private JWK (RFC 7518 §6.2.2, §6.3.2; RFC 8037 §2) whose public part passes the gate of encryption keys. Throws JoseFault. */
+/** Reads a private JWK (RFC 7518 §6.2.2, §6.3.2; RFC 8037 §2) whose public part passes the gate of encryption keys. Throws JoseError. */
 export function readDecryptionKey(jwk: Readonly<Record<string, unknown>>): DecryptionKey {
   const { d, p, q, dp, dq, qi, key_ops: _, ...members } = jwk;
   const { alg, keyObject, kid } = readEncryptionKey({ use: 'enc', ...members });
-  if (typeof d !== 'string') throw new JoseFault('private_member_missing', 'd');
+  if (typeof d !== 'string') throw new JoseError('private_member_missing', 'd');
   const rest = Object.fromEntries(
     Object.entries({ p, q, dp, dq, qi }).filter(([, value]) => value !== undefined),
   );
@@ -22,8 +22,8 @@ export function readDecryptionKey(jwk: Readonly<Record<string, unknown>>): Decry
   try {
     privateKey = createPrivateKey({ key: { ...members, d, ...rest } as JsonWebKey, format: 'jwk' });
   } catch (cause) {
-    throw new JoseFault('member_invalid', 'd', cause);
+    throw new JoseError('member_invalid', 'd', cause);
   }
-  if (!createPublicKey(privateKey).equals(keyObject)) throw new JoseFault('member_invalid', 'd');
+  if (!createPublicKey(privateKey).equals(keyObject)) throw new JoseError('member_invalid', 'd');
   return { privateKey, publicKey: keyObject, alg, ...(kid !== undefined && { kid }) };
 }

@@ -1,6 +1,6 @@
 import { createPrivateKey, diffieHellman, type KeyObject } from 'node:crypto';
-import { JoseFault } from './jose-error.ts';
-import { type KeyMembers, octetsOf, text } from './key-types.ts';
+import { JoseError } from './jose-error.ts';
+import { bytesOf, type KeyMembers, text } from './key-types.ts';
 import { asPublicJwk, checkMembers, importKey, type UngatedJwk } from './public-members.ts';
 import { checkRsaKey } from './rsa-key.ts';
 
@@ -26,21 +26,21 @@ const keyAgreement = { alg: 'ECDH-ES+A256KW', keyOps: ['deriveKey', 'deriveBits'
 const keyTypes: Readonly<Record<string, (jwk: UngatedJwk) => EncryptionKeyType>> = {
   EC(jwk) {
     const [crv, x, y] = [text(jwk, 'crv'), text(jwk, 'x'), text(jwk, 'y')];
-    if (crv !== 'P-256') throw new JoseFault('crv_unsupported', 'crv');
-    octetsOf(x, 'x', 32);
-    octetsOf(y, 'y', 32);
+    if (crv !== 'P-256') throw new JoseError('crv_unsupported', 'crv');
+    bytesOf(x, 'x', 32);
+    bytesOf(y, 'y', 32);
     return { required: { crv, kty: 'EC', x, y }, ...keyAgreement };
   },
   OKP(jwk) {
     const [crv, x] = [text(jwk, 'crv'), text(jwk, 'x')];
-    if (crv !== 'X25519') throw new JoseFault('crv_unsupported', 'crv');
-    octetsOf(x, 'x', 32);
+    if (crv !== 'X25519') throw new JoseError('crv_unsupported', 'crv');
+    bytesOf(x, 'x', 32);
     return { required: { crv, kty: 'OKP', x }, ...keyAgreement };
   },
   RSA(jwk) {
     const [e, n] = [text(jwk, 'e'), text(jwk, 'n')];
-    if (e !== 'AQAB') throw new JoseFault('rsa_exponent', 'e');
-    checkRsaKey(octetsOf(n, 'n'));
+    if (e !== 'AQAB') throw new JoseError('rsa_exponent', 'e');
+    checkRsaKey(bytesOf(n, 'n'));
     return { required: { e, kty: 'RSA', n }, alg: 'RSA-OAEP-256', keyOps: ['encrypt', 'wrapKey'] };
   },
 };
@@ -50,22 +50,22 @@ export function isForEncryption(jwk: unknown): boolean {
   return typeof jwk === 'object' && jwk !== null && 'use' in jwk && jwk.use === 'enc';
 }
 
-/** The gate for keys to encrypt to: public only, `use` is `enc`, and `alg` and `key_ops` do not contradict it. Throws JoseFault. */
+/** The gate for keys to encrypt to: public only, `use` is `enc`, and `alg` and `key_ops` do not contradict it. Throws JoseError. */
 export function readEncryptionKey(value: unknown): EncryptionKey {
   const jwk = asPublicJwk(value);
-  if (jwk['use'] !== 'enc') throw new JoseFault('not_for_encryption', 'use');
+  if (jwk['use'] !== 'enc') throw new JoseError('not_for_encryption', 'use');
   const type =
     typeof jwk['kty'] === 'string' && Object.hasOwn(keyTypes, jwk['kty'])
       ? keyTypes[jwk['kty']]
       : undefined;
-  if (type === undefined) throw new JoseFault('kty_unsupported', 'kty');
+  if (type === undefined) throw new JoseError('kty_unsupported', 'kty');
   const { required, alg, keyOps } = type(jwk);
   checkMembers(jwk, required);
   if (jwk['alg'] !== undefined && jwk['alg'] !== alg)
-    throw new JoseFault('alg_key_mismatch', 'alg');
+    throw new JoseError('alg_key_mismatch', 'alg');
   const ops = jwk['key_ops'];
   if (Array.isArray(ops) && !ops.every((op) => keyOps.includes(op as string)))
-    throw new JoseFault('not_for_encryption', 'key_ops');
+    throw new JoseError('not_for_encryption', 'key_ops');
   const keyObject = importKey(required);
   if (jwk['kty'] === 'OKP') refuseSmallOrder(keyObject);
   return { keyObject, alg, ...(typeof jwk['kid'] === 'string' && { kid: jwk['kid'] }) };
@@ -85,6 +85,6 @@ function refuseSmallOrder(publicKey: KeyObject): void {
   try {
     diffieHellman({ privateKey: anyPrivateKey, publicKey });
   } catch (cause) {
-    throw new JoseFault('small_order', 'x', cause);
+    throw new JoseError('small_order', 'x', cause);
   }
 }

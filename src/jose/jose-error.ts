@@ -1,5 +1,5 @@
 /** Why a key or a JWS is not acceptable. */
-export type JoseFaultReason =
+export type JoseErrorReason =
   | 'not_an_object'
   | 'kty_unsupported'
   | 'crv_unsupported'
@@ -28,11 +28,11 @@ export type JoseFaultReason =
   | 'jwe_undecryptable';
 
 /** A key or JWS from outside that the gate refuses. `member` names the member of the JWK, where one is to blame. */
-export class JoseFault extends Error {
+export class JoseError extends Error {
   override readonly name = 'JoseFault';
-  readonly reason: JoseFaultReason;
+  readonly reason: JoseErrorReason;
   readonly member: string | undefined;
-  constructor(reason: JoseFaultReason, member?: string, cause?: unknown) {
+  constructor(reason: JoseErrorReason, member?: string, cause?: unknown) {
     super(
       member === undefined ? reason : `${reason}: ${member}`,
       cause === undefined ? undefined : { cause },

@@ -1,7 +1,7 @@
 import type { SigningAlgorithm } from './algorithms.ts';
 import { decodeBase64url } from './base64url.ts';
 import { isSafeEd25519Point } from './ed25519-point.ts';
-import { JoseFault } from './jose-error.ts';
+import { JoseError } from './jose-error.ts';
 import { checkRsaKey } from './rsa-key.ts';
 
 /** Members of a public JWK in the order of RFC 7638 §3.2. */
@@ -37,46 +37,46 @@ export const keyTypes: Readonly<Record<string, (jwk: Jwk) => KeyType>> = {
   EC(jwk) {
     const crv = text(jwk, 'crv');
     const curve = Object.hasOwn(curves, crv) ? curves[crv] : undefined;
-    if (curve === undefined) throw new JoseFault('crv_unsupported', 'crv');
+    if (curve === undefined) throw new JoseError('crv_unsupported', 'crv');
     const [x, y] = [text(jwk, 'x'), text(jwk, 'y')];
-    octetsOf(x, 'x', curve.octets);
-    octetsOf(y, 'y', curve.octets);
+    bytesOf(x, 'x', curve.octets);
+    bytesOf(y, 'y', curve.octets);
     return { required: { crv, kty: 'EC', x, y }, algs: [curve.alg] };
   },
   OKP(jwk) {
     const crv = text(jwk, 'crv');
-    if (crv !== 'Ed25519') throw new JoseFault('crv_unsupported', 'crv');
+    if (crv !== 'Ed25519') throw new JoseError('crv_unsupported', 'crv');
     const x = text(jwk, 'x');
-    if (!isSafeEd25519Point(octetsOf(x, 'x', 32))) throw new JoseFault('small_order', 'x');
+    if (!isSafeEd25519Point(bytesOf(x, 'x', 32))) throw new JoseError('small_order', 'x');
     return { required: { crv, kty: 'OKP', x }, algs: ['EdDSA', 'Ed25519'] };
   },
   RSA(jwk) {
     const [e, n] = [text(jwk, 'e'), text(jwk, 'n')];
-    if (e !== 'AQAB') throw new JoseFault('rsa_exponent', 'e');
-    checkRsaKey(octetsOf(n, 'n'));
+    if (e !== 'AQAB') throw new JoseError('rsa_exponent', 'e');
+    checkRsaKey(bytesOf(n, 'n'));
     return { required: { e, kty: 'RSA', n }, algs: ['PS256', 'RS256'] };
   },
   AKP(jwk) {
     const alg = text(jwk, 'alg');
     const known = Object.hasOwn(mlDsa, alg) ? mlDsa[alg] : undefined;
-    if (known === undefined) throw new JoseFault('alg_unsupported', 'alg');
+    if (known === undefined) throw new JoseError('alg_unsupported', 'alg');
     const pub = text(jwk, 'pub');
-    octetsOf(pub, 'pub', known.octets);
+    bytesOf(pub, 'pub', known.octets);
     return { required: { alg, kty: 'AKP', pub }, algs: [known.alg] };
   },
 };
 
-/** The member as text. Throws JoseFault. */
+/** The member as text. Throws JoseError. */
 export function text(jwk: Jwk, member: string): string {
   const value = Object.hasOwn(jwk, member) ? jwk[member] : undefined;
-  if (typeof value !== 'string') throw new JoseFault('member_invalid', member);
+  if (typeof value !== 'string') throw new JoseError('member_invalid', member);
   return value;
 }
 
-/** Strict base64url of so many octets. Throws JoseFault. */
-export function octetsOf(value: string, member: string, length?: number): Buffer {
+/** Strict base64url of so many octets. Throws JoseError. */
+export function bytesOf(value: string, member: string, length?: number): Buffer {
   const octets = decodeBase64url(value);
   if (octets === undefined || (length !== undefined && octets.length !== length))
-    throw new JoseFault('coordinate_invalid', member);
+    throw new JoseError('coordinate_invalid', member);
   return octets;
 }

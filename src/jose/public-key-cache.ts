@@ -10,7 +10,7 @@ const maxBytes = 8 * 1024 * 1024;
  * The gate for keys that are met again and again: a JWK that has passed it needs no second look,
  * and importing a key costs as much as checking a signature. Refusals are not remembered.
  */
-export function gatedKeys(): typeof readPublicKey {
+export function publicKeyCache(): typeof readPublicKey {
   const passed = boundedCache<PublicKey>(maxBytes);
   return (jwk) => {
     // The text has every member in its order, so no other JWK can have it.

@@ -1,6 +1,6 @@
 import { createHash, type KeyObject } from 'node:crypto';
 import type { SigningAlgorithm } from './algorithms.ts';
-import { JoseFault } from './jose-error.ts';
+import { JoseError } from './jose-error.ts';
 import { keyTypes } from './key-types.ts';
 import { asPublicJwk, checkMembers, importKey, type UngatedJwk } from './public-members.ts';
 
@@ -22,7 +22,7 @@ export interface PublicKey {
 
 /**
  * The one gate that every public key from outside passes. What a JOSE library accepts is not enough: exponent 1, small-order points and
- * two spellings of one key would pass there (SECURITY.md). Throws JoseFault.
+ * two spellings of one key would pass there (SECURITY.md). Throws JoseError.
  */
 export function readPublicKey(value: unknown): PublicKey {
   const jwk = asPublicJwk(value);
@@ -30,7 +30,7 @@ export function readPublicKey(value: unknown): PublicKey {
     typeof jwk['kty'] === 'string' && Object.hasOwn(keyTypes, jwk['kty'])
       ? keyTypes[jwk['kty']]
       : undefined;
-  if (type === undefined) throw new JoseFault('kty_unsupported', 'kty');
+  if (type === undefined) throw new JoseError('kty_unsupported', 'kty');
   const { required, algs, importJwk } = type(jwk);
   checkMembers(jwk, required);
   checkPurpose(jwk);
@@ -47,17 +47,17 @@ export function readPublicKey(value: unknown): PublicKey {
 
 function checkPurpose(jwk: UngatedJwk): void {
   if (jwk['use'] !== undefined && jwk['use'] !== 'sig')
-    throw new JoseFault('not_for_signatures', 'use');
+    throw new JoseError('not_for_signatures', 'use');
   if (
     Array.isArray(jwk['key_ops']) &&
     !(jwk['key_ops'].length === 1 && jwk['key_ops'][0] === 'verify')
   )
-    throw new JoseFault('not_for_signatures', 'key_ops');
+    throw new JoseError('not_for_signatures', 'key_ops');
 }
 
 function algsFor(jwk: UngatedJwk, algs: readonly SigningAlgorithm[]): readonly SigningAlgorithm[] {
   if (jwk['alg'] === undefined) return algs;
   const named = algs.filter((alg) => alg === jwk['alg']);
-  if (named.length === 0) throw new JoseFault('alg_key_mismatch', 'alg');
+  if (named.length === 0) throw new JoseError('alg_key_mismatch', 'alg');
   return named;
 }

@@ -1,5 +1,5 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
-import { JoseFault } from './jose-error.ts';
+import { JoseError } from './jose-error.ts';
 import type { KeyMembers } from './key-types.ts';
 
 /** A JWK that is still to be checked. */
@@ -44,12 +44,12 @@ const optionalMembers: Readonly<Record<string, (value: unknown) => boolean>> = {
   'x5t#S256': (value) => typeof value === 'string' && /^[A-Za-z0-9_-]{43}$/.test(value),
 };
 
-/** The value as a JWK without private or symmetric members. Throws JoseFault. */
+/** The value as a JWK without private or symmetric members. Throws JoseError. */
 export function asPublicJwk(value: unknown): UngatedJwk {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new JoseFault('not_an_object');
+    throw new JoseError('not_an_object');
   const privateMember = Object.keys(value).find((member) => privateMembers.has(member));
-  if (privateMember !== undefined) throw new JoseFault('private_member', privateMember);
+  if (privateMember !== undefined) throw new JoseError('private_member', privateMember);
   return value as UngatedJwk;
 }
 
@@ -70,7 +70,7 @@ export function forVerifiers(jwk: UngatedJwk): UngatedJwk {
 
 /**
  * A key that somebody else wrote, in a JWK Set, a proof or `req_cnf`, without the members that mean nothing here: those must be ignored (RFC 7517 §4).
- * Many providers publish some, such as `x5t` or `issuer`, and a browser exports each key with `ext`. Throws JoseFault for private or symmetric members.
+ * Many providers publish some, such as `x5t` or `issuer`, and a browser exports each key with `ext`. Throws JoseError for private or symmetric members.
  */
 export function withoutUnknownMembers(value: unknown): UngatedJwk {
   const known = (member: string) =>
@@ -78,13 +78,13 @@ export function withoutUnknownMembers(value: unknown): UngatedJwk {
   return Object.fromEntries(Object.entries(asPublicJwk(value)).filter(([member]) => known(member)));
 }
 
-/** Besides the required members of its type only members that any key may have, each well-formed. Throws JoseFault. */
+/** Besides the required members of its type only members that any key may have, each well-formed. Throws JoseError. */
 export function checkMembers(jwk: UngatedJwk, required: KeyMembers): void {
   for (const [member, value] of Object.entries(jwk)) {
     if (Object.hasOwn(required, member)) continue;
     const check = Object.hasOwn(optionalMembers, member) ? optionalMembers[member] : undefined;
-    if (check === undefined) throw new JoseFault('unknown_member', member);
-    if (!check(value)) throw new JoseFault('member_invalid', member);
+    if (check === undefined) throw new JoseError('unknown_member', member);
+    if (!check(value)) throw new JoseError('member_invalid', member);
   }
 }
 
@@ -93,6 +93,6 @@ export function importKey(jwk: KeyMembers): KeyObject {
   try {
     return createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });
   } catch (cause) {
-    throw new JoseFault('not_on_curve', undefined, cause);
+    throw new JoseError('not_on_curve', undefined, cause);
   }
 }

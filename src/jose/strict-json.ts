@@ -1,4 +1,4 @@
-import { JoseFault } from './jose-error.ts';
+import { JoseError } from './jose-error.ts';
 
 /** Levels of nesting; a proof has three. */
 const maxDepth = 8;
@@ -6,7 +6,7 @@ const maxDepth = 8;
 /**
  * Parses a JSON object as RFC 8725 §2.4 and RFC 7515 §4 want it: no member twice at any level,
  * bounded depth, no lone surrogate (RFC 8259 §8.2) and no U+0000 in any string.
- * `JSON.parse` keeps the last of two members, another parser the first: a difference to attack. Throws JoseFault.
+ * `JSON.parse` keeps the last of two members, another parser the first: a difference to attack. Throws JoseError.
  */
 export function parseStrictJson(text: string): Record<string, unknown> {
   checkMembers(text);
@@ -14,12 +14,12 @@ export function parseStrictJson(text: string): Record<string, unknown> {
   try {
     value = JSON.parse(text);
   } catch {
-    throw new JoseFault('json_invalid');
+    throw new JoseError('json_invalid');
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new JoseFault('not_an_object');
+    throw new JoseError('not_an_object');
   // Both come only by an escape: UTF-8 has no surrogates, and JSON no raw control characters.
-  if (text.includes('\\u') && !isStorableText(value)) throw new JoseFault('json_text_invalid');
+  if (text.includes('\\u') && !isStorableText(value)) throw new JoseError('json_text_invalid');
   return value as Record<string, unknown>;
 }
 
@@ -53,7 +53,7 @@ function checkMembers(text: string): void {
       index = end;
     } else if (character === openObject || character === openArray) {
       if (open.push(character === openObject ? new Set() : undefined) > maxDepth)
-        throw new JoseFault('json_invalid');
+        throw new JoseError('json_invalid');
     } else if (character === closeObject || character === closeArray) {
       open.pop();
     }
@@ -67,7 +67,7 @@ function endOfString(text: string, start: number): number {
     if (text[index] === '\\') index++;
     else if (text[index] === '"') return index;
   }
-  throw new JoseFault('json_invalid');
+  throw new JoseError('json_invalid');
 }
 
 function isMemberName(text: string, end: number): boolean {
@@ -87,9 +87,9 @@ function addMember(members: Set<string>, quoted: string): void {
     try {
       name = JSON.parse(quoted) as string;
     } catch {
-      throw new JoseFault('json_invalid');
+      throw new JoseError('json_invalid');
     }
   }
-  if (members.has(name)) throw new JoseFault('json_invalid');
+  if (members.has(name)) throw new JoseError('json_invalid');
   members.add(name);
 }

@@ -4,7 +4,7 @@ import { keyBytes } from './key-bytes.ts';
 import type { PublicKey } from './public-key.ts';
 
 /** What counts of a header that was parsed before, and the key in it that has passed the gate. */
-export interface KnownHeader {
+export interface VerifiedHeader {
   readonly header: Readonly<Record<string, unknown>>;
   /** Absent where the key is no part of the header. */
   readonly key?: PublicKey;
@@ -12,9 +12,9 @@ export interface KnownHeader {
 
 /** Headers by their encoded text. */
 export interface KnownHeaders {
-  get(encoded: string): KnownHeader | undefined;
+  get(encoded: string): VerifiedHeader | undefined;
   /** Remembers `alg`, `typ` and `kid` of the header, and nothing else of it. */
-  set(encoded: string, known: KnownHeader): void;
+  set(encoded: string, known: VerifiedHeader): void;
   /** Bytes that are held. */
   bytes(): number;
 }
@@ -29,8 +29,8 @@ const maxLength = 256;
  * is foreign and may hold anything, so only its hash is kept.
  * @param maxBytes bytes of all that is remembered
  */
-export function knownHeaders(maxBytes: number): KnownHeaders {
-  const known = boundedCache<KnownHeader>(maxBytes);
+export function verifiedHeaderCache(maxBytes: number): KnownHeaders {
+  const known = boundedCache<VerifiedHeader>(maxBytes);
   const digest = (encoded: string) => hash('sha256', encoded, 'base64url');
   return {
     get: (encoded) => known.get(digest(encoded)),

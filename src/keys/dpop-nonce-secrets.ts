@@ -44,7 +44,7 @@ export interface DpopNonceSecretsOptions {
 /** Milliseconds before its use at which a successor is announced, where the interval is long enough: even a replica that was away from the store has read it. */
 const longestAnnouncement = 3_600_000;
 
-interface Reading {
+interface PolledReading {
   readonly sealed: string;
   readonly list: readonly NonceSecret[];
 }
@@ -56,7 +56,7 @@ export async function dpopNonceSecrets(
   const { secrets, nonceSecrets, encryption, clock } = options;
   const rotationInterval = options.dpopNonceSecretRotationInterval * 1000;
   const announcement = Math.min(longestAnnouncement, rotationInterval / 2);
-  let known: Reading = { sealed: '', list: [] };
+  let known: PolledReading = { sealed: '', list: [] };
   let [begun, applied] = [0, 0];
 
   const place = placeOfSecret(nonceSecretName);
@@ -77,7 +77,7 @@ export async function dpopNonceSecrets(
   };
   // The look comes before the seal, so that a value that was sealed anew in between is noticed.
   const replaced = async (
-    { sealed }: Reading,
+    { sealed }: PolledReading,
     list: readonly NonceSecret[],
     event: Pick<AuditEvent, 'type' | 'actor'>,
   ) =>

@@ -11,7 +11,7 @@ import type { NewSigningKey, StoredSigningKey } from '../ports/signing-key-store
 import { type KeyEncryption, KeyEncryptionError, placeOfSigningKey } from './key-encryption.ts';
 
 /** A new key pair, its private half sealed. `kid` is the RFC 7638 thumbprint. Times in milliseconds since the epoch. */
-export async function makeKey(
+export async function generateKey(
   alg: AccessTokenSigningAlgorithm,
   encryption: KeyEncryption,
   life: Pick<StoredSigningKey, 'createdAt' | 'activeAt' | 'predecessor'>,

@@ -1,27 +1,27 @@
 import type { JWK } from 'jose';
 import type { Clock } from '../domain/clock.ts';
-import type { SharedClock } from '../domain/database-clock.ts';
+import type { DatabaseClock } from '../domain/database-clock.ts';
 import type { SigningKey } from '../domain/signing-key.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import { type PublicKey, readPublicKey } from '../jose/public-key.ts';
 import type { SigningKeyStore, StoredSigningKey } from '../ports/signing-key-store.ts';
 import { openKey } from './generate-key.ts';
 import { type KeyEncryption, KeyEncryptionError, placeOfSigningKey } from './key-encryption.ts';
-import { type KeyInLife, livesAt } from './key-states.ts';
+import { type KeyWithState, livesAt } from './key-states.ts';
 
 /** Milliseconds that the copy may be old when a key is taken from it to sign. It is read every second; older, this process or its database was away. */
 const maxAge = 3000;
 
 /** The signing keys as last read from the store, opened. */
-export interface HeldKeys {
+export interface KeyRing {
   /** Reads them, and the database's clock. Throws StoreUnavailable. */
   read(): Promise<void>;
   /** Reads them when the copy is older than one may be that is signed by: a key may have been revoked meanwhile. Throws StoreUnavailable. */
   recent(): Promise<void>;
   stored(): readonly StoredSigningKey[];
-  lives(): readonly KeyInLife[];
+  lives(): readonly KeyWithState[];
   /** The key that signs; when none is active yet, the announced one that will first. */
-  signing(alg: AccessTokenSigningAlgorithm): KeyInLife | undefined;
+  signing(alg: AccessTokenSigningAlgorithm): KeyWithState | undefined;
   handle(kid: string): SigningKey | undefined;
   /** Why a key cannot be opened: this replica has not got the key-encryption key that sealed it, or its row is damaged. The others are in use. */
   unopened(): KeyEncryptionError | undefined;
@@ -31,11 +31,11 @@ export interface HeldKeys {
 }
 
 /** What the copy is made of. */
-export interface HeldKeysOptions {
+export interface KeyRingOptions {
   readonly store: Pick<SigningKeyStore, 'listSigningKeys'>;
   readonly encryption: KeyEncryption;
   readonly clock: Clock;
-  readonly shared: SharedClock;
+  readonly shared: DatabaseClock;
   /** Milliseconds that a retired key stays published. */
   readonly published: number;
 }
@@ -50,13 +50,7 @@ interface OpenKey {
 }
 
 /** A copy that is empty until it is read. */
-export function heldKeys({
-  store,
-  encryption,
-  clock,
-  shared,
-  ...options
-}: HeldKeysOptions): HeldKeys {
+export function keyRing({ store, encryption, clock, shared, ...options }: KeyRingOptions): KeyRing {
   const open = new Map<string, OpenKey>();
   const sealed = new Map<string, KeyEncryptionError>();
   let stored: readonly StoredSigningKey[] = [];

@@ -4,7 +4,7 @@ import { type Stage, type StoredSigningKey, stages } from '../ports/signing-key-
 export type SigningKeyState = Stage | 'revoked';
 
 /** A key in its life at one moment. Times in milliseconds since the epoch. */
-export interface KeyInLife {
+export interface KeyWithState {
   readonly key: StoredSigningKey;
   readonly state: SigningKeyState;
   readonly retiredAt?: number;
@@ -19,7 +19,7 @@ export function livesAt(
   keys: readonly StoredSigningKey[],
   now: number,
   published: number,
-): readonly KeyInLife[] {
+): readonly KeyWithState[] {
   return withRetirement(keys).map(({ key, retiredAt }) => {
     if (key.revokedAt !== undefined) return { key, state: 'revoked' };
     if (retiredAt === undefined) return { key, state: key.activeAt > now ? 'announced' : 'active' };
@@ -62,7 +62,7 @@ function withRetirement(keys: readonly StoredSigningKey[]): readonly WithRetirem
 }
 
 /** What the audit trail does not have yet of a key's life, oldest first, and the stage that it has when these are recorded. */
-export function unrecorded({ key, state, retiredAt, removedAt }: KeyInLife): {
+export function unrecorded({ key, state, retiredAt, removedAt }: KeyWithState): {
   readonly stage: Stage;
   readonly events: readonly AuditEvent[];
 } {

@@ -1,25 +1,25 @@
 import type { JWK } from 'jose';
 import type { Clock } from '../domain/clock.ts';
-import { sharedClock } from '../domain/database-clock.ts';
-import { NoSigningKey, SigningKeySealed } from '../domain/oauth-error.ts';
+import { databaseClock } from '../domain/database-clock.ts';
+import { NoSigningKey, SigningKeyUnavailable } from '../domain/oauth-error.ts';
 import type { SigningKey } from '../domain/signing-key.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import type { PublicKey } from '../jose/public-key.ts';
 import type { SigningKeyStore, StoredSigningKey } from '../ports/signing-key-store.ts';
-import { makeKey } from './generate-key.ts';
+import { generateKey } from './generate-key.ts';
 import { type KeyEncryption, KeyEncryptionError } from './key-encryption.ts';
-import { heldKeys } from './key-ring.ts';
+import { keyRing } from './key-ring.ts';
 import {
   type Announcer,
   announcement,
   earliest,
-  type KeyInLife,
+  type KeyWithState,
   unrecorded,
 } from './key-states.ts';
 
 /** The server's signing keys, shared by all replicas through the store. */
 export interface SigningKeys {
-  /** The key that signs tokens of this algorithm, of a list that is seconds old at most. Throws NoSigningKey, SigningKeySealed, StoreUnavailable. */
+  /** The key that signs tokens of this algorithm, of a list that is seconds old at most. Throws NoSigningKey, SigningKeyUnavailable, StoreUnavailable. */
   current(alg: AccessTokenSigningAlgorithm): Promise<SigningKey>;
   /** Algorithms in use whose key this replica cannot sign by, as last read from the store. */
   missing(): readonly AccessTokenSigningAlgorithm[];
@@ -32,7 +32,7 @@ export interface SigningKeys {
   /** Reads the store again, for what another replica did, announces the successors that are due, and records what became of the keys. Throws KeyEncryptionError when a key cannot be opened, after all that. */
   refresh(): Promise<void>;
   /** Every key in its life. */
-  list(): Promise<readonly KeyInLife[]>;
+  list(): Promise<readonly KeyWithState[]>;
   /** Announces a successor; it signs after `announcement` milliseconds, or at once. Of concurrent calls one makes it, all answer it. Undefined: no key of this algorithm. */
   rotate(
     alg: AccessTokenSigningAlgorithm,
@@ -69,8 +69,8 @@ const rotationTries = 5;
 /** Loads the signing keys. Throws KeyEncryptionError when none of them can be opened. */
 export async function signingKeys(options: SigningKeysOptions): Promise<SigningKeys> {
   const { store, encryption } = options;
-  const shared = sharedClock(options.clock);
-  const held = heldKeys({ ...options, shared });
+  const shared = databaseClock(options.clock);
+  const held = keyRing({ ...options, shared });
   const { now } = shared;
 
   const last = (alg: AccessTokenSigningAlgorithm) =>
@@ -100,7 +100,7 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
       ...(predecessor !== undefined && { predecessor: predecessor.kid }),
     };
     const add = async () => {
-      const successor = await makeKey(alg, encryption, life);
+      const successor = await generateKey(alg, encryption, life);
       return store.addSigningKey(successor, announcement(successor, actor));
     };
     if ((await add()) === 'sealed_anew') await add();
@@ -174,7 +174,7 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
       const signing = held.signing(alg);
       if (signing === undefined) throw new NoSigningKey(alg);
       const handle = held.handle(signing.key.kid);
-      if (handle === undefined) throw new SigningKeySealed(held.unopened());
+      if (handle === undefined) throw new SigningKeyUnavailable(held.unopened());
       return handle;
     },
     async ensure(alg) {

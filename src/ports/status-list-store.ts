@@ -8,7 +8,7 @@ export interface StatusEntry {
 }
 
 /** A list that may hold tokens that have not expired. */
-export interface LiveStatusList {
+export interface ActiveStatusList {
   readonly id: string;
   /** Signs for this list's resource server. */
   readonly alg: AccessTokenSigningAlgorithm;
@@ -28,7 +28,7 @@ export interface StatusListStore {
   /** Whether there is such a list; look-ups of one turn of the event loop are one statement. */
   exists(list: string): Promise<boolean>;
   /** Lists that may hold live tokens, by the database's clock. */
-  lists(): Promise<readonly LiveStatusList[]>;
+  lists(): Promise<readonly ActiveStatusList[]>;
   /** The tokens on lists that are inactive before their time: revoked, of a disabled or a deleted client, exchanged under a pairing that is revoked. */
   inactive(): Promise<readonly StatusEntry[]>;
 }

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { startServer } from '../app/start-server.ts';
 import type { Config } from '../config/config.ts';
-import { randomOctets } from '../domain/random-bytes.ts';
+import { randomBytesOf } from '../domain/random-bytes.ts';
 import type { Supervisor } from './worker.ts';
 
 /** Serves in this process, alone or as one of several, until a signal ends it. Throws a sentence for the operator when it cannot. */
@@ -9,13 +9,13 @@ export async function run(config: Config, logger: Logger, supervisor?: Superviso
   let text = '';
   const server = await startServer(config, {
     clock: Date.now,
-    randomId: () => randomOctets(16).toString('base64url'),
+    randomId: () => randomBytesOf(16).toString('base64url'),
     logger,
     print: (words) => {
       text += words;
     },
     terminal: process.stdout.isTTY,
-    ...(supervisor !== undefined && { siblings: supervisor.siblings }),
+    ...(supervisor !== undefined && { peers: supervisor.peers }),
   });
   let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Siblings } from '../ports/peers.ts';
+import type { Peers } from '../ports/peers.ts';
 import type { FromWorker, ToWorker } from './ipc-messages.ts';
 
 /** Milliseconds after which every copy that another process may hold has expired by itself. */
@@ -7,7 +7,7 @@ const copiesLive = 1000;
 
 /** The supervising process, as a worker sees it. */
 export interface Supervisor {
-  readonly siblings: Siblings;
+  readonly peers: Peers;
   /** This worker serves; `text` is for the operator's terminal. */
   running(text: string): void;
 }
@@ -32,7 +32,7 @@ export function supervisor(): Supervisor {
   });
   return {
     running: (text) => send({ type: 'running', text }),
-    siblings: {
+    peers: {
       async tell() {
         const change = ++changes;
         const told = new Promise<void>((resolve) => waiting.set(change, resolve));
@@ -45,7 +45,7 @@ export function supervisor(): Supervisor {
         late.abort();
         waiting.delete(change);
       },
-      onTold: (listener) => {
+      onInvalidation: (listener) => {
         forget = listener;
       },
     },

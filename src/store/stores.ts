@@ -3,12 +3,12 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import { databaseKind } from '../config/database-url.ts';
 import type { Clock } from '../domain/clock.ts';
-import type { Siblings } from '../ports/peers.ts';
+import type { Peers } from '../ports/peers.ts';
 import type { SharedSecretStore } from '../ports/signing-key-store.ts';
-import { sqlRegistryState } from './cache/cache-version.ts';
+import { sqlCacheVersion } from './cache/cache-version.ts';
 import { cachedClients, cachedResourceServers } from './cache/cached-registries.ts';
-import { recordedChange } from './connection/audited-transaction.ts';
-import { answered, type Database, openDatabase } from './connection/database.ts';
+import { auditedTransaction } from './connection/audited-transaction.ts';
+import { type Database, openDatabase, orStoreUnavailable } from './connection/database.ts';
 import { databaseSeconds } from './connection/database-time.ts';
 import { openIssuances } from './tables/open-issuances.ts';
 import { sqlAudit } from './tables/sql-audit.ts';
@@ -59,12 +59,12 @@ export async function openStores(
     logger,
     clock,
     databaseClock,
-    siblings,
+    peers,
   }: {
     readonly logger: Logger;
     readonly clock: Clock;
     readonly databaseClock?: Clock | undefined;
-    readonly siblings: Siblings;
+    readonly peers: Peers;
   },
 ) {
   const onError = (err: Error) => logger.warn({ err }, 'store connection lost');
@@ -113,13 +113,14 @@ export async function openStores(
     ...(redis !== undefined && { replayElsewhere: redis }),
   });
   const seconds = databaseSeconds(database, kind, databaseClock);
-  const change = recordedChange(databaseUrl, database, clock);
-  const state = sqlRegistryState(database);
+  const change = auditedTransaction(databaseUrl, database, clock);
+  const state = sqlCacheVersion(database);
   const registered = sqlClients(database, kind, change, seconds);
-  const clients = cachedClients(registered, state, siblings.tell);
+  const clients = cachedClients(registered, state, peers.tell);
   const registeredServers = sqlResourceServers(database, change);
-  const resourceServers = cachedResourceServers(registeredServers, state, siblings.tell);
-  const pingDatabase = async () => void (await answered(() => database.$queryRaw`select 1`));
+  const resourceServers = cachedResourceServers(registeredServers, state, peers.tell);
+  const pingDatabase = async () =>
+    void (await orStoreUnavailable(() => database.$queryRaw`select 1`));
   return {
     clients,
     currentClients: registered,
@@ -168,7 +169,7 @@ async function installationOf(
   const known = await secrets.getSecret(name);
   if (known !== undefined) return { installation: known, first: false };
   // Where records were kept in the database until now, the Redis lacks them.
-  const first = (await answered(() => database.replayRecord.findFirst())) === null;
+  const first = (await orStoreUnavailable(() => database.replayRecord.findFirst())) === null;
   return {
     installation: await secrets.putSecretOnce(name, randomBytes(16).toString('base64url')),
     first,

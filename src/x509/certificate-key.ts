@@ -1,5 +1,5 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
-import { JoseFault } from '../jose/jose-error.ts';
+import { JoseError } from '../jose/jose-error.ts';
 import { checkRsaKey } from '../jose/rsa-key.ts';
 import { readDer } from './der.ts';
 
@@ -46,7 +46,7 @@ function isSoundRsaKey(key: KeyObject): boolean {
   try {
     checkRsaKey(modulus[0] === 0 ? modulus.subarray(1) : modulus, Number.POSITIVE_INFINITY);
   } catch (fault) {
-    if (fault instanceof JoseFault) return false;
+    if (fault instanceof JoseError) return false;
     throw fault;
   }
   return publicExponent > 65536n && publicExponent % 2n === 1n;

@@ -1,5 +1,5 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import { JoseFault } from '../jose/jose-error.ts';
+import { JoseError } from '../jose/jose-error.ts';
 import { type PublicKey, readPublicKey } from '../jose/public-key.ts';
 import { isSoundKey } from './certificate-key.ts';
 import { type DerElement, readDer } from './der.ts';
@@ -104,7 +104,7 @@ function gated({ publicKey }: X509Certificate): PublicKey | undefined {
     return readPublicKey(publicKey.export({ format: 'jwk' }));
   } catch (fault) {
     // Node exports keys of kinds that are not ours, or cannot export them at all: such a certificate may still be bound.
-    if (fault instanceof JoseFault || fault instanceof Error) return undefined;
+    if (fault instanceof JoseError || fault instanceof Error) return undefined;
     throw fault;
   }
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { clientSecret } from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
 import { basic, type TestServer, testServer } from '../support/server.ts';
+import { clientSecret } from '../support/token-endpoint-fixture.ts';
 
 const [byCertificate, byKid, byThumbprint] = [
   'https://certificate.example.com',

@@ -1,34 +1,34 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { certificate, type TestCertificate } from '../support/certificates.ts';
-import {
-  assertionForm,
-  audience,
-  clientSecret,
-  type Desk,
-  outcomeOf,
-  seconds,
-} from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
 import { openReplicas, type Replicas } from '../support/replicas.ts';
 import { basic, formBody, startOfTime, type TestServer } from '../support/server.ts';
 import { storeKinds } from '../support/stores.ts';
+import {
+  assertionForm,
+  audience,
+  clientSecret,
+  outcomeOf,
+  seconds,
+  type TokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
   'client credentials are replaced without a gap, on $name',
   (kind) => {
     const clock = { now: startOfTime };
     const env = { CLIENT_CERTIFICATE_HEADER: 'rfc9440', TRUSTED_PROXIES: '127.0.0.0/8, ::1/128' };
-    let desk: Desk;
+    let fixture: TokenEndpointFixture;
     let replica: TestServer;
     let close: Replicas['close'];
     beforeAll(async () => {
-      ({ desk, replica, close } = await openReplicas(kind, { clock, env }));
+      ({ fixture, replica, close } = await openReplicas(kind, { clock, env }));
     });
     afterAll(async () => close());
     const admin = async (method: string, path: string, body?: object) =>
-      desk.server.admin(method, path, body);
-    const proof = async () => desk.key.proof({ iat: Math.floor(clock.now / 1000) });
+      fixture.server.admin(method, path, body);
+    const proof = async () => fixture.key.proof({ iat: Math.floor(clock.now / 1000) });
     const status = async (server: TestServer, clientId: string, secret: string) =>
       (
         await server.post(
@@ -39,7 +39,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       ).status;
     const introspects = async (clientId: string, secret: string) =>
       (
-        await desk.server.post(
+        await fixture.server.post(
           '/introspect',
           { token: 'x' },
           { authorization: basic(clientId, secret) },
@@ -54,8 +54,8 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         ['client_secret', 'created_at', 'id'],
       ]);
       expect([
-        await status(desk.server, 'rotating', clientSecret),
-        await status(desk.server, 'rotating', body.client_secret),
+        await status(fixture.server, 'rotating', clientSecret),
+        await status(fixture.server, 'rotating', body.client_secret),
       ]).toEqual([200, 200]);
       const [old] = (await admin('GET', 'clients/rotating/secrets')).body.items;
       const end = seconds + 100;
@@ -63,11 +63,11 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         (await admin('PATCH', `clients/rotating/secrets/${old.id}`, { expires_at: end })).body,
       ).toEqual({ ...old, expires_at: end });
       clock.now = end * 1000 - 1;
-      expect(await status(desk.server, 'rotating', clientSecret)).toBe(200);
+      expect(await status(fixture.server, 'rotating', clientSecret)).toBe(200);
       clock.now = end * 1000;
       expect([
-        await status(desk.server, 'rotating', clientSecret),
-        await status(desk.server, 'rotating', body.client_secret),
+        await status(fixture.server, 'rotating', clientSecret),
+        await status(fixture.server, 'rotating', body.client_secret),
       ]).toEqual([401, 200]);
       expect((await admin('GET', 'clients/rotating/secrets')).body.items).toMatchObject([
         { id: old.id, created_at: seconds, expires_at: end },
@@ -82,7 +82,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       expect(await status(replica, 'leaking', clientSecret)).toBe(200);
       const [leaked] = (await admin('GET', 'clients/leaking/secrets')).body.items;
       expect((await admin('DELETE', `clients/leaking/secrets/${leaked.id}`)).status).toBe(204);
-      expect(await status(desk.server, 'leaking', clientSecret)).toBe(401);
+      expect(await status(fixture.server, 'leaking', clientSecret)).toBe(401);
       await sleep(1000);
       expect([
         await status(replica, 'leaking', clientSecret),
@@ -102,7 +102,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       );
       expect(answers.map((answer) => answer.status)).toEqual([201, 201, 201, 201]);
       for (const { body } of answers)
-        expect(await status(desk.server, 'busy', body.client_secret)).toBe(200);
+        expect(await status(fixture.server, 'busy', body.client_secret)).toBe(200);
       expect((await admin('POST', 'clients/busy/secrets', {})).status).toBe(409);
     });
     it.each([
@@ -149,9 +149,13 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
           );
           statuses.push(
             (
-              await desk.server.post('/token', assertionForm(assertion, { resource: audience }), {
-                dpop: await proof(),
-              })
+              await fixture.server.post(
+                '/token',
+                assertionForm(assertion, { resource: audience }),
+                {
+                  dpop: await proof(),
+                },
+              )
             ).status,
           );
         }
@@ -180,7 +184,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
           ] as const;
           seen.push(
             outcomeOf(
-              await desk.send({
+              await fixture.send({
                 form: formBody({
                   grant_type: 'client_credentials',
                   client_id: 'tls',

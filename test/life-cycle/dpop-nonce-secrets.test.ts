@@ -4,12 +4,16 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config/config.ts';
 import { dpopNonceSecrets } from '../../src/keys/dpop-nonce-secrets.ts';
 import { keyEncryption, keyEncryptionKeyId, placeOfSecret } from '../../src/keys/key-encryption.ts';
-import { noSiblings } from '../../src/ports/peers.ts';
+import { noPeers } from '../../src/ports/peers.ts';
 import { adapterFor } from '../../src/store/connection/adapters.ts';
 import { openStores } from '../../src/store/stores.ts';
-import { clientSecret, type Desk, openDesk } from '../support/desk.ts';
 import { basic, startOfTime, type TestServer, testServer } from '../support/server.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
+import {
+  clientSecret,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 const [a, b] = [1, 2].map(() => randomBytes(32).toString('base64url')) as [string, string];
 const env = {
@@ -20,7 +24,7 @@ const env = {
 // Seconds of which 120, the lifetime of a nonce, is no divisor: a rotation comes in the middle of a slot.
 const start = 50;
 const [interval, announcement, lifetime] = [3600, 1800, 120];
-/** Seconds after which the replica ahead announces a successor, to the second an interval later; the desk would half a minute after that. */
+/** Seconds after which the replica ahead announces a successor, to the second an interval later; the fixture would half a minute after that. */
 const due = interval - announcement - 30;
 
 describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
@@ -28,13 +32,13 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
   { timeout: 60_000 },
   (kind) => {
     let store: TestStore;
-    let desk: Desk;
+    let fixture: TokenEndpointFixture;
     /** Its clock is 30 s ahead of the desk's. */
     let ahead: TestServer;
-    const clocks = { desk: { now: 0 }, ahead: { now: 0 } };
+    const clocks = { fixture: { now: 0 }, ahead: { now: 0 } };
     const at = (seconds: number) => {
-      clocks.desk.now = startOfTime + seconds * 1000;
-      clocks.ahead.now = clocks.desk.now + 30_000;
+      clocks.fixture.now = startOfTime + seconds * 1000;
+      clocks.ahead.now = clocks.fixture.now + 30_000;
     };
     const states = async (server: TestServer) =>
       (
@@ -49,21 +53,21 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     /** Waits until a replica has announced a successor by itself, and both know of it. */
     const announced = async () => {
       for (let tries = 0; tries < 100; tries++) {
-        if ((await states(desk.server)).some((state) => state.startsWith('announced')))
+        if ((await states(fixture.server)).some((state) => state.startsWith('announced')))
           return states(ahead);
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
       throw new Error('nothing was announced');
     };
     const events = async (type: string) =>
-      (await desk.server.admin('GET', `audit-events?type=${type}`)).body.items as {
+      (await fixture.server.admin('GET', `audit-events?type=${type}`)).body.items as {
         actor: string;
       }[];
     const ask = async (server: TestServer, nonce?: string) =>
       server.post(
         '/token',
         { grant_type: 'client_credentials' },
-        { authorization: basic('app', clientSecret), dpop: await desk.key.proof({ nonce }) },
+        { authorization: basic('app', clientSecret), dpop: await fixture.key.proof({ nonce }) },
       );
     /** A nonce as `server` gives it out now. */
     const nonceOf = async (server: TestServer) =>
@@ -91,12 +95,12 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     beforeEach(async () => {
       at(start);
       store = await kind.make();
-      desk = await openDesk({ store, env, clock: clocks.desk });
+      fixture = await tokenEndpointFixture({ store, env, clock: clocks.fixture });
       ahead = await testServer({ store, env, clock: clocks.ahead });
     });
     afterEach(async () => {
       await ahead.stop();
-      await desk.server.stop();
+      await fixture.server.stop();
       await store.remove();
     });
 
@@ -107,9 +111,9 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       expect(await announced()).toEqual([`active ${start}`, `announced ${next}`]);
       // One asks in turn, one gets its nonces from the replica ahead and uses them at the other, one the other way round.
       const routes = [
-        (round: number) => [desk.server, ahead][round % 2] as TestServer,
-        (round: number) => (round % 4 === 0 ? ahead : desk.server),
-        (round: number) => (round % 4 === 0 ? desk.server : ahead),
+        (round: number) => [fixture.server, ahead][round % 2] as TestServer,
+        (round: number) => (round % 4 === 0 ? ahead : fixture.server),
+        (round: number) => (round % 4 === 0 ? fixture.server : ahead),
       ];
       const nonces: (string | undefined)[] = [undefined, undefined, undefined];
       const challenges: string[] = [];
@@ -125,7 +129,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       expect(challenges).toEqual(
         [0, 1, 2].map((client) => `client ${client} at -300: use_dpop_nonce`),
       );
-      for (const server of [desk.server, ahead])
+      for (const server of [fixture.server, ahead])
         expect(await states(server)).toEqual([`retired ${start}`, `active ${next}`]);
       expect(await events('dpop_nonce_secret_announced')).toMatchObject([
         { actor: 'server', detail: { active_at: startOfTime + next * 1000 } },
@@ -136,14 +140,14 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       at(start + due);
       await announced();
       at(start + interval - 1);
-      const nonce = await nonceOf(desk.server);
+      const nonce = await nonceOf(fixture.server);
       const end = (Math.floor((start + interval - 1) / lifetime) + 2) * lifetime;
       at(end - 1);
-      expect(await outcome(desk.server, nonce)).toBe(200);
+      expect(await outcome(fixture.server, nonce)).toBe(200);
       at(end - 31);
       expect(await outcome(ahead, nonce)).toBe(200);
       at(end);
-      for (const server of [desk.server, ahead])
+      for (const server of [fixture.server, ahead])
         expect(await outcome(server, nonce)).toBe('use_dpop_nonce');
     });
 
@@ -170,12 +174,12 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         return Buffer.concat([time, mac]).toString('base64url');
       };
       const both = async (nonce: string) => [
-        await outcome(desk.server, nonce),
+        await outcome(fixture.server, nonce),
         await outcome(ahead, nonce),
       ];
-      await Promise.all([states(desk.server), states(ahead)]);
+      await Promise.all([states(fixture.server), states(ahead)]);
       expect(await both(forged(start))).toEqual([200, 200]);
-      expect(await nonceOf(desk.server)).toBe(forged(start));
+      expect(await nonceOf(fixture.server)).toBe(forged(start));
       const [, next = ''] = await announced();
       const retirement = Number(next.split(' ')[1]);
       expect([start + interval, start + interval + 30]).toContain(retirement);
@@ -199,7 +203,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     });
 
     it('after two rotations an old nonce is refused with use_dpop_nonce and a nonce that works', async () => {
-      const nonce = await nonceOf(desk.server);
+      const nonce = await nonceOf(fixture.server);
       for (const round of [1, 2]) {
         at(start + (round - 1) * interval + due);
         await announced();
@@ -207,7 +211,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       at(start + 2 * interval);
       const { status, body, headers } = await ask(ahead, nonce);
       expect([status, body.error]).toEqual([400, 'use_dpop_nonce']);
-      expect(await outcome(desk.server, headers.get('dpop-nonce') ?? '')).toBe(200);
+      expect(await outcome(fixture.server, headers.get('dpop-nonce') ?? '')).toBe(200);
       expect((await events('dpop_nonce_secret_announced')).length).toBe(2);
     });
 
@@ -219,7 +223,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
           const stores = await openStores(readConfig(store.env), {
             logger: pino({ level: 'silent' }),
             clock: () => now,
-            siblings: noSiblings,
+            peers: noPeers,
           });
           const secrets = await dpopNonceSecrets({
             ...stores,
@@ -253,21 +257,21 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       at(start + due);
       await announced();
       const nonce = await nonceOf(ahead);
-      expect(await outcome(desk.server, nonce)).toBe(200);
-      const { status, body } = await desk.server.admin('POST', 'dpop-nonce-secrets/rotate');
-      const instant = new Date(clocks.desk.now).toISOString();
+      expect(await outcome(fixture.server, nonce)).toBe(200);
+      const { status, body } = await fixture.server.admin('POST', 'dpop-nonce-secrets/rotate');
+      const instant = new Date(clocks.fixture.now).toISOString();
       expect([status, body]).toEqual([
         200,
         { items: [{ state: 'active', active_at: instant }], next_cursor: null },
       ]);
-      expect(await outcome(desk.server, nonce)).toBe('use_dpop_nonce');
+      expect(await outcome(fixture.server, nonce)).toBe('use_dpop_nonce');
       await states(ahead);
       expect(await outcome(ahead, nonce)).toBe('use_dpop_nonce');
-      expect(await outcome(ahead, await nonceOf(desk.server))).toBe(200);
+      expect(await outcome(ahead, await nonceOf(fixture.server))).toBe(200);
       // The one whose clock is behind, too.
       expect((await ahead.admin('POST', 'dpop-nonce-secrets/rotate')).status).toBe(200);
-      await states(desk.server);
-      expect(await outcome(desk.server, await nonceOf(desk.server))).toBe(200);
+      await states(fixture.server);
+      expect(await outcome(fixture.server, await nonceOf(fixture.server))).toBe(200);
       expect(await events('dpop_nonce_secret_replaced')).toMatchObject([
         { actor: 'admin' },
         { actor: 'admin' },
@@ -277,19 +281,19 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     it('by hand, many at once: every call answers, and the replicas agree', async () => {
       const calls = await Promise.all(
         Array.from({ length: 6 }, async (_, index) =>
-          [desk.server, ahead][index % 2]?.admin('POST', 'dpop-nonce-secrets/rotate'),
+          [fixture.server, ahead][index % 2]?.admin('POST', 'dpop-nonce-secrets/rotate'),
         ),
       );
       expect(calls.map((call) => call?.status)).toEqual(calls.map(() => 200));
-      const [one, two] = [await states(desk.server), await states(ahead)];
+      const [one, two] = [await states(fixture.server), await states(ahead)];
       expect([one.length, two]).toEqual([1, one]);
-      expect(await outcome(ahead, await nonceOf(desk.server))).toBe(200);
+      expect(await outcome(ahead, await nonceOf(fixture.server))).toBe(200);
     });
 
     it('a change of the key-encryption key seals all of them anew; a start with another key is refused and changes nothing', async () => {
       at(start + due);
       const standing = await announced();
-      const nonce = await nonceOf(desk.server);
+      const nonce = await nonceOf(fixture.server);
       await restart({ KEY_ENCRYPTION_KEY_NEXT: b });
       expect((await ahead.admin('POST', 'key-encryption-key/rotate')).body.shared_secrets).toBe(1);
       const sealed = await sealedSecrets();
@@ -301,9 +305,9 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       expect(await states(ahead)).toEqual(standing);
       expect(await outcome(ahead, nonce)).toBe(200);
       // The replica that has only the old key goes on with what it has read.
-      expect(await outcome(desk.server, nonce)).toBe(200);
+      expect(await outcome(fixture.server, nonce)).toBe(200);
       at(start + interval);
-      expect(await outcome(ahead, await nonceOf(desk.server))).toBe(200);
+      expect(await outcome(ahead, await nonceOf(fixture.server))).toBe(200);
     });
 
     it('nothing of a secret is in the database, an answer or the log', async () => {
@@ -319,9 +323,9 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       ) as { secret: string }[];
       expect(opened.length).toBe(2);
       const shown = JSON.stringify([
-        (await desk.server.admin('GET', 'dpop-nonce-secrets')).body,
-        (await desk.server.admin('GET', 'audit-events?limit=200')).body,
-        desk.server.logs,
+        (await fixture.server.admin('GET', 'dpop-nonce-secrets')).body,
+        (await fixture.server.admin('GET', 'audit-events?limit=200')).body,
+        fixture.server.logs,
         ahead.logs,
       ]);
       for (const { secret } of opened) {

@@ -6,11 +6,16 @@ import { decodeJwt } from 'jose';
 import SqliteDatabase from 'libsql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { databaseFile } from '../../src/config/database-url.ts';
-import { audience, clientSecret, type Desk, openDesk } from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
 import { freeAddress, startProcess } from '../support/process.ts';
 import { adminToken, basic } from '../support/server.ts';
 import { onSqlite, storeKinds, type TestStore } from '../support/stores.ts';
+import {
+  audience,
+  clientSecret,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 type Connection = Awaited<ReturnType<PrismaPg['connect']>>;
 
@@ -29,17 +34,17 @@ describe.each(storeKinds)(
   'an issuance is never answered before its record is durable: $name',
   (kind) => {
     let store: TestStore;
-    let desk: Desk;
+    let fixture: TokenEndpointFixture;
     let session: Connection;
     beforeAll(async () => {
       store = await kind.make();
-      desk = await openDesk({ store });
+      fixture = await tokenEndpointFixture({ store });
       session = await connect(store);
-      while (!(await desk.outcome()).startsWith('200')) await sleep(10);
+      while (!(await fixture.outcome()).startsWith('200')) await sleep(10);
     });
     afterAll(async () => {
       await session.dispose();
-      await desk.server.stop();
+      await fixture.server.stop();
       await store.remove();
     });
     const issued = async () =>
@@ -70,10 +75,10 @@ describe.each(storeKinds)(
     };
 
     it('when the record cannot be written there is no token: 503', async () => {
-      const dpop = await desk.key.proof();
+      const dpop = await fixture.key.proof();
       const before = await issued();
       const release = await hold();
-      const refused = await desk.send({ dpop });
+      const refused = await fixture.send({ dpop });
       await release();
       expect([refused.status, JSON.parse(refused.body)]).toMatchObject([
         503,
@@ -82,7 +87,9 @@ describe.each(storeKinds)(
       expect(refused.body).not.toContain('access_token');
       expect(await issued()).toEqual(before);
       // In one transaction nothing was used up; where the uses lie elsewhere the proof is spent.
-      expect(await desk.outcome({ dpop })).toMatch(kind.name.includes('Redis') ? /^400 / : /^200 /);
+      expect(await fixture.outcome({ dpop })).toMatch(
+        kind.name.includes('Redis') ? /^400 / : /^200 /,
+      );
     });
 
     if (!kind.name.startsWith('PostgreSQL')) return;
@@ -97,10 +104,10 @@ describe.each(storeKinds)(
       const before = await issued();
       const release = await hold();
       let answered = false;
-      const asked = desk.send().finally(() => (answered = true));
+      const asked = fixture.send().finally(() => (answered = true));
       await waiting(1);
       // Whoever did not wait would have answered long ago.
-      for (let times = 0; times < 10; times++) await desk.server.get('/jwks');
+      for (let times = 0; times < 10; times++) await fixture.server.get('/jwks');
       expect(answered).toBe(false);
       await release();
       const answer = await asked;
@@ -109,9 +116,9 @@ describe.each(storeKinds)(
     });
     it('records of issuances at the same time share transactions', async () => {
       const release = await hold();
-      const asked = Promise.all(Array.from({ length: 40 }, async () => desk.send()));
+      const asked = Promise.all(Array.from({ length: 40 }, async () => fixture.send()));
       await waiting(kind.name.includes('Redis') ? 1 : 2);
-      for (let times = 0; times < 20; times++) await desk.server.get('/jwks');
+      for (let times = 0; times < 20; times++) await fixture.server.get('/jwks');
       await release();
       const ids = (await asked).map(jtiOf).map((id) => `'${id}'`);
       const [[count] = []] = await query(

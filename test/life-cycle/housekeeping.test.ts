@@ -5,12 +5,17 @@ import pino from 'pino';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config/config.ts';
 import { timePrefix } from '../../src/domain/time-ordered-id.ts';
-import { noSiblings } from '../../src/ports/peers.ts';
+import { noPeers } from '../../src/ports/peers.ts';
 import { openStores } from '../../src/store/stores.ts';
-import { assertionForm, clientSecret, openDesk, seconds } from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
 import { basic, startOfTime } from '../support/server.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
+import {
+  assertionForm,
+  clientSecret,
+  seconds,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 /** A row of each table that grows with use: what it is by its number, and until when it means something (seconds). */
 const grows: Readonly<Record<string, (index: number, expiresAt: number) => string>> = {
@@ -85,26 +90,30 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       const clock = { now: startOfTime };
       // No rotation within the days that pass: it would leave a new record.
       const rotation = { DPOP_NONCE_SECRET_ROTATION_INTERVAL: '999999999' };
-      const desk = await openDesk({
+      const fixture = await tokenEndpointFixture({
         store,
         clock,
         env: { HOUSEKEEPING_INTERVAL: '1', AUDIT_RETENTION: '604800', ...rotation },
       });
-      const outcomes = await Promise.all(Array.from({ length: 30 }, async () => desk.send()));
+      const outcomes = await Promise.all(Array.from({ length: 30 }, async () => fixture.send()));
       const tokens = outcomes.map(
         ({ body }) => (JSON.parse(body) as { access_token: string }).access_token,
       );
       for (const token of tokens.slice(0, 5))
-        await desk.server.post('/revoke', { token }, { authorization: basic('app', clientSecret) });
+        await fixture.server.post(
+          '/revoke',
+          { token },
+          { authorization: basic('app', clientSecret) },
+        );
       for (let index = 0; index < 20; index++)
-        await desk.send({ authorization: basic('stranger', clientSecret) });
-      await desk.send({ form: { grant_type: 'client_credentials', scope: 'admin' } });
+        await fixture.send({ authorization: basic('stranger', clientSecret) });
+      await fixture.send({ form: { grant_type: 'client_credentials', scope: 'admin' } });
       const settled = async (done: (counts: Record<string, number>) => boolean) => {
         for (let tries = 0; tries < 80 && !done(await rows(store)); tries++) await sleep(50);
         return rows(store);
       };
       const sampled = async () =>
-        (await desk.server.admin('GET', 'audit-events?type=refusals_sampled')).body.items as {
+        (await fixture.server.admin('GET', 'audit-events?type=refusals_sampled')).body.items as {
           detail: { client_unknown: number };
         }[];
       // A round may fall between two of them.
@@ -116,7 +125,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         (await sampled()).every(({ detail }) => Object.keys(detail).join() === 'client_unknown'),
       ]).toEqual([20, true]);
       expect(
-        (await desk.server.admin('GET', 'audit-events?type=token_refused')).body.items,
+        (await fixture.server.admin('GET', 'audit-events?type=token_refused')).body.items,
       ).toMatchObject([{ client_id: 'app', reason: 'scope_not_allowed' }]);
       const before = await rows(store);
       expect([before['replay_record'], before['revoked_token']]).toEqual([30, 5]);
@@ -132,7 +141,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       ]);
       clock.now += 8 * 86_400_000;
       expect((await settled((counts) => counts['audit_event'] === 0))['audit_event']).toBe(0);
-      await desk.server.stop();
+      await fixture.server.stop();
       await store.remove();
     });
 
@@ -141,7 +150,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       async (table) => {
         const store = await kind.make();
         const clock = { now: startOfTime };
-        const desk = await openDesk({
+        const fixture = await tokenEndpointFixture({
           store,
           clock,
           env: { HOUSEKEEPING_INTERVAL: '1', AUDIT_RETENTION: String(auditRetention) },
@@ -158,7 +167,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         for (let tries = 0; tries < 200 && (await rows(store))[table] !== before; tries++)
           await sleep(25);
         expect((await rows(store))[table]).toBe(before);
-        await desk.server.stop();
+        await fixture.server.stop();
         await store.remove();
       },
     );
@@ -170,7 +179,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         logger: pino({ level: 'silent' }),
         clock: () => startOfTime,
         databaseClock: () => startOfTime,
-        siblings: noSiblings,
+        peers: noPeers,
       });
       const jobs = stores.expired.filter(({ name }) => name in grows);
       expect(jobs.map(({ name }) => name).sort()).toEqual(Object.keys(grows).sort());
@@ -195,7 +204,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
 
     it('one job that fails holds up no other, and is tried again', async () => {
       const store = await kind.make();
-      const desk = await openDesk({ store, env: { HOUSEKEEPING_INTERVAL: '1' } });
+      const fixture = await tokenEndpointFixture({ store, env: { HOUSEKEEPING_INTERVAL: '1' } });
       await fill(store, 'revoked_token', 5, seconds - 400);
       await sql(store, async (connection) =>
         connection.executeScript('alter table replay_record rename to away'),
@@ -213,17 +222,17 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       expect(await gone('revoked_token')).toBe(true);
       for (
         let tries = 0;
-        tries < 200 && !desk.server.logs.some(({ job }) => job === 'replay_record');
+        tries < 200 && !fixture.server.logs.some(({ job }) => job === 'replay_record');
         tries++
       )
         await sleep(25);
-      expect(desk.server.logs.some(({ job }) => job === 'replay_record')).toBe(true);
+      expect(fixture.server.logs.some(({ job }) => job === 'replay_record')).toBe(true);
       await sql(store, async (connection) =>
         connection.executeScript('alter table away rename to replay_record'),
       );
       await fill(store, 'replay_record', 5, seconds - 100);
       expect(await gone('replay_record')).toBe(true);
-      await desk.server.stop();
+      await fixture.server.stop();
       await store.remove();
     });
 
@@ -232,13 +241,13 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     }, async () => {
       const store = await kind.make();
       const clock = { now: startOfTime };
-      const desk = await openDesk({
+      const fixture = await tokenEndpointFixture({
         store,
         clock,
         env: { HOUSEKEEPING_INTERVAL: '1', AUDIT_RETENTION: String(auditRetention) },
       });
       const listed = 'https://listed.example.com';
-      await desk.server.admin('POST', 'resource-servers', {
+      await fixture.server.admin('POST', 'resource-servers', {
         audience: listed,
         scopes: ['read'],
         status_list_enabled: true,
@@ -248,14 +257,17 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       let issued = 0;
       for (let day = 0; day < 10; day++) {
         const asked = async () => {
-          const dpop = await desk.key.proof({ iat: clock.now / 1000 });
-          return desk.send({ dpop, form: { grant_type: 'client_credentials', resource: listed } });
+          const dpop = await fixture.key.proof({ iat: clock.now / 1000 });
+          return fixture.send({
+            dpop,
+            form: { grant_type: 'client_credentials', resource: listed },
+          });
         };
         const answers = await Promise.all(Array.from({ length: perDay }, asked));
         issued += answers.filter(({ status }) => status === 200).length;
         for (const { body } of answers.slice(0, 4)) {
           const { access_token: token } = JSON.parse(body) as { access_token: string };
-          await desk.server.post(
+          await fixture.server.post(
             '/revoke',
             { token },
             { authorization: basic('app', clientSecret) },
@@ -280,36 +292,36 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       });
       // Seven days, the one that begins and the one that is not swept yet; and what was registered.
       expect(most['audit_event']).toBeLessThanOrEqual(9 * (perDay + 4) + 20);
-      await desk.server.stop();
+      await fixture.server.stop();
       await store.remove();
     });
 
     it('RFC 9449 §11.1: a proof or an assertion that is refused leaves nothing behind', async () => {
       const store = await kind.make();
-      const desk = await openDesk({ store });
+      const fixture = await tokenEndpointFixture({ store });
       const other = await testKey();
       const outcomes = new Set<string>();
       for (let index = 0; index < 10; index++) {
-        const assertion = async (claims: object, key = desk.key) =>
+        const assertion = async (claims: object, key = fixture.key) =>
           assertionForm(await key.assertion('signer', claims));
         for (const asked of [
-          { dpop: await desk.key.proof({}, { jwk: other.jwk }) },
-          { dpop: await desk.key.proof({ htm: 'GET' }) },
-          { dpop: await desk.key.proof({ iat: seconds - 600 }) },
+          { dpop: await fixture.key.proof({}, { jwk: other.jwk }) },
+          { dpop: await fixture.key.proof({ htm: 'GET' }) },
+          { dpop: await fixture.key.proof({ iat: seconds - 600 }) },
           { authorization: basic('app', 'w'.repeat(32)) },
           { form: { grant_type: 'client_credentials', scope: 'admin' } },
           { authorization: null, form: await assertion({}, other) },
           { authorization: null, form: await assertion({ aud: 'https://other.example' }) },
         ])
-          outcomes.add(await desk.outcome(asked));
+          outcomes.add(await fixture.outcome(asked));
       }
       expect(outcomes).toEqual(
         new Set(['400 invalid_dpop_proof', '401 invalid_client', '400 invalid_scope']),
       );
       expect((await rows(store))['replay_record']).toBe(0);
-      expect(await desk.outcome()).toMatch(/^200 /);
+      expect(await fixture.outcome()).toMatch(/^200 /);
       expect((await rows(store))['replay_record']).toBe(1);
-      await desk.server.stop();
+      await fixture.server.stop();
       await store.remove();
     });
   },

@@ -1,10 +1,14 @@
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { certificate, type TestCertificate } from '../support/certificates.ts';
-import { clientSecret, type Desk, openDesk } from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
 import { ath } from '../support/pair.ts';
 import { basic } from '../support/server.ts';
+import {
+  clientSecret,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 const url = 'https://gateway.example.com/things';
 const resource = 'https://gateway.example.com';
@@ -15,10 +19,10 @@ const inactive = { active: false };
 describe.each(['off', 'required'])(
   'introspection_requires_proof: a token is active only beside a proof (DPOP_NONCE=%s)',
   (nonce) => {
-    let desk: Desk;
+    let fixture: TokenEndpointFixture;
     let device: TestCertificate;
     beforeAll(async () => {
-      desk = await openDesk({
+      fixture = await tokenEndpointFixture({
         env: {
           DPOP_NONCE: nonce,
           CLIENT_CERTIFICATE_HEADER: 'rfc9440',
@@ -26,7 +30,7 @@ describe.each(['off', 'required'])(
         },
       });
       device = await certificate({ subject: 'CN=device' });
-      const { status, body } = await desk.server.admin('POST', 'resource-servers', {
+      const { status, body } = await fixture.server.admin('POST', 'resource-servers', {
         audience: resource,
         client_id: 'gateway',
         client_secret: clientSecret,
@@ -34,34 +38,38 @@ describe.each(['off', 'required'])(
         introspection_requires_proof: true,
       });
       expect([status, body.introspection_requires_proof]).toEqual([201, true]);
-      await desk.server.admin('POST', 'clients', {
+      await fixture.server.admin('POST', 'clients', {
         client_id: 'device',
         client_secret: clientSecret,
         tls_client_certificate_bound_access_tokens: true,
       });
     });
-    afterAll(async () => desk.server.stop());
+    afterAll(async () => fixture.server.stop());
 
     const form = { grant_type: 'client_credentials', resource };
     const freshNonce = async () => {
       if (nonce === 'off') return {};
-      const { headers } = await desk.server.post('/token', form, {
+      const { headers } = await fixture.server.post('/token', form, {
         authorization: basic('app', clientSecret),
-        dpop: await desk.key.proof(),
+        dpop: await fixture.key.proof(),
       });
       return { nonce: String(headers.get('dpop-nonce')) };
     };
     const byKey = async () =>
       (
-        await desk.server.post('/token', form, {
+        await fixture.server.post('/token', form, {
           authorization: basic('app', clientSecret),
-          dpop: await desk.key.proof(await freshNonce()),
+          dpop: await fixture.key.proof(await freshNonce()),
         })
       ).body.access_token as string;
     const introspect = async (token: string, evidence: Record<string, string> = {}, more = {}) =>
-      (await desk.server.post('/introspect', { token, ...evidence }, { authorization, ...more }))
+      (await fixture.server.post('/introspect', { token, ...evidence }, { authorization, ...more }))
         .body;
-    const proofBy = async (key: Desk['key'], token: string, claims: object = {}) => ({
+    const proofBy = async (
+      key: TokenEndpointFixture['key'],
+      token: string,
+      claims: object = {},
+    ) => ({
       dpop_proof: await key.proof({
         htm: 'GET',
         htu: url,
@@ -82,7 +90,7 @@ describe.each(['off', 'required'])(
     });
     it('with a proof by its own key it is active, once', async () => {
       const token = await byKey();
-      const evidence = await proofBy(desk.key, token);
+      const evidence = await proofBy(fixture.key, token);
       expect(await introspect(token, evidence)).toMatchObject({
         active: true,
         proof: { valid: true, presenter: 'app' },
@@ -94,14 +102,14 @@ describe.each(['off', 'required'])(
       const { client_certificate } = { client_certificate: device.pem };
       for (const evidence of [
         await proofBy(await testKey(), token),
-        await proofBy(desk.key, 'another'),
+        await proofBy(fixture.key, 'another'),
         { dpop_proof: 'x', htm: 'GET', htu: url },
         { client_certificate },
       ])
         expect(await introspect(token, evidence)).toEqual(inactive);
     });
     it('a certificate-bound token is active beside its certificate only', async () => {
-      const { body } = await desk.server.post('/token', form, {
+      const { body } = await fixture.server.post('/token', form, {
         authorization: basic('device', clientSecret),
         'client-cert': `:${device.der.toString('base64')}:`,
       });
@@ -119,13 +127,13 @@ describe.each(['off', 'required'])(
         const token = await byKey();
         const answer = await introspect(
           token,
-          await proofBy(desk.key, token, { nonce: undefined }),
+          await proofBy(fixture.key, token, { nonce: undefined }),
         );
         expect(answer).toEqual({
           active: false,
           proof: { valid: false, reason: 'nonce_missing', nonce: expect.any(String) },
         });
-        const evidence = await proofBy(desk.key, token, { nonce: answer.proof.nonce });
+        const evidence = await proofBy(fixture.key, token, { nonce: answer.proof.nonce });
         expect((await introspect(token, evidence)).active).toBe(true);
       },
     );

@@ -1,10 +1,16 @@
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { certificate, type TestCertificate } from '../support/certificates.ts';
-import { assertionForm, clientSecret, type Desk, openDesk, seconds } from '../support/desk.ts';
 import { randomJti, type TestKey, testKey } from '../support/keys.ts';
 import { ath } from '../support/pair.ts';
 import { basic, issuer } from '../support/server.ts';
+import {
+  assertionForm,
+  clientSecret,
+  seconds,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 const url = 'https://rs.example.com/things';
 const nameOf = (form: string) => form.replace(/\W+/g, '-').toLowerCase();
@@ -27,14 +33,14 @@ const shared = byDpop.filter((form) => form === 'jwks' || form.includes('alt_cnf
 
 /** The desk's `signer` asks for the tokens, by its key with the `kid` `registered`; `backend` has a key too, for tokens with several. */
 describe('RFC 7662 with proof: whether it is by the key that the token names, whatever names it', () => {
-  let desk: Desk;
+  let fixture: TokenEndpointFixture;
   let [backendKey, device]: [TestKey, TestCertificate] = [] as never;
   beforeAll(async () => {
-    desk = await openDesk({
+    fixture = await tokenEndpointFixture({
       env: { CLIENT_CERTIFICATE_HEADER: 'rfc9440', TRUSTED_PROXIES: '127.0.0.1/32' },
     });
     [backendKey, device] = [await testKey(), await certificate({ subject: 'CN=device' })];
-    const { admin } = desk.server;
+    const { admin } = fixture.server;
     for (const [form, members] of Object.entries(forms))
       await admin('POST', 'resource-servers', {
         audience: audienceOf(form),
@@ -58,11 +64,11 @@ describe('RFC 7662 with proof: whether it is by the key that the token names, wh
     await admin('PATCH', 'clients/signer', { alt_cnf_holders: ['backend'] });
     await admin('POST', 'pairings', { requester: 'signer', holder: 'backend', mode: 'proof' });
   });
-  beforeEach(async () => register([{ ...desk.key.jwk, kid: 'registered' }]));
-  afterAll(async () => desk.server.stop());
+  beforeEach(async () => register([{ ...fixture.key.jwk, kid: 'registered' }]));
+  afterAll(async () => fixture.server.stop());
 
   const register = async (keys: readonly object[]) => {
-    const { status } = await desk.server.admin('PATCH', 'clients/signer', { jwks: { keys } });
+    const { status } = await fixture.server.admin('PATCH', 'clients/signer', { jwks: { keys } });
     expect(status).toBe(200);
   };
   const cnfProof = () => {
@@ -70,7 +76,7 @@ describe('RFC 7662 with proof: whether it is by the key that the token names, wh
       iss: 'backend',
       aud: issuer,
       client_id: 'signer',
-      cnf: { jkt: desk.key.jkt },
+      cnf: { jkt: fixture.key.jkt },
       iat: seconds,
       exp: seconds + 60,
       jti: randomJti(),
@@ -84,7 +90,7 @@ describe('RFC 7662 with proof: whether it is by the key that the token names, wh
     };
     const { status, body } =
       form === 'x5t#S256'
-        ? await desk.server.post(
+        ? await fixture.server.post(
             '/token',
             { grant_type: 'client_credentials', ...resource },
             {
@@ -92,17 +98,17 @@ describe('RFC 7662 with proof: whether it is by the key that the token names, wh
               'client-cert': `:${device.der.toString('base64')}:`,
             },
           )
-        : await desk.server.post(
+        : await fixture.server.post(
             '/token',
-            assertionForm(await desk.key.assertion('signer'), resource),
-            { dpop: await desk.key.proof() },
+            assertionForm(await fixture.key.assertion('signer'), resource),
+            { dpop: await fixture.key.proof() },
           );
     expect(status).toBe(200);
     return body.access_token as string;
   };
   const presented = async (form: string, token: string, evidence: Record<string, string>) =>
     (
-      await desk.server.post(
+      await fixture.server.post(
         '/introspect',
         { token, ...evidence },
         { authorization: basic(nameOf(form), clientSecret) },
@@ -122,7 +128,7 @@ describe('RFC 7662 with proof: whether it is by the key that the token names, wh
 
   it.each(byDpop)('%s: by its own key, and by nobody else', async (form) => {
     const token = await tokenFor(form);
-    const evidence = await proofBy(desk.key, token);
+    const evidence = await proofBy(fixture.key, token);
     expect((await presented(form, token, evidence)).proof).toEqual(bySigner);
     expect((await presented(form, token, evidence)).proof).toEqual({
       valid: false,
@@ -164,17 +170,19 @@ describe('RFC 7662 with proof: whether it is by the key that the token names, wh
   it.each(byDpop)('%s: a key that was removed confirms nothing', async (form) => {
     const token = await tokenFor(form);
     await register([{ ...(await testKey()).jwk, kid: 'registered' }]);
-    expect(await presented(form, token, await proofBy(desk.key, token))).toEqual({ active: false });
+    expect(await presented(form, token, await proofBy(fixture.key, token))).toEqual({
+      active: false,
+    });
   });
   it.each(byDpop)(
     '%s: under another kid, the key is found only where the token does not name it by that',
     async (form) => {
       const token = await tokenFor(form);
-      await register([{ ...desk.key.jwk, kid: 'renamed' }]);
+      await register([{ ...fixture.key.jwk, kid: 'renamed' }]);
       const byKid = form.startsWith('kid') || form.startsWith('jku');
-      expect(await verdict(form, token, desk.key)).toEqual(byKid ? mismatch : bySigner);
-      await register([{ ...desk.key.jwk, kid: 'registered' }]);
-      expect(await verdict(form, token, desk.key)).toEqual(bySigner);
+      expect(await verdict(form, token, fixture.key)).toEqual(byKid ? mismatch : bySigner);
+      await register([{ ...fixture.key.jwk, kid: 'registered' }]);
+      expect(await verdict(form, token, fixture.key)).toEqual(bySigner);
     },
   );
   it.each(['kid', 'jku'])(
@@ -182,10 +190,10 @@ describe('RFC 7662 with proof: whether it is by the key that the token names, wh
     async (form) => {
       const [token, next] = [await tokenFor(form), await testKey()];
       await register([
-        { ...desk.key.jwk, kid: 'renamed' },
+        { ...fixture.key.jwk, kid: 'renamed' },
         { ...next.jwk, kid: 'registered' },
       ]);
-      expect([await verdict(form, token, desk.key), await verdict(form, token, next)]).toEqual([
+      expect([await verdict(form, token, fixture.key), await verdict(form, token, next)]).toEqual([
         mismatch,
         mismatch,
       ]);
@@ -194,9 +202,9 @@ describe('RFC 7662 with proof: whether it is by the key that the token names, wh
   it.each(['kid', 'jku'])('%s: what is encrypted to a client proves nothing', async (form) => {
     const token = await tokenFor(form);
     await register([
-      { ...desk.key.jwk, kid: 'renamed' },
+      { ...fixture.key.jwk, kid: 'renamed' },
       { ...(await testKey('ECDH-ES+A256KW')).jwk, use: 'enc', kid: 'registered' },
     ]);
-    expect(await verdict(form, token, desk.key)).toEqual(mismatch);
+    expect(await verdict(form, token, fixture.key)).toEqual(mismatch);
   });
 });

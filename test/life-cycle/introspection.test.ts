@@ -1,32 +1,38 @@
 import { createHash } from 'node:crypto';
 import * as oauth from 'oauth4webapi';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { assertionForm, audience, clientSecret, type Desk, seconds } from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
 import { openReplicas, type Replicas } from '../support/replicas.ts';
 import { type Answer, basic, issuer, startOfTime, type TestServer } from '../support/server.ts';
 import { storeKinds } from '../support/stores.ts';
+import {
+  assertionForm,
+  audience,
+  clientSecret,
+  seconds,
+  type TokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 const rs = basic('rs', clientSecret);
 
 describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
   'RFC 7662, RFC 7009 on $name',
   (kind) => {
-    let desk: Desk;
+    let fixture: TokenEndpointFixture;
     let replica: TestServer;
     let close: Replicas['close'];
     const clock = { now: startOfTime };
     beforeAll(async () => {
-      ({ desk, replica, close } = await openReplicas(kind, { clock }));
-      const listed = await desk.server.admin('GET', 'resource-servers');
-      await desk.server.admin('DELETE', `resource-servers/${listed.body.items[0].id}`);
-      await desk.server.admin('POST', 'resource-servers', {
+      ({ fixture, replica, close } = await openReplicas(kind, { clock }));
+      const listed = await fixture.server.admin('GET', 'resource-servers');
+      await fixture.server.admin('DELETE', `resource-servers/${listed.body.items[0].id}`);
+      await fixture.server.admin('POST', 'resource-servers', {
         audience,
         scopes: ['read'],
         client_id: 'rs',
         client_secret: clientSecret,
       });
-      await desk.server.admin('POST', 'resource-servers', {
+      await fixture.server.admin('POST', 'resource-servers', {
         audience: 'https://other.example.com',
         client_id: 'other-rs',
         client_secret: clientSecret,
@@ -34,8 +40,8 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     });
     afterAll(async () => close());
 
-    const token = async (asked: Parameters<Desk['send']>[0] = {}) => {
-      const { body } = await desk.send({
+    const token = async (asked: Parameters<TokenEndpointFixture['send']>[0] = {}) => {
+      const { body } = await fixture.send({
         form: { grant_type: 'client_credentials', resource: audience },
         ...asked,
       });
@@ -64,7 +70,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         iat: seconds,
         exp: expect.any(Number),
         jti: expect.any(String),
-        cnf: { jkt: desk.key.jkt },
+        cnf: { jkt: fixture.key.jkt },
       });
     });
     it('§2.1: whatever the hint says', async () => {
@@ -94,7 +100,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         foreign,
         unsigned,
         ...spellings,
-        await desk.key.proof(),
+        await fixture.key.proof(),
         'a.b.c',
         'x'.repeat(60_000),
       ];
@@ -167,7 +173,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         },
         response,
       );
-      expect(answer).toMatchObject({ active: true, cnf: { jkt: desk.key.jkt } });
+      expect(answer).toMatchObject({ active: true, cnf: { jkt: fixture.key.jkt } });
     });
 
     it.each([
@@ -191,7 +197,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
 
     describe('with proof', () => {
       const url = 'https://rs.example.com/things';
-      const proofFor = async (accessToken: string, key = desk.key, claims: object = {}) =>
+      const proofFor = async (accessToken: string, key = fixture.key, claims: object = {}) =>
         key.proof({
           htm: 'GET',
           htu: url,
@@ -207,7 +213,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
           htu: url,
         };
         expect((await introspect(form)).body.proof).toEqual({ valid: true, presenter: 'app' });
-        expect((await introspect(form, rs, desk.server)).body.proof).toEqual({
+        expect((await introspect(form, rs, fixture.server)).body.proof).toEqual({
           valid: false,
           reason: 'proof_replayed',
         });
@@ -217,17 +223,17 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         ['another token', async () => proofFor('x'), 'proof_ath_mismatch'],
         [
           'another method',
-          async (t: string) => proofFor(t, desk.key, { htm: 'POST' }),
+          async (t: string) => proofFor(t, fixture.key, { htm: 'POST' }),
           'proof_htm_mismatch',
         ],
         [
           'another URI',
-          async (t: string) => proofFor(t, desk.key, { htu: 'https://rs.example.com/x' }),
+          async (t: string) => proofFor(t, fixture.key, { htu: 'https://rs.example.com/x' }),
           'proof_htu_mismatch',
         ],
         [
           'too old',
-          async (t: string) => proofFor(t, desk.key, { iat: seconds - 61 }),
+          async (t: string) => proofFor(t, fixture.key, { iat: seconds - 61 }),
           'proof_iat_too_old',
         ],
         ['garbage', async () => 'garbage', 'proof_malformed'],
@@ -264,7 +270,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         accessToken: string,
         authorization = basic('app', clientSecret),
         more = {},
-      ) => desk.server.post('/revoke', { token: accessToken, ...more }, { authorization });
+      ) => fixture.server.post('/revoke', { token: accessToken, ...more }, { authorization });
       it('a token of its own is inactive at once on every replica', async () => {
         const accessToken = await token();
         expect(await active(accessToken)).toBe(true);
@@ -278,7 +284,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       });
       it("another client's token is refused and stays active", async () => {
         const accessToken = await token();
-        await desk.server.admin('POST', 'clients', {
+        await fixture.server.admin('POST', 'clients', {
           client_id: 'stranger',
           client_secret: clientSecret,
         });
@@ -293,21 +299,21 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         expect((await revoke('x', basic('app', 'w'.repeat(32)))).body.error).toBe('invalid_client');
         expect(
           (
-            await desk.server.post('/revoke', 'token=a&token=b', {
+            await fixture.server.post('/revoke', 'token=a&token=b', {
               authorization: basic('app', clientSecret),
             })
           ).body.error,
         ).toBe('invalid_request');
-        expect((await desk.server.get('/revoke')).status).toBe(405);
+        expect((await fixture.server.get('/revoke')).status).toBe(405);
       });
       it('an assertion counts once here too', async () => {
         const { client_assertion, client_assertion_type } = assertionForm(
-          await desk.key.assertion('signer'),
+          await fixture.key.assertion('signer'),
         );
         const form = { token: 'x', client_assertion, client_assertion_type };
         expect([
-          (await desk.server.post('/revoke', form)).status,
-          (await desk.server.post('/revoke', form)).body.error,
+          (await fixture.server.post('/revoke', form)).status,
+          (await fixture.server.post('/revoke', form)).body.error,
         ]).toEqual([200, 'invalid_client']);
       });
     });
@@ -331,7 +337,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
           true,
         ]);
         expect(
-          (await replica.admin('DELETE', `keys/${desk.key.jkt}/tokens`)).body.revoked,
+          (await replica.admin('DELETE', `keys/${fixture.key.jkt}/tokens`)).body.revoked,
         ).toBeGreaterThan(0);
         expect([await active(two), await active(three), await active(await token())]).toEqual([
           false,
@@ -401,7 +407,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
             actor: 'client:app',
             client_id: 'app',
             audience,
-            jkt: desk.key.jkt,
+            jkt: fixture.key.jkt,
             evidence: 'dpop_proof',
             at: new Date(startOfTime).toISOString(),
           }),

@@ -7,16 +7,16 @@ import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config/config.ts';
-import { makeKey } from '../../src/keys/generate-key.ts';
+import { generateKey } from '../../src/keys/generate-key.ts';
 import { keyEncryption, keyEncryptionKeyId } from '../../src/keys/key-encryption.ts';
-import { noSiblings } from '../../src/ports/peers.ts';
+import { noPeers } from '../../src/ports/peers.ts';
 import type { StoredSigningKey } from '../../src/ports/signing-key-store.ts';
 import { adapterFor } from '../../src/store/connection/adapters.ts';
 import { openStores } from '../../src/store/stores.ts';
-import { audience, clientSecret, openDesk } from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
 import { basic, issuer, startOfTime, type TestServer, testServer } from '../support/server.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
+import { audience, clientSecret, tokenEndpointFixture } from '../support/token-endpoint-fixture.ts';
 
 const [a, b, c] = [1, 2, 3].map(() => randomBytes(32).toString('base64url')) as [
   string,
@@ -69,9 +69,9 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
 
     it('one call, two replicas that go on issuing: only the new key opens the database, and nothing is lost', async () => {
       const env = { KEY_ENCRYPTION_KEY: a };
-      const desk = await openDesk({ store, env });
-      running.push(desk.server);
-      const before = await kidsOf(desk.server);
+      const fixture = await tokenEndpointFixture({ store, env });
+      running.push(fixture.server);
+      const before = await kidsOf(fixture.server);
       await stopAll();
       const [one, two] = [await start(a, b), await start(a, b)];
       const key = await testKey();
@@ -170,13 +170,13 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       const stores = await openStores(readConfig(store.env), {
         logger: pino({ level: 'silent' }),
         clock: () => startOfTime,
-        siblings: noSiblings,
+        peers: noPeers,
       });
       try {
         const event = { type: 'signing_key_announced', actor: 'server' } as const;
         const [first] = (await stores.signingKeys.listSigningKeys()).keys as [StoredSigningKey];
         const encryption = keyEncryption({ current: Buffer.from(a, 'base64url') }, async () => old);
-        const known = await makeKey('ES256', encryption, {
+        const known = await generateKey('ES256', encryption, {
           createdAt: first.createdAt,
           activeAt: first.activeAt,
           predecessor: first.kid,
@@ -236,12 +236,12 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       expect(await sealed()).toEqual(damaged);
     });
     it('a replica that was never given the new key: signs until another key takes over, hears of revocations, publishes nothing that it cannot open, says what is wrong; then 503 and not ready', async () => {
-      const desk = await openDesk({ store, env: { KEY_ENCRYPTION_KEY: a } });
-      const behind = desk.server;
+      const fixture = await tokenEndpointFixture({ store, env: { KEY_ENCRYPTION_KEY: a } });
+      const behind = fixture.server;
       running.push(behind);
       const other = await start(a, b);
       expect((await change(other)).status).toBe(200);
-      const ask = async () => JSON.parse((await desk.send()).body) as { access_token?: string };
+      const ask = async () => JSON.parse((await fixture.send()).body) as { access_token?: string };
       const ready = async () =>
         (await behind.get('/health/ready')).body as { status: string; signing_keys: string };
       const errors = () =>
@@ -269,7 +269,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         ).status,
       ).toBe(204);
       await expect.poll(async () => kidsOf(behind), { timeout: 10_000 }).toEqual([]);
-      const refused = await desk.send();
+      const refused = await fixture.send();
       expect([
         refused.status,
         refused.headers['retry-after'],
@@ -280,8 +280,8 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     });
 
     it('that of one algorithm alone is enough: not ready, 503 for its resource servers, tokens for the others', async () => {
-      const desk = await openDesk({ store, env: { KEY_ENCRYPTION_KEY: a } });
-      const behind = desk.server;
+      const fixture = await tokenEndpointFixture({ store, env: { KEY_ENCRYPTION_KEY: a } });
+      const behind = fixture.server;
       running.push(behind);
       const other = await start(a, b);
       const resource = 'https://ps.example.com';
@@ -301,16 +301,16 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         .poll(async () => (await behind.get('/health/ready')).status, { timeout: 10_000 })
         .toBe(503);
       const outcomes = [resource, audience].map(async (to) =>
-        desk.outcome({ form: { grant_type: 'client_credentials', resource: to } }),
+        fixture.outcome({ form: { grant_type: 'client_credentials', resource: to } }),
       );
       expect(await Promise.all(outcomes)).toEqual([
         '503 temporarily_unavailable',
-        `200 ${desk.key.jkt}`,
+        `200 ${fixture.key.jkt}`,
       ]);
     });
 
     it('a row that the key in force cannot open: the start goes on without it, says so, the other keys sign; a rotation puts another in its place', async () => {
-      const first = await openDesk({ store, env: { KEY_ENCRYPTION_KEY: a } });
+      const first = await tokenEndpointFixture({ store, env: { KEY_ENCRYPTION_KEY: a } });
       running.push(first.server);
       const resource = 'https://ps.example.com';
       await first.server.admin('POST', 'resource-servers', {

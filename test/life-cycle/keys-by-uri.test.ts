@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { certificate, type TestCertificate } from '../support/certificates.ts';
-import { assertionForm, openDesk, seconds } from '../support/desk.ts';
 import { httpsJwks } from '../support/https-jwks.ts';
 import { basic, type TestServer } from '../support/server.ts';
+import { assertionForm, seconds, tokenEndpointFixture } from '../support/token-endpoint-fixture.ts';
 
 const cleanUp: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -30,12 +30,12 @@ async function resourceServer(
 
 describe('registered keys behind a jwks_uri, RFC 7591 §2', () => {
   it('a client that moves its keys from jwks to a jwks_uri keeps its tokens; once the key is missing there they end', async () => {
-    const desk = await openDesk({ env });
-    cleanUp.push(async () => desk.server.stop());
-    const listed = { ...desk.key.jwk, kid: 'registered' };
+    const fixture = await tokenEndpointFixture({ env });
+    cleanUp.push(async () => fixture.server.stop());
+    const listed = { ...fixture.key.jwk, kid: 'registered' };
     const published = await httpsJwks([listed]);
     cleanUp.push(async () => published.close());
-    const { server, key } = desk;
+    const { server, key } = fixture;
     const active = await resourceServer(server, {
       audience: 'https://other.example.com',
       scopes: ['read'],
@@ -63,12 +63,12 @@ describe('registered keys behind a jwks_uri, RFC 7591 §2', () => {
     const [old, renewed] = [await certificate(), await certificate()];
     const listed = ({ jwk, der }: TestCertificate) => ({ ...jwk, x5c: [der.toString('base64')] });
     const published = await httpsJwks([listed(old), listed(renewed)]);
-    const desk = await openDesk({ env });
+    const fixture = await tokenEndpointFixture({ env });
     cleanUp.push(
       async () => published.close(),
-      async () => desk.server.stop(),
+      async () => fixture.server.stop(),
     );
-    const { server } = desk;
+    const { server } = fixture;
     const active = await resourceServer(server, {
       audience: 'https://mtls.example.com',
       cnf_methods_supported: ['x5t#S256'],

@@ -3,21 +3,21 @@ import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { certificate, type TestCertificate } from '../support/certificates.ts';
-import {
-  assertionForm,
-  audience,
-  clientSecret,
-  type Desk,
-  jwtBearer,
-  openDesk,
-  outcomeOf,
-  seconds,
-} from '../support/desk.ts';
 import { type HttpsJwks, httpsJwks } from '../support/https-jwks.ts';
 import { type TestKey, testKey } from '../support/keys.ts';
 import { openPair } from '../support/pair.ts';
 import { basic, formBody, startOfTime, type TestServer, testServer } from '../support/server.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
+import {
+  assertionForm,
+  audience,
+  clientSecret,
+  jwtBearer,
+  outcomeOf,
+  seconds,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 const secretOf = (letter: string) => letter.repeat(32);
 const minute = 60;
@@ -40,19 +40,19 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       JWKS_URI_ALLOW_PRIVATE_ADDRESSES: 'true',
     };
     let store: TestStore;
-    let desk: Desk;
+    let fixture: TokenEndpointFixture;
     beforeAll(async () => {
       store = await kind.make();
-      desk = await openDesk({ store, clock, env });
+      fixture = await tokenEndpointFixture({ store, clock, env });
     });
     afterAll(async () => {
-      await desk.server.stop();
+      await fixture.server.stop();
       await store.remove();
     });
 
     const at = () => Math.floor(clock.now / 1000);
     const admin = async (method: string, path: string, body?: object) =>
-      desk.server.admin(method, path, body);
+      fixture.server.admin(method, path, body);
     const register = async (clientId: string, members: object) =>
       expect((await admin('POST', 'clients', { client_id: clientId, ...members })).status).toBe(
         201,
@@ -60,10 +60,10 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     const ask = async (
       clientId: string,
       secret: string,
-      server: TestServer = desk.server,
+      server: TestServer = fixture.server,
       form: object = {},
     ) => {
-      const proof = await desk.key.proof({ iat: Math.floor(server.clock.now / 1000) });
+      const proof = await fixture.key.proof({ iat: Math.floor(server.clock.now / 1000) });
       return (
         await server.post(
           '/token',
@@ -83,18 +83,18 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         { resource: audience },
       );
     const sign = async (form: Record<string, string>) =>
-      (await desk.server.post('/token', form, { dpop: await desk.key.proof({ iat: at() }) }))
+      (await fixture.server.post('/token', form, { dpop: await fixture.key.proof({ iat: at() }) }))
         .status;
     const present = async (clientId: string, { der }: TestCertificate) =>
       outcomeOf(
-        await desk.send({
+        await fixture.send({
           form: formBody({
             grant_type: 'client_credentials',
             client_id: clientId,
             resource: audience,
           }),
           authorization: null,
-          dpop: await desk.key.proof({ iat: at() }),
+          dpop: await fixture.key.proof({ iat: at() }),
           fields: [['client-cert', `:${der.toString('base64')}:`]],
         }),
       ).slice(0, 3);
@@ -152,8 +152,11 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         client_secret: secretOf('a'),
       };
       expect(
-        (await desk.server.post('/token', post, { dpop: await desk.key.proof({ iat: at() }) }))
-          .status,
+        (
+          await fixture.server.post('/token', post, {
+            dpop: await fixture.key.proof({ iat: at() }),
+          })
+        ).status,
       ).toBe(401);
       await admin('PATCH', 'clients/secrets', { disabled: true });
       expect(await ask('secrets', secretOf('c'))).toBe(401);
@@ -162,7 +165,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     });
     it('a request that is refused after authentication used the secret nevertheless', async () => {
       await register('refused', { client_secret: clientSecret, scope: 'read' });
-      expect(await ask('refused', clientSecret, desk.server, { scope: 'write' })).toBe(400);
+      expect(await ask('refused', clientSecret, fixture.server, { scope: 'write' })).toBe(400);
       await soon(() => secrets('clients/refused'), [at()]);
     });
     it('is written once a minute', async () => {
@@ -186,7 +189,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       });
       const introspect = async (secret: string) =>
         (
-          await desk.server.post(
+          await fixture.server.post(
             '/introspect',
             { token: 'x' },
             { authorization: basic(server.client_id, secret) },
@@ -225,12 +228,12 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         client_assertion_type: jwtBearer,
         client_assertion: (await assert('keyed', second, { kid: 'k1' }))['client_assertion'],
       };
-      expect((await desk.server.post('/revoke', revocation)).status).toBe(200);
+      expect((await fixture.server.post('/revoke', revocation)).status).toBe(200);
       // A copy of the first key's assertion, one by a key that only names the third, one for another server.
       expect(await sign(form)).toBe(401);
       expect(
         (
-          await desk.server.post('/revoke', {
+          await fixture.server.post('/revoke', {
             ...revocation,
             client_assertion: form['client_assertion'],
           })
@@ -253,13 +256,13 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       });
       const prove = async (key: TestKey) =>
         (
-          await desk.server.post(
+          await fixture.server.post(
             '/token',
             { grant_type: 'client_credentials', resource: audience },
             { authorization: basic('prover', clientSecret), dpop: await key.proof({ iat: at() }) },
           )
         ).status;
-      expect(await prove(desk.key)).toBe(200);
+      expect(await prove(fixture.key)).toBe(200);
       await written();
       expect((await credentials('prover')).keys).toEqual([{ jkt: registered.jkt, kid: 'p' }]);
       expect(await prove(registered)).toBe(200);
@@ -345,7 +348,8 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     it('while they cannot be written, requests are answered, the log says so, and nothing is lost', async () => {
       await register('patient', { client_secret: clientSecret });
       await sql('alter table credential_use rename to credential_use_away');
-      const failed = () => desk.server.logs.filter(({ job }) => job === 'credential_uses').length;
+      const failed = () =>
+        fixture.server.logs.filter(({ job }) => job === 'credential_uses').length;
       const before = failed();
       expect(await ask('patient', clientSecret)).toBe(200);
       for (let tries = 0; tries < 100 && failed() === before; tries++) await sleep(50);
@@ -367,7 +371,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         ...(await Promise.all(Array.from({ length: 10 }, async () => testKey()))),
       ])
         expect(
-          await desk.outcome({
+          await fixture.outcome({
             form: { grant_type: 'client_credentials', resource: audience },
             authorization,
             dpop: await key.proof({ iat: at() }),
@@ -392,7 +396,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         await register(client, { client_secret: clientSecret });
         expect(await ask(client, clientSecret)).toBe(200);
       }
-      await desk.server.post(
+      await fixture.server.post(
         '/introspect',
         { token: 'x' },
         { authorization: basic('short-lived', server.client_secret) },

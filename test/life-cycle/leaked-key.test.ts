@@ -3,10 +3,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeProtectedHeader, type JSONWebKeySet } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { adapterFor } from '../../src/store/connection/adapters.ts';
-import { assertionForm, audience, clientSecret, type Desk, openDesk } from '../support/desk.ts';
 import { type TestKey, testKey } from '../support/keys.ts';
 import { adminToken, basic, startOfTime, type TestServer, testServer } from '../support/server.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
+import {
+  assertionForm,
+  audience,
+  clientSecret,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 // docs/operations/leaked-key.md, its calls in its order; the clock of the servers stands still but for what a test moves.
 describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
@@ -14,12 +20,12 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
   (kind) => {
     const clock = { now: startOfTime };
     let store: TestStore;
-    let desk: Desk;
+    let fixture: TokenEndpointFixture;
     let other: TestServer;
     let thief: TestKey;
     beforeEach(async () => {
       store = await kind.make();
-      desk = await openDesk({ store, clock });
+      fixture = await tokenEndpointFixture({ store, clock });
       other = await testServer({ store, clock });
       thief = await testKey();
       await admin('PATCH', `resource-servers/${await resourceServer()}`, {
@@ -28,12 +34,12 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     });
     afterEach(async () => {
       await other.stop();
-      await desk.server.stop();
+      await fixture.server.stop();
       await store.remove();
     });
 
     const admin = async (method: string, path: string, body?: object) =>
-      desk.server.admin(method, path, body);
+      fixture.server.admin(method, path, body);
     const resourceServer = async () =>
       (await admin('GET', 'resource-servers')).body.items[0].id as string;
     const seconds = () => Math.floor(clock.now / 1000);
@@ -58,7 +64,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       server.post('/introspect', { token }, { authorization: basic(await rsId(), secret) });
     const active = async (token: string) =>
       Promise.all(
-        [desk.server, other].map(
+        [fixture.server, other].map(
           async (server) => (await introspect(server, token)).body.active as boolean,
         ),
       );
@@ -81,19 +87,19 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     };
 
     it('a signing key, and the others with it', async () => {
-      const token = (await withSecret(desk.key)).body.access_token as string;
+      const token = (await withSecret(fixture.key)).body.access_token as string;
       const { kid = '' } = decodeProtectedHeader(token);
       clock.now += 1000;
       expect((await admin('POST', `signing-keys/${kid}/revoke`)).status).toBe(204);
       expect(await active(token)).toEqual([false, false]);
       expect(
-        ((await desk.server.get('/jwks')).body as JSONWebKeySet).keys.map((key) => key.kid),
+        ((await fixture.server.get('/jwks')).body as JSONWebKeySet).keys.map((key) => key.kid),
       ).not.toContain(kid);
       await sleep(1500);
       expect(
         ((await other.get('/jwks')).body as JSONWebKeySet).keys.map((key) => key.kid),
       ).not.toContain(kid);
-      const second = (await withSecret(desk.key)).body.access_token as string;
+      const second = (await withSecret(fixture.key)).body.access_token as string;
       expect(await active(second)).toEqual([true, true]);
       const before = (await keys()).filter(({ state }) => state !== 'revoked');
       clock.now += 1000;
@@ -104,7 +110,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       expect(await active(second)).toEqual([false, false]);
       expect((await keys()).map(({ state }) => state)).toEqual(['revoked', 'revoked', 'active']);
       await sleep(1500);
-      expect(await active((await withSecret(desk.key)).body.access_token as string)).toEqual([
+      expect(await active((await withSecret(fixture.key)).body.access_token as string)).toEqual([
         true,
         true,
       ]);
@@ -127,14 +133,14 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     });
 
     it("a client's key: the thief's tokens, bound to a key of their own, are reached by client only", async () => {
-      const leaked = desk.key;
+      const leaked = fixture.key;
       const own = (await withAssertion(leaked, leaked)).body.access_token as string;
       const stolen = (await withAssertion(thief, leaked)).body.access_token as string;
       const fresh = await testKey();
       expect((await admin('PATCH', 'clients/signer', { jwks: { keys: [fresh.jwk] } })).status).toBe(
         200,
       );
-      expect((await withAssertion(thief, leaked, desk.server)).status).toBe(401);
+      expect((await withAssertion(thief, leaked, fixture.server)).status).toBe(401);
       await sleep(1000);
       expect((await withAssertion(thief, leaked)).status).toBe(401);
       expect(await active(own)).toEqual([false, false]);
@@ -145,7 +151,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     });
 
     it('a client whose keys are at a jwks_uri, or that has to be stopped first; a key that only proves possession', async () => {
-      const jwks = { keys: [desk.key.jwk] };
+      const jwks = { keys: [fixture.key.jwk] };
       await admin('POST', 'clients', {
         client_id: 'remote',
         token_endpoint_auth_method: 'private_key_jwt',
@@ -154,12 +160,12 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       expect((await admin('PATCH', 'clients/remote', { jwks_uri: null, jwks })).body).toMatchObject(
         { client_id: 'remote', jwks },
       );
-      const token = (await withSecret(desk.key)).body.access_token as string;
+      const token = (await withSecret(fixture.key)).body.access_token as string;
       expect((await admin('PATCH', 'clients/app', { disabled: true })).status).toBe(200);
       expect(await active(token)).toEqual([false, false]);
       expect((await admin('PATCH', 'clients/app', { disabled: false })).status).toBe(200);
       expect(await active(token)).toEqual([true, true]);
-      expect((await admin('DELETE', `keys/${desk.key.jkt}/tokens`)).body.revoked).toBe(1);
+      expect((await admin('DELETE', `keys/${fixture.key.jkt}/tokens`)).body.revoked).toBe(1);
       expect(await active(token)).toEqual([false, false]);
     });
 
@@ -167,17 +173,17 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       const stolen = (await withSecret(thief)).body.access_token as string;
       const secret = 'n'.repeat(32);
       expect((await admin('PATCH', 'clients/app', { client_secret: secret })).status).toBe(200);
-      expect((await withSecret(thief, clientSecret, desk.server)).status).toBe(401);
+      expect((await withSecret(thief, clientSecret, fixture.server)).status).toBe(401);
       await sleep(1000);
       expect((await withSecret(thief)).status).toBe(401);
       expect((await admin('DELETE', 'clients/app/tokens')).body.revoked).toBe(1);
       expect(await active(stolen)).toEqual([false, false]);
-      expect((await withSecret(desk.key, secret)).status).toBe(200);
+      expect((await withSecret(fixture.key, secret)).status).toBe(200);
     });
 
     it("a resource server's secret", async () => {
       const id = await resourceServer();
-      const token = (await withSecret(desk.key)).body.access_token as string;
+      const token = (await withSecret(fixture.key)).body.access_token as string;
       expect((await introspect(other, token)).body.active).toBe(true);
       const { status, body } = await admin('POST', `resource-servers/${id}/secrets`, {});
       expect(status).toBe(201);
@@ -185,7 +191,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         id: string;
       }[];
       expect((await admin('DELETE', `resource-servers/${id}/secrets/${old?.id}`)).status).toBe(204);
-      expect((await introspect(desk.server, token)).status).toBe(401);
+      expect((await introspect(fixture.server, token)).status).toBe(401);
       await sleep(1000);
       expect((await introspect(other, token)).status).toBe(401);
       expect((await introspect(other, token, body.client_secret as string)).body).toMatchObject({

@@ -1,9 +1,9 @@
 import { decodeProtectedHeader, type JSONWebKeySet } from 'jose';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { clientSecret, openDesk } from '../support/desk.ts';
 import { replicaThatDoesNotLook } from '../support/replica-that-does-not-look.ts';
 import { basic, startOfTime, testServer } from '../support/server.ts';
 import { storeKinds } from '../support/stores.ts';
+import { clientSecret, tokenEndpointFixture } from '../support/token-endpoint-fixture.ts';
 
 afterEach(() => void vi.restoreAllMocks());
 
@@ -18,12 +18,12 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       'signs with no key that it saw too long ago %s: it may have been revoked',
       async (_, passed) => {
         const store = await kind.make();
-        const desk = await openDesk({ store });
+        const fixture = await tokenEndpointFixture({ store });
         const paused = await replicaThatDoesNotLook(async () =>
           testServer({ store, clock: { now: startOfTime } }),
         );
         const ask = async () => {
-          const dpop = await desk.key.proof({ iat: paused.clock.now / 1000 });
+          const dpop = await fixture.key.proof({ iat: paused.clock.now / 1000 });
           const { body } = await paused.post(
             '/token',
             { grant_type: 'client_credentials' },
@@ -32,16 +32,16 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
           return decodeProtectedHeader(body.access_token as string).kid;
         };
         const leaked = await ask();
-        desk.server.clock.now += 10;
+        fixture.server.clock.now += 10;
         expect(
-          (await desk.server.admin('POST', `signing-keys/${String(leaked)}/revoke`)).status,
+          (await fixture.server.admin('POST', `signing-keys/${String(leaked)}/revoke`)).status,
         ).toBe(204);
         const ticks = performance.now.bind(performance);
         vi.spyOn(performance, 'now').mockImplementation(() => ticks() + passed.ticks);
         paused.clock.now += passed.clock;
-        const { keys } = (await desk.server.get('/jwks')).body as JSONWebKeySet;
+        const { keys } = (await fixture.server.get('/jwks')).body as JSONWebKeySet;
         expect(keys.map(({ kid }) => kid)).toContain(await ask());
-        await desk.server.stop();
+        await fixture.server.stop();
         await paused.stop();
         await store.remove();
       },

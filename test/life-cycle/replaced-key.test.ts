@@ -1,26 +1,31 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { assertionForm, craft, type Desk, openDesk } from '../support/desk.ts';
 import { type HttpsJwks, httpsJwks } from '../support/https-jwks.ts';
 import { randomJti, type TestKey, testKey } from '../support/keys.ts';
 import { basic } from '../support/server.ts';
+import {
+  assertionForm,
+  craft,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 const provider = 'https://op.example.com';
-let [desk, published, rs]: [Desk, HttpsJwks, string] = [] as never;
+let [fixture, published, rs]: [TokenEndpointFixture, HttpsJwks, string] = [] as never;
 beforeAll(async () => {
   published = await httpsJwks([]);
-  desk = await openDesk({ env: { JWKS_URI_ALLOW_PRIVATE_ADDRESSES: 'true' } });
-  const made = await desk.server.admin('POST', 'resource-servers', {
+  fixture = await tokenEndpointFixture({ env: { JWKS_URI_ALLOW_PRIVATE_ADDRESSES: 'true' } });
+  const made = await fixture.server.admin('POST', 'resource-servers', {
     audience: 'https://other.example.com',
     scopes: ['read'],
     access_token_lifetime: 86_400,
   });
   rs = basic(made.body.client_id, made.body.client_secret);
-  await desk.server.admin('POST', 'trusted-issuers', {
+  await fixture.server.admin('POST', 'trusted-issuers', {
     issuer: provider,
     audience: 'app-at-op',
     jwks_uri: published.uri,
   });
-  await desk.server.admin('POST', 'clients', {
+  await fixture.server.admin('POST', 'clients', {
     client_id: 'exchanger',
     client_secret: 's'.repeat(32),
     scope: 'read',
@@ -28,14 +33,14 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await desk.server.stop();
+  await fixture.server.stop();
   await published.close();
 });
 
-const now = () => Math.floor(desk.server.clock.now / 1000);
+const now = () => Math.floor(fixture.server.clock.now / 1000);
 /** A client whose keys are behind the URI, under a path of its own, so that it has a cool-down of its own. */
 async function client(client_id: string) {
-  await desk.server.admin('POST', 'clients', {
+  await fixture.server.admin('POST', 'clients', {
     client_id,
     token_endpoint_auth_method: 'private_key_jwt',
     scope: 'read',
@@ -43,7 +48,7 @@ async function client(client_id: string) {
     jwks_uri: `${published.uri}?${client_id}`,
   });
   return async (key: TestKey, kid?: string) =>
-    desk.server.post(
+    fixture.server.post(
       '/token',
       assertionForm(
         await key.assertion(
@@ -58,7 +63,8 @@ async function client(client_id: string) {
 /** Requests for this URI; the server's own rounds ask for others. */
 const requestsOf = (target: string) => published.requests.filter((one) => one === target).length;
 const active = async (token: string) =>
-  (await desk.server.post('/introspect', { token }, { authorization: rs })).body.active as boolean;
+  (await fixture.server.post('/introspect', { token }, { authorization: rs })).body
+    .active as boolean;
 
 describe.each([
   ['under the same kid', 'one'],
@@ -72,7 +78,7 @@ describe.each([
     const ask = await client(`client-${name.length}`);
     const { access_token: token } = (await ask(old, kid)).body as { access_token: string };
     published.keys.current = [listed(replaced)];
-    desk.server.clock.now += 61_000;
+    fixture.server.clock.now += 61_000;
     expect((await ask(replaced, kid)).status).toBe(200);
     expect([(await ask(old, kid)).status, await active(token)]).toEqual([401, false]);
   });
@@ -85,7 +91,7 @@ describe.each([
     // What a server that is not well shows for a moment.
     published.keys.current = [];
     for (const cooled of [0, 1, 1]) {
-      desk.server.clock.now += cooled * 60_000;
+      fixture.server.clock.now += cooled * 60_000;
       const before = requestsOf(`/jwks?forged-${name.length}`);
       for (let tries = 0; tries < 30; tries++) {
         const answers = await Promise.all([ask(forger, kid), ask(forger, 'another')]);
@@ -95,7 +101,7 @@ describe.each([
       expect(await active(token)).toBe(true);
     }
     expect((await ask(honest, kid)).status).toBe(200);
-    const { body } = await desk.server.admin('GET', 'audit-events?type=key_tokens_revoked');
+    const { body } = await fixture.server.admin('GET', 'audit-events?type=key_tokens_revoked');
     expect(body.items.filter((event: { jkt: string }) => event.jkt === honest.jkt)).toEqual([]);
   });
 
@@ -120,17 +126,17 @@ describe.each([
         subject_token_type: 'urn:ietf:params:oauth:token-type:id_token',
         resource: 'https://other.example.com',
       };
-      const { status } = await desk.server.post('/token', form, {
+      const { status } = await fixture.server.post('/token', form, {
         authorization: basic('exchanger', 's'.repeat(32)),
-        dpop: await desk.key.proof({ iat: now() }),
+        dpop: await fixture.key.proof({ iat: now() }),
       });
       return status;
     };
     published.keys.current = [listed(old)];
-    desk.server.clock.now += 24 * 3_600_000;
+    fixture.server.clock.now += 24 * 3_600_000;
     expect(await exchange(old)).toBe(200);
     published.keys.current = [listed(replaced)];
-    desk.server.clock.now += 61_000;
+    fixture.server.clock.now += 61_000;
     const before = requestsOf('/jwks');
     expect([await exchange(replaced), await exchange(forger), await exchange(old)]).toEqual([
       200, 400, 400,

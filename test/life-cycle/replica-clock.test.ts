@@ -1,11 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { audience, clientSecret, type Desk, openDesk, seconds } from '../support/desk.ts';
 import { redisServer } from '../support/redis-server.ts';
 import { basic, startOfTime, type TestServer, testServer } from '../support/server.ts';
 import { execute } from '../support/sql.ts';
 import { onSqlite, storeKinds, type TestStore } from '../support/stores.ts';
+import {
+  audience,
+  clientSecret,
+  seconds,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 const hour = 3600;
 const form = { grant_type: 'client_credentials' };
@@ -15,7 +21,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
   'a replica whose clock is wrong by an hour, on $name',
   (kind) => {
     let store: TestStore;
-    let desk: Desk;
+    let fixture: TokenEndpointFixture;
     let rs: string;
     let wrong: TestServer | undefined;
     const [right, other] = [{ now: startOfTime }, { now: startOfTime }];
@@ -23,13 +29,13 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       store = await kind.make();
       right.now = startOfTime;
       // Only the other replica deletes: this one's interval is longer than the test.
-      desk = await openDesk({
+      fixture = await tokenEndpointFixture({
         store,
         clock: right,
         env: { ...env, HOUSEKEEPING_INTERVAL: '3600' },
       });
-      const [{ id }] = (await desk.server.admin('GET', 'resource-servers')).body.items;
-      const changed = await desk.server.admin('PATCH', `resource-servers/${id}`, {
+      const [{ id }] = (await fixture.server.admin('GET', 'resource-servers')).body.items;
+      const changed = await fixture.server.admin('PATCH', `resource-servers/${id}`, {
         client_secret: clientSecret,
         access_token_lifetime: hour,
       });
@@ -37,7 +43,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     });
     afterEach(async () => {
       await wrong?.stop();
-      await desk.server.stop();
+      await fixture.server.stop();
       await store.remove();
     });
 
@@ -51,10 +57,15 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       other.now += by * 1000;
     };
     const ask = async (dpop: string) =>
-      desk.server.post('/token', form, { authorization: basic('app', clientSecret), dpop });
+      fixture.server.post('/token', form, { authorization: basic('app', clientSecret), dpop });
     const isActive = async (token: string) =>
-      (await desk.server.post('/introspect', { token }, { authorization: basic(rs, clientSecret) }))
-        .body.active as boolean;
+      (
+        await fixture.server.post(
+          '/introspect',
+          { token },
+          { authorization: basic(rs, clientSecret) },
+        )
+      ).body.active as boolean;
     /** Resolves after a whole round in which the other replica deleted what had expired. */
     const deleted = async () => {
       for (let rounds = 0; rounds < 2; rounds++) {
@@ -72,9 +83,13 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     };
 
     it('RFC 9449 §11.1: ahead, it deletes no replay record and no revocation that others need', async () => {
-      const dpop = await desk.key.proof();
+      const dpop = await fixture.key.proof();
       const token = (await ask(dpop)).body.access_token as string;
-      await desk.server.post('/revoke', { token }, { authorization: basic('app', clientSecret) });
+      await fixture.server.post(
+        '/revoke',
+        { token },
+        { authorization: basic('app', clientSecret) },
+      );
       const server = await start(2 * hour);
       await deleted();
       expect([(await ask(dpop)).body.error, await isActive(token)]).toEqual([
@@ -90,14 +105,14 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       ['of a client', 'clients/app/tokens'],
       ['of a key', ''],
     ])('ahead, it revokes all live tokens %s', async (_what, path) => {
-      const token = (await ask(await desk.key.proof())).body.access_token as string;
+      const token = (await ask(await fixture.key.proof())).body.access_token as string;
       const server = await start(2 * hour);
-      const revoked = await server.admin('DELETE', path || `keys/${desk.key.jkt}/tokens`);
+      const revoked = await server.admin('DELETE', path || `keys/${fixture.key.jkt}/tokens`);
       expect([revoked.body, await isActive(token)]).toEqual([{ revoked: 1 }, false]);
     });
 
     it('ahead, it revokes the tokens of a deleted client', async () => {
-      const token = (await ask(await desk.key.proof())).body.access_token as string;
+      const token = (await ask(await fixture.key.proof())).body.access_token as string;
       const server = await start(2 * hour);
       await server.admin('DELETE', 'clients/app');
       const { jti } = decodeJwt(token);
@@ -109,7 +124,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     });
 
     it('RFC 7009: behind, its revocation lasts as long as the token', async () => {
-      const token = (await ask(await desk.key.proof())).body.access_token as string;
+      const token = (await ask(await fixture.key.proof())).body.access_token as string;
       const server = await start(-hour);
       const { jti, exp = 0 } = decodeJwt(token);
       expect(exp - seconds).toBe(hour);
@@ -125,7 +140,7 @@ describe.runIf(process.env['TEST_REDIS_URL'] !== undefined)('replay records in R
   it('RFC 9449 §11.1: a replica an hour ahead keeps its records until the others find them expired', async () => {
     const redis = await redisServer();
     const store = await onSqlite.make();
-    const server = await openDesk({
+    const server = await tokenEndpointFixture({
       store: { ...store, env: { ...store.env, REDIS_URL: redis.url } },
       clock: { now: startOfTime + hour * 1000 },
       databaseClock: { now: startOfTime },

@@ -2,9 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { decodeJwt, decodeProtectedHeader, type JSONWebKeySet } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { migrationAdapterFor } from '../../src/store/connection/adapters.ts';
-import { assertionForm, audience, clientSecret, openDesk, seconds } from '../support/desk.ts';
 import { basic, startOfTime, type TestServer, testServer } from '../support/server.ts';
 import { storeKinds } from '../support/stores.ts';
+import {
+  assertionForm,
+  audience,
+  clientSecret,
+  seconds,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 /** Seconds to wait by docs/operations/backup.md with everything at its default. */
 const wait = 360;
@@ -46,23 +52,23 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       const store = await kind.make();
       const env = { KEY_ENCRYPTION_KEY: randomBytes(32).toString('base64url') };
       const clock = { now: startOfTime };
-      const desk = await openDesk({ store, env, clock });
-      await desk.server.admin('POST', 'resource-servers', {
+      const fixture = await tokenEndpointFixture({ store, env, clock });
+      await fixture.server.admin('POST', 'resource-servers', {
         audience: 'https://two.example.com',
         client_id: 'rs',
         client_secret: clientSecret,
       });
-      const { body: listed } = await desk.server.admin('GET', 'resource-servers');
+      const { body: listed } = await fixture.server.admin('GET', 'resource-servers');
       const own = (listed.items as { id: string; audience: string }[]).find(
         (one) => one.audience === audience,
       );
-      await desk.server.admin('DELETE', `resource-servers/${own?.id}`);
-      await desk.server.admin('POST', 'resource-servers', {
+      await fixture.server.admin('DELETE', `resource-servers/${own?.id}`);
+      await fixture.server.admin('POST', 'resource-servers', {
         audience,
         client_id: 'api',
         client_secret: clientSecret,
       });
-      const fresh = async () => desk.key.proof({ iat: Math.floor(clock.now / 1000) });
+      const fresh = async () => fixture.key.proof({ iat: Math.floor(clock.now / 1000) });
       const ask = async (server: TestServer, dpop: string) =>
         server.post(
           '/token',
@@ -78,8 +84,8 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         server.admin('POST', 'signing-keys/rotate', { alg: 'ES256', immediately: true });
 
       const earlyProof = await fresh();
-      const early = String((await ask(desk.server, earlyProof)).body.access_token);
-      await desk.server.stop();
+      const early = String((await ask(fixture.server, earlyProof)).body.access_token);
+      await fixture.server.stop();
       const backup = await backUp(String(store.env['DATABASE_URL']));
 
       const original = await testServer({ store, env, clock });
@@ -90,9 +96,9 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       await rotate(original);
       const byLostKey = await tokenOf(original);
       expect(decodeProtectedHeader(byLostKey).kid).not.toBe(decodeProtectedHeader(early).kid);
-      const lateProof = await desk.key.proof({ iat: seconds + 30 });
+      const lateProof = await fixture.key.proof({ iat: seconds + 30 });
       expect((await ask(original, lateProof)).status).toBe(200);
-      const assertion = await desk.key.assertion(
+      const assertion = await fixture.key.assertion(
         'signer',
         { exp: seconds + 300 },
         { kid: 'registered' },

@@ -2,72 +2,76 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { decodeProtectedHeader } from 'jose';
 import { expect, it } from 'vitest';
-import { type Desk, openDesk } from '../support/desk.ts';
 import { testServer } from '../support/server.ts';
 import { onSqlite } from '../support/stores.ts';
+import {
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
-async function signedBy(desk: Desk): Promise<unknown> {
-  const { status, body } = await desk.send();
+async function signedBy(fixture: TokenEndpointFixture): Promise<unknown> {
+  const { status, body } = await fixture.send();
   return status === 200
     ? decodeProtectedHeader((JSON.parse(body) as { access_token: string }).access_token).kid
     : status;
 }
 
 it('a successor that is revoked does not keep the others from rotating, nor from being revoked', async () => {
-  const desk = await openDesk();
+  const fixture = await tokenEndpointFixture();
   const rotate = async (immediately: boolean) =>
-    (await desk.server.admin('POST', 'signing-keys/rotate', { alg: 'ES256', immediately })).body
+    (await fixture.server.admin('POST', 'signing-keys/rotate', { alg: 'ES256', immediately })).body
       .kid as string;
   const revoke = async (kid: unknown) =>
-    (await desk.server.admin('POST', `signing-keys/${String(kid)}/revoke`)).status;
-  const first = await signedBy(desk);
+    (await fixture.server.admin('POST', `signing-keys/${String(kid)}/revoke`)).status;
+  const first = await signedBy(fixture);
   const leaked = await rotate(false);
   expect(await revoke(leaked)).toBe(204);
-  expect(await signedBy(desk)).toBe(first);
-  desk.server.clock.now += 1000;
+  expect(await signedBy(fixture)).toBe(first);
+  fixture.server.clock.now += 1000;
   const second = await rotate(true);
   expect([first, leaked]).not.toContain(second);
-  expect(await signedBy(desk)).toBe(second);
+  expect(await signedBy(fixture)).toBe(second);
   expect([await revoke(second), await revoke(first)]).toEqual([204, 204]);
-  expect([first, leaked, second, 500, 503]).not.toContain(await signedBy(desk));
-  await desk.server.stop();
+  expect([first, leaked, second, 500, 503]).not.toContain(await signedBy(fixture));
+  await fixture.server.stop();
 });
 
 it('a key that was revoked after it had taken over leaves the one before it retired: a new one signs', async () => {
-  const desk = await openDesk();
+  const fixture = await tokenEndpointFixture();
   const states = async () =>
     (
-      (await desk.server.admin('GET', 'signing-keys')).body.items as {
+      (await fixture.server.admin('GET', 'signing-keys')).body.items as {
         alg: string;
         state: string;
       }[]
     ).map(({ state }) => state);
-  desk.server.clock.now += 1000;
-  await desk.server.admin('POST', 'signing-keys/rotate', { alg: 'ES256', immediately: true });
-  const leaked = await signedBy(desk);
+  fixture.server.clock.now += 1000;
+  await fixture.server.admin('POST', 'signing-keys/rotate', { alg: 'ES256', immediately: true });
+  const leaked = await signedBy(fixture);
   expect(await states()).toEqual(['retired', 'active']);
-  desk.server.clock.now += 1000;
-  expect((await desk.server.admin('POST', `signing-keys/${String(leaked)}/revoke`)).status).toBe(
+  fixture.server.clock.now += 1000;
+  expect((await fixture.server.admin('POST', `signing-keys/${String(leaked)}/revoke`)).status).toBe(
     204,
   );
   expect(await states()).toEqual(['retired', 'revoked', 'active']);
   // An announced successor need not be made anew: it signs at once.
-  const announced = (await desk.server.admin('POST', 'signing-keys/rotate', { alg: 'ES256' })).body
-    .kid as string;
-  desk.server.clock.now += 1000;
+  const announced = (await fixture.server.admin('POST', 'signing-keys/rotate', { alg: 'ES256' }))
+    .body.kid as string;
+  fixture.server.clock.now += 1000;
   expect(
-    (await desk.server.admin('POST', `signing-keys/${String(await signedBy(desk))}/revoke`)).status,
+    (await fixture.server.admin('POST', `signing-keys/${String(await signedBy(fixture))}/revoke`))
+      .status,
   ).toBe(204);
   expect(await states()).toEqual(['retired', 'revoked', 'revoked', 'active']);
-  expect(await signedBy(desk)).toBe(announced);
-  await desk.server.stop();
+  expect(await signedBy(fixture)).toBe(announced);
+  await fixture.server.stop();
 });
 
 it('a process that died between the revocation of the only key and its successor leaves no server without a key', {
   timeout: 90_000,
 }, async () => {
   const store = await onSqlite.make();
-  const desk = await openDesk({ store });
+  const fixture = await tokenEndpointFixture({ store });
   const revokeAllByHand = async () => {
     const connection = await new PrismaLibSql({ url: store.env['DATABASE_URL'] ?? '' }).connect();
     await connection.executeScript(
@@ -75,20 +79,20 @@ it('a process that died between the revocation of the only key and its successor
     );
     await connection.dispose();
   };
-  const first = await signedBy(desk);
+  const first = await signedBy(fixture);
   await revokeAllByHand();
   // This one has seen that there is none; the round that makes the next one comes within a second.
-  await desk.server.admin('GET', 'signing-keys');
+  await fixture.server.admin('GET', 'signing-keys');
   const limit = performance.now() + 10_000;
-  let second = await signedBy(desk);
+  let second = await signedBy(fixture);
   for (
     ;
     (second === first || second === 503) && performance.now() < limit;
-    second = await signedBy(desk)
+    second = await signedBy(fixture)
   )
     await sleep(100);
   expect([typeof second, second === first]).toEqual(['string', false]);
-  await desk.server.stop();
+  await fixture.server.stop();
   await revokeAllByHand();
   const restarted = await testServer({ store });
   const { keys } = (await restarted.get('/jwks')).body as {

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose';
 import { afterEach, describe, expect, it } from 'vitest';
-import { audience, clientSecret, type Desk, openDesk } from '../support/desk.ts';
 import {
   basic,
   issuer,
@@ -11,6 +10,12 @@ import {
   testServer,
 } from '../support/server.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
+import {
+  audience,
+  clientSecret,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 interface ShownKey {
   readonly kid: string;
@@ -23,15 +28,15 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
   "the database's clock on $name, two replicas 30 s apart",
   (kind) => {
     let store: TestStore;
-    let desk: Desk;
+    let fixture: TokenEndpointFixture;
     let replicas: TestServer[];
     const open = async (
       env: Record<string, string>,
       clocks: Pick<TestServerOptions, 'clock' | 'databaseClock'>[],
     ) => {
       store = await kind.make();
-      desk = await openDesk({ store, env, ...clocks[0] });
-      replicas = [desk.server, await testServer({ store, env, ...clocks[1] })];
+      fixture = await tokenEndpointFixture({ store, env, ...clocks[0] });
+      replicas = [fixture.server, await testServer({ store, env, ...clocks[1] })];
     };
     afterEach(async () => {
       await Promise.all(replicas.map(async (replica) => replica.stop()));
@@ -39,7 +44,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     });
 
     const tokenOf = async (server: TestServer) => {
-      const dpop = await desk.key.proof({ iat: Math.floor(server.clock.now / 1000) });
+      const dpop = await fixture.key.proof({ iat: Math.floor(server.clock.now / 1000) });
       const { body } = await server.post(
         '/token',
         { grant_type: 'client_credentials' },
@@ -71,7 +76,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         { clock: clocks.ahead, databaseClock: clocks.database },
       ]);
       const [old] = await kidsNow();
-      const { kid: next, active_at } = await rotate(desk.server);
+      const { kid: next, active_at } = await rotate(fixture.server);
       expect(active_at).toBe(new Date(startOfTime + 90_000).toISOString());
       for (const server of replicas) await shown(server);
       const states = async () =>
@@ -120,7 +125,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
           { clock: clocks.one, databaseClock: clocks.database },
           { clock: clocks.two, databaseClock: clocks.database },
         ]);
-        await desk.server.admin('POST', 'resource-servers', {
+        await fixture.server.admin('POST', 'resource-servers', {
           audience: 'https://long.example.com',
           access_token_lifetime: 600,
           client_id: 'rs',
@@ -138,13 +143,13 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
           for (const clock of Object.values(clocks)) clock.now += 15_000;
           clocks.database.now += (jumps as Readonly<Record<number, number>>)[second] ?? 0;
           for (const server of replicas) await shown(server);
-          if (second === 30) await rotate(desk.server);
+          if (second === 30) await rotate(fixture.server);
           for (const [index, server] of replicas.entries()) {
             const cache = caches[index] as (typeof caches)[0];
             // One verifier fetches at each replica, and not before its copy is as old as it may be.
             if (second - cache.at >= 60)
               Object.assign(cache, { at: second, jwks: (await server.get('/jwks')).body });
-            const dpop = await desk.key.proof({ iat: Math.floor(server.clock.now / 1000) });
+            const dpop = await fixture.key.proof({ iat: Math.floor(server.clock.now / 1000) });
             const { body } = await server.post(
               '/token',
               { grant_type: 'client_credentials', resource: 'https://long.example.com' },
@@ -187,7 +192,10 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       await open({ JWKS_MAX_AGE: '2', CLOCK_TOLERANCE: '1' }, [own(0), own(30_000)]);
       const signed: { kid: string | undefined; asked: number; answered: number }[] = [];
       const failures: string[] = [];
-      let cache = { at: Date.now(), jwks: (await desk.server.get('/jwks')).body as JSONWebKeySet };
+      let cache = {
+        at: Date.now(),
+        jwks: (await fixture.server.get('/jwks')).body as JSONWebKeySet,
+      };
       let successor: ShownKey | undefined;
       const signers = replicas.map(() => new Set<string>());
       const limit = Date.now() + 30_000;
@@ -217,7 +225,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       const running = replicas.map(async (server, index) =>
         load(server, signers[index] as Set<string>),
       );
-      successor = await rotate(desk.server);
+      successor = await rotate(fixture.server);
       await Promise.all(running);
       expect(failures).toEqual([]);
       expect(signers.map(({ size }) => size)).toEqual([2, 2]);
@@ -231,7 +239,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       ).toEqual([]);
       // What the one ahead makes signs at once on the one behind, too.
       const { kid } = await rotate(replicas[1] as TestServer, true);
-      await shown(desk.server);
+      await shown(fixture.server);
       expect(await kidsNow()).toEqual([kid, kid]);
     });
   },

@@ -5,10 +5,10 @@ import { exportJWK, type JSONWebKeySet, SignJWT } from 'jose';
 import { compactDecrypt } from 'jose/jwe/compact/decrypt';
 import { CompactEncrypt } from 'jose/jwe/compact/encrypt';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { audience, clientSecret, openDesk } from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
 import { basic, issuer, startOfTime, type TestServer, testServer } from '../support/server.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
+import { audience, clientSecret, tokenEndpointFixture } from '../support/token-endpoint-fixture.ts';
 
 const keyEncryptionKey = randomBytes(32);
 const env = { KEY_ENCRYPTION_KEY: keyEncryptionKey.toString('base64url') };
@@ -70,14 +70,14 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     });
 
     it('cannot publish a key: no sealed half that he can put beside it is taken, before or after a start', async () => {
-      const desk = await openDesk({ store, env });
-      running.push(desk.server);
-      await desk.server.admin('POST', 'resource-servers', {
+      const fixture = await tokenEndpointFixture({ store, env });
+      running.push(fixture.server);
+      await fixture.server.admin('POST', 'resource-servers', {
         audience: 'https://introspecting.example.com',
         client_id: 'rs',
         client_secret: clientSecret,
       });
-      const [genuine] = await kids(desk.server);
+      const [genuine] = await kids(fixture.server);
       const [[sealed = '', nonces = ''] = []] = await query(
         "select private_jwe, (select value from shared_secret where name = 'dpop_nonce_secret') from signing_key",
       );
@@ -114,14 +114,14 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         }
       };
       const said = () =>
-        desk.server.logs.some(
+        fixture.server.logs.some(
           ({ msg, level }) => msg === 'signing keys not refreshed' && level === 50,
         );
       await expect.poll(said, { timeout: 10_000 }).toBe(true);
-      await check(desk.server);
+      await check(fixture.server);
       await check(await start());
       const form = { grant_type: 'client_credentials', resource: audience };
-      expect(await desk.outcome({ form })).toBe(`200 ${desk.key.jkt}`);
+      expect(await fixture.outcome({ form })).toBe(`200 ${fixture.key.jkt}`);
     });
 
     it.each([

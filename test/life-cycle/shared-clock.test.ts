@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { sharedClock } from '../../src/domain/database-clock.ts';
+import { databaseClock } from '../../src/domain/database-clock.ts';
 
 /** One question to a database whose clock says `databaseTime` somewhere between the two. */
 interface Question {
@@ -41,7 +41,7 @@ it.each<{ of: string; questions: Question[]; offset: number }>([
   },
 ])('the shared clock: $of', async ({ questions, offset }) => {
   const local = { now: 0 };
-  const shared = sharedClock(() => local.now);
+  const shared = databaseClock(() => local.now);
   for (const { asked, databaseTime, answered } of questions) {
     local.now = asked;
     await shared.measuredBy(async () => {

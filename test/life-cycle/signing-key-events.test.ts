@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config/config.ts';
-import { noSiblings } from '../../src/ports/peers.ts';
+import { noPeers } from '../../src/ports/peers.ts';
 import { openStores } from '../../src/store/stores.ts';
 import { issuer, startOfTime, testServer } from '../support/server.ts';
 import { storeKinds } from '../support/stores.ts';
@@ -94,7 +94,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         logger: pino({ level: 'silent' }),
         clock,
         databaseClock: clock,
-        siblings: noSiblings,
+        peers: noPeers,
       });
       const shown = async () =>
         (await stores.signingKeys.listSigningKeys()).keys.find((key) => key.kid === kid);
@@ -120,7 +120,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       const stores = await openStores(readConfig({ ISSUER: issuer, ...store.env }), {
         logger: pino({ level: 'silent' }),
         clock: () => startOfTime,
-        siblings: noSiblings,
+        peers: noPeers,
       });
       const retired = { type: 'signing_key_retired', actor: 'server', detail: { kid } } as const;
       const recorded = async () =>

@@ -1,8 +1,13 @@
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { audience, clientSecret, type Desk, openDesk } from '../support/desk.ts';
 import { basic, issuer, startOfTime, type TestServer, testServer } from '../support/server.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
+import {
+  audience,
+  clientSecret,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 const env = { JWKS_MAX_AGE: '60', ACCESS_TOKEN_MAX_LIFETIME: '600' };
 
@@ -10,18 +15,18 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
   'signing keys on $name, two replicas whose clocks are 30 s apart',
   (kind) => {
     let store: TestStore;
-    let desk: Desk;
+    let fixture: TokenEndpointFixture;
     let ahead: TestServer;
-    const clocks = { desk: { now: startOfTime }, ahead: { now: startOfTime + 30_000 } };
+    const clocks = { fixture: { now: startOfTime }, ahead: { now: startOfTime + 30_000 } };
     const at = (seconds: number) => {
-      clocks.desk.now = startOfTime + seconds * 1000;
-      clocks.ahead.now = clocks.desk.now + 30_000;
+      clocks.fixture.now = startOfTime + seconds * 1000;
+      clocks.ahead.now = clocks.fixture.now + 30_000;
     };
     beforeAll(async () => {
       store = await kind.make();
-      desk = await openDesk({ store, env, clock: clocks.desk });
+      fixture = await tokenEndpointFixture({ store, env, clock: clocks.fixture });
       ahead = await testServer({ store, env, clock: clocks.ahead });
-      await desk.server.admin('POST', 'resource-servers', {
+      await fixture.server.admin('POST', 'resource-servers', {
         audience: 'https://two.example.com',
         client_id: 'rs',
         client_secret: clientSecret,
@@ -29,15 +34,17 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     });
     afterAll(async () => {
       await ahead.stop();
-      await desk.server.stop();
+      await fixture.server.stop();
       await store.remove();
     });
 
     /** Every replica looks at the store, as each does once a second. */
     const look = async () =>
-      Promise.all([desk.server, ahead].map(async (server) => server.admin('GET', 'signing-keys')));
+      Promise.all(
+        [fixture.server, ahead].map(async (server) => server.admin('GET', 'signing-keys')),
+      );
     const tokenOf = async (server: TestServer, now: number, resource = audience) => {
-      const dpop = await desk.key.proof({ iat: Math.floor(now / 1000) });
+      const dpop = await fixture.key.proof({ iat: Math.floor(now / 1000) });
       const { body } = await server.post(
         '/token',
         { grant_type: 'client_credentials', resource },
@@ -60,7 +67,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         await look();
         if (second === 30)
           await Promise.all(
-            [desk.server, ahead, desk.server, ahead].map(async (server) =>
+            [fixture.server, ahead, fixture.server, ahead].map(async (server) =>
               server.admin('POST', 'signing-keys/rotate', { alg: 'ES256' }),
             ),
           );
@@ -68,11 +75,11 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         if (cache === undefined || second - cache.at >= 60)
           cache = {
             at: second,
-            jwks: (await (second % 2 === 0 ? desk.server : ahead).get('/jwks'))
+            jwks: (await (second % 2 === 0 ? fixture.server : ahead).get('/jwks'))
               .body as JSONWebKeySet,
           };
         for (const [server, { now }] of [
-          [desk.server, clocks.desk],
+          [fixture.server, clocks.fixture],
           [ahead, clocks.ahead],
         ] as const) {
           const token = await tokenOf(server, now);
@@ -91,7 +98,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       const after = await keys();
       expect(after.map(({ state }) => state).sort()).toEqual(['active', 'removed']);
       expect(after.find(({ state }) => state === 'removed')?.kid).toBe(before);
-      expect(((await desk.server.get('/jwks')).body as JSONWebKeySet).keys.length).toBe(1);
+      expect(((await fixture.server.get('/jwks')).body as JSONWebKeySet).keys.length).toBe(1);
     });
 
     it('a key that a replica ahead has just made signs on one behind, too', async () => {
@@ -100,7 +107,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         audience: ps256,
         access_token_signing_alg: 'PS256',
       });
-      expect(await tokenOf(desk.server, clocks.desk.now, ps256)).toMatch(/^eyJ/);
+      expect(await tokenOf(fixture.server, clocks.fixture.now, ps256)).toMatch(/^eyJ/);
     });
 
     it('by schedule: announced 14 days before its use, after 90 days', async () => {
@@ -130,8 +137,8 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     });
 
     it('a compromised key: out of the JWK Set, its tokens inactive on the other replica at once, a successor in its place', async () => {
-      const now = clocks.desk.now;
-      const token = await tokenOf(desk.server, now, 'https://two.example.com');
+      const now = clocks.fixture.now;
+      const token = await tokenOf(fixture.server, now, 'https://two.example.com');
       const introspect = async (server: TestServer, accessToken: string) =>
         (
           await server.post(
@@ -142,33 +149,33 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         ).body.active as boolean;
       expect(await introspect(ahead, token)).toBe(true);
       const kid = (await keys()).find(({ state }) => state === 'active')?.kid ?? '';
-      expect((await desk.server.admin('POST', `signing-keys/${kid}/revoke`)).status).toBe(204);
-      expect([await introspect(ahead, token), await introspect(desk.server, token)]).toEqual([
+      expect((await fixture.server.admin('POST', `signing-keys/${kid}/revoke`)).status).toBe(204);
+      expect([await introspect(ahead, token), await introspect(fixture.server, token)]).toEqual([
         false,
         false,
       ]);
-      expect((await desk.server.admin('POST', `signing-keys/${kid}/revoke`)).status).toBe(404);
+      expect((await fixture.server.admin('POST', `signing-keys/${kid}/revoke`)).status).toBe(404);
       await look();
-      for (const server of [desk.server, ahead])
+      for (const server of [fixture.server, ahead])
         expect(
           ((await server.get('/jwks')).body as JSONWebKeySet).keys.map((key) => key.kid),
         ).not.toContain(kid);
       const next = await tokenOf(ahead, clocks.ahead.now, 'https://two.example.com');
       expect(await introspect(ahead, next)).toBe(true);
       expect(
-        (await desk.server.admin('GET', 'audit-events?type=signing_key_revoked')).body.items[0]
+        (await fixture.server.admin('GET', 'audit-events?type=signing_key_revoked')).body.items[0]
           .detail.kid,
       ).toBe(kid);
     });
 
     it('rotations by hand that do not wait, among others that do: each is answered by a key that signs', async () => {
       for (let round = 0; round < 5; round++) {
-        clocks.desk.now += 5000;
+        clocks.fixture.now += 5000;
         clocks.ahead.now += 5000;
         await look();
         const answers = await Promise.all(
           [false, true, false, true].map(async (immediately, index) =>
-            (index < 2 ? desk.server : ahead).admin('POST', 'signing-keys/rotate', {
+            (index < 2 ? fixture.server : ahead).admin('POST', 'signing-keys/rotate', {
               alg: 'ES256',
               immediately,
             }),
@@ -182,10 +189,10 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
 
     it('an unknown algorithm, or one without a key', async () => {
       expect(
-        (await desk.server.admin('POST', 'signing-keys/rotate', { alg: 'HS256' })).body.member,
+        (await fixture.server.admin('POST', 'signing-keys/rotate', { alg: 'HS256' })).body.member,
       ).toBe('alg');
       expect(
-        (await desk.server.admin('POST', 'signing-keys/rotate', { alg: 'RS256' })).status,
+        (await fixture.server.admin('POST', 'signing-keys/rotate', { alg: 'RS256' })).status,
       ).toBe(404);
     });
 

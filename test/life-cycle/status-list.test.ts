@@ -3,7 +3,6 @@ import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { assertionForm, clientSecret, type Desk } from '../support/desk.ts';
 import { type HttpsJwks, httpsJwks } from '../support/https-jwks.ts';
 import { type TestKey, testKey } from '../support/keys.ts';
 import { aware, openPair, type Pair, pairSecret, unaware } from '../support/pair.ts';
@@ -11,6 +10,11 @@ import { openReplicas, type Replicas } from '../support/replicas.ts';
 import { basic, startOfTime, type TestServer, testServer } from '../support/server.ts';
 import { pathOf, referenceOf, stateAt } from '../support/status-list.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
+import {
+  assertionForm,
+  clientSecret,
+  type TokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 const listed = 'https://listed.example.com';
 const env = { STATUS_LIST_MAX_AGE: '120' };
@@ -29,13 +33,13 @@ async function behindTheServers({ env }: TestStore, script: string): Promise<voi
 describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
   'draft-ietf-oauth-status-list on $name',
   (kind) => {
-    let desk: Desk;
+    let fixture: TokenEndpointFixture;
     let replica: TestServer;
     let close: Replicas['close'];
     const clock = { now: startOfTime };
     beforeAll(async () => {
-      ({ desk, replica, close } = await openReplicas(kind, { clock, env }));
-      await desk.server.admin('POST', 'resource-servers', {
+      ({ fixture, replica, close } = await openReplicas(kind, { clock, env }));
+      await fixture.server.admin('POST', 'resource-servers', {
         audience: listed,
         scopes: ['read'],
         client_id: 'listed',
@@ -46,8 +50,8 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     afterAll(async () => close());
 
     const now = () => Math.floor(clock.now / 1000);
-    const token = async (client = 'app', server = desk.server): Promise<string> => {
-      const dpop = await desk.key.proof({ iat: now() });
+    const token = async (client = 'app', server = fixture.server): Promise<string> => {
+      const dpop = await fixture.key.proof({ iat: now() });
       const answer = await server.post(
         '/token',
         { grant_type: 'client_credentials', resource: listed },
@@ -62,7 +66,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     };
 
     it('§6: only tokens of a resource server that wants it refer to a list, each by an index of its own', async () => {
-      const { body } = await desk.send({
+      const { body } = await fixture.send({
         form: { grant_type: 'client_credentials', resource: 'https://rs.example.com' },
       });
       expect(
@@ -70,7 +74,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       ).toBeUndefined();
       const tokens = await Promise.all(
         Array.from({ length: 60 }, async (_, index) =>
-          token('app', index % 2 === 0 ? desk.server : replica),
+          token('app', index % 2 === 0 ? fixture.server : replica),
         ),
       );
       const references = tokens.map(referenceOf);
@@ -83,7 +87,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     });
 
     const client = async (client_id: string, more: object = {}) => {
-      await desk.server.admin('POST', 'clients', {
+      await fixture.server.admin('POST', 'clients', {
         client_id,
         client_secret: clientSecret,
         scope: 'read',
@@ -95,21 +99,21 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       [
         'its client gives it back',
         async (t, id) =>
-          desk.server.post('/revoke', { token: t }, { authorization: basic(id, clientSecret) }),
+          fixture.server.post('/revoke', { token: t }, { authorization: basic(id, clientSecret) }),
       ],
       [
         'the operator revokes it',
-        async (t) => desk.server.admin('DELETE', `tokens/${decodeJwt(t).jti}`),
+        async (t) => fixture.server.admin('DELETE', `tokens/${decodeJwt(t).jti}`),
       ],
       [
         "the operator revokes the client's tokens",
-        async (_, id) => desk.server.admin('DELETE', `clients/${id}/tokens`),
+        async (_, id) => fixture.server.admin('DELETE', `clients/${id}/tokens`),
       ],
       [
         'the client is disabled',
-        async (_, id) => desk.server.admin('PATCH', `clients/${id}`, { disabled: true }),
+        async (_, id) => fixture.server.admin('PATCH', `clients/${id}`, { disabled: true }),
       ],
-      ['the client is deleted', async (_, id) => desk.server.admin('DELETE', `clients/${id}`)],
+      ['the client is deleted', async (_, id) => fixture.server.admin('DELETE', `clients/${id}`)],
     ])(
       '%s: the list says so within its time, on the other replica too, and of no other token',
       async (what, act) => {
@@ -120,7 +124,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         later();
         expect([
           await stateOf(mine),
-          await stateOf(mine, desk.server),
+          await stateOf(mine, fixture.server),
           await stateOf(other),
         ]).toEqual(['invalid', 'invalid', 'valid']);
       },
@@ -129,11 +133,11 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     it('a client that is enabled again, and one that comes back under its old id', async () => {
       const id = await client('comes-back');
       const accessToken = await token(id);
-      await desk.server.admin('PATCH', `clients/${id}`, { disabled: true });
-      await desk.server.admin('PATCH', `clients/${id}`, { disabled: false });
+      await fixture.server.admin('PATCH', `clients/${id}`, { disabled: true });
+      await fixture.server.admin('PATCH', `clients/${id}`, { disabled: false });
       later();
       expect(await stateOf(accessToken)).toBe('valid');
-      await desk.server.admin('DELETE', `clients/${id}`);
+      await fixture.server.admin('DELETE', `clients/${id}`);
       await client(id);
       later();
       expect(await stateOf(accessToken)).toBe('invalid');
@@ -152,7 +156,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         client_assertion_bound_access_tokens: true,
         scope: 'read',
       };
-      await desk.server.admin('POST', 'clients', {
+      await fixture.server.admin('POST', 'clients', {
         client_id: 'bound',
         ...bound,
         jwks: { keys: [old.jwk] },
@@ -161,12 +165,12 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         const form = assertionForm(await key.assertion('bound', { iat: now(), exp: now() + 60 }), {
           resource: listed,
         });
-        return (await desk.server.post('/token', form)).body.access_token as string;
+        return (await fixture.server.post('/token', form)).body.access_token as string;
       };
       const replaced = await byAssertion(old);
-      await desk.server.admin('PATCH', 'clients/bound', { jwks: { keys: [next.jwk] } });
+      await fixture.server.admin('PATCH', 'clients/bound', { jwks: { keys: [next.jwk] } });
       const leaked = await byAssertion(next);
-      await desk.server.admin('DELETE', `keys/${next.jkt}/tokens`);
+      await fixture.server.admin('DELETE', `keys/${next.jkt}/tokens`);
       later();
       expect([
         await stateOf(replaced),
@@ -218,11 +222,11 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     it('a compromised signing key: every token that it signed, and the list is signed by its successor', async () => {
       const [one, two] = [await token(), await token('app', replica)];
       expect(await stateOf(one)).toBe('valid');
-      const { body } = await desk.server.admin('GET', 'signing-keys');
+      const { body } = await fixture.server.admin('GET', 'signing-keys');
       const kid = (body.items as { kid: string; alg: string; state: string }[]).find(
         ({ alg, state }) => alg === 'ES256' && state === 'active',
       )?.kid;
-      await desk.server.admin('POST', `signing-keys/${kid}/revoke`);
+      await fixture.server.admin('POST', `signing-keys/${kid}/revoke`);
       await replica.admin('GET', 'signing-keys');
       later();
       expect([
@@ -315,7 +319,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     const ofApp = async () =>
       (await pair.ask({ form: { resource: unaware, req_alt_cnf: undefined } })).body
         .access_token as string;
-    /** Rounds of housekeeping, the clock a minute further after each, until the list says so, or enough of them to be sure that it does not. */
+    /** Rounds of jobRunner, the clock a minute further after each, until the list says so, or enough of them to be sure that it does not. */
     const afterRounds = async (token: string, rounds = 12) => {
       for (let round = 0; round < rounds; round++) {
         clock.now += 61_000;

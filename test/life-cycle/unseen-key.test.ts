@@ -1,11 +1,18 @@
 import { decodeProtectedHeader } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { audience, clientSecret, craft, type Desk, openDesk, seconds } from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
 import { ath, exchangeForm } from '../support/pair.ts';
 import { replicaThatDoesNotLook } from '../support/replica-that-does-not-look.ts';
 import { basic, issuer, startOfTime, type TestServer, testServer } from '../support/server.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
+import {
+  audience,
+  clientSecret,
+  craft,
+  seconds,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 const rs = basic('rs', clientSecret);
 const app = basic('exchanger', clientSecret);
@@ -14,21 +21,21 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
   'a token signed by a key that this replica has not seen yet, on $name',
   (kind) => {
     let store: TestStore;
-    let desk: Desk;
+    let fixture: TokenEndpointFixture;
     let behind: TestServer;
     const clock = { now: startOfTime };
     beforeAll(async () => {
       store = await kind.make();
-      desk = await openDesk({ store, clock });
-      const listed = await desk.server.admin('GET', 'resource-servers');
-      await desk.server.admin('DELETE', `resource-servers/${listed.body.items[0].id}`);
-      await desk.server.admin('POST', 'resource-servers', {
+      fixture = await tokenEndpointFixture({ store, clock });
+      const listed = await fixture.server.admin('GET', 'resource-servers');
+      await fixture.server.admin('DELETE', `resource-servers/${listed.body.items[0].id}`);
+      await fixture.server.admin('POST', 'resource-servers', {
         audience,
         scopes: ['read'],
         client_id: 'rs',
         client_secret: clientSecret,
       });
-      await desk.server.admin('POST', 'clients', {
+      await fixture.server.admin('POST', 'clients', {
         client_id: 'exchanger',
         client_secret: clientSecret,
         scope: 'read',
@@ -38,7 +45,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     });
     afterAll(async () => {
       await behind.stop();
-      await desk.server.stop();
+      await fixture.server.stop();
       await store.remove();
     });
 
@@ -46,12 +53,15 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     const tokenOfNewKey = async () => {
       clock.now += 10;
       const { kid } = (
-        await desk.server.admin('POST', 'signing-keys/rotate', { alg: 'ES256', immediately: true })
+        await fixture.server.admin('POST', 'signing-keys/rotate', {
+          alg: 'ES256',
+          immediately: true,
+        })
       ).body as { kid: string };
-      const { body } = await desk.server.post(
+      const { body } = await fixture.server.post(
         '/token',
         { grant_type: 'client_credentials' },
-        { authorization: app, dpop: await desk.key.proof({ iat: seconds }) },
+        { authorization: app, dpop: await fixture.key.proof({ iat: seconds }) },
       );
       const token = body.access_token as string;
       expect(decodeProtectedHeader(token).kid).toBe(kid);
@@ -67,7 +77,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     it('RFC 7009 §2.2: is revoked when the answer says so', async () => {
       const token = await tokenOfNewKey();
       expect((await behind.post('/revoke', { token }, { authorization: app })).status).toBe(200);
-      expect([await active(token, behind), await active(token, desk.server)]).toEqual([
+      expect([await active(token, behind), await active(token, fixture.server)]).toEqual([
         false,
         false,
       ]);
@@ -75,7 +85,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
 
     it('RFC 8693 §2.1: is a subject token', async () => {
       const token = await tokenOfNewKey();
-      const dpop = await desk.key.proof({ iat: seconds, ath: ath(token) });
+      const dpop = await fixture.key.proof({ iat: seconds, ath: ath(token) });
       expect(
         (await behind.post('/token', exchangeForm(token), { authorization: app, dpop })).status,
       ).toBe(200);

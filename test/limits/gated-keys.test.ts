@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import { gatedKeys } from '../../src/jose/public-key-cache.ts';
+import { publicKeyCache } from '../../src/jose/public-key-cache.ts';
 import { testKey } from '../support/keys.ts';
 
 it('of more keys than are remembered the one in use stays, and one that was met once is looked at again', async () => {
   const { jwk } = await testKey();
-  const gate = gatedKeys();
+  const gate = publicKeyCache();
   const key = (number: number) => ({ ...jwk, kid: String(number) });
   const [inUse, once] = [gate(key(-1)), gate(key(-2))];
   for (let first = 0; first < 3000; first += 300) {

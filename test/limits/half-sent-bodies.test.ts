@@ -5,7 +5,7 @@ import formbody from '@fastify/formbody';
 import Fastify from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { boundHalfSentBodies } from '../../src/http/load/half-sent-bodies.ts';
-import { openDesk } from '../support/desk.ts';
+import { tokenEndpointFixture } from '../support/token-endpoint-fixture.ts';
 
 const head = (length: number) =>
   `POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: ${length}\r\n\r\n`;
@@ -70,18 +70,18 @@ describe('bodies on their way, of which there may be three and 2,000 bytes', () 
 
 describe('the token endpoint', { timeout: 60_000 }, () => {
   it('answers while 2,100 bodies are on their way, of which it has refused a hundred', async () => {
-    const desk = await openDesk();
-    const { port } = new URL(desk.server.url);
+    const fixture = await tokenEndpointFixture();
+    const { port } = new URL(fixture.server.url);
     const sockets = Array.from({ length: 2100 }, () => connect(Number(port), '127.0.0.1'));
     for (const socket of sockets)
       socket
         .on('error', () => undefined)
         .write(head(60_000).replace('POST /', 'POST /token') + 'a'.repeat(1000));
     const refused = () =>
-      desk.server.logs.filter(({ reason }) => reason === 'body_half_sent').length;
+      fixture.server.logs.filter(({ reason }) => reason === 'body_half_sent').length;
     await expect.poll(refused, { timeout: 20_000 }).toBeGreaterThanOrEqual(100);
-    expect(await desk.outcome()).toBe(`200 ${desk.key.jkt}`);
+    expect(await fixture.outcome()).toBe(`200 ${fixture.key.jkt}`);
     for (const socket of sockets) socket.destroy();
-    await desk.server.stop();
+    await fixture.server.stop();
   });
 });

@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { boundedCache } from '../../src/jose/bounded-cache.ts';
 import { readPublicKey } from '../../src/jose/public-key.ts';
-import { knownHeaders } from '../../src/jose/verified-header-cache.ts';
+import { verifiedHeaderCache } from '../../src/jose/verified-header-cache.ts';
 import { verifyAccessToken } from '../../src/protocol/access-token/verify-access-token.ts';
 import { dpop } from '../../src/protocol/possession/dpop.ts';
 import { cached } from '../../src/store/cache/registration-cache.ts';
@@ -44,7 +44,7 @@ describe('caches hold so many bytes, whatever strangers send', () => {
   it('headers of proofs: 20,000 of 4,000 characters, each with another unknown member', async () => {
     const { jwk } = await testKey();
     const key = readPublicKey(jwk);
-    const known = knownHeaders(4 * mebibyte);
+    const known = verifiedHeaderCache(4 * mebibyte);
     const { heap } = await heldBy(async () => {
       for (let number = 0; number < 20_000; number++) {
         const header = { alg: 'ES256', typ: 'dpop+jwt', jwk, x: `${number}`.padEnd(2900) };
@@ -56,7 +56,7 @@ describe('caches hold so many bytes, whatever strangers send', () => {
     expect(heap).toBeLessThan(8);
   });
   it('a header is known by alg, typ and kid alone, and one with long ones is not kept', () => {
-    const known = knownHeaders(mebibyte);
+    const known = verifiedHeaderCache(mebibyte);
     known.set('a', { header: { alg: 'ES256', kid: 'k', jku: 'x', nested: [1] } });
     known.set('b', { header: { alg: 'ES256', kid: 'k'.repeat(257) } });
     known.set('c', { header: { alg: 'ES256', kid: 7 } });

@@ -1,30 +1,36 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { assertionForm, clientSecret, type Desk, openDesk, seconds } from '../support/desk.ts';
 import { openReplicas, type Replicas } from '../support/replicas.ts';
 import { basic, type TestServer, testServer } from '../support/server.ts';
 import { onSqlite, storeKinds } from '../support/stores.ts';
 import { tcpProxy } from '../support/tcp-proxy.ts';
+import {
+  assertionForm,
+  clientSecret,
+  seconds,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 const form = { grant_type: 'client_credentials' };
 
 describe.each(storeKinds.filter(({ name }) => name.startsWith('SQLite')))(
   'RATE_LIMIT_PER_CLIENT ($name)',
   (kind) => {
-    let desk: Desk;
+    let fixture: TokenEndpointFixture;
     let replica: TestServer;
     let close: Replicas['close'];
     beforeAll(async () => {
       const env = { RATE_LIMIT_PER_CLIENT: '4' };
-      ({ desk, replica, close } = await openReplicas(kind, { env }));
+      ({ fixture, replica, close } = await openReplicas(kind, { env }));
       for (const client_id of ['other', 'shared'])
-        await desk.server.admin('POST', 'clients', { client_id, client_secret: clientSecret });
+        await fixture.server.admin('POST', 'clients', { client_id, client_secret: clientSecret });
     });
     afterAll(async () => close());
-    const ask = async (client: string, secret = clientSecret, server = desk.server) =>
+    const ask = async (client: string, secret = clientSecret, server = fixture.server) =>
       server.post('/token', form, {
         authorization: basic(client, secret),
-        dpop: await desk.key.proof({ iat: seconds }),
+        dpop: await fixture.key.proof({ iat: seconds }),
       });
 
     it('strangers who send the name of a client take nothing from it; what it sends itself counts, at every endpoint', async () => {
@@ -32,17 +38,17 @@ describe.each(storeKinds.filter(({ name }) => name.startsWith('SQLite')))(
         expect((await ask('app', 'wrong'.repeat(8))).status).toBe(401);
       const authorization = basic('app', clientSecret);
       expect(
-        (await desk.server.post('/introspect', { token: 'x' }, { authorization })).status,
+        (await fixture.server.post('/introspect', { token: 'x' }, { authorization })).status,
       ).toBe(200);
-      expect((await desk.server.post('/revoke', { token: 'x' }, { authorization })).status).toBe(
+      expect((await fixture.server.post('/revoke', { token: 'x' }, { authorization })).status).toBe(
         200,
       );
       expect([(await ask('app')).status, (await ask('app')).status]).toEqual([200, 200]);
       for (const path of ['/token', '/introspect', '/revoke']) {
-        const { status, headers, body } = await desk.server.post(
+        const { status, headers, body } = await fixture.server.post(
           path,
           { ...form, token: 'x' },
-          { authorization, dpop: await desk.key.proof() },
+          { authorization, dpop: await fixture.key.proof() },
         );
         expect([status, body.error, headers.get('cache-control')]).toEqual([
           429,
@@ -56,9 +62,9 @@ describe.each(storeKinds.filter(({ name }) => name.startsWith('SQLite')))(
     });
 
     it('a client assertion that was used before takes nothing from its client, however often it is shown', async () => {
-      const assertion = await desk.key.assertion('signer', {}, { kid: 'registered' });
+      const assertion = await fixture.key.assertion('signer', {}, { kid: 'registered' });
       const show = async (text: string) =>
-        desk.server.post('/token', assertionForm(text), { dpop: await desk.key.proof() });
+        fixture.server.post('/token', assertionForm(text), { dpop: await fixture.key.proof() });
       expect((await show(assertion)).status).toBe(200);
       for (let times = 0; times < 10; times++)
         expect(await show(assertion)).toMatchObject({
@@ -68,16 +74,16 @@ describe.each(storeKinds.filter(({ name }) => name.startsWith('SQLite')))(
       const statuses = [];
       for (let times = 0; times < 4; times++)
         statuses.push(
-          (await show(await desk.key.assertion('signer', {}, { kid: 'registered' }))).status,
+          (await show(await fixture.key.assertion('signer', {}, { kid: 'registered' }))).status,
         );
       expect(statuses).toEqual([200, 200, 200, 429]);
     });
 
     it('a refused request uses its proof not up, and documents are not limited', async () => {
-      const dpop = await desk.key.proof();
+      const dpop = await fixture.key.proof();
       expect(
         (
-          await desk.server.post('/token', form, {
+          await fixture.server.post('/token', form, {
             authorization: basic('app', clientSecret),
             dpop,
           })
@@ -85,7 +91,7 @@ describe.each(storeKinds.filter(({ name }) => name.startsWith('SQLite')))(
       ).toBe(429);
       expect(
         (
-          await desk.server.post('/token', form, {
+          await fixture.server.post('/token', form, {
             authorization: basic('other', clientSecret),
             dpop,
           })
@@ -93,7 +99,7 @@ describe.each(storeKinds.filter(({ name }) => name.startsWith('SQLite')))(
       ).toBe(200);
       for (let times = 0; times < 6; times++)
         for (const path of ['/jwks', '/.well-known/oauth-authorization-server', '/health/ready'])
-          expect((await desk.server.get(path)).status).toBe(200);
+          expect((await fixture.server.get(path)).status).toBe(200);
     });
 
     it('replicas count together where they share a Redis, else each by itself', async () => {
@@ -218,14 +224,14 @@ describe.runIf(process.env['TEST_REDIS_URL'] !== undefined)('counters that are a
     const store = await onSqlite.make();
     const line = await tcpProxy(Number(new URL(process.env['TEST_REDIS_URL'] ?? '').port || 6379));
     const env = { ...store.env, REDIS_URL: `redis://127.0.0.1:${line.port}` };
-    const desk = await openDesk({
+    const fixture = await tokenEndpointFixture({
       store: { ...store, env },
       env: { RATE_LIMIT_PER_CLIENT: '1', RATE_LIMIT_PER_ADDRESS: '2' },
     });
     // The connection of the counters may come up a moment after the start; nothing is limited until then.
     let limited = false;
     for (let tries = 0; tries < 100 && !limited; tries++) {
-      limited = (await desk.send()).status === 429;
+      limited = (await fixture.send()).status === 429;
       if (!limited) await sleep(20);
     }
     expect(limited).toBe(true);
@@ -234,11 +240,11 @@ describe.runIf(process.env['TEST_REDIS_URL'] !== undefined)('counters that are a
     const statuses = [];
     for (let times = 0; times < 4; times++)
       statuses.push(
-        (await desk.server.post('/introspect', { token: 'x' }, { authorization })).status,
+        (await fixture.server.post('/introspect', { token: 'x' }, { authorization })).status,
       );
     expect(statuses).toEqual([200, 200, 200, 200]);
-    expect((await desk.send()).status).toBe(503);
-    await desk.server.stop();
+    expect((await fixture.send()).status).toBe(503);
+    await fixture.server.stop();
     await line.close();
     await store.remove();
   });

@@ -2,9 +2,14 @@ import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypt
 import { calculateJwkThumbprint, decodeJwt, type JWK } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { certificate, type TestCertificate } from '../support/certificates.ts';
-import { clientSecret, type Desk, openDesk, outcomeOf } from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
 import { basic } from '../support/server.ts';
+import {
+  clientSecret,
+  outcomeOf,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 import { rocaModulus } from '../support/weak-rsa.ts';
 
 type Pair = { readonly publicKey: KeyObject; readonly privateKey?: KeyObject };
@@ -25,28 +30,28 @@ const ed448 = (hex: string) => (): Pair => ({
   }),
 });
 
-let desk: Desk;
+let fixture: TokenEndpointFixture;
 let ca: TestCertificate;
 beforeAll(async () => {
-  desk = await openDesk({
+  fixture = await tokenEndpointFixture({
     env: { CLIENT_CERTIFICATE_HEADER: 'nginx', TRUSTED_PROXIES: '127.0.0.0/8, ::1/128' },
   });
   for (const method of ['x5t#S256', 'jkt', 'jwk', 'kid', 'jku'])
-    await desk.server.admin('POST', 'resource-servers', {
+    await fixture.server.admin('POST', 'resource-servers', {
       audience: audienceOf(method),
       cnf_methods_supported: [method],
       ...(method === 'x5t#S256' && { client_id: 'rs', client_secret: clientSecret }),
     });
-  await desk.server.admin('POST', 'resource-servers', {
+  await fixture.server.admin('POST', 'resource-servers', {
     audience: audienceOf('any'),
     cnf_methods_supported: ['jkt', 'jwk', 'x5t#S256'],
   });
-  await desk.server.admin('POST', 'resource-servers', {
+  await fixture.server.admin('POST', 'resource-servers', {
     audience: audienceOf('jwk-second'),
     cnf_methods_supported: ['jkt', 'jwk'],
   });
   const bound = { tls_client_certificate_bound_access_tokens: true, alt_cnf_registered_key: true };
-  await desk.server.admin('POST', 'clients', {
+  await fixture.server.admin('POST', 'clients', {
     client_id: 'secret',
     client_secret: clientSecret,
     ...bound,
@@ -55,11 +60,11 @@ beforeAll(async () => {
     token_endpoint_auth_method: 'tls_client_auth',
     tls_client_auth_subject_dn: 'CN=device',
   };
-  await desk.server.admin('POST', 'clients', { client_id: 'pki', ...pki, ...bound });
-  await desk.server.admin('POST', 'clients', { client_id: 'pki-dpop', ...pki });
+  await fixture.server.admin('POST', 'clients', { client_id: 'pki', ...pki, ...bound });
+  await fixture.server.admin('POST', 'clients', { client_id: 'pki-dpop', ...pki });
   ca = await certificate({ subject: 'CN=clients', ca: true });
 });
-afterAll(async () => desk.server.stop());
+afterAll(async () => fixture.server.stop());
 
 const audienceOf = (method: string) =>
   `https://${method.replace('#', '-').toLowerCase()}.example.com`;
@@ -70,7 +75,7 @@ const send = async (
   more: object = {},
   dpop: string | null = null,
 ) =>
-  desk.send({
+  fixture.send({
     authorization: client_id === 'secret' ? basic('secret', clientSecret) : null,
     dpop,
     form: {
@@ -139,7 +144,7 @@ describe('RFC 8705 §3: the certificate is bound, whatever its key', () => {
     it('the record of the token names the certificate, and the token can be introspected with it', async () => {
       const { body } = await send(one, 'x5t#S256');
       const { access_token: token = '' } = JSON.parse(body) as { access_token?: string };
-      const { body: trail } = await desk.server.admin(
+      const { body: trail } = await fixture.server.admin(
         'GET',
         'audit-events?client_id=secret&limit=200',
       );
@@ -148,7 +153,7 @@ describe('RFC 8705 §3: the certificate is bound, whatever its key', () => {
         jkt: one.x5tS256,
         evidence: 'tls_handshake',
       });
-      const { body: seen } = await desk.server.post(
+      const { body: seen } = await fixture.server.post(
         '/introspect',
         { token, client_certificate: one.pem },
         { authorization: basic('rs', clientSecret) },
@@ -239,7 +244,7 @@ describe('RFC 8705 §3: the certificate is bound, whatever its key', () => {
       const one = await leaf(await make());
       expect(outcomeOf(await send(one, 'x5t#S256'))).toBe('400 unsupported_pop_key');
       expect(outcomeOf(await send(one, 'x5t#S256', 'pki'))).toBe('401 invalid_client');
-      expect(outcomeOf(await send(one, 'jkt', 'pki-dpop', {}, await desk.key.proof()))).toBe(
+      expect(outcomeOf(await send(one, 'jkt', 'pki-dpop', {}, await fixture.key.proof()))).toBe(
         '401 invalid_client',
       );
     },

@@ -18,10 +18,10 @@ import {
   type TestCertificate,
 } from '../support/certificates.ts';
 import { der, derName } from '../support/der.ts';
-import { clientSecret, outcomeOf } from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
 import { freePort } from '../support/ports.ts';
 import { basic, formBody, type TestServer, testServer } from '../support/server.ts';
+import { clientSecret, outcomeOf } from '../support/token-endpoint-fixture.ts';
 
 const audience = 'https://mtls.example.com';
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-tls-'));

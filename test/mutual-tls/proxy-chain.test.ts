@@ -9,8 +9,11 @@ import {
   serverAuth,
   type TestCertificate,
 } from '../support/certificates.ts';
-import { type Desk, openDesk } from '../support/desk.ts';
 import { startOfTime } from '../support/server.ts';
+import {
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 const forms: Readonly<Record<string, readonly [string, (leaf: TestCertificate) => string]>> = {
   rfc9440: ['client-cert', ({ der }) => `:${der.toString('base64')}:`],
@@ -37,16 +40,16 @@ beforeAll(async () => {
 });
 
 interface Door {
-  readonly desk: Desk;
+  readonly fixture: TokenEndpointFixture;
   /** The answer to the `tls_client_auth` client, whose subject is CN=device. */
   outcome(leaf: TestCertificate, results?: readonly string[]): Promise<string>;
 }
 
 async function openDoor(form: string, env: Readonly<Record<string, string>> = {}): Promise<Door> {
-  const desk = await openDesk({
+  const fixture = await tokenEndpointFixture({
     env: { CLIENT_CERTIFICATE_HEADER: form, TRUSTED_PROXIES: '127.0.0.0/8, ::1/128', ...env },
   });
-  await desk.server.admin('POST', 'resource-servers', {
+  await fixture.server.admin('POST', 'resource-servers', {
     audience,
     cnf_methods_supported: ['x5t#S256'],
   });
@@ -54,16 +57,16 @@ async function openDoor(form: string, env: Readonly<Record<string, string>> = {}
     token_endpoint_auth_method: 'tls_client_auth',
     tls_client_auth_subject_dn: 'CN=device',
   };
-  await desk.server.admin('POST', 'clients', {
+  await fixture.server.admin('POST', 'clients', {
     client_id: 'pki',
     tls_client_certificate_bound_access_tokens: true,
     ...subject,
   });
   const [header = '', write = () => ''] = forms[form] ?? [];
   return {
-    desk,
+    fixture,
     outcome: async (leaf, results = []) =>
-      desk.outcome({
+      fixture.outcome({
         authorization: null,
         dpop: null,
         form: { grant_type: 'client_credentials', resource: audience, client_id: 'pki' },
@@ -76,7 +79,7 @@ async function openDoor(form: string, env: Readonly<Record<string, string>> = {}
 }
 
 const [good, bad] = ['200 x5t#S256', '401 invalid_client'];
-const methodsOf = async ({ server }: Desk) =>
+const methodsOf = async ({ server }: TokenEndpointFixture) =>
   (await server.get('/.well-known/oauth-authorization-server')).body
     .token_endpoint_auth_methods_supported as string[];
 
@@ -100,8 +103,8 @@ describe('RFC 8705 §2.1: whose word counts for the chain, without TLS_CLIENT_CA
     const outcomes = await Promise.all(
       rows.map(async ([results]) => [results, await door.outcome(leaf, results)]),
     );
-    const offered = (await methodsOf(door.desk)).includes('tls_client_auth');
-    await door.desk.server.stop();
+    const offered = (await methodsOf(door.fixture)).includes('tls_client_auth');
+    await door.fixture.server.stop();
     expect(outcomes).toEqual(
       rows.map(([results, believing]) => [results, believing.includes(form) ? good : bad]),
     );
@@ -118,7 +121,7 @@ describe.each(Object.keys(forms))(
       writeFileSync(anchors, ca.pem + old.pem);
       door = await openDoor(form, { TLS_CLIENT_CA_FILE: anchors });
     });
-    afterAll(async () => door.desk.server.stop());
+    afterAll(async () => door.fixture.server.stop());
     it.each<[string, () => CertificateOptions, string]>([
       ['by an anchor', () => ({ issuer: ca }), good],
       ['by an anchor, for clients', () => ({ issuer: ca, usages: [clientAuth] }), good],
@@ -141,7 +144,7 @@ describe.each(Object.keys(forms))(
       ).toBe(bad);
     });
     it('the metadata offer the method', async () => {
-      expect(await methodsOf(door.desk)).toContain('tls_client_auth');
+      expect(await methodsOf(door.fixture)).toContain('tls_client_auth');
     });
   },
 );

@@ -2,9 +2,14 @@ import { X509Certificate } from 'node:crypto';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { certificate, pemOf, type TestCertificate } from '../support/certificates.ts';
-import { type Asked, clientSecret, type Desk, openDesk } from '../support/desk.ts';
 import { httpsJwks } from '../support/https-jwks.ts';
 import { startOfTime, testServer } from '../support/server.ts';
+import {
+  type Asked,
+  clientSecret,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 const forms: Record<
   string,
@@ -36,31 +41,34 @@ const bound = {
   tls_client_certificate_bound_access_tokens: true,
 };
 
-async function openBehind(form: string, trusted = '127.0.0.0/8, ::1/128'): Promise<Desk> {
-  const desk = await openDesk({
+async function openBehind(
+  form: string,
+  trusted = '127.0.0.0/8, ::1/128',
+): Promise<TokenEndpointFixture> {
+  const fixture = await tokenEndpointFixture({
     env: { CLIENT_CERTIFICATE_HEADER: form, TRUSTED_PROXIES: trusted },
   });
-  await desk.server.admin('POST', 'resource-servers', {
+  await fixture.server.admin('POST', 'resource-servers', {
     audience: 'https://mtls.example.com',
     cnf_methods_supported: ['x5t#S256'],
   });
-  expect((await desk.server.admin('PUT', 'clients/app', bound)).status).toBe(200);
-  return desk;
+  expect((await fixture.server.admin('PUT', 'clients/app', bound)).status).toBe(200);
+  return fixture;
 }
 const form = { grant_type: 'client_credentials', resource: 'https://mtls.example.com' };
 
 describe.each(Object.entries(forms))(
   'RFC 8705 §3 behind a proxy, %s',
   (name, { header, write }) => {
-    let desk: Desk;
+    let fixture: TokenEndpointFixture;
     beforeAll(async () => {
-      desk = await openBehind(name);
+      fixture = await openBehind(name);
     });
-    afterAll(async () => desk.server.stop());
+    afterAll(async () => fixture.server.stop());
     const send = async (fields: Asked['fields'], more: Asked = {}) =>
-      desk.send({ form, dpop: null, ...more, fields: fields ?? [] });
+      fixture.send({ form, dpop: null, ...more, fields: fields ?? [] });
     const outcome = async (fields: Asked['fields'], more: Asked = {}) =>
-      desk.outcome({ form, dpop: null, ...more, fields: fields ?? [] });
+      fixture.outcome({ form, dpop: null, ...more, fields: fields ?? [] });
 
     it('binds the token to the certificate: Bearer, x5t#S256', async () => {
       const { status, body } = await send([[header, write(leaf)]]);
@@ -141,7 +149,7 @@ describe.each(Object.entries(forms))(
       ]);
     });
     it('a DPoP proof beside certificate-bound registration: invalid_request', async () => {
-      expect(await desk.outcome({ form, fields: [[header, write(leaf)]] })).toBe(
+      expect(await fixture.outcome({ form, fields: [[header, write(leaf)]] })).toBe(
         '400 invalid_request',
       );
     });
@@ -155,12 +163,12 @@ describe.each(Object.entries(forms))(
         expect(await outcome([[header, write(other)]])).toBe('400 invalid_request');
     });
     it('a resource server that accepts only x5t#S256 gets no token by another method', async () => {
-      await desk.server.admin('POST', 'clients', {
+      await fixture.server.admin('POST', 'clients', {
         client_id: 'dpop',
         client_secret: clientSecret,
       });
       const authorization = `Basic ${Buffer.from(`dpop:${clientSecret}`).toString('base64')}`;
-      expect(await desk.outcome({ form, authorization })).toBe('400 unsupported_pop_key');
+      expect(await fixture.outcome({ form, authorization })).toBe('400 unsupported_pop_key');
     });
   },
 );
@@ -211,54 +219,54 @@ describe('what a form alone can get wrong', () => {
     ],
   };
   describe.each(Object.entries(rows))('%s', (name, all) => {
-    let desk: Desk;
+    let fixture: TokenEndpointFixture;
     beforeAll(async () => {
-      desk = await openBehind(name);
+      fixture = await openBehind(name);
     });
-    afterAll(async () => desk.server.stop());
+    afterAll(async () => fixture.server.stop());
     it.each(all)('%s: invalid_client', async (_, write) => {
       expect(
-        await desk.outcome({ form, dpop: null, fields: [[forms[name]?.header ?? '', write()]] }),
+        await fixture.outcome({ form, dpop: null, fields: [[forms[name]?.header ?? '', write()]] }),
       ).toBe('401 invalid_client');
     });
   });
   it('RFC 9440 §2.3: Client-Cert-Chain is not looked at', async () => {
-    const desk = await openBehind('rfc9440');
+    const fixture = await openBehind('rfc9440');
     const chain = ['client-cert-chain', 'garbage'] as const;
-    const alone = await desk.outcome({ form, dpop: null, fields: [chain] });
-    const beside = await desk.outcome({
+    const alone = await fixture.outcome({ form, dpop: null, fields: [chain] });
+    const beside = await fixture.outcome({
       form,
       dpop: null,
       fields: [['client-cert', `:${base64()}:`], chain],
     });
-    await desk.server.stop();
+    await fixture.server.stop();
     expect([alone, beside]).toEqual(['400 invalid_request', '200 x5t#S256']);
   });
 });
 
 describe('who may say it', () => {
   it('from a peer that is no trusted proxy the header is refused', async () => {
-    const desk = await openBehind('rfc9440', '192.0.2.0/24');
-    const refused = await desk.outcome({
+    const fixture = await openBehind('rfc9440', '192.0.2.0/24');
+    const refused = await fixture.outcome({
       form,
       dpop: null,
       fields: [['client-cert', forms['rfc9440']?.write(leaf) ?? '']],
     });
-    await desk.server.stop();
+    await fixture.server.stop();
     expect(refused).toBe('401 invalid_client');
   });
   it('without the setting no header is looked at', async () => {
-    const desk = await openDesk();
-    await desk.server.admin('PUT', 'clients/app', bound);
-    const outcome = await desk.outcome({
+    const fixture = await tokenEndpointFixture();
+    await fixture.server.admin('PUT', 'clients/app', bound);
+    const outcome = await fixture.outcome({
       dpop: null,
       fields: [
         ['client-cert', forms['rfc9440']?.write(leaf) ?? ''],
         ['x-ssl-client-verify', 'SUCCESS'],
       ],
     });
-    const { body } = await desk.server.get('/.well-known/oauth-authorization-server');
-    await desk.server.stop();
+    const { body } = await fixture.server.get('/.well-known/oauth-authorization-server');
+    await fixture.server.stop();
     expect(outcome).toBe('400 invalid_request');
     expect(body.tls_client_certificate_bound_access_tokens).toBeUndefined();
     expect(body.token_endpoint_auth_methods_supported).not.toContain('tls_client_auth');
@@ -279,17 +287,17 @@ describe('who may say it', () => {
 });
 
 describe('RFC 8705 §2: authentication by certificate', () => {
-  let desk: Desk;
+  let fixture: TokenEndpointFixture;
   beforeAll(async () => {
-    desk = await openBehind('nginx');
+    fixture = await openBehind('nginx');
   });
-  afterAll(async () => desk.server.stop());
+  afterAll(async () => fixture.server.stop());
   const by = async (
     client_id: string | undefined,
     other: TestCertificate | undefined,
     verify = 'SUCCESS',
   ) =>
-    desk.outcome({
+    fixture.outcome({
       authorization: null,
       dpop: null,
       form: { ...form, client_id },
@@ -303,7 +311,7 @@ describe('RFC 8705 §2: authentication by certificate', () => {
   let counter = 0;
   const register = async (members: object) => {
     const client_id = `tls-${counter++}`;
-    const { status, body } = await desk.server.admin('POST', 'clients', {
+    const { status, body } = await fixture.server.admin('POST', 'clients', {
       client_id,
       tls_client_certificate_bound_access_tokens: true,
       ...members,
@@ -401,7 +409,7 @@ describe('RFC 8705 §2: authentication by certificate', () => {
     ['a malformed address', { tls_client_auth_san_ip: 'x' }, 'tls_client_auth_san_ip'],
     ['a malformed name', { tls_client_auth_subject_dn: 'x' }, 'tls_client_auth_subject_dn'],
   ])('registration with %s is refused', async (_, members, member) => {
-    const { status, body } = await desk.server.admin('POST', 'clients', {
+    const { status, body } = await fixture.server.admin('POST', 'clients', {
       token_endpoint_auth_method: 'tls_client_auth',
       ...members,
     });
@@ -432,7 +440,7 @@ describe('RFC 8705 §2: authentication by certificate', () => {
     const [old, renewed] = [await certificate(), await certificate()];
     const listed = ({ jwk, der }: TestCertificate) => ({ ...jwk, x5c: [der.toString('base64')] });
     const jwks = await httpsJwks([listed(old)]);
-    const near = await openDesk({
+    const near = await tokenEndpointFixture({
       env: {
         CLIENT_CERTIFICATE_HEADER: 'nginx',
         TRUSTED_PROXIES: '127.0.0.0/8, ::1/128',

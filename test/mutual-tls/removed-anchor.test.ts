@@ -9,9 +9,9 @@ import { text } from 'node:stream/consumers';
 import { connect, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { certificate, type TestCertificate } from '../support/certificates.ts';
-import { outcomeOf } from '../support/desk.ts';
 import { freePort } from '../support/ports.ts';
 import { type TestServer, testServer } from '../support/server.ts';
+import { outcomeOf } from '../support/token-endpoint-fixture.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-anchors-'));
 const file = (name: string, ...contents: string[]) => {

@@ -9,11 +9,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { certificate, type TestCertificate } from '../support/certificates.ts';
-import { clientSecret } from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
 import { apacheModules, needs } from '../support/left-out.ts';
 import { freePort } from '../support/ports.ts';
 import { basic, formBody, type TestServer, testServer } from '../support/server.ts';
+import { clientSecret } from '../support/token-endpoint-fixture.ts';
 
 const absent = !needs.apache.isHere();
 

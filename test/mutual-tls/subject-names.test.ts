@@ -5,26 +5,29 @@ import {
   type TestCertificate,
 } from '../support/certificates.ts';
 import { der, derName } from '../support/der.ts';
-import { type Desk, openDesk } from '../support/desk.ts';
+import {
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
-let desk: Desk;
+let fixture: TokenEndpointFixture;
 let ca: TestCertificate;
 beforeAll(async () => {
-  desk = await openDesk({
+  fixture = await tokenEndpointFixture({
     env: { CLIENT_CERTIFICATE_HEADER: 'nginx', TRUSTED_PROXIES: '127.0.0.0/8, ::1/128' },
   });
-  await desk.server.admin('POST', 'resource-servers', {
+  await fixture.server.admin('POST', 'resource-servers', {
     audience: 'https://mtls.example.com',
     cnf_methods_supported: ['x5t#S256'],
   });
   ca = await certificate({ subject: 'CN=clients', ca: true });
 });
-afterAll(async () => desk.server.stop());
+afterAll(async () => fixture.server.stop());
 
 let counter = 0;
 async function register(members: object) {
   const client_id = `named-${counter++}`;
-  const { status, body } = await desk.server.admin('POST', 'clients', {
+  const { status, body } = await fixture.server.admin('POST', 'clients', {
     client_id,
     token_endpoint_auth_method: 'tls_client_auth',
     tls_client_certificate_bound_access_tokens: true,
@@ -38,7 +41,7 @@ async function outcome(registered: object, options: CertificateOptions): Promise
   const { client_id, status } = await register(registered);
   expect(status).toBe(201);
   const { pem } = await certificate({ issuer: ca, ...options });
-  return desk.outcome({
+  return fixture.outcome({
     authorization: null,
     dpop: null,
     form: { grant_type: 'client_credentials', resource: 'https://mtls.example.com', client_id },

@@ -6,10 +6,13 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { certificate } from '../support/certificates.ts';
-import { type Desk, openDesk } from '../support/desk.ts';
 import { freePort } from '../support/ports.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
 import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.ts';
+import {
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 const form = 'grant_type=client_credentials&client_id=stranger&client_secret=guessed';
 const message = [
@@ -22,7 +25,7 @@ const message = [
 ].join('\r\n');
 
 /** Lines of the log about token requests. */
-const lines = ({ server }: Desk) =>
+const lines = ({ server }: TokenEndpointFixture) =>
   server.logs.filter(({ msg, route }) => msg === 'request' && route === '/token');
 
 /** How a connection ends after its requests. Over TLS a reset is that of the socket below. */
@@ -42,7 +45,7 @@ const listeners = [
 
 describe.each(listeners)('$listener', { timeout: 60_000 }, ({ tls, places, batches, batch }) => {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-broken-'));
-  let desk: Desk;
+  let fixture: TokenEndpointFixture;
   let tlsPort: number;
   beforeAll(async () => {
     const { pem, keyPem } = await certificate({ subject: 'CN=as' });
@@ -51,7 +54,7 @@ describe.each(listeners)('$listener', { timeout: 60_000 }, ({ tls, places, batch
       return join(folder, name);
     };
     tlsPort = await freePort();
-    desk = await openDesk({
+    fixture = await tokenEndpointFixture({
       env: {
         MAX_REQUESTS_UNDER_WAY: String(places),
         TLS_HOST: '127.0.0.1',
@@ -62,12 +65,12 @@ describe.each(listeners)('$listener', { timeout: 60_000 }, ({ tls, places, batch
     });
   });
   afterAll(async () => {
-    await desk.server.stop();
+    await fixture.server.stop();
     rmSync(folder, { recursive: true });
   });
 
   const opened = async (): Promise<{ socket: Socket; raw: Socket }> => {
-    const raw = connectPlain(tls ? tlsPort : Number(new URL(desk.server.url).port), '127.0.0.1');
+    const raw = connectPlain(tls ? tlsPort : Number(new URL(fixture.server.url).port), '127.0.0.1');
     raw.on('error', () => undefined);
     const socket = tls ? connectTls({ socket: raw, rejectUnauthorized: false }) : raw;
     socket.on('error', () => undefined);
@@ -79,20 +82,20 @@ describe.each(listeners)('$listener', { timeout: 60_000 }, ({ tls, places, batch
     `a connection that %s: ${batches * batch} requests leave a line each in the log, and all ${places} places`,
     async (_, requests, end) => {
       for (let done = 0; done < batches; done++) {
-        const before = lines(desk).length;
+        const before = lines(fixture).length;
         const sockets = await Promise.all(Array.from({ length: batch / requests }, opened));
         for (const { socket, raw } of sockets)
           socket.write(message.repeat(requests), () => end(raw));
         await expect
-          .poll(() => lines(desk).length - before, { timeout: 10_000 })
+          .poll(() => lines(fixture).length - before, { timeout: 10_000 })
           .toBeGreaterThanOrEqual(batch);
         for (const { socket } of sockets) socket.destroy();
-        expect(lines(desk).length - before).toBe(batch);
+        expect(lines(fixture).length - before).toBe(batch);
       }
-      const ids = lines(desk).map(({ reqId }) => reqId);
+      const ids = lines(fixture).map(({ reqId }) => reqId);
       expect(new Set(ids).size).toBe(ids.length);
-      expect(await desk.outcome()).toBe(`200 ${desk.key.jkt}`);
-      expect((await desk.server.get('/health/ready')).status).toBe(200);
+      expect(await fixture.outcome()).toBe(`200 ${fixture.key.jkt}`);
+      expect((await fixture.server.get('/health/ready')).status).toBe(200);
     },
   );
 });
@@ -102,19 +105,19 @@ const [postgresql] = storeKinds.filter(({ name }) => name === 'PostgreSQL');
 describe.skipIf(postgresql === undefined)('a slow store (needs TEST_DATABASE_URL)', () => {
   let store: TestStore;
   let proxy: TcpProxy;
-  let desk: Desk;
+  let fixture: TokenEndpointFixture;
   beforeAll(async () => {
     store = (await postgresql?.make()) as TestStore;
     const url = new URL(store.env['DATABASE_URL'] ?? '');
     proxy = await tcpProxy(Number(url.port || 5432));
     url.host = `127.0.0.1:${proxy.port}`;
-    desk = await openDesk({
+    fixture = await tokenEndpointFixture({
       store: { ...store, env: { ...store.env, DATABASE_URL: url.href } },
       env: { MAX_REQUESTS_UNDER_WAY: '20' },
     });
   });
   afterAll(async () => {
-    await desk.server.stop();
+    await fixture.server.stop();
     await proxy.close();
     await store.remove();
   });
@@ -122,17 +125,17 @@ describe.skipIf(postgresql === undefined)('a slow store (needs TEST_DATABASE_URL
   it('clients that give up meanwhile leave their places', { timeout: 60_000 }, async () => {
     for (let round = 0; round < 3; round++) {
       await proxy.set('held');
-      const before = lines(desk).length;
+      const before = lines(fixture).length;
       const sockets = Array.from({ length: 15 }, () =>
-        connectPlain(Number(new URL(desk.server.url).port), '127.0.0.1'),
+        connectPlain(Number(new URL(fixture.server.url).port), '127.0.0.1'),
       );
       for (const socket of sockets)
         socket.on('error', () => undefined).write(message, () => socket.resetAndDestroy());
-      await expect.poll(() => lines(desk).length - before, { timeout: 10_000 }).toBe(15);
+      await expect.poll(() => lines(fixture).length - before, { timeout: 10_000 }).toBe(15);
       await proxy.set('open');
       await expect
-        .poll(async () => desk.outcome(), { timeout: 10_000 })
-        .toBe(`200 ${desk.key.jkt}`);
+        .poll(async () => fixture.outcome(), { timeout: 10_000 })
+        .toBe(`200 ${fixture.key.jkt}`);
     }
   });
 });

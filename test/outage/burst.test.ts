@@ -10,8 +10,8 @@ import {
   refuseTakenPort,
 } from '../../src/http/listener/more-sockets.ts';
 import { boundConnections } from '../../src/http/listener/server-limits.ts';
-import { shortTurns } from '../../src/http/load/event-loop-yield.ts';
-import { refuseOverload } from '../../src/http/load/load-shedding.ts';
+import { eventLoopYield } from '../../src/http/load/event-loop-yield.ts';
+import { shedLoad } from '../../src/http/load/load-shedding.ts';
 
 const cleanUp: (() => unknown)[] = [];
 afterEach(async () => {
@@ -44,7 +44,7 @@ describe('many requests at once', () => {
   it('do not all begin in one turn of the event loop', async () => {
     const app = Fastify();
     cleanUp.push(() => app.close());
-    refuseOverload(app, 100, 60_000, pino({ level: 'silent' }));
+    shedLoad(app, 100, 60_000, pino({ level: 'silent' }));
     const [turns, all]: [number[], PromiseWithResolvers<void>] = [
       [],
       Promise.withResolvers<void>(),
@@ -81,7 +81,7 @@ describe('many requests at once', () => {
 describe('turns of the event loop', () => {
   /** How many of 100 pieces of work that come at once begin in each turn, and in which order. */
   const begun = async (crowded: boolean) => {
-    const inTurn = shortTurns(() => crowded);
+    const inTurn = eventLoopYield(() => crowded);
     const [order, turns]: [number[], number[]] = [[], []];
     for (let piece = 0; piece < 100; piece++) inTurn(() => void order.push(piece));
     for (let before = 0; order.length > before; await new Promise(setImmediate)) {

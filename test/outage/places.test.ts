@@ -4,7 +4,7 @@ import Fastify from 'fastify';
 import pino from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 import { admission } from '../../src/http/load/concurrency-limit.ts';
-import { refuseOverload } from '../../src/http/load/load-shedding.ts';
+import { shedLoad } from '../../src/http/load/load-shedding.ts';
 import { healthRoutes } from '../../src/http/routes/health-routes.ts';
 
 const cleanUp: (() => unknown)[] = [];
@@ -17,7 +17,7 @@ async function onePlace(answer: () => Promise<unknown>) {
   const clock = { now: 0 };
   const app = Fastify({ forceCloseConnections: true });
   cleanUp.push(() => app.close());
-  const { check } = refuseOverload(app, 1, 60_000, pino({ level: 'silent' }), () => clock.now);
+  const { check } = shedLoad(app, 1, 60_000, pino({ level: 'silent' }), () => clock.now);
   healthRoutes(app, { requests: check }, () => false);
   app.post('/slow', answer);
   app.post('/', async () => 'answered');

@@ -2,23 +2,23 @@ import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeOn } from '../support/describe-on.ts';
-import { clientSecret, type Desk } from '../support/desk.ts';
 import { openReplicas, type Replicas } from '../support/replicas.ts';
 import { basic, startOfTime, type TestServer } from '../support/server.ts';
 import { onSqliteAndRedis, type TestStore } from '../support/stores.ts';
+import { clientSecret, type TokenEndpointFixture } from '../support/token-endpoint-fixture.ts';
 
 const form = { grant_type: 'client_credentials' };
 const authorization = basic('app', clientSecret);
 
 describeOn(onSqliteAndRedis)('a Redis that forgets', () => {
   let store: TestStore;
-  let desk: Desk;
+  let fixture: TokenEndpointFixture;
   let replica: TestServer;
   let close: Replicas['close'];
   let redis: Redis;
   const clock = { now: startOfTime };
   beforeAll(async () => {
-    ({ store, desk, replica, close } = await openReplicas(onSqliteAndRedis, { clock }));
+    ({ store, fixture, replica, close } = await openReplicas(onSqliteAndRedis, { clock }));
     redis = new Redis(store.env['REDIS_URL'] ?? '');
   });
   afterAll(async () => {
@@ -28,8 +28,9 @@ describeOn(onSqliteAndRedis)('a Redis that forgets', () => {
   const at = (seconds: number) => {
     clock.now = startOfTime + seconds * 1000;
   };
-  const proofAt = async (seconds: number) => desk.key.proof({ iat: startOfTime / 1000 + seconds });
-  const ask = async (dpop: string, server = desk.server) => {
+  const proofAt = async (seconds: number) =>
+    fixture.key.proof({ iat: startOfTime / 1000 + seconds });
+  const ask = async (dpop: string, server = fixture.server) => {
     const { status, body } = await server.post('/token', form, { authorization, dpop });
     return `${status} ${(body.error as string | undefined) ?? ''}`.trim();
   };
@@ -70,7 +71,7 @@ describeOn(onSqliteAndRedis)('a Redis that forgets', () => {
     at(121);
     expect(await ask(used[1] ?? '')).toBe('400 invalid_dpop_proof');
     expect(
-      desk.server.logs
+      fixture.server.logs
         .concat(replica.logs)
         .filter(({ msg }) => String(msg).startsWith('Redis has lost replay records')).length,
     ).toBeGreaterThan(0);

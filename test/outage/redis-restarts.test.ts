@@ -1,10 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { clientSecret, type Desk, openDesk } from '../support/desk.ts';
 import { type RedisServer, redisServer } from '../support/redis-server.ts';
 import { basic, startOfTime, type TestServer, testServer } from '../support/server.ts';
 import { onSqlite, type TestStore } from '../support/stores.ts';
 import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.ts';
+import {
+  clientSecret,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 const form = { grant_type: 'client_credentials' };
 const authorization = basic('app', clientSecret);
@@ -16,7 +20,7 @@ describe.runIf(process.env['TEST_REDIS_URL'] !== undefined)(
     let redis: RedisServer;
     let line: TcpProxy;
     let store: TestStore;
-    let desk: Desk;
+    let fixture: TokenEndpointFixture;
     /** A second server, whose clock is 30 s behind. */
     let behind: TestServer;
     const [ahead, late] = [{ now: startOfTime }, { now: startOfTime - 30_000 }];
@@ -26,13 +30,13 @@ describe.runIf(process.env['TEST_REDIS_URL'] !== undefined)(
       store = await onSqlite.make();
       const env = { ...store.env, REDIS_URL: `redis://127.0.0.1:${line.port}` };
       at(0);
-      desk = await openDesk({ store: { ...store, env }, clock: ahead });
+      fixture = await tokenEndpointFixture({ store: { ...store, env }, clock: ahead });
       behind = await testServer({ store: { ...store, env }, clock: late });
       await reconnected();
     };
     afterEach(async () => {
       await behind.stop();
-      await desk.server.stop();
+      await fixture.server.stop();
       await line.close();
       await redis.remove();
       await store.remove();
@@ -42,12 +46,12 @@ describe.runIf(process.env['TEST_REDIS_URL'] !== undefined)(
       late.now = ahead.now - 30_000;
     };
     const proofAt = async (seconds: number) =>
-      desk.key.proof({ iat: startOfTime / 1000 + seconds });
-    const ask = async (dpop: string, server: TestServer = desk.server) =>
+      fixture.key.proof({ iat: startOfTime / 1000 + seconds });
+    const ask = async (dpop: string, server: TestServer = fixture.server) =>
       (await server.post('/token', form, { authorization, dpop })).status;
     /** Until both servers speak with the Redis again. */
     const reconnected = async () => {
-      for (const server of [desk.server, behind])
+      for (const server of [fixture.server, behind])
         while ((await server.get('/health/ready')).status !== 200) await sleep(50);
     };
     /** What was used before is refused by both servers, at once and later, until it is too old; fresh ones work again after a while. */
@@ -55,7 +59,7 @@ describe.runIf(process.env['TEST_REDIS_URL'] !== undefined)(
       for (const seconds of [1, 20, 45, 61]) {
         at(seconds);
         const again = await Promise.all(
-          [desk.server, behind].flatMap((server) => used.map(async (dpop) => ask(dpop, server))),
+          [fixture.server, behind].flatMap((server) => used.map(async (dpop) => ask(dpop, server))),
         );
         expect(again.filter((status) => status === 200)).toEqual([]);
       }
@@ -111,7 +115,7 @@ describe.runIf(process.env['TEST_REDIS_URL'] !== undefined)(
       await start();
       const proofs = await Promise.all(Array.from({ length: 400 }, async () => proofAt(0)));
       const once = Promise.all(
-        proofs.map(async (dpop, index) => ask(dpop, index % 2 === 0 ? desk.server : behind)),
+        proofs.map(async (dpop, index) => ask(dpop, index % 2 === 0 ? fixture.server : behind)),
       );
       for (let times = 0; times < 5; times++) {
         await redis.command('FLUSHALL');
@@ -119,7 +123,7 @@ describe.runIf(process.env['TEST_REDIS_URL'] !== undefined)(
       }
       const first = await once;
       const second = await Promise.all(
-        proofs.map(async (dpop, index) => ask(dpop, index % 2 === 0 ? behind : desk.server)),
+        proofs.map(async (dpop, index) => ask(dpop, index % 2 === 0 ? behind : fixture.server)),
       );
       expect(proofs.filter((_, index) => first[index] === 200 && second[index] === 200)).toEqual(
         [],
@@ -130,7 +134,7 @@ describe.runIf(process.env['TEST_REDIS_URL'] !== undefined)(
       await start('--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru');
       expect(await ask(await proofAt(0))).toBe(200);
       expect(
-        desk.server.logs.some(
+        fixture.server.logs.some(
           ({ level, msg }) => level === 50 && String(msg).includes('may evict replay records'),
         ),
       ).toBe(true);
@@ -143,7 +147,7 @@ describe.runIf(process.env['TEST_REDIS_URL'] !== undefined)(
       expect(await ask(await proofAt(1))).toBe(503);
       await redis.command('CONFIG', 'SET', 'maxmemory', '0');
       expect([await ask(await proofAt(1)), await ask(used[0] ?? '', behind)]).toEqual([200, 400]);
-      expect(desk.server.logs.some(({ msg }) => String(msg).includes('may evict'))).toBe(false);
+      expect(fixture.server.logs.some(({ msg }) => String(msg).includes('may evict'))).toBe(false);
     });
   },
 );

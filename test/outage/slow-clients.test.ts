@@ -3,8 +3,11 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Desk, openDesk } from '../support/desk.ts';
 import { adminToken } from '../support/server.ts';
+import {
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 /** As many idle connections as are promised, or as this process may have open. */
 const { userLimits } = process.report.getReport() as {
@@ -24,14 +27,14 @@ const habits: Readonly<Record<string, string>> = {
 };
 
 describe('slow clients', { timeout: 60_000 }, () => {
-  let desk: Desk;
+  let fixture: TokenEndpointFixture;
   const open: Socket[] = [];
   beforeAll(async () => {
-    desk = await openDesk();
+    fixture = await tokenEndpointFixture();
   });
   afterAll(async () => {
     for (const socket of open) socket.destroy();
-    await desk.server.stop();
+    await fixture.server.stop();
   });
   const hang = async (url: string, count: number, sent: string) =>
     Promise.all(
@@ -53,23 +56,26 @@ describe('slow clients', { timeout: 60_000 }, () => {
     '500 that send %s do not stop the service, on either listener, and are cut off',
     async (_habit, sent) => {
       const sockets = (
-        await Promise.all([hang(desk.server.url, 500, sent), hang(desk.server.adminUrl, 50, sent)])
+        await Promise.all([
+          hang(fixture.server.url, 500, sent),
+          hang(fixture.server.adminUrl, 50, sent),
+        ])
       ).flat();
       // One that drips a byte now and then is no better off.
       const drip = setInterval(() => {
         for (const socket of sockets.slice(0, 100))
           if (sent !== '' && socket.writable) socket.write('a');
       }, 500);
-      expect(await desk.outcome()).toBe(`200 ${desk.key.jkt}`);
-      expect((await desk.server.admin('GET', 'clients')).status).toBe(200);
+      expect(await fixture.outcome()).toBe(`200 ${fixture.key.jkt}`);
+      expect((await fixture.server.admin('GET', 'clients')).status).toBe(200);
       await Promise.all(sockets.map(closed));
       clearInterval(drip);
-      expect(await desk.outcome()).toBe(`200 ${desk.key.jkt}`);
+      expect(await fixture.outcome()).toBe(`200 ${fixture.key.jkt}`);
     },
   );
 
   it('one that asks for 50,000 answers at once and reads none gets only as many as fit on the way', async () => {
-    const [socket] = await hang(desk.server.url, 1, '');
+    const [socket] = await hang(fixture.server.url, 1, '');
     socket?.pause();
     socket?.write(
       'GET /.well-known/oauth-authorization-server HTTP/1.1\r\nHost: as.example.com\r\n\r\n'.repeat(
@@ -77,7 +83,7 @@ describe('slow clients', { timeout: 60_000 }, () => {
       ),
     );
     const answered = () =>
-      desk.server.logs.filter(({ route }) => route === '/.well-known/oauth-authorization-server')
+      fixture.server.logs.filter(({ route }) => route === '/.well-known/oauth-authorization-server')
         .length;
     let before = 0;
     // Until the server has stopped of itself.
@@ -86,27 +92,27 @@ describe('slow clients', { timeout: 60_000 }, () => {
       await sleep(500);
     }
     expect(before).toBeLessThan(50_000);
-    expect(await desk.outcome()).toBe(`200 ${desk.key.jkt}`);
+    expect(await fixture.outcome()).toBe(`200 ${fixture.key.jkt}`);
     socket?.destroy();
   });
 
   it(`${idle} connections that idle after a request do not stop the service${idle < 10_000 ? ' (10,000 need a higher ulimit -n)' : ''}`, async () => {
     const holder = fork(new URL('../support/idle-connections.ts', import.meta.url), [
-      new URL(desk.server.url).port,
+      new URL(fixture.server.url).port,
       String(idle),
     ]);
     try {
       const [{ answered }] = (await once(holder, 'message')) as [{ answered: number }];
       expect(answered).toBe(idle);
       await hang(
-        desk.server.adminUrl,
+        fixture.server.adminUrl,
         100,
         'GET /health/live HTTP/1.1\r\nHost: as.example.com\r\n\r\n',
       );
-      expect(await desk.outcome()).toBe(`200 ${desk.key.jkt}`);
+      expect(await fixture.outcome()).toBe(`200 ${fixture.key.jkt}`);
       expect(
         (
-          await desk.server.admin('GET', 'clients', undefined, {
+          await fixture.server.admin('GET', 'clients', undefined, {
             authorization: `Bearer ${adminToken}`,
           })
         ).status,

@@ -1,36 +1,49 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { assertionForm, clientSecret, type Desk, openDesk } from '../support/desk.ts';
 import { type HttpsJwks, httpsJwks } from '../support/https-jwks.ts';
 import { randomJti, type TestKey, testKey } from '../support/keys.ts';
 import { type Answer, basic } from '../support/server.ts';
+import {
+  assertionForm,
+  clientSecret,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 const provider = 'https://op.example.com';
 const audience = 'https://other.example.com';
 const places = 3;
-let [desk, published, rs, key, forger]: [Desk, HttpsJwks, string, TestKey, TestKey] = [] as never;
+let [fixture, published, rs, key, forger]: [
+  TokenEndpointFixture,
+  HttpsJwks,
+  string,
+  TestKey,
+  TestKey,
+] = [] as never;
 const open = async (env: object = {}) => {
   [key, forger] = [await testKey(), await testKey()];
   published = await httpsJwks([key.jwk]);
-  desk = await openDesk({ env: { JWKS_URI_ALLOW_PRIVATE_ADDRESSES: 'true', ...env } });
-  const made = await desk.server.admin('POST', 'resource-servers', {
+  fixture = await tokenEndpointFixture({
+    env: { JWKS_URI_ALLOW_PRIVATE_ADDRESSES: 'true', ...env },
+  });
+  const made = await fixture.server.admin('POST', 'resource-servers', {
     audience,
     scopes: ['read'],
     access_token_lifetime: 3600,
   });
   rs = basic(made.body.client_id, made.body.client_secret);
-  await desk.server.admin('POST', 'trusted-issuers', {
+  await fixture.server.admin('POST', 'trusted-issuers', {
     issuer: provider,
     audience: 'app-at-op',
     jwks_uri: `${published.uri}?provider`,
   });
-  await desk.server.admin('POST', 'clients', {
+  await fixture.server.admin('POST', 'clients', {
     client_id: 'remote',
     token_endpoint_auth_method: 'private_key_jwt',
     scope: 'read',
     client_assertion_bound_access_tokens: true,
     jwks_uri: published.uri,
   });
-  await desk.server.admin('POST', 'clients', {
+  await fixture.server.admin('POST', 'clients', {
     client_id: 'exchanger',
     client_secret: clientSecret,
     scope: 'read',
@@ -38,23 +51,23 @@ const open = async (env: object = {}) => {
   });
 };
 afterEach(async () => {
-  await desk.server.stop();
+  await fixture.server.stop();
   await published.close();
 });
 
-const now = () => Math.floor(desk.server.clock.now / 1000);
+const now = () => Math.floor(fixture.server.clock.now / 1000);
 const byAssertion = async (signer: TestKey) =>
-  desk.server.post(
+  fixture.server.post(
     '/token',
     assertionForm(await signer.assertion('remote', { iat: now(), exp: now() + 60 }), {
       resource: audience,
     }),
   );
 const honest = async () =>
-  desk.server.post(
+  fixture.server.post(
     '/token',
     { grant_type: 'client_credentials', resource: audience },
-    { authorization: basic('app', clientSecret), dpop: await desk.key.proof({ iat: now() }) },
+    { authorization: basic('app', clientSecret), dpop: await fixture.key.proof({ iat: now() }) },
   );
 
 describe('while the key server of one client does not answer, others are served', () => {
@@ -67,14 +80,14 @@ describe('while the key server of one client does not answer, others are served'
       async () => {
         const { access_token: token } = (await byAssertion(key)).body as { access_token: string };
         // The copy of the key set has expired.
-        desk.server.clock.now += 700_000;
-        return async () => desk.server.post('/introspect', { token }, { authorization: rs });
+        fixture.server.clock.now += 700_000;
+        return async () => fixture.server.post('/introspect', { token }, { authorization: rs });
       },
     ],
     [
       'forged ID tokens of a provider, RFC 8693 §2.1',
       async () => async () =>
-        desk.server.post(
+        fixture.server.post(
           '/token',
           {
             grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
@@ -87,7 +100,7 @@ describe('while the key server of one client does not answer, others are served'
           },
           {
             authorization: basic('exchanger', clientSecret),
-            dpop: await desk.key.proof({ iat: now() }),
+            dpop: await fixture.key.proof({ iat: now() }),
           },
         ),
     ],
@@ -121,7 +134,7 @@ describe('more requests than may wait for one key server', () => {
     );
     const answers: Answer[] = [];
     const asked = assertions.map(async (assertion) => {
-      answers.push(await desk.server.post('/token', assertionForm(assertion)));
+      answers.push(await fixture.server.post('/token', assertionForm(assertion)));
     });
     await expect.poll(() => answers.length, { timeout: 2500, interval: 5 }).toBe(100 - 64);
     for (const { status, headers, body } of answers) {

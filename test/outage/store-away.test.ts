@@ -2,9 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeOn } from '../support/describe-on.ts';
-import { type Desk, openDesk } from '../support/desk.ts';
 import { onPostgresqlServer, onSqliteAndRedis, type TestStore } from '../support/stores.ts';
 import { type Line, type TcpProxy, tcpProxy } from '../support/tcp-proxy.ts';
+import {
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 /** The store behind a line that the test can cut: which variable names it, and what readiness calls it. */
 const lines = [
@@ -26,16 +29,18 @@ for (const { variable, standardPort, part, kind } of lines)
   describeOn(kind)(`${part} away (${kind.name})`, () => {
     let store: TestStore;
     let proxy: TcpProxy;
-    let desk: Desk;
+    let fixture: TokenEndpointFixture;
     beforeAll(async () => {
       store = await kind.make();
       const url = new URL(store.env[variable] ?? '');
       proxy = await tcpProxy(Number(url.port || standardPort));
       url.host = `127.0.0.1:${proxy.port}`;
-      desk = await openDesk({ store: { ...store, env: { ...store.env, [variable]: url.href } } });
+      fixture = await tokenEndpointFixture({
+        store: { ...store, env: { ...store.env, [variable]: url.href } },
+      });
     });
     afterAll(async () => {
-      await desk.server.stop();
+      await fixture.server.stop();
       await proxy.close();
       await store.remove();
     });
@@ -43,7 +48,7 @@ for (const { variable, standardPort, part, kind } of lines)
     /** Asks until there is a token, for at most 10 s. */
     async function recovered(): Promise<string> {
       for (let tries = 0; tries < 100; tries++) {
-        if ((await desk.outcome()) === `200 ${desk.key.jkt}`) return 'recovered';
+        if ((await fixture.outcome()) === `200 ${fixture.key.jkt}`) return 'recovered';
         await sleep(100);
       }
       return 'still away';
@@ -56,14 +61,14 @@ for (const { variable, standardPort, part, kind } of lines)
         await proxy.set(line);
         // A client that waits no longer than 2 s gets its answer.
         const giveUp = async () => sleep(2000, 'gave up' as const);
-        const first = await Promise.race([desk.send(), giveUp()]);
-        const second = await Promise.race([desk.send(), giveUp()]);
+        const first = await Promise.race([fixture.send(), giveUp()]);
+        const second = await Promise.race([fixture.send(), giveUp()]);
         const documents = await Promise.all(
           ['/jwks', '/.well-known/oauth-authorization-server', '/health/live'].map(async (path) =>
-            desk.server.get(path),
+            fixture.server.get(path),
           ),
         );
-        const ready = await desk.server.get('/health/ready');
+        const ready = await fixture.server.get('/health/ready');
         await proxy.set('open');
         expect(await recovered()).toBe('recovered');
         for (const answer of [first, second]) {
@@ -80,7 +85,7 @@ for (const { variable, standardPort, part, kind } of lines)
           status: 503,
           body: { status: 'not_ready', [part]: 'down', signing_keys: 'up' },
         });
-        expect((await desk.server.get('/health/ready')).status).toBe(200);
+        expect((await fixture.server.get('/health/ready')).status).toBe(200);
       },
     );
 
@@ -88,21 +93,21 @@ for (const { variable, standardPort, part, kind } of lines)
       'a status list within its time is served, however old the list of signing keys is',
       async () => {
         const listed = 'https://listed.example.com';
-        await desk.server.admin('POST', 'resource-servers', {
+        await fixture.server.admin('POST', 'resource-servers', {
           audience: listed,
           status_list_enabled: true,
         });
-        const { body } = await desk.send({
+        const { body } = await fixture.send({
           form: { grant_type: 'client_credentials', resource: listed },
         });
         const { status_list } = decodeJwt<{ status: { status_list: { uri: string } } }>(
           (JSON.parse(body) as { access_token: string }).access_token,
         ).status;
         const look = async () =>
-          (await fetch(`${desk.server.url}${new URL(status_list.uri).pathname}`)).text();
+          (await fetch(`${fixture.server.url}${new URL(status_list.uri).pathname}`)).text();
         const before = await look();
         await proxy.set('refused');
-        desk.server.clock.now += 4000;
+        fixture.server.clock.now += 4000;
         const during = await look();
         await proxy.set('open');
         expect(before).toMatch(/^eyJ/);

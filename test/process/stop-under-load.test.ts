@@ -5,8 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type Desk, openDesk } from '../support/desk.ts';
 import { freeAddress, startProcess } from '../support/process.ts';
+import {
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-drain-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -87,8 +90,8 @@ describe('SIGTERM', { timeout: 90_000 }, () => {
 
 describe('a connection that the client has closed in one direction', () => {
   it('gets its answers, for one request and for several, and is closed then', async () => {
-    const desk: Desk = await openDesk();
-    const { port } = new URL(desk.server.url);
+    const fixture: TokenEndpointFixture = await tokenEndpointFixture();
+    const { port } = new URL(fixture.server.url);
     for (const requests of [1, 1, 1, 1, 5]) {
       const socket = connect(Number(port), '127.0.0.1');
       socket.end(message.repeat(requests));
@@ -98,6 +101,6 @@ describe('a connection that the client has closed in one direction', () => {
     expect(await text(silent)).toBe('');
     const half = connect(Number(port), '127.0.0.1').end(message.slice(0, -5));
     expect(await text(half)).toMatch(/^HTTP\/1\.1 400 /);
-    await desk.server.stop();
+    await fixture.server.stop();
   });
 });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { assertionForm } from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
 import { freeAddress, startProcess } from '../support/process.ts';
 import { adminToken, basic, formBody } from '../support/server.ts';
 import { storeKinds } from '../support/stores.ts';
+import { assertionForm } from '../support/token-endpoint-fixture.ts';
 
 const secret = 's'.repeat(32);
 

@@ -1,28 +1,32 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { assertionForm, type Desk, openDesk } from '../support/desk.ts';
 import { issuer } from '../support/server.ts';
+import {
+  assertionForm,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
-let desk: Desk;
+let fixture: TokenEndpointFixture;
 beforeAll(async () => {
-  desk = await openDesk();
+  fixture = await tokenEndpointFixture();
   for (const client_assertion_audiences of ['issuer', 'endpoint'])
-    await desk.server.admin('POST', 'clients', {
+    await fixture.server.admin('POST', 'clients', {
       client_id: client_assertion_audiences,
       token_endpoint_auth_method: 'private_key_jwt',
       client_assertion_audiences,
-      jwks: { keys: [desk.key.jwk] },
+      jwks: { keys: [fixture.key.jwk] },
     });
 });
-afterAll(async () => desk.server.stop());
+afterAll(async () => fixture.server.stop());
 
 /** By each client: `signer` is registered for nothing besides the issuer as a string. */
 const clients = ['signer', 'issuer', 'endpoint'] as const;
 const statuses = async (path: string, aud: unknown) =>
   Promise.all(
     clients.map(async (client) => {
-      const form = assertionForm(await desk.key.assertion(client, { aud }), { token: 'x' });
-      const dpop = await desk.key.proof();
-      return (await desk.server.post(path, form, { dpop })).status;
+      const form = assertionForm(await fixture.key.assertion(client, { aud }), { token: 'x' });
+      const dpop = await fixture.key.proof();
+      return (await fixture.server.post(path, form, { dpop })).status;
     }),
   );
 
@@ -73,14 +77,14 @@ describe('RFC 7523 §3: aud of a client assertion, and client_assertion_audience
     },
   );
   it('counts once, in whichever form', async () => {
-    const assertion = await desk.key.assertion('endpoint', { aud: [token] });
+    const assertion = await fixture.key.assertion('endpoint', { aud: [token] });
     const outcomes: string[] = [];
     for (let times = 0; times < 2; times++)
-      outcomes.push(await desk.outcome({ authorization: null, form: assertionForm(assertion) }));
-    expect(outcomes).toEqual([`200 ${desk.key.jkt}`, '401 invalid_client']);
+      outcomes.push(await fixture.outcome({ authorization: null, form: assertionForm(assertion) }));
+    expect(outcomes).toEqual([`200 ${fixture.key.jkt}`, '401 invalid_client']);
   });
   it('is refused for a client that sends no assertions', async () => {
-    const { status, body } = await desk.server.admin('POST', 'clients', {
+    const { status, body } = await fixture.server.admin('POST', 'clients', {
       client_assertion_audiences: 'issuer',
     });
     expect([status, body.member]).toEqual([400, 'client_assertion_audiences']);

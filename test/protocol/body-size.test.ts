@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { certificate } from '../support/certificates.ts';
-import { clientSecret } from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
 import { adminToken, basic, type TestServer, testServer } from '../support/server.ts';
+import { clientSecret } from '../support/token-endpoint-fixture.ts';
 
 let server: TestServer;
 beforeAll(async () => {

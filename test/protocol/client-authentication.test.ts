@@ -1,28 +1,28 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { randomJti, type TestKey, testKey } from '../support/keys.ts';
+import { basic, issuer } from '../support/server.ts';
+import { storeKinds } from '../support/stores.ts';
 import {
   type Asked,
   assertionForm,
   clientSecret,
   craft,
-  type Desk,
   jwtBearer,
-  openDesk,
   seconds,
-} from '../support/desk.ts';
-import { randomJti, type TestKey, testKey } from '../support/keys.ts';
-import { basic, issuer } from '../support/server.ts';
-import { storeKinds } from '../support/stores.ts';
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 const cc = { grant_type: 'client_credentials' };
 const wrong = 'w'.repeat(32);
 
-let desk: Desk;
+let fixture: TokenEndpointFixture;
 let other: TestKey;
 beforeAll(async () => {
-  desk = await openDesk({ env: { JWKS_URI_ALLOW_PRIVATE_ADDRESSES: 'true' } });
+  fixture = await tokenEndpointFixture({ env: { JWKS_URI_ALLOW_PRIVATE_ADDRESSES: 'true' } });
   other = await testKey();
   const admin = async (body: object) =>
-    expect((await desk.server.admin('POST', 'clients', body)).status).toBe(201);
+    expect((await fixture.server.admin('POST', 'clients', body)).status).toBe(201);
   await admin({
     client_id: 'poster',
     client_secret: clientSecret,
@@ -36,7 +36,7 @@ beforeAll(async () => {
   await admin({ client_id: 'off', client_secret: clientSecret, disabled: true });
   await admin({ client_id: 'a b:c%+ä', client_secret: clientSecret }).catch(() => undefined);
 });
-afterAll(async () => desk.server.stop());
+afterAll(async () => fixture.server.stop());
 
 describe('RFC 6749 §2.3.1: client_secret_basic and client_secret_post', () => {
   const bare = (text: string | Buffer): Asked => ({
@@ -174,16 +174,18 @@ describe('RFC 6749 §2.3.1: client_secret_basic and client_secret_post', () => {
     ],
   ];
   it.each(rows)('%s', async (_, asked, expected) => {
-    expect(await desk.outcome(asked)).toBe(expected === '200' ? `200 ${desk.key.jkt}` : expected);
+    expect(await fixture.outcome(asked)).toBe(
+      expected === '200' ? `200 ${fixture.key.jkt}` : expected,
+    );
   });
 
   it('unknown, wrong and disabled answer with the same words, and a challenge only where Basic was tried', async () => {
     const answers = await Promise.all([
-      desk.send({ authorization: basic('app', wrong) }),
-      desk.send({ authorization: basic('nobody', wrong) }),
-      desk.send({ authorization: basic('off', clientSecret) }),
+      fixture.send({ authorization: basic('app', wrong) }),
+      fixture.send({ authorization: basic('nobody', wrong) }),
+      fixture.send({ authorization: basic('off', clientSecret) }),
     ]);
-    const post = await desk.send({
+    const post = await fixture.send({
       authorization: null,
       form: { ...cc, client_id: 'poster', client_secret: wrong },
     });
@@ -206,7 +208,7 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
     ...change,
   });
   const of = (change: object = {}, header: object = {}) =>
-    craft({ alg: 'ES256', kid: 'registered', ...header }, claims(change), desk.key);
+    craft({ alg: 'ES256', kid: 'registered', ...header }, claims(change), fixture.key);
   const accepted: readonly (readonly [string, () => string | Promise<string>])[] = [
     ['an ordinary assertion', () => of()],
     ['without kid', () => of({}, { kid: undefined })],
@@ -222,8 +224,8 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
     ['unknown claims', () => of({ foo: { bar: [1] } })],
   ];
   it.each(accepted)('accepted: %s', async (_, make) => {
-    expect(await desk.outcome({ authorization: null, form: assertionForm(await make()) })).toBe(
-      `200 ${desk.key.jkt}`,
+    expect(await fixture.outcome({ authorization: null, form: assertionForm(await make()) })).toBe(
+      `200 ${fixture.key.jkt}`,
     );
   });
 
@@ -294,9 +296,10 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
     ],
     [
       'an access token of this server',
-      async () => (JSON.parse((await desk.send()).body) as { access_token: string }).access_token,
+      async () =>
+        (JSON.parse((await fixture.send()).body) as { access_token: string }).access_token,
     ],
-    ['a DPoP proof', async () => desk.key.proof()],
+    ['a DPoP proof', async () => fixture.key.proof()],
     ['an unknown crit', () => of({}, { crit: ['x'], x: 1 })],
     [
       'a member twice',
@@ -304,24 +307,24 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
         craft(
           JSON.stringify({ alg: 'ES256' }),
           JSON.stringify(claims()).replace('{', '{"aud":"https://other.example",'),
-          desk.key,
+          fixture.key,
         ),
     ],
   ];
   it.each(refused)('refused: %s', async (_, make) => {
-    expect(await desk.outcome({ authorization: null, form: assertionForm(await make()) })).toBe(
+    expect(await fixture.outcome({ authorization: null, form: assertionForm(await make()) })).toBe(
       '401 invalid_client',
     );
   });
 
   it('from outside no client can be told from one that does not exist', async () => {
-    await desk.server.admin('POST', 'clients', {
+    await fixture.server.admin('POST', 'clients', {
       client_id: 'disabled-signer',
       disabled: true,
       token_endpoint_auth_method: 'private_key_jwt',
-      jwks: { keys: [desk.key.jwk] },
+      jwks: { keys: [fixture.key.jwk] },
     });
-    await desk.server.admin('POST', 'clients', {
+    await fixture.server.admin('POST', 'clients', {
       client_id: 'unreachable',
       token_endpoint_auth_method: 'private_key_jwt',
       jwks_uri: 'https://127.0.0.1:1/jwks',
@@ -331,7 +334,7 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
       for (const header of [{}, { kid: 'unknown' }])
         bodies.push(
           (
-            await desk.send({
+            await fixture.send({
               authorization: null,
               form: assertionForm(await other.assertion(name, {}, header)),
             })
@@ -339,7 +342,7 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
         );
     expect(new Set(bodies).size).toBe(1);
     const mistyped = ['nobody', 'signer'].map(async (name) =>
-      desk.send({
+      fixture.send({
         authorization: null,
         form: assertionForm(await other.assertion(name, {}, { typ: 'at+jwt' })),
       }),
@@ -349,37 +352,40 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
 
   it('another client_assertion_type, or one half of the pair: invalid_request', async () => {
     const outcomes = [
-      await desk.outcome({
+      await fixture.outcome({
         authorization: null,
         form: { ...assertionForm(of()), client_assertion_type: 'urn:ietf:mycustom' },
       }),
-      await desk.outcome({
+      await fixture.outcome({
         authorization: null,
         form: { ...cc, client_assertion_type: jwtBearer },
       }),
-      await desk.outcome({ authorization: null, form: { ...cc, client_assertion: of() } }),
+      await fixture.outcome({ authorization: null, form: { ...cc, client_assertion: of() } }),
     ];
     expect(outcomes).toEqual(['400 invalid_request', '400 invalid_request', '400 invalid_request']);
   });
 
   it('a client_id beside the assertion must be the same', async () => {
     expect(
-      await desk.outcome({
+      await fixture.outcome({
         authorization: null,
         form: assertionForm(of(), { client_id: 'signer' }),
       }),
-    ).toBe(`200 ${desk.key.jkt}`);
+    ).toBe(`200 ${fixture.key.jkt}`);
     expect(
-      await desk.outcome({ authorization: null, form: assertionForm(of(), { client_id: 'app' }) }),
+      await fixture.outcome({
+        authorization: null,
+        form: assertionForm(of(), { client_id: 'app' }),
+      }),
     ).toBe('401 invalid_client');
   });
 
   it('a jti used before: invalid_client', async () => {
     const form = assertionForm(of());
     expect([
-      await desk.outcome({ authorization: null, form }),
-      await desk.outcome({ authorization: null, form }),
-    ]).toEqual([`200 ${desk.key.jkt}`, '401 invalid_client']);
+      await fixture.outcome({ authorization: null, form }),
+      await fixture.outcome({ authorization: null, form }),
+    ]).toEqual([`200 ${fixture.key.jkt}`, '401 invalid_client']);
   });
 
   it('keys rotate: both are good while both are registered, the old one not after its removal', async () => {
@@ -388,17 +394,20 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
       token_endpoint_auth_method: 'private_key_jwt',
       jwks: { keys: keys.map(({ jwk }) => jwk) },
     });
-    await desk.server.admin('POST', 'clients', { client_id: 'rotating', ...body([old, next]) });
+    await fixture.server.admin('POST', 'clients', { client_id: 'rotating', ...body([old, next]) });
     const ask = async (key: TestKey) =>
-      desk.outcome({ authorization: null, form: assertionForm(await key.assertion('rotating')) });
+      fixture.outcome({
+        authorization: null,
+        form: assertionForm(await key.assertion('rotating')),
+      });
     expect([await ask(old), await ask(next)]).toEqual([
-      `200 ${desk.key.jkt}`,
-      `200 ${desk.key.jkt}`,
+      `200 ${fixture.key.jkt}`,
+      `200 ${fixture.key.jkt}`,
     ]);
-    await desk.server.admin('PUT', 'clients/rotating', body([next]));
+    await fixture.server.admin('PUT', 'clients/rotating', body([next]));
     expect([await ask(old), await ask(next)]).toEqual([
       '401 invalid_client',
-      `200 ${desk.key.jkt}`,
+      `200 ${fixture.key.jkt}`,
     ]);
   });
 
@@ -409,41 +418,41 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
       token_endpoint_auth_signing_alg: 'PS256',
       jwks: { keys: [mine.jwk] },
     };
-    await desk.server.admin('POST', 'clients', {
+    await fixture.server.admin('POST', 'clients', {
       client_id: 'mine',
       token_endpoint_auth_method: 'private_key_jwt',
       jwks: { keys: [mine.jwk] },
     });
-    await desk.server.admin('POST', 'clients', { client_id: 'limited', ...limited });
+    await fixture.server.admin('POST', 'clients', { client_id: 'limited', ...limited });
     const ask = async (assertion: string) =>
-      desk.outcome({ authorization: null, form: assertionForm(assertion) });
+      fixture.outcome({ authorization: null, form: assertionForm(assertion) });
     const header = { kid: randomJti() };
-    await desk.server.admin('PATCH', 'clients/mine', {
+    await fixture.server.admin('PATCH', 'clients/mine', {
       jwks: { keys: [{ ...mine.jwk, ...header }] },
     });
-    expect(await ask(await mine.assertion('mine', {}, header))).toBe(`200 ${desk.key.jkt}`);
+    expect(await ask(await mine.assertion('mine', {}, header))).toBe(`200 ${fixture.key.jkt}`);
     expect([
       await ask(await other.assertion('mine', {}, header)),
       await ask(await mine.assertion('signer', {}, header)),
       await ask(await mine.assertion('limited', {}, header)),
     ]).toEqual(Array(3).fill('401 invalid_client'));
-    expect(await ask(await mine.assertion('mine', {}, header))).toBe(`200 ${desk.key.jkt}`);
+    expect(await ask(await mine.assertion('mine', {}, header))).toBe(`200 ${fixture.key.jkt}`);
   });
 
   it('two registered keys without kid: the one that signed is found', async () => {
     const [one, two] = [await testKey(), await testKey('ES384')];
-    await desk.server.admin('POST', 'clients', {
+    await fixture.server.admin('POST', 'clients', {
       client_id: 'two-keys',
       token_endpoint_auth_method: 'private_key_jwt',
       jwks: { keys: [one.jwk, two.jwk, other.jwk] },
     });
     for (const key of [one, two, other])
       expect(
-        await desk.outcome({
+        await fixture.outcome({
           authorization: null,
           form: assertionForm(await key.assertion('two-keys')),
         }),
-      ).toBe(`200 ${desk.key.jkt}`);
+      ).toBe(`200 ${fixture.key.jkt}`);
   });
 
   it.each(['ES384', 'PS256', 'Ed25519', 'ML-DSA-44', 'ML-DSA-65', 'ML-DSA-87'])(
@@ -451,14 +460,14 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
     async (alg) => {
       const key = await testKey(alg);
       const client_id = `by-${alg}`;
-      await desk.server.admin('POST', 'clients', {
+      await fixture.server.admin('POST', 'clients', {
         client_id,
         token_endpoint_auth_method: 'private_key_jwt',
         client_assertion_bound_access_tokens: true,
         jwks: { keys: [key.jwk] },
       });
       expect(
-        await desk.outcome({
+        await fixture.outcome({
           authorization: null,
           dpop: null,
           form: assertionForm(await key.assertion(client_id)),
@@ -471,11 +480,11 @@ describe('RFC 7523 §3 and rfc7523bis: private_key_jwt', () => {
 describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
   'RFC 6749 Appendix A: names that nobody can have, on $name',
   (kind) => {
-    let desk: Desk;
+    let fixture: TokenEndpointFixture;
     beforeAll(async () => {
-      desk = await openDesk({ kind });
+      fixture = await tokenEndpointFixture({ kind });
     });
-    afterAll(async () => desk.server.stop());
+    afterAll(async () => fixture.server.stop());
 
     // PostgreSQL takes no zero octet in a text: the look-up itself would fail.
     it.each(['\0', 'app\0', '\u0001', '\uffff', 'app\n', 'x'.repeat(5000)])(
@@ -483,19 +492,19 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       async (name) => {
         const escaped = encodeURIComponent(name);
         const outcomes = [
-          await desk.outcome({
+          await fixture.outcome({
             authorization: `Basic ${Buffer.from(`${escaped}:${clientSecret}`).toString('base64')}`,
           }),
-          await desk.outcome({
+          await fixture.outcome({
             authorization: `Basic ${Buffer.from(`app:${escaped}`).toString('base64')}`,
           }),
-          await desk.outcome({
+          await fixture.outcome({
             authorization: null,
             form: assertionForm(
-              craft({ alg: 'ES256' }, { iss: name, sub: name, aud: issuer }, desk.key),
+              craft({ alg: 'ES256' }, { iss: name, sub: name, aud: issuer }, fixture.key),
             ),
           }),
-          await desk.outcome({
+          await fixture.outcome({
             authorization: null,
             form: { ...cc, client_id: name, client_secret: clientSecret },
           }),
@@ -507,20 +516,20 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
           '401 invalid_client',
           inForm,
         ]);
-        const introspection = await desk.server.post('/introspect', {
+        const introspection = await fixture.server.post('/introspect', {
           token: 'x',
           client_id: name,
           client_secret: clientSecret,
         });
         expect(`${introspection.status} ${introspection.body.error}`).toBe(inForm);
-        expect((await desk.server.get(`/clients/${escaped.slice(0, 500)}/jwks`)).status).toBe(
+        expect((await fixture.server.get(`/clients/${escaped.slice(0, 500)}/jwks`)).status).toBe(
           name.includes('\0') ? 400 : 404,
         );
         for (const path of [
           `clients/${escaped.slice(0, 500)}`,
           `clients/${escaped.slice(0, 500)}/tokens`,
         ])
-          expect((await desk.server.admin('DELETE', path)).status).toBeLessThan(500);
+          expect((await fixture.server.admin('DELETE', path)).status).toBeLessThan(500);
         for (const query of [
           'clients?client_name=',
           'clients?cursor=',
@@ -528,7 +537,9 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
           'audit-events?cursor=',
           'pairings?requester=',
         ])
-          expect((await desk.server.admin('GET', `${query}${escaped}`)).status).toBeLessThan(500);
+          expect((await fixture.server.admin('GET', `${query}${escaped}`)).status).toBeLessThan(
+            500,
+          );
       },
     );
   },

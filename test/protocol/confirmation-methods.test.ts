@@ -15,9 +15,14 @@ import {
 } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { certificate, type TestCertificate } from '../support/certificates.ts';
-import { assertionForm, clientSecret, type Desk, openDesk } from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
 import { basic, issuer, startOfTime } from '../support/server.ts';
+import {
+  assertionForm,
+  clientSecret,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 const api = 'https://rs.example.com/things';
 const audienceOf = (method: string) =>
@@ -25,15 +30,15 @@ const audienceOf = (method: string) =>
 const methods = ['jkt', 'x5t#S256', 'jwk', 'kid', 'jku'] as const;
 type Method = (typeof methods)[number];
 
-let desk: Desk;
+let fixture: TokenEndpointFixture;
 let device: TestCertificate;
 beforeAll(async () => {
   device = await certificate({ subject: 'CN=device' });
-  desk = await openDesk({
+  fixture = await tokenEndpointFixture({
     env: { CLIENT_CERTIFICATE_HEADER: 'rfc9440', TRUSTED_PROXIES: '127.0.0.1/32' },
   });
   for (const method of methods)
-    await desk.server.admin('POST', 'resource-servers', {
+    await fixture.server.admin('POST', 'resource-servers', {
       audience: audienceOf(method),
       cnf_methods_supported: [method],
     });
@@ -42,30 +47,30 @@ beforeAll(async () => {
     client_secret: clientSecret,
     tls_client_certificate_bound_access_tokens: true,
   };
-  await desk.server.admin('POST', 'clients', bound);
+  await fixture.server.admin('POST', 'clients', bound);
 });
-afterAll(async () => desk.server.stop());
+afterAll(async () => fixture.server.stop());
 
 /** A token whose key is named by this method: the certificate's by the proxy's word, every other one by a DPoP proof of the registered key. */
 async function tokenBy(method: Method): Promise<{ access_token: string; token_type: string }> {
   const resource = { grant_type: 'client_credentials', resource: audienceOf(method) };
   const { body } =
     method === 'x5t#S256'
-      ? await desk.server.post('/token', resource, {
+      ? await fixture.server.post('/token', resource, {
           authorization: basic('device', clientSecret),
           'client-cert': `:${device.der.toString('base64')}:`,
         })
-      : await desk.server.post(
+      : await fixture.server.post(
           '/token',
-          assertionForm(await desk.key.assertion('signer'), resource),
-          { dpop: await desk.key.proof() },
+          assertionForm(await fixture.key.assertion('signer'), resource),
+          { dpop: await fixture.key.proof() },
         );
   return body as { access_token: string; token_type: string };
 }
 
 /** What a resource server needs to know of the issuer is what the issuer publishes. */
 async function published(uri: string): Promise<JSONWebKeySet> {
-  return (await desk.server.get(uri.replace(issuer, ''))).body as JSONWebKeySet;
+  return (await fixture.server.get(uri.replace(issuer, ''))).body as JSONWebKeySet;
 }
 
 /** RFC 9068 §4 by jose, from the metadata on. */
@@ -73,7 +78,8 @@ async function confirmationOf(
   token: string,
   method: Method,
 ): Promise<{ readonly cnf: Record<string, unknown>; readonly client_id: string }> {
-  const { jwks_uri } = (await desk.server.get('/.well-known/oauth-authorization-server')).body as {
+  const { jwks_uri } = (await fixture.server.get('/.well-known/oauth-authorization-server'))
+    .body as {
     jwks_uri: string;
   };
   const keys = createLocalJWKSet(await published(jwks_uri));
@@ -131,7 +137,7 @@ describe('RFC 7800: each confirmation method, verified with jose and what the is
       htu: api,
       ath: createHash('sha256').update(token).digest('base64url'),
     };
-    expect(await provenKey(await desk.key.proof(claims), token)).toBe(await namedKey(confirmed));
+    expect(await provenKey(await fixture.key.proof(claims), token)).toBe(await namedKey(confirmed));
   });
 
   it('x5t#S256, in a real handshake with the resource server', async () => {
@@ -182,11 +188,11 @@ describe('RFC 7800: each confirmation method, verified with jose and what the is
 
   it('a resource server that accepts only x5t#S256 gets no other', async () => {
     const form = { grant_type: 'client_credentials', resource: audienceOf('x5t#S256') };
-    const { status, body } = await desk.server.post(
+    const { status, body } = await fixture.server.post(
       '/token',
-      assertionForm(await desk.key.assertion('signer'), form),
+      assertionForm(await fixture.key.assertion('signer'), form),
       {
-        dpop: await desk.key.proof(),
+        dpop: await fixture.key.proof(),
       },
     );
     expect([status, body.error]).toEqual([400, 'unsupported_pop_key']);
@@ -204,11 +210,11 @@ describe('RFC 7800: each confirmation method, verified with jose and what the is
     'a key that is not registered, for a resource server that accepts %j: the client is told why',
     async (accepted, description) => {
       const resource = `https://${accepted.length}.${accepted[0]?.replace('#', '-').toLowerCase()}.example.com`;
-      await desk.server.admin('POST', 'resource-servers', {
+      await fixture.server.admin('POST', 'resource-servers', {
         audience: resource,
         cnf_methods_supported: accepted,
       });
-      const { status, body } = await desk.server.post(
+      const { status, body } = await fixture.server.post(
         '/token',
         { grant_type: 'client_credentials', resource },
         { authorization: basic('app', clientSecret), dpop: await (await testKey()).proof() },

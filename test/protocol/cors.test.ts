@@ -1,14 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { audience, clientSecret, type Desk, openDesk } from '../support/desk.ts';
 import { basic, type TestServer, testServer } from '../support/server.ts';
+import {
+  audience,
+  clientSecret,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 const metadata = '/.well-known/oauth-authorization-server';
 const origin = 'https://app.example.com';
-let desk: Desk;
+let fixture: TokenEndpointFixture;
 beforeAll(async () => {
-  desk = await openDesk();
+  fixture = await tokenEndpointFixture();
 });
-afterAll(async () => desk.server.stop());
+afterAll(async () => fixture.server.stop());
 
 /** The fields of CORS in an answer. */
 function corsOf(headers: Headers): Record<string, string> {
@@ -21,10 +26,10 @@ const readable = {
 
 describe('CORS without credentials (Fetch standard §3.2)', () => {
   it('a page may read the token that it asked for', async () => {
-    const answer = await desk.server.post(
+    const answer = await fixture.server.post(
       '/token',
       { grant_type: 'client_credentials', resource: audience },
-      { authorization: basic('app', clientSecret), dpop: await desk.key.proof(), origin },
+      { authorization: basic('app', clientSecret), dpop: await fixture.key.proof(), origin },
     );
     expect(answer.status).toBe(200);
     expect(corsOf(answer.headers)).toEqual(readable);
@@ -32,7 +37,7 @@ describe('CORS without credentials (Fetch standard §3.2)', () => {
   });
 
   it.each(['/token', '/revoke'])('the preflight of %s is answered, and cached', async (path) => {
-    const answer = await fetch(`${desk.server.url}${path}`, {
+    const answer = await fetch(`${fixture.server.url}${path}`, {
       method: 'OPTIONS',
       headers: {
         origin,
@@ -59,7 +64,7 @@ describe('CORS without credentials (Fetch standard §3.2)', () => {
     { what: 'another method', path: '/token', method: 'PUT', status: 405 },
     { what: 'a query', path: '/token?a=b', status: 401 },
   ])('refusals can be read: $what', async ({ path, body, type, method, status }) => {
-    const answer = await fetch(`${desk.server.url}${path}`, {
+    const answer = await fetch(`${fixture.server.url}${path}`, {
       method: method ?? 'POST',
       headers: { origin, 'content-type': type ?? 'application/x-www-form-urlencoded' },
       body: body ?? 'grant_type=client_credentials&token=a',
@@ -71,7 +76,7 @@ describe('CORS without credentials (Fetch standard §3.2)', () => {
   it.each(['/token', '/revoke'])('%s is not for the origin null', async (path) => {
     const headers = { origin: 'null', 'content-type': 'application/x-www-form-urlencoded' };
     for (const method of ['POST', 'OPTIONS'] as const) {
-      const answer = await fetch(`${desk.server.url}${path}`, { method, headers });
+      const answer = await fetch(`${fixture.server.url}${path}`, { method, headers });
       expect(corsOf(answer.headers)).toEqual({});
       expect(answer.headers.get('vary')).toBe('origin');
     }
@@ -79,7 +84,7 @@ describe('CORS without credentials (Fetch standard §3.2)', () => {
 
   it('the metadata may be read by every page, of the origin null too', async () => {
     for (const from of [origin, 'null']) {
-      const answer = await desk.server.get(metadata, { origin: from });
+      const answer = await fixture.server.get(metadata, { origin: from });
       expect(answer.status).toBe(200);
       expect(corsOf(answer.headers)).toEqual(readable);
       expect(answer.headers.get('vary')).toBeNull();
@@ -92,17 +97,17 @@ describe('CORS without credentials (Fetch standard §3.2)', () => {
     { path: '/health/ready', method: 'GET' },
     { path: '/nothing', method: 'GET' },
   ])('no page may read $method $path', async ({ path, method }) => {
-    const answer = await fetch(`${desk.server.url}${path}`, { method, headers: { origin } });
+    const answer = await fetch(`${fixture.server.url}${path}`, { method, headers: { origin } });
     expect(corsOf(answer.headers)).toEqual({});
   });
 
   it.each(['GET', 'OPTIONS'])('no page may read %s of the admin listener', async (method) => {
-    const answer = await desk.server.admin(method, 'clients', undefined, { origin });
+    const answer = await fixture.server.admin(method, 'clients', undefined, { origin });
     expect(corsOf(answer.headers)).toEqual({});
   });
 
   it.each(['credentials', 'a named origin'])('never allows %s', async () => {
-    const answer = await desk.server.post('/token', {}, { origin, cookie: 'session=1' });
+    const answer = await fixture.server.post('/token', {}, { origin, cookie: 'session=1' });
     expect(answer.headers.get('access-control-allow-credentials')).toBeNull();
     expect(answer.headers.get('access-control-allow-origin')).toBe('*');
   });

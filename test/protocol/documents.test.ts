@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { assertionForm, openDesk } from '../support/desk.ts';
 import { testKey } from '../support/keys.ts';
 import { keysOf, openPair } from '../support/pair.ts';
 import { issuer, type TestServer, testServer } from '../support/server.ts';
+import { assertionForm, tokenEndpointFixture } from '../support/token-endpoint-fixture.ts';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -46,7 +46,7 @@ describe('RFC 8414: metadata', () => {
     }
   });
   it('offers the algorithms that are configured, and only those', async () => {
-    const narrow = await openDesk({
+    const narrow = await tokenEndpointFixture({
       env: { DPOP_SIGNING_ALGS: 'ES384, PS256', CLIENT_ASSERTION_SIGNING_ALGS: 'PS256' },
     });
     const { body } = await narrow.server.get('/.well-known/oauth-authorization-server');

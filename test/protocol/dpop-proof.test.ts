@@ -1,23 +1,30 @@
 import { exportJWK, generateKeyPair } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { clientSecret, craft, type Desk, es256, openDesk, seconds } from '../support/desk.ts';
 import { randomJti, testKey } from '../support/keys.ts';
 import { basic, testServer } from '../support/server.ts';
 import { storeKinds } from '../support/stores.ts';
+import {
+  clientSecret,
+  craft,
+  es256,
+  seconds,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 import { rocaModulus } from '../support/weak-rsa.ts';
 
 const token = 'https://as.example.com/token';
 
-let desk: Desk;
+let fixture: TokenEndpointFixture;
 beforeAll(async () => {
-  desk = await openDesk();
+  fixture = await tokenEndpointFixture();
 });
-afterAll(async () => desk.server.stop());
+afterAll(async () => fixture.server.stop());
 
 const header = (change: object = {}) => ({
   typ: 'dpop+jwt',
   alg: 'ES256',
-  jwk: desk.key.jwk,
+  jwk: fixture.key.jwk,
   ...change,
 });
 const claims = (change: object = {}) => ({
@@ -27,15 +34,15 @@ const claims = (change: object = {}) => ({
   iat: seconds,
   ...change,
 });
-const withHeader = (change: object) => () => craft(header(change), claims(), desk.key);
-const withClaims = (change: object) => () => craft(header(), claims(change), desk.key);
+const withHeader = (change: object) => () => craft(header(change), claims(), fixture.key);
+const withClaims = (change: object) => () => craft(header(), claims(change), fixture.key);
 const withJwk = (change: (jwk: object) => unknown) => () =>
-  craft(header({ jwk: change(desk.key.jwk) }), claims(), desk.key);
+  craft(header({ jwk: change(fixture.key.jwk) }), claims(), fixture.key);
 
 type Row = readonly [string, () => string | readonly string[] | Promise<string>];
 
 const accepted: readonly Row[] = [
-  ['an ordinary proof', () => desk.key.proof()],
+  ['an ordinary proof', () => fixture.key.proof()],
   ['a nonce that nobody asked for', withClaims({ nonce: 'x' })],
   ['iat 10 s ago', withClaims({ iat: seconds - 10 })],
   ['iat 60 s ago', withClaims({ iat: seconds - 60 })],
@@ -68,7 +75,7 @@ const accepted: readonly Row[] = [
 
 describe('RFC 9449 §4.3: accepted', () => {
   it.each(accepted)('%s', async (_, make) => {
-    expect(await desk.outcome({ dpop: await make() })).toBe(`200 ${desk.key.jkt}`);
+    expect(await fixture.outcome({ dpop: await make() })).toBe(`200 ${fixture.key.jkt}`);
   });
 });
 
@@ -76,48 +83,48 @@ describe('RFC 9449 §4.3 item 7: the signature is checked with every proof', () 
   it('the header of a proof that counted, before claims and a signature of another key', async () => {
     const own = await testKey();
     const thief = await testKey();
-    expect(await desk.outcome({ dpop: await own.proof() })).toBe(`200 ${own.jkt}`);
+    expect(await fixture.outcome({ dpop: await own.proof() })).toBe(`200 ${own.jkt}`);
     // The same text of the header as before, and signed by the thief.
-    expect(await desk.outcome({ dpop: await thief.proof({}, { jwk: own.jwk }) })).toBe(
+    expect(await fixture.outcome({ dpop: await thief.proof({}, { jwk: own.jwk }) })).toBe(
       '400 invalid_dpop_proof',
     );
-    expect(await desk.outcome({ dpop: await own.proof() })).toBe(`200 ${own.jkt}`);
+    expect(await fixture.outcome({ dpop: await own.proof() })).toBe(`200 ${own.jkt}`);
   });
   it('the header of a proof whose signature was wrong is known no better afterwards', async () => {
     const own = await testKey();
     const thief = await testKey();
     for (const _ of [1, 2])
-      expect(await desk.outcome({ dpop: await thief.proof({}, { jwk: own.jwk }) })).toBe(
+      expect(await fixture.outcome({ dpop: await thief.proof({}, { jwk: own.jwk }) })).toBe(
         '400 invalid_dpop_proof',
       );
   });
 });
 
 const refused: readonly Row[] = [
-  ['item 1: two header fields', async () => desk.key.proof()],
+  ['item 1: two header fields', async () => fixture.key.proof()],
   ['item 1: an empty header field', () => ''],
   ['item 1: a field of blanks', () => ' '],
   [
     'item 1: two proofs in one field',
-    async () => `${await desk.key.proof()}, ${await desk.key.proof()}`,
+    async () => `${await fixture.key.proof()}, ${await fixture.key.proof()}`,
   ],
-  ['item 2: a scheme before it', async () => `DPoP ${await desk.key.proof()}`],
-  ['item 2: in quotes', async () => `"${await desk.key.proof()}"`],
+  ['item 2: a scheme before it', async () => `DPoP ${await fixture.key.proof()}`],
+  ['item 2: in quotes', async () => `"${await fixture.key.proof()}"`],
   ['item 2: dots only', () => '..'],
   ['item 2: four parts', () => 'a.b.c.d'],
   ['item 2: not a JWT', () => 'invalid'],
   ['item 2: five parts', () => 'a.b.c.d.e'],
-  ['item 2: a fourth part', async () => `${await desk.key.proof()}.extra`],
-  ['item 2: header null', () => craft('null', claims(), desk.key)],
-  ['item 2: header an array', () => craft('[]', claims(), desk.key)],
-  ['item 2: payload an array', () => craft(header(), '[]', desk.key)],
-  ['item 2: payload null', () => craft(header(), 'null', desk.key)],
-  ['item 2: payload not JSON', () => craft(header(), '{', desk.key)],
+  ['item 2: a fourth part', async () => `${await fixture.key.proof()}.extra`],
+  ['item 2: header null', () => craft('null', claims(), fixture.key)],
+  ['item 2: header an array', () => craft('[]', claims(), fixture.key)],
+  ['item 2: payload an array', () => craft(header(), '[]', fixture.key)],
+  ['item 2: payload null', () => craft(header(), 'null', fixture.key)],
+  ['item 2: payload not JSON', () => craft(header(), '{', fixture.key)],
   [
     'item 2: a member twice in the payload',
-    () => craft(header(), JSON.stringify(claims()).replace('{', '{"htm":"GET",'), desk.key),
+    () => craft(header(), JSON.stringify(claims()).replace('{', '{"htm":"GET",'), fixture.key),
   ],
-  ['item 2: padding in base64url', async () => (await desk.key.proof()).replace('.', '=.')],
+  ['item 2: padding in base64url', async () => (await fixture.key.proof()).replace('.', '=.')],
   ...['jti', 'htm', 'htu', 'iat'].map(
     (claim): Row => [`item 3: no ${claim}`, withClaims({ [claim]: undefined })],
   ),
@@ -148,18 +155,18 @@ const refused: readonly Row[] = [
   ['item 5: RS256 where it is not offered', async () => (await testKey('RS256')).proof()],
   [
     'item 5: alg ES256 with an Ed25519 key',
-    async () => craft(header({ jwk: (await testKey('Ed25519')).jwk }), claims(), desk.key),
+    async () => craft(header({ jwk: (await testKey('Ed25519')).jwk }), claims(), fixture.key),
   ],
   [
     'item 5: alg ES256 with a P-384 key',
-    async () => craft(header({ jwk: (await testKey('ES384')).jwk }), claims(), desk.key),
+    async () => craft(header({ jwk: (await testKey('ES384')).jwk }), claims(), fixture.key),
   ],
   ['item 6: signed by another key', async () => craft(header(), claims(), await testKey())],
   ['item 6: signature of zeros', () => craft(header(), claims(), () => Buffer.alloc(64))],
   ['item 6: signature empty', () => craft(header(), claims(), () => Buffer.alloc(0))],
   [
     'item 6: signature in DER',
-    () => craft(header(), claims(), (input) => es256(desk.key, input, 'der')),
+    () => craft(header(), claims(), (input) => es256(fixture.key, input, 'der')),
   ],
   ['item 6: an unknown crit', withHeader({ crit: ['x'], x: 1 })],
   ['item 6: b64 false', withHeader({ crit: ['b64'], b64: false })],
@@ -167,7 +174,10 @@ const refused: readonly Row[] = [
     (jwk): Row => [`jwk ${JSON.stringify(jwk)}`, withHeader({ jwk })],
   ),
   ['item 7: a private member in jwk', withJwk((jwk) => ({ ...jwk, d: 'AAAA' }))],
-  ['a symmetric jwk', () => craft(header({ jwk: { kty: 'oct', k: 'AAAA' } }), claims(), desk.key)],
+  [
+    'a symmetric jwk',
+    () => craft(header({ jwk: { kty: 'oct', k: 'AAAA' } }), claims(), fixture.key),
+  ],
   ['jwk.alg differs from alg', withJwk((jwk) => ({ ...jwk, alg: 'ES384' }))],
   ['jwk.use is enc', withJwk((jwk) => ({ ...jwk, use: 'enc' }))],
   ['jwk.key_ops without verify', withJwk((jwk) => ({ ...jwk, key_ops: ['sign'] }))],
@@ -191,7 +201,7 @@ const refused: readonly Row[] = [
         craft(
           header({ alg: 'PS256', jwk: { ...(await testKey('PS256')).jwk, e } }),
           claims(),
-          desk.key,
+          fixture.key,
         ),
     ],
   ),
@@ -201,7 +211,7 @@ const refused: readonly Row[] = [
       craft(
         header({ alg: 'PS256', jwk: { kty: 'RSA', n: rocaModulus(), e: 'AQAB' } }),
         claims(),
-        desk.key,
+        fixture.key,
       ),
   ],
   [
@@ -231,7 +241,7 @@ const refused: readonly Row[] = [
       craft(
         header({ alg: 'PS256', jwk: { kty: 'RSA', n: 'AQAB', e: 'AQAB' } }),
         claims(),
-        desk.key,
+        fixture.key,
       ),
   ],
   [
@@ -240,7 +250,7 @@ const refused: readonly Row[] = [
       craft(
         header({ alg: 'EdDSA', jwk: { kty: 'OKP', crv: 'Ed25519', x: 'AQAB' } }),
         claims(),
-        desk.key,
+        fixture.key,
       ),
   ],
   [
@@ -252,7 +262,7 @@ const refused: readonly Row[] = [
           jwk: await exportJWK((await generateKeyPair('ECDH-ES', { crv: 'X25519' })).publicKey),
         }),
         claims(),
-        desk.key,
+        fixture.key,
       ),
   ],
   ...['GET', 'PUT', 'post', 1].map(
@@ -304,25 +314,25 @@ describe('RFC 9449 §4.3: refused', () => {
   it.each(refused)('%s', async (title, make) => {
     const made = await make();
     expect(
-      await desk.outcome({
+      await fixture.outcome({
         dpop: title.startsWith('item 1: two') ? [made as string, made as string] : made,
       }),
     ).toBe('400 invalid_dpop_proof');
   });
 
   it('no proof at all: bearer tokens do not exist here', async () => {
-    expect(await desk.outcome({ dpop: null })).toBe('400 invalid_request');
+    expect(await fixture.outcome({ dpop: null })).toBe('400 invalid_request');
   });
 
   it('a proof larger than the header limit is cut off by HTTP itself (RFC 6585 §5)', async () => {
-    const { status, body } = await desk.send({
-      dpop: craft(header(), claims({ jti: 'x'.repeat(100_000) }), desk.key),
+    const { status, body } = await fixture.send({
+      dpop: craft(header(), claims({ jti: 'x'.repeat(100_000) }), fixture.key),
     });
     expect([status, body.includes('access_token')]).toEqual([431, false]);
   });
 
   it('the twin of its signature, s against n - s, is the same proof (§11.1)', async () => {
-    const proof = await desk.key.proof();
+    const proof = await fixture.key.proof();
     const signature = Buffer.from(proof.slice(proof.lastIndexOf('.') + 1), 'base64url');
     const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
     const twin = (order - BigInt(`0x${signature.subarray(32).toString('hex')}`))
@@ -331,24 +341,24 @@ describe('RFC 9449 §4.3: refused', () => {
     const other = Buffer.concat([signature.subarray(0, 32), Buffer.from(twin, 'hex')]).toString(
       'base64url',
     );
-    expect(await desk.outcome({ dpop: proof })).toBe(`200 ${desk.key.jkt}`);
-    expect(await desk.outcome({ dpop: `${proof.slice(0, proof.lastIndexOf('.'))}.${other}` })).toBe(
-      '400 invalid_dpop_proof',
-    );
+    expect(await fixture.outcome({ dpop: proof })).toBe(`200 ${fixture.key.jkt}`);
+    expect(
+      await fixture.outcome({ dpop: `${proof.slice(0, proof.lastIndexOf('.'))}.${other}` }),
+    ).toBe('400 invalid_dpop_proof');
   });
 
   it('the same jti in another spelling of the proof is a replay (§11.1)', async () => {
     const jti = randomJti();
-    const first = craft(header(), claims({ jti }), desk.key);
+    const first = craft(header(), claims({ jti }), fixture.key);
     const second = craft(
       JSON.stringify(header(), null, 1),
       claims({ jti, htu: `${token}?again` }),
-      desk.key,
+      fixture.key,
     );
-    expect([await desk.outcome({ dpop: first }), await desk.outcome({ dpop: second })]).toEqual([
-      `200 ${desk.key.jkt}`,
-      '400 invalid_dpop_proof',
-    ]);
+    expect([
+      await fixture.outcome({ dpop: first }),
+      await fixture.outcome({ dpop: second }),
+    ]).toEqual([`200 ${fixture.key.jkt}`, '400 invalid_dpop_proof']);
   });
 });
 
@@ -387,7 +397,7 @@ describe('RFC 9449 §4.3 item 9 with other issuers', () => {
       '400 invalid_dpop_proof',
     ],
   ])('%s', async (_, issuer, htu, expected) => {
-    const { server, key } = await openDesk({ env: { ISSUER: issuer } });
+    const { server, key } = await tokenEndpointFixture({ env: { ISSUER: issuer } });
     const path = `${new URL(issuer).pathname.replace(/\/$/, '')}/token`;
     const headers = { authorization: basic('app', clientSecret), dpop: await key.proof({ htu }) };
     const { status, body } = await server.post(path, { grant_type: 'client_credentials' }, headers);
@@ -400,19 +410,22 @@ describe('RFC 9449 §5: every algorithm that the metadata offers', () => {
   it.each(['ES256', 'ES384', 'PS256', 'EdDSA', 'Ed25519', 'ML-DSA-44', 'ML-DSA-65', 'ML-DSA-87'])(
     '%s',
     async (alg) => {
-      const { body } = await desk.server.get('/.well-known/oauth-authorization-server');
+      const { body } = await fixture.server.get('/.well-known/oauth-authorization-server');
       expect(body.dpop_signing_alg_values_supported).toContain(alg);
       const key = await testKey(alg === 'EdDSA' ? 'Ed25519' : alg);
       const dpop = await key.proof({}, { alg: key.alg });
-      expect(await desk.outcome({ dpop })).toBe(`200 ${key.jkt}`);
+      expect(await fixture.outcome({ dpop })).toBe(`200 ${key.jkt}`);
     },
   );
 });
 
 describe('RFC 9449 §8: nonces', () => {
-  let strict: Desk;
+  let strict: TokenEndpointFixture;
   beforeAll(async () => {
-    strict = await openDesk({ env: { DPOP_NONCE: 'required' }, clock: { now: seconds * 1000 } });
+    strict = await tokenEndpointFixture({
+      env: { DPOP_NONCE: 'required' },
+      clock: { now: seconds * 1000 },
+    });
   });
   afterAll(async () => strict.server.stop());
   const nonceOf = async () => String((await strict.send()).headers['dpop-nonce']);
@@ -455,7 +468,10 @@ describe('RFC 9449 §8: nonces', () => {
     expect(new Set(outcomes)).toEqual(new Set(['400 use_dpop_nonce']));
   });
   it('of a server with another secret: use_dpop_nonce', async () => {
-    const foreign = await openDesk({ env: { DPOP_NONCE: 'required' }, clock: strict.server.clock });
+    const foreign = await tokenEndpointFixture({
+      env: { DPOP_NONCE: 'required' },
+      clock: strict.server.clock,
+    });
     const nonce = String((await foreign.send()).headers['dpop-nonce']);
     await foreign.server.stop();
     expect(await strict.outcome({ dpop: await strict.key.proof({ nonce }) })).toBe(
@@ -465,7 +481,7 @@ describe('RFC 9449 §8: nonces', () => {
   it.each(storeKinds)('of another replica on $name: accepted', async (kind) => {
     const store = await kind.make();
     const [one, other] = [
-      await openDesk({ store, env: { DPOP_NONCE: 'required' } }),
+      await tokenEndpointFixture({ store, env: { DPOP_NONCE: 'required' } }),
       await testServer({ store, env: { DPOP_NONCE: 'required' } }),
     ];
     const nonce = String((await one.send()).headers['dpop-nonce']);
@@ -480,19 +496,19 @@ describe('RFC 9449 §8: nonces', () => {
     expect(status).toBe(200);
   });
   it('for one client only, where that is registered so', async () => {
-    await desk.server.admin('POST', 'clients', {
+    await fixture.server.admin('POST', 'clients', {
       client_id: 'careful',
       client_secret: clientSecret,
       dpop_nonce_required: true,
     });
     const authorization = basic('careful', clientSecret);
-    const { status, headers } = await desk.send({ authorization });
-    const dpop = await desk.key.proof({ nonce: headers['dpop-nonce'] });
-    expect([status, await desk.outcome({ authorization, dpop }), await desk.outcome()]).toEqual([
-      400,
-      `200 ${desk.key.jkt}`,
-      `200 ${desk.key.jkt}`,
-    ]);
+    const { status, headers } = await fixture.send({ authorization });
+    const dpop = await fixture.key.proof({ nonce: headers['dpop-nonce'] });
+    expect([
+      status,
+      await fixture.outcome({ authorization, dpop }),
+      await fixture.outcome(),
+    ]).toEqual([400, `200 ${fixture.key.jkt}`, `200 ${fixture.key.jkt}`]);
   });
   it('too old a proof without one: use_dpop_nonce, for only the nonce is missing', async () => {
     expect(await strict.outcome({ dpop: await strict.key.proof({ iat: seconds - 301 }) })).toBe(

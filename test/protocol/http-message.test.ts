@@ -2,29 +2,33 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { clientSecret, type Desk, openDesk } from '../support/desk.ts';
 import { rawMessage } from '../support/raw-message.ts';
 import { basic } from '../support/server.ts';
+import {
+  clientSecret,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 const form = 'grant_type=client_credentials';
 const chunks = `${form.length.toString(16)}\r\n${form}\r\n0\r\n\r\n`;
 const length = `Content-Length: ${form.length}`;
 
-let desk: Desk;
+let fixture: TokenEndpointFixture;
 beforeAll(async () => {
-  desk = await openDesk();
+  fixture = await tokenEndpointFixture();
 });
-afterAll(async () => desk.server.stop());
+afterAll(async () => fixture.server.stop());
 
 /** A whole token request; `first` is its request line, `fields` come after what every request has. */
 const ask = async (first: string, fields: readonly string[], body = form) =>
   rawMessage(
-    desk.server.url,
+    fixture.server.url,
     [
       first,
       'Host: as.example.com',
       `Authorization: ${basic('app', clientSecret)}`,
-      `DPoP: ${await desk.key.proof()}`,
+      `DPoP: ${await fixture.key.proof()}`,
       'Content-Type: application/x-www-form-urlencoded',
       'Connection: close',
       ...fields,
@@ -95,7 +99,7 @@ describe('RFC 9112: what is read in one way only', () => {
     ['a content coding', ['Content-Encoding: gzip'], 400],
     ['nothing of the kind', [], 200],
   ] as const)('%s at a document: the same rules', async (_, fields, expected) => {
-    const answer = await rawMessage(desk.server.url, [
+    const answer = await rawMessage(fixture.server.url, [
       'GET /jwks HTTP/1.1',
       'Host: as.example.com',
       'Connection: close',
@@ -119,7 +123,7 @@ describe('RFC 9112: what is read in one way only', () => {
       bodyOf(await ask(`POST /token?${form} HTTP/1.1`, ['Content-Length: 0'], ''))['error'],
     ).toBe('invalid_request');
     const secretInQuery = await rawMessage(
-      desk.server.url,
+      fixture.server.url,
       [
         `POST /token?client_id=app&client_secret=${clientSecret} HTTP/1.1`,
         'Host: x',
@@ -137,7 +141,7 @@ describe('a connection that is used again', () => {
   const document = 'GET /jwks HTTP/1.1\r\nHost: as.example.com\r\n\r\n';
   /** Sends each part when the one before it has been answered, and gives the status of every answer until the server closed. */
   const converse = async (...parts: readonly string[]) => {
-    const { hostname, port } = new URL(desk.server.url);
+    const { hostname, port } = new URL(fixture.server.url);
     const socket = connect(Number(port), hostname);
     const all = text(socket);
     for (const [index, part] of parts.entries()) {

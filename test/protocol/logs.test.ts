@@ -1,20 +1,28 @@
 import { expect, it } from 'vitest';
-import { assertionForm, clientSecret, openDesk } from '../support/desk.ts';
 import { adminToken, basic } from '../support/server.ts';
 import { storeKinds } from '../support/stores.ts';
+import {
+  assertionForm,
+  clientSecret,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 it.each(storeKinds)(
   'no secret, token, proof or assertion in any log line, on $name',
   async (kind) => {
-    const desk = await openDesk({ kind, env: { LOG_LEVEL: 'trace' } });
-    const proofs = [await desk.key.proof(), await desk.key.proof(), await desk.key.proof()];
+    const fixture = await tokenEndpointFixture({ kind, env: { LOG_LEVEL: 'trace' } });
+    const proofs = [
+      await fixture.key.proof(),
+      await fixture.key.proof(),
+      await fixture.key.proof(),
+    ];
     const assertions = [
-      await desk.key.assertion('signer'),
-      await desk.key.assertion('signer', { aud: 'x' }),
+      await fixture.key.assertion('signer'),
+      await fixture.key.assertion('signer', { aud: 'x' }),
     ];
     const tokens: string[] = [];
-    const ask = async (asked: Parameters<typeof desk.send>[0]) => {
-      const { access_token: token } = JSON.parse((await desk.send(asked)).body) as {
+    const ask = async (asked: Parameters<typeof fixture.send>[0]) => {
+      const { access_token: token } = JSON.parse((await fixture.send(asked)).body) as {
         access_token?: string;
       };
       if (token !== undefined) tokens.push(token);
@@ -31,26 +39,30 @@ it.each(storeKinds)(
         req_cnf: JSON.stringify({ jwk: { kty: 'oct', k: clientSecret } }),
       },
     });
-    await desk.server.get(`/jwks?access_token=${tokens[0]}&client_secret=${clientSecret}`);
-    await desk.server.get(`/nowhere/${clientSecret}`);
-    await desk.server.post(
+    await fixture.server.get(`/jwks?access_token=${tokens[0]}&client_secret=${clientSecret}`);
+    await fixture.server.get(`/nowhere/${clientSecret}`);
+    await fixture.server.post(
       '/introspect',
       { token: tokens[0] },
       { authorization: basic('app', clientSecret) },
     );
-    await desk.server.post(
+    await fixture.server.post(
       '/revoke',
       { token: tokens[0] },
       { authorization: basic('app', clientSecret) },
     );
-    const made = (await desk.server.admin('POST', 'clients', { client_name: 'logged' })).body as {
+    const made = (await fixture.server.admin('POST', 'clients', { client_name: 'logged' }))
+      .body as {
       client_secret: string;
     };
-    await desk.server.admin('POST', 'clients', { client_secret: clientSecret, foo: clientSecret });
-    await desk.server.stop();
+    await fixture.server.admin('POST', 'clients', {
+      client_secret: clientSecret,
+      foo: clientSecret,
+    });
+    await fixture.server.stop();
 
-    const logged = JSON.stringify(desk.server.logs);
-    expect(desk.server.logs.length).toBeGreaterThan(15);
+    const logged = JSON.stringify(fixture.server.logs);
+    expect(fixture.server.logs.length).toBeGreaterThan(15);
     expect(tokens.length).toBeGreaterThanOrEqual(3);
     const secrets = [
       clientSecret,

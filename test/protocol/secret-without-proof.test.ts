@@ -1,30 +1,30 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { testKey } from '../support/keys.ts';
+import { basic } from '../support/server.ts';
 import {
   type Asked,
   assertionForm,
   clientSecret,
-  type Desk,
   jwtBearer,
-  openDesk,
-} from '../support/desk.ts';
-import { testKey } from '../support/keys.ts';
-import { basic } from '../support/server.ts';
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 const cc = { grant_type: 'client_credentials' };
 const wrong = 'w'.repeat(32);
-let desk: Desk;
+let fixture: TokenEndpointFixture;
 beforeAll(async () => {
-  desk = await openDesk();
+  fixture = await tokenEndpointFixture();
   for (const token_endpoint_auth_method of ['client_secret_basic', 'client_secret_post'])
-    await desk.server.admin('POST', 'clients', {
+    await fixture.server.admin('POST', 'clients', {
       client_id: token_endpoint_auth_method,
       client_secret: clientSecret,
       token_endpoint_auth_method,
     });
   const off = { client_id: 'off', client_secret: clientSecret, disabled: true };
-  await desk.server.admin('POST', 'clients', off);
+  await fixture.server.admin('POST', 'clients', off);
 });
-afterAll(async () => desk.server.stop());
+afterAll(async () => fixture.server.stop());
 
 describe('RFC 9449 §5: a token request with a secret that proves no key', () => {
   const post = (client_id: string, client_secret: string, more: object = {}): Asked => ({
@@ -58,7 +58,7 @@ describe('RFC 9449 §5: a token request with a secret that proves no key', () =>
       }),
     ],
   ] as const)('is told that a proof is required: %s', async (_, asked) => {
-    const { status, body, headers } = await desk.send(asked);
+    const { status, body, headers } = await fixture.send(asked);
     expect([status, headers['www-authenticate'], JSON.parse(body)]).toEqual([
       400,
       undefined,
@@ -82,7 +82,7 @@ describe('RFC 9449 §5: a token request with a secret that proves no key', () =>
       'the client assertion is not a well-formed signed JWT',
     ],
   ])('is judged by its credentials first: %s', async (_, asked, description) => {
-    const { status, body } = await desk.send(asked);
+    const { status, body } = await fixture.send(asked);
     expect([status, JSON.parse(body)]).toMatchObject([
       401,
       { error: 'invalid_client', ...(description !== '' && { error_description: description }) },
@@ -90,19 +90,23 @@ describe('RFC 9449 §5: a token request with a secret that proves no key', () =>
   });
   it('an assertion and a secret are still two credentials', async () => {
     const two = { client_assertion_type: jwtBearer, client_assertion: 'a.b.c' };
-    const { body } = await desk.send(post('app', clientSecret, two));
+    const { body } = await fixture.send(post('app', clientSecret, two));
     expect(JSON.parse(body)).toMatchObject({
       error_description: 'more than one client credential was sent',
     });
   });
   it('is judged by its credentials alone where it asks for no token', async () => {
     const authorization = basic('app', wrong);
-    const { status } = await desk.server.post('/revoke', { token: 'x', ...cc }, { authorization });
+    const { status } = await fixture.server.post(
+      '/revoke',
+      { token: 'x', ...cc },
+      { authorization },
+    );
     expect(status).toBe(401);
   });
   it('counts against its address, and not against the client whose name it bears', async () => {
     const env = { RATE_LIMIT_PER_ADDRESS: '4', RATE_LIMIT_PER_CLIENT: '2' };
-    const limited = await openDesk({ env });
+    const limited = await tokenEndpointFixture({ env });
     const outcomes: string[] = [];
     for (let times = 0; times < 3; times++)
       outcomes.push(await limited.outcome(byBasic('app', clientSecret)));
@@ -118,16 +122,16 @@ describe('RFC 9449 §5: a token request with a secret that proves no key', () =>
 
 describe('RFC 7591 §2: a client that is registered without token_endpoint_auth_method', () => {
   const bothWays = async (client: string) => [
-    await desk.outcome({ authorization: basic(client, clientSecret) }),
-    await desk.outcome({
+    await fixture.outcome({ authorization: basic(client, clientSecret) }),
+    await fixture.outcome({
       authorization: null,
       form: { ...cc, client_id: client, client_secret: clientSecret },
     }),
   ];
-  const right = () => `200 ${desk.key.jkt}`;
+  const right = () => `200 ${fixture.key.jkt}`;
 
   it('authenticates by Basic or in the body, is shown as client_secret_basic, and stays so when it is changed', async () => {
-    const { admin } = desk.server;
+    const { admin } = fixture.server;
     const made = await admin('POST', 'clients', {
       client_id: 'open',
       client_secret: clientSecret,
@@ -143,7 +147,7 @@ describe('RFC 7591 §2: a client that is registered without token_endpoint_auth_
     expect(await bothWays('open')).toEqual([right(), right()]);
   });
   it('is held to the method that it is given later, and the trail names that member', async () => {
-    const { admin } = desk.server;
+    const { admin } = fixture.server;
     await admin('POST', 'clients', { client_id: 'later', client_secret: clientSecret });
     await admin('PATCH', 'clients/later', { token_endpoint_auth_method: 'client_secret_basic' });
     expect(await bothWays('later')).toEqual([right(), '401 invalid_client']);

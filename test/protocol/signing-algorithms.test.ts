@@ -1,9 +1,16 @@
 import { constants, KeyObject, sign } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { signingAlgorithms } from '../../src/jose/algorithms.ts';
-import { assertionForm, craft, type Desk, es256, openDesk, seconds } from '../support/desk.ts';
 import { randomJti, type TestKey, testKey } from '../support/keys.ts';
 import { issuer } from '../support/server.ts';
+import {
+  assertionForm,
+  craft,
+  es256,
+  seconds,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 /** One key of each kind, by an algorithm that it is for. */
 const kinds = [
@@ -19,15 +26,17 @@ type Kind = (typeof kinds)[number];
 /** The kind of key that an algorithm takes. */
 const kindOf = (alg: string) => ({ RS256: 'PS256', EdDSA: 'Ed25519' })[alg] ?? alg;
 
-let desk: Desk;
-let all: Desk;
+let fixture: TokenEndpointFixture;
+let all: TokenEndpointFixture;
 const keys = new Map<string, TestKey>();
 beforeAll(async () => {
   const algs = signingAlgorithms.join(',');
-  desk = await openDesk();
-  all = await openDesk({ env: { DPOP_SIGNING_ALGS: algs, CLIENT_ASSERTION_SIGNING_ALGS: algs } });
+  fixture = await tokenEndpointFixture();
+  all = await tokenEndpointFixture({
+    env: { DPOP_SIGNING_ALGS: algs, CLIENT_ASSERTION_SIGNING_ALGS: algs },
+  });
   for (const kind of kinds) keys.set(kind, await testKey(kind));
-  for (const { server } of [desk, all])
+  for (const { server } of [fixture, all])
     for (const [kind, { jwk }] of keys)
       await server.admin('POST', 'clients', {
         client_id: kind,
@@ -37,7 +46,7 @@ beforeAll(async () => {
       });
 });
 afterAll(async () => {
-  await desk.server.stop();
+  await fixture.server.stop();
   await all.server.stop();
 });
 
@@ -66,9 +75,12 @@ const assertionBy = (kind: Kind, alg: string, signedAs = alg) =>
     { iss: kind, sub: kind, aud: issuer, jti: randomJti(), iat: seconds, exp: seconds + 60 },
     signature(kind, signedAs),
   );
-const byProof = async (at: Desk, proof: string) => at.outcome({ dpop: proof });
-const byAssertion = async (at: Desk, assertion: string, dpop: string | null = null) =>
-  at.outcome({ authorization: null, dpop, form: assertionForm(assertion) });
+const byProof = async (at: TokenEndpointFixture, proof: string) => at.outcome({ dpop: proof });
+const byAssertion = async (
+  at: TokenEndpointFixture,
+  assertion: string,
+  dpop: string | null = null,
+) => at.outcome({ authorization: null, dpop, form: assertionForm(assertion) });
 
 describe.each(signingAlgorithms)('%s', (alg) => {
   const kind = kindOf(alg) as Kind;
@@ -80,9 +92,9 @@ describe.each(signingAlgorithms)('%s', (alg) => {
     expect(await byAssertion(all, assertionBy(kind, alg))).toBe(`200 ${keyOf(kind).jkt}`);
   });
   it('the metadata offers what is taken, and nothing else', async () => {
-    const offered = async (at: Desk) =>
+    const offered = async (at: TokenEndpointFixture) =>
       (await at.server.get('/.well-known/oauth-authorization-server')).body;
-    const [few, many] = [await offered(desk), await offered(all)];
+    const [few, many] = [await offered(fixture), await offered(all)];
     for (const member of [
       'dpop_signing_alg_values_supported',
       'token_endpoint_auth_signing_alg_values_supported',
@@ -94,10 +106,10 @@ describe.each(signingAlgorithms)('%s', (alg) => {
   });
   it('by default: all but RS256', async () => {
     const { jkt } = keyOf(kind);
-    expect(await byProof(desk, proofBy(kind, alg))).toBe(
+    expect(await byProof(fixture, proofBy(kind, alg))).toBe(
       alg === 'RS256' ? '400 invalid_dpop_proof' : `200 ${jkt}`,
     );
-    expect(await byAssertion(desk, assertionBy(kind, alg))).toBe(
+    expect(await byAssertion(fixture, assertionBy(kind, alg))).toBe(
       alg === 'RS256' ? '401 invalid_client' : `200 ${jkt}`,
     );
   });

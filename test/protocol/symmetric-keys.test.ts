@@ -10,9 +10,13 @@ import {
   jwtVerify,
 } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { clientSecret, type Desk, openDesk } from '../support/desk.ts';
 import { randomJti, testKey } from '../support/keys.ts';
 import { type Answer, basic, issuer, testServer } from '../support/server.ts';
+import {
+  clientSecret,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 interface EncryptionPair {
   readonly privateKey: CryptoKey;
@@ -31,14 +35,14 @@ async function encryptionPair(alg: string, crv?: string): Promise<EncryptionPair
 
 const rs = 'https://symmetric.example.com';
 const grant = { grant_type: 'client_credentials', resource: rs };
-let desk: Desk;
+let fixture: TokenEndpointFixture;
 let recipient: EncryptionPair;
 let device: EncryptionPair;
 beforeAll(async () => {
-  desk = await openDesk();
+  fixture = await tokenEndpointFixture();
   recipient = await encryptionPair('ECDH-ES+A256KW', 'P-256');
   device = await encryptionPair('ECDH-ES+A256KW', 'X25519');
-  const { status } = await desk.server.admin('POST', 'resource-servers', {
+  const { status } = await fixture.server.admin('POST', 'resource-servers', {
     audience: rs,
     client_id: 'symmetric-rs',
     client_secret: clientSecret,
@@ -48,23 +52,23 @@ beforeAll(async () => {
     jwks: { keys: [recipient.jwk] },
   });
   if (status !== 201) throw new Error('the resource server was not registered');
-  await desk.server.admin('POST', 'clients', {
+  await fixture.server.admin('POST', 'clients', {
     client_id: 'device',
     client_secret: clientSecret,
     jwks: { keys: [device.jwk] },
   });
 });
-afterAll(async () => desk.server.stop());
+afterAll(async () => fixture.server.stop());
 
 const ask = async (
   form: Readonly<Record<string, string>> = {},
   client = 'app',
   dpop?: string,
 ): Promise<Answer> =>
-  desk.server.post(
+  fixture.server.post(
     '/token',
     { ...grant, ...form },
-    { authorization: basic(client, clientSecret), dpop: dpop ?? (await desk.key.proof()) },
+    { authorization: basic(client, clientSecret), dpop: dpop ?? (await fixture.key.proof()) },
   );
 const opened = async (jwe: string, { privateKey }: EncryptionPair) => {
   const { plaintext } = await compactDecrypt(jwe, privateKey);
@@ -92,14 +96,14 @@ describe('RFC 7800 §3.3, protocol reference D8: a symmetric key made by the ser
     const challenge = randomJti();
     const response = mac(body.cnf.jwk.k, challenge);
     // The resource server, with nothing but the issuer's documents and its private key.
-    const { jwks_uri } = (await desk.server.get('/.well-known/oauth-authorization-server'))
+    const { jwks_uri } = (await fixture.server.get('/.well-known/oauth-authorization-server'))
       .body as { jwks_uri: string };
-    const keys = createRemoteJWKSet(new URL(jwks_uri.replace(issuer, desk.server.url)));
+    const keys = createRemoteJWKSet(new URL(jwks_uri.replace(issuer, fixture.server.url)));
     const { payload } = await jwtVerify(body.access_token, keys, {
       issuer,
       audience: rs,
       typ: 'at+jwt',
-      currentDate: new Date(desk.server.clock.now),
+      currentDate: new Date(fixture.server.clock.now),
     });
     expect(Object.keys(payload['cnf'] as object)).toEqual(['jwe']);
     const { jwe } = payload['cnf'] as { jwe: string };
@@ -126,7 +130,7 @@ describe('RFC 7800 §3.3, protocol reference D8: a symmetric key made by the ser
     const mine = await opened(body.cnf.jwe, device);
     expect(mine).toEqual(await opened(jweOf(body.access_token), recipient));
     expect(JSON.stringify(body)).not.toContain(mine.k);
-    expect((await desk.server.get('/clients/device/jwks')).status).toBe(404);
+    expect((await fixture.server.get('/clients/device/jwks')).status).toBe(404);
   });
   it.each([
     ['ECDH-ES+A256KW', 'X25519'],
@@ -140,22 +144,25 @@ describe('RFC 7800 §3.3, protocol reference D8: a symmetric key made by the ser
       symmetric_keys_enabled: true,
       jwks: { keys: [pair.jwk] },
     };
-    expect((await desk.server.admin('POST', 'resource-servers', members)).status).toBe(201);
+    expect((await fixture.server.admin('POST', 'resource-servers', members)).status).toBe(201);
     const { body } = await ask({ resource: audience });
     expect([
       decodeProtectedHeader(jweOf(body.access_token)).alg,
       await opened(jweOf(body.access_token), pair),
     ]).toEqual([alg, body.cnf.jwk]);
     // The only method there is does not name the key that req_cnf asks for.
-    const asked = await ask({ resource: audience, req_cnf: JSON.stringify({ jkt: desk.key.jkt }) });
+    const asked = await ask({
+      resource: audience,
+      req_cnf: JSON.stringify({ jkt: fixture.key.jkt }),
+    });
     expect([asked.status, asked.body.error]).toEqual([400, 'unsupported_pop_key']);
   });
   it('no key without a proof, and none twice for one proof', async () => {
-    const unproven = await desk.server.post('/token', grant, {
+    const unproven = await fixture.server.post('/token', grant, {
       authorization: basic('app', clientSecret),
     });
     expect([unproven.status, unproven.body.error]).toEqual([400, 'invalid_request']);
-    const dpop = await desk.key.proof();
+    const dpop = await fixture.key.proof();
     expect([(await ask({}, 'app', dpop)).status, (await ask({}, 'app', dpop)).body.error]).toEqual([
       200,
       'invalid_dpop_proof',
@@ -168,16 +175,16 @@ describe('RFC 7800 §3.3, protocol reference D8: a symmetric key made by the ser
     expect([status, body.error]).toEqual([400, 'invalid_request']);
   });
   it('req_cnf asks for the proven key, so the next method that names it is used', async () => {
-    const { body } = await ask({ req_cnf: JSON.stringify({ jkt: desk.key.jkt }) });
+    const { body } = await ask({ req_cnf: JSON.stringify({ jkt: fixture.key.jkt }) });
     expect([body.token_type, decodeJwt(body.access_token)['cnf']]).toEqual([
       'DPoP',
-      { jkt: desk.key.jkt },
+      { jkt: fixture.key.jkt },
     ]);
   });
   it('nothing of the key in the log, the audit trail, the registrations, or the introspection by another', async () => {
     const { body } = await ask();
     const introspect = async (id: string) =>
-      desk.server.post(
+      fixture.server.post(
         '/introspect',
         { token: body.access_token },
         { authorization: basic(id, clientSecret) },
@@ -187,22 +194,22 @@ describe('RFC 7800 §3.3, protocol reference D8: a symmetric key made by the ser
       'PoP',
       { jwe: jweOf(body.access_token) },
     ]);
-    await desk.server.admin('POST', 'resource-servers', {
+    await fixture.server.admin('POST', 'resource-servers', {
       audience: 'https://other.example.com',
       client_id: 'other',
       client_secret: clientSecret,
     });
     expect((await introspect('other')).body).toEqual({ active: false });
     const [events, clients] = [
-      await desk.server.admin('GET', 'audit-events?limit=200'),
-      await desk.server.admin('GET', 'clients'),
+      await fixture.server.admin('GET', 'audit-events?limit=200'),
+      await fixture.server.admin('GET', 'clients'),
     ];
-    const seen = JSON.stringify([desk.server.logs, events.body, clients.body, mine.body]);
+    const seen = JSON.stringify([fixture.server.logs, events.body, clients.body, mine.body]);
     expect(seen).toContain(decodeJwt(body.access_token).jti);
     expect(seen).not.toContain(body.cnf.jwk.k);
   });
   it('never with alt_cnf: the holders agreed to share a token with the proven key', async () => {
-    const { server, key } = desk;
+    const { server, key } = fixture;
     const sharer = {
       client_id: 'sharer',
       client_secret: clientSecret,
@@ -295,7 +302,7 @@ describe('RFC 7800 §4: no symmetric key in the clear', () => {
         client_secret: clientSecret,
         jwks: { keys: [device.jwk] },
       });
-      const dpop = await desk.key.proof({ htu: `${ISSUER}/token` });
+      const dpop = await fixture.key.proof({ htu: `${ISSUER}/token` });
       const form = { grant_type: 'client_credentials', resource: tried };
       const { body } = await server.post('/token', form, {
         authorization: basic(client, clientSecret),
@@ -435,21 +442,21 @@ describe('registration', () => {
     ['two keys of one kid', (key) => ({ jwks: { keys: [key, key] } }), 'jwks.keys[1].kid'],
     ['no key', () => ({ jwks: { keys: [] } }), 'jwks.keys'],
   ])('of a resource server with %s is refused', async (_, members, member) => {
-    const { status, body } = await desk.server.admin('POST', 'resource-servers', {
+    const { status, body } = await fixture.server.admin('POST', 'resource-servers', {
       ...base,
       ...members(recipient.jwk),
     });
     expect([status, body.member]).toEqual([400, member]);
   });
   it('a client with an unusable encryption key is refused', async () => {
-    const { status, body } = await desk.server.admin('POST', 'clients', {
+    const { status, body } = await fixture.server.admin('POST', 'clients', {
       jwks: { keys: [{ ...device.jwk, alg: 'dir' }] },
     });
     expect([status, body.member]).toEqual([400, 'jwks.keys[0].alg']);
   });
   it('an encryption key verifies nothing', async () => {
     const members = { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [device.jwk] } };
-    const { status, body } = await desk.server.admin('POST', 'clients', members);
+    const { status, body } = await fixture.server.admin('POST', 'clients', members);
     expect([status, body.member]).toEqual([400, 'jwks']);
   });
 });

@@ -1,32 +1,32 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { testKey } from '../support/keys.ts';
+import { basic, issuer } from '../support/server.ts';
 import {
   type Asked,
   assertionForm,
   audience,
   clientSecret,
-  type Desk,
-  openDesk,
   outcomeOf,
   seconds,
-} from '../support/desk.ts';
-import { testKey } from '../support/keys.ts';
-import { basic, issuer } from '../support/server.ts';
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 const cc = { grant_type: 'client_credentials' };
 
-let desk: Desk;
+let fixture: TokenEndpointFixture;
 beforeAll(async () => {
-  desk = await openDesk();
-  await desk.server.admin('POST', 'clients', {
+  fixture = await tokenEndpointFixture();
+  await fixture.server.admin('POST', 'clients', {
     client_id: 'limited',
     client_secret: clientSecret,
     scope: 'read openid',
     resources: [audience],
   });
 });
-afterAll(async () => desk.server.stop());
-const bound = () => `200 ${desk.key.jkt}`;
+afterAll(async () => fixture.server.stop());
+const bound = () => `200 ${fixture.key.jkt}`;
 
 describe('RFC 6749 §3.2, §4.4, RFC 8707: the form', () => {
   const rows: readonly (readonly [string, Asked, string])[] = [
@@ -203,7 +203,7 @@ describe('RFC 6749 §3.2, §4.4, RFC 8707: the form', () => {
     ['PATCH', { method: 'PATCH' }, '405 invalid_request'],
   ];
   it.each(rows)('%s', async (_, asked, expected) => {
-    expect(await desk.outcome(asked)).toBe(expected === 'bound' ? bound() : expected);
+    expect(await fixture.outcome(asked)).toBe(expected === 'bound' ? bound() : expected);
   });
 
   it.each(
@@ -218,7 +218,7 @@ describe('RFC 6749 §3.2, §4.4, RFC 8707: the form', () => {
     for (const pair of ['x&x', 'x&y', '&', 'x&', '&x']) {
       const [first, second] = pair.split('&');
       outcomes.push(
-        await desk.outcome({
+        await fixture.outcome({
           form: `${name === 'grant_type' ? '' : 'grant_type=client_credentials&'}${name}=${first}&${name}=${second}`,
         }),
       );
@@ -229,7 +229,7 @@ describe('RFC 6749 §3.2, §4.4, RFC 8707: the form', () => {
 
 describe('RFC 9068 §2, RFC 6749 §5: the token and the answer', () => {
   it('has every required claim, and nothing of a refresh token', async () => {
-    const { status, headers, body } = await desk.send({ form: { ...cc, scope: 'read' } });
+    const { status, headers, body } = await fixture.send({ form: { ...cc, scope: 'read' } });
     const answer = JSON.parse(body) as Record<string, unknown>;
     expect([status, headers['content-type'], headers['cache-control'], headers['pragma']]).toEqual([
       200,
@@ -258,17 +258,17 @@ describe('RFC 9068 §2, RFC 6749 §5: the token and the answer', () => {
       iat: seconds,
       exp: seconds + Number(answer['expires_in']),
       jti: expect.stringMatching(/^[\w-]{22,}$/),
-      cnf: { jkt: desk.key.jkt },
+      cnf: { jkt: fixture.key.jkt },
     });
     expect(token.length).toBeLessThan(1500);
   });
 
   it('names the scope that was granted when none was asked for', async () => {
-    expect(JSON.parse((await desk.send()).body)).toMatchObject({ scope: 'read' });
+    expect(JSON.parse((await fixture.send()).body)).toMatchObject({ scope: 'read' });
   });
 
   it('errors say nothing of the inside and are not cached', async () => {
-    const { headers, body } = await desk.send({ form: { ...cc, scope: 'admin' } });
+    const { headers, body } = await fixture.send({ form: { ...cc, scope: 'admin' } });
     expect([headers['cache-control'], headers['server'], headers['x-powered-by']]).toEqual([
       'no-store',
       undefined,
@@ -281,7 +281,7 @@ describe('RFC 9068 §2, RFC 6749 §5: the token and the answer', () => {
   it('100 clients at once, each with its own key, each get their own', async () => {
     const keys = await Promise.all(Array.from({ length: 100 }, async () => testKey()));
     const outcomes = await Promise.all(
-      keys.map(async (key) => desk.outcome({ dpop: await key.proof() })),
+      keys.map(async (key) => fixture.outcome({ dpop: await key.proof() })),
     );
     expect(outcomes).toEqual(keys.map(({ jkt }) => `200 ${jkt}`));
   });
@@ -292,17 +292,17 @@ describe('RFC 9068 §2, RFC 6749 §5: the token and the answer', () => {
       const name = `https://${alg.toLowerCase()}.example.com`;
       expect(
         (
-          await desk.server.admin('POST', 'resource-servers', {
+          await fixture.server.admin('POST', 'resource-servers', {
             audience: name,
             access_token_signing_alg: alg,
           })
         ).status,
       ).toBe(201);
       const { access_token: token } = JSON.parse(
-        (await desk.send({ form: { ...cc, resource: name } })).body,
+        (await fixture.send({ form: { ...cc, resource: name } })).body,
       ) as { access_token: string };
       const { createLocalJWKSet, jwtVerify } = await import('jose');
-      const { body: jwks } = await desk.server.get('/jwks');
+      const { body: jwks } = await fixture.server.get('/jwks');
       const { protectedHeader } = await jwtVerify(token, createLocalJWKSet(jwks), {
         issuer,
         audience: name,
@@ -310,9 +310,9 @@ describe('RFC 9068 §2, RFC 6749 §5: the token and the answer', () => {
         currentDate: new Date(seconds * 1000),
       });
       expect(protectedHeader.alg).toBe(alg);
-      await desk.server.admin(
+      await fixture.server.admin(
         'DELETE',
-        `resource-servers/${((await desk.server.admin('GET', `resource-servers?name=`)).body.items as { id: string; audience: string }[]).find((item) => item.audience === name)?.id}`,
+        `resource-servers/${((await fixture.server.admin('GET', `resource-servers?name=`)).body.items as { id: string; audience: string }[]).find((item) => item.audience === name)?.id}`,
       );
     },
   );
@@ -320,16 +320,16 @@ describe('RFC 9068 §2, RFC 6749 §5: the token and the answer', () => {
 
 describe('RFC 9201 §3.1 (as the design profiles it): req_cnf', () => {
   const name = 'https://jwk.example.com';
-  let signerKey: Desk['key'];
+  let signerKey: TokenEndpointFixture['key'];
   beforeAll(async () => {
-    signerKey = desk.key;
-    await desk.server.admin('POST', 'resource-servers', {
+    signerKey = fixture.key;
+    await fixture.server.admin('POST', 'resource-servers', {
       audience: name,
       cnf_methods_supported: ['jwk'],
     });
   });
   const ask = async (reqCnf: unknown, more: Asked = {}) =>
-    desk.outcome({
+    fixture.outcome({
       ...more,
       form: {
         ...cc,
@@ -339,7 +339,7 @@ describe('RFC 9201 §3.1 (as the design profiles it): req_cnf', () => {
     });
 
   it('the proven key by jwk or jkt', async () => {
-    const { jwk, jkt } = desk.key;
+    const { jwk, jkt } = fixture.key;
     expect([await ask({ jwk }), await ask({ jkt })]).toEqual([bound(), bound()]);
   });
   it('a registered key by kid', async () => {
@@ -347,18 +347,18 @@ describe('RFC 9201 §3.1 (as the design profiles it): req_cnf', () => {
       resource: audience,
       req_cnf: '{"kid":"registered"}',
     });
-    expect(await desk.outcome({ authorization: null, form })).toBe(bound());
+    expect(await fixture.outcome({ authorization: null, form })).toBe(bound());
   });
   it('cnf.jwk is exactly the public members of the key', async () => {
-    const { body } = await desk.send({
+    const { body } = await fixture.send({
       form: {
         ...cc,
         resource: name,
-        req_cnf: JSON.stringify({ jwk: { ...desk.key.jwk, kid: 'x', use: 'sig' } }),
+        req_cnf: JSON.stringify({ jwk: { ...fixture.key.jwk, kid: 'x', use: 'sig' } }),
       },
     });
     const { access_token: token } = JSON.parse(body) as { access_token: string };
-    expect(decodeJwt(token)['cnf']).toEqual({ jwk: desk.key.jwk });
+    expect(decodeJwt(token)['cnf']).toEqual({ jwk: fixture.key.jwk });
     expect(outcomeOf({ status: 200, headers: {}, body })).toBe('200 jwk');
   });
 
@@ -386,11 +386,11 @@ describe('RFC 9201 §3.1 (as the design profiles it): req_cnf', () => {
   });
   it('a private or symmetric key is refused and nowhere in the log', async () => {
     const outcomes = [
-      await ask({ jwk: { ...desk.key.jwk, d: 'very-private' } }),
+      await ask({ jwk: { ...fixture.key.jwk, d: 'very-private' } }),
       await ask({ jwk: { kty: 'oct', k: 'very-private' } }),
     ];
     expect(outcomes).toEqual(['400 invalid_request', '400 invalid_request']);
-    expect(JSON.stringify(desk.server.logs)).not.toContain('very-private');
+    expect(JSON.stringify(fixture.server.logs)).not.toContain('very-private');
   });
   it('another key than the proven one: failed_pop_verification', async () => {
     const { jwk, jkt } = await testKey();
@@ -400,7 +400,7 @@ describe('RFC 9201 §3.1 (as the design profiles it): req_cnf', () => {
     ]);
   });
   it('a key without any proof: invalid_request or failed_pop_verification, never a token', async () => {
-    expect(await ask({ jwk: desk.key.jwk }, { dpop: null })).toMatch(
+    expect(await ask({ jwk: fixture.key.jwk }, { dpop: null })).toMatch(
       /^400 (invalid_request|failed_pop_verification)$/,
     );
   });

@@ -11,9 +11,9 @@ import express from 'express';
 import { auth } from 'express-oauth2-jwt-bearer';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { certificate, type TestCertificate } from '../support/certificates.ts';
-import { clientSecret } from '../support/desk.ts';
 import { freePort } from '../support/ports.ts';
 import { basic, formBody, issuer, type TestServer, testServer } from '../support/server.ts';
+import { clientSecret } from '../support/token-endpoint-fixture.ts';
 
 const audience = 'https://mtls.example.com';
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-bound-'));

@@ -124,7 +124,7 @@ describe.runIf(process.env['TEST_REDIS_URL'] !== undefined)(
       await redis.command('FLUSHALL');
       await open(true);
       expect(await send(await tokenAndFields(0), 4)).toBe('app by jkt');
-      // Told once: what is lost afterwards is lost.
+      // Invalidated once: what is lost afterwards is lost.
       await redis.command('FLUSHALL');
       expect(await send(await tokenAndFields(0), 4)).toBe(unavailable);
     });

@@ -9,11 +9,15 @@ import {
 } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resourceServer } from '../../packages/resource-server/src/resource-server.ts';
-import { clientSecret, type Desk, openDesk } from '../support/desk.ts';
 import { randomJti } from '../support/keys.ts';
 import { ath, seconds } from '../support/pair.ts';
 import { openRecipient, presentedBy, type Recipient } from '../support/recipient.ts';
 import { basic, issuer } from '../support/server.ts';
+import {
+  clientSecret,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 import { describeWithVectors, vectors } from '../support/vectors.ts';
 
 const audience = 'https://symmetric.example.com';
@@ -21,7 +25,7 @@ interface Issued {
   readonly token: string;
   readonly key: JWK;
 }
-let [desk, rs, keys]: [Desk, Recipient, JWK[]] = [] as never;
+let [fixture, rs, keys]: [TokenEndpointFixture, Recipient, JWK[]] = [] as never;
 
 async function decryptionKey(alg: string, crv?: string): Promise<JWK> {
   const { privateKey } = await generateKeyPair(alg, {
@@ -39,13 +43,13 @@ const register = async (aud: string, key: JWK) => {
     symmetric_keys_enabled: true,
     jwks: { keys: [publicPart(key)] },
   };
-  expect((await desk.server.admin('POST', 'resource-servers', members)).status).toBe(201);
+  expect((await fixture.server.admin('POST', 'resource-servers', members)).status).toBe(201);
 };
 const issued = async (resource = audience): Promise<Issued> => {
   const form = { grant_type: 'client_credentials', resource };
-  const { body } = await desk.server.post('/token', form, {
+  const { body } = await fixture.server.post('/token', form, {
     authorization: basic('app', clientSecret),
-    dpop: await desk.key.proof(),
+    dpop: await fixture.key.proof(),
   });
   expect(body.token_type).toBe('PoP');
   return { token: body.access_token as string, key: body.cnf.jwk as JWK };
@@ -70,18 +74,18 @@ const present = async (one: Issued, claims?: object, header?: object, at = rs) =
   at.send(fields(one.token, await proofBy(one, claims, header)));
 
 beforeAll(async () => {
-  desk = await openDesk();
+  fixture = await tokenEndpointFixture();
   keys = [
     await decryptionKey('ECDH-ES+A256KW', 'P-256'),
     await decryptionKey('ECDH-ES+A256KW', 'X25519'),
     await decryptionKey('RSA-OAEP-256'),
   ];
   await register(audience, keys[0] as JWK);
-  rs = await openRecipient(desk.server, { audience, decryptionKeys: keys });
+  rs = await openRecipient(fixture.server, { audience, decryptionKeys: keys });
 });
 afterAll(async () => {
   await rs.close();
-  await desk.server.stop();
+  await fixture.server.stop();
 });
 
 describe('D8: a token with a symmetric key (cnf.jwe)', () => {
@@ -89,7 +93,7 @@ describe('D8: a token with a symmetric key (cnf.jwe)', () => {
     'the proof by its MAC passes on %s, once',
     async (framework) => {
       const one = await issued();
-      const at = await openRecipient(desk.server, { audience, framework, decryptionKeys: keys });
+      const at = await openRecipient(fixture.server, { audience, framework, decryptionKeys: keys });
       const sent = fields(one.token, await proofBy(one));
       const { body } = await at.send(sent);
       expect(JSON.parse(body)).toMatchObject({
@@ -110,7 +114,7 @@ describe('D8: a token with a symmetric key (cnf.jwe)', () => {
     async (name) => {
       const aud = `https://${name.toLowerCase()}.example.com`;
       await register(aud, keys.find(({ kid }) => kid === `${name}-1`) as JWK);
-      const at = await openRecipient(desk.server, {
+      const at = await openRecipient(fixture.server, {
         audience: aud,
         decryptionKeys: [await decryptionKey('ECDH-ES+A256KW', 'P-256'), ...keys],
       });
@@ -165,8 +169,8 @@ describe('D8: a token with a symmetric key (cnf.jwe)', () => {
     const proofs = [
       await proofBy({ ...one, key: own }),
       await proofBy({ ...one, key: { ...other.key, kid: one.key.kid as string } }),
-      await desk.key.sign(claims, { typ: 'pop+jwt' }),
-      await desk.key.sign(claims, { typ: 'dpop+jwt', jwk: desk.key.jwk }),
+      await fixture.key.sign(claims, { typ: 'pop+jwt' }),
+      await fixture.key.sign(claims, { typ: 'dpop+jwt', jwk: fixture.key.jwk }),
       `${Buffer.from('{"typ":"pop+jwt","alg":"none"}').toString('base64url')}.${payload}.AA`,
       'x.y.z',
     ];
@@ -189,7 +193,7 @@ describe('D8: a token with a symmetric key (cnf.jwe)', () => {
 
   it('is no bearer token, no DPoP token, and mixes with no other proof', async () => {
     const one = await issued();
-    const dpop = await rs.proof(one.token, desk.key);
+    const dpop = await rs.proof(one.token, fixture.key);
     const pop = await proofBy(one);
     const seen: string[] = [];
     for (const sent of [
@@ -225,13 +229,15 @@ describe('D8: a token with a symmetric key (cnf.jwe)', () => {
   });
 
   it('a token of another confirmation method cannot be presented by a MAC', async () => {
-    await desk.server.admin('POST', 'resource-servers', { audience: 'https://plain.example.com' });
-    const form = { grant_type: 'client_credentials', resource: 'https://plain.example.com' };
-    const { body } = await desk.server.post('/token', form, {
-      authorization: basic('app', clientSecret),
-      dpop: await desk.key.proof(),
+    await fixture.server.admin('POST', 'resource-servers', {
+      audience: 'https://plain.example.com',
     });
-    const at = await openRecipient(desk.server, {
+    const form = { grant_type: 'client_credentials', resource: 'https://plain.example.com' };
+    const { body } = await fixture.server.post('/token', form, {
+      authorization: basic('app', clientSecret),
+      dpop: await fixture.key.proof(),
+    });
+    const at = await openRecipient(fixture.server, {
       audience: 'https://plain.example.com',
       decryptionKeys: keys,
     });
@@ -269,14 +275,14 @@ describe('D8: a token with a symmetric key (cnf.jwe)', () => {
       'token_missing',
     ],
   ])('a resource server with %s refuses', async (_, options, reason) => {
-    const at = await openRecipient(desk.server, { audience, ...(await options()) });
+    const at = await openRecipient(fixture.server, { audience, ...(await options()) });
     const answer = await present(await issued(), {}, {}, at);
     expect([answer.status, at.reasons.at(-1)]).toEqual([401, reason]);
     expect(answer.headers['www-authenticate']?.includes('HS256')).toBe(reason !== 'token_missing');
     await at.close();
   });
   it('another resource server that is also a good client of the first cannot use what it received', async () => {
-    const other = await openRecipient(desk.server, {
+    const other = await openRecipient(fixture.server, {
       audience: 'https://another.example.com',
       decryptionKeys: keys,
     });
@@ -294,7 +300,7 @@ describe('D8: a token with a symmetric key (cnf.jwe)', () => {
   });
 
   it('RFC 9449 §9: a nonce, where the resource server demands one', async () => {
-    const at = await openRecipient(desk.server, {
+    const at = await openRecipient(fixture.server, {
       audience,
       decryptionKeys: keys,
       nonce: { secret: new Uint8Array(32).fill(7) },
@@ -331,7 +337,7 @@ describe('D8, RFC 7800 §3.3: what an issuer that went wrong could put into the 
   const rows: [string, (valid: string) => object | Promise<object>, string][] = [
     [
       'alt_cnf beside it',
-      (jwe) => ({ cnf: { jwe }, alt_cnf: [{ client_id: 'b', cnf: { jkt: desk.key.jkt } }] }),
+      (jwe) => ({ cnf: { jwe }, alt_cnf: [{ client_id: 'b', cnf: { jkt: fixture.key.jkt } }] }),
       'cnf_malformed',
     ],
     [
@@ -339,7 +345,7 @@ describe('D8, RFC 7800 §3.3: what an issuer that went wrong could put into the 
       (jwe) => ({ cnf: { jwe }, aud: [audience, 'https://other.example.com'] }),
       'cnf_malformed',
     ],
-    ['jkt beside it', (jwe) => ({ cnf: { jwe, jkt: desk.key.jkt } }), 'cnf_malformed'],
+    ['jkt beside it', (jwe) => ({ cnf: { jwe, jkt: fixture.key.jkt } }), 'cnf_malformed'],
     ['a jwe that is no text', () => ({ cnf: { jwe: 7 } }), 'cnf_malformed'],
     ['a jwe of four parts', () => ({ cnf: { jwe: 'a.b.c.d' } }), 'cnf_key_unusable'],
     ['a changed ciphertext', (jwe) => ({ cnf: { jwe: changed(jwe, 3) } }), 'cnf_key_unusable'],
@@ -368,7 +374,7 @@ describe('D8, RFC 7800 §3.3: what an issuer that went wrong could put into the 
     ],
     [
       'an asymmetric key',
-      async () => ({ cnf: { jwe: await encrypted({}, desk.key.jwk) } }),
+      async () => ({ cnf: { jwe: await encrypted({}, fixture.key.jwk) } }),
       'cnf_key_unusable',
     ],
     [
@@ -395,9 +401,9 @@ describe('D8, RFC 7800 §3.3: what an issuer that went wrong could put into the 
   };
   /** An issuer whose key the test has. */
   const forger = async () => {
-    const jwk = { ...desk.key.jwk, kid: 'forger', use: 'sig' };
+    const jwk = { ...fixture.key.jwk, kid: 'forger', use: 'sig' };
     const fetch: typeof globalThis.fetch = async () => Response.json({ keys: [jwk] });
-    return openRecipient(desk.server, {
+    return openRecipient(fixture.server, {
       audience,
       decryptionKeys: keys,
       issuer: { issuer, altCnf: true, jwksUri: `${issuer}/jwks` },
@@ -405,7 +411,7 @@ describe('D8, RFC 7800 §3.3: what an issuer that went wrong could put into the 
     });
   };
   const token = async (claims: object) =>
-    desk.key.sign(
+    fixture.key.sign(
       {
         iss: issuer,
         sub: 'app',

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config/config.ts';
 import type { AuditEvent } from '../../src/domain/audit-event.ts';
 import { timeOrderedId } from '../../src/domain/time-ordered-id.ts';
-import { noSiblings } from '../../src/ports/peers.ts';
+import { noPeers } from '../../src/ports/peers.ts';
 import { openStores } from '../../src/store/stores.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
 
@@ -30,7 +30,7 @@ describe.each(storeKinds)('RFC 9449 §11.1: the write of an issuance on $name', 
     stores = await openStores(readConfig(store.env), {
       logger: pino({ level: 'silent' }),
       clock: () => now * 1000,
-      siblings: noSiblings,
+      peers: noPeers,
     });
     const served = async () =>
       stores.issuances.commit([use()], event()).then(

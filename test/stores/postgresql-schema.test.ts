@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { clientSecret, type Desk, openDesk } from '../support/desk.ts';
 import { freeAddress, startProcess } from '../support/process.ts';
 import { basic, testServer } from '../support/server.ts';
 import { execute } from '../support/sql.ts';
 import { onPostgresqlServer, type TestStore } from '../support/stores.ts';
+import {
+  clientSecret,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 /** A way to name a schema: what is done to the database before, and what becomes of its URL. */
 interface Way {
@@ -105,10 +109,10 @@ describe.runIf(process.env['TEST_DATABASE_URL'] !== undefined)(
         store,
         "select table_schema, count(*) from information_schema.tables where table_name in ('client', '_prisma_migrations', 'audit_event') group by 1",
       );
-    const issued = async (desk: Desk) => {
-      const answer = await desk.send();
+    const issued = async (fixture: TokenEndpointFixture) => {
+      const answer = await fixture.send();
       const { access_token: token } = JSON.parse(answer.body) as { access_token: string };
-      const revoked = await desk.server.post(
+      const revoked = await fixture.server.post(
         '/revoke',
         { token },
         { authorization: basic('app', clientSecret) },
@@ -118,9 +122,9 @@ describe.runIf(process.env['TEST_DATABASE_URL'] !== undefined)(
 
     it.each(ways)('$of: all tables and statements are there', async (way) => {
       const inSchema = await prepare(way);
-      const desk = await openDesk({ store: inSchema });
-      expect(await issued(desk)).toEqual([200, 200]);
-      await desk.server.stop();
+      const fixture = await tokenEndpointFixture({ store: inSchema });
+      expect(await issued(fixture)).toEqual([200, 200]);
+      await fixture.server.stop();
       // A second start finds what the first one made.
       const again = await testServer({ store: inSchema });
       expect((await again.admin('GET', 'clients/app')).status).toBe(200);
@@ -130,7 +134,7 @@ describe.runIf(process.env['TEST_DATABASE_URL'] !== undefined)(
 
     it('two installations in two schemas, one of them public, know nothing of each other', async () => {
       const [own = ways[0]] = ways;
-      const first = await openDesk({ store });
+      const first = await tokenEndpointFixture({ store });
       const second = await testServer({ store: await prepare(own as Way) });
       expect((await second.admin('GET', 'clients')).body.items).toEqual([]);
       expect((await second.admin('GET', 'clients/app')).status).toBe(404);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../../src/store/connection/database.ts';
-import { allOrNothing } from '../../src/store/connection/transaction.ts';
+import { inTransaction } from '../../src/store/connection/transaction.ts';
 import { onPostgresqlServer, onSqlite, storeKinds, type TestStore } from '../support/stores.ts';
 
 const client = (id: string) => ({
@@ -87,7 +87,7 @@ describe.each([onSqlite, onPostgresqlServer].filter((kind) => storeKinds.include
         },
         { sql: 'delete from client where client_id = $1', values: ['nobody'] },
       ];
-      expect(await allOrNothing(url(), database, steps)).toBe(false);
+      expect(await inTransaction(url(), database, steps)).toBe(false);
       expect(await state()).toBe(before);
     });
 

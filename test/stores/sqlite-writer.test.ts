@@ -7,8 +7,8 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { readConfig } from '../../src/config/config.ts';
 import type { AuditEvent } from '../../src/domain/audit-event.ts';
 import { timeOrderedId } from '../../src/domain/time-ordered-id.ts';
-import { noSiblings } from '../../src/ports/peers.ts';
-import { writeTurn } from '../../src/store/connection/write-lock.ts';
+import { noPeers } from '../../src/ports/peers.ts';
+import { withWriteLock } from '../../src/store/connection/write-lock.ts';
 import { openStores } from '../../src/store/stores.ts';
 import { onSqlite, type TestStore } from '../support/stores.ts';
 
@@ -35,7 +35,7 @@ const open = async () => {
   stores = await openStores(readConfig(store.env), {
     logger,
     clock: () => now * 1000,
-    siblings: noSiblings,
+    peers: noPeers,
   });
 };
 const issue = async (of = event()) => stores.issuances.commit([use()], of);
@@ -72,7 +72,7 @@ it('a thread that ends takes nothing with it: what waited fails, the log says so
 });
 
 it('all who write in this process take turns: none waits for another within SQLite', async () => {
-  const end = await writeTurn(file());
+  const end = await withWriteLock(file());
   const done: string[] = [];
   const writes = [
     issue().then(() => done.push('issuance')),

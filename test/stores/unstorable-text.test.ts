@@ -1,8 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { assertionForm, clientSecret, craft, type Desk, openDesk } from '../support/desk.ts';
 import { basic } from '../support/server.ts';
 import { execute } from '../support/sql.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
+import {
+  assertionForm,
+  clientSecret,
+  craft,
+  type TokenEndpointFixture,
+  tokenEndpointFixture,
+} from '../support/token-endpoint-fixture.ts';
 
 // Two that PostgreSQL cannot store: half of a surrogate pair, and U+0000.
 const listed = 'https://listed.example.com';
@@ -12,17 +18,17 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
   'text that a database cannot store, on $name',
   (kind) => {
     let store: TestStore;
-    let desk: Desk;
+    let fixture: TokenEndpointFixture;
     beforeAll(async () => {
       store = await kind.make();
-      desk = await openDesk({ store });
-      await desk.server.admin('POST', 'resource-servers', {
+      fixture = await tokenEndpointFixture({ store });
+      await fixture.server.admin('POST', 'resource-servers', {
         audience: listed,
         status_list_enabled: true,
       });
     });
     afterAll(async () => {
-      await desk.server.stop();
+      await fixture.server.stop();
       await store.remove();
     });
 
@@ -35,7 +41,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         ['POST', 'resource-servers', `{"audience":"https://x.example","name":"${text}"}`],
       ]),
     )('RFC 8259 §8.2: %s /admin/%s refuses %s', async (method, path, body) => {
-      const refused = await desk.server.admin(method, path, body);
+      const refused = await fixture.server.admin(method, path, body);
       expect([refused.status, JSON.stringify(refused.body)]).toEqual([
         400,
         expect.stringContaining('a string in the body has a lone surrogate'),
@@ -44,7 +50,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
 
     it('RFC 8259 §8.2: a whole surrogate pair is text like any other', async () => {
       const body = '{"client_name":"\\ud83d\\ude00"}';
-      const changed = await desk.server.admin('PATCH', 'clients/app', body);
+      const changed = await fixture.server.admin('PATCH', 'clients/app', body);
       expect([changed.status, changed.body.client_name]).toEqual([200, '😀']);
     });
 
@@ -54,17 +60,17 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         ['extra', text],
       ]),
     )('RFC 7523 §3: an assertion whose %s is %s is refused', async (name, text) => {
-      const token = await desk.key.assertion('signer');
+      const token = await fixture.key.assertion('signer');
       const [, payload = ''] = token.split('.');
       const claims = Buffer.from(payload, 'base64url').toString();
       const changed = claims.replace(/"jti":"[^"]*"/, name === 'jti' ? `"jti":"${text}"` : '$&');
       const crafted = craft(
         { alg: 'ES256', typ: 'JWT' },
         name === 'jti' ? changed : changed.replace(/}$/, `,"${name}":"${text}"}`),
-        desk.key,
+        fixture.key,
       );
       const form = assertionForm(crafted);
-      expect(await desk.outcome({ authorization: null, form })).toBe('401 invalid_client');
+      expect(await fixture.outcome({ authorization: null, form })).toBe('401 invalid_client');
     });
 
     it.each([
@@ -72,21 +78,21 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       ['zero character', 'client_id=%00'],
     ])('RFC 6749 Appendix B: a form with a %s is refused', async (_what, pair) => {
       const form = `grant_type=client_credentials&${pair}`;
-      expect(await desk.outcome({ authorization: null, form })).toBe('400 invalid_request');
+      expect(await fixture.outcome({ authorization: null, form })).toBe('400 invalid_request');
     });
 
     it('a path with a zero character is refused', async () => {
-      expect((await desk.server.get('/clients/%00/jwks')).status).toBe(400);
+      expect((await fixture.server.get('/clients/%00/jwks')).status).toBe(400);
     });
 
     it.each([
       ['no JSON', '{'],
       ['a lone surrogate', '{"client_name":"\\ud800"}'],
     ])('metadata with %s in one row leave the status lists of all others', async (_what, text) => {
-      const issued = await desk.server.post(
+      const issued = await fixture.server.post(
         '/token',
         { grant_type: 'client_credentials', resource: listed },
-        { authorization: basic('app', clientSecret), dpop: await desk.key.proof() },
+        { authorization: basic('app', clientSecret), dpop: await fixture.key.proof() },
       );
       await execute(
         store,
@@ -97,9 +103,9 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         status: { status_list: { uri: string } };
       };
       const path = new URL(status.status_list.uri).pathname;
-      desk.server.clock.now += 10_000;
-      const list = await desk.server.get(path, { accept: 'application/statuslist+jwt' });
-      desk.server.clock.now -= 10_000;
+      fixture.server.clock.now += 10_000;
+      const list = await fixture.server.get(path, { accept: 'application/statuslist+jwt' });
+      fixture.server.clock.now -= 10_000;
       expect(list.status).toBe(200);
     });
   },

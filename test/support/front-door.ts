@@ -9,10 +9,10 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { certificate, type TestCertificate } from './certificates.ts';
-import { clientSecret, outcomeOf } from './desk.ts';
 import { freePort } from './ports.ts';
 import { rawRequest } from './raw-request.ts';
 import { basic, formBody, type TestServer, testServer } from './server.ts';
+import { clientSecret, outcomeOf } from './token-endpoint-fixture.ts';
 
 const grant = { grant_type: 'client_credentials' };
 /** The proxy speaks to the server from an address of its own, so that it can be told from everybody else on loopback. */

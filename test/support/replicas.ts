@@ -1,11 +1,11 @@
-import { type Desk, openDesk } from './desk.ts';
 import { type TestServer, type TestServerOptions, testServer } from './server.ts';
 import type { TestStore, TestStoreKind } from './stores.ts';
+import { type TokenEndpointFixture, tokenEndpointFixture } from './token-endpoint-fixture.ts';
 
-/** A desk, and a second replica of its server, on a store of their own. */
+/** A fixture, and a second replica of its server, on a store of their own. */
 export interface Replicas {
   readonly store: TestStore;
-  readonly desk: Desk;
+  readonly fixture: TokenEndpointFixture;
   readonly replica: TestServer;
   close(): Promise<void>;
 }
@@ -16,15 +16,15 @@ export async function openReplicas(
   options: Omit<TestServerOptions, 'store'> = {},
 ): Promise<Replicas> {
   const store = await kind.make();
-  const desk = await openDesk({ ...options, store });
+  const fixture = await tokenEndpointFixture({ ...options, store });
   const replica = await testServer({ ...options, store });
   return {
     store,
-    desk,
+    fixture,
     replica,
     async close() {
       await replica.stop();
-      await desk.server.stop();
+      await fixture.server.stop();
       await store.remove();
     },
   };

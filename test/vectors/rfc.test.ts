@@ -6,7 +6,7 @@ import type { AccessTokenClaims } from '../../packages/resource-server/src/claim
 import { OAuthError } from '../../src/domain/oauth-error.ts';
 import { decodeBase64url } from '../../src/jose/base64url.ts';
 import { parseCompactJws, verifyJws } from '../../src/jose/compact-jws.ts';
-import { JoseFault } from '../../src/jose/jose-error.ts';
+import { JoseError } from '../../src/jose/jose-error.ts';
 import { readPublicKey } from '../../src/jose/public-key.ts';
 import { thumbprints } from '../../src/protocol/access-token/confirmed-thumbprints.ts';
 import { registeredCertificateThumbprint } from '../../src/protocol/client-keys/registered-certificate.ts';
@@ -116,7 +116,7 @@ describeWithVectors('examples of the RFCs', () => {
     expect(
       JSON.parse(Buffer.from((await compactDecrypt(jwe, privateKey)).plaintext).toString()),
     ).toEqual(jwk);
-    expect(() => readPublicKey(jwk)).toThrow(JoseFault);
+    expect(() => readPublicKey(jwk)).toThrow(JoseError);
   });
 
   it('RFC 7800 §3.2: the key in the example passes the gate', () => {
@@ -170,7 +170,7 @@ describeWithVectors('examples of the RFCs', () => {
       try {
         return readPublicKey(key).jkt;
       } catch (fault) {
-        return fault instanceof JoseFault ? fault.reason : String(fault);
+        return fault instanceof JoseError ? fault.reason : String(fault);
       }
     };
     expect(sets.map(([id, key]) => `${id} ${outcome(key)}`)).toEqual([
@@ -188,7 +188,7 @@ describeWithVectors('examples of the RFCs', () => {
       try {
         return parseCompactJws(compact).alg;
       } catch (fault) {
-        return fault instanceof JoseFault ? fault.reason : String(fault);
+        return fault instanceof JoseError ? fault.reason : String(fault);
       }
     };
     expect(casesOf('rfc7519').map(({ compact = '' }) => outcome(compact))).toEqual([

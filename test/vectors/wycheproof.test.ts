@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { decodeBase64url } from '../../src/jose/base64url.ts';
 import { parseCompactJws } from '../../src/jose/compact-jws.ts';
-import { JoseFault } from '../../src/jose/jose-error.ts';
+import { JoseError } from '../../src/jose/jose-error.ts';
 import { type PublicKey, readPublicKey } from '../../src/jose/public-key.ts';
 import { verifySignature } from '../../src/jose/signature.ts';
 import { describeWithVectors, vectors } from '../support/vectors.ts';
@@ -40,23 +40,23 @@ function outcome(check: () => boolean): string {
   try {
     return check() ? 'accepted' : 'signature_invalid';
   } catch (fault) {
-    if (fault instanceof JoseFault) return fault.reason;
+    if (fault instanceof JoseError) return fault.reason;
     throw fault;
   }
 }
 
 /** As the server does it, but for the claims: the vectors' payloads are text. */
 function verifyText(jws: unknown, key: PublicKey): boolean {
-  if (typeof jws !== 'string') throw new JoseFault('jws_malformed');
+  if (typeof jws !== 'string') throw new JoseError('jws_malformed');
   const [header = '', payload = '', signature = ''] = jws.split('.');
   const claims = Buffer.from('{}').toString('base64url');
   const { alg } = parseCompactJws(
     `${header}.${payload === '' ? '' : claims}${jws.slice(header.length + 1 + payload.length)}`,
   );
-  if (!key.algs.includes(alg)) throw new JoseFault('alg_key_mismatch');
+  if (!key.algs.includes(alg)) throw new JoseError('alg_key_mismatch');
   const octets = decodeBase64url(signature);
   if (octets === undefined || decodeBase64url(payload) === undefined)
-    throw new JoseFault('jws_malformed');
+    throw new JoseError('jws_malformed');
   return verifySignature(alg, key.keyObject, Buffer.from(`${header}.${payload}`), octets);
 }
 

@@ -1,6 +1,6 @@
 import type { ClientRegistration } from '../../../src/domain/client-registration.ts';
 import type { Clock } from '../../../src/domain/clock.ts';
-import { JoseFault } from '../../../src/jose/jose-error.ts';
+import { JoseError } from '../../../src/jose/jose-error.ts';
 import type { PublicKey } from '../../../src/jose/public-key.ts';
 import { registeredKeys } from '../../../src/protocol/client-keys/registered-keys.ts';
 import {
@@ -34,7 +34,7 @@ export interface IssuerKeysOptions {
   readonly fetch: typeof globalThis.fetch;
   readonly clock: Clock;
   readonly cache?: CacheLimits;
-  /** Told of every failed fetch, also when a stale copy hides it. */
+  /** Invalidated of every failed fetch, also when a stale copy hides it. */
   readonly onFetchFailure?: (uri: string, failure: Error) => void;
 }
 
@@ -92,7 +92,7 @@ export function issuerKeys({
     try {
       return await keys;
     } catch (cause) {
-      if (!(cause instanceof RemoteJwksUnavailable || cause instanceof JoseFault)) throw cause;
+      if (!(cause instanceof RemoteJwksUnavailable || cause instanceof JoseError)) throw cause;
       throw new Refused({
         error: 'temporarily_unavailable',
         description: 'the keys of the issuer cannot be had now',

@@ -4,7 +4,7 @@ import type { SingleUse } from '../../../src/domain/single-use.ts';
 import { singleUse } from '../../../src/domain/single-use.ts';
 import { decodeBase64url } from '../../../src/jose/base64url.ts';
 import { type JwsParts, jwsParts } from '../../../src/jose/compact-jws.ts';
-import { JoseFault } from '../../../src/jose/jose-error.ts';
+import { JoseError } from '../../../src/jose/jose-error.ts';
 import { parseStrictJson } from '../../../src/jose/strict-json.ts';
 import {
   type ProofClaimsOptions,
@@ -30,13 +30,13 @@ interface MacProof {
 /** Members of a header that bring a key along, or tell where one is; the key is in the token. */
 const keyBearing = ['jwk', 'jku', 'x5u', 'x5c'];
 
-/** The JWK inside `cnf.jwe`: `oct`, for HS256, at least as long as its output (RFC 7518 §3.2, §6.4). Throws JoseFault. */
+/** The JWK inside `cnf.jwe`: `oct`, for HS256, at least as long as its output (RFC 7518 §3.2, §6.4). Throws JoseError. */
 export function readSymmetricKey(json: Buffer): SymmetricKey {
   const { kty, alg = 'HS256', k, kid } = parseStrictJson(json.toString('utf8'));
   const octets = decodeBase64url(k);
-  if (kty !== 'oct' || alg !== 'HS256') throw new JoseFault('kty_unsupported');
+  if (kty !== 'oct' || alg !== 'HS256') throw new JoseError('kty_unsupported');
   if (octets === undefined || octets.length < 32 || octets.length > 512)
-    throw new JoseFault('member_invalid', 'k');
+    throw new JoseError('member_invalid', 'k');
   return { octets, kid, jkt: hash('sha256', JSON.stringify({ k, kty }), 'base64url') };
 }
 

@@ -9,7 +9,7 @@ export interface AdapterOptions<Request> {
   readonly origin: string;
   /** The client's certificate, DER or PEM. Default: that of the TLS connection to this process. */
   readonly certificate?: (request: Request) => Uint8Array | string | undefined;
-  /** Told of every refusal, for log and metrics. */
+  /** Invalidated of every refusal, for log and metrics. */
   readonly onRefused?: (refused: TokenRefused, request: Request) => void;
 }
 

@@ -56,7 +56,7 @@ export interface ResourceServerOptions {
   readonly clock?: Clock;
   /** Default: the global `fetch`. */
   readonly fetch?: typeof globalThis.fetch;
-  /** Told of every failed fetch from an issuer, also when an older copy serves on. */
+  /** Invalidated of every failed fetch from an issuer, also when an older copy serves on. */
   readonly onFetchFailure?: (uri: string, failure: Error) => void;
 }
 

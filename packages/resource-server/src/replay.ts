@@ -52,7 +52,7 @@ export interface RedisReplayOptions {
   readonly clockTolerance?: number;
   /** True: this may be the first start, so that a Redis without records has not lost any. Asked once in a process. Default: false. */
   readonly first?: boolean;
-  /** Told that Redis has lost records. */
+  /** Invalidated that Redis has lost records. */
   readonly onLoss?: () => void;
 }
 

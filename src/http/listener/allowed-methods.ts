@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, HTTPMethods } from 'fastify';
 const all: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
 /** Answers 405 with `Allow` to every method of a path that no route takes (RFC 9110 §15.5.6). */
-export function refuseOtherMethods(
+export function allowMethods(
   app: FastifyInstance,
   path: string,
   allowed: readonly HTTPMethods[],

@@ -2,7 +2,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import {
   NoSigningKey,
   OAuthError,
-  SigningKeySealed,
+  SigningKeyUnavailable,
   StoreUnavailable,
   TooManyRequests,
 } from '../../domain/oauth-error.ts';
@@ -59,7 +59,7 @@ function asOAuthError(thrown: unknown): OAuthError {
     return new OAuthError('temporarily_unavailable', 'the server cannot answer now, try again', {
       reason: 'store_unavailable',
     });
-  if (thrown instanceof SigningKeySealed)
+  if (thrown instanceof SigningKeyUnavailable)
     return new OAuthError('temporarily_unavailable', 'the server cannot answer now, try again', {
       reason: 'signing_key_sealed',
     });

@@ -11,7 +11,7 @@ export interface Place {
 }
 
 /** How many requests are worked on at once. */
-export interface Admission {
+export interface ConcurrencyLimit {
   /** A place for one more, or undefined while all are taken. */
   readonly take: () => Place | undefined;
   /** Whether there is a place. A request for which there is none is refused, and counts as such. */
@@ -50,7 +50,7 @@ const fewest = 96;
  * @param target milliseconds that a request should be under way on average
  * @param now monotonic milliseconds
  */
-export function admission(max: number, target: number, now: () => number): Admission {
+export function admission(max: number, target: number, now: () => number): ConcurrencyLimit {
   let limit = max;
   let underWay = 0;
   let most = 0;

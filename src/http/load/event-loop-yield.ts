@@ -8,7 +8,7 @@ const few = 8;
  * Begins work in the order in which it came; while it crowds, only little of it in one turn of the event loop: the rest waits for the next turns, between
  * which connections are taken and refusals sent. Otherwise all of it, for what begins in one turn shares its statements.
  */
-export function shortTurns(crowded: () => boolean): (work: () => void) => void {
+export function eventLoopYield(crowded: () => boolean): (work: () => void) => void {
   let waiting: (() => void)[] = [];
   let begun = 0;
   const nextTurn = () => {

@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { atRequestEnd } from '../request/request-end.ts';
-import { type Admission, admission, type Place } from './concurrency-limit.ts';
-import { shortTurns } from './event-loop-yield.ts';
+import { admission, type ConcurrencyLimit, type Place } from './concurrency-limit.ts';
+import { eventLoopYield } from './event-loop-yield.ts';
 import { inPlace } from './waiting-elsewhere.ts';
 
 declare module 'fastify' {
@@ -57,7 +57,7 @@ export interface Overload {
  * @param max requests at once; `target` milliseconds that one should be under way on average; `now`
  * monotonic milliseconds
  */
-export function refuseOverload(
+export function shedLoad(
   app: FastifyInstance,
   max: number,
   target: number,
@@ -65,7 +65,7 @@ export function refuseOverload(
   now: () => number = () => performance.now(),
 ): Overload {
   const places = admission(max, target, now);
-  const inTurn = shortTurns(places.crowded);
+  const inTurn = eventLoopYield(places.crowded);
   const refusing = countingRefusals(places, logger);
   const handlers = app.server.listeners('request') as ((
     request: IncomingMessage,
@@ -114,7 +114,7 @@ export function refuseOverload(
 }
 
 /** One log line a second, not one a refusal: under overload the log must not become the load. */
-function countingRefusals(places: Admission, logger: Logger): () => void {
+function countingRefusals(places: ConcurrencyLimit, logger: Logger): () => void {
   let refused = 0;
   const tell = () => {
     logger.warn({ refused, limit: places.limit() }, 'overloaded: requests are refused');

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
-import { refuseOtherMethods } from '../listener/allowed-methods.ts';
+import { allowMethods } from '../listener/allowed-methods.ts';
 
 /**
  * Seconds for which a browser remembers a preflight; no browser does so for longer than two hours.
@@ -56,7 +56,7 @@ export function allowCrossOrigin(
       if (request.headers.origin !== 'null') void reply.headers(preflight);
       return reply.send();
     });
-    refuseOtherMethods(app, path, ['POST', 'OPTIONS']);
+    allowMethods(app, path, ['POST', 'OPTIONS']);
   }
 }
 
@@ -82,5 +82,5 @@ export function readableFromAnywhere(app: FastifyInstance, path: string): void {
       })
       .send(),
   );
-  refuseOtherMethods(app, path, ['GET', 'HEAD', 'OPTIONS']);
+  allowMethods(app, path, ['GET', 'HEAD', 'OPTIONS']);
 }

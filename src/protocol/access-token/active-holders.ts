@@ -7,13 +7,13 @@ import { type RegisteredKeys, refuseIfBusy } from '../client-keys/registered-key
 import { thumbprints } from './confirmed-thumbprints.ts';
 
 /** The further holders of a token whose keys still confirm it: `client_id` to thumbprints. */
-export type LiveHolders = (
+export type ActiveHolders = (
   claims: AccessTokenClaims,
   state: Pick<TokenState, 'pairedAtIssuance'>,
 ) => Promise<ReadonlyMap<string, readonly string[]>>;
 
 /** What the look needs. */
-export interface LiveHoldersOptions
+export interface ActiveHoldersOptions
   extends Pick<Ports, 'currentClients' | 'pairings' | 'withdrawnHolders'> {
   readonly keys: RegisteredKeys;
 }
@@ -22,12 +22,12 @@ export interface LiveHoldersOptions
  * A further holder counts while the pairing under which it came in is in force, both clients still allow it, its key is still
  * registered, and it has not withdrawn from this token (protocol reference D6.2). A token with one key costs no look-up.
  */
-export function liveHolders({
+export function activeHolders({
   currentClients: clients,
   pairings,
   withdrawnHolders,
   keys,
-}: LiveHoldersOptions): LiveHolders {
+}: ActiveHoldersOptions): ActiveHolders {
   const isLive = async (
     claims: AccessTokenClaims,
     holder: string,
@@ -58,7 +58,7 @@ export function liveHolders({
     return (await Promise.all(named.map(isRegistered))).every(Boolean);
   };
   return async (claims, { pairedAtIssuance }) => {
-    const entries = furtherHolders(claims);
+    const entries = additionalHolders(claims);
     if (entries.size === 0) return entries;
     const withdrawn = new Set(await withdrawnHolders.withdrawnFrom(claims.jti));
     const live = new Map<string, readonly string[]>();
@@ -73,7 +73,7 @@ export function liveHolders({
 }
 
 /** The further holders that a token names, in either form: `client_id` to thumbprints. */
-export function furtherHolders({
+export function additionalHolders({
   client_id,
   cnf,
   alt_cnf,

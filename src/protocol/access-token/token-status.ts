@@ -6,13 +6,13 @@ import type { Ports } from '../../ports/ports.ts';
 import { type RegisteredKeys, refuseIfBusy } from '../client-keys/registered-keys.ts';
 
 /** The state of a token that this server signed, or undefined when it counts no more. */
-export type TokenInForce = (
+export type TokenStatus = (
   token: string,
   claims: AccessTokenClaims,
 ) => Promise<(TokenState & { readonly client: ClientRegistration }) | undefined>;
 
 /** What the check needs. */
-export interface TokenInForceOptions extends Pick<Ports, 'issuedTokens'> {
+export interface TokenStatusOptions extends Pick<Ports, 'issuedTokens'> {
   readonly keys: RegisteredKeys;
 }
 
@@ -20,7 +20,7 @@ export interface TokenInForceOptions extends Pick<Ports, 'issuedTokens'> {
  * Whether a token, and every one from which it came by exchange, is known as issued, not revoked, of a client that exists and is enabled, signed by a key that is not compromised, and, where it was
  * bound to a registered key, with that key still registered. Its signature and its times are looked at elsewhere.
  */
-export function tokenInForce({ issuedTokens, keys }: TokenInForceOptions): TokenInForce {
+export function tokenStatus({ issuedTokens, keys }: TokenStatusOptions): TokenStatus {
   const counts = async (state: TokenState): Promise<boolean> => {
     const { revoked, client, source, jkt } = state;
     if (revoked || client === undefined || client.disabled) return false;

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
 import { boundedCache } from '../../jose/bounded-cache.ts';
 import { type JwsLimits, parseCompactJws, verifyJws } from '../../jose/compact-jws.ts';
-import { JoseFault } from '../../jose/jose-error.ts';
+import { JoseError } from '../../jose/jose-error.ts';
 import type { PublicKey } from '../../jose/public-key.ts';
 
 /** Characters of each part of our own tokens; several keys make the payload long. */
@@ -50,7 +50,7 @@ export function verifyAccessToken({
       known.set(digest, { kid, claims }, token.length * 4);
       return claims;
     } catch (fault) {
-      if (fault instanceof JoseFault) return undefined;
+      if (fault instanceof JoseError) return undefined;
       throw fault;
     }
   };

@@ -11,7 +11,7 @@ import {
   proofLimits,
 } from '../../jose/compact-jws.ts';
 import type { PublicKey } from '../../jose/public-key.ts';
-import { knownHeaders } from '../../jose/verified-header-cache.ts';
+import { verifiedHeaderCache } from '../../jose/verified-header-cache.ts';
 import { type RegisteredKeys, refuseIfBusy } from '../client-keys/registered-keys.ts';
 
 /** What a client assertion is checked against. Times in seconds. */
@@ -50,7 +50,7 @@ export interface UnverifiedAssertion {
 }
 
 /** 8 MiB: some 20,000 headers. */
-const headers = knownHeaders(8 * 1024 * 1024);
+const headers = verifiedHeaderCache(8 * 1024 * 1024);
 
 /** Parses an assertion and checks all that needs no look-up: its type, and that `iss` and `sub` agree. Throws `invalid_client`. */
 export function readAssertion(text: string): UnverifiedAssertion {

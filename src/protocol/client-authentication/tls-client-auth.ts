@@ -1,5 +1,5 @@
 import type { ClientRegistration, TlsClientAuthSubject } from '../../domain/client-registration.ts';
-import { addressOctets } from '../../x509/address-bytes.ts';
+import { addressBytes } from '../../x509/address-bytes.ts';
 import type { AlternativeNameKind, ClientCertificate } from '../../x509/client-certificate.ts';
 import { parseDistinguishedName, sameName } from '../../x509/distinguished-name.ts';
 import { registeredCertificateThumbprint } from '../client-keys/registered-certificate.ts';
@@ -58,7 +58,7 @@ function subjectMatches(certificate: ClientCertificate, client: ClientRegistrati
   const { tls_client_auth_subject_dn: dn, tls_client_auth_san_ip: ip } = client;
   if (dn !== undefined) return sameName(certificate.subject, parseDistinguishedName(dn));
   if (ip !== undefined)
-    return certificate.alternativeNames('ip').some((octets) => octets === addressOctets(ip));
+    return certificate.alternativeNames('ip').some((octets) => octets === addressBytes(ip));
   for (const [member, kind, comparable] of alternatives) {
     const registered = client[member];
     if (registered === undefined) continue;

@@ -5,7 +5,7 @@ import {
   isForEncryption,
   readEncryptionKey,
 } from '../../jose/encryption-key.ts';
-import { JoseFault } from '../../jose/jose-error.ts';
+import { JoseError } from '../../jose/jose-error.ts';
 import { type PublicKey, readPublicKey } from '../../jose/public-key.ts';
 import { withoutUnknownMembers } from '../../jose/public-members.ts';
 import type { RemoteJwkSets } from '../../ports/ports.ts';
@@ -131,7 +131,7 @@ function readEach<Key>(jwks: readonly unknown[], read: (jwk: unknown) => Key): r
     try {
       keys.push(read(jwk));
     } catch (fault) {
-      if (!(fault instanceof JoseFault) || fault.reason === 'private_member') throw fault;
+      if (!(fault instanceof JoseError) || fault.reason === 'private_member') throw fault;
     }
   }
   return keys;

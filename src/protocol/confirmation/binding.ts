@@ -1,4 +1,4 @@
-import type { FurtherHolder } from '../../domain/additional-holder.ts';
+import type { AdditionalHolder } from '../../domain/additional-holder.ts';
 import type { Binding, HolderConfirmation } from '../../domain/binding.ts';
 import type { AuthenticatedClient } from '../../domain/client-registration.ts';
 import type { Confirmation } from '../../domain/confirmation.ts';
@@ -11,7 +11,7 @@ import { type ConfirmOptions, confirm } from './confirm.ts';
 export type Bind = (
   client: AuthenticatedClient,
   possession: { readonly boundKey: ProvenKey; readonly keyNamed: boolean },
-  holders: readonly FurtherHolder[],
+  holders: readonly AdditionalHolder[],
   resourceServer: ResourceServer,
 ) => Promise<Binding>;
 
@@ -31,7 +31,7 @@ function withHolders(
   cnf: Confirmation,
   client: AuthenticatedClient,
   boundKey: ProvenKey,
-  holders: readonly FurtherHolder[],
+  holders: readonly AdditionalHolder[],
   resourceServer: ResourceServer,
 ): Binding {
   if (resourceServer.multi_key_form !== 'jwks') {
@@ -61,7 +61,7 @@ function withHolders(
 }
 
 function confirmHolder(
-  { key, 'x5t#S256': thumbprint }: FurtherHolder,
+  { key, 'x5t#S256': thumbprint }: AdditionalHolder,
   { cnf_methods_supported }: ResourceServer,
 ): HolderConfirmation {
   const accepted: readonly string[] = cnf_methods_supported;

@@ -7,7 +7,7 @@ import {
   isForEncryption,
   readEncryptionKey,
 } from '../../jose/encryption-key.ts';
-import { JoseFault } from '../../jose/jose-error.ts';
+import { JoseError } from '../../jose/jose-error.ts';
 
 /** One new key, twice: for the token, encrypted to the resource server, and for the client. */
 export interface SymmetricConfirmation {
@@ -25,7 +25,7 @@ export function symmetricKeyRecipient({
     try {
       return readEncryptionKey(jwk);
     } catch (fault) {
-      if (!(fault instanceof JoseFault)) throw fault;
+      if (!(fault instanceof JoseError)) throw fault;
     }
   }
   return undefined;

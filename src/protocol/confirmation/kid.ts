@@ -1,9 +1,9 @@
 import { type ClientRegistration, signatureJwks } from '../../domain/client-registration.ts';
 import type { Confirmation } from '../../domain/confirmation.ts';
 import type { ProvenKey } from '../../domain/proven-key.ts';
-import { gatedKeys } from '../../jose/public-key-cache.ts';
+import { publicKeyCache } from '../../jose/public-key-cache.ts';
 
-const readPublicKey = gatedKeys();
+const readPublicKey = publicKeyCache();
 
 /** Names a registered key by its `kid` (RFC 7800 §3.4); undefined for a key that the client has not registered by value under one. */
 export function kid(

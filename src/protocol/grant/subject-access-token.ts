@@ -4,9 +4,9 @@ import { OAuthError } from '../../domain/oauth-error.ts';
 import { isAgreed, type Pairing } from '../../domain/pairing.ts';
 import type { TokenState } from '../../ports/issued-tokens.ts';
 import type { Ports } from '../../ports/ports.ts';
-import type { LiveHolders } from '../access-token/active-holders.ts';
+import type { ActiveHolders } from '../access-token/active-holders.ts';
 import { thumbprints } from '../access-token/confirmed-thumbprints.ts';
-import type { TokenInForce } from '../access-token/token-status.ts';
+import type { TokenStatus } from '../access-token/token-status.ts';
 import type { VerifyAccessToken } from '../access-token/verify-access-token.ts';
 import type { Entitlement, ReadSubjectToken } from './subject-token.ts';
 
@@ -14,8 +14,8 @@ import type { Entitlement, ReadSubjectToken } from './subject-token.ts';
 export interface SubjectAccessTokenOptions
   extends Pick<Ports, 'currentClients' | 'pairings' | 'clock'> {
   readonly verifyAccessToken: VerifyAccessToken;
-  readonly tokenInForce: TokenInForce;
-  readonly liveHolders: LiveHolders;
+  readonly tokenStatus: TokenStatus;
+  readonly activeHolders: ActiveHolders;
 }
 
 /** Exchanges in a row: what a look at each token of the chain, at every use of the last one, may cost. */
@@ -30,7 +30,7 @@ export function subjectAccessToken(options: SubjectAccessTokenOptions): ReadSubj
     const claims = await options.verifyAccessToken(token);
     if (claims === undefined) throw refusedToken('subject_token_not_ours');
     if (claims.exp <= options.clock() / 1000) throw refusedToken('subject_token_expired');
-    const state = await options.tokenInForce(token, claims);
+    const state = await options.tokenStatus(token, claims);
     if (state === undefined) throw refusedToken('subject_token_not_in_force');
     if (state.exchanges >= maxExchanges) throw tooOftenExchanged();
     const isClient = (await options.currentClients.findClient(claims.sub)) !== undefined;
@@ -70,11 +70,11 @@ async function asAnother(
   state: TokenState,
   client: ClientRegistration,
   ofUser: boolean,
-  { pairings, liveHolders }: SubjectAccessTokenOptions,
+  { pairings, activeHolders }: SubjectAccessTokenOptions,
 ): Promise<Entitled> {
   const { client_id } = client;
   const act = { client_id, sub: client_id, ...(claims.act !== undefined && { act: claims.act }) };
-  const keys = (await liveHolders(claims, state)).get(client_id);
+  const keys = (await activeHolders(claims, state)).get(client_id);
   const named = claims.may_act?.client_id;
   const mayAct = named === client_id || (Array.isArray(named) && named.includes(client_id));
   const pairing =

@@ -1,19 +1,19 @@
 import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
 import type { ResourceServer } from '../../domain/resource-server.ts';
 import type { Ports } from '../../ports/ports.ts';
-import { bindingOf, type LiveHolders } from '../access-token/active-holders.ts';
-import type { TokenInForce } from '../access-token/token-status.ts';
+import { type ActiveHolders, bindingOf } from '../access-token/active-holders.ts';
+import type { TokenStatus } from '../access-token/token-status.ts';
 import type { VerifyAccessToken } from '../access-token/verify-access-token.ts';
 
 /** What the check needs. */
 export interface ActiveTokenOptions extends Pick<Ports, 'clock'> {
   readonly verify: VerifyAccessToken;
-  readonly tokenInForce: TokenInForce;
-  readonly liveHolders: LiveHolders;
+  readonly tokenStatus: TokenStatus;
+  readonly activeHolders: ActiveHolders;
 }
 
 /** The claims of a token that is active for this resource server: signed by this server, for this audience, not expired, in force. Undefined otherwise. */
-export function activeToken({ verify, tokenInForce, clock, liveHolders }: ActiveTokenOptions) {
+export function activeToken({ verify, tokenStatus, clock, activeHolders }: ActiveTokenOptions) {
   return async (
     token: string,
     { id, audience, alt_cnf_supported, multi_key_form }: ResourceServer,
@@ -21,7 +21,7 @@ export function activeToken({ verify, tokenInForce, clock, liveHolders }: Active
     const claims = await verify(token);
     if (claims === undefined || claims.aud !== audience || claims.exp <= clock() / 1000)
       return undefined;
-    const state = await tokenInForce(token, claims);
+    const state = await tokenStatus(token, claims);
     if (state === undefined) return undefined;
     // A later resource server of the same audience is another one.
     if (state.resourceServer !== undefined && state.resourceServer !== id) return undefined;
@@ -30,7 +30,7 @@ export function activeToken({ verify, tokenInForce, clock, liveHolders }: Active
     const { alt_cnf: _, ...rest } = claims;
     return {
       ...rest,
-      ...bindingOf(claims, knowsSeveral ? await liveHolders(claims, state) : new Map()),
+      ...bindingOf(claims, knowsSeveral ? await activeHolders(claims, state) : new Map()),
     };
   };
 }

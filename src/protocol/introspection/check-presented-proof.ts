@@ -3,7 +3,7 @@ import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { Ports } from '../../ports/ports.ts';
 import { type DpopOptions, dpop } from '../possession/dpop.ts';
-import type { PresenterBy } from './find-presenter.ts';
+import type { FindPresenter } from './find-presenter.ts';
 
 /** What a resource server received beside the token. */
 export interface PresentedProof {
@@ -23,20 +23,20 @@ export interface ProofVerdict {
 }
 
 /** What the check needs. */
-export interface ConfirmingProofOptions
+export interface CheckPresentedProofOptions
   extends Omit<DpopOptions, 'endpoint'>,
     Pick<Ports, 'replay'> {
   readonly nonceRequired: boolean;
-  readonly presenterBy: PresenterBy;
+  readonly findPresenter: FindPresenter;
 }
 
 /** Checks for a resource server whether what it received confirms the token (RFC 9449 §7.1, RFC 8705 §3): a proof counts once, here too. */
-export function confirmingProof({
+export function checkPresentedProof({
   replay,
   nonceRequired,
-  presenterBy,
+  findPresenter,
   ...options
-}: ConfirmingProofOptions) {
+}: CheckPresentedProofOptions) {
   return async (
     presented: PresentedProof,
     token: string,
@@ -50,7 +50,7 @@ export function confirmingProof({
         { reason: 'several_proofs' },
       );
     if (clientCertificate !== undefined)
-      return certificateVerdict(clientCertificate, claims, presenterBy);
+      return certificateVerdict(clientCertificate, claims, findPresenter);
     if (dpopProof === undefined) return undefined;
     if (htm === undefined || htu === undefined)
       throw new OAuthError(
@@ -64,7 +64,7 @@ export function confirmingProof({
       const proof = dpop({ ...options, endpoint: htu })([dpopProof], htm, nonceRequired);
       if (proof.ath !== createHash('sha256').update(token).digest('base64url'))
         return { valid: false, reason: 'proof_ath_mismatch' };
-      const presenter = await presenterBy('key', proof.key.jkt, claims);
+      const presenter = await findPresenter('key', proof.key.jkt, claims);
       if (presenter === undefined) return { valid: false, reason: 'key_mismatch' };
       const [first] = await replay.markUsed([proof.use]);
       return first === true
@@ -84,7 +84,7 @@ export function confirmingProof({
 async function certificateVerdict(
   pem: string,
   claims: AccessTokenClaims,
-  presenterBy: PresenterBy,
+  findPresenter: FindPresenter,
 ): Promise<ProofVerdict> {
   let thumbprint: string;
   try {
@@ -92,7 +92,7 @@ async function certificateVerdict(
   } catch {
     return { valid: false, reason: 'certificate_malformed' };
   }
-  const presenter = await presenterBy('certificate', thumbprint, claims);
+  const presenter = await findPresenter('certificate', thumbprint, claims);
   return presenter === undefined
     ? { valid: false, reason: 'key_mismatch' }
     : { valid: true, presenter };

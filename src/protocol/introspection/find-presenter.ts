@@ -7,14 +7,14 @@ import { thumbprintUnder } from '../confirmation/kid.ts';
  * The holder whose key (by its RFC 7638 thumbprint) or certificate (by its SHA-256 thumbprint) confirms the token; undefined when it is nobody's.
  * A thumbprint of one kind never matches in the place of another (protocol reference D5 rule 4).
  */
-export type PresenterBy = (
+export type FindPresenter = (
   shown: 'key' | 'certificate',
   thumbprint: string,
   claims: AccessTokenClaims,
 ) => Promise<string | undefined>;
 
 /** What the look needs. */
-export interface PresenterByOptions extends Pick<Ports, 'issuedTokens'> {
+export interface FindPresenterOptions extends Pick<Ports, 'issuedTokens'> {
   readonly issuer: string;
 }
 
@@ -24,7 +24,7 @@ interface Named {
 }
 
 /** Finds the presenter among the keys that the token names, looking up what `kid` or `jku` and `kid` stand for at this moment. */
-export function presenterBy({ issuer, issuedTokens }: PresenterByOptions): PresenterBy {
+export function findPresenter({ issuer, issuedTokens }: FindPresenterOptions): FindPresenter {
   /** A name is given to another key more easily than a thumbprint: it has to stand for the very key that was bound, and still (product decision 2). */
   const named = async (
     name: { readonly kid: string; readonly jku?: string },

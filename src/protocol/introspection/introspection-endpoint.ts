@@ -4,13 +4,13 @@ import type { TokenRequest } from '../../domain/oauth-request.ts';
 import type { ResourceServer } from '../../domain/resource-server.ts';
 import type { authenticateCaller } from '../client-authentication/authenticate-caller.ts';
 import type { activeToken } from './active-token.ts';
-import type { confirmingProof, ProofVerdict } from './check-presented-proof.ts';
+import type { checkPresentedProof, ProofVerdict } from './check-presented-proof.ts';
 
 /** The steps that the wiring puts together. */
 export interface IntrospectionEndpointSteps {
   readonly authenticateCaller: ReturnType<typeof authenticateCaller>;
   readonly activeToken: ReturnType<typeof activeToken>;
-  readonly confirmingProof: ReturnType<typeof confirmingProof>;
+  readonly checkPresentedProof: ReturnType<typeof checkPresentedProof>;
 }
 
 /** An introspection response (RFC 7662 §2.2), and whom it is for. */
@@ -35,7 +35,11 @@ export function introspectionEndpoint(
     const { resourceServer } = caller;
     const claims = await steps.activeToken(token, resourceServer);
     if (claims === undefined) return { response: { active: false }, resourceServer };
-    const proof = await steps.confirmingProof(presentedProof(request.parameters), token, claims);
+    const proof = await steps.checkPresentedProof(
+      presentedProof(request.parameters),
+      token,
+      claims,
+    );
     if (resourceServer.introspection_requires_proof === true && proof?.valid !== true)
       return { response: { active: false, ...asksForNonce(proof) }, resourceServer };
     return {

@@ -1,5 +1,5 @@
 import { type AccessTokenClaims, accessTokenClaims } from '../../domain/access-token-claims.ts';
-import type { FurtherHolder } from '../../domain/additional-holder.ts';
+import type { AdditionalHolder } from '../../domain/additional-holder.ts';
 import type { AuditEvent } from '../../domain/audit-event.ts';
 import type { Binding } from '../../domain/binding.ts';
 import type { AuthenticatedClient } from '../../domain/client-registration.ts';
@@ -22,7 +22,7 @@ export type IssueAccessToken = (
   grant: Grant,
   possession: Possession,
   binding: Binding,
-  holders: readonly FurtherHolder[],
+  holders: readonly AdditionalHolder[],
 ) => Promise<{ readonly response: TokenResponse; readonly jti: string }>;
 
 /** What the step needs. */
@@ -138,7 +138,7 @@ function issuance(
   { resourceServer, source }: Grant,
   { jti, client_id, aud, exp }: AccessTokenClaims,
   { boundKey }: Possession,
-  holders: readonly FurtherHolder[],
+  holders: readonly AdditionalHolder[],
   more: IssuanceDetail,
 ): AuditEvent {
   const detail = {
@@ -175,7 +175,7 @@ async function commit(
   client: AuthenticatedClient,
   grant: Grant,
   possession: Possession,
-  holders: readonly FurtherHolder[],
+  holders: readonly AdditionalHolder[],
 ): Promise<void> {
   const uses = [
     ...possession.uses,

@@ -13,7 +13,7 @@ const maxRemembered = 10_000;
  * Records which registered keys a token request proved (`proven_at`), for clients that let such keys be added to tokens without a fresh
  * proof, and notes for the operator which were used. Only now that their `jti` is spent can no evidence be a copy.
  */
-export function rememberProvenKeys(
+export function recordProvenKeys(
   issue: IssueAccessToken,
   { credentialUses, noteUse, clock }: Pick<Ports, 'credentialUses' | 'noteUse' | 'clock'>,
 ): IssueAccessToken {

@@ -5,7 +5,7 @@ import type { SigningAlgorithm } from '../../jose/algorithms.ts';
 import { type ParsedJws, parseCompactJws, proofLimits, verifyJws } from '../../jose/compact-jws.ts';
 import { type PublicKey, readPublicKey } from '../../jose/public-key.ts';
 import { withoutUnknownMembers } from '../../jose/public-members.ts';
-import { knownHeaders } from '../../jose/verified-header-cache.ts';
+import { verifiedHeaderCache } from '../../jose/verified-header-cache.ts';
 import { type ProofClaimsOptions, proofClaims, refusedProof } from './proof-claims.ts';
 
 /** What a DPoP proof is checked against. */
@@ -22,7 +22,7 @@ export interface DpopProof extends Proof {
 }
 
 /** 32 MiB: some 5,000 keys that are in use. */
-const headers = knownHeaders(32 * 1024 * 1024);
+const headers = verifiedHeaderCache(32 * 1024 * 1024);
 
 /**
  * Checks one `DPoP` header field value by RFC 9449 §4.3, all but the replay, which the atomic commit at the end does.

@@ -1,4 +1,4 @@
-import type { FurtherHolder } from '../../domain/additional-holder.ts';
+import type { AdditionalHolder } from '../../domain/additional-holder.ts';
 import {
   type AuthenticatedClient,
   type ClientRegistration,
@@ -26,15 +26,15 @@ import {
 import { type RequestedHolder, readReqAltCnf } from './req-alt-cnf.ts';
 
 /** The step of the token endpoint: the further holders that `req_alt_cnf` asks for; none without it. */
-export type ProveFurtherHolders = (
+export type ProveAdditionalHolders = (
   request: TokenRequest,
   client: AuthenticatedClient,
   grant: Grant,
   possession: Possession,
-) => Promise<readonly FurtherHolder[]>;
+) => Promise<readonly AdditionalHolder[]>;
 
 /** What the step needs. */
-export interface FurtherHoldersOptions
+export interface AdditionalHoldersOptions
   extends Pick<Ports, 'clients' | 'pairings' | 'credentialUses' | 'clock'> {
   readonly keys: RegisteredKeys;
   readonly cnfProof: CnfProofOptions;
@@ -49,7 +49,7 @@ export interface FurtherHoldersOptions
  * Every further holder proves its key and its consent, or agreed by registration and was seen to have the key: all or nothing
  * (protocol reference D4 items 5 to 7). Reads only. Throws OAuthError.
  */
-export function proveFurtherHolders(options: FurtherHoldersOptions): ProveFurtherHolders {
+export function proveAdditionalHolders(options: AdditionalHoldersOptions): ProveAdditionalHolders {
   return async (request, { registration: requester }, grant, { boundKey }) => {
     const parameter = request.parameters.get('req_alt_cnf');
     if (parameter === undefined) return [];
@@ -73,7 +73,7 @@ export function proveFurtherHolders(options: FurtherHoldersOptions): ProveFurthe
       scopes,
       nonceRequired: options.nonceRequired || requester.dpop_nonce_required,
     };
-    const holders: FurtherHolder[] = [];
+    const holders: AdditionalHolder[] = [];
     for (const element of requested) {
       holders.push(
         element.clientId === undefined
@@ -100,8 +100,8 @@ async function byProof(
   text: string,
   grant: Grant,
   context: ProofContext,
-  options: FurtherHoldersOptions,
-): Promise<FurtherHolder> {
+  options: AdditionalHoldersOptions,
+): Promise<AdditionalHolder> {
   const proof = readCnfProof(text);
   const { registration, pairing } = await pairedHolder(proof.iss, 'proof', grant, context, options);
   const key = await signerOf(proof, registration, options);
@@ -116,8 +116,8 @@ async function byRegistration(
   { clientId, kid }: Extract<RequestedHolder, { clientId: string }>,
   grant: Grant,
   context: ProofContext,
-  options: FurtherHoldersOptions,
-): Promise<FurtherHolder> {
+  options: AdditionalHoldersOptions,
+): Promise<AdditionalHolder> {
   const { registration, pairing } = await pairedHolder(
     clientId,
     'registered_key',
@@ -145,8 +145,8 @@ async function pairedHolder(
   form: PairingMode,
   grant: Grant,
   { requester, audience, scopes }: ProofContext,
-  { clients, pairings }: FurtherHoldersOptions,
-): Promise<Pick<FurtherHolder, 'registration' | 'pairing'>> {
+  { clients, pairings }: AdditionalHoldersOptions,
+): Promise<Pick<AdditionalHolder, 'registration' | 'pairing'>> {
   if (clientId === requester.client_id)
     throw new OAuthError(
       'invalid_request',
@@ -177,7 +177,7 @@ async function pairedHolder(
 async function signerOf(
   { jws, kid }: UnverifiedCnfProof,
   holder: ClientRegistration,
-  { keys, cnfProof: { algs } }: FurtherHoldersOptions,
+  { keys, cnfProof: { algs } }: AdditionalHoldersOptions,
 ): Promise<PublicKey> {
   let known = false;
   const signer = await had(async () =>
@@ -194,7 +194,7 @@ async function signerOf(
 async function registeredKey(
   holder: ClientRegistration,
   kid: string,
-  { keys }: FurtherHoldersOptions,
+  { keys }: AdditionalHoldersOptions,
 ): Promise<PublicKey | undefined> {
   return had(async () => (await keys.find(holder, kid))[0]);
 }

@@ -1,6 +1,6 @@
 import { type Constant, OAuthError } from '../../domain/oauth-error.ts';
 import { decodeBase64url } from '../../jose/base64url.ts';
-import { JoseFault } from '../../jose/jose-error.ts';
+import { JoseError } from '../../jose/jose-error.ts';
 import { readPublicKey } from '../../jose/public-key.ts';
 import { withoutUnknownMembers } from '../../jose/public-members.ts';
 import { parseStrictJson } from '../../jose/strict-json.ts';
@@ -56,7 +56,7 @@ function thumbprintOf(jwk: unknown): string {
   try {
     return readPublicKey(withoutUnknownMembers(jwk)).jkt;
   } catch (cause) {
-    if (cause instanceof JoseFault && cause.reason === 'private_member')
+    if (cause instanceof JoseError && cause.reason === 'private_member')
       throw malformed('req_cnf carries private key material', 'req_cnf_private_key');
     throw new OAuthError(
       'unsupported_pop_key',

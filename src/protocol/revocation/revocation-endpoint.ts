@@ -5,7 +5,7 @@ import { OAuthError } from '../../domain/oauth-error.ts';
 import type { TokenRequest } from '../../domain/oauth-request.ts';
 import type { Ports } from '../../ports/ports.ts';
 import type { Refusals } from '../../ports/refusals.ts';
-import { furtherHolders } from '../access-token/active-holders.ts';
+import { additionalHolders } from '../access-token/active-holders.ts';
 import type { VerifyAccessToken } from '../access-token/verify-access-token.ts';
 import type { AuthenticateClient } from '../client-authentication/authenticate-client.ts';
 
@@ -42,7 +42,7 @@ export function revocationEndpoint(options: RevocationEndpointOptions) {
     const claims = await verify(token);
     if (claims === undefined) return;
     // A further holder takes back only its own key; the requester's token lives on (protocol reference D6.2).
-    if (furtherHolders(claims).has(registration.client_id)) {
+    if (additionalHolders(claims).has(registration.client_id)) {
       const withdrawal = {
         ...event(registration.client_id, claims),
         detail: { withdrawn_holder: registration.client_id },

@@ -1,6 +1,6 @@
 import type { Clock } from '../../domain/clock.ts';
 import type { CurrentSigningKey } from '../../ports/current-signing-key.ts';
-import type { LiveStatusList, StatusListStore } from '../../ports/status-list-store.ts';
+import type { ActiveStatusList, StatusListStore } from '../../ports/status-list-store.ts';
 import { statusListClaim } from './status-list.ts';
 
 /** What publishing stands on. */
@@ -23,7 +23,7 @@ export interface PublishedList {
 interface Snapshot {
   /** Milliseconds since the epoch, from before the store was asked. */
   readonly at: number;
-  readonly lists: ReadonlyMap<string, LiveStatusList>;
+  readonly lists: ReadonlyMap<string, ActiveStatusList>;
   readonly inactive: ReadonlyMap<string, readonly number[]>;
 }
 
@@ -78,7 +78,7 @@ export function publishedLists({ store, clock, signingKey, uriOf, maxAge }: Publ
   };
   const render = async (
     snapshot: Snapshot,
-    { id, compromised }: LiveStatusList,
+    { id, compromised }: ActiveStatusList,
     sign: Awaited<ReturnType<typeof signingKey>>['signJwt'],
   ) => {
     const iat = Math.floor(snapshot.at / 1000);

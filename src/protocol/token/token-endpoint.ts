@@ -5,7 +5,7 @@ import type { ProvenKey } from '../../domain/proven-key.ts';
 import type { Refusals } from '../../ports/refusals.ts';
 import type { Bind } from '../confirmation/binding.ts';
 import type { IssueAccessToken } from '../issuance/issue-access-token.ts';
-import type { ProveFurtherHolders } from '../possession/prove-additional-holders.ts';
+import type { ProveAdditionalHolders } from '../possession/prove-additional-holders.ts';
 import type { ProvePossession } from '../possession/prove-possession.ts';
 
 /** The steps that the wiring puts together. */
@@ -14,7 +14,7 @@ export interface TokenEndpointSteps {
   readonly authenticateClient: (request: TokenRequest) => Promise<AuthenticatedClient>;
   readonly validateGrant: ValidateGrant;
   readonly provePossession: ProvePossession;
-  readonly proveFurtherHolders: ProveFurtherHolders;
+  readonly proveAdditionalHolders: ProveAdditionalHolders;
   readonly bind: Bind;
   readonly issueAccessToken: IssueAccessToken;
 }
@@ -41,7 +41,7 @@ export function tokenEndpoint(
   ): Promise<IssuedToken> => {
     const grant = await steps.validateGrant(request, client);
     const possession = await steps.provePossession(request, client, grant, proven);
-    const holders = await steps.proveFurtherHolders(request, client, grant, possession);
+    const holders = await steps.proveAdditionalHolders(request, client, grant, possession);
     const binding = await steps.bind(client, possession, holders, grant.resourceServer);
     const { response, jti } = await steps.issueAccessToken(
       client,

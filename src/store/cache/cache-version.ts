@@ -1,4 +1,4 @@
-import { answered, type Database } from '../connection/database.ts';
+import { type Database, orStoreUnavailable } from '../connection/database.ts';
 
 /** Milliseconds that an answer holds, and after which the next one is asked for without anybody waiting. */
 const [holds, renewed] = [1000, 500];
@@ -10,9 +10,9 @@ export interface RegistryState {
 }
 
 /** Reads the value that every change of a client or resource server changes. Throws StoreUnavailable. */
-export function sqlRegistryState(database: Database): RegistryState {
+export function sqlCacheVersion(database: Database): RegistryState {
   return registryState(async () => {
-    const row = await answered(() =>
+    const row = await orStoreUnavailable(() =>
       database.registryState.findUniqueOrThrow({ where: { id: 1 } }),
     );
     return row.value;

@@ -1,6 +1,6 @@
 import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import { databaseFile, databaseKind } from '../../config/database-url.ts';
-import { wholeConnections } from './discard-dirty-connections.ts';
+import { discardDirtyConnections } from './discard-dirty-connections.ts';
 import { statementName } from './prepared-statements.ts';
 import { sqliteAdapter } from './sqlite-adapter.ts';
 
@@ -28,7 +28,7 @@ export async function adapterFor(
 ): Promise<SqlMigrationAwareDriverAdapterFactory> {
   if (databaseKind(url) === 'sqlite') return sqliteAdapter(databaseFile(url));
   const { PrismaPg } = await import('@prisma/adapter-pg');
-  return wholeConnections(
+  return discardDirtyConnections(
     new PrismaPg(
       {
         connectionString: url,

@@ -3,22 +3,26 @@ import type { AuditEvent } from '../../domain/audit-event.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { eventRow, insertEvents } from '../tables/sql-audit.ts';
 import type { Database } from './database.ts';
-import { allOrNothing, type Step } from './transaction.ts';
+import { inTransaction, type Step } from './transaction.ts';
 
 /** What is to be recorded of a change; a function is told how many rows the last step changed, and answers undefined where that needs no record. */
 export type Recorded = AuditEvent | ((changed: number) => AuditEvent | undefined);
 
 /** Makes a change and its record one transaction: neither stands without the other. False: a step found nothing to change, and nothing was. Throws StoreUnavailable. */
-export type RecordedChange = (steps: readonly Step[], event: Recorded) => Promise<boolean>;
+export type AuditedTransaction = (steps: readonly Step[], event: Recorded) => Promise<boolean>;
 
 /** Changes on this database. */
-export function recordedChange(url: string, database: Database, clock: Clock): RecordedChange {
+export function auditedTransaction(
+  url: string,
+  database: Database,
+  clock: Clock,
+): AuditedTransaction {
   return async (steps, recorded) => {
     const values = (changed: number) => {
       const event = typeof recorded === 'function' ? recorded(changed) : recorded;
       return [JSON.stringify(event === undefined ? [] : [eventRow(event, clock())])];
     };
-    return allOrNothing(url, database, [
+    return inTransaction(url, database, [
       ...steps,
       { sql: insertEvents[databaseKind(url)], values, rows: 'any' },
     ]);

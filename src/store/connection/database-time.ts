@@ -1,6 +1,6 @@
 import type { Clock } from '../../domain/clock.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
-import { answered, type Database } from './database.ts';
+import { type Database, orStoreUnavailable } from './database.ts';
 
 /** SQL for the database's clock, in milliseconds: the time of the statement, not of a transaction. */
 export const databaseTime: Readonly<Record<DatabaseKind, string>> = {
@@ -31,7 +31,7 @@ export function databaseSeconds(
 ): DatabaseSeconds {
   const question = `select ${databaseTime[kind]} as milliseconds`;
   return async () => {
-    const [row] = await answered(() =>
+    const [row] = await orStoreUnavailable(() =>
       database.$queryRawUnsafe<{ readonly milliseconds: bigint }[]>(question),
     );
     return Math.floor((timeOf?.() ?? Number(row?.milliseconds)) / 1000);

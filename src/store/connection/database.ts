@@ -62,7 +62,7 @@ async function sqliteClient(url: string, onError: (error: Error) => void): Promi
 }
 
 /** Runs one store operation; whatever it throws means that the database is away. */
-export async function answered<T>(operation: () => Promise<T>): Promise<T> {
+export async function orStoreUnavailable<T>(operation: () => Promise<T>): Promise<T> {
   try {
     return await operation();
   } catch (cause) {

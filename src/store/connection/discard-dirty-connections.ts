@@ -19,7 +19,7 @@ interface Pool {
  * a statement took too long, and that to ROLLBACK too: Prisma lets go of it all the same. Whoever got it next would write into that transaction: answered as
  * durable, seen by nobody, and gone with the connection.
  */
-export function wholeConnections(
+export function discardDirtyConnections(
   factory: SqlMigrationAwareDriverAdapterFactory,
 ): SqlMigrationAwareDriverAdapterFactory {
   const connect = factory.connect.bind(factory);

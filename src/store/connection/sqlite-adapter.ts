@@ -5,7 +5,7 @@ import type {
   SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
 import { fileUrl } from '../../config/database-url.ts';
-import { writeTurn } from './write-lock.ts';
+import { withWriteLock } from './write-lock.ts';
 
 const reads = /^\s*(select|pragma)\b/i;
 
@@ -39,7 +39,7 @@ function inTurns(adapter: SqlDriverAdapter, file: string): SqlDriverAdapter {
     adapter.startTransaction.bind(adapter),
   ];
   const inTurn = async <T>(write: () => Promise<T>): Promise<T> => {
-    const end = await writeTurn(file);
+    const end = await withWriteLock(file);
     return write().finally(end);
   };
   return Object.assign(adapter, {
@@ -47,7 +47,7 @@ function inTurns(adapter: SqlDriverAdapter, file: string): SqlDriverAdapter {
       reads.test(of.sql) ? query(of) : inTurn(() => query(of)),
     executeRaw: async (of: Parameters<typeof execute>[0]) => inTurn(() => execute(of)),
     async startTransaction(isolation: Parameters<typeof start>[0]) {
-      const end = await writeTurn(file);
+      const end = await withWriteLock(file);
       try {
         const transaction = await start(isolation);
         const [commit, rollback] = [

@@ -1,7 +1,7 @@
 import { databaseFile, databaseKind } from '../../config/database-url.ts';
 import type { Database } from './database.ts';
-import { answered, sqlitePragmas } from './database.ts';
-import { writeTurn } from './write-lock.ts';
+import { orStoreUnavailable, sqlitePragmas } from './database.ts';
+import { withWriteLock } from './write-lock.ts';
 
 type Values = readonly (string | number)[];
 
@@ -20,7 +20,7 @@ export interface Step {
 class Undone extends Error {}
 
 /** Runs every step in one transaction, or none: false when one did not change exactly one row. Throws StoreUnavailable. */
-export async function allOrNothing(
+export async function inTransaction(
   url: string,
   database: Database,
   steps: readonly Step[],
@@ -29,7 +29,7 @@ export async function allOrNothing(
     databaseKind(url) === 'sqlite'
       ? async () => onSqlite(url, steps)
       : async () => onPostgresql(database, steps);
-  return answered(async () => {
+  return orStoreUnavailable(async () => {
     try {
       await work();
       return true;
@@ -60,7 +60,7 @@ async function onPostgresql(database: Database, steps: readonly Step[]): Promise
 /** Within one call, on a connection of its own: a transaction that stays open meanwhile would hold up all who write. */
 async function onSqlite(url: string, steps: readonly Step[]): Promise<void> {
   const { default: SqliteDatabase } = await import('libsql');
-  const end = await writeTurn(databaseFile(url));
+  const end = await withWriteLock(databaseFile(url));
   try {
     const database = new SqliteDatabase(databaseFile(url));
     try {

@@ -9,13 +9,13 @@ export interface Thread<Request, Answer> {
 }
 
 /** What a thread answers. */
-export type Told<Answer> = { readonly answer: Answer } | { readonly fault: string };
+export type Invalidated<Answer> = { readonly answer: Answer } | { readonly fault: string };
 
 /** Octets that a thread may keep, in MiB: it holds one batch at a time. */
 const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 2 };
 
 /** Starts the module, a path, in a thread, which keeps the process alive only while it is asked something. `onEnd` hears of an end that nobody asked for. */
-export function startThread<Request, Answer>(
+export function startWriterThread<Request, Answer>(
   module: string,
   workerData: unknown,
   onEnd: (error: Error) => void,
@@ -26,7 +26,7 @@ export function startThread<Request, Answer>(
   let closing = false;
   let over = false;
   let reason: Error | undefined;
-  worker.on('message', (told: Told<Answer>) => {
+  worker.on('message', (told: Invalidated<Answer>) => {
     const asked = waiting.shift();
     if ('answer' in told) asked?.resolve(told.answer);
     else asked?.reject(new Error(told.fault));

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import type { Clock } from '../../domain/clock.ts';
-import { sharedClock } from '../../domain/database-clock.ts';
+import { databaseClock } from '../../domain/database-clock.ts';
 import { StoreUnavailable } from '../../domain/oauth-error.ts';
 import type { SingleUse } from '../../domain/single-use.ts';
 import type { ReplayStore, WasUsed } from '../../ports/replay-store.ts';
@@ -48,7 +48,7 @@ export function redisReplay(
     reconnectOnError: ({ message }) => message.startsWith('READONLY'),
     retryStrategy: (tries) => Math.min(tries * 100, 1000),
   });
-  const redisTime = sharedClock(clock);
+  const redisTime = databaseClock(clock);
   const measure = () =>
     redisTime.measuredBy(async () => {
       const [seconds] = await redis.time();

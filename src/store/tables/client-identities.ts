@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { array, string, tuple } from 'valibot';
 import type { ListedClients } from '../../domain/client-registration.ts';
-import { answered, type Database } from '../connection/database.ts';
+import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { jsonColumn, type Place } from './json-column.ts';
 
@@ -40,7 +40,7 @@ const select: Readonly<Record<DatabaseKind, string>> = {
 export function clientIdentities(database: Database, kind: DatabaseKind): ClientIdentities {
   const current = async (names: readonly string[]): Promise<ListedClients> => {
     if (names.length === 0) return new Map();
-    const rows = await answered(() =>
+    const rows = await orStoreUnavailable(() =>
       database.$queryRawUnsafe<{ readonly client_id: string; readonly registration_id: string }[]>(
         select[kind],
         JSON.stringify(names),
@@ -56,7 +56,9 @@ export function clientIdentities(database: Database, kind: DatabaseKind): Client
         .sort()
         .map((name) => ({ name, id: randomBytes(16).toString('hex') }));
       if (rows.length > 0)
-        await answered(() => database.$executeRawUnsafe(insert[kind], JSON.stringify(rows)));
+        await orStoreUnavailable(() =>
+          database.$executeRawUnsafe(insert[kind], JSON.stringify(rows)),
+        );
       return current(rows.map(({ name }) => name));
     },
   };

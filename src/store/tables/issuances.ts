@@ -5,7 +5,7 @@ import type { AuditTrail } from '../../ports/audit-trail.ts';
 import type { Issuances } from '../../ports/ports.ts';
 import type { ReplayStore } from '../../ports/replay-store.ts';
 import { batched } from '../connection/batched.ts';
-import { answered } from '../connection/database.ts';
+import { orStoreUnavailable } from '../connection/database.ts';
 import { eventRow } from './sql-audit.ts';
 
 /** One issuance of a batch: its row of the audit trail counts when each of its uses was inserted. */
@@ -24,7 +24,7 @@ export type CommitBatch = (
 export function batchedIssuances(commitBatch: CommitBatch, clock: Clock): Issuances {
   const commit = batched<readonly [readonly SingleUse[], AuditEvent], readonly boolean[]>(
     (requests) =>
-      answered(async () => {
+      orStoreUnavailable(async () => {
         const at = clock();
         // Within the batch the first use counts and no other.
         const uses = new Map<string, SingleUse>();

@@ -1,5 +1,5 @@
 import { type BaseIssue, type BaseSchema, getDotPath, type InferOutput, safeParse } from 'valibot';
-import { StoredValueInvalid } from '../../domain/oauth-error.ts';
+import { CorruptRow } from '../../domain/oauth-error.ts';
 
 /** Where a value was read, for the log: table and key of the row. */
 export interface Place {
@@ -8,7 +8,7 @@ export interface Place {
 }
 
 /**
- * Reads JSON text of a column as input: a value without the form that this server stores throws StoredValueInvalid, never passes.
+ * Reads JSON text of a column as input: a value without the form that this server stores throws CorruptRow, never passes.
  * Members that the schema does not know stay: a newer version that runs beside this one may have written them.
  */
 export function jsonColumn<const Schema extends BaseSchema<unknown, unknown, BaseIssue<unknown>>>(
@@ -17,7 +17,7 @@ export function jsonColumn<const Schema extends BaseSchema<unknown, unknown, Bas
   return (text, place) => {
     const read = safeParse(schema, parsed(text, place), { abortEarly: true });
     if (read.success) return read.output;
-    throw new StoredValueInvalid(place.table, place.key, getDotPath(read.issues[0]) ?? '');
+    throw new CorruptRow(place.table, place.key, getDotPath(read.issues[0]) ?? '');
   };
 }
 
@@ -25,17 +25,17 @@ function parsed(text: string, { table, key }: Place): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new StoredValueInvalid(table, key, 'not JSON', cause);
+    throw new CorruptRow(table, key, 'not JSON', cause);
   }
 }
 
-/** The value, when it is one of the known ones. Throws StoredValueInvalid. */
+/** The value, when it is one of the known ones. Throws CorruptRow. */
 export function knownValue<const T extends string>(
   values: readonly T[],
   value: string,
   { table, key }: Place,
 ): T {
   const known = values.find((each) => each === value);
-  if (known === undefined) throw new StoredValueInvalid(table, key, 'unknown value');
+  if (known === undefined) throw new CorruptRow(table, key, 'unknown value');
   return known;
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../../domain/clock.ts';
 import type { AuditTrail } from '../../ports/audit-trail.ts';
 import type { Issuances } from '../../ports/ports.ts';
 import type { ReplayStore } from '../../ports/replay-store.ts';
-import { answered, type Database } from '../connection/database.ts';
+import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import { batchedIssuances, issuancesInTwoSteps } from './issuances.ts';
 import { postgresqlIssuances } from './postgresql-issuances.ts';
 
@@ -35,6 +35,6 @@ export async function openIssuances({
   const { sqliteIssuances } = await import('./sqlite-issuances.ts');
   const { commitBatch, close } = sqliteIssuances(databaseUrl, onError);
   // The thread sees to checkpoints. The bound is for when it does not.
-  await answered(() => database.$queryRawUnsafe('pragma wal_autocheckpoint = 16384'));
+  await orStoreUnavailable(() => database.$queryRawUnsafe('pragma wal_autocheckpoint = 16384'));
   return { ...batchedIssuances(commitBatch, clock), close };
 }

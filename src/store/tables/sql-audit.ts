@@ -3,7 +3,7 @@ import type { Clock } from '../../domain/clock.ts';
 import { timeOf, timeOrderedId, timePrefix } from '../../domain/time-ordered-id.ts';
 import type { AuditLog, AuditTrail } from '../../ports/audit-trail.ts';
 import { batched } from '../connection/batched.ts';
-import { answered, type Database } from '../connection/database.ts';
+import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import { prepared } from '../connection/prepared-statements.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { readDetail } from './columns.ts';
@@ -46,7 +46,9 @@ export function sqlAudit(
   const append = batched<AuditEvent, undefined>(async (events) => {
     const at = clock();
     const rows = events.map((event) => eventRow(event, at));
-    await answered(() => database.$executeRawUnsafe(insertEvents[kind], JSON.stringify(rows)));
+    await orStoreUnavailable(() =>
+      database.$executeRawUnsafe(insertEvents[kind], JSON.stringify(rows)),
+    );
     return events.map(() => undefined);
   });
   return {
@@ -58,7 +60,7 @@ export function sqlAudit(
         .filter((bound) => bound !== undefined)
         .sort()
         .at(-1);
-      const rows = await answered(() =>
+      const rows = await orStoreUnavailable(() =>
         database.auditEvent.findMany({
           where: {
             id: {

@@ -1,6 +1,6 @@
 import { timePrefix } from '../../domain/time-ordered-id.ts';
 import type { BoundKey, BoundKeys } from '../../ports/bound-keys.ts';
-import { answered, type Database } from '../connection/database.ts';
+import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 
 /** Seconds of issuances a statement: few enough to end within its time limit. */
@@ -46,7 +46,7 @@ export function sqlBoundKeys(
     const found: BoundKey[] = [];
     for (let start = first; start <= at + 60; start += span) {
       const end = timePrefix((start + span) * 1000);
-      const rows = await answered(() =>
+      const rows = await orStoreUnavailable(() =>
         database.$queryRawUnsafe<Row[]>(
           statement,
           timePrefix(start * 1000),
@@ -63,7 +63,7 @@ export function sqlBoundKeys(
   return {
     async since(after, at) {
       const changedSince = BigInt(after) * 1000n;
-      const isChanged = await answered(() =>
+      const isChanged = await orStoreUnavailable(() =>
         database.client.findFirst({
           where: { updatedAt: { gt: changedSince } },
           select: { clientId: true },

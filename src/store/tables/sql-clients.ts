@@ -1,9 +1,9 @@
 import type { ClientRegistration, ListedClients } from '../../domain/client-registration.ts';
-import { StoredValueInvalid } from '../../domain/oauth-error.ts';
+import { CorruptRow } from '../../domain/oauth-error.ts';
 import type { ClientRegistrations } from '../../ports/ports.ts';
 import type { ClientRegistry, Stored } from '../../ports/registry.ts';
-import type { RecordedChange } from '../connection/audited-transaction.ts';
-import { answered, type Database } from '../connection/database.ts';
+import type { AuditedTransaction } from '../connection/audited-transaction.ts';
+import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
 import type { Step } from '../connection/transaction.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
@@ -27,7 +27,7 @@ const lists = ({ alt_cnf_holders = [], alt_cnf_requesters = [] }: ClientRegistra
 function toClient(row: Row): ClientRegistration {
   const place = { table: 'client', key: row.clientId };
   if (row.registrationId === null)
-    throw new StoredValueInvalid(place.table, place.key, 'no registration_id');
+    throw new CorruptRow(place.table, place.key, 'no registration_id');
   return {
     ...readClientMetadata(row.metadata, place),
     client_id: row.clientId,
@@ -66,12 +66,12 @@ const columns = ({
 export function sqlClients(
   database: Database,
   kind: DatabaseKind,
-  change: RecordedChange,
+  change: AuditedTransaction,
   seconds: DatabaseSeconds,
 ): ClientRegistry & ClientRegistrations {
   const identities = clientIdentities(database, kind);
   const find = (clientId: string) =>
-    answered(() => database.client.findUnique({ where: { clientId } }));
+    orStoreUnavailable(() => database.client.findUnique({ where: { clientId } }));
   const shown = async (rows: readonly Row[]): Promise<readonly Stored<ClientRegistration>[]> => {
     const clients = rows.map(toClient);
     const current = await identities.current([...new Set(clients.flatMap(lists))]);
@@ -97,7 +97,7 @@ export function sqlClients(
     },
     get: async (clientId) => shownOne(await find(clientId)),
     async list({ limit, after, name }) {
-      const rows = await answered(() =>
+      const rows = await orStoreUnavailable(() =>
         database.client.findMany({
           where: {
             clientId: { gt: after ?? '' },

@@ -1,6 +1,6 @@
 import type { CredentialUseLog } from '../../ports/credential-use-log.ts';
 import type { CredentialUses } from '../../ports/ports.ts';
-import { answered, type Database } from '../connection/database.ts';
+import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 
 /** Credentials that one answer lists. */
@@ -23,7 +23,7 @@ export function sqlCredentialUses(
 ): CredentialUses & CredentialUseLog {
   return {
     async markProven(registrationId, jkt, at) {
-      await answered(
+      await orStoreUnavailable(
         () =>
           database.$executeRaw`insert into credential_use (client_id, kind, identifier, used_at) values (${registrationId}, 'key', ${jkt}, ${BigInt(at)}) on conflict (client_id, kind, identifier) do update set used_at = excluded.used_at where excluded.used_at > credential_use.used_at`,
       );
@@ -32,7 +32,7 @@ export function sqlCredentialUses(
       const where = {
         registrationId_kind_identifier: { registrationId, kind: 'key', identifier: jkt },
       };
-      const row = await answered(() => database.credentialUse.findUnique({ where }));
+      const row = await orStoreUnavailable(() => database.credentialUse.findUnique({ where }));
       return row === null ? undefined : Number(row.usedAt);
     },
     async record(uses) {
@@ -40,12 +40,12 @@ export function sqlCredentialUses(
       const name = ({ registrationId, kind, identifier }: (typeof uses)[number]) =>
         `${registrationId} ${kind} ${identifier}`;
       const sorted = [...uses].sort((x, y) => (name(x) < name(y) ? -1 : 1));
-      await answered(() =>
+      await orStoreUnavailable(() =>
         database.$executeRawUnsafe(upsert[databaseKind], JSON.stringify(sorted)),
       );
     },
     async usesOf(registrationId, kind) {
-      const rows = await answered(() =>
+      const rows = await orStoreUnavailable(() =>
         database.credentialUse.findMany({
           where: { registrationId, kind },
           orderBy: { usedAt: 'desc' },

@@ -1,5 +1,5 @@
 import { timePrefix } from '../../domain/time-ordered-id.ts';
-import { answered, type Database } from '../connection/database.ts';
+import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
 
 /** Rows a statement: few enough not to hold up a token request. */
@@ -60,7 +60,7 @@ export function sqlExpired(
     name,
     remove: async () => {
       const now = await seconds();
-      return (await answered(() => remove(now))) >= batch;
+      return (await orStoreUnavailable(() => remove(now))) >= batch;
     },
   }));
 }

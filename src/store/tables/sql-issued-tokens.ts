@@ -3,9 +3,9 @@ import type { ClientRegistration } from '../../domain/client-registration.ts';
 import { heldBytes } from '../../domain/held-bytes.ts';
 import { boundedCache } from '../../jose/bounded-cache.ts';
 import type { IssuedTokens, PairedAtIssuance, TokenState } from '../../ports/issued-tokens.ts';
-import type { RecordedChange } from '../connection/audited-transaction.ts';
+import type { AuditedTransaction } from '../connection/audited-transaction.ts';
 import { batched } from '../connection/batched.ts';
-import { answered, type Database } from '../connection/database.ts';
+import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
 import { prepared } from '../connection/prepared-statements.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
@@ -80,7 +80,7 @@ const maxDepth = 64;
 export function sqlIssuedTokens(
   database: Database,
   kind: DatabaseKind,
-  change: RecordedChange,
+  change: AuditedTransaction,
   seconds: DatabaseSeconds,
 ): IssuedTokens {
   // Parsed once for each text, so that its keys are imported once too.
@@ -106,7 +106,7 @@ export function sqlIssuedTokens(
     `with recursive chain(token, depth, id) as (select id, 0, id from audit_event where id in (${asked[kind]}) union all select chain.token, chain.depth + 1, e.source from chain join audit_event e on e.id = chain.id where e.source is not null and chain.depth < ${maxDepth}) select chain.token, chain.depth, e.source, e.registration_id as issued_to, e.resource_server_id, ${ofUser[kind]} as of_user, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.registration_id, c.listed_clients, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids, ${pairings[kind]}, ${paired[kind]} from chain join audit_event e on e.id = chain.id and e.type = 'token_issued' left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) order by chain.depth`,
   );
   const stateRows = batched<string, readonly StateRow[]>(async (jtis) => {
-    const rows = await answered(() =>
+    const rows = await orStoreUnavailable(() =>
       database.$queryRawUnsafe<StateRow[]>(readState, JSON.stringify(jtis)),
     );
     const byToken = Map.groupBy(rows, ({ token }) => token);

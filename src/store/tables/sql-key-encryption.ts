@@ -1,5 +1,5 @@
 import { type KeyEncryptionStore, keyInForceName } from '../../ports/signing-key-store.ts';
-import type { RecordedChange } from '../connection/audited-transaction.ts';
+import type { AuditedTransaction } from '../connection/audited-transaction.ts';
 
 /** A compare-and-set: value, name, the value that it takes the place of. */
 export const replaceSecret = 'update shared_secret set value = $1 where name = $2 and value = $3';
@@ -8,7 +8,7 @@ const noOtherKey =
   'update shared_secret set value = value where name = $1 and (select count(*) from signing_key) = $2';
 
 /** The change of the key-encryption key in the database. */
-export function sqlKeyEncryption(change: RecordedChange): KeyEncryptionStore {
+export function sqlKeyEncryption(change: AuditedTransaction): KeyEncryptionStore {
   return {
     async changeKeyEncryptionKey({ fromKey, toKey, signingKeys, sharedSecrets }) {
       const detail = {

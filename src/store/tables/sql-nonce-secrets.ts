@@ -1,10 +1,10 @@
 import type { NonceSecretStore } from '../../ports/nonce-secret-store.ts';
 import { nonceSecretName } from '../../ports/signing-key-store.ts';
-import type { RecordedChange } from '../connection/audited-transaction.ts';
+import type { AuditedTransaction } from '../connection/audited-transaction.ts';
 import { replaceSecret } from './sql-key-encryption.ts';
 
 /** The secrets behind the nonces in the database: one value, so that whoever looked at an older one changes nothing. */
-export function sqlNonceSecrets(change: RecordedChange): NonceSecretStore {
+export function sqlNonceSecrets(change: AuditedTransaction): NonceSecretStore {
   return {
     replaceNonceSecrets: async (from, to, event) =>
       change([{ sql: replaceSecret, values: [to, nonceSecretName, from] }], event),

@@ -1,4 +1,4 @@
-import { answered, type Database } from '../connection/database.ts';
+import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import type { ExpiredRows } from './sql-expired.ts';
 
 /** Rows a call, looked at or removed. */
@@ -13,7 +13,7 @@ export function sqlOrphanedUses(database: Database): ExpiredRows {
   return {
     name: 'orphaned_credential_use',
     remove: () =>
-      answered(async () => {
+      orStoreUnavailable(async () => {
         const page = await database.credentialUse.findMany({
           where: { registrationId: { gt: after } },
           orderBy: { registrationId: 'asc' },

@@ -1,8 +1,8 @@
 import { type Pairing, pairingModes } from '../../domain/pairing.ts';
 import type { PairingRegistry } from '../../ports/pairing-registry.ts';
 import type { Pairings } from '../../ports/ports.ts';
-import type { RecordedChange } from '../connection/audited-transaction.ts';
-import { answered, type Database } from '../connection/database.ts';
+import type { AuditedTransaction } from '../connection/audited-transaction.ts';
+import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { readPairingLimits } from './columns.ts';
@@ -54,23 +54,25 @@ const toPairing = ({
 export function sqlPairings(
   database: Database,
   kind: DatabaseKind,
-  change: RecordedChange,
+  change: AuditedTransaction,
   seconds: DatabaseSeconds,
 ): PairingRegistry & Pairings {
   const find = async (id: string) => {
-    const row = await answered(() => database.pairing.findUnique({ where: { id } }));
+    const row = await orStoreUnavailable(() => database.pairing.findUnique({ where: { id } }));
     return row === null ? undefined : toPairing(row);
   };
   return {
     get: find,
     async findPairing(requester, holder) {
-      const row = await answered(() =>
+      const row = await orStoreUnavailable(() =>
         database.pairing.findFirst({ where: { requester, holder, revokedAt: null } }),
       );
       return row === null ? undefined : toPairing(row);
     },
     async findByConsent(consent) {
-      const row = await answered(() => database.pairing.findUnique({ where: { consent } }));
+      const row = await orStoreUnavailable(() =>
+        database.pairing.findUnique({ where: { consent } }),
+      );
       return row === null ? undefined : toPairing(row);
     },
     async create(pairing, event) {
@@ -98,7 +100,7 @@ export function sqlPairings(
       return (await change([{ sql, values }], event)) ? pairing : 'conflict';
     },
     async list({ limit, after, requester, holder }) {
-      const rows = await answered(() =>
+      const rows = await orStoreUnavailable(() =>
         database.pairing.findMany({
           where: {
             id: { gt: after ?? '' },

@@ -1,7 +1,7 @@
 import type { SingleUse } from '../../domain/single-use.ts';
 import type { ReplayStore, WasUsed } from '../../ports/replay-store.ts';
 import { batched } from '../connection/batched.ts';
-import { answered, type Database } from '../connection/database.ts';
+import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 
 interface Inserted {
@@ -22,7 +22,7 @@ export function sqlReplay(
   kind: DatabaseKind,
 ): ReplayStore & { readonly wasUsed: WasUsed } {
   const markUsed = batched<readonly SingleUse[], readonly boolean[]>((requests) =>
-    answered(async () => {
+    orStoreUnavailable(async () => {
       // One order for everybody: two batches with the same identifiers must not wait for each other crosswise.
       const uses = [...new Map(requests.flat().map((use) => [use.key, use])).values()].sort(
         (x, y) => (x.key < y.key ? -1 : 1),
@@ -39,6 +39,7 @@ export function sqlReplay(
   return {
     markUsed,
     wasUsed: async ({ key }) =>
-      (await answered(() => database.replayRecord.findUnique({ where: { key } }))) !== null,
+      (await orStoreUnavailable(() => database.replayRecord.findUnique({ where: { key } }))) !==
+      null,
   };
 }

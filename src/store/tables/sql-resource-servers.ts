@@ -1,15 +1,15 @@
 import type { ResourceServer } from '../../domain/resource-server.ts';
 import type { ResourceServers } from '../../ports/ports.ts';
 import type { ResourceServerRegistry } from '../../ports/registry.ts';
-import type { RecordedChange } from '../connection/audited-transaction.ts';
-import { answered, type Database } from '../connection/database.ts';
+import type { AuditedTransaction } from '../connection/audited-transaction.ts';
+import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import { readResourceServerMetadata, readSecrets } from './columns.ts';
 import { deletion, type RegistrationRow, stored } from './stored.ts';
 
 /** Resource servers, for the protocol and for the admin. */
 export function sqlResourceServers(
   database: Database,
-  change: RecordedChange,
+  change: AuditedTransaction,
 ): ResourceServerRegistry & ResourceServers {
   type ResourceServerRow = RegistrationRow & {
     readonly id: string;
@@ -31,18 +31,24 @@ export function sqlResourceServers(
     metadata: JSON.stringify(metadata),
   });
   const find = (id: string) =>
-    answered(() => database.resourceServer.findUnique({ where: { id } }));
+    orStoreUnavailable(() => database.resourceServer.findUnique({ where: { id } }));
   return {
     async findByAudience(audience) {
-      const row = await answered(() => database.resourceServer.findUnique({ where: { audience } }));
+      const row = await orStoreUnavailable(() =>
+        database.resourceServer.findUnique({ where: { audience } }),
+      );
       return row === null ? undefined : toResourceServer(row);
     },
     async findByClientId(clientId) {
-      const row = await answered(() => database.resourceServer.findUnique({ where: { clientId } }));
+      const row = await orStoreUnavailable(() =>
+        database.resourceServer.findUnique({ where: { clientId } }),
+      );
       return row === null ? undefined : toResourceServer(row);
     },
     async findSole() {
-      const [row, other] = await answered(() => database.resourceServer.findMany({ take: 2 }));
+      const [row, other] = await orStoreUnavailable(() =>
+        database.resourceServer.findMany({ take: 2 }),
+      );
       return row === undefined || other !== undefined ? undefined : toResourceServer(row);
     },
     async create(value, { at, event }) {
@@ -60,7 +66,7 @@ export function sqlResourceServers(
       return row === null ? undefined : stored(row, toResourceServer(row));
     },
     async list({ limit, after, name }) {
-      const rows = await answered(() =>
+      const rows = await orStoreUnavailable(() =>
         database.resourceServer.findMany({
           where: {
             id: { gt: after ?? '' },

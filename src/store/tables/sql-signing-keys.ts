@@ -3,9 +3,9 @@ import type { AuditEvent } from '../../domain/audit-event.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { accessTokenSigningAlgorithms } from '../../jose/algorithms.ts';
 import { keyInForceName, type SigningKeyStore, stages } from '../../ports/signing-key-store.ts';
-import { answered, type Database } from '../connection/database.ts';
+import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import { databaseTime } from '../connection/database-time.ts';
-import { allOrNothing, type Step } from '../connection/transaction.ts';
+import { inTransaction, type Step } from '../connection/transaction.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { knownValue } from './json-column.ts';
 import { eventRow, insertEvents } from './sql-audit.ts';
@@ -55,7 +55,7 @@ export function sqlSigningKeys(
   });
   return {
     async listSigningKeys() {
-      const rows = await answered(() => database.$queryRawUnsafe<Row[]>(list));
+      const rows = await orStoreUnavailable(() => database.$queryRawUnsafe<Row[]>(list));
       return {
         keys: rows.flatMap(storedKey),
         databaseTime: timeOf?.() ?? Number(rows[0]?.database_time),
@@ -76,23 +76,23 @@ export function sqlSigningKeys(
         keyInForceName,
         sealedBy,
       ];
-      if (await allOrNothing(url, database, [{ sql: insert, values }, recording(event)]))
+      if (await inTransaction(url, database, [{ sql: insert, values }, recording(event)]))
         return 'added';
-      const inForce = await answered(() =>
+      const inForce = await orStoreUnavailable(() =>
         database.sharedSecret.findUnique({ where: { name: keyInForceName } }),
       );
       return inForce?.value === sealedBy ? 'taken' : 'sealed_anew';
     },
     async advanceSigningKey(kid, activeAt, event) {
-      await allOrNothing(url, database, [
+      await inTransaction(url, database, [
         { sql: advance, values: [activeAt, kid, activeAt] },
         recording(event),
       ]);
     },
     revokeSigningKey: async (kid, at, event) =>
-      allOrNothing(url, database, [{ sql: markRevoked, values: [at, kid] }, recording(event)]),
+      inTransaction(url, database, [{ sql: markRevoked, values: [at, kid] }, recording(event)]),
     async recordStage(kid, from, to, events) {
-      await allOrNothing(url, database, [
+      await inTransaction(url, database, [
         { sql: moveOn, values: [to, kid, from] },
         ...events.map(recording),
       ]);

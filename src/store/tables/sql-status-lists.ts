@@ -4,7 +4,7 @@ import { timePrefix } from '../../domain/time-ordered-id.ts';
 import type { StatusEntry, StatusListStore } from '../../ports/status-list-store.ts';
 import { listSize } from '../../protocol/status-list/status-list.ts';
 import { batched } from '../connection/batched.ts';
-import { answered, type Database } from '../connection/database.ts';
+import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { lateDerived } from './revocation-steps.ts';
@@ -64,7 +64,7 @@ export function sqlStatusLists(
     const first = Math.max((sweptAt ?? 0) - overlap, at - tokenLifetime);
     for (let from = first; from <= at + overlap; from += span) {
       const [start, end] = [timePrefix(from * 1000), timePrefix((from + span) * 1000)];
-      await answered(async () => {
+      await orStoreUnavailable(async () => {
         await database.$executeRawUnsafe(late, start, BigInt(at), end);
         // And what came of those, or of any other token that is revoked.
         await database.$executeRawUnsafe(lateDerived[kind], start, end, BigInt(at));
@@ -81,7 +81,7 @@ export function sqlStatusLists(
     const entries: StatusEntry[] = [];
     for (let from = first; ; ) {
       const start = from;
-      const rows = await answered(() =>
+      const rows = await orStoreUnavailable(() =>
         database.$queryRawUnsafe<EntryRow[]>(statement, start, BigInt(at), ...more),
       );
       for (const { list, idx } of rows)
@@ -91,7 +91,7 @@ export function sqlStatusLists(
     }
   };
   const exists = batched<string, boolean>(async (ids) => {
-    const found = await answered(() =>
+    const found = await orStoreUnavailable(() =>
       database.statusList.findMany({ where: { id: { in: [...ids] } }, select: { id: true } }),
     );
     return ids.map((id) => found.some((list) => list.id === id));
@@ -99,7 +99,7 @@ export function sqlStatusLists(
   return {
     exists,
     reserve: (resourceServerId, kid, count, expiresAt) =>
-      answered(async () => {
+      orStoreUnavailable(async () => {
         const end = BigInt(expiresAt);
         const [taken] = await database.$queryRaw<
           { readonly id: string; readonly next_index: number | bigint }[]
@@ -113,7 +113,7 @@ export function sqlStatusLists(
         return { list, first: 0 };
       }),
     lists: () =>
-      answered(async () => {
+      orStoreUnavailable(async () => {
         const at = (await seconds()) - clockMargin;
         const rows = await database.$queryRaw<
           { readonly id: string; readonly metadata: string; readonly compromised: unknown }[]

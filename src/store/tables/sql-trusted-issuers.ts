@@ -1,8 +1,8 @@
 import type { TrustedIssuer } from '../../domain/trusted-issuer.ts';
 import type { TrustedIssuers } from '../../ports/ports.ts';
 import type { TrustedIssuerRegistry } from '../../ports/trusted-issuer-registry.ts';
-import type { RecordedChange } from '../connection/audited-transaction.ts';
-import { answered, type Database } from '../connection/database.ts';
+import type { AuditedTransaction } from '../connection/audited-transaction.ts';
+import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { clientIdentities, readListed, stillThere, writeListed } from './client-identities.ts';
 import { readTrustedIssuer } from './columns.ts';
@@ -28,7 +28,7 @@ function toTrustedIssuer({ id, issuer, metadata, listed }: Row): TrustedIssuer {
 export function sqlTrustedIssuers(
   database: Database,
   kind: DatabaseKind,
-  change: RecordedChange,
+  change: AuditedTransaction,
 ): TrustedIssuerRegistry & TrustedIssuers {
   const identities = clientIdentities(database, kind);
   const one = (row: Row | null) => (row === null ? undefined : toTrustedIssuer(row));
@@ -44,9 +44,11 @@ export function sqlTrustedIssuers(
   };
   return {
     findTrustedIssuer: async (issuer) =>
-      one(await answered(() => database.trustedIssuer.findUnique({ where: { issuer } }))),
+      one(await orStoreUnavailable(() => database.trustedIssuer.findUnique({ where: { issuer } }))),
     async get(id) {
-      const row = await answered(() => database.trustedIssuer.findUnique({ where: { id } }));
+      const row = await orStoreUnavailable(() =>
+        database.trustedIssuer.findUnique({ where: { id } }),
+      );
       return row === null ? undefined : (await shown([row]))[0];
     },
     async create(trusted, { at, event }) {
@@ -59,7 +61,7 @@ export function sqlTrustedIssuers(
     },
     list: async (limit, after) =>
       shown(
-        await answered(() =>
+        await orStoreUnavailable(() =>
           database.trustedIssuer.findMany({
             where: { id: { gt: after ?? '' } },
             orderBy: { id: 'asc' },

@@ -1,9 +1,12 @@
 import type { WithdrawnHolders } from '../../ports/ports.ts';
-import type { RecordedChange } from '../connection/audited-transaction.ts';
-import { answered, type Database } from '../connection/database.ts';
+import type { AuditedTransaction } from '../connection/audited-transaction.ts';
+import { type Database, orStoreUnavailable } from '../connection/database.ts';
 
 /** Which further holders withdrew from which tokens. */
-export function sqlWithdrawnHolders(database: Database, change: RecordedChange): WithdrawnHolders {
+export function sqlWithdrawnHolders(
+  database: Database,
+  change: AuditedTransaction,
+): WithdrawnHolders {
   return {
     async withdraw(jti, clientId, expiresAt, event) {
       const sql =
@@ -12,7 +15,7 @@ export function sqlWithdrawnHolders(database: Database, change: RecordedChange):
     },
     withdrawnFrom: async (jti) =>
       (
-        await answered(() =>
+        await orStoreUnavailable(() =>
           database.withdrawnHolder.findMany({ where: { jti }, select: { clientId: true } }),
         )
       ).map(({ clientId }) => clientId),

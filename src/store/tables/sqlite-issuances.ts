@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { databaseFile } from '../../config/database-url.ts';
 import { sqlitePragmas } from '../connection/database.ts';
 import type { WriterAnswer, WriterData, WriterRequest } from '../connection/sqlite-writer.ts';
-import { writeTurn } from '../connection/write-lock.ts';
-import { startThread, type Thread } from '../connection/writer-thread.ts';
+import { withWriteLock } from '../connection/write-lock.ts';
+import { startWriterThread, type Thread } from '../connection/writer-thread.ts';
 import type { CommitBatch } from './issuances.ts';
 import { insertEvents } from './sql-audit.ts';
 import { insertUses } from './sql-replay.ts';
@@ -32,7 +32,7 @@ export function sqliteIssuances(url: string, onError: (error: Error) => void): S
   };
   let thread: Thread<WriterRequest, WriterAnswer> | undefined;
   const started = () => {
-    thread ??= startThread(
+    thread ??= startWriterThread(
       join(import.meta.dirname, '../connection/sqlite-writer.ts'),
       data,
       (error) => {
@@ -50,12 +50,12 @@ export function sqliteIssuances(url: string, onError: (error: Error) => void): S
         row: JSON.stringify(issuance.row),
       }));
       const request = { uses: JSON.stringify(uses), issuances: records };
-      const end = await writeTurn(file);
+      const end = await withWriteLock(file);
       return started().ask(request).finally(end);
     },
     async close() {
       clearTimeout(starting);
-      const end = await writeTurn(file);
+      const end = await withWriteLock(file);
       await thread?.close();
       end();
     },

@@ -13,7 +13,7 @@ export interface RemoteJwksOptions {
   readonly fetch: FetchJwkSet;
   readonly clock: Clock;
   readonly limits?: Partial<RemoteJwksLimits>;
-  /** Told of every failed fetch, also when a stale copy hides it from the caller. */
+  /** Invalidated of every failed fetch, also when a stale copy hides it from the caller. */
   readonly onFailure?: (uri: string, failure: RemoteJwksUnavailable) => void;
   /** Around every wait for a fetch. Default: nothing is done. */
   readonly waitingElsewhere?: WaitingElsewhere;

@@ -29,7 +29,7 @@ export interface Asked {
 }
 
 /** A server with a resource server, a client `app` with a secret, a client `signer` with the desk's key, and a way to ask for tokens. */
-export interface Desk {
+export interface TokenEndpointFixture {
   readonly server: TestServer;
   /** The key of the DPoP proofs; also the registered key of `signer`. */
   readonly key: TestKey;
@@ -38,8 +38,10 @@ export interface Desk {
   outcome(asked?: Asked): Promise<string>;
 }
 
-/** Opens a desk. */
-export async function openDesk(options: TestServerOptions = {}): Promise<Desk> {
+/** Opens a fixture. */
+export async function tokenEndpointFixture(
+  options: TestServerOptions = {},
+): Promise<TokenEndpointFixture> {
   const server = await testServer(options);
   const key = await testKey();
   await server.admin('POST', 'resource-servers', { audience, scopes: ['read', 'write'] });
