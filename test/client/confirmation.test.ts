@@ -9,7 +9,7 @@ import { type Api, type ApiOptions, openApi } from '../support/api.ts';
 import { certificate, clientAuth, type TestCertificate } from '../support/certificates.ts';
 import { type LiveServer, liveServer } from '../support/live-server.ts';
 import { freePort } from '../support/ports.ts';
-import { fetchFrom } from '../support/recipient.ts';
+import { fetchFrom } from '../support/resource-server.ts';
 import { testServer } from '../support/server.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-cnf-'));

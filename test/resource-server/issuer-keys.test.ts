@@ -9,7 +9,7 @@ import {
 } from '../../packages/resource-server/src/resource-server.ts';
 import { randomJti, testKey } from '../support/keys.ts';
 import { ath, aware, openPair, type Pair } from '../support/pair.ts';
-import { fetchFrom } from '../support/recipient.ts';
+import { fetchFrom } from '../support/resource-server.ts';
 import { issuer, startOfTime } from '../support/server.ts';
 
 let pair: Pair;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { certificate, type TestCertificate } from '../support/certificates.ts';
 import { randomJti } from '../support/keys.ts';
 import { ath, aware, openPair, type Pair, seconds, setForm, unaware } from '../support/pair.ts';
-import { openRecipient, presentedBy, type Recipient } from '../support/recipient.ts';
+import { openRecipient, presentedBy, type Recipient } from '../support/resource-server.ts';
 import { issuer, startOfTime } from '../support/server.ts';
 
 let [pair, token]: [Pair, string] = [] as never;

@@ -2,8 +2,8 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { redisReplay } from '../../packages/resource-server/src/resource-server.ts';
 import { openPair, type Pair, seconds } from '../support/pair.ts';
-import { openRecipient, presentedBy, type Recipient } from '../support/recipient.ts';
 import { type RedisServer, redisServer } from '../support/redis-server.ts';
+import { openRecipient, presentedBy, type Recipient } from '../support/resource-server.ts';
 import { startOfTime } from '../support/server.ts';
 
 describe.runIf(process.env['TEST_REDIS_URL'] !== undefined)(

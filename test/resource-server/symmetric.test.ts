@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resourceServer } from '../../packages/resource-server/src/resource-server.ts';
 import { randomJti } from '../support/keys.ts';
 import { ath, seconds } from '../support/pair.ts';
-import { openRecipient, presentedBy, type Recipient } from '../support/recipient.ts';
+import { openRecipient, presentedBy, type Recipient } from '../support/resource-server.ts';
 import { basic, issuer } from '../support/server.ts';
 import {
   clientSecret,

@@ -14,7 +14,7 @@ import { resourceServer } from '../../packages/resource-server/src/resource-serv
 import { certificate, type TestCertificate } from '../support/certificates.ts';
 import { randomJti } from '../support/keys.ts';
 import { openPair, type Pair, seconds } from '../support/pair.ts';
-import { fetchFrom, listening, presentedBy } from '../support/recipient.ts';
+import { fetchFrom, listening, presentedBy } from '../support/resource-server.ts';
 import { issuer } from '../support/server.ts';
 
 const audience = 'https://tls.example.com';
