@@ -56,7 +56,7 @@ export async function startAuthorizationServer(): Promise<AuthorizationServer> {
   };
 }
 
-/** Registers the recipients, the app, its backend and a thief, who is a client too, and pairs app and backend. Answers the id of the pairing. */
+/** Registers the resource servers, the app, its backend and a thief, who is a client too, and pairs app and backend. Answers the id of the pairing. */
 export async function registerEverybody(
   { admin }: AuthorizationServer,
   audiences: { calendar: string; archive: string },
@@ -65,15 +65,15 @@ export async function registerEverybody(
 ): Promise<string> {
   const exchange = 'urn:ietf:params:oauth:grant-type:token-exchange';
   const scopes = ['calendar.read'];
-  const recipient = { scopes, client_secret: secret };
+  const registration = { scopes, client_secret: secret };
   await admin('POST', 'resource-servers', {
-    ...recipient,
+    ...registration,
     audience: audiences.calendar,
     client_id: 'calendar-api',
     alt_cnf_supported: true,
   });
   await admin('POST', 'resource-servers', {
-    ...recipient,
+    ...registration,
     audience: audiences.archive,
     client_id: 'archive-api',
   });

@@ -27,7 +27,7 @@ export async function startBackend(issuer: string, audience: string, key: OwnKey
   });
 }
 
-/** A token of its own for a recipient that does not know `alt_cnf` (RFC 8693). */
+/** A token of its own for a resource server that does not know `alt_cnf` (RFC 8693). */
 export async function exchange(
   issuer: string,
   key: OwnKey,

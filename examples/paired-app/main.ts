@@ -128,7 +128,7 @@ try {
     400,
   );
 
-  console.log('\nA recipient that does not know alt_cnf: one token for each');
+  console.log('\nA resource server that does not know alt_cnf: one token for each');
   await say(
     'both keys in a token for the archive',
     await requestToken('cal-app', appKey, {
