@@ -71,7 +71,8 @@ export async function startSubject(
   };
   const server = forkOn(
     pinned ? 0 : undefined,
-    '../src/main.ts',
+    // What an operator starts; a loader hook means the modules of the sources.
+    pinned || preload.length > 0 ? '../src/main.ts' : '../dist/main.js',
     // Supervised processes have a channel of their own; they are not counted.
     [...(pinned ? ['count-statements.ts'] : []), ...preload].flatMap((module) => [
       '--import',

@@ -11,7 +11,7 @@ import { begin } from './memory.ts';
 import { readRecord, recorder } from './record.ts';
 import { missingFrom, summary } from './summary.ts';
 
-// npm run history -- [--seconds 25 | --minutes 10] [--replicas 3] [--out FILE] [--broken always-first|look-then-save] [--check FILE]
+// npm run consistency -- [--seconds 25 | --minutes 10] [--replicas 3] [--out FILE] [--broken always-first|look-then-save] [--check FILE]
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '25' },

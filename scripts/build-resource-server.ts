@@ -1,34 +1,21 @@
-// `npm run build:resource-server`: the entry points `holdfast/resource-server`, `…/fastify` and `…/express` as plain JavaScript with types in dist/, a package of its
-// own without dependencies, for `npm pack ./dist` and `npm publish ./dist`.
+// `npm run build` of packages/resource-server: plain JavaScript with types in its dist/. The package
+// shares small pure files with the server; they are emitted along with it, so it has no dependencies.
 import { execFileSync } from 'node:child_process';
-import { cpSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
-const dist = join(root, 'dist');
-const { version, license, description, engines, exports } = JSON.parse(
-  readFileSync(join(root, 'package.json'), 'utf8'),
-) as Manifest;
-
-interface Manifest {
-  readonly version: string;
-  readonly license: string;
-  readonly description: string;
-  readonly engines: object;
+const folder = join(root, 'packages/resource-server');
+const dist = join(folder, 'dist');
+const { exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
   readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string }>>;
-}
+};
 
 rmSync(dist, { recursive: true, force: true });
 execFileSync(
   process.execPath,
-  [
-    join(root, 'node_modules/typescript/bin/tsc'),
-    '-p',
-    join(root, 'tsconfig.resource-server.json'),
-  ],
-  {
-    stdio: 'inherit',
-  },
+  [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(folder, 'tsconfig.json')],
+  { stdio: 'inherit' },
 );
 
 /** A file and all that it imports, with each import of a declaration named as it was emitted. */
@@ -45,28 +32,7 @@ function reach(file: string, reached: Set<string>): Set<string> {
 
 const reached = new Set<string>();
 for (const { types, default: code } of Object.values(exports))
-  for (const entry of [types, code]) reach(join(root, entry), reached);
+  for (const entry of [types, code]) reach(join(folder, entry), reached);
 // Files of the server that were only looked at for their types.
 for (const file of globSync('**/*.{js,ts}', { cwd: dist }))
   if (!reached.has(join(dist, file))) rmSync(join(dist, file));
-
-const inDist = (path: string) => `./${relative(dist, join(root, path))}`;
-const manifest = {
-  name: 'holdfast',
-  version,
-  description: `${description.replace(/\.$/, '')}: what a resource server needs.`,
-  license,
-  type: 'module',
-  // The first Node.js with `hash` of node:crypto.
-  engines,
-  exports: Object.fromEntries(
-    Object.entries(exports).map(([name, paths]) => [
-      name,
-      { types: inDist(paths.types), default: inDist(paths.default) },
-    ]),
-  ),
-  sideEffects: false,
-};
-writeFileSync(join(dist, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
-cpSync(join(root, 'docs/resource-server.md'), join(dist, 'README.md'));
-cpSync(join(root, 'LICENSE'), join(dist, 'LICENSE'));

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageFolder } from '../config/package-folder.ts';
 
 /** What to write, and the exit code. */
 export interface CommandLineAnswer {
@@ -39,6 +41,6 @@ export function answerArguments(args: readonly string[]): CommandLineAnswer | un
 }
 
 function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const text = readFileSync(join(packageFolder, 'package.json'), 'utf8');
   return (JSON.parse(text) as { readonly version: string }).version;
 }

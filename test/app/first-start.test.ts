@@ -10,7 +10,7 @@ const project = join(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), "holdfast-first's-"));
 const path = `${dirname(process.execPath)}:${process.env['PATH']}`;
 const env = { PATH: path, PORT: '0', ADMIN_PORT: '0' };
-const main = join(project, 'src/main.ts');
+const main = join(project, 'dist/main.js');
 const node = (args: readonly string[], more: Readonly<Record<string, string>> = {}) =>
   spawnSync(process.execPath, args, {
     env: { ...env, ...more },

@@ -19,7 +19,7 @@ function refusedStart(env: Record<string, string>): {
 } {
   const { status, stderr } = spawnSync(
     process.execPath,
-    [join(import.meta.dirname, '../../src/main.ts')],
+    [join(import.meta.dirname, '../../dist/main.js')],
     {
       env: { PATH: process.env['PATH'], PORT: '0', ADMIN_PORT: '0', LOG_LEVEL: 'silent', ...env },
       timeout: 20_000,

@@ -32,7 +32,7 @@ export async function startProcess(
   address: { port: number; adminPort: number },
 ): Promise<ServerProcess> {
   const url = `http://127.0.0.1:${address.port}`;
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../../src/main.ts')], {
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../../dist/main.js')], {
     env: {
       PATH: process.env['PATH'],
       ISSUER: url,

@@ -1,15 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseKind } from '../../config/database-url.ts';
+import { packageFolder } from '../../config/package-folder.ts';
 
 export { type DatabaseKind, databaseKinds } from '../../config/database-url.ts';
 
 /** The one schema file. */
-export const schemaPath: string = join(import.meta.dirname, '../../../prisma/schema.prisma');
+export const schemaPath: string = join(packageFolder, 'prisma/schema.prisma');
 
 /** Folder of the migrations of one database kind. */
 export function migrationsFolder(kind: DatabaseKind): string {
-  return join(import.meta.dirname, '../../../prisma/migrations', kind);
+  return join(packageFolder, 'prisma/migrations', kind);
 }
 
 /** The schema's text for one database kind. */

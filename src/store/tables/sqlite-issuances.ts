@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { databaseFile } from '../../config/database-url.ts';
+import { packageFolder } from '../../config/package-folder.ts';
 import { sqlitePragmas } from '../connection/database.ts';
 import type { WriterAnswer, WriterData, WriterRequest } from '../connection/sqlite-writer.ts';
 import { withWriteLock } from '../connection/write-lock.ts';
@@ -10,6 +11,11 @@ import { insertUses } from './sql-replay.ts';
 
 /** Milliseconds after the start in which the thread is not needed yet: other things come first. */
 const startDelay = 300;
+
+/** The thread's module: TypeScript among the sources, built in dist/. */
+const writerModule = import.meta.filename.endsWith('.ts')
+  ? join(packageFolder, 'src/store/connection/sqlite-writer.ts')
+  : join(packageFolder, 'dist/sqlite-writer.js');
 
 /** Uses and records in one transaction. */
 export interface SqliteIssuances {
@@ -32,14 +38,10 @@ export function sqliteIssuances(url: string, onError: (error: Error) => void): S
   };
   let thread: Thread<WriterRequest, WriterAnswer> | undefined;
   const started = () => {
-    thread ??= startWriterThread(
-      join(import.meta.dirname, '../connection/sqlite-writer.ts'),
-      data,
-      (error) => {
-        thread = undefined;
-        onError(error);
-      },
-    );
+    thread ??= startWriterThread(writerModule, data, (error) => {
+      thread = undefined;
+      onError(error);
+    });
     return thread;
   };
   const starting = setTimeout(started, startDelay).unref();
