@@ -1,12 +1,12 @@
 // `npm run migration -- NAME`: writes the next migration for both databases, from the schema of the last one to prisma/schema.prisma. Needs no database.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PrismaLibSql } from '@prisma/adapter-libsql';
 import type {
   SqlDriverAdapter,
   SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
 import type { DiffTarget } from '@prisma/schema-engine-wasm';
-import { migrationAdapterFor } from '../src/store/connection/adapters.ts';
 import {
   type DatabaseKind,
   databaseKinds,
@@ -32,8 +32,7 @@ export async function pendingMigration(kind: DatabaseKind): Promise<string> {
   const from: DiffTarget = existsSync(snapshot)
     ? datamodel(readFileSync(snapshot, 'utf8'))
     : { tag: 'empty' };
-  const adapter =
-    kind === 'sqlite' ? await migrationAdapterFor('file::memory:') : offlinePostgresql;
+  const adapter = kind === 'sqlite' ? new PrismaLibSql({ url: ':memory:' }) : offlinePostgresql;
   const { stdout, exitCode } = await withSchemaEngine(kind, adapter, (engine) =>
     engine.diff({
       from,

@@ -230,7 +230,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       await sql(store, async (connection) =>
         connection.executeScript('alter table away rename to replay_record'),
       );
-      await fill(store, 'replay_record', 5, seconds - 100);
+      await fill(store, 'replay_record', 5, seconds - 400);
       expect(await gone('replay_record')).toBe(true);
       await fixture.server.stop();
       await store.remove();

@@ -165,7 +165,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       const { jwk } = await testKey();
       return () => admin('PATCH', 'clients/backend', { jwks: { keys: [jwk] } });
     }],
-    ['client_deleted', ['client', 'revoked_token'], async () => {
+    ['client_deleted', ['client', 'pairing', 'revoked_token'], async () => {
       await ofApp();
       return () => admin('DELETE', 'clients/app');
     }],

@@ -18,6 +18,7 @@ const form = 'grant_type=client_credentials&client_id=stranger&client_secret=gue
 const message = [
   'POST /token HTTP/1.1',
   'Host: as.example.com',
+  'DPoP: unread',
   'Content-Type: application/x-www-form-urlencoded',
   `Content-Length: ${form.length}`,
   '',

@@ -47,7 +47,7 @@ describe('schema and migrations', () => {
   it.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     '$name: registrations get an identity, and what refers to a name refers to it; a damaged row is no obstacle',
     async (kind) => {
-      const store = await kind.make();
+      const store = await kind.make('empty');
       const url = store.env['DATABASE_URL'] ?? '';
       const connection = await (url.startsWith('file:')
         ? new PrismaLibSql({ url })

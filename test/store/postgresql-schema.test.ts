@@ -86,7 +86,7 @@ describe.runIf(process.env['TEST_DATABASE_URL'] !== undefined)(
     let store: TestStore;
     let name: string;
     beforeEach(async () => {
-      store = await onPostgresqlServer.make();
+      store = await onPostgresqlServer.make('empty');
       name = `hf_${randomBytes(5).toString('hex')}`;
     });
     afterEach(async () => {
