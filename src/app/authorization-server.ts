@@ -87,6 +87,7 @@ export async function authorizationServer({
     statusLists,
     nonces,
     countClient,
+    logger,
   });
 
   app.decorate(

@@ -1,3 +1,5 @@
+import type { ProvenKey } from './proven-key.ts';
+
 /** Registered error codes and their HTTP status (RFC 6749 §5.2, RFC 8707 §2, RFC 9449 §5 and §8, RFC 9200 §5.8.3, draft-ietf-ace-workflow-and-params §6). */
 export const oauthErrorStatus = {
   invalid_request: 400,
@@ -31,6 +33,8 @@ export type Constant<Text extends string> =
 export class OAuthError<Description extends string = string> extends Error {
   readonly code: OAuthErrorCode;
   readonly reason: string;
+  /** The key that the client proved before the refusal, if any; see `withProvenKey`. */
+  provenKey?: ProvenKey;
   constructor(
     code: OAuthErrorCode,
     description: Constant<Description>,
@@ -43,6 +47,19 @@ export class OAuthError<Description extends string = string> extends Error {
   }
   get status(): number {
     return oauthErrorStatus[this.code];
+  }
+}
+
+/** Runs steps that follow a proof of this key: a refusal that they throw names the key. */
+export async function withProvenKey<T>(
+  key: ProvenKey | undefined,
+  steps: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await steps();
+  } catch (fault) {
+    if (fault instanceof OAuthError && key !== undefined) fault.provenKey ??= key;
+    throw fault;
   }
 }
 

@@ -58,10 +58,11 @@ export function refusals(
   };
   return {
     ofStranger,
-    ofClient(client, fault, type, proven = client.assertion) {
+    ofClient(client, fault, type) {
       if (!(fault instanceof OAuthError)) return;
       const { client_id } = client.registration;
       if (isShownAgain(client, fault)) return ofStranger(fault, client_id);
+      const proven = fault.provenKey ?? client.assertion;
       const key = proven !== undefined && {
         jkt: recordedThumbprint(proven),
         evidence: proven.provenBy,

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Config } from '../../config/config.ts';
 import { TooManyRequests } from '../../domain/oauth-error.ts';
-import type { CountClient } from '../../protocol/client-authentication/counted.ts';
+import type { CountClient } from '../../protocol/client-authentication/instrumented-authentication.ts';
 import { clientAddress } from '../request/client-address.ts';
 
 /** Where all replicas count together; without it each process counts by itself. */

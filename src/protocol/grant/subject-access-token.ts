@@ -13,7 +13,7 @@ import type { Entitlement, ReadSubjectToken } from './subject-token.ts';
 /** What the check needs. */
 export interface SubjectAccessTokenOptions
   extends Pick<Ports, 'currentClients' | 'pairings' | 'clock'> {
-  readonly verifyAccessToken: VerifyAccessToken;
+  readonly verify: VerifyAccessToken;
   readonly tokenStatus: TokenStatus;
   readonly activeHolders: ActiveHolders;
 }
@@ -27,7 +27,7 @@ const maxExchanges = 32;
  */
 export function subjectAccessToken(options: SubjectAccessTokenOptions): ReadSubjectToken {
   return async (token, client) => {
-    const claims = await options.verifyAccessToken(token);
+    const claims = await options.verify(token);
     if (claims === undefined) throw refusedToken('subject_token_not_ours');
     if (claims.exp <= options.clock() / 1000) throw refusedToken('subject_token_expired');
     const state = await options.tokenStatus(token, claims);

@@ -1,22 +1,39 @@
-import { type ClientRegistration, signatureJwks } from '../../domain/client-registration.ts';
+import type { AdditionalHolder } from '../../domain/additional-holder.ts';
+import {
+  type AuthenticatedClient,
+  type ClientRegistration,
+  signatureJwks,
+} from '../../domain/client-registration.ts';
+import type { Possession } from '../../domain/possession.ts';
 import type { PublicKey } from '../../jose/public-key.ts';
 import type { Ports } from '../../ports/ports.ts';
-import type { IssueAccessToken } from './issue-access-token.ts';
 
 /** Milliseconds for which a recorded proof is not recorded again. */
 const precision = 60_000;
 
-/** Keys remembered as recorded; beyond that all are forgotten, and merely recorded once more. */
+/** Most keys remembered as recorded. Beyond that all are forgotten, and recorded once more. */
 const maxRemembered = 10_000;
 
+/** The step of the token endpoint after the issuance. Never fails: the token exists. */
+export type RecordProvenKeys = (
+  client: AuthenticatedClient,
+  possession: Pick<Possession, 'boundKey'>,
+  holders: readonly AdditionalHolder[],
+) => Promise<void>;
+
+/** Stores for proven keys, and where a failure to write is reported. */
+export interface RecordProvenKeysOptions
+  extends Pick<Ports, 'credentialUses' | 'noteUse' | 'clock'> {
+  readonly onFailure: (client: AuthenticatedClient, fault: unknown) => void;
+}
+
 /**
- * Records which registered keys a token request proved (`proven_at`), for clients that let such keys be added to tokens without a fresh
- * proof, and notes for the operator which were used. Only now that their `jti` is spent can no evidence be a copy.
+ * Records which registered keys a token request proved, for clients that let such keys be added to
+ * tokens without a fresh proof, and notes for the operator which keys were used. It runs after the
+ * commit because evidence can be a copy until its `jti` is marked as used.
  */
-export function recordProvenKeys(
-  issue: IssueAccessToken,
-  { credentialUses, noteUse, clock }: Pick<Ports, 'credentialUses' | 'noteUse' | 'clock'>,
-): IssueAccessToken {
+export function recordProvenKeys(options: RecordProvenKeysOptions): RecordProvenKeys {
+  const { credentialUses, noteUse, clock, onFailure } = options;
   const recorded = new Map<string, number>();
   const remember = async (
     { registration_id, alt_cnf_registered_key }: ClientRegistration,
@@ -30,39 +47,40 @@ export function recordProvenKeys(
     if (recorded.size >= maxRemembered) recorded.clear();
     recorded.set(name, now);
   };
-  const note = (
-    { registration_id }: ClientRegistration,
-    { jkt, kid }: PublicKey,
-    certificate?: string,
-  ) => {
-    noteUse(registration_id, 'registered_key', jkt, kid);
-    if (certificate !== undefined) noteUse(registration_id, 'certificate', certificate);
-  };
-  return async (client, grant, possession, binding, holders) => {
-    const issued = await issue(client, grant, possession, binding, holders);
+  return async (client, { boundKey: { key } }, holders) => {
     const { registration, assertion } = client;
-    if (assertion !== undefined) note(registration, assertion.key);
-    const { key } = possession.boundKey;
-    // Its kid is whatever the proof says.
-    if (key !== undefined && isRegistered(key, registration))
-      noteUse(registration.registration_id, 'registered_key', key.jkt);
-    for (const holder of holders)
-      if (holder.provenBy === 'cnf_proof')
-        note(holder.registration, holder.key, holder['x5t#S256']);
-    // A client may make a key for every request: only what is registered can be counted upon later.
-    if (
-      key !== undefined &&
-      (registration.jwks_uri !== undefined || isRegistered(key, registration))
-    )
-      await remember(registration, key.jkt);
-    if (assertion !== undefined) await remember(registration, assertion.key.jkt);
-    for (const holder of holders)
-      if (holder.provenBy === 'cnf_proof') await remember(holder.registration, holder.key.jkt);
-    return issued;
+    const byProof = holders.filter(({ provenBy }) => provenBy === 'cnf_proof');
+    const isByValue = key !== undefined && isRegistered(key, registration);
+    if (assertion !== undefined) note(registration, assertion.key, noteUse);
+    // The `kid` of a proof is the client's word, so it is not noted.
+    if (isByValue) noteUse(registration.registration_id, 'registered_key', key.jkt);
+    for (const holder of byProof) {
+      note(holder.registration, holder.key, noteUse);
+      const certificate = holder['x5t#S256'];
+      if (certificate !== undefined)
+        noteUse(holder.registration.registration_id, 'certificate', certificate);
+    }
+    try {
+      // A client may make a key for every request; only a registered one is of use later.
+      if (key !== undefined && (isByValue || registration.jwks_uri !== undefined))
+        await remember(registration, key.jkt);
+      if (assertion !== undefined) await remember(registration, assertion.key.jkt);
+      for (const holder of byProof) await remember(holder.registration, holder.key.jkt);
+    } catch (fault) {
+      onFailure(client, fault);
+    }
   };
 }
 
-/** Whether the key is registered by value. Both have passed the gate, so one key has one spelling. */
+function note(
+  { registration_id }: ClientRegistration,
+  { jkt, kid }: PublicKey,
+  noteUse: Ports['noteUse'],
+): void {
+  noteUse(registration_id, 'registered_key', jkt, kid);
+}
+
+/** Whether the key is registered by value. Both were normalized, so one key has one spelling. */
 function isRegistered({ jwk }: PublicKey, client: ClientRegistration): boolean {
   return (
     client.jwks !== undefined &&

@@ -1,7 +1,7 @@
 import type { AuthenticatedClient, ClientRegistration } from '../../domain/client-registration.ts';
 import type { Clock } from '../../domain/clock.ts';
 import type { Grant } from '../../domain/grant.ts';
-import { OAuthError } from '../../domain/oauth-error.ts';
+import { OAuthError, withProvenKey } from '../../domain/oauth-error.ts';
 import type { TokenRequest } from '../../domain/oauth-request.ts';
 import type { Possession } from '../../domain/possession.ts';
 import { type ProvenKey, recordedThumbprint } from '../../domain/proven-key.ts';
@@ -10,12 +10,11 @@ import type { DpopProof } from './dpop.ts';
 import { checkPresenter } from './presenter.ts';
 import { type NamedKey, readReqCnf } from './req-cnf.ts';
 
-/** The step of the token endpoint. Keys are added to `proven` as they are proven, so that the record of a refusal can name them. */
+/** The step of the token endpoint that finds the key to bind. Reads only. */
 export type ProvePossession = (
   request: TokenRequest,
   client: AuthenticatedClient,
   grant: Pick<Grant, 'presentedBy'>,
-  proven: ProvenKey[],
 ) => Promise<Possession>;
 
 /** The ways to prove a key that are switched on. */
@@ -33,64 +32,73 @@ export interface PossessionMechanisms {
 }
 
 /**
- * Collects the keys proven in this request and chooses the one to bind: the key that `req_cnf` names, else the only one there is.
- * No proven key, no token: bearer tokens do not exist here. Throws OAuthError.
+ * Collects the keys proven in this request and chooses the one to bind: the key that `req_cnf`
+ * names, else the only one. Without a proven key there is no token. Throws an OAuthError, which
+ * names the first key that was proven.
  */
 export function provePossession(mechanisms: PossessionMechanisms): ProvePossession {
-  return async (request, client, { presentedBy }, proven) => {
+  return async (request, client, { presentedBy }) => {
     const { registration, assertion } = client;
-    const proof =
-      request.dpop.length === 0
-        ? undefined
-        : mechanisms.dpop(
-            request.dpop,
-            'POST',
-            mechanisms.nonceRequired || registration.dpop_nonce_required,
-          );
-    if (proof === undefined && registration.dpop_bound_access_tokens) {
-      throw new OAuthError('invalid_request', 'the client is registered to send a DPoP proof', {
-        reason: 'proof_missing',
-      });
-    }
-    if (proof !== undefined) proven.push(proof);
-    const certificate = provenCertificate(request, registration, mechanisms.clock());
-    if (proof !== undefined && certificate !== undefined)
-      throw new OAuthError(
-        'invalid_request',
-        'the client is registered for certificate-bound tokens and sent a DPoP proof',
-        {
-          reason: 'proof_and_certificate',
-        },
-      );
-    if (certificate !== undefined) proven.push(certificate);
-    const byAssertion = registration.client_assertion_bound_access_tokens ? assertion : undefined;
-    // The certificate comes before the assertion, unless req_cnf says otherwise (product decision 4).
-    if (
-      byAssertion !== undefined &&
-      (certificate === undefined || request.parameters.has('req_cnf'))
-    )
-      proven.push(byAssertion);
-
-    if (proven.length === 0 && presentedBy !== undefined)
-      throw new OAuthError(
-        'invalid_grant',
-        'the subject token is bound to a key that is not proven in this request',
-        { reason: 'proof_missing' },
-      );
     const reqCnf = request.parameters.get('req_cnf');
-    const boundKey =
-      reqCnf === undefined
-        ? onlyKey(proven)
-        : await namedKey(readReqCnf(reqCnf), proven, registration, mechanisms);
-    if (presentedBy !== undefined) checkPresenter(presentedBy, boundKey, proof?.ath);
+    const proof = dpopProof(request, registration, mechanisms);
+    const proven = await withProvenKey(proof, async () =>
+      provenKeys(request, client, proof, mechanisms.clock()),
+    );
+    const boundKey = await withProvenKey(proven[0], async () => {
+      if (proven.length === 0 && presentedBy !== undefined)
+        throw new OAuthError(
+          'invalid_grant',
+          'the subject token is bound to a key that is not proven in this request',
+          { reason: 'proof_missing' },
+        );
+      const chosen =
+        reqCnf === undefined
+          ? onlyKey(proven)
+          : await namedKey(readReqCnf(reqCnf), proven, registration, mechanisms);
+      if (presentedBy !== undefined) checkPresenter(presentedBy, chosen, proof?.ath);
+      return chosen;
+    });
     const uses = [assertion?.use, proof?.use].filter((use) => use !== undefined);
-    return {
-      boundKey,
-      keyNamed: reqCnf !== undefined,
-      uses,
-      ...(proof?.freshNonce !== undefined && { dpopNonce: proof.freshNonce }),
-    };
+    const nonce = proof?.freshNonce === undefined ? {} : { dpopNonce: proof.freshNonce };
+    return { boundKey, keyNamed: reqCnf !== undefined, uses, ...nonce };
   };
+}
+
+/** The keys proven in this request: by DPoP proof, by certificate, by client assertion. */
+function provenKeys(
+  request: TokenRequest,
+  { registration, assertion }: AuthenticatedClient,
+  proof: DpopProof | undefined,
+  now: number,
+): readonly ProvenKey[] {
+  const certificate = provenCertificate(request, registration, now);
+  if (proof !== undefined && certificate !== undefined)
+    throw new OAuthError(
+      'invalid_request',
+      'the client is registered for certificate-bound tokens and sent a DPoP proof',
+      { reason: 'proof_and_certificate' },
+    );
+  // The certificate comes before the assertion, unless `req_cnf` says otherwise.
+  const countsAssertion =
+    registration.client_assertion_bound_access_tokens &&
+    (certificate === undefined || request.parameters.has('req_cnf'));
+  return [proof, certificate, countsAssertion ? assertion : undefined].filter(
+    (key) => key !== undefined,
+  );
+}
+
+function dpopProof(
+  { dpop }: TokenRequest,
+  client: ClientRegistration,
+  mechanisms: PossessionMechanisms,
+): DpopProof | undefined {
+  if (dpop.length > 0)
+    return mechanisms.dpop(dpop, 'POST', mechanisms.nonceRequired || client.dpop_nonce_required);
+  if (client.dpop_bound_access_tokens)
+    throw new OAuthError('invalid_request', 'the client is registered to send a DPoP proof', {
+      reason: 'proof_missing',
+    });
+  return undefined;
 }
 
 /** The certificate of the connection, where the client's tokens are bound to it (RFC 8705 §3.4). */

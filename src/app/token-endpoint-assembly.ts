@@ -1,0 +1,103 @@
+import type { Config } from '../config/config.ts';
+import type { Ports } from '../ports/ports.ts';
+import { requiringProof } from '../protocol/client-authentication/requiring-proof.ts';
+import { bind } from '../protocol/confirmation/binding.ts';
+import { clientCredentials } from '../protocol/grant/client-credentials.ts';
+import { subjectAccessToken } from '../protocol/grant/subject-access-token.ts';
+import { subjectIdToken } from '../protocol/grant/subject-id-token.ts';
+import { tokenExchange } from '../protocol/grant/token-exchange.ts';
+import { validateGrant } from '../protocol/grant/validate-grant.ts';
+import { issueAccessToken } from '../protocol/issuance/issue-access-token.ts';
+import { recordProvenKeys } from '../protocol/issuance/record-proven-keys.ts';
+import { statusListUri } from '../protocol/metadata/endpoint-uris.ts';
+import { dpop } from '../protocol/possession/dpop.ts';
+import { proveAdditionalHolders } from '../protocol/possession/prove-additional-holders.ts';
+import { provePossession } from '../protocol/possession/prove-possession.ts';
+import { statusEntries } from '../protocol/status-list/status-entries.ts';
+import { tokenEndpoint } from '../protocol/token/token-endpoint.ts';
+import type { EndpointParts, EndpointsOptions } from './endpoint-parts.ts';
+
+/** The token endpoint: its authentication methods, grants, proofs and confirmations. */
+export function assembleTokenEndpoint(
+  { config, endpoints, ports, refusals, signingKeys, statusLists, logger }: EndpointsOptions,
+  { keys, proofs, clientAuthentication, instrumented, ...parts }: EndpointParts,
+) {
+  const { issuer, clockTolerance, dpopNonceRequired: nonceRequired } = config;
+  const { clock } = ports;
+  return tokenEndpoint({
+    refusals,
+    authenticateClient: instrumented(requiringProof(clientAuthentication('token'))),
+    validateGrant: validateGrant(grants(config, ports, { keys, ...parts })),
+    provePossession: provePossession({
+      dpop: dpop({
+        ...proofs,
+        endpoint: endpoints.token,
+        ...(endpoints.mtls !== undefined && { alias: endpoints.mtls.token }),
+      }),
+      clock,
+      nonceRequired,
+      registeredKey: keys.signer,
+    }),
+    proveAdditionalHolders: proveAdditionalHolders({
+      ...ports,
+      keys,
+      cnfProof: {
+        ...proofs,
+        issuer,
+        maxLifetime: config.cnfProofMaxLifetime,
+        clockTolerance,
+      },
+      nonceRequired,
+      max: config.altCnfMax,
+      registeredKeyMaxAge: config.altCnfRegisteredKeyMaxAge,
+    }),
+    bind: bind({ issuer, clientEncryptionKey: keys.encryptionKey }),
+    issueAccessToken: issueAccessToken({
+      ...ports,
+      issuer,
+      signingKey: signingKeys.current,
+      severalKeysMaxLifetime: config.altCnfMaxLifetime,
+      statusEntry: statusEntries({
+        store: statusLists,
+        clock,
+        tokenLifetime: config.accessTokenMaxLifetime + clockTolerance,
+      }),
+      statusListUri: statusListUri(endpoints),
+    }),
+    recordProvenKeys: recordProvenKeys({
+      ...ports,
+      onFailure: ({ registration: { client_id } }, err) =>
+        logger.error(
+          { err, client_id },
+          'a token was issued, but its proven keys are not recorded',
+        ),
+    }),
+  });
+}
+
+function grants(
+  config: Config,
+  ports: Ports,
+  {
+    keys,
+    verify,
+    tokenStatus,
+    activeHolders,
+  }: Pick<EndpointParts, 'keys' | 'verify' | 'tokenStatus' | 'activeHolders'>,
+): Parameters<typeof validateGrant>[0] {
+  return {
+    client_credentials: clientCredentials(ports),
+    'urn:ietf:params:oauth:grant-type:token-exchange': tokenExchange({
+      ...ports,
+      accessToken: subjectAccessToken({ ...ports, verify, tokenStatus, activeHolders }),
+      // OpenID providers must offer RS256 (OpenID Connect Core §15.1), and few sign by another.
+      idToken: subjectIdToken({
+        ...ports,
+        keys,
+        algs: [...config.assertionAlgs, 'RS256'],
+        clockTolerance: config.clockTolerance,
+        maxAge: config.idTokenMaxAge,
+      }),
+    }),
+  };
+}
