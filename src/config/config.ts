@@ -81,16 +81,7 @@ export class ConfigError extends Error {
 }
 
 // RS256 is left out: PKCS #1 v1.5 is for old clients only, and an operator who has some can add it.
-const defaultAlgs: readonly SigningAlgorithm[] = [
-  'ES256',
-  'ES384',
-  'PS256',
-  'EdDSA',
-  'Ed25519',
-  'ML-DSA-44',
-  'ML-DSA-65',
-  'ML-DSA-87',
-];
+const defaultAlgs = signingAlgorithms.filter((alg) => alg !== 'RS256');
 
 /**
  * Reads the environment, and the files that a `NAME_FILE` names; an empty variable counts as not

@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
-import { type KeyManagementAlgorithm, readEncryptionKey } from './encryption-key.ts';
+import type { KeyManagementAlgorithm } from './algorithms.ts';
+import { readEncryptionKey } from './encryption-key.ts';
 import { JoseError } from './jose-error.ts';
 
 /** A private key for what others encrypt to its holder. */

@@ -29,7 +29,7 @@ export type JoseErrorReason =
 
 /** A key or JWS from outside that the gate refuses. `member` names the member of the JWK, where one is to blame. */
 export class JoseError extends Error {
-  override readonly name = 'JoseFault';
+  override readonly name = 'JoseError';
   readonly reason: JoseErrorReason;
   readonly member: string | undefined;
   constructor(reason: JoseErrorReason, member?: string, cause?: unknown) {

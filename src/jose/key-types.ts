@@ -1,82 +1,63 @@
-import type { SigningAlgorithm } from './algorithms.ts';
+import type { KeyType } from './algorithms.ts';
 import { decodeBase64url } from './base64url.ts';
 import { isSafeEd25519Point } from './ed25519-point.ts';
 import { JoseError } from './jose-error.ts';
 import { checkRsaKey } from './rsa-key.ts';
 
-/** Members of a public JWK in the order of RFC 7638 §3.2. */
+/** The required members of a public JWK, in the order of RFC 7638 §3.2. */
 export type KeyMembers = Readonly<Record<string, string>>;
-
-interface KeyType {
-  /** The required members, in lexicographic order. */
-  readonly required: KeyMembers;
-  readonly algs: readonly SigningAlgorithm[];
-  /** What `node:crypto` imports, where that differs. */
-  readonly importJwk?: KeyMembers;
-}
 
 type Jwk = Readonly<Record<string, unknown>>;
 
-const curves: Readonly<
-  Record<string, { readonly octets: number; readonly alg: SigningAlgorithm }>
-> = {
-  'P-256': { octets: 32, alg: 'ES256' },
-  'P-384': { octets: 48, alg: 'ES384' },
-};
+/** The key's type, one of `allowed`, and its checked required members. Throws JoseError. */
+export function readKeyMembers<Type extends KeyType>(
+  jwk: Jwk,
+  allowed: readonly Type[],
+): { readonly type: Type; readonly required: KeyMembers } {
+  const sameKty = allowed.filter(({ kty }) => kty === jwk['kty']);
+  const kty = sameKty[0]?.kty;
+  if (kty === undefined) throw new JoseError('kty_unsupported', 'kty');
+  const name = { RSA: undefined, EC: 'crv', OKP: 'crv', AKP: 'alg' }[kty];
+  const parameter = name && text(jwk, name);
+  const type = sameKty.find((one) => one.parameter === parameter);
+  if (type === undefined)
+    throw new JoseError(name === 'alg' ? 'alg_unsupported' : 'crv_unsupported', name);
+  return { type, required: readers[kty](jwk, type) };
+}
 
-/** Octets of an ML-DSA public key (FIPS 204 §4). */
-const mlDsa: Readonly<Record<string, { readonly octets: number; readonly alg: SigningAlgorithm }>> =
-  {
-    'ML-DSA-44': { octets: 1312, alg: 'ML-DSA-44' },
-    'ML-DSA-65': { octets: 1952, alg: 'ML-DSA-65' },
-    'ML-DSA-87': { octets: 2592, alg: 'ML-DSA-87' },
-  };
-
-/** The key types that this server uses, each with the check of its own members. */
-export const keyTypes: Readonly<Record<string, (jwk: Jwk) => KeyType>> = {
-  EC(jwk) {
-    const crv = text(jwk, 'crv');
-    const curve = Object.hasOwn(curves, crv) ? curves[crv] : undefined;
-    if (curve === undefined) throw new JoseError('crv_unsupported', 'crv');
-    const [x, y] = [text(jwk, 'x'), text(jwk, 'y')];
-    bytesOf(x, 'x', curve.octets);
-    bytesOf(y, 'y', curve.octets);
-    return { required: { crv, kty: 'EC', x, y }, algs: [curve.alg] };
+const readers: Readonly<Record<KeyType['kty'], (jwk: Jwk, type: KeyType) => KeyMembers>> = {
+  EC(jwk, { parameter: crv = '', bytes }) {
+    return { crv, kty: 'EC', x: encoded(jwk, 'x', bytes), y: encoded(jwk, 'y', bytes) };
   },
-  OKP(jwk) {
-    const crv = text(jwk, 'crv');
-    if (crv !== 'Ed25519') throw new JoseError('crv_unsupported', 'crv');
-    const x = text(jwk, 'x');
-    if (!isSafeEd25519Point(bytesOf(x, 'x', 32))) throw new JoseError('small_order', 'x');
-    return { required: { crv, kty: 'OKP', x }, algs: ['EdDSA', 'Ed25519'] };
+  OKP(jwk, { parameter: crv = '', bytes }) {
+    const x = encoded(jwk, 'x', bytes);
+    if (crv === 'Ed25519' && !isSafeEd25519Point(Buffer.from(x, 'base64url')))
+      throw new JoseError('small_order', 'x');
+    return { crv, kty: 'OKP', x };
   },
   RSA(jwk) {
-    const [e, n] = [text(jwk, 'e'), text(jwk, 'n')];
+    const e = text(jwk, 'e');
     if (e !== 'AQAB') throw new JoseError('rsa_exponent', 'e');
-    checkRsaKey(bytesOf(n, 'n'));
-    return { required: { e, kty: 'RSA', n }, algs: ['PS256', 'RS256'] };
+    const n = encoded(jwk, 'n');
+    checkRsaKey(Buffer.from(n, 'base64url'));
+    return { e, kty: 'RSA', n };
   },
-  AKP(jwk) {
-    const alg = text(jwk, 'alg');
-    const known = Object.hasOwn(mlDsa, alg) ? mlDsa[alg] : undefined;
-    if (known === undefined) throw new JoseError('alg_unsupported', 'alg');
-    const pub = text(jwk, 'pub');
-    bytesOf(pub, 'pub', known.octets);
-    return { required: { alg, kty: 'AKP', pub }, algs: [known.alg] };
+  AKP(jwk, { parameter: alg = '', bytes }) {
+    return { alg, kty: 'AKP', pub: encoded(jwk, 'pub', bytes) };
   },
 };
 
-/** The member as text. Throws JoseError. */
-export function text(jwk: Jwk, member: string): string {
+function text(jwk: Jwk, member: string): string {
   const value = Object.hasOwn(jwk, member) ? jwk[member] : undefined;
   if (typeof value !== 'string') throw new JoseError('member_invalid', member);
   return value;
 }
 
-/** Strict base64url of so many octets. Throws JoseError. */
-export function bytesOf(value: string, member: string, length?: number): Buffer {
-  const octets = decodeBase64url(value);
-  if (octets === undefined || (length !== undefined && octets.length !== length))
+/** A member in canonical base64url that encodes `length` bytes, or any number. */
+function encoded(jwk: Jwk, member: string, length?: number): string {
+  const value = text(jwk, member);
+  const bytes = decodeBase64url(value);
+  if (bytes === undefined || (length !== undefined && bytes.length !== length))
     throw new JoseError('coordinate_invalid', member);
-  return octets;
+  return value;
 }

@@ -1,7 +1,12 @@
 import { createHash, type KeyObject } from 'node:crypto';
-import type { SigningAlgorithm } from './algorithms.ts';
+import {
+  jwsAlgorithms,
+  type KeyType,
+  type SigningAlgorithm,
+  signingAlgorithms,
+} from './algorithms.ts';
 import { JoseError } from './jose-error.ts';
-import { keyTypes } from './key-types.ts';
+import { readKeyMembers } from './key-types.ts';
 import { asPublicJwk, checkMembers, importKey, type UngatedJwk } from './public-members.ts';
 
 /** A public JWK with the required members of its type and nothing else, in the order of RFC 7638 §3.2. */
@@ -20,25 +25,22 @@ export interface PublicKey {
   readonly x5c?: readonly string[];
 }
 
+const signatureKeys = [...new Set(signingAlgorithms.map((alg) => jwsAlgorithms[alg].key))];
+
 /**
  * The one gate that every public key from outside passes. What a JOSE library accepts is not enough: exponent 1, small-order points and
  * two spellings of one key would pass there (SECURITY.md). Throws JoseError.
  */
 export function readPublicKey(value: unknown): PublicKey {
   const jwk = asPublicJwk(value);
-  const type =
-    typeof jwk['kty'] === 'string' && Object.hasOwn(keyTypes, jwk['kty'])
-      ? keyTypes[jwk['kty']]
-      : undefined;
-  if (type === undefined) throw new JoseError('kty_unsupported', 'kty');
-  const { required, algs, importJwk } = type(jwk);
+  const { type, required } = readKeyMembers(jwk, signatureKeys);
   checkMembers(jwk, required);
   checkPurpose(jwk);
-  const fitting = algsFor(jwk, algs);
+  const fitting = algsFor(jwk, type);
   return {
     jwk: required,
     jkt: createHash('sha256').update(JSON.stringify(required)).digest('base64url'),
-    keyObject: importKey(importJwk ?? required),
+    keyObject: importKey(required),
     algs: fitting,
     ...(typeof jwk['kid'] === 'string' && { kid: jwk['kid'] }),
     ...(Array.isArray(jwk['x5c']) && { x5c: jwk['x5c'] as string[] }),
@@ -55,7 +57,8 @@ function checkPurpose(jwk: UngatedJwk): void {
     throw new JoseError('not_for_signatures', 'key_ops');
 }
 
-function algsFor(jwk: UngatedJwk, algs: readonly SigningAlgorithm[]): readonly SigningAlgorithm[] {
+function algsFor(jwk: UngatedJwk, type: KeyType): readonly SigningAlgorithm[] {
+  const algs = signingAlgorithms.filter((alg) => jwsAlgorithms[alg].key === type);
   if (jwk['alg'] === undefined) return algs;
   const named = algs.filter((alg) => alg === jwk['alg']);
   if (named.length === 0) throw new JoseError('alg_key_mismatch', 'alg');

@@ -6,7 +6,7 @@ import { generateKeyPair } from 'jose/key/generate/keypair';
 import { importJWK } from 'jose/key/import';
 import type { SigningKey } from '../domain/signing-key.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
-import { signInput } from '../jose/sign.ts';
+import { signInput } from '../jose/signature.ts';
 import type { NewSigningKey, StoredSigningKey } from '../ports/signing-key-store.ts';
 import { type KeyEncryption, KeyEncryptionError, placeOfSigningKey } from './key-encryption.ts';
 
@@ -72,7 +72,7 @@ export async function openKey(
     alg,
     async signJwt(typ, claims) {
       const input = `${headerOf(typ)}.${encoded(claims)}`;
-      return `${input}.${(await signInput(alg, privateKey, Buffer.from(input, 'latin1'))).toString('base64url')}`;
+      return `${input}.${signInput(alg, privateKey, Buffer.from(input, 'latin1')).toString('base64url')}`;
     },
   };
 }

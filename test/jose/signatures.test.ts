@@ -2,15 +2,15 @@ import { KeyObject, sign } from 'node:crypto';
 import { CompactSign, type CryptoKey, compactVerify, exportJWK, generateKeyPair } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { accessTokenSigningAlgorithms } from '../../src/jose/algorithms.ts';
+import { ecdsaFromDer, ecdsaToDer } from '../../src/jose/ecdsa-der.ts';
 import { readPublicKey } from '../../src/jose/public-key.ts';
-import { concatenated, signInput } from '../../src/jose/sign.ts';
-import { derOf, verifySignature } from '../../src/jose/signature.ts';
+import { signInput, verifySignature } from '../../src/jose/signature.ts';
 
 describe('RFC 7518 §3: our signatures and jose agree', () => {
   it.each(accessTokenSigningAlgorithms)('%s', async (alg) => {
     const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
     const input = `${Buffer.from(JSON.stringify({ alg })).toString('base64url')}.e30`;
-    const signature = await signInput(alg, KeyObject.from(privateKey), Buffer.from(input));
+    const signature = signInput(alg, KeyObject.from(privateKey), Buffer.from(input));
     const { payload } = await compactVerify(
       `${input}.${signature.toString('base64url')}`,
       publicKey as CryptoKey,
@@ -20,7 +20,7 @@ describe('RFC 7518 §3: our signatures and jose agree', () => {
     expect(verifySignature(alg, gated.keyObject, Buffer.from(input), signature)).toBe(true);
   });
 
-  it('ES256: every length of r and s in DER gives the 64 octets that verify', async () => {
+  it('ES256: every length of r and s in DER gives the 64 bytes that verify', async () => {
     const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
     const key = KeyObject.from(privateKey);
     const gated = readPublicKey({ ...(await exportJWK(publicKey)) });
@@ -29,15 +29,15 @@ describe('RFC 7518 §3: our signatures and jose agree', () => {
       const input = Buffer.from(String(index));
       const der = sign('sha256', input, key);
       lengths.add(der.length);
-      expect(verifySignature('ES256', gated.keyObject, input, concatenated(der, 32))).toBe(true);
+      expect(verifySignature('ES256', gated.keyObject, input, ecdsaFromDer(der, 64))).toBe(true);
     }
     expect(lengths.size).toBeGreaterThan(2);
   });
 
-  it('ES256: integers of one octet are put right', () => {
+  it('ES256: integers of one byte are put right', () => {
     const der = Buffer.from('3006020101020102', 'hex');
-    const raw = concatenated(der, 32);
-    expect([raw.length, raw[31], raw[63], raw.filter((octet) => octet !== 0).length]).toEqual([
+    const raw = ecdsaFromDer(der, 64);
+    expect([raw.length, raw[31], raw[63], raw.filter((byte) => byte !== 0).length]).toEqual([
       64, 1, 2, 2,
     ]);
   });
@@ -54,7 +54,7 @@ describe('RFC 7518 §3: our signatures and jose agree', () => {
           .sign(privateKey);
         const input = Buffer.from(jws.slice(0, jws.lastIndexOf('.')));
         const signature = Buffer.from(jws.slice(jws.lastIndexOf('.') + 1), 'base64url');
-        lengths.add(derOf(signature).length);
+        lengths.add(ecdsaToDer(signature).length);
         expect(verifySignature(alg, gated.keyObject, input, signature)).toBe(true);
         const bit = index % (signature.length * 8);
         signature[bit >> 3] = (signature[bit >> 3] ?? 0) ^ (1 << (bit & 7));
@@ -66,7 +66,7 @@ describe('RFC 7518 §3: our signatures and jose agree', () => {
 
   it.each([
     ['zero', '00'.repeat(64), '3006020100020100'],
-    ['one octet each', `${'00'.repeat(31)}7f${'00'.repeat(31)}01`, '300602017f020101'],
+    ['one byte each', `${'00'.repeat(31)}7f${'00'.repeat(31)}01`, '300602017f020101'],
     [
       'a set sign bit',
       `${'00'.repeat(31)}80${'ff'.repeat(32)}`,
@@ -78,6 +78,6 @@ describe('RFC 7518 §3: our signatures and jose agree', () => {
       `304402207f${'11'.repeat(31)}022001${'00'.repeat(31)}`,
     ],
   ])('RFC 3279 §2.2.3: DER of r and s: %s', (_, raw, der) => {
-    expect(derOf(Buffer.from(raw, 'hex')).toString('hex')).toBe(der);
+    expect(ecdsaToDer(Buffer.from(raw, 'hex')).toString('hex')).toBe(der);
   });
 });

@@ -1,7 +1,8 @@
 import type { SingleUse } from '../../../src/domain/single-use.ts';
 import {
   accessTokenSigningAlgorithms,
-  type SigningAlgorithm,
+  jwsAlgorithms,
+  signingAlgorithms,
 } from '../../../src/jose/algorithms.ts';
 import { type DecryptionKey, readDecryptionKey } from '../../../src/jose/decryption-key.ts';
 import type { ReplayStore } from '../../../src/ports/replay-store.ts';
@@ -41,13 +42,10 @@ const allMethods: readonly VerifiableMethod[] = [
   'jwks',
   'jwe',
 ];
-const defaultDpopAlgs: readonly SigningAlgorithm[] = [
-  'ES256',
-  'ES384',
-  'PS256',
-  'EdDSA',
-  'Ed25519',
-];
+// RS256 is for old clients only, and ML-DSA needs a newer Node.js than this package.
+const defaultDpopAlgs = signingAlgorithms.filter(
+  (alg) => alg !== 'RS256' && jwsAlgorithms[alg].key.kty !== 'AKP',
+);
 
 /**
  * The rules of a recipient of key-bound access tokens (protocol reference D5, RFC 9068 §4, RFC 9449 §7, RFC 8705 §3). There are no bearer tokens: a
