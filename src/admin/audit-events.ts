@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import type { Clock } from '../domain/clock.ts';
 import type { AuditLog, AuditQuery } from '../ports/audit-trail.ts';
+import { examples } from './examples.ts';
 import { cursorAfter, listAnswer, listQuery, page, printable, readPage } from './list.ts';
 import { operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
@@ -19,8 +20,9 @@ const querystring = listQuery({
     'Before. An export that must be complete ends a minute ago: an entry may be written a moment later than one that sorts after it.',
   ),
   follow: Type.Optional(
-    Type.String({
-      pattern: '^true$',
+    Type.Unsafe<'true'>({
+      type: 'string',
+      enum: ['true'],
       description:
         'For a reader that comes back: nothing of the last minute, so that it misses no entry, and always a cursor.',
     }),
@@ -72,12 +74,16 @@ const listed = {
   },
   content: {
     'application/json': { schema: pageSchema ?? Type.Unknown() },
-    'application/jsonl': { schema: Type.String() },
+    'application/jsonl': {
+      schema: Type.String({ examples: [`${JSON.stringify(examples['AuditEvent'])}\n`] }),
+    },
   },
 };
 const list = operation({
   operationId: 'listAuditEvents',
   summary: 'The audit trail',
+  tag: 'Audit trail',
+  description: 'Answers events by type, client, key, token and time.',
   querystring,
   answers: { 200: listed },
 });

@@ -10,6 +10,7 @@ import { changedMembers } from './changed-members.ts';
 import type { MayBeFetched } from './check-jwks-uri.ts';
 import { checkClient } from './client-registration-request.ts';
 import { credentialsAnswer, credentialsOf } from './credentials.ts';
+import { parameterExamples } from './examples.ts';
 import { possessionAnswer, possessionOf, refuseImpossible } from './possible-tokens.ts';
 import { Problem } from './problem.ts';
 import { restResource } from './resource.ts';
@@ -52,6 +53,8 @@ export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions)
     options;
   restResource<ClientRegistration, ClientBody>(app, {
     path: '/admin/clients',
+    tag: 'Clients',
+    exampleId: parameterExamples.client,
     nameParameter: 'client_name',
     noun: 'Client',
     schema: clientBody,

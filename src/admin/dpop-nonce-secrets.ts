@@ -28,11 +28,15 @@ export function dpopNonceSecretRoutes(
   const list = {
     operationId: 'listDpopNonceSecrets',
     summary: 'The secrets behind the DPoP nonces, oldest first, and where each is in its life',
+    tag: 'Keys and secrets' as const,
+    description: 'Answers the state of each secret, never the secret.',
   };
   app.get('/admin/dpop-nonce-secrets', operation({ ...list, answers }), items);
   const rotate = {
     operationId: 'rotateDpopNonceSecrets',
     summary: 'Replace every secret behind the DPoP nonces: no nonce given out before counts',
+    tag: 'Keys and secrets' as const,
+    description: 'Replaces all secrets at once, for example because one leaked.',
   };
   app.post('/admin/dpop-nonce-secrets/rotate', operation({ ...rotate, answers }), async () => {
     await secrets.replace();

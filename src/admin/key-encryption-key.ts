@@ -30,6 +30,9 @@ export function keyEncryptionKeyRoutes(
   const rotate = {
     operationId: 'rotateKeyEncryptionKey',
     summary: 'Seal all keys at rest under KEY_ENCRYPTION_KEY_NEXT',
+    tag: 'Keys and secrets' as const,
+    description:
+      'Seals every signing key and shared secret under the next key-encryption key, at once.',
     answers: { 200: answer('Everything is sealed under the next key.', ref(changed)) },
   };
   app.post(

@@ -1,10 +1,16 @@
 import Type, { type TProperties, type TSchema } from 'typebox';
 import { type AnswerSchema, answer } from './operation.ts';
+import { pattern } from './patterns.ts';
 import { Problem } from './problem.ts';
 
 /** A filter or an identifier in a URL: printable ASCII. */
-export const printable = (description: string) =>
-  Type.String({ pattern: '^[\\x21-\\x7e]+$', maxLength: 512, description });
+export const printable = (description: string, example?: string) =>
+  Type.String({
+    pattern: pattern('printable'),
+    maxLength: 512,
+    description,
+    ...(example !== undefined && { examples: [example] }),
+  });
 
 /** The query of a list: paging and these filters, and nothing else. */
 export function listQuery<Filters extends TProperties>(filters: Filters) {
@@ -13,13 +19,13 @@ export function listQuery<Filters extends TProperties>(filters: Filters) {
       ...filters,
       limit: Type.Optional(
         Type.String({
-          pattern: '^[1-9][0-9]{0,8}$',
+          pattern: pattern('limit'),
           description: 'Items a page: 50 unless given, never more than 200.',
         }),
       ),
       cursor: Type.Optional(
         Type.String({
-          pattern: '^[A-Za-z0-9_-]+$',
+          pattern: pattern('cursor'),
           maxLength: 512,
           description: '`next_cursor` of the page before.',
         }),

@@ -1,7 +1,9 @@
 import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import Type, { type TSchema } from 'typebox';
+import { withExamples } from './openapi-examples.ts';
 import { answer, operation } from './operation.ts';
+import { tags } from './tags.ts';
 
 /** Serves the OpenAPI 3.1 document of the routes that are mounted from now on. A route without an operation and its answers does not mount. */
 export async function openapiDocument(
@@ -26,7 +28,10 @@ export async function openapiDocument(
         },
       },
       security: [{ admin_token: [] }],
+      tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
     },
+    transformObject: (described) =>
+      'openapiObject' in described ? withExamples(described.openapiObject) : {},
     refResolver: {
       buildLocalReference: ({ $id }, _baseUri, _fragment, index) =>
         typeof $id === 'string' ? $id : `schema${index}`,
@@ -41,11 +46,14 @@ export async function openapiDocument(
   });
   const document = answer(
     'The OpenAPI 3.1 document of the admin API.',
-    Type.Unsafe({ type: 'object' }),
+    Type.Unsafe({ type: 'object', examples: [{ openapi: '3.1.0', paths: {} }] }),
   );
   const described = operation({
     operationId: 'getOpenapiDocument',
     summary: 'This document',
+    tag: 'Document',
+    description:
+      'Answers the description of this API: every operation, what it takes and what it answers.',
     storeless: true,
     answers: { 200: document },
   });

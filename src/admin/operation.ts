@@ -1,6 +1,7 @@
 import type { FastifySchema } from 'fastify';
 import Type, { type TSchema } from 'typebox';
 import { problemSchema } from './problem.ts';
+import type { tags } from './tags.ts';
 
 /** An answer as the OpenAPI document shows it. */
 export interface AnswerSchema {
@@ -13,8 +14,10 @@ export interface AnswerSchema {
 
 /** One operation of the admin API: what it takes, what it answers, and how it can refuse. */
 export interface Operation {
+  readonly tag: keyof typeof tags;
   readonly operationId: string;
   readonly summary: string;
+  readonly description: string;
   readonly params?: TSchema;
   readonly querystring?: TSchema;
   readonly headers?: TSchema;
@@ -66,6 +69,7 @@ export function answer(
 
 /** Fastify's schema of a route, from which the OpenAPI document is made. Request parts are enforced; answers are described, and never changed. */
 export function operation({
+  tag,
   answers,
   refuses = [],
   storeless,
@@ -110,6 +114,7 @@ export function operation({
   const refused = statuses.map((status) => [status, { description: refusals[status], ...problem }]);
   return {
     schema: {
+      tags: [tag],
       ...named,
       ...(consumes && { consumes }),
       ...takes,

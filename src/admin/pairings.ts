@@ -5,8 +5,10 @@ import type { Clock } from '../domain/clock.ts';
 import { type NewPairing, type Pairing, pairingModes } from '../domain/pairing.ts';
 import type { PairingRegistry } from '../ports/pairing-registry.ts';
 import type { ClientRegistrations, RandomId } from '../ports/ports.ts';
+import { parameterExamples } from './examples.ts';
 import { listAnswer, listQuery, page, printable, readPage } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
+import { pattern } from './patterns.ts';
 import { Problem } from './problem.ts';
 
 /** What the routes stand on. */
@@ -19,7 +21,7 @@ export interface PairingRoutesOptions {
   readonly randomId: RandomId;
 }
 
-const clientId = Type.String({ pattern: '^[\\x21-\\x7e]+$', maxLength: 255 });
+const clientId = Type.String({ pattern: pattern('printable'), maxLength: 255 });
 const pairingBody = Type.Object(
   {
     requester: clientId,
@@ -28,7 +30,7 @@ const pairingBody = Type.Object(
     first_party: Type.Optional(Type.Boolean()),
     scope: Type.Optional(
       Type.String({
-        pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]+( [\\x21\\x23-\\x5b\\x5d-\\x7e]+)*$',
+        pattern: pattern('scope'),
         maxLength: 4000,
       }),
     ),
@@ -62,7 +64,7 @@ const querystring = listQuery({
   holder: Type.Optional(clientId),
 });
 type Query = Type.Static<typeof querystring>;
-const params = Type.Object({ id: printable('Of the pairing.') });
+const params = Type.Object({ id: printable('Of the pairing.', parameterExamples.pairing) });
 
 /** `/admin/pairings`: create, list, read, revoke. `DELETE` revokes too: a pairing that was in force stays on record. */
 export function pairingRoutes(app: FastifyInstance, options: PairingRoutesOptions): void {
@@ -82,6 +84,8 @@ export function pairingRoutes(app: FastifyInstance, options: PairingRoutesOption
   const create = {
     operationId: 'createPairing',
     summary: 'Pair two clients',
+    tag: 'Pairings' as const,
+    description: 'Lets the requester name the holder as an additional holder of its tokens.',
     body: ref(pairingBody),
     answers: { 201: made },
     refuses: [409] as const,
@@ -118,6 +122,8 @@ export function pairingRoutes(app: FastifyInstance, options: PairingRoutesOption
   const list = {
     operationId: 'listPairings',
     summary: 'List pairings',
+    tag: 'Pairings' as const,
+    description: 'Answers a page of pairings, revoked ones too, by requester or holder if asked.',
     querystring,
     answers: { 200: listAnswer(ref(pairingAnswer)) },
   };
@@ -147,18 +153,32 @@ export function pairingRoutes(app: FastifyInstance, options: PairingRoutesOption
   };
   app.get<{ Params: { id: string } }>(
     `${path}/:id`,
-    operation({ operationId: 'getPairing', summary: 'Read a pairing', ...shown }),
+    operation({
+      operationId: 'getPairing',
+      summary: 'Read a pairing',
+      tag: 'Pairings' as const,
+      description: 'Answers the pairing; `revoked` tells whether it still counts.',
+      ...shown,
+    }),
     async ({ params }) => show((await pairings.get(params.id)) ?? notFound()),
   );
   const revocation = operation({
     operationId: 'revokePairing',
     summary: 'Revoke a pairing',
+    tag: 'Pairings' as const,
+    description: 'Ends the pairing. Tokens that name the holder by it lose that holder.',
     ...shown,
   });
   app.post<{ Params: { id: string } }>(`${path}/:id/revoke`, revocation, async ({ params }) =>
     show(await revoke(params.id)),
   );
-  const remove = operation({ operationId: 'deletePairing', summary: 'Revoke a pairing', ...gone });
+  const remove = operation({
+    operationId: 'deletePairing',
+    summary: 'Revoke a pairing',
+    tag: 'Pairings' as const,
+    description: 'Revokes the pairing, which stays in the list.',
+    ...gone,
+  });
   app.delete<{ Params: { id: string } }>(`${path}/:id`, remove, async ({ params }, reply) => {
     await revoke(params.id);
     return reply.code(204).send();

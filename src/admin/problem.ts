@@ -2,12 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { CorruptRow, StoreUnavailable } from '../domain/oauth-error.ts';
-
-/** One fault of a request: the member, such as `jwks.keys[0].d`, and what is wrong with it. */
-export interface Fault {
-  readonly member: string;
-  readonly detail: string;
-}
+import { type Fault, faultOf } from './schema-fault.ts';
 
 /** A refusal of the admin API (RFC 9457); `faults` names every offending member. */
 export class Problem extends Error {
@@ -98,25 +93,9 @@ function asProblem(thrown: unknown): Problem {
       'a stored registration cannot be read; the log names it: delete it, and register it again',
     );
   const { statusCode, validation } = (thrown ?? {}) as Partial<FastifyError>;
-  const [first, ...more] = (validation ?? []).map(asFault);
+  const [first, ...more] = (validation ?? []).map(faultOf);
   if (first !== undefined) return new Faults([first, ...more]);
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new Problem(statusCode, 'the request is malformed');
   return new Problem(500, 'the server failed to answer this request');
-}
-
-function asFault({
-  params,
-  instancePath,
-  message,
-}: NonNullable<FastifyError['validation']>[number]): Fault {
-  const extra = params['additionalProperty'] ?? params['missingProperty'];
-  const steps = instancePath.split('/').slice(1);
-  const path = [...steps, ...(typeof extra === 'string' ? [extra] : [])]
-    .join('.')
-    .replace(/\.(\d+)/g, '[$1]');
-  return {
-    member: path === '' ? 'body' : path,
-    detail: `the member ${message ?? 'is not acceptable'}`,
-  };
 }

@@ -10,6 +10,7 @@ import { changedMembers } from './changed-members.ts';
 import { checkJwks } from './check-jwks.ts';
 import { generateClientSecret, storedSecret } from './client-secrets.ts';
 import { clientsWithoutToken, clientsWithoutTokenAnswer } from './clients-without-token.ts';
+import { parameterExamples } from './examples.ts';
 import { Problem } from './problem.ts';
 import { restResource } from './resource.ts';
 import {
@@ -88,6 +89,8 @@ export function resourceServerRoutes(
   } = options;
   restResource<ResourceServer, ResourceServerBody>(app, {
     path: '/admin/resource-servers',
+    tag: 'Resource servers',
+    exampleId: parameterExamples.resourceServer,
     nameParameter: 'name',
     noun: 'ResourceServer',
     schema: resourceServerBody,

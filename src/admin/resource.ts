@@ -3,12 +3,15 @@ import Type, { type TSchema } from 'typebox';
 import type { Clock } from '../domain/clock.ts';
 import type { NotChanged, RegistrationChange, Registry, Stored } from '../ports/registry.ts';
 import { listAnswer, listQuery, page, printable, readPage } from './list.ts';
-import { answer, operation, ref } from './operation.ts';
+import { answer, type Operation, operation, ref } from './operation.ts';
+import { pattern } from './patterns.ts';
 import { Problem } from './problem.ts';
 
 /** One kind of registration as REST: POST, GET list, GET one, PUT, PATCH (RFC 7396), DELETE. */
 export interface RestResource<Value, Body extends object> {
   readonly path: string;
+  readonly tag: Operation['tag'];
+  readonly exampleId: string;
   /** As the document names operations: `getClient`, `listClients`. */
   readonly noun: string;
   readonly nameParameter: 'client_name' | 'name';
@@ -54,7 +57,8 @@ export function restResource<Value, Body extends object>(
   app: FastifyInstance,
   resource: RestResource<Value, Body>,
 ): void {
-  const { path, registry, clock, read, show, idOf, schema, noun, answers, recordOf } = resource;
+  const { path, tag, registry, clock, read, show, idOf, schema, noun, answers, recordOf } =
+    resource;
   const etag = ({ version }: Stored<Value>) => `"${version}"`;
   const get = async (id: string) => (await registry.get(id)) ?? notFound();
   const thing = noun.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).trim();
@@ -65,6 +69,8 @@ export function restResource<Value, Body extends object>(
   const create = {
     operationId: `create${noun}`,
     summary: `Register a ${thing}`,
+    tag: tag,
+    description: `Registers a ${thing}. A generated \`client_secret\` is in this answer alone.`,
     body: ref(schema),
     answers: { 201: made },
     refuses: [409] as const,
@@ -87,7 +93,7 @@ export function restResource<Value, Body extends object>(
   const named = Type.Optional(
     Type.String({
       maxLength: 200,
-      pattern: '^[^\\x00-\\x1f\\x7f]*$',
+      pattern: pattern('plainText'),
       description: 'Those whose name contains this, in any case.',
     }),
   );
@@ -98,6 +104,8 @@ export function restResource<Value, Body extends object>(
   const list = {
     operationId: `list${noun}s`,
     summary: `List ${thing}s`,
+    tag: tag,
+    description: `Answers a page in the order of the identifiers; \`next_cursor\` leads to the next one.`,
     querystring,
     answers: { 200: listAnswer(ref(answers.shown)) },
   };
@@ -111,7 +119,7 @@ export function restResource<Value, Body extends object>(
     });
     return page(found, limit, ({ value }) => idOf(value), show);
   });
-  const one = { params: Type.Object({ id: printable(`Of the ${thing}.`) }) };
+  const one = { params: Type.Object({ id: printable(`Of the ${thing}.`, resource.exampleId) }) };
   const conditional = {
     ...one,
     headers: Type.Object({
@@ -131,6 +139,8 @@ export function restResource<Value, Body extends object>(
     operation({
       operationId: `get${noun}`,
       summary: `Read a ${thing}`,
+      tag: tag,
+      description: `Answers the registration and, as \`ETag\`, the version for \`If-Match\`.`,
       ...one,
       answers: shown,
       refuses: [404],
@@ -163,6 +173,8 @@ export function restResource<Value, Body extends object>(
   const replace = {
     operationId: `replace${noun}`,
     summary: `Replace a ${thing}; a member that is left out is cleared`,
+    tag: tag,
+    description: `Replaces all members. The secrets stay unless \`client_secret\` is given.`,
     body: ref(schema),
   };
   app.put(
@@ -174,6 +186,8 @@ export function restResource<Value, Body extends object>(
   const patch = {
     operationId: `change${noun}`,
     summary: `Change members of a ${thing} (RFC 7396)`,
+    tag: tag,
+    description: `Changes the members given, as a merge patch: null clears a member.`,
     consumes: ['application/merge-patch+json', 'application/json'],
     body: ref(resource.patch),
   };
@@ -190,7 +204,12 @@ export function restResource<Value, Body extends object>(
     },
   );
   const gone = { 204: { description: `The ${thing} is deleted.` } };
-  const remove = { operationId: `delete${noun}`, summary: `Delete a ${thing}` };
+  const remove = {
+    operationId: `delete${noun}`,
+    summary: `Delete a ${thing}`,
+    tag: tag,
+    description: `Deletes the registration with its secrets. Its tokens become inactive.`,
+  };
   app.delete(
     `${path}/:id`,
     operation({ ...remove, ...conditional, answers: gone, refuses: [404, 412] }),

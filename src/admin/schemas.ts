@@ -7,23 +7,24 @@ import {
 import { confirmationMethods, multiKeyForms } from '../domain/resource-server.ts';
 import { accessTokenSigningAlgorithms, signingAlgorithms } from '../jose/algorithms.ts';
 import { idOf } from './operation.ts';
+import { pattern } from './patterns.ts';
 
 const text = (options: object) => Type.Unsafe<string>({ type: 'string', ...options });
 export const oneOf = <T extends string>(values: readonly T[], options: object = {}) =>
   Type.Unsafe<T>({ type: 'string', enum: values, ...options });
 export const listOf = <T>(items: ReturnType<typeof Type.Unsafe<T>>, options: object = {}) =>
   Type.Unsafe<T[]>({ type: 'array', items, uniqueItems: true, maxItems: 100, ...options });
-const scopeToken = text({ pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$', maxLength: 100 });
-const clientIdentifier = text({ pattern: '^[\\x21-\\x7e]+$', maxLength: 255 });
+const scopeToken = text({ pattern: pattern('scopeToken'), maxLength: 100 });
+const clientIdentifier = text({ pattern: pattern('printable'), maxLength: 255 });
 const resourceIdentifier = text({
-  pattern: '^[A-Za-z][A-Za-z0-9+.-]*:[\\x21\\x22\\x24-\\x7e]+$',
+  pattern: pattern('resource'),
   maxLength: 512,
 });
 
 /** Printable, and long enough to be stored by a fast hash. */
-export const clientSecret = text({ pattern: '^[\\x21-\\x7e]+$', minLength: 32, maxLength: 256 });
+export const clientSecret = text({ pattern: pattern('printable'), minLength: 32, maxLength: 256 });
 
-const subjectName = text({ minLength: 1, maxLength: 1024, pattern: '^[^\\x00-\\x1f\\x7f]*$' });
+const subjectName = text({ minLength: 1, maxLength: 1024, pattern: pattern('plainText') });
 
 const jwkSet = Type.Object(
   {
@@ -38,10 +39,9 @@ const jwkSet = Type.Object(
 /** Members of a client (RFC 7591 §2 and ours). */
 export const clientBody = Type.Object(
   {
-    // Not `.` or `..`, which no URL can name: its path would be another one (RFC 3986 §5.2.4), of the JWK Set in `jku` as well.
-    client_id: Type.Optional(text({ pattern: '^(?!\\.{1,2}$)[\\x21-\\x7e]+$', maxLength: 255 })),
+    client_id: Type.Optional(text({ pattern: pattern('clientId'), maxLength: 255 })),
     client_secret: Type.Optional(clientSecret),
-    client_name: Type.Optional(text({ maxLength: 200, pattern: '^[^\\x00-\\x1f\\x7f]*$' })),
+    client_name: Type.Optional(text({ maxLength: 200, pattern: pattern('plainText') })),
     token_endpoint_auth_method: Type.Optional(
       oneOf(tokenEndpointAuthMethods, {
         description:
@@ -58,12 +58,12 @@ export const clientBody = Type.Object(
     grant_types: Type.Optional(listOf(oneOf(grantTypes), { minItems: 1 })),
     scope: Type.Optional(
       text({
-        pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]+( [\\x21\\x23-\\x5b\\x5d-\\x7e]+)*$',
+        pattern: pattern('scope'),
         maxLength: 4000,
       }),
     ),
     jwks: Type.Optional(jwkSet),
-    jwks_uri: Type.Optional(text({ pattern: '^https://[^\\s#@\\\\]+$', maxLength: 2048 })),
+    jwks_uri: Type.Optional(text({ pattern: pattern('httpsUrl'), maxLength: 2048 })),
     tls_client_auth_subject_dn: Type.Optional(subjectName),
     tls_client_auth_san_dns: Type.Optional(subjectName),
     tls_client_auth_san_uri: Type.Optional(subjectName),
@@ -89,7 +89,7 @@ export const resourceServerBody = Type.Object(
     audience: resourceIdentifier,
     client_id: Type.Optional(clientIdentifier),
     client_secret: Type.Optional(clientSecret),
-    name: Type.Optional(text({ maxLength: 200, pattern: '^[^\\x00-\\x1f\\x7f]*$' })),
+    name: Type.Optional(text({ maxLength: 200, pattern: pattern('plainText') })),
     scopes: Type.Optional(listOf(scopeToken)),
     cnf_methods_supported: Type.Optional(listOf(oneOf(confirmationMethods), { minItems: 1 })),
     alt_cnf_supported: Type.Optional(Type.Boolean()),

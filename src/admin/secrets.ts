@@ -8,6 +8,7 @@ import type { Registry } from '../ports/registry.ts';
 import { hashClientSecret } from '../protocol/client-authentication/client-secret.ts';
 import { generateClientSecret, storedSecret } from './client-secrets.ts';
 import { lastUsed, lastUsesOf } from './credentials.ts';
+import { parameterExamples } from './examples.ts';
 import { printable } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
@@ -128,11 +129,18 @@ export function secretRoutes<Value extends WithSecrets>(
       throw new Problem(400, 'expires_at is past', 'expires_at');
   };
 
-  const params = Type.Object({ id: printable(`Of the ${thing}.`) });
+  const params = Type.Object({
+    id: printable(
+      `Of the ${thing}.`,
+      parameterExamples[noun === 'Client' ? 'client' : 'resourceServer'],
+    ),
+  });
   const made = answer('The secret that was added, in clear this once.', ref(madeSecretAnswer));
   const create = {
     operationId: `create${noun}Secret`,
     summary: `Add a secret to a ${thing}; the others stay good`,
+    tag: 'Secrets' as const,
+    description: 'Adds a secret, generated unless given. Up to five are good at a time.',
     params,
     body: ref(secretBody),
     answers: { 201: made },
@@ -170,6 +178,8 @@ export function secretRoutes<Value extends WithSecrets>(
   const list = {
     operationId: `list${noun}Secrets`,
     summary: `List the secrets of a ${thing}`,
+    tag: 'Secrets' as const,
+    description: 'Lists the secrets by identifier, with their times and last use.',
     params,
     answers: { 200: shown },
     refuses: [404] as const,
@@ -181,10 +191,15 @@ export function secretRoutes<Value extends WithSecrets>(
       items: value.clientSecrets.map((secret) => ({ ...show(secret), ...lastUse(secret.id) })),
     };
   });
-  const one = Type.Object({ ...params.properties, secret_id: printable('Of the secret.') });
+  const one = Type.Object({
+    ...params.properties,
+    secret_id: printable('Of the secret.', parameterExamples.secret),
+  });
   const patch = {
     operationId: `change${noun}Secret`,
     summary: `Set when a secret of a ${thing} ends`,
+    tag: 'Secrets' as const,
+    description: 'Sets or clears the time after which the secret is refused.',
     consumes: ['application/merge-patch+json', 'application/json'],
     params: one,
     body: ref(secretPatch),
@@ -211,6 +226,8 @@ export function secretRoutes<Value extends WithSecrets>(
   const remove = {
     operationId: `delete${noun}Secret`,
     summary: `Remove a secret of a ${thing}; never the last good one`,
+    tag: 'Secrets' as const,
+    description: 'Removes a secret. The last good one stays, so that nobody is locked out.',
     params: one,
     answers: {
       204: {

@@ -6,6 +6,7 @@ import {
 } from '../jose/algorithms.ts';
 import type { KeyWithState, SigningKeyState } from '../keys/key-states.ts';
 import type { SigningKeys } from '../keys/signing-keys.ts';
+import { parameterExamples } from './examples.ts';
 import { listAnswer, printable } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
@@ -51,6 +52,8 @@ export function signingKeyRoutes(app: FastifyInstance, keys: SigningKeys): void 
   const list = {
     operationId: 'listSigningKeys',
     summary: 'The signing keys and where each is in its life',
+    tag: 'Keys and secrets' as const,
+    description: 'Answers every signing key with its state, revoked and removed ones too.',
   };
   app.get(
     '/admin/signing-keys',
@@ -64,6 +67,9 @@ export function signingKeyRoutes(app: FastifyInstance, keys: SigningKeys): void 
   const rotate = {
     operationId: 'rotateSigningKey',
     summary: 'Announce a new signing key',
+    tag: 'Keys and secrets' as const,
+    description:
+      'Announces a successor, which signs once every verifier could read it; or at once.',
     body: ref(rotation),
     answers: successor,
   };
@@ -81,7 +87,9 @@ export function signingKeyRoutes(app: FastifyInstance, keys: SigningKeys): void 
   const revoke = {
     operationId: 'revokeSigningKey',
     summary: 'Revoke a compromised signing key',
-    params: Type.Object({ kid: printable('Of the key.') }),
+    tag: 'Keys and secrets' as const,
+    description: 'Takes the key out of the JWK Set and makes what it signed inactive.',
+    params: Type.Object({ kid: printable('Of the key.', parameterExamples.kid) }),
   };
   const gone = {
     204: { description: 'The key is out of the JWK Set, and what it signed is inactive.' },

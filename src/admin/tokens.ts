@@ -3,6 +3,7 @@ import Type from 'typebox';
 import type { AuditEvent } from '../domain/audit-event.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { IssuedTokens } from '../ports/issued-tokens.ts';
+import { parameterExamples } from './examples.ts';
 import { printable } from './list.ts';
 import { answer, operation } from './operation.ts';
 import { Problem } from './problem.ts';
@@ -26,7 +27,9 @@ export function tokenRoutes(
   const revokeOne = {
     operationId: 'revokeToken',
     summary: 'Revoke one token',
-    params: Type.Object({ jti: printable('Of the token.') }),
+    tag: 'Tokens' as const,
+    description: 'Makes the token with this `jti` inactive, and all that came of it by exchange.',
+    params: Type.Object({ jti: printable('Of the token.', parameterExamples.jti) }),
   };
   const gone = { 204: { description: 'The token is inactive.' } };
   app.delete<Params<'jti'>>(
@@ -51,12 +54,17 @@ export function tokenRoutes(
     },
   );
   const counted = {
-    200: answer('How many tokens were revoked.', Type.Object({ revoked: Type.Integer() })),
+    200: answer(
+      'How many tokens were revoked.',
+      Type.Object({ revoked: Type.Integer({ examples: [3] }) }),
+    ),
   };
   const ofClient = {
     operationId: 'revokeTokensOfClient',
     summary: 'Revoke all tokens of a client',
-    params: Type.Object({ client_id: printable('Of the client.') }),
+    tag: 'Tokens' as const,
+    description: 'Makes every token that was issued to the client inactive.',
+    params: Type.Object({ client_id: printable('Of the client.', parameterExamples.client) }),
   };
   app.delete<Params<'client_id'>>(
     '/admin/clients/:client_id/tokens',
@@ -74,7 +82,9 @@ export function tokenRoutes(
   const ofKey = {
     operationId: 'revokeTokensOfKey',
     summary: 'Revoke all tokens bound to a key',
-    params: Type.Object({ jkt: printable('RFC 7638 thumbprint.') }),
+    tag: 'Tokens' as const,
+    description: 'Makes every token bound to the key inactive, for example because the key leaked.',
+    params: Type.Object({ jkt: printable('RFC 7638 thumbprint.', parameterExamples.jkt) }),
   };
   app.delete<Params<'jkt'>>(
     '/admin/keys/:jkt/tokens',

@@ -6,24 +6,28 @@ import type { TrustedIssuer } from '../domain/trusted-issuer.ts';
 import type { RandomId } from '../ports/ports.ts';
 import type { TrustedIssuerRegistry } from '../ports/trusted-issuer-registry.ts';
 import { checkJwksUri, type MayBeFetched } from './check-jwks-uri.ts';
+import { parameterExamples } from './examples.ts';
 import { listAnswer, listQuery, page, printable, readPage } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
+import { pattern } from './patterns.ts';
 import { Problem } from './problem.ts';
 
-const httpsUrl = Type.String({ pattern: '^https://[^\\s#@\\\\]+$', maxLength: 2048 });
+const httpsUrl = Type.String({ pattern: pattern('httpsUrl'), maxLength: 2048 });
 const trustedIssuerBody = Type.Object(
   {
-    issuer: Type.String({ pattern: '^https?://[^\\s#?@\\\\]+$', maxLength: 2048 }),
-    audience: Type.String({ pattern: '^[\\x21-\\x7e]+$', maxLength: 512 }),
+    issuer: Type.String({ pattern: pattern('issuer'), maxLength: 2048 }),
+    audience: Type.String({ pattern: pattern('printable'), maxLength: 512 }),
     jwks_uri: httpsUrl,
     clients: Type.Optional(
-      Type.Array(Type.String({ pattern: '^[\\x21-\\x7e]+$', maxLength: 255 }), {
+      Type.Array(Type.String({ pattern: pattern('printable'), maxLength: 255 }), {
         minItems: 1,
         maxItems: 100,
         uniqueItems: true,
       }),
     ),
-    subject_prefix: Type.Optional(Type.String({ pattern: '^[\\x21-\\x7e]*$', maxLength: 100 })),
+    subject_prefix: Type.Optional(
+      Type.String({ pattern: pattern('printableOrEmpty'), maxLength: 100 }),
+    ),
   },
   { $id: 'TrustedIssuerBody', additionalProperties: false },
 );
@@ -35,7 +39,9 @@ const trustedIssuerAnswer = Type.Object(
 export const trustedIssuerSchemas = [trustedIssuerBody, trustedIssuerAnswer];
 
 const querystring = listQuery({});
-const params = Type.Object({ id: printable('Of the trusted issuer.') });
+const params = Type.Object({
+  id: printable('Of the trusted issuer.', parameterExamples.trustedIssuer),
+});
 
 /** `/admin/trusted-issuers`: create, list, read, remove. What a provider signed counts no more from the next request after its removal. */
 export function trustedIssuerRoutes(
@@ -59,6 +65,8 @@ export function trustedIssuerRoutes(
   const create = {
     operationId: 'createTrustedIssuer',
     summary: 'Trust an OpenID provider',
+    tag: 'Trusted issuers' as const,
+    description: 'Lets clients exchange ID tokens of this provider for access tokens.',
     body: ref(trustedIssuerBody),
     answers: { 201: made },
   };
@@ -83,6 +91,8 @@ export function trustedIssuerRoutes(
   const list = {
     operationId: 'listTrustedIssuers',
     summary: 'List trusted issuers',
+    tag: 'Trusted issuers' as const,
+    description: 'Answers a page of the trusted issuers.',
     querystring,
     answers: listed,
   };
@@ -98,6 +108,8 @@ export function trustedIssuerRoutes(
   const one = operation({
     operationId: 'getTrustedIssuer',
     summary: 'Read a trusted issuer',
+    tag: 'Trusted issuers' as const,
+    description: 'Answers the trusted issuer.',
     params,
     answers: shown,
     refuses: [404],
@@ -106,6 +118,8 @@ export function trustedIssuerRoutes(
   const remove = operation({
     operationId: 'deleteTrustedIssuer',
     summary: 'Trust an issuer no more',
+    tag: 'Trusted issuers' as const,
+    description: 'Ends the trust from the next request on.',
     params,
     answers: gone,
     refuses: [404],

@@ -68,6 +68,8 @@ const strict: Validation = {
       useDefaults: false,
       allErrors: true,
       allowUnionTypes: true,
+      // With the schema beside each fault, so that a refusal can name the nearest known member.
+      verbose: true,
     },
   },
 };

@@ -3,22 +3,31 @@ import addFormats from 'ajv-formats';
 import type { Answer } from './server.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
+type Content = Readonly<Record<string, { readonly schema: Schema; readonly example?: unknown }>>;
 interface Response {
   readonly headers?: Readonly<Record<string, unknown>>;
-  readonly content?: Readonly<Record<string, { readonly schema: Schema }>>;
+  readonly content?: Content;
+}
+interface Parameter {
+  readonly name: string;
+  readonly in: string;
+  readonly example?: unknown;
 }
 /** As much of an OpenAPI document as the tests look at. */
 export interface Document {
   readonly openapi: string;
   readonly security: unknown;
+  readonly tags: readonly { readonly name: string }[];
   readonly paths: Readonly<Record<string, Readonly<Record<string, OperationObject>>>>;
   readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
 }
 /** An operation of the document. */
 export interface OperationObject {
   readonly operationId: string;
-  readonly requestBody?: object;
-  readonly parameters?: readonly { readonly name: string; readonly in: string }[];
+  readonly tags: readonly string[];
+  readonly description: string;
+  readonly requestBody?: { readonly content: Content };
+  readonly parameters?: readonly Parameter[];
   readonly responses: Readonly<Record<string, Response>>;
 }
 
@@ -44,6 +53,21 @@ export function answerFaults(
     : (validate.errors ?? []).map(
         (fault) => `${fault.instancePath} ${fault.message} ${JSON.stringify(fault.params)}`,
       );
+}
+
+/** Where an operation has no example: bodies (those of refusals apart) and path parameters. */
+export function missingExamples({
+  requestBody,
+  parameters = [],
+  responses,
+}: OperationObject): readonly string[] {
+  const bodies = [requestBody, ...Object.values(responses)].flatMap((body) =>
+    Object.entries(body?.content ?? {}).filter(([type]) => type !== 'application/problem+json'),
+  );
+  const inPath = parameters.filter((each) => each.in === 'path');
+  return [...bodies, ...inPath.map((each) => [each.name, each] as const)]
+    .filter(([, { example }]) => example === undefined)
+    .map(([name]) => name);
 }
 
 const validators = new WeakMap<Schema, ValidateFunction>();

@@ -1,0 +1,134 @@
+/** One story for all examples of the OpenAPI document: `orders-web` calls an API of orders. */
+const audience = 'https://api.example.com';
+const secret = '3q2-7wAAX1mM0cV9tKpYl4hQbZrJdEoSgUuNfIvWxTk';
+const time = 1_767_225_600;
+const instant = '2026-01-01T00:00:00.000Z';
+const once = { client_secret: secret, client_secret_expires_at: 0 };
+
+const clientBody = {
+  client_id: 'orders-web',
+  client_name: 'Orders',
+  grant_types: ['client_credentials'],
+  scope: 'orders.read orders.write',
+  dpop_bound_access_tokens: true,
+  resources: [audience],
+};
+const client = {
+  ...clientBody,
+  client_id_issued_at: time,
+  token_endpoint_auth_method: 'client_secret_basic',
+  dpop_nonce_required: false,
+  client_assertion_bound_access_tokens: false,
+  disabled: false,
+};
+
+const resourceServerBody = {
+  audience,
+  name: 'Orders API',
+  scopes: ['orders.read', 'orders.write'],
+  cnf_methods_supported: ['jkt', 'x5t#S256'],
+};
+const resourceServer = {
+  ...resourceServerBody,
+  id: 'qJ3kT0vX8sLw2nYb',
+  client_id: 'Zt5mR9cH1pDf7gKa',
+  access_token_lifetime: 600,
+  access_token_signing_alg: 'ES256',
+};
+
+const storedSecret = { id: 'b0Xk9TqL', created_at: time, expires_at: 1_798_761_600 };
+const pairingBody = { requester: 'orders-web', holder: 'orders-worker', scope: 'orders.read' };
+const trustedIssuerBody = {
+  issuer: 'https://login.example.com',
+  audience: 'orders-web',
+  jwks_uri: 'https://login.example.com/jwks.json',
+  clients: ['orders-web'],
+};
+const thumbprint = '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I';
+
+/** Examples of parameters. */
+export const parameterExamples = {
+  client: 'orders-web',
+  resourceServer: resourceServer.id,
+  secret: storedSecret.id,
+  pairing: 'hV6yB2rN4eJs0xQc',
+  trustedIssuer: 'uC8wF3zP5tGo1mLd',
+  jti: 'AZuM2Yd0cAGfQyN1p9vTxw',
+  jkt: thumbprint,
+  kid: 'p4Wm1sUuQe',
+};
+
+/** The example of each registered schema, by its `$id`. */
+export const examples: Readonly<Record<string, object>> = {
+  ClientBody: clientBody,
+  ClientPatch: { scope: 'orders.read', resources: null },
+  Client: client,
+  ChangedClient: { ...client, ...once },
+  ReadClient: {
+    ...client,
+    possession: {
+      proofs: ['dpop_proof'],
+      resource_servers: [{ audience, cnf_methods: ['jkt'] }],
+      more: false,
+    },
+    credentials: {
+      keys: [{ jkt: thumbprint, kid: '2026-01', last_used_at: time }],
+      certificates: [],
+    },
+  },
+  ResourceServerBody: resourceServerBody,
+  ResourceServerPatch: { name: null, access_token_lifetime: 300 },
+  ResourceServer: resourceServer,
+  ChangedResourceServer: {
+    ...resourceServer,
+    ...once,
+    clients_without_token: { client_ids: ['orders-legacy'], more: false },
+  },
+  SecretBody: { expires_at: storedSecret.expires_at },
+  SecretPatch: { expires_at: storedSecret.expires_at },
+  Secret: storedSecret,
+  MadeSecret: { ...storedSecret, client_secret: secret },
+  ListedSecret: { ...storedSecret, last_used_at: time },
+  PairingBody: pairingBody,
+  Pairing: {
+    ...pairingBody,
+    id: parameterExamples.pairing,
+    mode: 'proof',
+    first_party: false,
+    revoked: false,
+    created_at: time,
+  },
+  TrustedIssuerBody: trustedIssuerBody,
+  TrustedIssuer: { ...trustedIssuerBody, id: parameterExamples.trustedIssuer },
+  AuditEvent: {
+    id: parameterExamples.jti,
+    at: instant,
+    type: 'token_issued',
+    actor: 'client:orders-web',
+    client_id: 'orders-web',
+    audience,
+    jkt: thumbprint,
+    jti: parameterExamples.jti,
+    evidence: 'dpop_proof',
+    token_expires_at: time + 600,
+  },
+  Rotation: { alg: 'ES256', immediately: false },
+  SigningKey: {
+    kid: parameterExamples.kid,
+    alg: 'ES256',
+    state: 'active',
+    jwk: {
+      kty: 'EC',
+      crv: 'P-256',
+      x: 'MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4',
+      y: '4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM',
+      kid: parameterExamples.kid,
+      alg: 'ES256',
+      use: 'sig',
+    },
+    created_at: instant,
+    active_at: instant,
+  },
+  DpopNonceSecret: { state: 'active', active_at: instant },
+  KeyEncryptionKeyChange: { key_id: 'x7Rk2bQ', signing_keys: 2, shared_secrets: 1 },
+};

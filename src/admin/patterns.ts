@@ -1,0 +1,46 @@
+/** The patterns of the admin API's strings, each with the words that a refusal says it in. */
+const patterns = {
+  printable: { source: '^[\\x21-\\x7e]+$', words: 'printable ASCII without spaces' },
+  printableOrEmpty: {
+    source: '^[\\x21-\\x7e]*$',
+    words: 'printable ASCII without spaces, or empty',
+  },
+  clientId: {
+    // No URL can name `.` or `..` as the last segment of its path (RFC 3986 §5.2.4).
+    source: '^(?!\\.{1,2}$)[\\x21-\\x7e]+$',
+    words: 'printable ASCII without spaces, and neither `.` nor `..`',
+  },
+  scopeToken: {
+    source: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$',
+    words: 'printable ASCII without spaces, quotation marks and backslashes',
+  },
+  scope: {
+    source: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]+( [\\x21\\x23-\\x5b\\x5d-\\x7e]+)*$',
+    words: 'scope values with one space between them, such as `read write`',
+  },
+  resource: {
+    source: '^[A-Za-z][A-Za-z0-9+.-]*:[\\x21\\x22\\x24-\\x7e]+$',
+    words: 'an absolute URI without a fragment, such as `https://api.example.com`',
+  },
+  plainText: { source: '^[^\\x00-\\x1f\\x7f]*$', words: 'text without control characters' },
+  httpsUrl: {
+    source: '^https://[^\\s#@\\\\]+$',
+    words: 'an https URL without user, fragment, spaces and backslashes',
+  },
+  issuer: {
+    source: '^https?://[^\\s#?@\\\\]+$',
+    words: 'an http or https URL without user, query, fragment, spaces and backslashes',
+  },
+  limit: { source: '^[1-9][0-9]{0,8}$', words: 'a whole number from 1 to 999999999' },
+  cursor: { source: '^[A-Za-z0-9_-]+$', words: 'the `next_cursor` of an earlier page' },
+} as const;
+
+/** The regular expression of this name, for a JSON Schema. */
+export function pattern(name: keyof typeof patterns): string {
+  return patterns[name].source;
+}
+
+/** The words for a pattern; undefined for one that is not in the table. */
+export function patternInWords(source: unknown): string | undefined {
+  return Object.values(patterns).find((each) => each.source === source)?.words;
+}

@@ -1,0 +1,12 @@
+/** The groups of operations in the OpenAPI document, in the order of reading. */
+export const tags = {
+  Clients: 'Registrations of clients, with the metadata of RFC 7591.',
+  'Resource servers': 'Registrations of the APIs that accept access tokens.',
+  Secrets: 'The secrets of clients and resource servers: add, end and remove them one by one.',
+  Pairings: 'Pairs of clients of which one may name the other as an additional holder.',
+  'Trusted issuers': 'OpenID providers whose ID tokens clients may exchange.',
+  Tokens: 'Revocation of access tokens.',
+  'Audit trail': 'What happened, and who did it.',
+  'Keys and secrets': 'The keys of this server: signing keys, DPoP nonces, encryption at rest.',
+  Document: 'The OpenAPI document.',
+} as const;
