@@ -1,3 +1,5 @@
+import type { RefusalReason } from './refusal-reasons.ts';
+
 /** What happened. */
 export type AuditEventType =
   | 'token_issued'
@@ -29,8 +31,8 @@ export interface AuditEvent {
   readonly jti?: string;
   /** How possession was shown. */
   readonly evidence?: string;
-  /** Reason code of a refusal. */
-  readonly reason?: string;
+  /** Of a refusal. */
+  readonly reason?: RefusalReason;
   /** Seconds since the epoch. */
   readonly token_expires_at?: number;
   /** Of an issuance: the registration of the client, of which `client_id` is the label. */
@@ -43,7 +45,9 @@ export interface AuditEvent {
 }
 
 /** An entry as stored; `at` in milliseconds since the epoch. */
-export interface RecordedEvent extends AuditEvent {
+export interface RecordedEvent extends Omit<AuditEvent, 'reason'> {
   readonly id: string;
   readonly at: number;
+  /** A reason of this or of an earlier version. */
+  readonly reason?: string;
 }

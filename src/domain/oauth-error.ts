@@ -1,49 +1,22 @@
 import type { ProvenKey } from './proven-key.ts';
+import { type RefusalReason, refusalReasons } from './refusal-reasons.ts';
+import { type OAuthErrorCode, oauthErrorStatus } from './refusals/refusal.ts';
 
-/** Registered error codes and their HTTP status (RFC 6749 §5.2, RFC 8707 §2, RFC 9449 §5 and §8, RFC 9200 §5.8.3, draft-ietf-ace-workflow-and-params §6). */
-export const oauthErrorStatus = {
-  invalid_request: 400,
-  invalid_client: 401,
-  invalid_grant: 400,
-  unauthorized_client: 400,
-  unsupported_grant_type: 400,
-  invalid_scope: 400,
-  invalid_target: 400,
-  invalid_dpop_proof: 400,
-  use_dpop_nonce: 400,
-  failed_pop_verification: 400,
-  unsupported_pop_key: 400,
-  server_error: 500,
-  temporarily_unavailable: 503,
-} as const;
-
-export type OAuthErrorCode = keyof typeof oauthErrorStatus;
-
-interface OAuthErrorOptions {
-  readonly cause?: unknown;
-  /** Machine-readable reason for the log and the metrics; never sent. */
-  readonly reason?: string;
-}
-
-/** A text that is known when the code is written; `never` for any other, so that nothing from a request can be in it. */
-export type Constant<Text extends string> =
-  Record<never, never> extends Record<Text, unknown> ? never : Text;
-
-/** A refusal in OAuth's words. The description is a constant sentence, a template literal is no such thing: what varies goes to `cause` and the log. */
-export class OAuthError<Description extends string = string> extends Error {
+/**
+ * A refusal. The reason decides code and description (RFC 6749 §5.2), so nothing from a request can
+ * reach the client; what varies goes to `cause` and the log.
+ */
+export class OAuthError extends Error {
+  override readonly name = 'OAuthError';
+  readonly reason: RefusalReason;
   readonly code: OAuthErrorCode;
-  readonly reason: string;
   /** The key that the client proved before the refusal, if any; see `withProvenKey`. */
   provenKey?: ProvenKey;
-  constructor(
-    code: OAuthErrorCode,
-    description: Constant<Description>,
-    options: OAuthErrorOptions = {},
-  ) {
-    super(description, 'cause' in options ? { cause: options.cause } : undefined);
-    this.name = 'OAuthError';
+  constructor(reason: RefusalReason, options?: { readonly cause?: unknown }) {
+    const { code, sentence } = refusalReasons[reason];
+    super(sentence, options);
+    this.reason = reason;
     this.code = code;
-    this.reason = options.reason ?? code;
   }
   get status(): number {
     return oauthErrorStatus[this.code];

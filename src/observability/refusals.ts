@@ -3,12 +3,10 @@ import type { AuthenticatedClient } from '../domain/client-registration.ts';
 import { ownCopy } from '../domain/held-bytes.ts';
 import { OAuthError } from '../domain/oauth-error.ts';
 import { recordedThumbprint } from '../domain/proven-key.ts';
+import type { RefusalReason } from '../domain/refusal-reasons.ts';
 import type { AuditTrail } from '../ports/audit-trail.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Refusals } from '../ports/refusals.ts';
-
-/** Most reasons counted apart; there are about fifty. */
-const maxReasons = 100;
 
 /** Names that are looked at for each reason: a sample, not a list. */
 const maxSamples = 5;
@@ -31,8 +29,8 @@ export function refusals(
     byAssertion.set(assertion.use.key, records + 1);
     return reason === 'assertion_replayed' || records >= maxByAssertion;
   };
-  let counts = new Map<string, number>();
-  let claims = new Map<string, Set<string>>();
+  let counts = new Map<RefusalReason, number>();
+  let claims = new Map<RefusalReason, Set<string>>();
   // Only names that are registered: what else a stranger sends, a secret in the wrong place for one, has no business in the trail.
   const isRegistered = async (name: string) => {
     const found = async () =>
@@ -50,7 +48,7 @@ export function refusals(
   };
   const ofStranger: Refusals['ofStranger'] = (fault, claimed) => {
     if (!(fault instanceof OAuthError)) return;
-    const reason = counts.has(fault.reason) || counts.size < maxReasons ? fault.reason : 'other';
+    const { reason } = fault;
     counts.set(reason, (counts.get(reason) ?? 0) + 1);
     const names = claims.get(reason) ?? new Set();
     if (claimed === undefined || claimed.length > maxClientId || names.size >= maxSamples) return;

@@ -199,12 +199,12 @@ describe('RFC 7800: each confirmation method, verified with jose and what the is
   });
 
   it.each([
-    [['x5t#S256'], 'the resource server accepts only x5t#S256, by which this key cannot be named'],
-    [['kid'], 'the resource server accepts only kid, by which this key cannot be named'],
-    [['jku'], 'the resource server accepts only jku, by which this key cannot be named'],
+    [['x5t#S256'], 'the resource server accepts only x5t#S256, which cannot name this key'],
+    [['kid'], 'the resource server accepts only kid, which cannot name this key'],
+    [['jku'], 'the resource server accepts only jku, which cannot name this key'],
     [
       ['x5t#S256', 'kid', 'jku'],
-      'the resource server does not accept a confirmation method that this key can be named by',
+      'the resource server does not accept a confirmation method that can name this key',
     ],
   ])(
     'a key that is not registered, for a resource server that accepts %j: the client is told why',

@@ -1,26 +1,37 @@
 import { describe, expect, it } from 'vitest';
 import { OAuthError } from '../../src/domain/oauth-error.ts';
+import { refusalChapters, refusalReasons } from '../../src/domain/refusal-reasons.ts';
 
-describe('RFC 6749 §5.2: a description is a constant', () => {
-  const sent: string = 'what a client sent';
-  it('a sentence is one, and so is a choice of two', () => {
-    const choice = sent.length > 100 ? 'this sentence' : 'that sentence';
-    expect([
-      new OAuthError('invalid_request', 'a sentence').message,
-      new OAuthError('invalid_request', choice).message,
-    ]).toEqual(['a sentence', 'that sentence']);
+const refusals = Object.entries(refusalReasons);
+
+describe('RFC 6749 §5.2: error_description is a constant', () => {
+  it('a refusal takes its code and its description from its reason', () => {
+    const { code, message, status, reason } = new OAuthError('proof_iat_too_old');
+    expect([code, message, status, reason]).toEqual([
+      'invalid_dpop_proof',
+      'iat of the DPoP proof is too old',
+      400,
+      'proof_iat_too_old',
+    ]);
   });
-  it('the type check refuses a template literal and any other text', () => {
+  it('the type check refuses any other text', () => {
+    const sent: string = 'proof_missing';
     const refused = [
-      // @ts-expect-error: a template literal
-      new OAuthError('invalid_request', `refused: ${sent}`),
-      // @ts-expect-error: a text that is put together
-      new OAuthError('invalid_request', ['refused:', sent].join(' ')),
       // @ts-expect-error: a text from elsewhere
-      new OAuthError('invalid_request', sent),
-      // @ts-expect-error: a template literal of the type of one
-      new OAuthError('invalid_request', `refused: ${sent}` as const),
+      new OAuthError(sent),
+      // @ts-expect-error: a template literal
+      new OAuthError(`proof_${sent.slice(6)}`),
     ];
-    expect(refused.length).toBe(4);
+    expect(refused.length).toBe(2);
+  });
+  it('a description has only the characters that RFC 6749 §5.2 allows', () => {
+    const wrong = refusals.filter(
+      ([, { sentence }]) => !/^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/.test(sentence),
+    );
+    expect(wrong).toEqual([]);
+  });
+  it('no reason is in two chapters', () => {
+    const all = Object.values(refusalChapters).flatMap((chapter) => Object.keys(chapter));
+    expect(all.toSorted()).toEqual(refusals.map(([reason]) => reason).toSorted());
   });
 });

@@ -59,31 +59,20 @@ export function macProof(key: SymmetricKey) {
 
 function readProof(fields: readonly string[], { octets, kid }: SymmetricKey): JwsParts {
   const [text] = fields;
-  if (fields.length !== 1 || text === undefined) throw refused('proof_header_repeated');
+  if (fields.length !== 1 || text === undefined) throw new OAuthError('proof_header_repeated');
   let jws: JwsParts;
   try {
     jws = jwsParts(text);
   } catch (cause) {
-    throw refused('proof_malformed', cause);
+    throw new OAuthError('proof_malformed', { cause });
   }
-  if (jws.header['alg'] !== 'HS256') throw refused('proof_alg_not_allowed');
-  if (jws.header['typ'] !== 'pop+jwt') throw refused('proof_typ_mismatch');
-  if (keyBearing.some((member) => member in jws.header)) throw refused('proof_brings_key');
+  if (jws.header['alg'] !== 'HS256') throw new OAuthError('proof_alg_not_allowed');
+  if (jws.header['typ'] !== 'pop+jwt') throw new OAuthError('proof_typ_mismatch');
+  if (keyBearing.some((member) => member in jws.header)) throw new OAuthError('proof_brings_key');
   if (jws.header['kid'] !== undefined && jws.header['kid'] !== kid)
-    throw refused('proof_kid_mismatch');
+    throw new OAuthError('proof_kid_mismatch');
   const mac = createHmac('sha256', octets).update(jws.signingInput).digest();
   if (jws.signature.length !== mac.length || !timingSafeEqual(jws.signature, mac))
-    throw refused('proof_mac_invalid');
+    throw new OAuthError('proof_mac_invalid');
   return jws;
-}
-
-function refused(reason: string, cause?: unknown): OAuthError {
-  return new OAuthError(
-    'invalid_dpop_proof',
-    'the proof is not a JWT by the symmetric key of the access token',
-    {
-      reason,
-      ...(cause !== undefined && { cause }),
-    },
-  );
 }

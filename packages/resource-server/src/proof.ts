@@ -64,11 +64,7 @@ function byProof(
     const check = kind({ ...options, endpoint: url, nonces: nonces ?? noNonces });
     const { key, use, ath, freshNonce } = check(proofs, method, nonces !== undefined);
     if (ath !== createHash('sha256').update(token).digest('base64url'))
-      throw new OAuthError(
-        'invalid_dpop_proof',
-        'ath of the DPoP proof is not the hash of the access token',
-        { reason: 'proof_ath_mismatch' },
-      );
+      throw new OAuthError('proof_ath_mismatch');
     const confirms = ({ method }: Candidate) =>
       scheme === 'PoP' ? method === 'jwe' : method !== 'jwe' && method !== 'x5t#S256';
     return { thumbprint: key.jkt, confirms, use, ...(freshNonce !== undefined && { freshNonce }) };

@@ -6,6 +6,7 @@ import {
   StoreUnavailable,
   TooManyRequests,
 } from '../../domain/oauth-error.ts';
+import { refusalReasons } from '../../domain/refusal-reasons.ts';
 
 /** Seconds after which a client may try again when a store is away. */
 const retryAfter = '1';
@@ -18,7 +19,13 @@ export function errorHandler(freshNonce: () => string) {
   return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     if (thrown instanceof TooManyRequests) return tooMany(thrown, request, reply);
     const error = asOAuthError(thrown);
-    request.logFields = { ...request.logFields, error: error.code, reason: error.reason };
+    const { code: httpCode } = (thrown ?? {}) as Partial<FastifyError>;
+    request.logFields = {
+      ...request.logFields,
+      error: error.code,
+      reason: error.reason,
+      ...(error.reason === 'request_malformed' && httpCode !== undefined && { httpCode }),
+    };
     if (error.status >= 500)
       request.log.error({ reqId: request.id, err: thrown, reason: error.reason }, 'request failed');
     void reply.code(error.status).header('cache-control', 'no-store').header('pragma', 'no-cache');
@@ -38,47 +45,25 @@ function tooMany(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  request.logFields = {
-    ...request.logFields,
-    error: 'temporarily_unavailable',
-    reason: `rate_limit_${by}`,
-  };
+  const reason = `rate_limit_${by}` as const;
+  const { code, sentence } = refusalReasons[reason];
+  request.logFields = { ...request.logFields, error: code, reason };
   void reply
     .code(429)
     .header('cache-control', 'no-store')
     .header('retry-after', String(retryAfter));
-  return reply.send({
-    error: 'temporarily_unavailable',
-    error_description: 'too many requests, try again later',
-  });
+  return reply.send({ error: code, error_description: sentence });
 }
 
 function asOAuthError(thrown: unknown): OAuthError {
   if (thrown instanceof OAuthError) return thrown;
-  if (thrown instanceof StoreUnavailable)
-    return new OAuthError('temporarily_unavailable', 'the server cannot answer now, try again', {
-      reason: 'store_unavailable',
-    });
-  if (thrown instanceof SigningKeyUnavailable)
-    return new OAuthError('temporarily_unavailable', 'the server cannot answer now, try again', {
-      reason: 'signing_key_sealed',
-    });
-  if (thrown instanceof NoSigningKey)
-    return new OAuthError('temporarily_unavailable', 'the server cannot answer now, try again', {
-      reason: 'signing_key_missing',
-    });
-  const { statusCode, code } = (thrown ?? {}) as Partial<FastifyError>;
-  if (statusCode === 415)
-    return new OAuthError('invalid_request', 'the body must be application/x-www-form-urlencoded', {
-      reason: 'content_type',
-    });
-  if (statusCode === 413)
-    return new OAuthError('invalid_request', 'the request is too large', {
-      reason: 'body_too_large',
-    });
+  if (thrown instanceof StoreUnavailable) return new OAuthError('store_unavailable');
+  if (thrown instanceof SigningKeyUnavailable) return new OAuthError('signing_key_unavailable');
+  if (thrown instanceof NoSigningKey) return new OAuthError('signing_key_missing');
+  const { statusCode } = (thrown ?? {}) as Partial<FastifyError>;
+  if (statusCode === 415) return new OAuthError('content_type');
+  if (statusCode === 413) return new OAuthError('body_too_large');
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
-    return new OAuthError('invalid_request', 'the request is malformed', {
-      reason: code ?? 'http',
-    });
-  return new OAuthError('server_error', 'the server failed to answer this request');
+    return new OAuthError('request_malformed', { cause: thrown });
+  return new OAuthError('server_error');
 }

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { RefusalReason } from '../../domain/refusal-reasons.ts';
 import { atRequestEnd } from '../request/request-end.ts';
 
 declare module 'fastify' {
@@ -7,7 +8,7 @@ declare module 'fastify' {
      * What the request's one log line says besides method, route and status: identifiers and
      * reasons, never a credential.
      */
-    logFields?: Readonly<Record<string, string>>;
+    logFields?: Readonly<Record<string, string>> & { readonly reason?: RefusalReason };
   }
 }
 

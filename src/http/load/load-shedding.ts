@@ -85,7 +85,7 @@ export function shedLoad(
     if (request.method !== 'POST') return done();
     const place = places.take();
     if (place === undefined) {
-      request.logFields = { error: 'temporarily_unavailable', reason: 'overloaded' };
+      request.logFields = { error: 'temporarily_unavailable', reason: 'load_shed' };
       void reply.code(503).headers(fields).send(body);
       return;
     }

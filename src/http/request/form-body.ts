@@ -13,10 +13,7 @@ const replacement = '\ufffd';
 export async function formBodies(app: FastifyInstance, bodyLimit: number): Promise<void> {
   app.removeAllContentTypeParsers();
   const parser = (body: string) => {
-    if (body.includes(replacement))
-      throw new OAuthError('invalid_request', 'the form is not UTF-8', {
-        reason: 'form_encoding_invalid',
-      });
+    if (body.includes(replacement)) throw new OAuthError('form_encoding_invalid');
     return readForm(body) as unknown as Record<string, unknown>;
   };
   await app.register(formbody, { bodyLimit, parser });

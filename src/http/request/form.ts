@@ -1,4 +1,4 @@
-import { type Constant, OAuthError } from '../../domain/oauth-error.ts';
+import { OAuthError } from '../../domain/oauth-error.ts';
 
 /**
  * Parameters that must not be repeated (RFC 6749 §3.2): those of our endpoints, and those that IANA
@@ -59,19 +59,20 @@ export function readForm(body: string): Form {
   const seen = new Set<string>();
   let resource: string | undefined;
   const pairs = body.split('&', most + 1);
-  if (pairs.length > most) throw malformed('the form has too many parameters', 'form_too_long');
+  if (pairs.length > most) throw new OAuthError('form_too_long');
   for (const pair of pairs) {
     if (pair === '') continue;
     const equals = pair.indexOf('=');
     const name = decode(equals === -1 ? pair : pair.slice(0, equals));
     const value = equals === -1 ? '' : decode(pair.slice(equals + 1));
     if (name === 'resource') {
-      if (value !== '' && resource !== undefined) throw severalResources(value === resource);
+      if (value !== '' && resource !== undefined)
+        throw new OAuthError(value === resource ? 'resource_repeated' : 'several_resources');
       if (value !== '') resource = value;
       continue;
     }
     if (!defined.has(name)) continue;
-    if (seen.has(name)) throw malformed('a parameter is repeated', 'parameter_repeated');
+    if (seen.has(name)) throw new OAuthError('parameter_repeated');
     seen.add(name);
     if (value !== '') parameters.set(name, value);
   }
@@ -85,24 +86,10 @@ function decode(text: string): string {
     try {
       decoded = decodeURIComponent(text.replaceAll('+', ' '));
     } catch {
-      throw malformed('the form is not percent-encoded UTF-8', 'form_encoding_invalid');
+      throw new OAuthError('form_encoding_invalid');
     }
   }
   // No parameter may have one (RFC 6749 Appendix A), and PostgreSQL takes none.
-  if (decoded.includes('\0')) throw malformed('the form has a zero octet', 'form_zero_octet');
+  if (decoded.includes('\0')) throw new OAuthError('form_zero_byte');
   return decoded;
-}
-
-function severalResources(same: boolean): OAuthError {
-  if (same) return malformed('a resource is named twice', 'resource_repeated');
-  return new OAuthError('invalid_target', 'a token is issued for one resource only', {
-    reason: 'several_resources',
-  });
-}
-
-function malformed<Description extends string>(
-  description: Constant<Description>,
-  reason: string,
-): OAuthError {
-  return new OAuthError<Description>('invalid_request', description, { reason });
 }

@@ -51,8 +51,9 @@ export function certificateSource({
     );
     if (present.size === 0) return undefined;
     if (!isTrusted(readAddress(request.socket.remoteAddress)))
-      throw refused('certificate_header_untrusted');
-    if (present.size > 1 || fields.length !== 1) throw refused('certificate_header_conflict');
+      throw new OAuthError('certificate_header_untrusted');
+    if (present.size > 1 || fields.length !== 1)
+      throw new OAuthError('certificate_header_conflict');
     const [value = ''] = fields;
     // A proxy that asks for certificates and got none sends an empty field.
     if (value.trim() === '') return undefined;
@@ -65,7 +66,7 @@ export function certificateSource({
           : proxyVouches(form, results.length === 0 ? undefined : results.join());
       return readClientCertificate(der, verified);
     } catch (cause) {
-      throw refused('certificate_header_malformed', cause);
+      throw new OAuthError('certificate_header_malformed', { cause });
     }
   };
   return (request) => {
@@ -81,10 +82,7 @@ function fromHandshake(der: Buffer, chainVerified: boolean): ClientCertificate {
   try {
     return readClientCertificate(der, chainVerified);
   } catch (cause) {
-    throw new OAuthError('invalid_client', 'the client certificate is not acceptable', {
-      cause,
-      reason: 'certificate_malformed',
-    });
+    throw new OAuthError('certificate_malformed', { cause });
   }
 }
 
@@ -116,16 +114,5 @@ function issuedByAnchor(der: Buffer, anchors: readonly X509Certificate[], now: n
       now < anchor.validToDate.getTime() &&
       leaf.checkIssued(anchor) &&
       leaf.verify(anchor.publicKey),
-  );
-}
-
-function refused(reason: string, cause?: unknown): OAuthError {
-  return new OAuthError(
-    'invalid_client',
-    'the client certificate handed on by the proxy is not acceptable',
-    {
-      reason,
-      ...(cause !== undefined && { cause }),
-    },
   );
 }

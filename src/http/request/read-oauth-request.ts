@@ -16,10 +16,7 @@ declare module 'fastify' {
 export function readTokenRequest(request: FastifyRequest): TokenRequest {
   const clientCertificate = request.server.clientCertificateOf(request.raw);
   const authorization = headerFields(request.raw, 'authorization');
-  if (authorization.length > 1)
-    throw new OAuthError('invalid_request', 'the Authorization header field is repeated', {
-      reason: 'authorization_repeated',
-    });
+  if (authorization.length > 1) throw new OAuthError('authorization_repeated');
   const form = request.body as Form | undefined | null;
   return {
     parameters: form?.parameters ?? new Map<string, string>(),

@@ -27,7 +27,7 @@ export function authenticateCaller({
   return async (request: Pick<TokenRequest, 'authorization' | 'parameters'>): Promise<Caller> => {
     const credentials = readCredentials(request);
     if (credentials.method === 'private_key_jwt' || credentials.method === 'tls')
-      throw refused('auth_method_not_registered');
+      throw new OAuthError('auth_method_not_registered');
     const { clientId, clientSecret } = credentials;
     const resourceServer = await resourceServers.findByClientId(clientId);
     const client = resourceServer === undefined ? await clients.findClient(clientId) : undefined;
@@ -38,15 +38,11 @@ export function authenticateCaller({
       if (resourceServer !== undefined) await currentResourceServers.findByClientId(clientId);
       if (resourceServer !== undefined || client !== undefined)
         await currentClients.findClient(clientId);
-      throw refused('client_secret_mismatch');
+      throw new OAuthError('client_secret_mismatch');
     }
     const credential = { kind: 'secret', identifier: secret.id } as const;
     if (resourceServer !== undefined) return { resourceServer, credential };
-    if (client === undefined || client.disabled) throw refused('client_unknown');
+    if (client === undefined || client.disabled) throw new OAuthError('client_unknown');
     return { client, credential };
   };
-}
-
-function refused(reason: string): OAuthError {
-  return new OAuthError('invalid_client', 'client authentication failed', { reason });
 }

@@ -5,7 +5,7 @@ import type { Ports } from '../../ports/ports.ts';
 import type { ClientCertificate } from '../../x509/client-certificate.ts';
 import { matchingSecret } from './client-secret.ts';
 import { type RequestWithCredentials, readCredentials } from './credentials.ts';
-import { notBySuchAClient, readAssertion, type UnverifiedAssertion } from './private-key-jwt.ts';
+import { readAssertion, type UnverifiedAssertion } from './private-key-jwt.ts';
 
 /** The step of the token endpoint: who asks. Reads only; a stranger can make nothing grow. Throws `invalid_client` or `invalid_request`. */
 export type AuthenticateClient = (request: RequestWithCredentials) => Promise<AuthenticatedClient>;
@@ -37,12 +37,8 @@ export function authenticateClient({
     if (credentials.method === 'private_key_jwt') {
       const assertion = readAssertion(credentials.assertion);
       if (credentials.clientId !== undefined && credentials.clientId !== assertion.clientId)
-        throw refused('client_id_mismatch');
-      const client = admit(
-        await clients.findClient(assertion.clientId),
-        'private_key_jwt',
-        notBySuchAClient,
-      );
+        throw new OAuthError('assertion_client_id_mismatch');
+      const client = admit(await clients.findClient(assertion.clientId), 'private_key_jwt');
       return { registration: client, assertion: await privateKeyJwt(assertion, client) };
     }
     const client = await clients.findClient(credentials.clientId);
@@ -57,7 +53,7 @@ export function authenticateClient({
         clientCertificate === undefined ||
         !(await tlsClientAuth(clientCertificate, byTls, clock()))
       )
-        throw refused('certificate_mismatch');
+        throw new OAuthError('certificate_mismatch');
       return {
         registration: byTls,
         credential: { kind: 'certificate', identifier: clientCertificate['x5t#S256'] },
@@ -73,19 +69,23 @@ export function authenticateClient({
     if (secret === undefined && client !== undefined)
       await currentClients.findClient(credentials.clientId);
     const admitted = admit(client, credentials.method);
-    if (secret === undefined) throw refused('client_secret_mismatch');
+    if (secret === undefined) throw new OAuthError('client_secret_mismatch');
     return { registration: admitted, credential: { kind: 'secret', identifier: secret.id } };
   };
 }
 
+/** The client, if it is registered for this method. An assertion has a sentence of its own. */
 function admit(
   client: ClientRegistration | undefined,
   method: ClientRegistration['token_endpoint_auth_method'],
-  description?: Sentence,
 ): ClientRegistration {
-  if (client === undefined) throw refused('client_unknown', description);
-  if (client.disabled) throw refused('client_disabled', description);
-  if (!isRegisteredFor(client, method)) throw refused('auth_method_not_registered', description);
+  const signed = method === 'private_key_jwt';
+  if (client === undefined)
+    throw new OAuthError(signed ? 'assertion_client_unknown' : 'client_unknown');
+  if (client.disabled)
+    throw new OAuthError(signed ? 'assertion_client_disabled' : 'client_disabled');
+  if (!isRegisteredFor(client, method))
+    throw new OAuthError(signed ? 'assertion_method_not_registered' : 'auth_method_not_registered');
   return client;
 }
 
@@ -97,14 +97,4 @@ function isRegisteredFor(
   return (
     registered === method || (secret_in_either_place === true && method === 'client_secret_post')
   );
-}
-
-type Sentence = 'client authentication failed' | typeof notBySuchAClient;
-
-// One sentence for every reason: unknown, disabled and wrong look the same from outside.
-function refused(
-  reason: string,
-  description: Sentence = 'client authentication failed',
-): OAuthError {
-  return new OAuthError('invalid_client', description, { reason });
 }

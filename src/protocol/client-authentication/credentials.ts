@@ -39,37 +39,24 @@ export function readCredentials({
   if (
     [authorization, secret, assertion].filter((credential) => credential !== undefined).length > 1
   ) {
-    throw new OAuthError('invalid_request', 'more than one client credential was sent', {
-      reason: 'several_credentials',
-    });
+    throw new OAuthError('several_credentials');
   }
   if (authorization !== undefined) {
     const basic = readBasic(authorization);
     if (clientId !== undefined && clientId !== basic.clientId) {
-      throw new OAuthError('invalid_request', 'client_id differs from the authenticated client', {
-        reason: 'client_id_mismatch',
-      });
+      throw new OAuthError('client_id_mismatch');
     }
     return basic;
   }
   if (assertion !== undefined) {
-    if (assertionType !== jwtBearer)
-      throw new OAuthError('invalid_request', 'client_assertion_type is not supported', {
-        reason: 'assertion_type_unknown',
-      });
+    if (assertionType !== jwtBearer) throw new OAuthError('assertion_type_unknown');
     return { method: 'private_key_jwt', clientId, assertion };
   }
-  if (assertionType !== undefined)
-    throw new OAuthError('invalid_request', 'client_assertion is missing', {
-      reason: 'assertion_missing',
-    });
+  if (assertionType !== undefined) throw new OAuthError('assertion_missing');
   // A certificate names nobody: every request by mutual TLS carries its client_id (RFC 8705 §2).
   if (clientId !== undefined && secret === undefined && clientCertificate !== undefined)
     return { method: 'tls', clientId };
-  if (clientId === undefined || secret === undefined)
-    throw new OAuthError('invalid_client', 'client authentication is required', {
-      reason: 'credentials_missing',
-    });
+  if (clientId === undefined || secret === undefined) throw new OAuthError('credentials_missing');
   return { method: 'client_secret_post', clientId, clientSecret: secret };
 }
 
@@ -80,11 +67,7 @@ function readBasic(authorization: string): Credentials {
   const clientId = colon < 1 ? undefined : formDecode(text.slice(0, colon));
   const clientSecret = formDecode(text.slice(colon + 1));
   if (clientId === undefined || clientSecret === undefined || clientSecret === '') {
-    throw new OAuthError(
-      'invalid_client',
-      'the Authorization header field has no readable Basic credentials',
-      { reason: 'basic_malformed' },
-    );
+    throw new OAuthError('basic_malformed');
   }
   return { method: 'client_secret_basic', clientId, clientSecret };
 }

@@ -40,9 +40,7 @@ export function instrumentedAuthentication<
     const { registrationId, clientId } = identify(caller);
     // The commit at the end decides which use is the first; this look only protects the limit.
     if (countClient !== undefined && assertion !== undefined && (await wasUsed(assertion.use)))
-      throw new OAuthError('invalid_client', 'the client assertion was used before', {
-        reason: 'assertion_replayed',
-      });
+      throw new OAuthError('assertion_replayed');
     if (credential !== undefined) noteUse(registrationId, credential.kind, credential.identifier);
     await countClient?.(clientId);
     return caller;

@@ -1,6 +1,6 @@
 import type { ClientRegistration } from '../../domain/client-registration.ts';
 import type { Clock } from '../../domain/clock.ts';
-import { type Constant, OAuthError } from '../../domain/oauth-error.ts';
+import { OAuthError } from '../../domain/oauth-error.ts';
 import type { Proof } from '../../domain/proven-key.ts';
 import { type Acceptable, singleUse } from '../../domain/single-use.ts';
 import type { SigningAlgorithm } from '../../jose/algorithms.ts';
@@ -36,10 +36,6 @@ const assertionTypes: ReadonlySet<unknown> = new Set([
   'application/client-authentication+jwt',
 ]);
 
-/** One sentence for every client that is unknown, disabled, of another method, or did not sign this: from outside they look the same. */
-export const notBySuchAClient =
-  'the client assertion is not signed by a registered key of a client with this client_id';
-
 /** An assertion whose signature is still unchecked; `clientId` is only a hint where to look for the key. */
 export interface UnverifiedAssertion {
   readonly clientId: string;
@@ -58,19 +54,12 @@ export function readAssertion(text: string): UnverifiedAssertion {
   const jws = parse(text, headers.get(encodedHeader)?.header);
   const { typ, kid } = jws.header;
   if (!assertionTypes.has(typeof typ === 'string' ? typ.toLowerCase() : typ))
-    throw refused(
-      'typ of the client assertion is not one for client authentication',
-      'assertion_typ_mismatch',
-    );
-  if (kid !== undefined && typeof kid !== 'string')
-    throw refused('kid of the client assertion is not a string', 'assertion_kid_invalid');
+    throw new OAuthError('assertion_typ_mismatch');
+  if (kid !== undefined && typeof kid !== 'string') throw new OAuthError('assertion_kid_invalid');
   const { iss, sub } = jws.payload;
   // VSCHAR (RFC 6749 Appendix A.1): what no client can be named by is not looked up.
   if (typeof iss !== 'string' || !/^[\x20-\x7e]+$/.test(iss) || iss !== sub)
-    throw refused(
-      'iss and sub of the client assertion must both be the client_id',
-      'assertion_subject_mismatch',
-    );
+    throw new OAuthError('assertion_subject_mismatch');
   return { clientId: iss, kid, jws, encodedHeader };
 }
 
@@ -115,16 +104,10 @@ async function verifyingKey(
     key = await keys.signer(client, kid, signed);
   } catch (cause) {
     refuseIfBusy(cause);
-    throw new OAuthError('invalid_client', notBySuchAClient, {
-      cause,
-      reason: 'client_keys_unavailable',
-    });
+    throw new OAuthError('assertion_keys_unavailable', { cause });
   }
   if (key === undefined)
-    throw refused(
-      notBySuchAClient,
-      fitting ? 'assertion_signature_invalid' : 'assertion_key_unknown',
-    );
+    throw new OAuthError(fitting ? 'assertion_signature_invalid' : 'assertion_key_unknown');
   return key;
 }
 
@@ -137,27 +120,17 @@ function checkClaims(
   const now = clock() / 1000;
   const time = (value: unknown): value is number =>
     typeof value === 'number' && Number.isFinite(value);
-  if (!isForThisServer(aud, client, options))
-    throw refused(
-      'aud of the client assertion must be the issuer identifier of this server, as a single string',
-      'assertion_aud_mismatch',
-    );
-  if (!time(exp))
-    throw refused('the client assertion needs a numeric exp', 'assertion_exp_invalid');
-  if (exp <= now) throw refused('the client assertion has expired', 'assertion_expired');
-  if (exp > now + maxLifetime + clockTolerance)
-    throw refused('exp of the client assertion is too far ahead', 'assertion_exp_too_far');
+  if (!isForThisServer(aud, client, options)) throw new OAuthError('assertion_aud_mismatch');
+  if (!time(exp)) throw new OAuthError('assertion_exp_invalid');
+  if (exp <= now) throw new OAuthError('assertion_expired');
+  if (exp > now + maxLifetime + clockTolerance) throw new OAuthError('assertion_exp_too_far');
   for (const start of [iat, nbf]) {
     if (start !== undefined && !(time(start) && start <= now + clockTolerance))
-      throw refused('the client assertion is not valid yet', 'assertion_not_yet_valid');
+      throw new OAuthError('assertion_not_yet_valid');
   }
-  if (time(iat) && iat < now - maxLifetime)
-    throw refused('iat of the client assertion is too old', 'assertion_iat_too_old');
+  if (time(iat) && iat < now - maxLifetime) throw new OAuthError('assertion_iat_too_old');
   if (typeof jti !== 'string' || jti === '' || jti.length > 256)
-    throw refused(
-      'the client assertion needs a jti of 1 to 256 characters',
-      'assertion_jti_invalid',
-    );
+    throw new OAuthError('assertion_jti_invalid');
   // The latest of the moments before which a check above refuses it.
   const from = Math.max(
     exp - maxLifetime - clockTolerance,
@@ -183,16 +156,6 @@ function parse(text: string, known: ParsedJws['header'] | undefined): ParsedJws 
   try {
     return parseCompactJws(text, proofLimits, known);
   } catch (cause) {
-    throw new OAuthError('invalid_client', 'the client assertion is not a well-formed signed JWT', {
-      cause,
-      reason: 'assertion_malformed',
-    });
+    throw new OAuthError('assertion_malformed', { cause });
   }
-}
-
-function refused<Description extends string>(
-  description: Constant<Description>,
-  reason: string,
-): OAuthError {
-  return new OAuthError<Description>('invalid_client', description, { reason });
 }

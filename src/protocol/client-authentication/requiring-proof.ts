@@ -21,11 +21,7 @@ export function requiringProof<Caller>(
       knownGrantTypes.has(parameters.get('grant_type')) &&
       'clientSecret' in readCredentials(request)
     )
-      throw new OAuthError(
-        'invalid_request',
-        'a proof of possession is required, for this server issues no bearer tokens: send a DPoP proof (RFC 9449), or use mutual TLS (RFC 8705)',
-        { reason: 'proof_missing' },
-      );
+      throw new OAuthError('proof_missing');
     return authenticate(request);
   };
 }

@@ -81,14 +81,7 @@ export function registeredKeys(remote: RemoteJwkSets): RegisteredKeys {
       } catch (cause) {
         refuseIfBusy(cause);
         // Without the answer the key might go out in the clear to a client that asked for encryption.
-        throw new OAuthError(
-          'unsupported_pop_key',
-          'the encryption key of the client cannot be read',
-          {
-            cause,
-            reason: 'client_encryption_key_unavailable',
-          },
-        );
+        throw new OAuthError('client_encryption_key_unavailable', { cause });
       }
     },
     async find(client, kid) {
@@ -103,10 +96,7 @@ export function registeredKeys(remote: RemoteJwkSets): RegisteredKeys {
 /** Throws `temporarily_unavailable` where there was no room to ask for a key set: that says nothing of the keys. */
 export function refuseIfBusy(cause: unknown): void {
   if (cause instanceof RemoteJwksUnavailable && cause.busy)
-    throw new OAuthError('temporarily_unavailable', 'the server cannot answer now, try again', {
-      cause,
-      reason: 'key_server_busy',
-    });
+    throw new OAuthError('key_server_busy', { cause });
 }
 
 /**

@@ -49,7 +49,7 @@ function withHolders(
     !('jkt' in cnf || 'jwk' in cnf) ||
     holders.some((holder) => holder['x5t#S256'] !== undefined)
   )
-    throw notAccepted();
+    throw new OAuthError('alt_cnf_method_not_accepted');
   const named = [{ client_id: client.registration.client_id, key: boundKey.key }].concat(
     holders.map(({ registration, key }) => ({ client_id: registration.client_id, key })),
   );
@@ -70,16 +70,6 @@ function confirmHolder(
     thumbprint === undefined
       ? accepted.find((name) => name === 'jkt' || name === 'jwk')
       : undefined;
-  if (method === undefined) throw notAccepted();
+  if (method === undefined) throw new OAuthError('alt_cnf_method_not_accepted');
   return method === 'jkt' ? { jkt: key.jkt } : { jwk: key.jwk };
-}
-
-function notAccepted(): OAuthError {
-  return new OAuthError(
-    'unsupported_pop_key',
-    'the resource server does not accept a confirmation method that an additional key can be named by',
-    {
-      reason: 'alt_cnf_method_not_accepted',
-    },
-  );
 }

@@ -3,6 +3,7 @@ import type { ClientRegistration } from '../../domain/client-registration.ts';
 import type { Confirmation } from '../../domain/confirmation.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { ProvenKey } from '../../domain/proven-key.ts';
+import type { RefusalReason } from '../../domain/refusal-reasons.ts';
 import type { ConfirmationMethod, ResourceServer } from '../../domain/resource-server.ts';
 import type { EncryptionKey } from '../../jose/encryption-key.ts';
 import { jkt } from './jkt.ts';
@@ -75,39 +76,23 @@ export async function confirm(
     if (cnf !== undefined) return { cnf };
   }
   // RFC 7800 §4: a symmetric key goes to the client over TLS, or encrypted.
-  if (inTheClear)
-    throw new OAuthError(
-      'unsupported_pop_key',
-      'a symmetric key is sent over https only, or to an encryption key that the client registered',
-      {
-        reason: 'symmetric_key_in_the_clear',
-      },
-    );
+  if (inTheClear) throw new OAuthError('symmetric_key_in_the_clear');
   if (byCertificate && !accepted.includes('x5t#S256'))
-    throw new OAuthError(
-      'unsupported_pop_key',
-      'a certificate-bound token needs x5t#S256 registered in cnf_methods_supported of the resource server',
-      { reason: 'certificate_confirmation_not_accepted' },
-    );
+    throw new OAuthError('certificate_confirmation_not_accepted');
   const [only, another] = accepted;
   throw new OAuthError(
-    'unsupported_pop_key',
-    only !== undefined && another === undefined ? acceptsOnly[only] : acceptsNone,
-    {
-      reason: 'confirmation_method_not_accepted',
-    },
+    only !== undefined && another === undefined
+      ? acceptsOnly[only]
+      : 'confirmation_method_not_accepted',
   );
 }
 
-const acceptsNone =
-  'the resource server does not accept a confirmation method that this key can be named by';
-
-/** What a client may know that has been allowed to ask for this resource server, where one constant sentence can say it. */
+/** What a client may learn about a resource server for which it may ask. */
 const acceptsOnly = {
-  jkt: 'the resource server accepts only jkt, by which this key cannot be named',
-  'x5t#S256': 'the resource server accepts only x5t#S256, by which this key cannot be named',
-  jwk: 'the resource server accepts only jwk, by which this key cannot be named',
-  kid: 'the resource server accepts only kid, by which this key cannot be named',
-  jku: 'the resource server accepts only jku, by which this key cannot be named',
-  jwe: 'the resource server accepts only jwe, by which this key cannot be named',
-} as const satisfies Record<ConfirmationMethod, string>;
+  jkt: 'only_jkt_accepted',
+  'x5t#S256': 'only_x5t_s256_accepted',
+  jwk: 'only_jwk_accepted',
+  kid: 'only_kid_accepted',
+  jku: 'only_jku_accepted',
+  jwe: 'only_jwe_accepted',
+} as const satisfies Record<ConfirmationMethod, RefusalReason>;

@@ -24,20 +24,10 @@ export function grantedScopes(
   if (requested === undefined) return allowed;
   const scopes = [...new Set(requested.split(' '))];
   if (!scopes.every((scope) => scopeToken.test(scope))) {
-    throw new OAuthError(
-      'invalid_scope',
-      'scope is not a list of scope tokens separated by single spaces',
-      { reason: 'scope_malformed' },
-    );
+    throw new OAuthError('scope_malformed');
   }
   if (!scopes.every((scope) => allowed.includes(scope))) {
-    throw new OAuthError(
-      'invalid_scope',
-      'a requested scope is not allowed for this client at this resource server',
-      {
-        reason: 'scope_not_allowed',
-      },
-    );
+    throw new OAuthError('scope_not_allowed');
   }
   return scopes;
 }

@@ -28,16 +28,16 @@ const maxExchanges = 32;
 export function subjectAccessToken(options: SubjectAccessTokenOptions): ReadSubjectToken {
   return async (token, client) => {
     const claims = await options.verify(token);
-    if (claims === undefined) throw refusedToken('subject_token_not_ours');
-    if (claims.exp <= options.clock() / 1000) throw refusedToken('subject_token_expired');
+    if (claims === undefined) throw new OAuthError('subject_token_not_ours');
+    if (claims.exp <= options.clock() / 1000) throw new OAuthError('subject_token_expired');
     const state = await options.tokenStatus(token, claims);
-    if (state === undefined) throw refusedToken('subject_token_not_in_force');
-    if (state.exchanges >= maxExchanges) throw tooOftenExchanged();
+    if (state === undefined) throw new OAuthError('subject_token_not_in_force');
+    if (state.exchanges >= maxExchanges) throw new OAuthError('subject_token_exchanged_too_often');
     const isClient = (await options.currentClients.findClient(claims.sub)) !== undefined;
     // A version that did not record it knew only this.
     const ofUser = state.ofUser ?? !isClient;
     // A client that was registered since: where only `sub` is looked at, the user would pass for it (RFC 9700 §4.15).
-    if (ofUser && isClient) throw refusedToken('subject_token_sub_is_a_client');
+    if (ofUser && isClient) throw new OAuthError('subject_token_sub_is_a_client');
     const { pairing, ...entitled } =
       client.client_id === claims.client_id
         ? asOwner(claims, state)
@@ -88,13 +88,7 @@ async function asAnother(
     isAgreed(pairing, state.client, client);
   // A user's token got its further holders under a first-party pairing; whom it names as actors does not depend on that.
   if (!isOfIssuance || (keys === undefined && ofUser && !pairing.first_party)) {
-    throw new OAuthError(
-      'invalid_grant',
-      'the subject token is bound to a key of another client, which does not let this one act for it',
-      {
-        reason: 'subject_token_not_for_actor',
-      },
-    );
+    throw new OAuthError('subject_token_not_for_actor');
   }
   return { act, pairing, ...(keys !== undefined && { keys }) };
 }
@@ -107,7 +101,7 @@ async function agreedBefore(
   const agreed = (
     await Promise.all(consents.map(async (consent) => pairings.findByConsent(consent)))
   ).filter((pairing) => pairing !== undefined);
-  if (agreed.length < consents.length) throw refusedToken('subject_token_pairing_gone');
+  if (agreed.length < consents.length) throw new OAuthError('subject_token_pairing_gone');
   return agreed;
 }
 
@@ -124,7 +118,7 @@ async function ownersOf(
       !owner.disabled &&
       owner.registration_id === pairings[index]?.requesterId,
   ) as ClientRegistration[];
-  if (owners.length < pairings.length) throw refusedToken('subject_token_owner_gone');
+  if (owners.length < pairings.length) throw new OAuthError('subject_token_owner_gone');
   return owners;
 }
 
@@ -135,19 +129,4 @@ function ownKeys(
 ): readonly string[] {
   const named = thumbprints(cnf, client_id);
   return named.length > 0 || boundTo === undefined ? named : [boundTo];
-}
-
-function tooOftenExchanged(): OAuthError {
-  return new OAuthError(
-    'invalid_grant',
-    'the subject token comes of too many exchanges, one after the other',
-    { reason: 'subject_token_exchanged_too_often' },
-  );
-}
-
-// RFC 8693 §2.2.2: a subject token that is invalid for any reason is an invalid request.
-function refusedToken(reason: string): OAuthError {
-  return new OAuthError('invalid_request', 'the subject token is invalid, expired or revoked', {
-    reason,
-  });
 }

@@ -41,27 +41,23 @@ export function subjectIdToken(options: SubjectIdTokenOptions): ReadSubjectToken
     const jws = parse(token);
     const { typ } = jws.header;
     if (!idTokenTypes.has(typeof typ === 'string' ? typ.toLowerCase() : typ))
-      throw refused('id_token_typ_mismatch');
+      throw new OAuthError('id_token_typ_mismatch');
     const { iss } = jws.payload;
     // An issuer identifier is a URL; nothing else is looked up.
     const issuer =
       typeof iss === 'string' && /^[\x21-\x7e]+$/.test(iss)
         ? await options.trustedIssuers.findTrustedIssuer(iss)
         : undefined;
-    if (issuer === undefined) throw refused('id_token_issuer_not_trusted');
+    if (issuer === undefined) throw new OAuthError('id_token_issuer_not_trusted');
     if (issuer.clients !== undefined && !names(issuer.clients, issuer.listed, client))
-      throw new OAuthError(
-        'unauthorized_client',
-        'the client may not exchange ID tokens of this issuer',
-        { reason: 'id_token_client_not_allowed' },
-      );
+      throw new OAuthError('id_token_client_not_allowed');
     await checkSignature(jws, issuer, options);
     // A logout token need not have a type of its own (OpenID Connect Back-Channel Logout §2.4); an ID token has no `events` (RFC 8417 §4).
-    if ('events' in jws.payload) throw refused('id_token_is_event');
+    if ('events' in jws.payload) throw new OAuthError('id_token_is_event');
     const { subject, expiresAt, acceptable } = checkClaims(jws.payload, issuer, options);
     // A user must not pass for a client where only `sub` is looked at (RFC 9700 §4.15).
     if ((await options.currentClients.findClient(subject)) !== undefined)
-      throw refused('id_token_sub_is_a_client');
+      throw new OAuthError('id_token_sub_is_a_client');
     const bound = boundKey(jws.payload['cnf']);
     const use = useOf(jws, issuer, acceptable);
     return {
@@ -80,23 +76,16 @@ async function checkSignature(
   { keys, algs }: SubjectIdTokenOptions,
 ): Promise<void> {
   const { kid } = jws.header;
-  if (kid !== undefined && typeof kid !== 'string') throw refused('id_token_kid_invalid');
+  if (kid !== undefined && typeof kid !== 'string') throw new OAuthError('id_token_kid_invalid');
   let signer: PublicKey | undefined;
   try {
     signer = await keys.signer({ jwks_uri } as ClientRegistration, kid, (key) =>
       isSignedBy(jws, key, algs),
     );
   } catch (cause) {
-    throw new OAuthError(
-      'temporarily_unavailable',
-      'the keys of the issuer of the ID token cannot be had now',
-      {
-        cause,
-        reason: 'issuer_keys_unavailable',
-      },
-    );
+    throw new OAuthError('issuer_keys_unavailable', { cause });
   }
-  if (signer === undefined) throw refused('id_token_signature_invalid');
+  if (signer === undefined) throw new OAuthError('id_token_signature_invalid');
 }
 
 function checkClaims(
@@ -108,21 +97,21 @@ function checkClaims(
   const time = (value: unknown): value is number =>
     typeof value === 'number' && Number.isFinite(value);
   if (typeof sub !== 'string' || sub === '' || sub.length > 255 || sub.includes('\0'))
-    throw refused('id_token_sub_invalid');
+    throw new OAuthError('id_token_sub_invalid');
   const audiences: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
   // Of a further audience nobody said that it is trusted: whoever is behind it holds the same ID token.
   if (audiences.length === 0 || audiences.some((one) => one !== audience))
-    throw refused('id_token_aud_mismatch');
+    throw new OAuthError('id_token_aud_mismatch');
   if ((audiences.length > 1 || azp !== undefined) && azp !== audience)
-    throw refused('id_token_azp_mismatch');
-  if (!time(exp) || exp <= now) throw refused('id_token_expired');
+    throw new OAuthError('id_token_azp_mismatch');
+  if (!time(exp) || exp <= now) throw new OAuthError('id_token_expired');
   if (
     !time(iat) ||
     iat > now + clockTolerance ||
     (nbf !== undefined && !(time(nbf) && nbf <= now + clockTolerance))
   )
-    throw refused('id_token_not_yet_valid');
-  if (iat + maxAge <= now) throw refused('id_token_too_old');
+    throw new OAuthError('id_token_not_yet_valid');
+  if (iat + maxAge <= now) throw new OAuthError('id_token_too_old');
   const acceptable = {
     from: iat - clockTolerance,
     until: Math.min(exp, iat + maxAge) + clockTolerance,
@@ -145,7 +134,7 @@ function useOf(
       acceptable,
     );
   if (typeof jti !== 'string' || jti === '' || jti.length > 256)
-    throw refused('id_token_jti_invalid');
+    throw new OAuthError('id_token_jti_invalid');
   return singleUse('id_token', issuer, 'jti', jti, acceptable);
 }
 
@@ -157,7 +146,7 @@ function boundKey(cnf: unknown): string | undefined {
   try {
     return readPublicKey(jwk).jkt;
   } catch {
-    throw refused('id_token_cnf_unknown');
+    throw new OAuthError('id_token_cnf_unknown');
   }
 }
 
@@ -165,18 +154,6 @@ function parse(token: string): ParsedJws {
   try {
     return parseCompactJws(token, limits);
   } catch (cause) {
-    throw refused('id_token_malformed', cause);
+    throw new OAuthError('id_token_malformed', { cause });
   }
-}
-
-// RFC 8693 §2.2.2: a subject token that is invalid for any reason is an invalid request.
-function refused(reason: string, cause?: unknown): OAuthError {
-  return new OAuthError(
-    'invalid_request',
-    'the subject token is invalid, expired or not of a trusted issuer',
-    {
-      reason,
-      ...(cause !== undefined && { cause }),
-    },
-  );
 }

@@ -13,45 +13,28 @@ export function targetResourceServer({ resourceServers }: Pick<Ports, 'resourceS
     { resources }: TokenRequest,
     client: ClientRegistration,
   ): Promise<ResourceServer> => {
-    if (resources.length > 1)
-      throw new OAuthError('invalid_target', 'a token is issued for one resource only', {
-        reason: 'several_resources',
-      });
+    if (resources.length > 1) throw new OAuthError('several_resources');
     const [requested] = resources;
     if (requested !== undefined && !isResourceIdentifier(requested)) {
-      throw new OAuthError('invalid_target', 'resource is not an absolute URI without fragment', {
-        reason: 'resource_malformed',
-      });
+      throw new OAuthError('resource_malformed');
     }
     if (
       requested !== undefined &&
       client.resources !== undefined &&
       !client.resources.includes(requested)
     )
-      throw unknownTarget();
+      throw new OAuthError('resource_not_allowed');
     const audience =
       requested ?? (client.resources?.length === 1 ? client.resources[0] : undefined);
     if (audience === undefined) {
       const sole = client.resources === undefined ? await resourceServers.findSole() : undefined;
-      if (sole === undefined)
-        throw new OAuthError(
-          'invalid_target',
-          'resource is required, for there is no single resource server',
-          { reason: 'resource_missing' },
-        );
+      if (sole === undefined) throw new OAuthError('resource_missing');
       return sole;
     }
     const found = await resourceServers.findByAudience(audience);
-    if (found === undefined) throw unknownTarget();
+    if (found === undefined) throw new OAuthError('resource_not_allowed');
     return found;
   };
-}
-
-// One sentence for "unknown" and "not allowed": a client learns nothing of resource servers that are not for it.
-function unknownTarget(): OAuthError {
-  return new OAuthError('invalid_target', 'the client may not ask for a token for this resource', {
-    reason: 'resource_not_allowed',
-  });
 }
 
 function isResourceIdentifier(value: string): boolean {

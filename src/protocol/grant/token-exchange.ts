@@ -25,14 +25,14 @@ export function tokenExchange(options: TokenExchangeOptions): GrantHandler {
     const resourceServer = await target(withTarget(request, audience), client);
     // What an owner may not ask for, nobody may have in its name.
     if (owners.some(({ resources }) => resources?.includes(resourceServer.audience) === false))
-      throw notCovered('invalid_target');
+      throw new OAuthError('exchange_target_not_covered');
     const scopes = narrowedScopes(
       request,
       grantedScopes(request.parameters.get('scope'), client, resourceServer),
       had,
     );
     if (!pairings.every((pairing) => withinPairing(pairing, resourceServer.audience, scopes)))
-      throw notCovered('invalid_grant');
+      throw new OAuthError('exchange_scope_not_covered');
     return {
       type: 'urn:ietf:params:oauth:grant-type:token-exchange',
       subject,
@@ -63,26 +63,15 @@ function subjectTokenOf(
 ) {
   const token = parameters.get('subject_token');
   const type = parameters.get('subject_token_type');
-  if (token === undefined || type === undefined)
-    throw new OAuthError('invalid_request', 'subject_token and subject_token_type are required', {
-      reason: 'subject_token_missing',
-    });
+  if (token === undefined || type === undefined) throw new OAuthError('subject_token_missing');
   if (parameters.has('actor_token') || parameters.has('actor_token_type'))
-    throw new OAuthError(
-      'invalid_request',
-      'actor_token is not supported: the authenticated client is the actor',
-      { reason: 'actor_token_sent' },
-    );
+    throw new OAuthError('actor_token_sent');
   const requested = parameters.get('requested_token_type');
   if (requested !== undefined && requested !== tokenTypes.accessToken)
-    throw new OAuthError('invalid_request', 'only access tokens are issued', {
-      reason: 'requested_token_type',
-    });
+    throw new OAuthError('requested_token_type');
   if (type === tokenTypes.accessToken) return { token, read: accessToken };
   if (type === tokenTypes.idToken) return { token, read: idToken };
-  throw new OAuthError('invalid_request', 'this subject_token_type is not supported', {
-    reason: 'subject_token_type',
-  });
+  throw new OAuthError('subject_token_type');
 }
 
 /** The request with its target in `resource`: from `audience` (RFC 8693 §2.1), or else from the subject token. */
@@ -101,14 +90,6 @@ function narrowedScopes(
   if (had === undefined) return granted;
   const kept = granted.filter((scope) => had.includes(scope));
   if (request.parameters.has('scope') && kept.length < granted.length)
-    throw new OAuthError('invalid_scope', 'a requested scope is not in the subject token', {
-      reason: 'scope_widened',
-    });
+    throw new OAuthError('scope_widened');
   return kept;
-}
-
-function notCovered(code: 'invalid_target' | 'invalid_grant'): OAuthError {
-  return new OAuthError(code, 'the subject token may not be exchanged for this resource or scope', {
-    reason: 'exchange_not_covered',
-  });
 }

@@ -6,19 +6,11 @@ import { OAuthError } from '../../domain/oauth-error.ts';
 export function validateGrant(handlers: Readonly<Record<GrantType, GrantHandler>>): ValidateGrant {
   return async (request, client) => {
     const named = request.parameters.get('grant_type');
-    if (named === undefined || named.trim() === '')
-      throw new OAuthError('invalid_request', 'grant_type is missing', {
-        reason: 'grant_type_missing',
-      });
+    if (named === undefined || named.trim() === '') throw new OAuthError('grant_type_missing');
     const type = grantTypes.find((known) => known === named);
-    if (type === undefined)
-      throw new OAuthError('unsupported_grant_type', 'this grant_type is not supported');
+    if (type === undefined) throw new OAuthError('unsupported_grant_type');
     if (!client.registration.grant_types.includes(type)) {
-      throw new OAuthError(
-        'unauthorized_client',
-        'the client is not registered for this grant_type',
-        { reason: 'grant_type_not_registered' },
-      );
+      throw new OAuthError('grant_type_not_registered');
     }
     return handlers[type](request, client);
   };

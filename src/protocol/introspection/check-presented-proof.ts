@@ -1,6 +1,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
+import type { RefusalReason } from '../../domain/refusal-reasons.ts';
 import type { Ports } from '../../ports/ports.ts';
 import { type DpopOptions, dpop } from '../possession/dpop.ts';
 import type { FindPresenter } from './find-presenter.ts';
@@ -18,7 +19,7 @@ export interface PresentedProof {
 export interface ProofVerdict {
   readonly valid: boolean;
   readonly presenter?: string;
-  readonly reason?: string;
+  readonly reason?: RefusalReason | 'key_mismatch';
   readonly nonce?: string;
 }
 
@@ -44,22 +45,11 @@ export function checkPresentedProof({
   ): Promise<ProofVerdict | undefined> => {
     const { dpopProof, htm, htu, clientCertificate } = presented;
     if (dpopProof !== undefined && clientCertificate !== undefined)
-      throw new OAuthError(
-        'invalid_request',
-        'one proof at a time: dpop_proof or client_certificate',
-        { reason: 'several_proofs' },
-      );
+      throw new OAuthError('several_proofs');
     if (clientCertificate !== undefined)
       return certificateVerdict(clientCertificate, claims, findPresenter);
     if (dpopProof === undefined) return undefined;
-    if (htm === undefined || htu === undefined)
-      throw new OAuthError(
-        'invalid_request',
-        'dpop_proof needs htm and htu, the method and URI of the request that it came with',
-        {
-          reason: 'htm_or_htu_missing',
-        },
-      );
+    if (htm === undefined || htu === undefined) throw new OAuthError('htm_or_htu_missing');
     try {
       const proof = dpop({ ...options, endpoint: htu })([dpopProof], htm, nonceRequired);
       if (proof.ath !== createHash('sha256').update(token).digest('base64url'))

@@ -27,10 +27,7 @@ export function introspectionEndpoint(
   return async (request) => {
     const caller = await steps.authenticateCaller(request);
     const token = request.parameters.get('token');
-    if (token === undefined)
-      throw new OAuthError('invalid_request', 'the parameter token is required', {
-        reason: 'token_missing',
-      });
+    if (token === undefined) throw new OAuthError('token_missing');
     if (!('resourceServer' in caller)) return { response: { active: false } };
     const { resourceServer } = caller;
     const claims = await steps.activeToken(token, resourceServer);

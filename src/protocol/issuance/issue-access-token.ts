@@ -184,25 +184,11 @@ async function commit(
   const first = await issuances.commit(uses, event);
   const replayed = uses.filter((_, index) => first[index] !== true);
   if (replayed.some((use) => use.key === client.assertion?.use.key)) {
-    throw new OAuthError('invalid_client', 'the client assertion was used before', {
-      reason: 'assertion_replayed',
-    });
+    throw new OAuthError('assertion_replayed');
   }
-  if (replayed.some((use) => possession.uses.includes(use)))
-    throw new OAuthError('invalid_dpop_proof', 'the DPoP proof was used before', {
-      reason: 'proof_replayed',
-    });
-  if (replayed.some((use) => use === grant.use))
-    throw new OAuthError('invalid_request', 'the ID token was exchanged before', {
-      reason: 'id_token_replayed',
-    });
+  if (replayed.some((use) => possession.uses.includes(use))) throw new OAuthError('proof_replayed');
+  if (replayed.some((use) => use === grant.use)) throw new OAuthError('id_token_replayed');
   if (replayed.length > 0) {
-    throw new OAuthError(
-      'failed_pop_verification',
-      'proof for an additional key is invalid or not made for this request',
-      {
-        reason: 'cnf_proof_replayed',
-      },
-    );
+    throw new OAuthError('cnf_proof_replayed');
   }
 }

@@ -45,14 +45,15 @@ export function readCnfProof(text: string): UnverifiedCnfProof {
   try {
     jws = parseCompactJws(text);
   } catch (cause) {
-    throw refusedProof('cnf_proof_malformed', cause);
+    throw new OAuthError('cnf_proof_malformed', { cause });
   }
   const { typ, kid } = jws.header;
-  if (typ !== 'cnf-proof+jwt') throw refusedProof('cnf_proof_typ_mismatch');
-  if (keyBearing.some((member) => member in jws.header)) throw refusedProof('cnf_proof_brings_key');
-  if (typeof kid !== 'string' || kid === '') throw refusedProof('cnf_proof_kid_missing');
+  if (typ !== 'cnf-proof+jwt') throw new OAuthError('cnf_proof_typ_mismatch');
+  if (keyBearing.some((member) => member in jws.header))
+    throw new OAuthError('cnf_proof_brings_key');
+  if (typeof kid !== 'string' || kid === '') throw new OAuthError('cnf_proof_kid_missing');
   const { iss } = jws.payload;
-  if (typeof iss !== 'string' || iss === '') throw refusedProof('cnf_proof_iss_missing');
+  if (typeof iss !== 'string' || iss === '') throw new OAuthError('cnf_proof_iss_missing');
   return { jws, iss, kid };
 }
 
@@ -66,16 +67,16 @@ export function checkCnfProof(
   options: CnfProofOptions,
 ): { readonly use: SingleUse; readonly byCertificate: boolean } {
   const { aud, client_id, cnf, cnf_method: method = 'jkt', jti, resource, scope } = jws.payload;
-  if ('sub' in jws.payload) throw refusedProof('cnf_proof_has_sub');
-  if (aud !== options.issuer) throw refusedProof('cnf_proof_aud_mismatch');
-  if (client_id !== context.requester.client_id) throw refusedProof('cnf_proof_client_mismatch');
-  if (!namesKey(cnf, context.boundKey)) throw refusedProof('cnf_proof_key_mismatch');
-  if (method !== 'jkt' && method !== 'x5t#S256') throw refusedProof('cnf_proof_method_unknown');
+  if ('sub' in jws.payload) throw new OAuthError('cnf_proof_has_sub');
+  if (aud !== options.issuer) throw new OAuthError('cnf_proof_aud_mismatch');
+  if (client_id !== context.requester.client_id) throw new OAuthError('cnf_proof_client_mismatch');
+  if (!namesKey(cnf, context.boundKey)) throw new OAuthError('cnf_proof_key_mismatch');
+  if (method !== 'jkt' && method !== 'x5t#S256') throw new OAuthError('cnf_proof_method_unknown');
   const acceptable = checkTimes(jws.payload, options);
   if (typeof jti !== 'string' || jti === '' || jti.length > 256)
-    throw refusedProof('cnf_proof_jti_invalid');
+    throw new OAuthError('cnf_proof_jti_invalid');
   if (resource !== undefined && !(Array.isArray(resource) && resource.includes(context.audience)))
-    throw refusedProof('cnf_proof_resource_mismatch');
+    throw new OAuthError('cnf_proof_resource_mismatch');
   if (
     scope !== undefined &&
     !(
@@ -83,11 +84,9 @@ export function checkCnfProof(
       context.scopes.every((wanted) => scope.split(' ').includes(wanted))
     )
   )
-    throw refusedProof('cnf_proof_scope_exceeded');
+    throw new OAuthError('cnf_proof_scope_exceeded');
   if (context.nonceRequired && !options.nonces.check(jws.payload['nonce']).valid)
-    throw new OAuthError('use_dpop_nonce', 'nonce required in DPoP proof and cnf-proof', {
-      reason: 'cnf_proof_nonce',
-    });
+    throw new OAuthError('cnf_proof_nonce');
   return {
     use: singleUse('cnf_proof', iss, '', jti, acceptable),
     byCertificate: method === 'x5t#S256',
@@ -109,27 +108,15 @@ function checkTimes(
   const now = clock() / 1000;
   const time = (value: unknown): value is number =>
     typeof value === 'number' && Number.isFinite(value);
-  if (!time(iat) || !time(exp)) throw refusedProof('cnf_proof_times_missing');
-  if (exp - iat > maxLifetime || exp <= iat) throw refusedProof('cnf_proof_lifetime');
-  if (exp + clockTolerance <= now) throw refusedProof('cnf_proof_expired');
+  if (!time(iat) || !time(exp)) throw new OAuthError('cnf_proof_times_missing');
+  if (exp - iat > maxLifetime || exp <= iat) throw new OAuthError('cnf_proof_lifetime');
+  if (exp + clockTolerance <= now) throw new OAuthError('cnf_proof_expired');
   if (
     iat > now + clockTolerance ||
     (nbf !== undefined && !(time(nbf) && nbf <= now + clockTolerance))
   )
-    throw refusedProof('cnf_proof_not_yet_valid');
+    throw new OAuthError('cnf_proof_not_yet_valid');
   if (consent_exp !== undefined && !(time(consent_exp) && consent_exp > now))
-    throw refusedProof('cnf_proof_consent_expired');
+    throw new OAuthError('cnf_proof_consent_expired');
   return { from: iat - clockTolerance, until: exp + clockTolerance };
-}
-
-/** One sentence for every reason: the requester does not learn which holder failed, or how (protocol reference D3.7). */
-export function refusedProof(reason: string, cause?: unknown): OAuthError {
-  return new OAuthError(
-    'failed_pop_verification',
-    'proof for an additional key is invalid or not made for this request',
-    {
-      reason,
-      ...(cause !== undefined && { cause }),
-    },
-  );
 }

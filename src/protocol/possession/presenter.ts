@@ -12,17 +12,7 @@ export function checkPresenter(
   provenAth: unknown,
 ): void {
   if (![key?.jkt, certificate].some((name) => name !== undefined && keys.includes(name)))
-    throw new OAuthError(
-      'invalid_grant',
-      'the subject token is bound to a key that is not proven in this request',
-      {
-        reason: 'subject_token_key_mismatch',
-      },
-    );
+    throw new OAuthError('subject_token_key_mismatch');
   if (ath !== undefined && provenBy === 'dpop_proof' && provenAth !== ath)
-    throw new OAuthError(
-      'invalid_grant',
-      'ath of the DPoP proof is not the hash of the subject token',
-      { reason: 'subject_token_ath_mismatch' },
-    );
+    throw new OAuthError('subject_token_ath_mismatch');
 }

@@ -20,7 +20,6 @@ import {
   checkCnfProof,
   type ProofContext,
   readCnfProof,
-  refusedProof,
   type UnverifiedCnfProof,
 } from './cnf-proof.ts';
 import { type RequestedHolder, readReqAltCnf } from './req-alt-cnf.ts';
@@ -55,17 +54,11 @@ export function proveAdditionalHolders(options: AdditionalHoldersOptions): Prove
     if (parameter === undefined) return [];
     const requested = readReqAltCnf(parameter, options.max);
     const { resourceServer, scopes } = grant;
-    if (requester.alt_cnf_holders === undefined) throw notPaired('alt_cnf_not_enabled');
+    if (requester.alt_cnf_holders === undefined) throw new OAuthError('alt_cnf_not_enabled');
     // Whose token it was named this client, and nobody whom this client may name.
-    if (grant.act !== undefined) throw notPaired('actor_may_not_share');
+    if (grant.act !== undefined) throw new OAuthError('actor_may_not_share');
     if (resourceServer.alt_cnf_supported !== true && resourceServer.multi_key_form !== 'jwks')
-      throw new OAuthError(
-        'unsupported_pop_key',
-        'the audience does not accept additional confirmation keys; use token exchange',
-        {
-          reason: 'alt_cnf_not_supported_by_audience',
-        },
-      );
+      throw new OAuthError('alt_cnf_not_supported_by_audience');
     const context: ProofContext = {
       requester,
       boundKey,
@@ -87,11 +80,7 @@ export function proveAdditionalHolders(options: AdditionalHoldersOptions): Prove
     ]);
     const keys = new Set([recordedThumbprint(boundKey), ...holders.map(({ key }) => key.jkt)]);
     if (clientIds.size <= holders.length || keys.size <= holders.length)
-      throw new OAuthError(
-        'invalid_request',
-        'req_alt_cnf: every holder and every key may be in a token once',
-        { reason: 'holder_repeated' },
-      );
+      throw new OAuthError('holder_repeated');
     return holders;
   };
 }
@@ -108,7 +97,7 @@ async function byProof(
   const { use, byCertificate } = checkCnfProof(proof, context, options.cnfProof);
   if (!byCertificate) return { registration, pairing, key, provenBy: 'cnf_proof', use };
   const thumbprint = registeredCertificateThumbprint(key);
-  if (thumbprint === undefined) throw refusedProof('cnf_proof_certificate_missing');
+  if (thumbprint === undefined) throw new OAuthError('cnf_proof_certificate_missing');
   return { registration, pairing, key, 'x5t#S256': thumbprint, provenBy: 'cnf_proof', use };
 }
 
@@ -126,16 +115,11 @@ async function byRegistration(
     options,
   );
   const key = await registeredKey(registration, kid, options);
-  if (key === undefined)
-    throw new OAuthError(
-      'unsupported_pop_key',
-      'req_alt_cnf names a key that the holder has not registered',
-      { reason: 'alt_cnf_kid_unknown' },
-    );
+  if (key === undefined) throw new OAuthError('alt_cnf_kid_unknown');
   // Publishing a key proves nothing; a signature by it that this server verified does (protocol reference D4).
   const provenAt = await options.credentialUses.lastProven(registration.registration_id, key.jkt);
   if (provenAt === undefined || provenAt < options.clock() - options.registeredKeyMaxAge * 1000)
-    throw refusedProof('registered_key_not_proven');
+    throw new OAuthError('registered_key_not_proven');
   return { registration, pairing, key, provenBy: 'registration' };
 }
 
@@ -147,29 +131,26 @@ async function pairedHolder(
   { requester, audience, scopes }: ProofContext,
   { clients, pairings }: AdditionalHoldersOptions,
 ): Promise<Pick<AdditionalHolder, 'registration' | 'pairing'>> {
-  if (clientId === requester.client_id)
-    throw new OAuthError(
-      'invalid_request',
-      'req_alt_cnf: every holder and every key may be in a token once',
-      { reason: 'holder_is_requester' },
-    );
-  if (requester.alt_cnf_holders?.includes(clientId) !== true) throw notPaired('holder_not_listed');
+  if (clientId === requester.client_id) throw new OAuthError('holder_is_requester');
+  if (requester.alt_cnf_holders?.includes(clientId) !== true)
+    throw new OAuthError('holder_not_listed');
   const holder = await clients.findClient(clientId);
-  if (holder === undefined || holder.disabled) throw notPaired('holder_unknown_or_disabled');
+  if (holder === undefined || holder.disabled) throw new OAuthError('holder_unknown_or_disabled');
   if (!names(requester.alt_cnf_holders, requester.listed, holder))
-    throw notPaired('holder_not_listed');
-  if (!agreesToShare(holder, requester, form)) throw notPaired('holder_does_not_agree');
+    throw new OAuthError('holder_not_listed');
+  if (!agreesToShare(holder, requester, form)) throw new OAuthError('holder_does_not_agree');
   const pairing = await pairings.findPairing(requester.client_id, clientId);
   if (
     pairing === undefined ||
     !isAgreed(pairing, requester, holder) ||
     !withinPairing(pairing, audience, scopes)
   )
-    throw notPaired('pairing_missing_or_exceeded');
+    throw new OAuthError('pairing_missing_or_exceeded');
   if (form === 'registered_key' && pairing.mode !== 'registered_key')
-    throw refusedProof('pairing_needs_proof');
+    throw new OAuthError('pairing_needs_proof');
   // Nobody showed the holder to the user whose authorization this is (protocol reference D10 T14).
-  if (grant.ofUser === true && !pairing.first_party) throw notPaired('pairing_not_first_party');
+  if (grant.ofUser === true && !pairing.first_party)
+    throw new OAuthError('pairing_not_first_party');
   return { registration: holder, pairing: pairing.consent };
 }
 
@@ -187,7 +168,7 @@ async function signerOf(
     }),
   );
   if (signer === undefined)
-    throw refusedProof(known ? 'cnf_proof_signature_invalid' : 'cnf_proof_key_unknown');
+    throw new OAuthError(known ? 'cnf_proof_signature_invalid' : 'cnf_proof_key_unknown');
   return signer;
 }
 
@@ -205,10 +186,6 @@ async function had<T>(keys: () => Promise<T>): Promise<T> {
     return await keys();
   } catch (cause) {
     refuseIfBusy(cause);
-    throw refusedProof('holder_keys_unavailable', cause);
+    throw new OAuthError('holder_keys_unavailable', { cause });
   }
-}
-
-function notPaired(reason: string): OAuthError {
-  return new OAuthError('unauthorized_client', 'pairing not permitted', { reason });
 }

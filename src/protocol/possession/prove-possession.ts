@@ -46,11 +46,7 @@ export function provePossession(mechanisms: PossessionMechanisms): ProvePossessi
     );
     const boundKey = await withProvenKey(proven[0], async () => {
       if (proven.length === 0 && presentedBy !== undefined)
-        throw new OAuthError(
-          'invalid_grant',
-          'the subject token is bound to a key that is not proven in this request',
-          { reason: 'proof_missing' },
-        );
+        throw new OAuthError('subject_token_key_mismatch');
       const chosen =
         reqCnf === undefined
           ? onlyKey(proven)
@@ -73,11 +69,7 @@ function provenKeys(
 ): readonly ProvenKey[] {
   const certificate = provenCertificate(request, registration, now);
   if (proof !== undefined && certificate !== undefined)
-    throw new OAuthError(
-      'invalid_request',
-      'the client is registered for certificate-bound tokens and sent a DPoP proof',
-      { reason: 'proof_and_certificate' },
-    );
+    throw new OAuthError('proof_and_certificate');
   // The certificate comes before the assertion, unless `req_cnf` says otherwise.
   const countsAssertion =
     registration.client_assertion_bound_access_tokens &&
@@ -94,10 +86,7 @@ function dpopProof(
 ): DpopProof | undefined {
   if (dpop.length > 0)
     return mechanisms.dpop(dpop, 'POST', mechanisms.nonceRequired || client.dpop_nonce_required);
-  if (client.dpop_bound_access_tokens)
-    throw new OAuthError('invalid_request', 'the client is registered to send a DPoP proof', {
-      reason: 'proof_missing',
-    });
+  if (client.dpop_bound_access_tokens) throw new OAuthError('dpop_proof_missing');
   return undefined;
 }
 
@@ -108,50 +97,18 @@ function provenCertificate(
   now: number,
 ): ProvenKey | undefined {
   if (client.tls_client_certificate_bound_access_tokens !== true) return undefined;
-  if (clientCertificate === undefined)
-    throw new OAuthError(
-      'invalid_request',
-      'the client is registered for certificate-bound tokens and sent no certificate',
-      {
-        reason: 'certificate_missing',
-      },
-    );
-  if (!clientCertificate.validAt(now))
-    throw new OAuthError(
-      'invalid_request',
-      'the client certificate has expired or is not valid yet',
-      { reason: 'certificate_not_valid' },
-    );
+  if (clientCertificate === undefined) throw new OAuthError('certificate_missing');
+  if (!clientCertificate.validAt(now)) throw new OAuthError('certificate_not_valid');
   const { key, keySound, 'x5t#S256': thumbprint } = clientCertificate;
-  if (!keySound)
-    throw new OAuthError(
-      'unsupported_pop_key',
-      'the key of the client certificate is of a kind that this server does not accept',
-      {
-        reason: 'certificate_key_unsupported',
-      },
-    );
+  if (!keySound) throw new OAuthError('certificate_key_unsupported');
   return { ...(key !== undefined && { key }), provenBy: 'tls_handshake', 'x5t#S256': thumbprint };
 }
 
 function onlyKey(proven: readonly ProvenKey[]): ProvenKey {
   const [first, ...others] = proven;
-  if (first === undefined)
-    throw new OAuthError(
-      'invalid_request',
-      'a proof of possession is required, for this server issues no bearer tokens',
-      {
-        reason: 'proof_missing',
-      },
-    );
+  if (first === undefined) throw new OAuthError('proof_missing');
   if (others.some((other) => recordedThumbprint(other) !== recordedThumbprint(first))) {
-    throw new OAuthError(
-      'invalid_request',
-      'two different keys are proven and req_cnf does not say which to bind',
-      {
-        reason: 'proven_keys_ambiguous',
-      },
-    );
+    throw new OAuthError('proven_keys_ambiguous');
   }
   return first;
 }
@@ -164,19 +121,9 @@ async function namedKey(
 ): Promise<ProvenKey> {
   const jkt =
     'jkt' in named ? named.jkt : await thumbprintUnder(named.kid, proven, client, registeredKey);
-  if (jkt === undefined)
-    throw new OAuthError(
-      'unsupported_pop_key',
-      'req_cnf names a key that the client has not registered',
-      { reason: 'req_cnf_kid_unknown' },
-    );
+  if (jkt === undefined) throw new OAuthError('req_cnf_kid_unknown');
   const match = proven.find(({ key }) => key?.jkt === jkt);
-  if (match === undefined)
-    throw new OAuthError(
-      'failed_pop_verification',
-      'req_cnf does not match a key proven in this request',
-      { reason: 'req_cnf_not_proven' },
-    );
+  if (match === undefined) throw new OAuthError('req_cnf_not_proven');
   return match;
 }
 
@@ -195,10 +142,6 @@ async function thumbprintUnder(
   try {
     return (await registeredKey(client, kid, isProven))?.jkt ?? named;
   } catch (cause) {
-    throw new OAuthError(
-      'temporarily_unavailable',
-      'the registered keys of the client cannot be had now',
-      { cause, reason: 'client_keys_unavailable' },
-    );
+    throw new OAuthError('client_keys_unavailable', { cause });
   }
 }

@@ -1,4 +1,4 @@
-import { type Constant, OAuthError } from '../../domain/oauth-error.ts';
+import { OAuthError } from '../../domain/oauth-error.ts';
 import { parseStrictJson } from '../../jose/strict-json.ts';
 
 /** One element of `req_alt_cnf`: a holder's `cnf-proof+jwt`, or a registered key of a holder by its `kid`. */
@@ -12,15 +12,13 @@ const maxLength = 32_768;
 /** Reads the parameter `req_alt_cnf` (protocol reference D3.2): a JSON array of 1 to `max` holders. Throws `invalid_request`. */
 export function readReqAltCnf(text: string, max: number): readonly RequestedHolder[] {
   const elements = parseArray(text);
-  if (elements.length === 0)
-    throw malformed('req_alt_cnf must name at least one holder', 'req_alt_cnf_empty');
-  if (elements.length > max)
-    throw malformed('req_alt_cnf names more holders than a token may have', 'req_alt_cnf_too_many');
+  if (elements.length === 0) throw new OAuthError('req_alt_cnf_empty');
+  if (elements.length > max) throw new OAuthError('req_alt_cnf_too_many');
   return elements.map(readElement);
 }
 
 function parseArray(text: string): readonly unknown[] {
-  if (text.length > maxLength) throw malformed('req_alt_cnf is too long', 'req_alt_cnf_too_long');
+  if (text.length > maxLength) throw new OAuthError('req_alt_cnf_too_long');
   try {
     // The strict parser reads objects: exactly one member must come out, or the text closed the array itself.
     const { holders, ...more } = parseStrictJson(`{"holders":${text}}`);
@@ -28,7 +26,7 @@ function parseArray(text: string): readonly unknown[] {
   } catch {
     // Said below.
   }
-  throw malformed('req_alt_cnf is not a JSON array', 'req_alt_cnf_not_json');
+  throw new OAuthError('req_alt_cnf_not_json');
 }
 
 function readElement(element: unknown): RequestedHolder {
@@ -44,10 +42,7 @@ function readElement(element: unknown): RequestedHolder {
     )
       return { clientId, kid: cnf['kid'] };
   }
-  throw malformed(
-    'each element of req_alt_cnf must be a proof, or a client_id with the kid of a registered key',
-    'req_alt_cnf_element_malformed',
-  );
+  throw new OAuthError('req_alt_cnf_element_malformed');
 }
 
 function hasExactly(
@@ -59,11 +54,4 @@ function hasExactly(
     Object.keys(value).length === members.length &&
     members.every((member) => Object.hasOwn(value, member))
   );
-}
-
-function malformed<Description extends string>(
-  description: Constant<Description>,
-  reason: string,
-): OAuthError {
-  return new OAuthError<Description>('invalid_request', description, { reason });
 }

@@ -1,4 +1,4 @@
-import { type Constant, OAuthError } from '../../domain/oauth-error.ts';
+import { OAuthError } from '../../domain/oauth-error.ts';
 import { decodeBase64url } from '../../jose/base64url.ts';
 import { JoseError } from '../../jose/jose-error.ts';
 import { readPublicKey } from '../../jose/public-key.ts';
@@ -18,60 +18,42 @@ const maxLength = 8192;
 export function readReqCnf(text: string): NamedKey {
   const members = Object.entries(parseMembers(text));
   const [member] = members;
-  if (member === undefined || members.length > 1)
-    throw malformed('req_cnf must have exactly one member', 'req_cnf_member_count');
+  if (member === undefined || members.length > 1) throw new OAuthError('req_cnf_member_count');
   const [method, value] = member;
   switch (method) {
     case 'jwk':
       return { jkt: thumbprintOf(value) };
     case 'jkt':
       if (typeof value === 'string' && /^[A-Za-z0-9_-]{43}$/.test(value)) return { jkt: value };
-      throw malformed('jkt in req_cnf is not a SHA-256 JWK thumbprint', 'req_cnf_jkt_malformed');
+      throw new OAuthError('req_cnf_jkt_malformed');
     case 'kid':
       if (typeof value === 'string' && value !== '') return { kid: value };
-      throw malformed('kid in req_cnf is not a string', 'req_cnf_kid_malformed');
+      throw new OAuthError('req_cnf_kid_malformed');
     case 'x5t#S256':
-      throw malformed(
-        'a certificate is taken from the TLS handshake, never from req_cnf',
-        'req_cnf_certificate_by_name',
-      );
+      throw new OAuthError('req_cnf_certificate_by_name');
     default:
-      throw malformed('req_cnf must name the key by jwk, jkt or kid', 'req_cnf_method_unknown');
+      throw new OAuthError('req_cnf_method_unknown');
   }
 }
 
 function parseMembers(text: string): Record<string, unknown> {
-  if (text.length > maxLength) throw malformed('req_cnf is too long', 'req_cnf_too_long');
+  if (text.length > maxLength) throw new OAuthError('req_cnf_too_long');
   try {
     const json = text.trimStart().startsWith('{') ? text : decodeBase64url(text)?.toString('utf8');
     return parseStrictJson(json ?? '');
   } catch {
-    throw malformed('req_cnf is not a JSON object', 'req_cnf_not_json');
+    throw new OAuthError('req_cnf_not_json');
   }
 }
 
 function thumbprintOf(jwk: unknown): string {
   if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk))
-    throw malformed('jwk in req_cnf is not a JSON object', 'req_cnf_jwk_malformed');
+    throw new OAuthError('req_cnf_jwk_malformed');
   try {
     return readPublicKey(withoutUnknownMembers(jwk)).jkt;
   } catch (cause) {
     if (cause instanceof JoseError && cause.reason === 'private_member')
-      throw malformed('req_cnf carries private key material', 'req_cnf_private_key');
-    throw new OAuthError(
-      'unsupported_pop_key',
-      'the key in req_cnf is not a public signature key that this server can use',
-      {
-        cause,
-        reason: 'req_cnf_key_unusable',
-      },
-    );
+      throw new OAuthError('req_cnf_private_key');
+    throw new OAuthError('req_cnf_key_unusable', { cause });
   }
-}
-
-function malformed<Description extends string>(
-  description: Constant<Description>,
-  reason: string,
-): OAuthError {
-  return new OAuthError<Description>('invalid_request', description, { reason });
 }

@@ -29,14 +29,9 @@ export function revocationEndpoint(options: RevocationEndpointOptions) {
     request: TokenRequest,
   ): Promise<void> => {
     const token = request.parameters.get('token');
-    if (token === undefined)
-      throw new OAuthError('invalid_request', 'the parameter token is required', {
-        reason: 'token_missing',
-      });
+    if (token === undefined) throw new OAuthError('token_missing');
     if (assertion !== undefined && (await replay.markUsed([assertion.use]))[0] !== true)
-      throw new OAuthError('invalid_client', 'the client assertion was used before', {
-        reason: 'assertion_replayed',
-      });
+      throw new OAuthError('assertion_replayed');
     if (assertion !== undefined)
       noteUse(registration.registration_id, 'registered_key', assertion.key.jkt, assertion.key.kid);
     const claims = await verify(token);
@@ -51,9 +46,7 @@ export function revocationEndpoint(options: RevocationEndpointOptions) {
       return;
     }
     if (claims.client_id !== registration.client_id)
-      throw new OAuthError('invalid_request', 'the token was not issued to this client', {
-        reason: 'token_of_another_client',
-      });
+      throw new OAuthError('token_of_another_client');
     const { jkt, evidence } = (await issuedTokens.state(claims.jti)) ?? {};
     const key = { ...(jkt !== undefined && { jkt }), ...(evidence !== undefined && { evidence }) };
     await issuedTokens.revoke(claims.jti, claims.exp, {

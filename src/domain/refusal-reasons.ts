@@ -1,0 +1,32 @@
+import { additionalHolderRefusals } from './refusals/additional-holders.ts';
+import { clientAuthenticationRefusals } from './refusals/client-authentication.ts';
+import { confirmationRefusals } from './refusals/confirmation.ts';
+import { grantRefusals } from './refusals/grant.ts';
+import { possessionRefusals } from './refusals/possession.ts';
+import type { Refusal } from './refusals/refusal.ts';
+import { requestRefusals } from './refusals/request.ts';
+
+/** Every reason for which a request is refused, by chapter of docs/errors.md. */
+export const refusalChapters = {
+  'The request': requestRefusals,
+  'Client authentication': clientAuthenticationRefusals,
+  'Grant, resource and scope': grantRefusals,
+  'Proof of possession': possessionRefusals,
+  'Additional holders': additionalHolderRefusals,
+  Confirmation: confirmationRefusals,
+};
+
+/** The closed set of reasons, for the log, the audit trail and the metrics. Never sent. */
+export type RefusalReason = {
+  [Chapter in keyof typeof refusalChapters]: keyof (typeof refusalChapters)[Chapter];
+}[keyof typeof refusalChapters];
+
+/** Code, sentence and help of each reason. */
+export const refusalReasons: Readonly<Record<RefusalReason, Refusal>> = {
+  ...requestRefusals,
+  ...clientAuthenticationRefusals,
+  ...grantRefusals,
+  ...possessionRefusals,
+  ...additionalHolderRefusals,
+  ...confirmationRefusals,
+};

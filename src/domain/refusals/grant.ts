@@ -1,0 +1,127 @@
+import { refusals } from './refusal.ts';
+
+const invalidToken = 'the subject token is invalid, expired or revoked';
+const invalidIdToken = 'the subject token is invalid, expired or not of a trusted issuer';
+const notCovered = 'the subject token may not be exchanged for this resource or scope';
+
+/** What the client asks for (RFC 6749 §4.4, RFC 8693 §2, RFC 8707 §2). */
+export const grantRefusals = {
+  ...refusals('invalid_request', {
+    grant_type_missing: ['grant_type is missing', 'Send grant_type=client_credentials.'],
+    subject_token_missing: [
+      'subject_token and subject_token_type are required',
+      'Send both (RFC 8693 §2.1).',
+    ],
+    subject_token_type: [
+      'this subject_token_type is not supported',
+      'Use the token type of access tokens or of ID tokens (RFC 8693 §3).',
+    ],
+    actor_token_sent: [
+      'actor_token is not supported: the authenticated client is the actor',
+      'Leave actor_token out; authenticate as the actor.',
+    ],
+    requested_token_type: ['only access tokens are issued', 'Leave requested_token_type out.'],
+    subject_token_not_ours: [invalidToken, 'This server did not sign the subject token.'],
+    subject_token_expired: [invalidToken, 'Ask for a new subject token.'],
+    subject_token_not_in_force: [
+      invalidToken,
+      'The token was revoked, its client is disabled, or its key is no longer registered.',
+    ],
+    subject_token_sub_is_a_client: [invalidToken, 'A client has the name of the user in sub.'],
+    subject_token_pairing_gone: [invalidToken, 'A pairing of an earlier exchange was revoked.'],
+    subject_token_owner_gone: [invalidToken, 'A client of an earlier exchange is gone.'],
+    id_token_malformed: [invalidIdToken, 'The ID token is not a compact JWS.'],
+    id_token_typ_mismatch: [invalidIdToken, 'typ says that it is another kind of JWT.'],
+    id_token_issuer_not_trusted: [invalidIdToken, 'An admin adds the issuer as a trusted issuer.'],
+    id_token_kid_invalid: [invalidIdToken, 'kid is not a string.'],
+    id_token_signature_invalid: [invalidIdToken, 'No key of the issuer verifies the signature.'],
+    id_token_is_event: [invalidIdToken, 'It is a security event token, such as a logout token.'],
+    id_token_sub_invalid: [invalidIdToken, 'sub has 1 to 255 characters.'],
+    id_token_sub_is_a_client: [invalidIdToken, 'A client has this name; set subject_prefix.'],
+    id_token_aud_mismatch: [invalidIdToken, 'aud is not the audience of the trusted issuer.'],
+    id_token_azp_mismatch: [invalidIdToken, 'azp is not the audience of the trusted issuer.'],
+    id_token_expired: [invalidIdToken, 'Ask the provider for a new ID token.'],
+    id_token_not_yet_valid: [invalidIdToken, 'iat or nbf is in the future. Check the clocks.'],
+    id_token_too_old: [invalidIdToken, 'It is older than ID_TOKEN_MAX_AGE. Ask for a new one.'],
+    id_token_jti_invalid: [invalidIdToken, 'jti has 1 to 256 characters.'],
+    id_token_cnf_unknown: [invalidIdToken, 'cnf names no key by jkt or jwk.'],
+    id_token_replayed: [
+      'the ID token was exchanged before',
+      'Every ID token is exchanged once. Ask the provider for a new one.',
+    ],
+  }),
+  ...refusals('invalid_grant', {
+    subject_token_key_mismatch: [
+      'the subject token is bound to a key that is not proven in this request',
+      'Prove the key that the subject token names.',
+    ],
+    subject_token_ath_mismatch: [
+      'ath of the DPoP proof is not the hash of the subject token',
+      'Set ath to the base64url SHA-256 of the subject token.',
+    ],
+    subject_token_not_for_actor: [
+      'the subject token is bound to a key of another client, which does not let this one act for it',
+      'The token must name this client in may_act or alt_cnf, under a pairing in force.',
+    ],
+    subject_token_exchanged_too_often: [
+      'the subject token results from too many successive exchanges',
+      'Exchange a token closer to the first one.',
+    ],
+    exchange_scope_not_covered: [notCovered, 'A pairing on the way does not cover it.'],
+  }),
+  ...refusals('unauthorized_client', {
+    grant_type_not_registered: [
+      'the client is not registered for this grant_type',
+      'Add it to grant_types of the client.',
+    ],
+    id_token_client_not_allowed: [
+      'the client may not exchange ID tokens of this issuer',
+      'Add the client to clients of the trusted issuer.',
+    ],
+  }),
+  ...refusals('unsupported_grant_type', {
+    unsupported_grant_type: [
+      'this grant_type is not supported',
+      'Use one of grant_types_supported in the metadata.',
+    ],
+  }),
+  ...refusals('invalid_scope', {
+    scope_malformed: [
+      'scope is not a list of scope tokens separated by single spaces',
+      'Join the scopes by single spaces (RFC 6749 §3.3).',
+    ],
+    scope_not_allowed: [
+      'a requested scope is not allowed for this client at this resource server',
+      'Register the scope at both the client and the resource server.',
+    ],
+    scope_widened: [
+      'a requested scope is not in the subject token',
+      'An exchange never adds scope. Ask for less.',
+    ],
+  }),
+  ...refusals('invalid_target', {
+    several_resources: [
+      'a token is issued for one resource only',
+      'Send one resource, and request a token for each resource server.',
+    ],
+    resource_malformed: [
+      'resource is not an absolute URI without fragment',
+      'Send the audience of the resource server exactly as registered.',
+    ],
+    resource_not_allowed: [
+      'the client may not ask for a token for this resource',
+      'No resource server has this audience, or resources of the client does not list it.',
+    ],
+    resource_missing: [
+      'resource is required, for there is no single resource server',
+      'Send resource with the audience of the resource server.',
+    ],
+    exchange_target_not_covered: [notCovered, 'An earlier client may not ask for this resource.'],
+  }),
+  ...refusals('temporarily_unavailable', {
+    issuer_keys_unavailable: [
+      'the keys of the ID token issuer are not available now',
+      'The jwks_uri of the trusted issuer cannot be read. Try again; the log has the reason.',
+    ],
+  }),
+};
