@@ -1,16 +1,34 @@
 import type { PublicJwk } from '../jose/public-key.ts';
 
-/** The value of `cnf`: exactly one confirmation method (RFC 7800 §3.1; two members are refused by real verifiers); `kid` goes along with `jku`. */
-export type Confirmation =
-  | { readonly jkt: string }
-  | { readonly 'x5t#S256': string }
-  | { readonly jwk: PublicJwk }
-  | { readonly kid: string }
-  | { readonly jku: string; readonly kid: string }
-  | { readonly jwe: string };
+interface Members {
+  readonly jkt: string;
+  readonly 'x5t#S256': string;
+  readonly jwk: PublicJwk;
+  readonly kid: string;
+  readonly jku: string;
+  readonly jwe: string;
+  readonly jwks: { readonly keys: readonly Readonly<Record<string, string>>[] };
+}
 
-/** How the token is presented (product decision 3): RFC 9449 §5, RFC 8705 §3, RFC 9201 §3.2. */
-export function tokenTypeOf(confirmation: object): 'DPoP' | 'Bearer' | 'PoP' {
-  if ('jkt' in confirmation) return 'DPoP';
-  return 'x5t#S256' in confirmation ? 'Bearer' : 'PoP';
+/** These members of `cnf`, and none of the others. */
+type Only<Member extends keyof Members> = Pick<Members, Member> & {
+  readonly [Other in Exclude<keyof Members, Member>]?: never;
+};
+
+/**
+ * The value of `cnf`: exactly one confirmation method (RFC 7800 §3.1), since verifiers refuse two.
+ * `kid` goes along with `jku`.
+ */
+export type Confirmation = HolderConfirmation | Only<'kid'> | Only<'jku' | 'kid'> | Only<'jwe'>;
+
+/** The methods that can name the key of an additional holder. */
+export type HolderConfirmation = Only<'jkt'> | Only<'x5t#S256'> | Only<'jwk'>;
+
+/** All keys of a token in one `cnf`, each with its thumbprint as `kid` and its `client_id`. */
+export type JwkSetConfirmation = Only<'jwks'>;
+
+/** How the token is presented (RFC 9449 §5, RFC 8705 §3, RFC 9201 §3.2). */
+export function tokenTypeOf(cnf: Confirmation | JwkSetConfirmation): 'DPoP' | 'Bearer' | 'PoP' {
+  if (cnf.jkt !== undefined) return 'DPoP';
+  return cnf['x5t#S256'] === undefined ? 'PoP' : 'Bearer';
 }

@@ -81,7 +81,7 @@ export function additionalHolders({
   const entries = new Map<string, readonly string[]>();
   for (const entry of alt_cnf ?? [])
     entries.set(entry.client_id, thumbprints(entry.cnf, entry.client_id));
-  if ('jwks' in cnf)
+  if (cnf.jwks !== undefined)
     for (const { client_id: holder, kid } of cnf.jwks.keys)
       if (holder !== undefined && holder !== client_id && kid !== undefined)
         entries.set(holder, [kid]);
@@ -93,7 +93,7 @@ export function bindingOf(
   { cnf, alt_cnf, client_id }: AccessTokenClaims,
   live: ReadonlyMap<string, unknown>,
 ): Pick<AccessTokenClaims, 'cnf' | 'alt_cnf'> {
-  if ('jwks' in cnf) {
+  if (cnf.jwks !== undefined) {
     const keys = cnf.jwks.keys.filter(
       ({ client_id: holder }) => holder === client_id || (holder !== undefined && live.has(holder)),
     );

@@ -1,7 +1,7 @@
 import type { AdditionalHolder } from '../../domain/additional-holder.ts';
-import type { Binding, HolderConfirmation } from '../../domain/binding.ts';
+import type { Binding } from '../../domain/binding.ts';
 import type { AuthenticatedClient } from '../../domain/client-registration.ts';
-import type { Confirmation } from '../../domain/confirmation.ts';
+import type { Confirmation, HolderConfirmation } from '../../domain/confirmation.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { ProvenKey } from '../../domain/proven-key.ts';
 import type { ResourceServer } from '../../domain/resource-server.ts';
@@ -46,7 +46,7 @@ function withHolders(
   // A certificate has no place in a set of keys: possession of its key would have to be proven by TLS, which the form cannot say.
   if (
     boundKey.key === undefined ||
-    !('jkt' in cnf || 'jwk' in cnf) ||
+    (cnf.jkt === undefined && cnf.jwk === undefined) ||
     holders.some((holder) => holder['x5t#S256'] !== undefined)
   )
     throw new OAuthError('alt_cnf_method_not_accepted');

@@ -40,12 +40,12 @@ export function findPresenter({ issuer, issuedTokens }: FindPresenterOptions): F
     client_id,
     jti,
   }: AccessTokenClaims): Promise<readonly Named[]> => {
-    if ('jwks' in cnf)
+    if (cnf.jwks !== undefined)
       return cnf.jwks.keys.map(({ client_id: presenter = '', ...jwk }) => ({
         presenter,
         thumbprint: readPublicKey(jwk).jkt,
       }));
-    const own = 'kid' in cnf ? await named(cnf, jti) : thumbprintIn(cnf);
+    const own = cnf.kid === undefined ? thumbprintIn(cnf) : await named(cnf, jti);
     return [
       { presenter: client_id, thumbprint: own },
       ...alt_cnf.map((entry) => ({
@@ -57,7 +57,7 @@ export function findPresenter({ issuer, issuedTokens }: FindPresenterOptions): F
   const certificates = ({ cnf, alt_cnf = [], client_id }: AccessTokenClaims): readonly Named[] =>
     [{ client_id, cnf }, ...alt_cnf].map((entry) => ({
       presenter: entry.client_id,
-      thumbprint: 'x5t#S256' in entry.cnf ? entry.cnf['x5t#S256'] : undefined,
+      thumbprint: entry.cnf['x5t#S256'],
     }));
   return async (shown, thumbprint, claims) => {
     const [match, ...more] = (shown === 'key' ? await keys(claims) : certificates(claims)).filter(
