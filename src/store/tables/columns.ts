@@ -2,14 +2,11 @@
 import {
   array,
   boolean,
-  custom,
   exactOptional,
   integer,
-  looseObject,
   minLength,
   minValue,
   number,
-  type ObjectEntries,
   picklist,
   pipe,
   record,
@@ -31,7 +28,7 @@ import {
 } from '../../domain/resource-server.ts';
 import type { TrustedIssuer } from '../../domain/trusted-issuer.ts';
 import { accessTokenSigningAlgorithms, signingAlgorithms } from '../../jose/algorithms.ts';
-import { jsonColumn } from './json-column.ts';
+import { jsonColumn, noArray, object } from './json-column.ts';
 
 type Members<T> = Record<keyof T, unknown>;
 const text = string();
@@ -40,10 +37,6 @@ const flag = boolean();
 const optionalFlag = exactOptional(flag);
 const texts = array(text);
 const instant = pipe(number(), integer());
-// Valibot takes an array for an object; here that would read as one in which every optional member is missing.
-const noArray = custom<object>((value) => !Array.isArray(value));
-const object = <const Entries extends ObjectEntries>(entries: Entries) =>
-  pipe(noArray, looseObject(entries));
 const anyObject = pipe(noArray, record(string(), unknown()));
 const jwkSet = exactOptional(object({ keys: array(anyObject) }));
 

@@ -1,4 +1,14 @@
-import { type BaseIssue, type BaseSchema, getDotPath, type InferOutput, safeParse } from 'valibot';
+import {
+  type BaseIssue,
+  type BaseSchema,
+  custom,
+  getDotPath,
+  type InferOutput,
+  looseObject,
+  type ObjectEntries,
+  pipe,
+  safeParse,
+} from 'valibot';
 import { CorruptRow } from '../../domain/oauth-error.ts';
 
 /** Where a value was read, for the log: table and key of the row. */
@@ -6,6 +16,13 @@ export interface Place {
   readonly table: string;
   readonly key: string;
 }
+
+/** Valibot takes a list for an object; here it would read as one without its optional members. */
+export const noArray = custom<object>((value) => !Array.isArray(value));
+
+/** An object that may have further members. */
+export const object = <const Entries extends ObjectEntries>(entries: Entries) =>
+  pipe(noArray, looseObject(entries));
 
 /**
  * Reads JSON text of a column as input: a value without the form that this server stores throws CorruptRow, never passes.

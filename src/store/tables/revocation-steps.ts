@@ -2,22 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { timePrefix } from '../../domain/time-ordered-id.ts';
 import type { Step } from '../connection/transaction.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
+import { exchangedUnder, holders, position } from './issuance-detail.ts';
 
-/** Issuances of a span of time that were exchanged under a pairing: first and last id, time in seconds, and what `which` says of the pairing `p`. */
-const exchanged = (kind: DatabaseKind, which: string): string =>
-  ({
-    sqlite: `id > $1 and id < $2 and token_expires_at > $3 and instr(detail, '"pairings"') > 0 and exists (select 1 from json_each(detail, '$.pairings') x join pairing p on p.consent = x.value where ${which})`,
-    postgresql: `id > $1 and id < $2 and token_expires_at > $3 and strpos(detail, '"pairings"') > 0 and exists (select from jsonb_array_elements_text(detail::jsonb->'pairings') x(consent) join pairing p on p.consent = x.consent where ${which})`,
-  })[kind];
-
-/** Takes a key out of the tokens of a span of time that name it for a further holder: first and last id, time in seconds, thumbprint, twice. */
-const withdrawKey: Readonly<Record<DatabaseKind, string>> = {
-  sqlite: `insert into withdrawn_holder (jti, client_id, expires_at) select e.id, json_extract(h.value, '$.client_id'), e.token_expires_at from audit_event e, json_each(e.detail, '$.holders') h where e.id > $1 and e.id < $2 and e.token_expires_at > $3 and instr(e.detail, $4) > 0 and json_extract(h.value, '$.jkt') = $5 on conflict do nothing`,
-  postgresql: `insert into withdrawn_holder (jti, client_id, expires_at) select e.id, h->>'client_id', e.token_expires_at from audit_event e, jsonb_array_elements((e.detail::jsonb)->'holders') h where e.id > $1 and e.id < $2 and e.token_expires_at > $3 and strpos(e.detail, $4) > 0 and h->>'jkt' = $5 on conflict do nothing`,
+/** Takes a key out of the tokens of a span: first and last id, time in seconds, thumbprint twice. */
+const withdrawKey = (kind: DatabaseKind): string => {
+  const { rows, clientId, jkt } = holders[kind];
+  return `insert into withdrawn_holder (jti, client_id, expires_at) select e.id, ${clientId}, e.token_expires_at from audit_event e, ${rows} where e.id > $1 and e.id < $2 and e.token_expires_at > $3 and ${position[kind]}(e.detail, $4) > 0 and ${jkt} = $5 and ${clientId} is not null on conflict do nothing`;
 };
 
 const revokeIssued =
-  "insert into revoked_token (jti, expires_at) select id, token_expires_at from audit_event where type = 'token_issued' and";
+  "insert into revoked_token (jti, expires_at) select e.id, e.token_expires_at from audit_event e where e.type = 'token_issued' and e.id > $1 and e.id < $2 and e.token_expires_at > $3 and";
 
 /** Seconds above which no token lives, and none with further holders, whatever was configured when it was issued. */
 const [longestLifetime, longestWithHolders] = [604_800, 86_400];
@@ -52,7 +46,7 @@ export function revokeTokensOf(
   const which = columns
     .map(([name, values]) => `${name} in (${values.map(() => `$${++parameter}`).join()})`)
     .join(' and ');
-  const sql = `${revokeIssued} id > $1 and id < $2 and token_expires_at > $3 and ${which} on conflict do nothing`;
+  const sql = `${revokeIssued} ${which} on conflict do nothing`;
   const values = columns.flatMap(([, each]) => each);
   return spans(now, longestLifetime).map((span, index) => ({
     sql,
@@ -65,7 +59,7 @@ export function revokeTokensOf(
 /** Takes a further holder's key out of the live tokens that name it. `now` in seconds. */
 export function withdrawHolderKey(kind: DatabaseKind, jkt: string, now: number): readonly Step[] {
   return spans(now, longestWithHolders).map((span) => ({
-    sql: withdrawKey[kind],
+    sql: withdrawKey(kind),
     values: [...span, now, jkt, jkt],
     rows: 'any',
   }));
@@ -78,7 +72,7 @@ export function revokeExchanged(
   now: number,
   tokenLifetime: number,
 ): readonly Step[] {
-  const sql = `${revokeIssued} ${exchanged(kind, 'p.id = $4')} on conflict do nothing`;
+  const sql = `${revokeIssued} ${exchangedUnder(kind, 'p.id = $4')} on conflict do nothing`;
   return spans(now, tokenLifetime).map(([from, to]) => ({
     sql,
     values: [from, to, now, pairing],
@@ -96,7 +90,7 @@ export function withdrawConsent(
   holder: string,
   now: number,
 ): readonly Step[] {
-  const sql = `${revokeIssued} ${exchanged(kind, 'p.requester = $4 and p.holder = $5')} on conflict do nothing`;
+  const sql = `${revokeIssued} ${exchangedUnder(kind, 'p.requester = $4 and p.holder = $5')} on conflict do nothing`;
   const renewed = randomBytes(16).toString('base64url');
   return [
     ...spans(now, longestLifetime).map(([from, to]): Step => {

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { ClientRegistration } from '../../domain/client-registration.ts';
+import { CorruptRow } from '../../domain/oauth-error.ts';
 import { heldBytes } from '../../domain/held-bytes.ts';
 import { boundedCache } from '../../jose/bounded-cache.ts';
 import type { IssuedTokens, PairedAtIssuance, TokenState } from '../../ports/issued-tokens.ts';
@@ -11,6 +12,7 @@ import { prepared } from '../connection/prepared-statements.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { readListed } from './client-identities.ts';
 import { readClientMetadata } from './columns.ts';
+import { pairingRevoked, readIssuanceDetail, unreadable } from './issuance-detail.ts';
 import {
   revokeDerived,
   revokeDerivedFrom,
@@ -18,15 +20,21 @@ import {
   withdrawHolderKey,
 } from './revocation-steps.ts';
 
+interface PairedClient {
+  readonly client_id: string;
+  readonly pairing: string;
+  readonly evidence?: string;
+}
+
 interface StateRow {
   /** The token that was asked for: of it, and of each that it came of, one row. */
   readonly token: string;
   /** Exchanges from it back to this one. */
   readonly depth: number | bigint;
+  readonly id: string;
   readonly source: string | null;
   readonly issued_to: string | null;
   readonly resource_server_id: string | null;
-  readonly of_user: unknown;
   readonly jkt: string | null;
   readonly evidence: string | null;
   readonly revoked: string | null;
@@ -35,12 +43,10 @@ interface StateRow {
   readonly listed_clients: string | null;
   readonly metadata: string | null;
   readonly revoked_kids: string | null;
-  /** JSON text of a list of ids. */
-  readonly pairings: string | null;
+  readonly detail: string | null;
+  /** The database cannot read `detail`. */
+  readonly unreadable: unknown;
   readonly pairing_revoked: unknown;
-  /** JSON text of a list of `{ client_id, pairing, evidence }`. */
-  readonly holders: string | null;
-  readonly may_act: string | null;
 }
 
 const asked: Readonly<Record<DatabaseKind, string>> = {
@@ -51,26 +57,6 @@ const asked: Readonly<Record<DatabaseKind, string>> = {
 const listed: Readonly<Record<DatabaseKind, string>> = {
   sqlite: 'group_concat(kid)',
   postgresql: "string_agg(kid, ',')",
-};
-
-/** The pairings by which a token was exchanged, and whether one of them is in force no more; a later pairing of the same two has another id. */
-const pairings: Readonly<Record<DatabaseKind, string>> = {
-  sqlite: `json_extract(e.detail, '$.pairings') as pairings, exists (select 1 from json_each(e.detail, '$.pairings') x left join pairing p on p.consent = x.value where p.id is null or p.revoked_at is not null) as pairing_revoked`,
-  postgresql: `(e.detail::jsonb->'pairings')::text as pairings, exists (select 1 from jsonb_array_elements_text(e.detail::jsonb->'pairings') x(consent) left join pairing p on p.consent = x.consent where p.id is null or p.revoked_at is not null) as pairing_revoked`,
-};
-
-/** With whom the client of a token was paired when it was issued. */
-const paired: Readonly<Record<DatabaseKind, string>> = {
-  sqlite:
-    "json_extract(e.detail, '$.holders') as holders, json_extract(e.detail, '$.may_act') as may_act",
-  postgresql:
-    "(e.detail::jsonb->'holders')::text as holders, (e.detail::jsonb->'may_act')::text as may_act",
-};
-
-/** True of a user's token. */
-const ofUser: Readonly<Record<DatabaseKind, string>> = {
-  sqlite: "json_extract(e.detail, '$.of_user')",
-  postgresql: "e.detail::jsonb->>'of_user'",
 };
 
 /** Exchanges that are looked back at: more than there can be in a row (`grant/subject-access-token.ts`). */
@@ -103,7 +89,7 @@ export function sqlIssuedTokens(
     return client;
   };
   const readState = prepared(
-    `with recursive chain(token, depth, id) as (select id, 0, id from audit_event where id in (${asked[kind]}) union all select chain.token, chain.depth + 1, e.source from chain join audit_event e on e.id = chain.id where e.source is not null and chain.depth < ${maxDepth}) select chain.token, chain.depth, e.source, e.registration_id as issued_to, e.resource_server_id, ${ofUser[kind]} as of_user, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.registration_id, c.listed_clients, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids, ${pairings[kind]}, ${paired[kind]} from chain join audit_event e on e.id = chain.id and e.type = 'token_issued' left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) order by chain.depth`,
+    `with recursive chain(token, depth, id) as (select id, 0, id from audit_event where id in (${asked[kind]}) union all select chain.token, chain.depth + 1, e.source from chain join audit_event e on e.id = chain.id where e.source is not null and chain.depth < ${maxDepth}) select chain.token, chain.depth, e.id, e.source, e.registration_id as issued_to, e.resource_server_id, e.detail, ${unreadable(kind)} as unreadable, ${pairingRevoked(kind)} as pairing_revoked, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.registration_id, c.listed_clients, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids from chain join audit_event e on e.id = chain.id and e.type = 'token_issued' left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) order by chain.depth`,
   );
   const stateRows = batched<string, readonly StateRow[]>(async (jtis) => {
     const rows = await orStoreUnavailable(() =>
@@ -116,6 +102,9 @@ export function sqlIssuedTokens(
   const toState = ([row, ...sources]: readonly StateRow[], depth = 0): TokenState | undefined => {
     // A gap: the record of a token from which this one came is gone.
     if (row === undefined || Number(row.depth) !== depth) return undefined;
+    const place = { table: 'audit_event', key: row.id };
+    if (Number(row.unreadable) === 1) throw new CorruptRow(place.table, place.key, 'detail');
+    const detail = row.detail === null ? {} : readIssuanceDetail(row.detail, place);
     const source = row.source === null ? undefined : toState(sources, depth + 1);
     const isLost = row.source !== null && source === undefined;
     return {
@@ -123,9 +112,9 @@ export function sqlIssuedTokens(
       source,
       exchanges: source === undefined ? 0 : source.exchanges + 1,
       resourceServer: row.resource_server_id ?? undefined,
-      ofUser: row.issued_to === null ? undefined : row.of_user !== null,
-      pairings: row.pairings === null ? [] : (JSON.parse(row.pairings) as string[]),
-      pairedAtIssuance: new Map([...readPaired(row.holders), ...readPaired(row.may_act)]),
+      ofUser: row.issued_to === null ? undefined : detail.of_user === true,
+      pairings: detail.pairings ?? [],
+      pairedAtIssuance: new Map([...(detail.holders ?? []), ...(detail.may_act ?? [])].map(paired)),
       client: readClient(row),
       revokedKids: row.revoked_kids?.split(',') ?? [],
       evidence: row.evidence ?? undefined,
@@ -157,15 +146,10 @@ export function sqlIssuedTokens(
   };
 }
 
-function readPaired(json: string | null): readonly (readonly [string, PairedAtIssuance])[] {
-  if (json === null) return [];
-  const paired = JSON.parse(json) as readonly {
-    readonly client_id: string;
-    readonly pairing: string;
-    readonly evidence?: string;
-  }[];
-  return paired.map(({ client_id, pairing, evidence }) => [
-    client_id,
-    { pairing, form: evidence === 'registration' ? 'registered_key' : 'proof' },
-  ]);
+function paired({
+  client_id,
+  pairing,
+  evidence,
+}: PairedClient): readonly [string, PairedAtIssuance] {
+  return [client_id, { pairing, form: evidence === 'registration' ? 'registered_key' : 'proof' }];
 }

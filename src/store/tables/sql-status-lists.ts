@@ -7,6 +7,7 @@ import { batched } from '../connection/batched.ts';
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
+import { pairingRevoked, statusEntry } from './issuance-detail.ts';
 import { lateDerived } from './revocation-steps.ts';
 
 /** Rows a statement: small enough to end within the time limit of a statement. */
@@ -17,26 +18,13 @@ const overlap = 120;
 
 interface EntryRow {
   readonly id: string;
-  readonly list: string | null;
-  readonly idx: number | bigint | null;
+  readonly detail: string | null;
 }
 
-const entry: Readonly<Record<DatabaseKind, string>> = {
-  sqlite:
-    "json_extract(e.detail, '$.status.list') as list, json_extract(e.detail, '$.status.idx') as idx",
-  postgresql:
-    "e.detail::jsonb->'status'->>'list' as list, (e.detail::jsonb->'status'->>'idx')::int as idx",
-};
 /** By the text, as this server writes it: a cast would fail for all clients if one row is damaged. */
 const disabled: Readonly<Record<DatabaseKind, string>> = {
   sqlite: `instr(c.metadata, '"disabled":true') > 0`,
   postgresql: `strpos(c.metadata, '"disabled":true') > 0`,
-};
-const pairingRevoked: Readonly<Record<DatabaseKind, string>> = {
-  sqlite:
-    "exists (select 1 from json_each(e.detail, '$.pairings') x left join pairing p on p.consent = x.value where p.id is null or p.revoked_at is not null)",
-  postgresql:
-    "exists (select 1 from jsonb_array_elements_text(e.detail::jsonb->'pairings') x(consent) left join pairing p on p.consent = x.consent where p.id is null or p.revoked_at is not null)",
 };
 const parameters: Readonly<Record<DatabaseKind, string>> = {
   sqlite: '?1, ?2, ?3',
@@ -54,11 +42,11 @@ export function sqlStatusLists(
   seconds: DatabaseSeconds,
 ): StatusListStore {
   const [after, now, before] = parameters[kind].split(', ');
-  const revoked = `select r.jti as id, ${entry[kind]} from revoked_token r join audit_event e on e.id = r.jti where r.jti > ${after} and r.expires_at > ${now} order by r.jti limit ${page}`;
-  const ofDisabled = `select e.id, ${entry[kind]} from client c join audit_event e on e.client_id = c.client_id where ${disabled[kind]} and e.id > ${after} and e.type = 'token_issued' and e.token_expires_at > ${now} order by e.id limit ${page}`;
-  const ofDisabledOwner = `with recursive derived(id) as (select e.id from client c join audit_event s on s.client_id = c.client_id join audit_event e on e.source = s.id where ${disabled[kind]} and s.type = 'token_issued' and s.id > ${before} union select e.id from derived d join audit_event e on e.source = d.id) select e.id, ${entry[kind]} from derived d join audit_event e on e.id = d.id where e.id > ${after} and e.token_expires_at > ${now} order by e.id limit ${page}`;
+  const revoked = `select r.jti as id, e.detail from revoked_token r join audit_event e on e.id = r.jti where r.jti > ${after} and r.expires_at > ${now} order by r.jti limit ${page}`;
+  const ofDisabled = `select e.id, e.detail from client c join audit_event e on e.client_id = c.client_id where ${disabled[kind]} and e.id > ${after} and e.type = 'token_issued' and e.token_expires_at > ${now} order by e.id limit ${page}`;
+  const ofDisabledOwner = `with recursive derived(id) as (select e.id from client c join audit_event s on s.client_id = c.client_id join audit_event e on e.source = s.id where ${disabled[kind]} and s.type = 'token_issued' and s.id > ${before} union select e.id from derived d join audit_event e on e.source = d.id) select e.id, e.detail from derived d join audit_event e on e.id = d.id where e.id > ${after} and e.token_expires_at > ${now} order by e.id limit ${page}`;
   // What another replica issued in the moment in which its client was deleted, or its pairing revoked; at first, whatever a process that died left undone.
-  const late = `insert into revoked_token (jti, expires_at) select e.id, e.token_expires_at from audit_event e left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) where e.id > ${after} and e.type = 'token_issued' and e.token_expires_at > ${now} and e.id < ${before} and (c.client_id is null or ${pairingRevoked[kind]}) on conflict do nothing`;
+  const late = `insert into revoked_token (jti, expires_at) select e.id, e.token_expires_at from audit_event e left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) where e.id > ${after} and e.type = 'token_issued' and e.token_expires_at > ${now} and e.id < ${before} and (c.client_id is null or ${pairingRevoked(kind)}) on conflict do nothing`;
   let sweptAt: number | undefined;
   const sweep = async (at: number) => {
     const first = Math.max((sweptAt ?? 0) - overlap, at - tokenLifetime);
@@ -84,8 +72,7 @@ export function sqlStatusLists(
       const rows = await orStoreUnavailable(() =>
         database.$queryRawUnsafe<EntryRow[]>(statement, start, BigInt(at), ...more),
       );
-      for (const { list, idx } of rows)
-        if (list !== null && idx !== null) entries.push({ list, idx: Number(idx) });
+      for (const { detail } of rows) entries.push(...[statusEntry(detail)].filter((entry) => entry !== undefined));
       from = rows.at(-1)?.id ?? '';
       if (rows.length < page) return entries;
     }

@@ -1,0 +1,90 @@
+import { array, boolean, exactOptional, integer, minValue, number, pipe, string } from 'valibot';
+import type { StatusEntry } from '../../ports/status-list-store.ts';
+import type { DatabaseKind } from '../migrations/schema.ts';
+import { jsonColumn, object } from './json-column.ts';
+
+const paired = object({
+  client_id: string(),
+  pairing: string(),
+  evidence: exactOptional(string()),
+});
+
+/** Reads the `detail` of an issuance. Throws CorruptRow. */
+export const readIssuanceDetail = jsonColumn(
+  object({
+    of_user: exactOptional(boolean()),
+    pairings: exactOptional(array(string())),
+    holders: exactOptional(array(paired)),
+    may_act: exactOptional(array(paired)),
+  }),
+);
+
+const readStatus = jsonColumn(
+  object({ status: object({ list: string(), idx: pipe(number(), integer(), minValue(0)) }) }),
+);
+
+/** The token's place on a status list; undefined if the row has none or is damaged. */
+export function statusEntry(detail: string | null): StatusEntry | undefined {
+  if (detail === null) return undefined;
+  try {
+    return readStatus(detail, { table: 'audit_event', key: '' }).status;
+  } catch {
+    return undefined;
+  }
+}
+
+/** SQL for `e.detail` as JSON: null, and no error, if the text is not JSON. */
+const json: Readonly<Record<DatabaseKind, string>> = {
+  sqlite: 'case when json_valid(e.detail) then e.detail end',
+  postgresql: 'json_or_null(e.detail)',
+};
+
+/** SQL for "the database cannot read `e.detail`". */
+export const unreadable = (kind: DatabaseKind): string =>
+  `(e.detail is not null and ${json[kind]} is null)`;
+
+/** SQL for the position of a text in `e.detail`, greater than 0 if it is there. */
+export const position: Readonly<Record<DatabaseKind, string>> = {
+  sqlite: 'instr',
+  postgresql: 'strpos',
+};
+
+/** SQL for the pairings `p`, left joined, under which `e` was exchanged. */
+const pairingsOf: Readonly<Record<DatabaseKind, string>> = {
+  sqlite: `json_each(${json.sqlite}, '$.pairings') x left join pairing p on p.consent = x.value`,
+  postgresql: `jsonb_path_query(${json.postgresql}, '$.pairings[*]') x(value) left join pairing p on p.consent = x.value #>> '{}'`,
+};
+
+const hasPairings = (kind: DatabaseKind): string => `${position[kind]}(e.detail, '"pairings"') > 0`;
+
+/** SQL for "the issuance `e` was exchanged under a pairing `p` of which `which` is true". */
+export const exchangedUnder = (kind: DatabaseKind, which: string): string =>
+  `${hasPairings(kind)} and exists (select 1 from ${pairingsOf[kind]} where ${which})`;
+
+/** SQL for "a pairing under which `e` was exchanged is no longer in force, or cannot be read". */
+export const pairingRevoked = (kind: DatabaseKind): string =>
+  `(coalesce(${hasPairings(kind)}, false) and (${json[kind]} is null or exists (select 1 from ${pairingsOf[kind]} where p.id is null or p.revoked_at is not null)))`;
+
+/** SQL for the additional holders of `e`: a source of rows `h` and the members of each. */
+export const holders: Readonly<
+  Record<
+    DatabaseKind,
+    { readonly rows: string; readonly clientId: string; readonly jkt: string }
+  >
+> = {
+  sqlite: {
+    rows: `json_each(${json.sqlite}, '$.holders') h`,
+    clientId: memberOfObject('client_id'),
+    jkt: memberOfObject('jkt'),
+  },
+  postgresql: {
+    rows: `jsonb_path_query(${json.postgresql}, '$.holders[*]') h(value)`,
+    clientId: "h.value->>'client_id'",
+    jkt: "h.value->>'jkt'",
+  },
+};
+
+/** SQLite reads any other value as JSON text, and fails. */
+function memberOfObject(name: string): string {
+  return `case when h.type = 'object' then h.value->>'${name}' end`;
+}
