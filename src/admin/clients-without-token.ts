@@ -1,6 +1,7 @@
 import Type from 'typebox';
+import type { ClientRegistration } from '../domain/client-registration.ts';
 import type { ResourceServer } from '../domain/resource-server.ts';
-import type { ClientRegistry } from '../ports/registry.ts';
+import type { ClientRegistry, IntactPage } from '../ports/registry.ts';
 import { methodsFor } from './possible-tokens.ts';
 
 /** Clients that one answer names, that are read at a time, and that are looked at for one answer. */
@@ -29,22 +30,25 @@ export const clientsWithoutTokenAnswer = {
  */
 export async function clientsWithoutToken(
   resourceServer: ResourceServer,
-  clients: Pick<ClientRegistry, 'list'>,
+  clients: Pick<ClientRegistry, 'listIntact'>,
   issuer: string,
 ) {
   const client_ids: string[] = [];
-  let after = '';
+  let after: string | undefined = '';
   for (let lookedAt = 0; lookedAt < maxLookedAt; lookedAt += pageSize) {
-    const page = await clients.list({ limit: pageSize, after });
-    for (const { value: client } of page) {
-      after = client.client_id;
+    const page: IntactPage<ClientRegistration> = await clients.listIntact({
+      limit: pageSize,
+      after,
+    });
+    for (const client of page.values) {
       if (client.disabled || client.resources?.includes(resourceServer.audience) !== true) continue;
       if (methodsFor(client, resourceServer, issuer).length > 0) continue;
       if (client_ids.length === maxNamed)
         return { clients_without_token: { client_ids, more: true } };
       client_ids.push(client.client_id);
     }
-    if (page.length < pageSize) return { clients_without_token: { client_ids, more: false } };
+    after = page.next;
+    if (after === undefined) return { clients_without_token: { client_ids, more: false } };
   }
   return { clients_without_token: { client_ids, more: true } };
 }

@@ -136,8 +136,8 @@ export async function possessionOf(
 async function firstOf(
   registry: ResourceServerRegistry,
 ): Promise<[readonly ResourceServer[], boolean]> {
-  const all = await registry.list({ limit: maxListed + 1 });
-  return [all.slice(0, maxListed).map(({ value }) => value), all.length > maxListed];
+  const { values, next } = await registry.listIntact({ limit: maxListed + 1 });
+  return [values.slice(0, maxListed), next !== undefined];
 }
 
 async function namedOf(

@@ -37,7 +37,7 @@ export const resourceServerSchemas = [
 /** What the routes need. */
 export interface ResourceServerRoutesOptions {
   readonly resourceServers: ResourceServerRegistry;
-  readonly clients: Pick<ClientRegistry, 'list'>;
+  readonly clients: Pick<ClientRegistry, 'listIntact'>;
   readonly issuer: string;
   readonly credentialUses: CredentialUseLog;
   readonly clock: Clock;

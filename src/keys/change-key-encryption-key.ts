@@ -6,6 +6,7 @@ import {
   type SigningKeyStore,
 } from '../ports/signing-key-store.ts';
 import { type KeyEncryption, placeOfSecret, placeOfSigningKey } from './key-encryption.ts';
+import { damagedKey } from './key-ring.ts';
 
 /** What the change of the key-encryption key stands on. */
 export interface KeyEncryptionKeyOptions {
@@ -44,13 +45,13 @@ export async function changeKeyEncryptionKey(
       to: await encryption.seal(await encryption.open(from, place), next, place),
     });
     const nonceSecret = await secrets.getSecret(nonceSecretName);
+    const { keys, damaged } = await signingKeys.listSigningKeys();
+    if (damaged[0] !== undefined) throw damagedKey(damaged[0]);
     const change = {
       fromKey,
       toKey: next,
       signingKeys: await Promise.all(
-        (await signingKeys.listSigningKeys()).keys.map(async (key) =>
-          resealed(key.kid, key.privateJwe, placeOfSigningKey(key)),
-        ),
+        keys.map(async (key) => resealed(key.kid, key.privateJwe, placeOfSigningKey(key))),
       ),
       sharedSecrets:
         nonceSecret === undefined

@@ -4,7 +4,11 @@ import type { DatabaseClock } from '../domain/database-clock.ts';
 import type { SigningKey } from '../domain/signing-key.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import { type PublicKey, readPublicKey } from '../jose/public-key.ts';
-import type { SigningKeyStore, StoredSigningKey } from '../ports/signing-key-store.ts';
+import type {
+  DamagedSigningKey,
+  SigningKeyStore,
+  StoredSigningKey,
+} from '../ports/signing-key-store.ts';
 import { openKey } from './generate-key.ts';
 import { type KeyEncryption, KeyEncryptionError, placeOfSigningKey } from './key-encryption.ts';
 import { type KeyWithState, livesAt } from './key-states.ts';
@@ -19,6 +23,8 @@ export interface KeyRing {
   /** Reads them when the copy is older than one may be that is signed by: a key may have been revoked meanwhile. Throws StoreUnavailable. */
   recent(): Promise<void>;
   stored(): readonly StoredSigningKey[];
+  /** Rows that cannot be read; none of them signs or is published. */
+  damaged(): readonly DamagedSigningKey[];
   lives(): readonly KeyWithState[];
   /** The key that signs; when none is active yet, the announced one that will first. */
   signing(alg: AccessTokenSigningAlgorithm): KeyWithState | undefined;
@@ -54,6 +60,7 @@ export function keyRing({ store, encryption, clock, shared, ...options }: KeyRin
   const open = new Map<string, OpenKey>();
   const sealed = new Map<string, KeyEncryptionError>();
   let stored: readonly StoredSigningKey[] = [];
+  let damaged: readonly DamagedSigningKey[] = [];
   let published: { readonly keys: readonly JWK[] } = { keys: [] };
   let publishedKids = '';
   let asked = { ticks: Number.NEGATIVE_INFINITY, at: 0 };
@@ -73,7 +80,7 @@ export function keyRing({ store, encryption, clock, shared, ...options }: KeyRin
   };
   const read = async () => {
     const began = { ticks: performance.now(), at: clock() };
-    const { keys } = await shared.measuredBy(() => store.listSigningKeys());
+    const { keys, damaged: unread } = await shared.measuredBy(() => store.listSigningKeys());
     for (const key of keys) {
       const place = placeOfSigningKey(key);
       if (open.get(key.kid)?.place === place) continue;
@@ -91,6 +98,7 @@ export function keyRing({ store, encryption, clock, shared, ...options }: KeyRin
     if (began.ticks < asked.ticks) return;
     asked = began;
     stored = keys;
+    damaged = unread;
     publish();
   };
   // By two clocks: the one that only goes forward stands still while the machine sleeps, the other may be set.
@@ -129,7 +137,10 @@ export function keyRing({ store, encryption, clock, shared, ...options }: KeyRin
       return keys.find(({ state }) => state === 'active') ?? announced[0];
     },
     handle: (kid) => open.get(kid)?.handle,
-    unopened: () => stored.map(({ kid }) => sealed.get(kid)).find((fault) => fault !== undefined),
+    damaged: () => damaged,
+    unopened: () =>
+      stored.map(({ kid }) => sealed.get(kid)).find((fault) => fault !== undefined) ??
+      damaged.map(damagedKey)[0],
     publicJwks: () => published,
     async verificationKey(kid) {
       if (!open.has(kid)) await anew();
@@ -137,6 +148,13 @@ export function keyRing({ store, encryption, clock, shared, ...options }: KeyRin
     },
   };
 }
+
+/** Why a row that cannot be read is no key, and what to do. */
+export const damagedKey = ({ kid, fault }: DamagedSigningKey): KeyEncryptionError =>
+  new KeyEncryptionError(
+    `The row ${kid} of signing_key is damaged: it signs nothing here and is not published. Restore it from a backup.`,
+    { cause: fault },
+  );
 
 async function opened(
   key: StoredSigningKey,

@@ -8,7 +8,7 @@ import type { PublicKey } from '../jose/public-key.ts';
 import type { SigningKeyStore, StoredSigningKey } from '../ports/signing-key-store.ts';
 import { generateKey } from './generate-key.ts';
 import { type KeyEncryption, KeyEncryptionError } from './key-encryption.ts';
-import { keyRing } from './key-ring.ts';
+import { type KeyRing, keyRing } from './key-ring.ts';
 import {
   type Announcer,
   announcement,
@@ -66,6 +66,18 @@ const clockDifference = 1000;
 /** Attempts of a rotation by hand that others come in between. */
 const rotationTries = 5;
 
+/** `kid` of the last key in the succession of an algorithm, revoked or damaged though it may be. */
+function lastOf(alg: string, held: Pick<KeyRing, 'stored' | 'damaged'>): string | undefined {
+  const next = new Map([
+    ...held.stored().map((key) => [key.predecessor ?? key.alg, key.kid] as const),
+    ...held.damaged().map(({ follows, kid }) => [follows ?? '', kid] as const),
+  ]);
+  let last: string | undefined;
+  for (let kid = next.get(alg); kid !== undefined && next.delete(last ?? alg); kid = next.get(kid))
+    last = kid;
+  return last;
+}
+
 /** Loads the signing keys. Throws KeyEncryptionError when none of them can be opened. */
 export async function signingKeys(options: SigningKeysOptions): Promise<SigningKeys> {
   const { store, encryption } = options;
@@ -88,16 +100,11 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
     activeAt: number,
     actor: Announcer = 'server',
   ) => {
-    // After the one that none came after yet, revoked or not: a revoked key has its place in the chain too.
-    const predecessor = held
-      .stored()
-      .find(
-        (key) => key.alg === alg && !held.stored().some((other) => other.predecessor === key.kid),
-      );
+    const predecessor = lastOf(alg, held);
     const life = {
       createdAt: now(),
       activeAt,
-      ...(predecessor !== undefined && { predecessor: predecessor.kid }),
+      ...(predecessor !== undefined && { predecessor }),
     };
     const add = async () => {
       const successor = await generateKey(alg, encryption, life);

@@ -21,6 +21,12 @@ export interface ListQuery {
   readonly name?: string;
 }
 
+/** Registrations that could be read, of one page. */
+export interface IntactPage<T> {
+  readonly values: readonly T[];
+  readonly next: string | undefined;
+}
+
 /** When a change is made and what is recorded of it: both stand, or neither. */
 export interface Change {
   /** Milliseconds since the epoch. */
@@ -46,6 +52,8 @@ export interface Registry<T> {
   get(id: string): Promise<Stored<T> | undefined>;
   /** In the order of the identifiers. */
   list(query: ListQuery): Promise<readonly Stored<T>[]>;
+  /** The same without rows that cannot be read. `next`: continue after it; undefined at the end. */
+  listIntact(query: ListQuery): Promise<IntactPage<T>>;
   /** Replaces the registration if it is still as `found`. */
   replace(value: T, found: Stored<T>, change: RegistrationChange): Promise<Stored<T> | NotChanged>;
   /**

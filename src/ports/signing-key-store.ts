@@ -24,6 +24,14 @@ export interface StoredSigningKey {
   readonly recordedStage: Stage;
 }
 
+/** A row that cannot be read as a key; it keeps its place in the succession. */
+export interface DamagedSigningKey {
+  readonly kid: string;
+  /** `kid` of its predecessor, or its algorithm if it was the first. */
+  readonly follows: string | undefined;
+  readonly fault: Error;
+}
+
 /** A key that is to be stored. */
 export interface NewSigningKey extends Omit<StoredSigningKey, 'recordedStage' | 'revokedAt'> {
   /** Id of the key-encryption key that sealed `privateJwe`. */
@@ -31,9 +39,10 @@ export interface NewSigningKey extends Omit<StoredSigningKey, 'recordedStage' | 
 }
 
 export interface SigningKeyStore {
-  /** All keys, oldest first, and the database's time at this reading (milliseconds since the epoch). */
+  /** All keys, oldest first, those that cannot be read apart, and the database's time at this reading (milliseconds since the epoch). */
   listSigningKeys(): Promise<{
     readonly keys: readonly StoredSigningKey[];
+    readonly damaged: readonly DamagedSigningKey[];
     readonly databaseTime: number;
   }>;
   /**

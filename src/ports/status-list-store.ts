@@ -16,6 +16,12 @@ export interface ActiveStatusList {
   readonly compromised: boolean;
 }
 
+/** A list whose resource server cannot be read; it fails only for those who ask for it. */
+export interface DamagedStatusList {
+  readonly id: string;
+  readonly damaged: Error;
+}
+
 /** Token status lists. Times in seconds since the epoch. All throw StoreUnavailable when the store is away. */
 export interface StatusListStore {
   /** Hands out `count` indexes that nobody else ever gets, from `first` on; the list lives at least until `expiresAt`. One atomic statement, two for a new list. */
@@ -28,7 +34,7 @@ export interface StatusListStore {
   /** Whether there is such a list; look-ups of one turn of the event loop are one statement. */
   exists(list: string): Promise<boolean>;
   /** Lists that may hold live tokens, by the database's clock. */
-  lists(): Promise<readonly ActiveStatusList[]>;
+  lists(): Promise<readonly (ActiveStatusList | DamagedStatusList)[]>;
   /** The tokens on lists that are inactive before their time: revoked, of a disabled or a deleted client, exchanged under a pairing that is revoked. */
   inactive(): Promise<readonly StatusEntry[]>;
 }

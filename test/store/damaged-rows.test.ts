@@ -3,6 +3,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testKey } from '../support/keys.ts';
 import { basic, type TestServer, testServer } from '../support/server.ts';
+import { pathOf, referenceOf, stateAt } from '../support/status-list.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
 
 const secret = 's'.repeat(32);
@@ -125,6 +126,48 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       await sql(`update resource_server set metadata = '{"audience":"https://rs.example.com"}'`);
       const refused = await ask('other');
       expect([refused.status, refused.body.error]).toEqual([500, 'server_error']);
+    });
+    it('a damaged client keeps no other client or resource server from being registered', async () => {
+      await sql(`update client set metadata = '{' where client_id = 'app'`);
+      const registered = await server.admin('POST', 'resource-servers', {
+        audience: 'https://registered.example.com',
+      });
+      expect([registered.status, registered.body.clients_without_token.more]).toEqual([201, false]);
+    });
+    it('a damaged resource server keeps no status list of another from being published', async () => {
+      const listed = (name: string) => ({
+        audience: `https://${name}.example.com`,
+        status_list_enabled: true,
+      });
+      const token = async (name: string) =>
+        (
+          await server.post(
+            '/token',
+            { grant_type: 'client_credentials', resource: listed(name).audience },
+            { authorization: basic('other', secret), dpop: await (await testKey()).proof() },
+          )
+        ).body.access_token as string;
+      for (const name of ['one', 'two'])
+        await server.admin('POST', 'resource-servers', listed(name));
+      const [one, two] = [await token('one'), await token('two')];
+      await sql(
+        `update resource_server set metadata = '{' where audience = '${listed('one').audience}'`,
+      );
+      expect((await server.get(pathOf(referenceOf(one)))).status).toBe(500);
+      expect(await stateAt(server, two)).toBe('valid');
+      expect((await server.admin('GET', 'clients/other')).status).toBe(200);
+    });
+    it('a signing key of an unknown algorithm is not published, and the others sign and rotate', async () => {
+      const kids = async () =>
+        ((await server.get('/jwks')).body.keys as { kid: string }[]).map(({ kid }) => kid);
+      const [sound] = await kids();
+      await server.admin('POST', 'signing-keys/rotate', { alg: 'ES256', immediately: true });
+      const [successor] = (await kids()).filter((kid) => kid !== sound);
+      await sql(`update signing_key set alg = 'ES257' where kid = '${successor}'`);
+      await expect.poll(kids, { timeout: 10_000 }).toEqual([sound]);
+      expect(JSON.stringify(server.logs)).toContain(`the row ${successor} of signing_key`);
+      await server.admin('POST', 'signing-keys/rotate', { alg: 'ES256', immediately: true });
+      expect((await kids()).length).toBe(2);
     });
     it('limits of a pairing that are a list do not read as no limits', async () => {
       await sql(`insert into pairing (id, requester, holder, mode, first_party, metadata, version, created_at, updated_at)

@@ -1,6 +1,10 @@
 import type { Clock } from '../../domain/clock.ts';
 import type { CurrentSigningKey } from '../../ports/current-signing-key.ts';
-import type { ActiveStatusList, StatusListStore } from '../../ports/status-list-store.ts';
+import type {
+  ActiveStatusList,
+  DamagedStatusList,
+  StatusListStore,
+} from '../../ports/status-list-store.ts';
 import { statusListClaim } from './status-list.ts';
 
 /** What publishing stands on. */
@@ -23,7 +27,7 @@ export interface PublishedList {
 interface Snapshot {
   /** Milliseconds since the epoch, from before the store was asked. */
   readonly at: number;
-  readonly lists: ReadonlyMap<string, ActiveStatusList>;
+  readonly lists: ReadonlyMap<string, ActiveStatusList | DamagedStatusList>;
   readonly inactive: ReadonlyMap<string, readonly number[]>;
 }
 
@@ -106,6 +110,7 @@ export function publishedLists({ store, clock, signingKey, uriOf, maxAge }: Publ
     if (!snapshot.lists.has(id) && (await store.exists(id))) snapshot = await fresh();
     const list = snapshot.lists.get(id);
     if (list === undefined) return undefined;
+    if ('damaged' in list) throw list.damaged;
     try {
       const { kid, signJwt } = await signingKey(list.alg);
       const known = rendered.get(id);

@@ -21,6 +21,7 @@ function telling<T>(registry: Registry<T>, changed: () => Promise<void>): Regist
   return {
     get: (id) => registry.get(id),
     list: (query) => registry.list(query),
+    listIntact: (query) => registry.listIntact(query),
     create: (value, change) => after(registry.create(value, change)),
     replace: (value, found, change) => after(registry.replace(value, found, change)),
     remove: (id, change, version) => after(registry.remove(id, change, version)),

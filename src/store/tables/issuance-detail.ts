@@ -1,7 +1,8 @@
 import { array, boolean, exactOptional, integer, minValue, number, pipe, string } from 'valibot';
+import { CorruptRow } from '../../domain/oauth-error.ts';
 import type { StatusEntry } from '../../ports/status-list-store.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
-import { jsonColumn, object } from './json-column.ts';
+import { intact, jsonColumn, object } from './json-column.ts';
 
 const paired = object({
   client_id: string(),
@@ -26,11 +27,8 @@ const readStatus = jsonColumn(
 /** The token's place on a status list; undefined if the row has none or is damaged. */
 export function statusEntry(detail: string | null): StatusEntry | undefined {
   if (detail === null) return undefined;
-  try {
-    return readStatus(detail, { table: 'audit_event', key: '' }).status;
-  } catch {
-    return undefined;
-  }
+  const read = intact(() => readStatus(detail, { table: 'audit_event', key: '' }));
+  return read instanceof CorruptRow ? undefined : read.status;
 }
 
 /** SQL for `e.detail` as JSON: null, and no error, if the text is not JSON. */
@@ -67,10 +65,7 @@ export const pairingRevoked = (kind: DatabaseKind): string =>
 
 /** SQL for the additional holders of `e`: a source of rows `h` and the members of each. */
 export const holders: Readonly<
-  Record<
-    DatabaseKind,
-    { readonly rows: string; readonly clientId: string; readonly jkt: string }
-  >
+  Record<DatabaseKind, { readonly rows: string; readonly clientId: string; readonly jkt: string }>
 > = {
   sqlite: {
     rows: `json_each(${json.sqlite}, '$.holders') h`,

@@ -38,6 +38,16 @@ export function jsonColumn<const Schema extends BaseSchema<unknown, unknown, Bas
   };
 }
 
+/** The value that `read` reads from a row, or the CorruptRow that it throws. */
+export function intact<T>(read: () => T): T | CorruptRow {
+  try {
+    return read();
+  } catch (fault) {
+    if (fault instanceof CorruptRow) return fault;
+    throw fault;
+  }
+}
+
 function parsed(text: string, { table, key }: Place): unknown {
   try {
     return JSON.parse(text);

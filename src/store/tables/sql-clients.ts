@@ -1,7 +1,7 @@
 import type { ClientRegistration, ListedClients } from '../../domain/client-registration.ts';
 import { CorruptRow } from '../../domain/oauth-error.ts';
 import type { ClientRegistrations } from '../../ports/ports.ts';
-import type { ClientRegistry, Stored } from '../../ports/registry.ts';
+import type { ClientRegistry, ListQuery, Stored } from '../../ports/registry.ts';
 import type { AuditedTransaction } from '../connection/audited-transaction.ts';
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
@@ -10,7 +10,7 @@ import type { DatabaseKind } from '../migrations/schema.ts';
 import { clientIdentities, readListed, stillThere, writeListed } from './client-identities.ts';
 import { readClientMetadata, readSecrets } from './columns.ts';
 import { revokeDerived, revokeTokensOf, withdrawConsent } from './revocation-steps.ts';
-import { deletion, type RegistrationRow, stored } from './stored.ts';
+import { deletion, intactPage, type RegistrationRow, stored } from './stored.ts';
 
 interface Row extends RegistrationRow {
   readonly clientId: string;
@@ -79,6 +79,17 @@ export function sqlClients(
       stored(row, withoutDeleted(clients[index] as ClientRegistration, current)),
     );
   };
+  const page = ({ limit, after, name }: ListQuery) =>
+    orStoreUnavailable(() =>
+      database.client.findMany({
+        where: {
+          clientId: { gt: after ?? '' },
+          ...(name !== undefined && { clientName: { contains: name.toLowerCase() } }),
+        },
+        orderBy: { clientId: 'asc' },
+        take: limit,
+      }),
+    );
   const shownOne = async (row: Row | null) => (row === null ? undefined : (await shown([row]))[0]);
   return {
     async findClient(clientId) {
@@ -96,19 +107,9 @@ export function sqlClients(
       return made ? { value, version: 1, createdAt: at, updatedAt: at } : 'conflict';
     },
     get: async (clientId) => shownOne(await find(clientId)),
-    async list({ limit, after, name }) {
-      const rows = await orStoreUnavailable(() =>
-        database.client.findMany({
-          where: {
-            clientId: { gt: after ?? '' },
-            ...(name !== undefined && { clientName: { contains: name.toLowerCase() } }),
-          },
-          orderBy: { clientId: 'asc' },
-          take: limit,
-        }),
-      );
-      return shown(rows);
-    },
+    list: async (query) => shown(await page(query)),
+    listIntact: async (query) =>
+      intactPage(await page(query), query.limit, ({ clientId }) => clientId, toClient),
     async replace(value, found, { at, event, keysRemoved = [], holdersRemoved = [] }) {
       const { clientId, clientName, metadata, secrets } = columns(value);
       const { version, createdAt, value: before } = found;

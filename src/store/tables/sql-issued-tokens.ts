@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { ClientRegistration } from '../../domain/client-registration.ts';
-import { CorruptRow } from '../../domain/oauth-error.ts';
 import { heldBytes } from '../../domain/held-bytes.ts';
+import { CorruptRow } from '../../domain/oauth-error.ts';
 import { boundedCache } from '../../jose/bounded-cache.ts';
 import type { IssuedTokens, PairedAtIssuance, TokenState } from '../../ports/issued-tokens.ts';
 import type { AuditedTransaction } from '../connection/audited-transaction.ts';

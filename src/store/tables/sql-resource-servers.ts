@@ -1,10 +1,10 @@
 import type { ResourceServer } from '../../domain/resource-server.ts';
 import type { ResourceServers } from '../../ports/ports.ts';
-import type { ResourceServerRegistry } from '../../ports/registry.ts';
+import type { ListQuery, ResourceServerRegistry } from '../../ports/registry.ts';
 import type { AuditedTransaction } from '../connection/audited-transaction.ts';
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import { readResourceServerMetadata, readSecrets } from './columns.ts';
-import { deletion, type RegistrationRow, stored } from './stored.ts';
+import { deletion, intactPage, type RegistrationRow, stored } from './stored.ts';
 
 /** Resource servers, for the protocol and for the admin. */
 export function sqlResourceServers(
@@ -32,6 +32,17 @@ export function sqlResourceServers(
   });
   const find = (id: string) =>
     orStoreUnavailable(() => database.resourceServer.findUnique({ where: { id } }));
+  const page = ({ limit, after, name }: ListQuery) =>
+    orStoreUnavailable(() =>
+      database.resourceServer.findMany({
+        where: {
+          id: { gt: after ?? '' },
+          ...(name !== undefined && { name: { contains: name.toLowerCase() } }),
+        },
+        orderBy: { id: 'asc' },
+        take: limit,
+      }),
+    );
   return {
     async findByAudience(audience) {
       const row = await orStoreUnavailable(() =>
@@ -65,19 +76,9 @@ export function sqlResourceServers(
       const row = await find(id);
       return row === null ? undefined : stored(row, toResourceServer(row));
     },
-    async list({ limit, after, name }) {
-      const rows = await orStoreUnavailable(() =>
-        database.resourceServer.findMany({
-          where: {
-            id: { gt: after ?? '' },
-            ...(name !== undefined && { name: { contains: name.toLowerCase() } }),
-          },
-          orderBy: { id: 'asc' },
-          take: limit,
-        }),
-      );
-      return rows.map((row) => stored(row, toResourceServer(row)));
-    },
+    list: async (query) => (await page(query)).map((row) => stored(row, toResourceServer(row))),
+    listIntact: async (query) =>
+      intactPage(await page(query), query.limit, ({ id }) => id, toResourceServer),
     async replace(value, { version, createdAt }, { at, event }) {
       const { id, clientId, secrets, audience, name, metadata } = columns(value);
       const sql =

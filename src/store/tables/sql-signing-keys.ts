@@ -1,13 +1,20 @@
 import { databaseKind } from '../../config/database-url.ts';
 import type { AuditEvent } from '../../domain/audit-event.ts';
 import type { Clock } from '../../domain/clock.ts';
+import { CorruptRow } from '../../domain/oauth-error.ts';
 import { accessTokenSigningAlgorithms } from '../../jose/algorithms.ts';
-import { keyInForceName, type SigningKeyStore, stages } from '../../ports/signing-key-store.ts';
+import {
+  type DamagedSigningKey,
+  keyInForceName,
+  type SigningKeyStore,
+  type StoredSigningKey,
+  stages,
+} from '../../ports/signing-key-store.ts';
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import { databaseTime } from '../connection/database-time.ts';
 import { inTransaction, type Step } from '../connection/transaction.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
-import { knownValue } from './json-column.ts';
+import { intact, knownValue } from './json-column.ts';
 import { eventRow, insertEvents } from './sql-audit.ts';
 
 /** One row at least, so that a database without keys says its time too. */
@@ -56,8 +63,10 @@ export function sqlSigningKeys(
   return {
     async listSigningKeys() {
       const rows = await orStoreUnavailable(() => database.$queryRawUnsafe<Row[]>(list));
+      const keys = rows.flatMap((row) => (row.kid === null ? [] : [storedKey(row.kid, row)]));
       return {
-        keys: rows.flatMap(storedKey),
+        keys: keys.flatMap((key) => ('fault' in key ? [] : [key])),
+        damaged: keys.filter((key) => 'fault' in key),
         databaseTime: timeOf?.() ?? Number(rows[0]?.database_time),
       };
     },
@@ -100,18 +109,24 @@ export function sqlSigningKeys(
   };
 }
 
-function storedKey({
-  kid,
-  alg,
-  first_for,
-  public_jwk,
-  private_jwe,
-  created_at,
-  active_at,
-  revoked_at,
-  recorded_state,
-}: Row) {
-  if (kid === null) return [];
+function storedKey(kid: string, row: Row): StoredSigningKey | DamagedSigningKey {
+  const key = intact(() => intactKey(kid, row));
+  return key instanceof CorruptRow ? { kid, follows: row.first_for ?? undefined, fault: key } : key;
+}
+
+function intactKey(
+  kid: string,
+  {
+    alg,
+    first_for,
+    public_jwk,
+    private_jwe,
+    created_at,
+    active_at,
+    revoked_at,
+    recorded_state,
+  }: Row,
+): StoredSigningKey {
   const of = { table: 'signing_key', key: kid };
   return {
     kid,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { ResourceServerMetadata } from '../../domain/resource-server.ts';
+import { CorruptRow } from '../../domain/oauth-error.ts';
 import { timePrefix } from '../../domain/time-ordered-id.ts';
 import type { StatusEntry, StatusListStore } from '../../ports/status-list-store.ts';
 import { listSize } from '../../protocol/status-list/status-list.ts';
@@ -7,7 +7,9 @@ import { batched } from '../connection/batched.ts';
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
+import { readResourceServerMetadata } from './columns.ts';
 import { pairingRevoked, statusEntry } from './issuance-detail.ts';
+import { intact } from './json-column.ts';
 import { lateDerived } from './revocation-steps.ts';
 
 /** Rows a statement: small enough to end within the time limit of a statement. */
@@ -72,7 +74,8 @@ export function sqlStatusLists(
       const rows = await orStoreUnavailable(() =>
         database.$queryRawUnsafe<EntryRow[]>(statement, start, BigInt(at), ...more),
       );
-      for (const { detail } of rows) entries.push(...[statusEntry(detail)].filter((entry) => entry !== undefined));
+      for (const { detail } of rows)
+        entries.push(...[statusEntry(detail)].filter((entry) => entry !== undefined));
       from = rows.at(-1)?.id ?? '';
       if (rows.length < page) return entries;
     }
@@ -103,13 +106,21 @@ export function sqlStatusLists(
       orStoreUnavailable(async () => {
         const at = (await seconds()) - clockMargin;
         const rows = await database.$queryRaw<
-          { readonly id: string; readonly metadata: string; readonly compromised: unknown }[]
-        >`select l.id, r.metadata, k.revoked_at is not null as compromised from token_status_list l join resource_server r on r.id = l.resource_server_id left join signing_key k on k.kid = l.kid where l.expires_at > ${BigInt(at)}`;
-        return rows.map(({ id, metadata, compromised }) => ({
-          id,
-          alg: (JSON.parse(metadata) as ResourceServerMetadata).access_token_signing_alg,
-          compromised: Boolean(Number(compromised)),
-        }));
+          {
+            readonly id: string;
+            readonly server: string;
+            readonly metadata: string;
+            readonly compromised: unknown;
+          }[]
+        >`select l.id, r.id as server, r.metadata, k.revoked_at is not null as compromised from token_status_list l join resource_server r on r.id = l.resource_server_id left join signing_key k on k.kid = l.kid where l.expires_at > ${BigInt(at)}`;
+        return rows.map(({ id, server, metadata, compromised }) => {
+          const read = intact(() =>
+            readResourceServerMetadata(metadata, { table: 'resource_server', key: server }),
+          );
+          if (read instanceof CorruptRow) return { id, damaged: read };
+          const alg = read.access_token_signing_alg;
+          return { id, alg, compromised: Boolean(Number(compromised)) };
+        });
       }),
     async inactive() {
       const now = await seconds();

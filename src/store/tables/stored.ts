@@ -1,5 +1,7 @@
-import type { Stored } from '../../ports/registry.ts';
+import { CorruptRow } from '../../domain/oauth-error.ts';
+import type { IntactPage, Stored } from '../../ports/registry.ts';
 import type { Step } from '../connection/transaction.ts';
+import { intact } from './json-column.ts';
 
 /** The columns that every registration has. */
 export interface RegistrationRow {
@@ -16,6 +18,23 @@ export function stored<T>(row: RegistrationRow, value: T): Stored<T> {
     version: row.version,
     createdAt: Number(row.createdAt),
     updatedAt: Number(row.updatedAt),
+  };
+}
+
+/** Leaves out the rows of a page of at most `limit` rows that cannot be read. */
+export function intactPage<Row, T>(
+  rows: readonly Row[],
+  limit: number,
+  idOf: (row: Row) => string,
+  read: (row: Row) => T,
+): IntactPage<T> {
+  const last = rows.at(-1);
+  return {
+    values: rows.flatMap((row) => {
+      const value = intact(() => read(row));
+      return value instanceof CorruptRow ? [] : [value];
+    }),
+    next: last === undefined || rows.length < limit ? undefined : idOf(last),
   };
 }
 
