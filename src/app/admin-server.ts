@@ -7,7 +7,6 @@ import { dpopNonceSecretRoutes, dpopNonceSecretSchemas } from '../admin/dpop-non
 import { jsonBodies } from '../admin/json-body.ts';
 import { keyEncryptionKeyRoutes, keyEncryptionKeySchemas } from '../admin/key-encryption-key.ts';
 import { openapiDocument } from '../admin/openapi.ts';
-import { allowedMethodsPerPath } from '../admin/other-methods.ts';
 import { pairingRoutes, pairingSchemas } from '../admin/pairings.ts';
 import { Problem, problemHandler, problemSchema } from '../admin/problem.ts';
 import { resourceServerRoutes, resourceServerSchemas } from '../admin/resource-servers.ts';
@@ -18,6 +17,7 @@ import { trustedIssuerRoutes, trustedIssuerSchemas } from '../admin/trusted-issu
 import type { Clock } from '../domain/clock.ts';
 import { listener, type Validation } from '../http/listener/listener.ts';
 import { headerFields } from '../http/request/header-fields.ts';
+import { refuseOtherMethods } from '../http/routes/other-methods.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import {
   changeKeyEncryptionKey,
@@ -90,7 +90,9 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
       throw new Problem(401, 'the admin token is required');
   });
   jsonBodies(app);
-  const allowMethods = allowedMethodsPerPath(app);
+  refuseOtherMethods(app, () => {
+    throw new Problem(405, 'the method is not for this path');
+  });
   await openapiDocument(app, [
     problemSchema,
     ...clientSchemas,
@@ -113,6 +115,5 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
   keyEncryptionKeyRoutes(app, async () => changeKeyEncryptionKey(options.keyEncryption));
   trustedIssuerRoutes(app, { ...options, registry: options.trustedIssuers });
   pairingRoutes(app, { ...options, clients: options.clientRegistrations });
-  allowMethods();
   return app;
 }

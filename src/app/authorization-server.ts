@@ -2,7 +2,6 @@ import { randomInt } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
-import { allowMethods } from '../http/listener/allowed-methods.ts';
 import { lastAnswers } from '../http/listener/drain.ts';
 import { errorHandler } from '../http/listener/error-handler.ts';
 import { listener } from '../http/listener/listener.ts';
@@ -12,11 +11,12 @@ import { rateLimits, type SharedCounters } from '../http/load/rate-limits.ts';
 import { formBodies } from '../http/request/form-body.ts';
 import { certificateSource, readAnchors } from '../http/request/forwarded-client-certificate.ts';
 import { clientJwksRoute } from '../http/routes/client-jwks-route.ts';
-import { allowCrossOrigin, readableFromAnywhere } from '../http/routes/cors.ts';
+import { allowCrossOrigin } from '../http/routes/cors.ts';
 import { type HealthChecks, healthPaths, healthRoutes } from '../http/routes/health-routes.ts';
 import { introspectionRoute } from '../http/routes/introspection-route.ts';
 import { jwksRoute } from '../http/routes/jwks-route.ts';
 import { metadataRoute } from '../http/routes/metadata-route.ts';
+import { refuseOtherMethods } from '../http/routes/other-methods.ts';
 import { revocationRoute } from '../http/routes/revocation-route.ts';
 import { statusListRoute } from '../http/routes/status-list-route.ts';
 import { tokenBodyLimit, tokenRoute } from '../http/routes/token-route.ts';
@@ -110,6 +110,13 @@ export async function authorizationServer({
       .send({ error: 'invalid_request', error_description: 'there is nothing at this path' }),
   );
 
+  refuseOtherMethods(app, (reply) =>
+    reply
+      .code(405)
+      .header('cache-control', 'no-store')
+      .send({ error: 'invalid_request', error_description: 'method not allowed' }),
+  );
+  allowCrossOrigin(app);
   tokenRoute(app, `${basePath}/token`, answer.token);
   introspectionRoute(app, `${basePath}/introspect`, {
     issuer: config.issuer,
@@ -117,14 +124,10 @@ export async function authorizationServer({
     signingKey: signingKeys.current,
     answer: answer.introspection,
   });
-  allowMethods(app, `${basePath}/introspect`, ['POST']);
   revocationRoute(app, `${basePath}/revoke`, answer.revocation);
   clientJwksRoute(app, `${basePath}/clients/:client_id/jwks`, ports.clients, config.jwksMaxAge);
-  readableFromAnywhere(app, `${basePath}/clients/:client_id/jwks`);
-  for (const path of jwksPaths) {
+  for (const path of jwksPaths)
     jwksRoute(app, path, signingKeys.publicJwks, config.jwksMaxAge, ports.randomId);
-    readableFromAnywhere(app, path);
-  }
   statusListRoute(
     app,
     `${basePath}/status-lists/:id`,
@@ -136,16 +139,8 @@ export async function authorizationServer({
       maxAge: config.statusListMaxAge,
     }),
   );
-  readableFromAnywhere(app, `${basePath}/status-lists/:id`);
   const metadata = serverMetadata(config, endpoints);
-  for (const path of metadataPaths) {
-    metadataRoute(app, path, metadata);
-    readableFromAnywhere(app, path);
-  }
-  allowCrossOrigin(app, {
-    endpoints: [`${basePath}/token`, `${basePath}/revoke`],
-    documents: metadataPaths,
-  });
+  for (const path of metadataPaths) metadataRoute(app, path, metadata);
   healthRoutes(app, { ...health, requests: overload.check }, stopping);
   return app;
 }

@@ -10,7 +10,8 @@ export function clientJwksRoute(
   clients: ClientRegistrations,
   maxAge: number,
 ): void {
-  app.get<{ Params: { client_id: string } }>(path, async ({ params }, reply) => {
+  const config = { crossOrigin: 'document' } as const;
+  app.get<{ Params: { client_id: string } }>(path, { config }, async ({ params }, reply) => {
     const client = await clients.findClient(params.client_id);
     // What is encrypted to the client is no business of resource servers.
     const keys =

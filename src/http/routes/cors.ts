@@ -1,86 +1,72 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
-import { allowMethods } from '../listener/allowed-methods.ts';
 
-/**
- * Seconds for which a browser remembers a preflight; no browser does so for longer than two hours.
- */
-const preflightMaxAge = 7200;
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /**
+     * Lets pages of other origins use the route (Fetch standard, "CORS protocol"). An `endpoint`
+     * takes credentials by POST, and not from pages without an origin of their own (`null`). A
+     * `document` may be read by everybody.
+     */
+    readonly crossOrigin?: 'endpoint' | 'document';
+  }
+}
 
-/** What every answer says to pages of other origins. Cookies and the like are never meant: `*`. */
+/** Seconds for which a browser remembers a preflight; no browser does so for more than two hours. */
+const preflightMaxAge = '7200';
+
+/** Fields of every answer. Cookies are never used, so any origin may read it. */
 const readable: readonly (readonly [string, string])[] = [
   ['access-control-allow-origin', '*'],
   ['access-control-expose-headers', 'DPoP-Nonce, WWW-Authenticate, Date, Retry-After'],
 ];
 
-const preflight = {
+const endpointPreflight = {
   'access-control-allow-methods': 'POST',
   'access-control-allow-headers': 'DPoP, Authorization, Content-Type',
-  'access-control-max-age': String(preflightMaxAge),
+  'access-control-max-age': preflightMaxAge,
 };
 
-/** The paths that pages of other origins may use (Fetch standard §3.2, "CORS protocol"). */
-export interface CrossOriginPaths {
-  /** Endpoints that take credentials: not for pages without an origin of their own (`null`). */
-  readonly endpoints: readonly string[];
-  /** Documents that everybody may read. */
-  readonly documents: readonly string[];
-}
+const documentPreflight = {
+  'access-control-allow-origin': '*',
+  'access-control-allow-methods': 'GET, HEAD',
+  'access-control-allow-headers': '*',
+  'access-control-max-age': preflightMaxAge,
+};
 
 /**
- * Lets pages of other origins read the answers of these paths. The fields are set before anything
- * looks at the request, so that refusals carry them too (413, 429, 503): a page that may not read
- * a refusal sees a network error. Call it after whatever replaces the listeners of the server.
+ * Answers preflights for every route with `crossOrigin` in its config, and lets pages of other
+ * origins read its answers. Call it before the first route, and after load shedding. The fields are
+ * set before anything looks at the request, so that refusals carry them too (413, 429, 503): a page
+ * that cannot read a refusal sees a network error.
  */
-export function allowCrossOrigin(
-  app: FastifyInstance,
-  { endpoints, documents }: CrossOriginPaths,
-): void {
-  const paths = new Map([
-    ...endpoints.map((path) => [path, true] as const),
-    ...documents.map((path) => [path, false] as const),
-  ]);
+export function allowCrossOrigin(app: FastifyInstance): void {
+  const routes = new Map<string, 'endpoint' | 'document'>();
   app.server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
-    const takesCredentials = paths.get(pathOf(request.url ?? ''));
-    if (takesCredentials === undefined) return;
-    if (takesCredentials) {
+    const kind = routes.get(pathOf(request.url ?? ''));
+    if (kind === undefined) return;
+    if (kind === 'endpoint') {
       response.setHeader('vary', 'origin');
-      // A sandboxed frame or a file: whose page it is nobody knows.
+      // A sandboxed frame or a file, which may be anybody's.
       if (request.headers.origin === 'null') return;
     }
     for (const [name, value] of readable) response.setHeader(name, value);
   });
-  for (const path of endpoints) {
-    app.options(path, (request, reply) => {
-      void reply.code(204).header('allow', 'POST, OPTIONS');
-      if (request.headers.origin !== 'null') void reply.headers(preflight);
+  app.addHook('onRoute', ({ url, config }) => {
+    const kind = config?.crossOrigin;
+    if (kind === undefined || routes.has(url)) return;
+    routes.set(url, kind);
+    app.options(url, ({ headers }, reply) => {
+      const allow = kind === 'endpoint' ? 'POST, OPTIONS' : 'GET, HEAD, OPTIONS';
+      void reply.code(204).header('allow', allow);
+      if (kind === 'document') void reply.headers(documentPreflight);
+      else if (headers.origin !== 'null') void reply.headers(endpointPreflight);
       return reply.send();
     });
-    allowMethods(app, path, ['POST', 'OPTIONS']);
-  }
+  });
 }
 
 function pathOf(target: string): string {
   const query = target.indexOf('?');
   return query === -1 ? target : target.slice(0, query);
-}
-
-/**
- * A document that any origin may read: 204 to the preflight of its path (Fetch standard,
- * "CORS-preflight request"), 405 to every method besides GET and HEAD.
- */
-export function readableFromAnywhere(app: FastifyInstance, path: string): void {
-  app.options(path, (_request, reply) =>
-    reply
-      .code(204)
-      .headers({
-        allow: 'GET, HEAD, OPTIONS',
-        'access-control-allow-origin': '*',
-        'access-control-allow-methods': 'GET, HEAD',
-        'access-control-allow-headers': '*',
-        'access-control-max-age': String(preflightMaxAge),
-      })
-      .send(),
-  );
-  allowMethods(app, path, ['GET', 'HEAD', 'OPTIONS']);
 }

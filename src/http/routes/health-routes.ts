@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify';
-import { allowMethods } from '../listener/allowed-methods.ts';
 
 /** Whether each part works; readiness needs all of them. */
 export type HealthChecks = Readonly<Record<string, () => Promise<void>>>;
@@ -40,7 +39,6 @@ export function healthRoutes(
       .header('cache-control', 'no-store')
       .send({ status, ...parts });
   });
-  for (const path of ['/health/live', '/health/ready']) allowMethods(app, path, ['GET', 'HEAD']);
 }
 
 async function withTimeout(check: Promise<void>): Promise<void> {

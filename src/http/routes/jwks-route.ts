@@ -38,7 +38,7 @@ export function jwksRoute(
     return last;
   };
   const contentType = 'application/jwk-set+json; charset=utf-8';
-  app.get(path, (request, reply) => {
+  app.get(path, { config: { crossOrigin: 'document' } }, (request, reply) => {
     const { body, etag, fields } = render();
     void reply.headers(fields);
     const known = request.headers['if-none-match'];

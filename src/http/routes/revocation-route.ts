@@ -8,7 +8,7 @@ export function revocationRoute(
   path: string,
   revoke: (request: TokenRequest) => Promise<void>,
 ): void {
-  app.post(path, async (request, reply) => {
+  app.post(path, { config: { crossOrigin: 'endpoint' } }, async (request, reply) => {
     await revoke(readTokenRequest(request));
     return reply.code(200).header('cache-control', 'no-store').header('pragma', 'no-cache').send();
   });

@@ -25,7 +25,12 @@ export function statusListRoute(
     compressed.set(id, { jwt, body });
     return body;
   };
-  app.get<{ Params: { id: string } }>(path, async ({ params: { id }, headers }, reply) => {
+  const config = { crossOrigin: 'document' } as const;
+  app.get<{ Params: { id: string } }>(path, { config }, async (request, reply) => {
+    const {
+      params: { id },
+      headers,
+    } = request;
     void reply.header('access-control-allow-origin', '*').header('vary', 'accept, accept-encoding');
     const list = listId.test(id) ? await published(id) : undefined;
     if (list === undefined)

@@ -13,7 +13,8 @@ export function tokenRoute(
   path: string,
   answer: (request: TokenRequest) => Promise<IssuedToken>,
 ): void {
-  app.post(path, { bodyLimit: tokenBodyLimit }, async (request, reply) => {
+  const config = { crossOrigin: 'endpoint' } as const;
+  app.post(path, { bodyLimit: tokenBodyLimit, config }, async (request, reply) => {
     void reply.header('cache-control', 'no-store').header('pragma', 'no-cache');
     const { response, client, grant, boundKey, jti, dpopNonce } = await answer(
       readTokenRequest(request),
