@@ -126,8 +126,7 @@ export async function authorizationServer({
   });
   revocationRoute(app, `${basePath}/revoke`, answer.revocation);
   clientJwksRoute(app, `${basePath}/clients/:client_id/jwks`, ports.clients, config.jwksMaxAge);
-  for (const path of jwksPaths)
-    jwksRoute(app, path, signingKeys.publicJwks, config.jwksMaxAge, ports.randomId);
+  for (const path of jwksPaths) jwksRoute(app, path, signingKeys.publicJwks, config.jwksMaxAge);
   statusListRoute(
     app,
     `${basePath}/status-lists/:id`,

@@ -148,7 +148,7 @@ describe('RFC 7517: the JWK Set', () => {
     const head = await fetch(`${server.url}/jwks`, { method: 'HEAD' });
     expect([head.status, head.headers.get('etag'), await head.text()]).toEqual([200, etag, '']);
   });
-  it('is the same, and logged the same, whether the route answers or the shorter way of a plain request', async () => {
+  it('is the same, and logged the same, with a query or with a stale entity tag', async () => {
     const answers = [
       await server.get('/jwks'),
       await server.get('/jwks?'),
