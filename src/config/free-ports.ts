@@ -6,14 +6,17 @@ import { defaultIssuer } from './issuer.ts';
 /** Ports and issuer of a configuration. */
 type Listening = Pick<
   Config,
-  'host' | 'port' | 'tls' | 'adminHost' | 'adminPort' | 'issuer' | 'issuerIsDefault'
+  'host' | 'port' | 'tls' | 'adminHost' | 'adminPort' | 'issuer' | 'issuerIsDefault' | 'workers'
 >;
 
 /**
- * The configuration with a port in the place of every 0, which the system chooses now, so that the
- * issuer can name it and all workers share it.
+ * Replaces every port 0 by one that the system chooses now, so that the issuer can name it and all
+ * workers share it. Workers share their ports with whoever else listens there, so with `WORKERS`
+ * above 1 a port that another program uses is refused with the error of `listen`.
  */
 export async function withChosenPorts<C extends Listening>(config: C): Promise<C> {
+  const chosenPort = async (host: string, port: number) =>
+    port !== 0 && config.workers === 1 ? port : probe(host, port);
   const port = config.port === undefined ? undefined : await chosenPort(config.host, config.port);
   const tls = config.tls && {
     ...config.tls,
@@ -28,12 +31,12 @@ export async function withChosenPorts<C extends Listening>(config: C): Promise<C
   };
 }
 
-async function chosenPort(host: string, port: number): Promise<number> {
-  if (port !== 0) return port;
-  const probe = createServer().listen({ host, port: 0, exclusive: true });
-  await once(probe, 'listening');
-  const chosen = (probe.address() as AddressInfo).port;
-  probe.close();
-  await once(probe, 'close');
+/** Listens for a moment, and resolves to the port. */
+async function probe(host: string, port: number): Promise<number> {
+  const server = createServer().listen({ host, port, exclusive: true });
+  await once(server, 'listening');
+  const chosen = (server.address() as AddressInfo).port;
+  server.close();
+  await once(server, 'close');
   return chosen;
 }

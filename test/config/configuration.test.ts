@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config/config.ts';
@@ -33,6 +35,17 @@ describe('the issuer follows the listener', () => {
     const given = { PORT: '0', ISSUER: 'https://as.example.com' };
     expect((await withChosenPorts(readConfig(given))).issuer).toBe('https://as.example.com');
   });
+  it.runIf(process.platform === 'linux')(
+    'workers never share a port with another program that would let them',
+    async () => {
+      const other = createServer().listen({ host: '127.0.0.1', port: 0, reusePort: true });
+      await once(other, 'listening');
+      const PORT = String((other.address() as AddressInfo).port);
+      const env = { HOST: '127.0.0.1', PORT, ADMIN_PORT: '0', WORKERS: '2' };
+      await expect(withChosenPorts(readConfig(env))).rejects.toThrow(/EADDRINUSE/);
+      other.close();
+    },
+  );
   it.each([
     [{ PORT: 'off' }, /PORT=off needs TLS_CERT_FILE/],
     [{ ISSUER: 'https://localhost:8080' }, /must not be https at port 8080/],

@@ -1,15 +1,8 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import Fastify from 'fastify';
 import pino from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
-import {
-  moreSockets,
-  portsCanBeShared,
-  refuseTakenPort,
-} from '../../src/http/listener/more-sockets.ts';
-import { boundConnections } from '../../src/http/listener/server-limits.ts';
 import { eventLoopYield } from '../../src/http/load/event-loop-yield.ts';
 import { shedLoad } from '../../src/http/load/load-shedding.ts';
 
@@ -22,22 +15,6 @@ function opened(port: number): Socket {
   const socket = connect(port, '127.0.0.1').on('error', () => undefined);
   cleanUp.push(() => socket.destroy());
   return socket;
-}
-
-/** A port with the sockets that the public listener has; the server beside it answers 200. */
-async function severalSockets(
-  most?: number,
-): Promise<{ readonly server: Server; readonly port: number }> {
-  const server = createServer((_request, response) => void response.end());
-  boundConnections(server, undefined, most);
-  await once(server.listen({ host: '127.0.0.1', port: 0, reusePort: true }), 'listening');
-  const more = await moreSockets(server);
-  cleanUp.push(async () => {
-    server.closeAllConnections();
-    server.close();
-    await more.close();
-  });
-  return { server, port: (server.address() as AddressInfo).port };
 }
 
 describe('many requests at once', () => {
@@ -97,40 +74,5 @@ describe('turns of the event loop', () => {
       expect(order).toEqual(Array.from({ length: 100 }, (_, piece) => piece));
     expect(many.turns).toEqual([...Array.from({ length: 12 }, () => 8), 4]);
     expect(some.turns).toEqual([100]);
-  });
-});
-
-describe.runIf(portsCanBeShared)('several sockets on one port', () => {
-  it('take several connections in one turn of the event loop', async () => {
-    const { server, port } = await severalSockets();
-    const [taken, finished] = [[0], Promise.withResolvers<void>()];
-    const turn = () => void taken.push(0);
-    server.on('connection', () => {
-      taken[taken.length - 1] = (taken.at(-1) ?? 0) + 1;
-      setImmediate(turn);
-      if (taken.reduce((sum, one) => sum + one) === 64) finished.resolve();
-    });
-    for (let count = 0; count < 64; count++) opened(port);
-    await finished.promise;
-    expect(Math.max(...taken)).toBeGreaterThan(1);
-  });
-
-  it('hold no more connections together than one may', async () => {
-    const { port } = await severalSockets(4);
-    const outcomes = await Promise.all(
-      Array.from({ length: 32 }, async () => {
-        const socket = opened(port);
-        socket.write('GET / HTTP/1.1\r\nHost: as.example.com\r\n\r\n');
-        return new Promise((resolve) =>
-          socket.once('data', () => resolve('answered')).once('close', () => resolve('closed')),
-        );
-      }),
-    );
-    expect(outcomes.filter((outcome) => outcome === 'answered')).toHaveLength(4);
-  });
-
-  it('are refused where another program listens, though that one shares its port', async () => {
-    const { port } = await severalSockets();
-    await expect(refuseTakenPort('127.0.0.1', port)).rejects.toThrow(/EADDRINUSE/);
   });
 });

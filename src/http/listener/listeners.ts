@@ -4,7 +4,6 @@ import type { FastifyInstance, FastifyListenOptions } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../../config/config.ts';
 import { closeWhenStopping, closingIdle, quiet } from './drain.ts';
-import { moreSockets, portsCanBeShared, refuseTakenPort } from './more-sockets.ts';
 import { loadedOnDemand } from './on-demand-listener.ts';
 import type { TlsListener } from './tls-listener.ts';
 
@@ -51,12 +50,7 @@ export async function openListeners({
   const admin = loadedOnDemand(loadAdmin, logger);
   const { host, port } = config;
   if (port === undefined) await publicApp.ready();
-  else {
-    if (portsCanBeShared && !reusePort) await refuseTakenPort(host, port);
-    await publicApp.listen({ host, port, reusePort: portsCanBeShared } as FastifyListenOptions);
-  }
-  const more =
-    portsCanBeShared && port !== undefined ? await moreSockets(publicApp.server) : undefined;
+  else await publicApp.listen({ host, port, reusePort } as FastifyListenOptions);
   const tls =
     config.tls === undefined
       ? undefined
@@ -73,7 +67,7 @@ export async function openListeners({
       const servers = [publicApp.server, admin, ...(tls === undefined ? [] : [tls])];
       await quiet(servers, patience);
       // All of them in this turn.
-      const all = [...servers.map(closed), ...(more === undefined ? [] : [more.close()])];
+      const all = servers.map(closed);
       const stop = closingIdle(servers);
       await Promise.all(all);
       stop();

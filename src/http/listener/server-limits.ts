@@ -36,8 +36,6 @@ export function boundConnections(server: Server, room = crowded, most = maxConne
   server.on('connection', (socket) => {
     connections++;
     socket.once('close', () => connections--);
-    // Node counts those of each socket that listens by itself.
-    if (connections > most) socket.destroy();
     if (connections <= room || making) return;
     making = true;
     server.closeIdleConnections();
