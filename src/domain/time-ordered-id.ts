@@ -1,4 +1,4 @@
-import { randomBytesOf } from './random-bytes.ts';
+import { randomBytes } from 'node:crypto';
 
 const base32hex = '0123456789abcdefghijklmnopqrstuv';
 
@@ -8,7 +8,7 @@ const base32hex = '0123456789abcdefghijklmnopqrstuv';
  */
 export function timeOrderedId(now: number): string {
   let id = timePrefix(now);
-  for (const octet of randomBytesOf(32)) id += base32hex[octet & 31];
+  for (const byte of randomBytes(32)) id += base32hex[byte & 31];
   return id;
 }
 

@@ -60,18 +60,11 @@ export async function openKey(
     (await importJWK(privateJwk, alg, { extractable: true })) as CryptoKey,
   );
   const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  // One for each type of token that this key has signed, and there are few.
-  const headers = new Map<string, string>();
-  const headerOf = (typ: string) => {
-    const known = headers.get(typ) ?? encoded({ alg, kid, typ });
-    headers.set(typ, known);
-    return known;
-  };
   return {
     kid,
     alg,
     async signJwt(typ, claims) {
-      const input = `${headerOf(typ)}.${encoded(claims)}`;
+      const input = `${encoded({ alg, kid, typ })}.${encoded(claims)}`;
       return `${input}.${signInput(alg, privateKey, Buffer.from(input, 'latin1')).toString('base64url')}`;
     },
   };

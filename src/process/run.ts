@@ -1,7 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { startServer } from '../app/start-server.ts';
 import type { Config } from '../config/config.ts';
-import { randomBytesOf } from '../domain/random-bytes.ts';
 import type { Supervisor } from './worker.ts';
 
 /** Serves in this process, alone or as one of several, until a signal ends it. Throws a sentence for the operator when it cannot. */
@@ -9,7 +9,7 @@ export async function run(config: Config, logger: Logger, supervisor?: Superviso
   let text = '';
   const server = await startServer(config, {
     clock: Date.now,
-    randomId: () => randomBytesOf(16).toString('base64url'),
+    randomId: () => randomBytes(16).toString('base64url'),
     logger,
     print: (words) => {
       text += words;
