@@ -42,7 +42,7 @@ export function readSymmetricKey(json: Buffer): SymmetricKey {
 
 /**
  * Checks one `PoP` header field value: a DPoP proof (RFC 9449 §4.3) in all but its key, which is the one inside the token and so not in the header, its
- * algorithm, HS256, and its type, `pop+jwt` (docs/decisions/0010-proof-of-a-symmetric-key.md). Throws `invalid_dpop_proof` or `use_dpop_nonce`.
+ * algorithm, HS256, and its type, `pop+jwt` (docs/decisions/0006-proof-of-a-symmetric-key.md). Throws `invalid_dpop_proof` or `use_dpop_nonce`.
  */
 export function macProof(key: SymmetricKey) {
   return (

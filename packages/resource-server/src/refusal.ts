@@ -13,7 +13,7 @@ export type RefusalCode = keyof typeof refusalStatus;
 
 /**
  * Authentication schemes of access tokens: `DPoP` with a proof (RFC 9449 §7.1), `Bearer` with a certificate (RFC 8705 §3), `PoP` with the MAC of a
- * symmetric key (docs/decisions/0010-proof-of-a-symmetric-key.md).
+ * symmetric key (docs/decisions/0006-proof-of-a-symmetric-key.md).
  */
 export type Scheme = 'DPoP' | 'Bearer' | 'PoP';
 
