@@ -21,8 +21,8 @@ without any it serves http://localhost:8080 from an embedded database in data/.
   DATABASE_URL            file:PATH or postgresql://… (file:data/holdfast.db)
   REDIS_URL               Redis for replay records
 
-README.md lists all of them. ADMIN_TOKEN_FILE, DATABASE_URL_FILE and REDIS_URL_FILE name
-files with the value. A fault in a variable stops the start with a sentence.
+docs/reference/configuration.md lists all of them. ADMIN_TOKEN_FILE, DATABASE_URL_FILE and
+REDIS_URL_FILE name files with the value. A fault in a variable stops the start with a sentence.
 `;
 
 /** The answer to these arguments; undefined: there are none, and the server is to start. */
