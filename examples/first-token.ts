@@ -1,4 +1,5 @@
-// Obtains a DPoP-bound access token and verifies it as a resource server would, from the issuer URL alone.
+// Obtains a DPoP-bound access token and verifies it as a resource server would, from the issuer URL
+// alone.
 // Usage: CLIENT_SECRET=… npm run -s first-token -- ISSUER CLIENT_ID [RESOURCE]
 import { createHash, randomUUID } from 'node:crypto';
 import {
@@ -66,7 +67,8 @@ const [tokenEndpoint, jwksUri] = [String(metadata['token_endpoint']), String(met
 const { publicKey, privateKey } = await generateKeyPair('ES256');
 const jwk = await exportJWK(publicKey);
 
-// 3. A DPoP proof for the token request (RFC 9449 section 4.2), sent again once if the server asks for a nonce.
+// 3. A DPoP proof for the token request (RFC 9449 §4.2), sent again once if the server asks for a
+// nonce.
 async function requestToken(nonce?: string): Promise<Response> {
   const proof = await new SignJWT({
     jti: randomUUID(),
@@ -106,7 +108,8 @@ if (typeof accessToken !== 'string') {
   stop(`No token. ${advice[String(error)] ?? 'The description above says why.'}`);
 }
 
-// 4. The resource server's side: signature, issuer, type and audience by the JWKS; then the key that the presenter must prove.
+// 4. The resource server's side: signature, issuer and type by the JWK Set; then the key that the
+// presenter must prove.
 const { payload } = await jwtVerify(accessToken, createRemoteJWKSet(new URL(jwksUri)), {
   issuer,
   typ: 'at+jwt',

@@ -1,4 +1,5 @@
-// The authorization server itself, in a folder that is thrown away, with everybody registered by its admin API.
+// The authorization server itself, in a folder that is thrown away, with everybody registered by its
+// admin API.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -56,7 +57,10 @@ export async function startAuthorizationServer(): Promise<AuthorizationServer> {
   };
 }
 
-/** Registers the resource servers, the app, its backend and a thief, who is a client too, and pairs app and backend. Answers the id of the pairing. */
+/**
+ * Registers the resource servers, the app, its backend and a thief, who is a client too, and pairs
+ * app and backend. Resolves to the id of the pairing.
+ */
 export async function registerEverybody(
   { admin }: AuthorizationServer,
   audiences: { calendar: string; archive: string },

@@ -1,10 +1,12 @@
-// The app's server. It signs the consent that puts its key into the app's token, and uses that token with its own key.
+// The app's server. It signs the consent that puts its key into the app's token, and uses that token
+// with its own key.
 import { type Answer, serve } from './http.ts';
 import type { OwnKey } from './key.ts';
 
 /**
- * Starts it. `POST /pair {"jkt"}` answers a proof for the key that the app names in its session (here: a secret of the two), and for nobody else's:
- * whoever could ask without a session would have the server sign for a key of a thief.
+ * Starts the backend. `POST /pair {"jkt"}` returns a proof for the key that the app names in its
+ * session (here a shared secret) and for no other: without the session check the server would sign
+ * for the key of a thief.
  */
 export async function startBackend(issuer: string, audience: string, key: OwnKey, session: string) {
   return serve(async ({ headers }, body): Promise<Answer> => {

@@ -6,7 +6,7 @@ export interface OwnKey {
   readonly jwk: JWK;
   readonly jkt: string;
   sign(claims: object, header: object): Promise<string>;
-  /** A DPoP proof for one request (RFC 9449 section 4.2), with `ath` when an access token goes along. */
+  /** A DPoP proof for one request (RFC 9449 §4.2), with `ath` when an access token goes along. */
   dpop(method: string, url: string, accessToken?: string): Promise<string>;
 }
 

@@ -1,4 +1,5 @@
-// A resource server: `holdfast/resource-server` checks token and proof; introspection (RFC 7662) adds that neither was withdrawn meanwhile.
+// A resource server: `@holdfast/resource-server` checks token and proof, and introspection
+// (RFC 7662) adds that neither was withdrawn meanwhile.
 import {
   resourceServer,
   TokenRefused,
@@ -6,7 +7,10 @@ import {
 } from '../../packages/resource-server/src/resource-server.ts';
 import { type Answer, serve } from './http.ts';
 
-/** Starts it. `altCnf`: whether it knows the claim `alt_cnf`. Its audience is its URL, which is known once it listens. */
+/**
+ * Starts the resource server; `altCnf` says whether it knows the claim `alt_cnf`. Its audience is its
+ * URL, which is known once it listens.
+ */
 export async function startResourceServer(
   issuer: string,
   clientId: string,
