@@ -13,6 +13,7 @@ const operatorFaults: ReadonlySet<string> = new Set([
   'DatabaseError',
   'KeyEncryptionError',
   'MigrationError',
+  'RedisError',
   'StoreUnavailable',
 ]);
 

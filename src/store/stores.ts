@@ -76,6 +76,8 @@ export async function openStores(
     logger.error(
       'this Redis may evict replay records, so that a proof could count twice: set its maxmemory-policy to noeviction',
     );
+  if (redisUrl !== undefined)
+    await (await import('./redis/connect-redis.ts')).refuseCluster(redisUrl);
   const database = await openDatabase(databaseUrl, onError, {
     poolSize: databasePoolSize,
     preparedStatements: databasePreparedStatements,

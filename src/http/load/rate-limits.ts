@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
 import type { Config } from '../../config/config.ts';
 import { TooManyRequests } from '../../domain/oauth-error.ts';
 import type { CountClient } from '../../protocol/client-authentication/instrumented-authentication.ts';
@@ -33,9 +33,10 @@ export async function rateLimits(
   await app.register((await import('@fastify/rate-limit')).default, {
     global: false,
     timeWindow: 60_000,
-    skipOnError: true,
+    skipOnError: false,
     ...(shared !== undefined && { redis: shared.redis, nameSpace: shared.prefix }),
   });
+  const uncounted = reportUncounted(app.log);
   const limit = (max: number, by: 'client' | 'address') => {
     // The key is all that the counter reads of a request.
     const keyGenerator = (request: FastifyRequest) =>
@@ -46,7 +47,8 @@ export async function rateLimits(
       const counted = await check({
         key: `${by}:${key}`,
         routeOptions: {},
-      } as unknown as FastifyRequest);
+      } as unknown as FastifyRequest).then(uncounted.counted, uncounted.failed);
+      if (counted === undefined) return;
       if (!counted.isAllowed && counted.isExceeded)
         throw new TooManyRequests(by, Math.max(counted.ttlInSeconds, 1));
     };
@@ -59,4 +61,26 @@ export async function rateLimits(
     });
   }
   return rateLimitPerClient === undefined ? undefined : limit(rateLimitPerClient, 'client');
+}
+
+/** Milliseconds between two reports that nothing is counted. */
+const reportInterval = 10_000;
+
+/** Logs when counting fails, at most once in 10 s, and when it works again. */
+function reportUncounted(log: FastifyBaseLogger) {
+  let failing = false;
+  let reportedAt = Number.NEGATIVE_INFINITY;
+  return {
+    counted<Counted>(counted: Counted): Counted {
+      if (failing) log.info('requests are counted again: rate limits are in force');
+      failing = false;
+      return counted;
+    },
+    failed(err: unknown): undefined {
+      const now = performance.now();
+      if (failing || now - reportedAt < reportInterval) return;
+      log.error({ err }, 'requests cannot be counted: rate limits are off meanwhile');
+      [failing, reportedAt] = [true, now];
+    },
+  };
 }

@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis';
+import { connectRedis } from './connect-redis.ts';
 import type { RedisReplayOptions } from './redis-replay.ts';
 
 /** A connection for counters that may be lost and must not hold anybody up; apart from the one for replay records. */
@@ -7,13 +7,6 @@ export function redisCounters({
   installation,
   onError,
 }: Pick<RedisReplayOptions, 'url' | 'installation' | 'onError'>) {
-  const redis = new Redis(url, {
-    commandTimeout: 200,
-    connectTimeout: 1000,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    retryStrategy: (tries) => Math.min(tries * 100, 1000),
-  });
-  redis.on('error', onError);
+  const redis = connectRedis(url, 200, onError);
   return { redis, prefix: `holdfast:${installation}:rate:`, close: () => redis.disconnect() };
 }

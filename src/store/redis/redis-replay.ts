@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis';
+import { once } from 'node:events';
 import type { Clock } from '../../domain/clock.ts';
 import { databaseClock } from '../../domain/database-clock.ts';
 import { StoreUnavailable } from '../../domain/oauth-error.ts';
@@ -6,6 +6,7 @@ import type { SingleUse } from '../../domain/single-use.ts';
 import type { ReplayStore, WasUsed } from '../../ports/replay-store.ts';
 import { batched } from '../connection/batched.ts';
 import { clockMargin } from '../connection/database-time.ts';
+import { checkNoCluster, connectRedis } from './connect-redis.ts';
 
 /** What the replay records in Redis stand on. */
 export interface RedisReplayOptions {
@@ -34,20 +35,16 @@ export interface RedisReplayOptions {
  * A marker beside the records holds the process (`run_id`) that keeps them, and since when. Where it is missing or names another process,
  * records are complete only from now on, and whatever could have been used before is refused until it is too old: StoreUnavailable.
  */
-export function redisReplay(
-  options: RedisReplayOptions,
-): ReplayStore & { readonly wasUsed: WasUsed; ping(): Promise<void>; close(): void } {
+export function redisReplay(options: RedisReplayOptions): ReplayStore & {
+  readonly wasUsed: WasUsed;
+  ping(): Promise<void>;
+  /** Proves that records can be written. */
+  checkWrite(): Promise<void>;
+  close(): void;
+} {
   const { url, clock, redisClock, installation, clockTolerance, onError, onLoss, onEviction } =
     options;
-  const redis = new Redis(url, {
-    commandTimeout: 1000,
-    connectTimeout: 1000,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    // A master that has become a copy: the name or the front door leads to the new one.
-    reconnectOnError: ({ message }) => message.startsWith('READONLY'),
-    retryStrategy: (tries) => Math.min(tries * 100, 1000),
-  });
+  const redis = connectRedis(url, 1000, onError);
   const redisTime = databaseClock(clock);
   const measure = () =>
     redisTime.measuredBy(async () => {
@@ -57,7 +54,6 @@ export function redisReplay(
   const marker = `holdfast:${installation}:replay-since`;
   let { first } = options;
   let runId: string | undefined;
-  redis.on('error', onError);
   redis.on('close', () => (runId = undefined));
   redis.on('ready', () => {
     greet().catch((error: Error) => {
@@ -68,11 +64,13 @@ export function redisReplay(
   });
 
   const greet = async () => {
-    const [server, memory] = await Promise.all([
+    const [server, memory, cluster] = await Promise.all([
       redis.info('server'),
       redis.info('memory'),
+      redis.info('cluster'),
       measure(),
     ]);
+    checkNoCluster(cluster);
     const [, process] = /^run_id:(\w+)/m.exec(server) ?? [];
     if (/^maxmemory:[1-9]/m.test(memory) && !/^maxmemory_policy:noeviction/m.test(memory))
       onEviction();
@@ -144,6 +142,11 @@ export function redisReplay(
     async ping() {
       await measure();
       if (runId === undefined) throw new Error('Redis has not said yet which process it is');
+    },
+    async checkWrite() {
+      if (redis.status !== 'ready')
+        await once(redis, 'ready', { signal: AbortSignal.timeout(1000) });
+      await redis.set(`holdfast:${installation}:write-check`, '1', 'PX', 60_000);
     },
     close: () => redis.disconnect(),
   };
