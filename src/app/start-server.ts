@@ -4,7 +4,6 @@ import type { Config } from '../config/config.ts';
 import type { Clock } from '../domain/clock.ts';
 import { openListeners } from '../http/listener/listeners.ts';
 import { waitingElsewhere } from '../http/load/waiting-elsewhere.ts';
-import type { SigningKeys } from '../keys/signing-keys.ts';
 import { credentialUseRecorder } from '../observability/credential-use.ts';
 import { refusals } from '../observability/refusals.ts';
 import { noPeers, type Peers } from '../ports/peers.ts';
@@ -18,6 +17,7 @@ import type { AdminServerOptions } from './admin-server.ts';
 import { authorizationServer } from './authorization-server.ts';
 import { backgroundJobs } from './background-jobs.ts';
 import { firstStartText, prepareSecrets, startText } from './first-start.ts';
+import { readiness } from './readiness.ts';
 import { serverKeys } from './server-keys.ts';
 
 /** What a process gives the server. */
@@ -96,11 +96,7 @@ export async function startServer(
         waitingElsewhere,
       }),
     };
-    const health = {
-      database: stores.pingDatabase,
-      replay: stores.pingReplay,
-      signing_keys: async () => checkKeys(signingKeys),
-    };
+    const ready = readiness({ ...stores, signingKeys });
     const refused = refusals(stores.audit, stores);
     const publicApp = await authorizationServer({
       refusals: refused,
@@ -109,7 +105,7 @@ export async function startServer(
       signingKeys,
       statusLists: stores.statusLists,
       nonceSecrets: nonceSecrets.current,
-      health,
+      health: ready.checks,
       stopping: () => stopping,
       ...(stores.counters !== undefined && { counters: stores.counters }),
       logger,
@@ -152,6 +148,7 @@ export async function startServer(
       logger,
     });
     const { publicPort, adminPort } = listeners;
+    const stopWriting = ready.start();
     const work = backgroundJobs({
       ...stores,
       config,
@@ -180,6 +177,7 @@ export async function startServer(
           Promise.all([listeners.close(config.shutdownTimeoutMs / 2), work.stopJobs()]),
           sleep(config.shutdownTimeoutMs),
         ]);
+        stopWriting();
         // What was counted since the last round.
         await refused
           .flush()
@@ -194,10 +192,4 @@ export async function startServer(
     await stores.close();
     throw error;
   }
-}
-
-/** As last read: that the database is away is said of the database. */
-function checkKeys(keys: SigningKeys): void {
-  const missing = keys.missing();
-  if (missing.length > 0) throw new Error(`no signing key for ${missing.join(', ')}`);
 }

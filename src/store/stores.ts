@@ -28,6 +28,7 @@ import { sqlSigningKeys } from './tables/sql-signing-keys.ts';
 import { sqlStatusLists } from './tables/sql-status-lists.ts';
 import { sqlTrustedIssuers } from './tables/sql-trusted-issuers.ts';
 import { sqlWithdrawnHolders } from './tables/sql-withdrawn-holders.ts';
+import { sqlWriteCheck } from './tables/sql-write-check.ts';
 
 type StoreConfig = Pick<
   Config,
@@ -123,6 +124,7 @@ export async function openStores(
   const resourceServers = cachedResourceServers(registeredServers, state, peers.tell);
   const pingDatabase = async () =>
     void (await orStoreUnavailable(() => database.$queryRaw`select 1`));
+  const writeToDatabase = sqlWriteCheck(databaseUrl, database, clock);
   return {
     clients,
     currentClients: registered,
@@ -153,6 +155,8 @@ export async function openStores(
     databaseSeconds: seconds,
     pingDatabase,
     pingReplay: redis?.ping ?? pingDatabase,
+    writeToDatabase,
+    writeToReplay: redis?.checkWrite,
     async close() {
       redis?.close();
       counters?.close();

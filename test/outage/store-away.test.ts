@@ -85,7 +85,10 @@ for (const { variable, standardPort, part, kind } of lines)
           status: 503,
           body: { status: 'not_ready', [part]: 'down', signing_keys: 'up' },
         });
-        expect((await fixture.server.get('/health/ready')).status).toBe(200);
+        // Readiness goes by the last write in the background.
+        await expect
+          .poll(async () => (await fixture.server.get('/health/ready')).status, { timeout: 10_000 })
+          .toBe(200);
       },
     );
 

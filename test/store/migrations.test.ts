@@ -36,6 +36,7 @@ describe('schema and migrations', () => {
         database.pairing,
         database.withdrawnHolder,
         database.trustedIssuer,
+        database.writeCheck,
       ] as unknown as readonly { findMany(): Promise<unknown[]> }[];
       const rows = await Promise.all(models.map(async (model) => model.findMany()));
       await database.$disconnect();

@@ -1,0 +1,49 @@
+import type { HealthChecks } from '../http/routes/health-routes.ts';
+import type { SigningKeys } from '../keys/signing-keys.ts';
+import { type WriteCheck, writeCheck } from './write-check.ts';
+
+/** The parts that readiness asks. */
+export interface ReadinessOptions {
+  readonly pingDatabase: () => Promise<void>;
+  readonly pingReplay: () => Promise<void>;
+  readonly writeToDatabase: () => Promise<void>;
+  /** Absent where the database holds the replay records. */
+  readonly writeToReplay?: (() => Promise<void>) | undefined;
+  readonly signingKeys: Pick<SigningKeys, 'missing'>;
+}
+
+/** What readiness goes by; `start` begins its writes, and answers what ends them. */
+export function readiness({
+  pingDatabase,
+  pingReplay,
+  writeToDatabase,
+  writeToReplay,
+  signingKeys,
+}: ReadinessOptions): { readonly checks: HealthChecks; start(): () => void } {
+  const database = writeCheck(writeToDatabase);
+  const replay = writeToReplay === undefined ? database : writeCheck(writeToReplay);
+  const writeChecks = new Set([database, replay]);
+  const answersAndTakes =
+    (ping: () => Promise<void>, { check }: WriteCheck) =>
+    async () =>
+      void (await Promise.all([ping(), check()]));
+  return {
+    checks: {
+      database: answersAndTakes(pingDatabase, database),
+      replay: answersAndTakes(pingReplay, replay),
+      signing_keys: async () => checkKeys(signingKeys),
+    },
+    start() {
+      const stops = [...writeChecks].map(({ start }) => start());
+      return () => {
+        for (const stop of stops) stop();
+      };
+    },
+  };
+}
+
+/** Goes by what was read last: that the database is away is said of the database. */
+function checkKeys(keys: Pick<SigningKeys, 'missing'>): void {
+  const missing = keys.missing();
+  if (missing.length > 0) throw new Error(`no signing key for ${missing.join(', ')}`);
+}

@@ -1,0 +1,52 @@
+/** Milliseconds between two writes, between two tries while they fail, and after which the last success says nothing. */
+const [writeInterval, retryInterval, staleAfter] = [3000, 1000, 15_000];
+
+/** Proves by writes in the background that a store can be written to. */
+export interface WriteCheck {
+  /** Says how the last write ended, and writes nothing itself; waits for the first. Throws its error. */
+  readonly check: () => Promise<void>;
+  /** Begins to write; the answer ends it. */
+  readonly start: () => () => void;
+}
+
+/**
+ * Writes every 3 s, and every second while that fails. A store that only reads, or is full, answers
+ * every question and refuses every token.
+ * @param now milliseconds of a clock that only goes forward
+ */
+export function writeCheck(
+  write: () => Promise<void>,
+  now: () => number = () => performance.now(),
+): WriteCheck {
+  const first = Promise.withResolvers<void>();
+  let succeeded = Number.NEGATIVE_INFINITY;
+  let failure: unknown;
+  let isWriting = false;
+  const writeOnce = async () => {
+    if (isWriting) return;
+    isWriting = true;
+    const began = now();
+    try {
+      await write();
+      [succeeded, failure] = [began, undefined];
+    } catch (error) {
+      failure = error;
+    }
+    isWriting = false;
+    first.resolve();
+  };
+  return {
+    async check() {
+      await first.promise;
+      if (failure !== undefined) throw failure;
+      if (now() - succeeded > staleAfter) throw new Error('the last write is not answered');
+    },
+    start() {
+      void writeOnce();
+      const timer = setInterval(() => {
+        if (failure !== undefined || now() - succeeded >= writeInterval) void writeOnce();
+      }, retryInterval);
+      return () => clearInterval(timer);
+    },
+  };
+}
