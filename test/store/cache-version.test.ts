@@ -60,7 +60,7 @@ describe.each([onSqlite, onPostgresqlServer].filter((kind) => storeKinds.include
     const seen = new Set<string>();
     const url = () => store.env['DATABASE_URL'] ?? '';
     const state = async () =>
-      (await database.registryState.findUniqueOrThrow({ where: { id: 1 } })).value;
+      (await database.cacheVersion.findUniqueOrThrow({ where: { id: 1 } })).value;
     beforeAll(async () => {
       store = await make();
       database = await openDatabase(url(), () => undefined);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { registryState } from '../../src/store/cache/cache-version.ts';
+import { cacheVersion } from '../../src/store/cache/cache-version.ts';
 import { cached } from '../../src/store/cache/registration-cache.ts';
 
 /** A store whose answers come when the test lets them, a state that the test changes, by a clock that the test moves. */
@@ -8,7 +8,7 @@ function slowStore() {
   const registries = { state: 'a', asked: 0 };
   const waiting: ((value: object) => void)[] = [];
   const now = () => time.now;
-  const state = registryState(async () => {
+  const state = cacheVersion(async () => {
     registries.asked++;
     return registries.state;
   }, now);
@@ -106,7 +106,7 @@ it('a database that does not say whether anything changed counts as away; one th
   const time = { now: 0 };
   let answers: (() => void)[] = [];
   let away = false;
-  const state = registryState(
+  const state = cacheVersion(
     () =>
       new Promise((resolve, reject) => {
         if (away) reject(new Error('away'));

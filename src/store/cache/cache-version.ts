@@ -4,16 +4,16 @@ import { type Database, orStoreUnavailable } from '../connection/database.ts';
 const [holds, renewed] = [1000, 500];
 
 /** Which state of the registries copies were made of. */
-export interface RegistryState {
+export interface CacheVersion {
   /** The same object as long as no client or resource server has changed, as the database said less than a second ago. Undefined when it took longer to say. */
   current(): Promise<object | undefined>;
 }
 
 /** Reads the value that every change of a client or resource server changes. Throws StoreUnavailable. */
-export function sqlCacheVersion(database: Database): RegistryState {
-  return registryState(async () => {
+export function sqlCacheVersion(database: Database): CacheVersion {
+  return cacheVersion(async () => {
     const row = await orStoreUnavailable(() =>
-      database.registryState.findUniqueOrThrow({ where: { id: 1 } }),
+      database.cacheVersion.findUniqueOrThrow({ where: { id: 1 } }),
     );
     return row.value;
   });
@@ -25,10 +25,10 @@ export function sqlCacheVersion(database: Database): RegistryState {
  * @param read asks the database
  * @param now milliseconds of a clock that only goes forward
  */
-export function registryState(
+export function cacheVersion(
   read: () => Promise<string>,
   now: () => number = () => performance.now(),
-): RegistryState {
+): CacheVersion {
   let state: { readonly value: string } | undefined;
   /** When the question was asked whose answer confirmed `state`. */
   let confirmed = Number.NEGATIVE_INFINITY;

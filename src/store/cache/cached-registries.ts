@@ -1,6 +1,6 @@
 import type { ClientRegistrations, ResourceServers } from '../../ports/ports.ts';
 import type { ClientRegistry, Registry, ResourceServerRegistry } from '../../ports/registry.ts';
-import type { RegistryState } from './cache-version.ts';
+import type { CacheVersion } from './cache-version.ts';
 import { cached } from './registration-cache.ts';
 
 /** Forgets every copy. */
@@ -31,7 +31,7 @@ function telling<T>(registry: Registry<T>, changed: () => Promise<void>): Regist
 /** Clients with a cache for the protocol, of which `state` is at most a second behind; the admin's own look-ups go to the store. `tell` hands the word of a change on. */
 export function cachedClients(
   store: ClientRegistry & ClientRegistrations,
-  state: RegistryState,
+  state: CacheVersion,
   tell: () => Promise<void>,
 ): ClientRegistry & ClientRegistrations & Forgetful {
   const byId = cached((id) => store.findClient(id), state);
@@ -45,7 +45,7 @@ export function cachedClients(
 /** Resource servers with the same cache. */
 export function cachedResourceServers(
   store: ResourceServerRegistry & ResourceServers,
-  state: RegistryState,
+  state: CacheVersion,
   tell: () => Promise<void>,
 ): ResourceServerRegistry & ResourceServers & Forgetful {
   const byAudience = cached((audience) => store.findByAudience(audience), state);

@@ -1,6 +1,6 @@
 import { heldBytes, ownCopy } from '../../domain/held-bytes.ts';
 import { boundedCache } from '../../jose/bounded-cache.ts';
-import type { RegistryState } from './cache-version.ts';
+import type { CacheVersion } from './cache-version.ts';
 
 /** Milliseconds after which a look-up under way is not joined any more: its answer may be too old. */
 const joined = 1000;
@@ -22,7 +22,7 @@ export interface Cached<Value> {
  */
 export function cached<Value extends object>(
   load: (key: string) => Promise<Value | undefined>,
-  state: RegistryState,
+  state: CacheVersion,
   now: () => number = () => performance.now(),
 ): Cached<Value> {
   let copies = boundedCache<Value>(maxBytes);
