@@ -17,7 +17,9 @@ export interface AccessTokenClaims {
   readonly act?: ActClaim;
   /** Where the token's state is published (draft-ietf-oauth-status-list §6). */
   readonly status?: { readonly status_list: { readonly idx: number; readonly uri: string } };
-  /** Who may exchange the token for one of its own (RFC 8693 §4.4); a list where there are several. */
+  /**
+   * Who may exchange the token for one of its own (RFC 8693 §4.4); a list where there are several.
+   */
   readonly may_act?: { readonly client_id: string | readonly string[] };
 }
 
@@ -40,7 +42,7 @@ export function accessTokenClaims(
     exp: Math.min(now + lifetime, grant.expiresAt ?? Number.POSITIVE_INFINITY),
     jti,
     ...(grant.scopes.length > 0 && { scope: grant.scopes.join(' ') }),
-    // Member by member: what the client is told beside them is a secret.
+    // Member by member: `cnfForClient` is a secret.
     cnf,
     ...(alt_cnf !== undefined && { alt_cnf }),
     ...(grant.act !== undefined && { act: grant.act }),
@@ -48,7 +50,9 @@ export function accessTokenClaims(
   };
 }
 
-/** Where the recipient does not know `alt_cnf`, the paired holders may ask for tokens of their own instead; an actor cannot pass this on. */
+/**
+ * If the resource server does not know `alt_cnf`, paired holders may exchange the token instead.
+ */
 function mayAct(
   { alt_cnf_holders = [] }: ClientRegistration,
   { resourceServer, act }: Grant,

@@ -1,5 +1,13 @@
 import type { RefusalReason } from './refusal-reasons.ts';
 
+type RegisteredKind =
+  | 'client'
+  | 'client_secret'
+  | 'resource_server'
+  | 'resource_server_secret'
+  | 'pairing'
+  | 'trusted_issuer';
+
 /** What happened. */
 export type AuditEventType =
   | 'token_issued'
@@ -8,7 +16,7 @@ export type AuditEventType =
   | 'token_revoked'
   | 'client_tokens_revoked'
   | 'key_tokens_revoked'
-  | `${'client' | 'client_secret' | 'resource_server' | 'resource_server_secret' | 'pairing' | 'trusted_issuer'}_${'created' | 'changed' | 'deleted'}`
+  | `${RegisteredKind}_${'created' | 'changed' | 'deleted'}`
   | 'pairing_revoked'
   | `signing_key_${'announced' | 'activated' | 'retired' | 'removed' | 'revoked'}`
   | `dpop_nonce_secret_${'announced' | 'replaced'}`

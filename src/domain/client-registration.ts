@@ -39,9 +39,15 @@ export interface TlsClientAuthSubject {
 export interface ClientMetadata extends TlsClientAuthSubject {
   readonly client_name?: string;
   readonly token_endpoint_auth_method: TokenEndpointAuthMethod;
-  /** Ours, never given or shown. True: no method was named, so the secret counts by Basic and in the body. */
+  /**
+   * Ours, never given or shown. True: no method was named, so the secret counts by Basic and in the
+   * body.
+   */
   readonly secret_in_either_place?: boolean;
-  /** The one algorithm that the client's assertions must have; absent: any that the server takes (RFC 7591, OIDC Registration §2). */
+  /**
+   * The one algorithm that the client's assertions must have; absent: any that the server takes
+   * (RFC 7591, OIDC Registration §2).
+   */
   readonly token_endpoint_auth_signing_alg?: SigningAlgorithm;
   /**
    * Ours. What `aud` of its assertions may be besides the issuer as a string: `issuer`, an array of
@@ -58,7 +64,10 @@ export interface ClientMetadata extends TlsClientAuthSubject {
   readonly tls_client_certificate_bound_access_tokens?: boolean;
   /** True: a request without a DPoP proof is refused (RFC 9449 §5.2). */
   readonly dpop_bound_access_tokens: boolean;
-  /** Ours. True: proofs of this client need a nonce of this server (RFC 9449 §8), whatever the server's default. */
+  /**
+   * Ours. True: proofs of this client need a nonce of this server (RFC 9449 §8), whatever the
+   * server's default.
+   */
   readonly dpop_nonce_required: boolean;
   /** Ours. True: the key that signed the client's assertion may be the bound key. */
   readonly client_assertion_bound_access_tokens: boolean;
@@ -66,9 +75,15 @@ export interface ClientMetadata extends TlsClientAuthSubject {
   readonly resources?: readonly string[];
   /** Ours. Clients whose keys this one may add to its tokens (`alt_cnf`); absent: none. */
   readonly alt_cnf_holders?: readonly string[];
-  /** Ours. Clients that may add a key of this one to their tokens; absent: those that it gives a `cnf-proof+jwt`. */
+  /**
+   * Ours. Clients that may add a key of this one to their tokens; absent: those that it gives a
+   * `cnf-proof+jwt`.
+   */
   readonly alt_cnf_requesters?: readonly string[];
-  /** Ours. True: a registered key of this client may be added without a fresh proof, once this server has seen it proven. */
+  /**
+   * Ours. True: a registered key of this client may be added without a fresh proof, once this
+   * server has seen it proven.
+   */
   readonly alt_cnf_registered_key?: boolean;
   /** Ours. True: the client is refused everywhere. */
   readonly disabled: boolean;
@@ -89,15 +104,26 @@ export interface StoredSecret {
 export interface ClientRegistration extends ClientMetadata {
   /** A label: once the client is deleted, another registration may bear it. */
   readonly client_id: string;
-  /** Random, given by the store, and never used again. Whatever refers to this client refers to it. */
+  /**
+   * Random, given by the store, and never used again. Whatever refers to this client refers to it.
+   */
   readonly registration_id: string;
-  /** For which registrations the names in `alt_cnf_holders` and `alt_cnf_requesters` stood when they were listed. */
+  /**
+   * For which registrations the names in `alt_cnf_holders` and `alt_cnf_requesters` stood when they
+   * were listed.
+   */
   readonly listed: ListedClients;
-  /** For the `client_secret_*` methods; several may be good at once, so that one can be replaced without a gap. Empty for the other methods. */
+  /**
+   * For the `client_secret_*` methods; several may be good at once, so that one can be replaced
+   * without a gap. Empty for the other methods.
+   */
   readonly clientSecrets: readonly StoredSecret[];
 }
 
-/** `client_id` to `registration_id`: a name in a list means the registration that it stood for, and no later one of that name. */
+/**
+ * `client_id` to `registration_id`: a name in a list means the registration that it stood for, and
+ * no later one of that name.
+ */
 export type ListedClients = ReadonlyMap<string, string>;
 
 /** What tells one registration of a client from all others, and the name that it bears. */

@@ -22,10 +22,12 @@ export function clockDifference({ clock, databaseSeconds, logger }: ClockDiffere
     const database = await databaseSeconds();
     const seconds = Math.round(clock() / 1000 - database);
     const isLarge = Math.abs(seconds) > tolerated;
+    const direction = seconds > 0 ? 'ahead of' : 'behind';
     if (isLarge && !reported)
       logger.error(
         { seconds },
-        `the clock of this machine is ${Math.abs(seconds)} s ${seconds > 0 ? 'ahead of' : 'behind'} the database's: set it by NTP`,
+        `the clock of this machine is ${Math.abs(seconds)} s ${direction} the database's: ` +
+          'set it by NTP',
       );
     reported = isLarge;
   };

@@ -1,10 +1,12 @@
-/** What a client or a resource server authenticates by, or proves as a key that is registered for it. */
+/** A credential by which a client or resource server authenticates, or a registered key. */
 export type CredentialKind = 'secret' | 'registered_key' | 'certificate';
 
 /** A credential that was accepted. */
 export interface Credential {
   readonly kind: CredentialKind;
-  /** Id of the secret, `jkt` of the key (RFC 7638), `x5t#S256` of the certificate (RFC 8705 §3.1). */
+  /**
+   * Id of the secret, `jkt` of the key (RFC 7638), `x5t#S256` of the certificate (RFC 8705 §3.1).
+   */
   readonly identifier: string;
 }
 

@@ -1,18 +1,26 @@
 import type { Clock } from './clock.ts';
 
-/** The clock by which all replicas decide together: the database's, whatever the machine's own says. */
+/**
+ * The clock by which all replicas decide together: the database's, whatever the machine's own says.
+ */
 export interface DatabaseClock {
-  /** Milliseconds since the epoch. Answers without the database: the local clock, corrected by what was last measured. */
+  /**
+   * Milliseconds since the epoch. Answers without the database: the local clock, corrected by what
+   * was last measured.
+   */
   now(): number;
-  /** Asks the database for something that says its time (milliseconds since the epoch), and measures by it. */
+  /**
+   * Asks the database for something that says its time (milliseconds since the epoch), and measures
+   * by it.
+   */
   measuredBy<Answer extends { readonly databaseTime: number }>(
     ask: () => Promise<Answer>,
   ): Promise<Answer>;
 }
 
 /**
- * The database looked at its clock at some time between question and answer, so each answer tells within which bounds the offset lies. The offset in force
- * stays while it is within them: what took long, or a pause in between, tells little and changes nothing. Otherwise it becomes the middle.
+ * The answer bounds the offset between both clocks. The current offset stays while it is within the
+ * bounds; otherwise it becomes the middle. So a slow answer changes nothing.
  */
 export function databaseClock(local: Clock): DatabaseClock {
   let offset: number | undefined;

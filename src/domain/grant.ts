@@ -3,7 +3,7 @@ import type { TokenRequest } from './oauth-request.ts';
 import type { ResourceServer } from './resource-server.ts';
 import type { SingleUse } from './single-use.ts';
 
-/** What a request is entitled to: whose token, for which resource server, with which scope. Nothing is consumed yet. */
+/** What a request may have: whose token, for which resource server, with which scope. */
 export interface Grant {
   readonly type: GrantType;
   /** `sub` of the token. */
@@ -18,9 +18,11 @@ export interface Grant {
   readonly act?: ActClaim;
   /** Where the grant is bound to keys itself: by whom it must be presented. */
   readonly presentedBy?: PresentedBy;
-  /** `jti` of the token that was exchanged: once that counts no more, neither does what came of it. */
+  /** `jti` of the exchanged token; once that is inactive, so is the new one. */
   readonly source?: string;
-  /** The consents of the pairings by which one client exchanged another's token: once one of them is revoked, what came of it is inactive. */
+  /**
+   * Consents of the pairings that allowed the exchange; once one is revoked, the token is inactive.
+   */
   readonly pairings?: readonly string[];
   /** What of the grant counts once; marked as used with the proofs, when the token is issued. */
   readonly use?: SingleUse;

@@ -36,7 +36,7 @@ export async function withProvenKey<T>(
   }
 }
 
-/** More requests than this client or this address may send. Thrown where they are counted; the error handler answers 429 with `Retry-After`. */
+/** This client or address exceeded its rate limit; answered by 429 with `Retry-After`. */
 export class TooManyRequests extends Error {
   readonly by: 'client' | 'address';
   /** Seconds. */
@@ -49,7 +49,7 @@ export class TooManyRequests extends Error {
   }
 }
 
-/** A store did not answer. Thrown by `store/` only; the error handlers answer 503 with `Retry-After`. */
+/** A store did not answer. Thrown by `store/`; answered by 503 with `Retry-After`. */
 export class StoreUnavailable extends Error {
   constructor(store: 'database' | 'replay', cause: unknown) {
     super(`${store} is unavailable`, { cause });
@@ -57,7 +57,7 @@ export class StoreUnavailable extends Error {
   }
 }
 
-/** The key that signs now was sealed by a key-encryption key that this replica has not got: others can answer. */
+/** This replica lacks the key-encryption key of the current signing key; others can answer. */
 export class SigningKeyUnavailable extends Error {
   override readonly name = 'SigningKeySealed';
 
@@ -66,7 +66,7 @@ export class SigningKeyUnavailable extends Error {
   }
 }
 
-/** The key of an algorithm was revoked this moment, and its successor is on its way; or nobody has asked for the algorithm before. */
+/** No key signs by this algorithm yet, or its successor is on its way. */
 export class NoSigningKey extends Error {
   override readonly name = 'NoSigningKey';
 
@@ -75,7 +75,7 @@ export class NoSigningKey extends Error {
   }
 }
 
-/** A stored row is not what this server writes. Thrown by `store/` only; whoever asked is refused with 500, and the log names the row. */
+/** A stored row is damaged. Thrown by `store/`; answered by 500, and the log names the row. */
 export class CorruptRow extends Error {
   constructor(table: string, key: string, at: string, cause?: unknown) {
     super(

@@ -1,16 +1,16 @@
 import type { ClientCertificate } from '../x509/client-certificate.ts';
 import type { AltConfirmation, Binding } from './binding.ts';
 
-/** An access token request without the framework. Empty parameters are already gone, repeated ones refused (RFC 6749 §3.2). */
+/** An access token request. Empty parameters are gone, repeated ones refused (RFC 6749 §3.2). */
 export interface TokenRequest {
   readonly parameters: ReadonlyMap<string, string>;
   /** Values of `resource`, which alone may repeat (RFC 8707 §2). */
   readonly resources: readonly string[];
   /** Value of the `Authorization` header field. */
   readonly authorization?: string;
-  /** The certificate that the client proved in its TLS handshake, with us or with a trusted proxy. */
+  /** The certificate that the client proved by TLS, to us or to a trusted proxy. */
   readonly clientCertificate?: ClientCertificate;
-  /** Every `DPoP` header field of the message in order, empty values included; Node would join them. */
+  /** Every `DPoP` header field in order, empty values included. */
   readonly dpop: readonly string[];
 }
 
@@ -23,8 +23,11 @@ export interface TokenResponse {
   /** Seconds. */
   readonly expires_in: number;
   readonly scope?: string;
-  /** How the token names the key, for a client that cannot tell from `token_type`; with a symmetric key, that key (RFC 9201 §3.2). */
+  /**
+   * How the token names the key, if `token_type` does not tell; a symmetric key itself (RFC 9201
+   * §3.2).
+   */
   readonly cnf?: Binding['cnf'] | Binding['cnfForClient'];
-  /** The further holders and their keys: the client may not look into the token (RFC 9068 §6). */
+  /** The additional holders and their keys; clients do not read tokens (RFC 9068 §6). */
   readonly alt_cnf?: readonly AltConfirmation[];
 }

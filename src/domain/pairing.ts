@@ -1,25 +1,34 @@
 import { type ClientRegistration, type Identity, names } from './client-registration.ts';
 
-/** How a further holder's key gets into a token: by a fresh `cnf-proof+jwt`, or also by a registered key that this server has seen proven. */
+/** How an additional holder is proven: by a fresh `cnf-proof+jwt`, or also by a registered key. */
 export const pairingModes = ['proof', 'registered_key'] as const;
 export type PairingMode = (typeof pairingModes)[number];
 
-/** Two clients whose keys may be in one token: the requester obtains it, the holder may present it as well. */
+/**
+ * Two clients whose keys may be in one token: the requester obtains it, the holder may present it
+ * as well.
+ */
 export interface Pairing {
   readonly id: string;
   /** `client_id` of the client that requests tokens. */
   readonly requester: string;
   /** `client_id` of the client whose key may be added. */
   readonly holder: string;
-  /** `registration_id` of the two: a pairing is of these registrations, and of no later ones of their names. */
+  /** `registration_id` of the two; later registrations of their names are others. */
   readonly requesterId: string;
   readonly holderId: string;
-  /** What tokens refer to: another value from the moment on in which the requester takes the holder out of its list, so that what came of it stays gone. */
+  /**
+   * What tokens refer to; it changes when the requester unlists the holder, so old tokens stay
+   * ended.
+   */
   readonly consent: string;
   readonly mode: PairingMode;
-  /** True: both belong to the operator, so that tokens of a user's authorization may be shared too, though no consent page showed the holder. */
+  /** True: both belong to the operator, so a user's token may be shared without a consent page. */
   readonly first_party: boolean;
-  /** Upper bound of a shared token's scope, space-separated; absent: whatever the requester may have. */
+  /**
+   * Upper bound of a shared token's scope, space-separated; absent: whatever the requester may
+   * have.
+   */
   readonly scope?: string;
   /** Audiences of shared tokens; absent: every resource server that knows several keys. */
   readonly resources?: readonly string[];
@@ -45,7 +54,10 @@ export function isAgreed(
   );
 }
 
-/** Whether the holder's registration lets this client have its key so; a fresh proof is consent by itself, unless the registration lists others. */
+/**
+ * Whether the holder's registration allows this form; a fresh proof is consent unless others are
+ * listed.
+ */
 export function agreesToShare(
   { alt_cnf_requesters, alt_cnf_registered_key, listed }: ClientRegistration,
   requester: Identity,

@@ -19,7 +19,7 @@ export type ProvenKey =
       readonly 'x5t#S256': string;
     };
 
-/** What a proven key is recorded by: the thumbprint of the key (RFC 7638), or of the certificate where the key cannot be named. */
+/** The recorded name of a proven key: its RFC 7638 thumbprint, else that of the certificate. */
 export function recordedThumbprint(proven: ProvenKey): string {
   return proven.key === undefined ? proven['x5t#S256'] : proven.key.jkt;
 }

@@ -5,7 +5,7 @@ import type { RegisteredJwk, StoredSecret } from './client-registration.ts';
 export const confirmationMethods = ['jkt', 'x5t#S256', 'jwk', 'kid', 'jku', 'jwe'] as const;
 export type ConfirmationMethod = (typeof confirmationMethods)[number];
 
-/** How a token names several keys: the claim `alt_cnf`, or a JWK Set inside `cnf` for recipients that were built for that form. */
+/** How a token names several keys: the claim `alt_cnf`, or a JWK Set inside `cnf`. */
 export const multiKeyForms = ['alt_cnf', 'jwks'] as const;
 export type MultiKeyForm = (typeof multiKeyForms)[number];
 
@@ -20,13 +20,13 @@ export interface ResourceServerMetadata {
   readonly cnf_methods_supported: readonly ConfirmationMethod[];
   /** True: it knows `alt_cnf`, so its tokens may carry keys of several holders. */
   readonly alt_cnf_supported?: boolean;
-  /** `jwks` is an explicit choice: a recipient that does not know the form may take such a token for a bearer token. */
+  /** `jwks` is opt-in: a resource server that does not know it may see a bearer token. */
   readonly multi_key_form?: MultiKeyForm;
-  /** Ours. True: its tokens have a place on a token status list (draft-ietf-oauth-status-list), for verifiers that do not introspect. */
+  /** Ours. True: its tokens are on a status list (draft-ietf-oauth-status-list). */
   readonly status_list_enabled?: boolean;
   /** Ours. True: for it a token is active only beside a valid proof in the same introspection. */
   readonly introspection_requires_proof?: boolean;
-  /** Its public encryption keys; the first is the one that symmetric keys are encrypted to (RFC 7800 §3.3). */
+  /** Its public encryption keys; symmetric keys are encrypted to the first (RFC 7800 §3.3). */
   readonly jwks?: { readonly keys: readonly RegisteredJwk[] };
   /** True: its tokens may be confirmed by a symmetric key that this server makes, method `jwe`. */
   readonly symmetric_keys_enabled?: boolean;

@@ -15,11 +15,12 @@ export interface Acceptable {
 }
 
 /**
- * Names one use of `jti`. The parts go through JSON so that no two different lists give the same text;
- * the hash bounds what is stored (RFC 9449 §11.1).
+ * Names one use of `jti`. The parts go through JSON so that no two different lists give the same
+ * text; the hash bounds what is stored (RFC 9449 §11.1).
  * @param owner thumbprint of the key or `client_id`; `jti`s of different owners never collide
  * @param target the `htu` for a proof, empty otherwise
- * @param acceptable seconds since the epoch from which on, and until which, the thing can be accepted
+ * @param acceptable seconds since the epoch from which on, and until which, the thing can be
+ * accepted
  */
 export function singleUse(
   kind: SingleUseKind,
@@ -40,7 +41,7 @@ export function singleUse(
 export interface SingleUse {
   /** base64url SHA-256 over kind, owner and `jti`; see `single-use.ts`. 43 characters. */
   readonly key: string;
-  /** Seconds since the epoch until which the used thing could still be accepted; the record lives at least that long. */
+  /** Seconds since the epoch until which the record must be kept. */
   readonly expiresAt: number;
   /** Seconds since the epoch from which on the used thing could have been accepted. */
   readonly acceptableFrom: number;

@@ -3,8 +3,9 @@ import { randomBytes } from 'node:crypto';
 const base32hex = '0123456789abcdefghijklmnopqrstuv';
 
 /**
- * An identifier that sorts by time: ten base32hex characters (RFC 4648 §7) of milliseconds since the epoch, then 160 random bits.
- * A token's `jti` and the audit event of its issuance share one, so that either is found by the other's primary key.
+ * An identifier that sorts by time: ten base32hex characters (RFC 4648 §7) of milliseconds since
+ * the epoch, then 160 random bits. A token's `jti` and the audit event of its issuance share one,
+ * so that either is found by the other's primary key.
  */
 export function timeOrderedId(now: number): string {
   let id = timePrefix(now);

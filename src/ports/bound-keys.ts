@@ -6,8 +6,11 @@ export interface BoundKey {
   readonly expiresAt: number;
 }
 
-/** Keys to which tokens were bound because they signed the client assertion, or are those of registered certificates. */
+/** Registered keys to which tokens are bound. */
 export interface BoundKeys {
-  /** Where keys may have gone: of clients with a `jwks_uri` by the tokens issued since `after`, of clients that were changed since by all. Seconds. Throws StoreUnavailable. */
+  /**
+   * Keys that may have gone: of clients with a `jwks_uri`, tokens issued since `after`; of changed
+   * clients, all. Seconds. Throws StoreUnavailable.
+   */
   since(after: number, now: number): Promise<readonly BoundKey[]>;
 }

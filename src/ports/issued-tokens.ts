@@ -6,15 +6,15 @@ import type { PairingMode } from '../domain/pairing.ts';
 export interface PairedAtIssuance {
   /** The consent of the pairing. */
   readonly pairing: string;
-  /** How the key of a further holder came in. */
+  /** How the key of an additional holder was proven. */
   readonly form: PairingMode;
 }
 
 /** What is known of an issued token besides what it says itself. */
 export interface TokenState {
-  /** The very registration to which it was issued, as every replica has committed it; undefined: deleted, whoever bears its name now. */
+  /** The registration to which it was issued; undefined once that is deleted. */
   readonly client: ClientRegistration | undefined;
-  /** Revoked itself, or exchanged under a pairing that is in force no more, or of a token of which there is no record any more. */
+  /** Revoked, or exchanged under a revoked pairing or from a token without a record. */
   readonly revoked: boolean;
   /** Of the token for which it was exchanged: once that counts no more, neither does this one. */
   readonly source: TokenState | undefined;
@@ -22,11 +22,14 @@ export interface TokenState {
   readonly exchanges: number;
   /** Id of the resource server that it was issued for; undefined in records of older versions. */
   readonly resourceServer: string | undefined;
-  /** Whether its subject is a user, as known when it was issued; undefined in records of older versions. */
+  /**
+   * Whether its subject is a user, as known when it was issued; undefined in records of older
+   * versions.
+   */
   readonly ofUser: boolean | undefined;
   /** The consents of the pairings by which it was exchanged. */
   readonly pairings: readonly string[];
-  /** By `client_id` of a further holder, or of one that may exchange the token: what was in force when it was issued. */
+  /** By `client_id` of an additional holder or actor: the pairing at issuance. */
   readonly pairedAtIssuance: ReadonlyMap<string, PairedAtIssuance>;
   /** `kid` of every signing key that is compromised. */
   readonly revokedKids: readonly string[];
@@ -41,13 +44,20 @@ export type TokensOf =
 
 /** The tokens that were issued, as the audit trail knows them. */
 export interface IssuedTokens {
-  /** Undefined: this server has no record of having issued it. Reads what every replica has committed. */
+  /**
+   * Undefined: this server has no record of having issued it. Reads what every replica has
+   * committed.
+   */
   state(jti: string): Promise<TokenState | undefined>;
-  /** Makes the token and all that came of it inactive until it has expired (seconds since the epoch), and records that; both durable when it resolves. */
+  /**
+   * Makes the token and all that came of it inactive until it has expired (seconds since the
+   * epoch), and records that; both durable when it resolves.
+   */
   revoke(jti: string, expiresAt: number, event: AuditEvent): Promise<void>;
   /**
-   * Makes every token that was issued to the client, or is bound to the key, or both, inactive, and all that came of it; answers how many.
-   * What `eventOf` makes of their number is recorded with it; undefined: nothing is.
+   * Makes every token that was issued to the client, or is bound to the key, or both, inactive, and
+   * all that came of it; answers how many. What `eventOf` makes of their number is recorded with
+   * it; undefined: nothing is.
    */
   revokeAll(of: TokensOf, eventOf: (revoked: number) => AuditEvent | undefined): Promise<number>;
 }

@@ -1,4 +1,4 @@
-/** What the protocol needs from the world outside it: time, randomness, stores. Each implementation lives in `store/` or the wiring. */
+/** What the protocol needs from outside: time, randomness, stores. */
 import type { AuditEvent } from '../domain/audit-event.ts';
 import type { ClientRegistration } from '../domain/client-registration.ts';
 import type { Clock } from '../domain/clock.ts';
@@ -13,13 +13,16 @@ import type { ReplayStore, WasUsed } from './replay-store.ts';
 
 export type { SingleUse } from '../domain/single-use.ts';
 
-/** A new identifier with at least 128 bits of randomness, base64url (`jti`, `client_id`, request ids). */
+/**
+ * A new identifier with at least 128 bits of randomness, base64url (`jti`, `client_id`, request
+ * ids).
+ */
 export type RandomId = () => string;
 
 export interface Issuances {
   /**
-   * The one write of an issuance: marks every use as `markUsed` does and answers likewise; when each was the first, the event is on record
-   * too, durable when this resolves. Throws StoreUnavailable.
+   * The one write of an issuance: marks every use, as `markUsed` does; if each was the first, also
+   * records the event. Durable when it resolves. Throws StoreUnavailable.
    */
   commit(uses: readonly SingleUse[], event: AuditEvent): Promise<readonly boolean[]>;
 }
@@ -39,19 +42,27 @@ export interface ResourceServers {
 }
 
 export interface TrustedIssuers {
-  /** The OpenID provider with exactly this issuer identifier, or undefined when it is not trusted. */
+  /**
+   * The OpenID provider with exactly this issuer identifier, or undefined when it is not trusted.
+   */
   findTrustedIssuer(issuer: string): Promise<TrustedIssuer | undefined>;
 }
 
 export interface WithdrawnHolders {
-  /** From now on the holder's key confirms this token no more, and that is on record; durable when it resolves. `expiresAt` of the token in seconds since the epoch. */
+  /**
+   * Records that the holder's key no longer confirms this token, which expires at `expiresAt`
+   * (seconds since the epoch). Durable when it resolves.
+   */
   withdraw(jti: string, clientId: string, expiresAt: number, event: AuditEvent): Promise<void>;
   /** Holders that withdrew from this token. */
   withdrawnFrom(jti: string): Promise<readonly string[]>;
 }
 
 export interface CredentialUses {
-  /** Records that this server verified a signature by a key of this registration of a client; `at` in milliseconds since the epoch. */
+  /**
+   * Records a verified signature by a key of this registration; `at` in milliseconds since the
+   * epoch.
+   */
   markProven(registrationId: string, jkt: string, at: number): Promise<void>;
   /** Milliseconds since the epoch at which that was last recorded, or undefined. */
   lastProven(registrationId: string, jkt: string): Promise<number | undefined>;
@@ -60,7 +71,7 @@ export interface CredentialUses {
 export interface Pairings {
   /** The pairing in force of these two clients, or undefined. */
   findPairing(requester: string, holder: string): Promise<Pairing | undefined>;
-  /** By its `consent`, in force or not; undefined once that was withdrawn, a client deleted, or the pairing replaced by another of the two. */
+  /** By its `consent`, also if revoked; undefined once withdrawn, deleted or replaced. */
   findByConsent(consent: string): Promise<Pairing | undefined>;
 }
 
@@ -74,7 +85,7 @@ export interface RemoteJwkSets {
   adopt(uri: string, jwks: object): void;
 }
 
-/** Everything the public listener's steps may ask for. A step names what it uses: `Pick<Ports, 'replay' | 'clock'>`. */
+/** Everything that steps of the protocol may ask for; each picks what it uses. */
 export interface Ports {
   readonly clock: Clock;
   readonly randomId: RandomId;
@@ -82,14 +93,14 @@ export interface Ports {
   readonly wasUsed: WasUsed;
   readonly issuances: Issuances;
   readonly clients: ClientRegistrations;
-  /** Clients as they are this moment, whatever another replica remembers of them. */
+  /** As the store has them now, past every cache. */
   readonly currentClients: ClientRegistrations;
   readonly resourceServers: ResourceServers;
-  /** Past every copy, as the store has it now. */
+  /** As the store has it now, past every cache. */
   readonly currentResourceServers: Pick<ResourceServers, 'findByClientId'>;
   readonly pairings: Pairings;
   readonly credentialUses: CredentialUses;
-  /** For the operator only: nothing may rest on it. */
+  /** Informational only; no decision may depend on it. */
   readonly noteUse: NoteUse;
   readonly trustedIssuers: TrustedIssuers;
   readonly withdrawnHolders: WithdrawnHolders;

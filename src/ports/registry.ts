@@ -1,9 +1,11 @@
-/** What the admin API needs from the store: registrations with a version, so that a lost update is noticed (RFC 9110 §13.1.1). */
+/** Registrations for the admin API, with versions against lost updates (RFC 9110 §13.1.1). */
 import type { AuditEvent } from '../domain/audit-event.ts';
 import type { ClientRegistration } from '../domain/client-registration.ts';
 import type { ResourceServer } from '../domain/resource-server.ts';
 
-/** A stored registration with what the store knows about it. Times are milliseconds since the epoch. */
+/**
+ * A stored registration with what the store knows about it. Times are milliseconds since the epoch.
+ */
 export interface Stored<T> {
   readonly value: T;
   /** Grows by one with every change; the entity tag of the registration. */
@@ -36,16 +38,25 @@ export interface Change {
 
 /** A change of a registration. */
 export interface RegistrationChange extends Change {
-  /** Thumbprints of the keys that a client has no more: the tokens that are bound to them are revoked with it. */
+  /**
+   * Thumbprints of the keys that a client has no more: the tokens that are bound to them are
+   * revoked with it.
+   */
   readonly keysRemoved?: readonly string[];
-  /** `client_id` of those whose keys a client lets nobody add to its tokens any more: what they got in exchange for its tokens is revoked with it. */
+  /**
+   * `client_id` of those whose keys a client lets nobody add to its tokens any more: what they got
+   * in exchange for its tokens is revoked with it.
+   */
   readonly holdersRemoved?: readonly string[];
 }
 
 /** Answers of `replace` and `remove` when nothing was changed. */
 export type NotChanged = 'not_found' | 'version_mismatch' | 'conflict';
 
-/** Registrations of one kind. Every change is one transaction with its record; all throw StoreUnavailable when the store is away. */
+/**
+ * Registrations of one kind. Every change is one transaction with its record; all throw
+ * StoreUnavailable when the store is away.
+ */
 export interface Registry<T> {
   /** `conflict`: the identifier (for a resource server also the audience) is taken. */
   create(value: T, change: RegistrationChange): Promise<Stored<T> | 'conflict'>;
@@ -57,8 +68,9 @@ export interface Registry<T> {
   /** Replaces the registration if it is still as `found`. */
   replace(value: T, found: Stored<T>, change: RegistrationChange): Promise<Stored<T> | NotChanged>;
   /**
-   * Deletes the registration, whatever its version, or only at `version` when one is given. The tokens of a client that is deleted are revoked with it,
-   * what came of them included, and its pairings are gone: a later client of this id is another one.
+   * Deletes the registration, whatever its version, or only at `version` when one is given. The
+   * tokens of a client that is deleted are revoked with it, what came of them included, and its
+   * pairings are gone: a later client of this id is another one.
    */
   remove(id: string, change: RegistrationChange, version?: number): Promise<'removed' | NotChanged>;
 }

@@ -1,11 +1,17 @@
 import type { AuditEvent } from '../domain/audit-event.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 
-/** The stages of a life, in their order. Announced: published, does not sign yet. Retired: signs no more, published until its last token has expired. */
+/**
+ * The stages of a life, in their order. Announced: published, does not sign yet. Retired: signs no
+ * more, published until its last token has expired.
+ */
 export const stages = ['announced', 'active', 'retired', 'removed'] as const;
 export type Stage = (typeof stages)[number];
 
-/** A signing key as stored: the private JWK only as a compact JWE (RFC 7516) under the key-encryption key. Times in milliseconds since the epoch. */
+/**
+ * A signing key as stored: the private JWK only as a compact JWE (RFC 7516) under the
+ * key-encryption key. Times in milliseconds since the epoch.
+ */
 export interface StoredSigningKey {
   readonly kid: string;
   readonly alg: AccessTokenSigningAlgorithm;
@@ -18,7 +24,10 @@ export interface StoredSigningKey {
   readonly activeAt: number;
   /** Compromised since then: out of the JWK Set, and everything that it signed is inactive. */
   readonly revokedAt?: number;
-  /** `kid` of the key that it came after, whatever became of that one; absent from the first of its algorithm. */
+  /**
+   * `kid` of the key that it came after, whatever became of that one; absent from the first of its
+   * algorithm.
+   */
   readonly predecessor?: string;
   /** How far the audit trail knows its life. */
   readonly recordedStage: Stage;
@@ -39,22 +48,35 @@ export interface NewSigningKey extends Omit<StoredSigningKey, 'recordedStage' | 
 }
 
 export interface SigningKeyStore {
-  /** All keys, oldest first, those that cannot be read apart, and the database's time at this reading (milliseconds since the epoch). */
+  /**
+   * All keys, oldest first, those that cannot be read apart, and the database's time at this
+   * reading (milliseconds since the epoch).
+   */
   listSigningKeys(): Promise<{
     readonly keys: readonly StoredSigningKey[];
     readonly damaged: readonly DamagedSigningKey[];
     readonly databaseTime: number;
   }>;
   /**
-   * Adds the key after its predecessor, or as the first of its algorithm, and records the event; of concurrent calls with one predecessor one wins
-   * (one transaction, `on conflict do nothing`). `sealed_anew`: not added, because by now another key-encryption key is in force.
+   * Adds the key after its predecessor, or as the first of its algorithm, and records the event; of
+   * concurrent calls with one predecessor one wins (one transaction, `on conflict do nothing`).
+   * `sealed_anew`: not added, because by now another key-encryption key is in force.
    */
   addSigningKey(key: NewSigningKey, event: AuditEvent): Promise<'added' | 'taken' | 'sealed_anew'>;
-  /** Lets an announced key sign earlier and records the event, in one transaction; never later, nor one that is revoked by now, and then nothing is recorded. */
+  /**
+   * Lets an announced key sign earlier and records the event, in one transaction; never later, nor
+   * one that is revoked by now, and then nothing is recorded.
+   */
   advanceSigningKey(kid: string, activeAt: number, event: AuditEvent): Promise<void>;
-  /** Marks the key as compromised and records the event, in one transaction; answers false when there is no such key, or it was marked before. */
+  /**
+   * Marks the key as compromised and records the event, in one transaction; answers false when
+   * there is no such key, or it was marked before.
+   */
   revokeSigningKey(kid: string, at: number, event: AuditEvent): Promise<boolean>;
-  /** Records what became of a key, in one transaction; of concurrent calls one does, and no other later. */
+  /**
+   * Records what became of a key, in one transaction; of concurrent calls one does, and no other
+   * later.
+   */
   recordStage(kid: string, from: Stage, to: Stage, events: readonly AuditEvent[]): Promise<void>;
 }
 
@@ -63,10 +85,16 @@ export const nonceSecretName = 'dpop_nonce_secret';
 /** Name under which the id of the key-encryption key in force stands. */
 export const keyInForceName = 'key_encryption_key';
 
-/** Named secrets that all replicas share (`dpop_nonce_secret`, sealed; `admin_token_hash`; `key_encryption_key`, an id only). */
+/**
+ * Named secrets that all replicas share (`dpop_nonce_secret`, sealed; `admin_token_hash`;
+ * `key_encryption_key`, an id only).
+ */
 export interface SharedSecretStore {
   getSecret(name: string): Promise<string | undefined>;
-  /** Stores the value unless the name is taken, and answers the value that stands. One statement plus a read. */
+  /**
+   * Stores the value unless the name is taken, and answers the value that stands. One statement
+   * plus a read.
+   */
   putSecretOnce(name: string, value: string): Promise<string>;
 }
 
@@ -88,8 +116,9 @@ export interface KeyEncryptionChange {
 
 export interface KeyEncryptionStore {
   /**
-   * Makes the whole change and records it in the audit trail, in one transaction; answers false, and changes nothing, when anything is no longer
-   * as the change supposes (another key in force, another sealed value, one signing key more).
+   * Makes the whole change and records it in the audit trail, in one transaction; answers false,
+   * and changes nothing, when anything is no longer as the change supposes (another key in force,
+   * another sealed value, one signing key more).
    */
   changeKeyEncryptionKey(change: KeyEncryptionChange): Promise<boolean>;
 }

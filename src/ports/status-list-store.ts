@@ -22,9 +22,12 @@ export interface DamagedStatusList {
   readonly damaged: Error;
 }
 
-/** Token status lists. Times in seconds since the epoch. All throw StoreUnavailable when the store is away. */
+/**
+ * Token status lists. Times in seconds since the epoch. All throw StoreUnavailable when the store
+ * is away.
+ */
 export interface StatusListStore {
-  /** Hands out `count` indexes that nobody else ever gets, from `first` on; the list lives at least until `expiresAt`. One atomic statement, two for a new list. */
+  /** Reserves `count` indexes from `first` on, in a list that lives at least until `expiresAt`. */
   reserve(
     resourceServerId: string,
     kid: string,
@@ -35,6 +38,9 @@ export interface StatusListStore {
   exists(list: string): Promise<boolean>;
   /** Lists that may hold live tokens, by the database's clock. */
   lists(): Promise<readonly (ActiveStatusList | DamagedStatusList)[]>;
-  /** The tokens on lists that are inactive before their time: revoked, of a disabled or a deleted client, exchanged under a pairing that is revoked. */
+  /**
+   * The tokens on lists that are inactive before their time: revoked, of a disabled or a deleted
+   * client, exchanged under a pairing that is revoked.
+   */
   inactive(): Promise<readonly StatusEntry[]>;
 }

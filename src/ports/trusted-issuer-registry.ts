@@ -2,7 +2,10 @@ import type { AuditEvent } from '../domain/audit-event.ts';
 import type { NewTrustedIssuer, TrustedIssuer } from '../domain/trusted-issuer.ts';
 import type { Change } from './registry.ts';
 
-/** Trusted OpenID providers as the admin sees them. Every change is one transaction with its record; all throw StoreUnavailable when the store is away. */
+/**
+ * Trusted OpenID providers as the admin sees them. Every change is one transaction with its record;
+ * all throw StoreUnavailable when the store is away.
+ */
 export interface TrustedIssuerRegistry {
   /** `conflict`: the issuer is trusted already. */
   create(issuer: NewTrustedIssuer, change: Change): Promise<NewTrustedIssuer | 'conflict'>;

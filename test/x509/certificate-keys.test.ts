@@ -200,7 +200,7 @@ describe('RFC 8705 §3: the certificate is bound, whatever its key', () => {
         {
           error: 'unsupported_pop_key',
           error_description:
-            'a certificate-bound token needs x5t#S256 registered in cnf_methods_supported of the resource server',
+            'a certificate-bound token needs x5t#S256 in cnf_methods_supported of the resource server',
         },
       ]);
     });

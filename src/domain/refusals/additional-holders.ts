@@ -16,7 +16,7 @@ export const additionalHolderRefusals = {
       'alt_cnf_max in the metadata is the most.',
     ],
     req_alt_cnf_element_malformed: [
-      'each element of req_alt_cnf must be a proof, or a client_id with the kid of a registered key',
+      'each element of req_alt_cnf must be a proof, or a client_id and the kid of its key',
       'Send {"proof": …}, or {"client_id": …, "cnf": {"kid": …}}.',
     ],
     holder_repeated: [once, 'Remove the holder or key that occurs twice.'],

@@ -1,6 +1,8 @@
 import { refusals } from './refusal.ts';
 
-/** One sentence for clients that are unknown, disabled or wrong: from outside they look the same. */
+/**
+ * One sentence for clients that are unknown, disabled or wrong: from outside they look the same.
+ */
 const failed = 'client authentication failed';
 const notSigned =
   'the client assertion is not signed by a registered key of a client with this client_id';
@@ -90,7 +92,7 @@ export const clientAuthenticationRefusals = {
     assertion_key_unknown: [notSigned, 'No registered key has this kid and fits the algorithm.'],
     assertion_signature_invalid: [notSigned, 'Sign with the registered key.'],
     assertion_aud_mismatch: [
-      'aud of the client assertion must be the issuer identifier of this server, as a single string',
+      'aud of the client assertion must be the issuer identifier, as a single string',
       'Copy issuer from the metadata, or register client_assertion_audiences.',
     ],
     assertion_exp_invalid: ['the client assertion needs a numeric exp', 'Set exp in seconds.'],

@@ -13,7 +13,7 @@ export const confirmationRefusals = refusals('unsupported_pop_key', {
     'Check jwks or jwks_uri of the client; the log has the reason.',
   ],
   certificate_confirmation_not_accepted: [
-    'a certificate-bound token needs x5t#S256 registered in cnf_methods_supported of the resource server',
+    'a certificate-bound token needs x5t#S256 in cnf_methods_supported of the resource server',
     'Add x5t#S256 to cnf_methods_supported of the resource server.',
   ],
   confirmation_method_not_accepted: [

@@ -60,7 +60,7 @@ export const grantRefusals = {
       'Set ath to the base64url SHA-256 of the subject token.',
     ],
     subject_token_not_for_actor: [
-      'the subject token is bound to a key of another client, which does not let this one act for it',
+      'the subject token is bound to a key of another client, which does not let this one act',
       'The token must name this client in may_act or alt_cnf, under a pairing in force.',
     ],
     subject_token_exchanged_too_often: [

@@ -1,6 +1,9 @@
 import { refusals } from './refusal.ts';
 
 const notByMac = 'the proof is not a JWT by the symmetric key of the access token';
+const proofRequired =
+  'a proof of possession is required, for this server issues no bearer tokens: ' +
+  'send a DPoP proof (RFC 9449), or use mutual TLS (RFC 8705)';
 const noNonce = 'a nonce of this server is required in the DPoP proof';
 
 /** Which key the requester proves (RFC 9449 §4.3, RFC 8705 §3, RFC 9201 §3.1). */
@@ -60,7 +63,7 @@ export const possessionRefusals = {
   }),
   ...refusals('invalid_request', {
     proof_missing: [
-      'a proof of possession is required, for this server issues no bearer tokens: send a DPoP proof (RFC 9449), or use mutual TLS (RFC 8705)',
+      proofRequired,
       'Every access token is bound to a key, so every token request has to prove one.',
     ],
     dpop_proof_missing: [

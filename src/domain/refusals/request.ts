@@ -60,7 +60,7 @@ export const requestRefusals = {
     ],
     store_unavailable: [
       unavailable,
-      'The database or Redis does not answer. The log has the cause; /health/ready names the store.',
+      'The database or Redis does not answer; /health/ready names it and the log has the cause.',
     ],
     signing_key_unavailable: [
       unavailable,

@@ -6,21 +6,21 @@ import { registeredCertificateThumbprint } from '../client-keys/registered-certi
 import { type RegisteredKeys, refuseIfBusy } from '../client-keys/registered-keys.ts';
 import { thumbprints } from './confirmed-thumbprints.ts';
 
-/** The further holders of a token whose keys still confirm it: `client_id` to thumbprints. */
+/** The additional holders whose keys still confirm a token: `client_id` to thumbprints. */
 export type ActiveHolders = (
   claims: AccessTokenClaims,
   state: Pick<TokenState, 'pairedAtIssuance'>,
 ) => Promise<ReadonlyMap<string, readonly string[]>>;
 
-/** What the look needs. */
 export interface ActiveHoldersOptions
   extends Pick<Ports, 'currentClients' | 'pairings' | 'withdrawnHolders'> {
   readonly keys: RegisteredKeys;
 }
 
 /**
- * A further holder counts while the pairing under which it came in is in force, both clients still allow it, its key is still
- * registered, and it has not withdrawn from this token (protocol reference D6.2). A token with one key costs no look-up.
+ * An additional holder is active while its pairing is, both clients still allow it, its key is
+ * still registered, and it has not withdrawn (docs/protocol.md). A token with one key costs no
+ * look-up.
  */
 export function activeHolders({
   currentClients: clients,
@@ -41,7 +41,7 @@ export function activeHolders({
     ]);
     if (owner === undefined || registration === undefined || registration.disabled) return false;
     if (!agreesToShare(registration, owner, form)) return false;
-    // A later pairing of the same two does not bring back what the revocation of the first took away, nor does being listed again. No clock can tell which it was.
+    // A later pairing of the same two clients does not restore what a revocation ended.
     if (pairing === undefined || pairing.consent !== pairedBy) return false;
     if (!isAgreed(pairing, owner, registration)) return false;
     // A key set that cannot be had confirms nothing: fail closed.
@@ -72,7 +72,7 @@ export function activeHolders({
   };
 }
 
-/** The further holders that a token names, in either form: `client_id` to thumbprints. */
+/** The additional holders that a token names, in either form: `client_id` to thumbprints. */
 export function additionalHolders({
   client_id,
   cnf,
@@ -88,7 +88,7 @@ export function additionalHolders({
   return entries;
 }
 
-/** The members `cnf` and `alt_cnf` of a token with only these further holders; all else stays as issued. */
+/** `cnf` and `alt_cnf` of a token with only these additional holders. */
 export function bindingOf(
   { cnf, alt_cnf, client_id }: AccessTokenClaims,
   live: ReadonlyMap<string, unknown>,

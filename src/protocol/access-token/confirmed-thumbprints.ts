@@ -10,7 +10,7 @@ interface IssuedConfirmation {
   };
 }
 
-/** Thumbprints (RFC 7638, or of a certificate) of the keys that a confirmation names; of a set only those of this holder. */
+/** Thumbprints (RFC 7638, or of a certificate) in a confirmation; of a set only this holder's. */
 export function thumbprints(cnf: object, holder: string): readonly string[] {
   const { jkt, 'x5t#S256': certificate, jwk, jwks } = cnf as IssuedConfirmation;
   const ofSet =

@@ -11,14 +11,14 @@ export type TokenStatus = (
   claims: AccessTokenClaims,
 ) => Promise<(TokenState & { readonly client: ClientRegistration }) | undefined>;
 
-/** What the check needs. */
 export interface TokenStatusOptions extends Pick<Ports, 'issuedTokens'> {
   readonly keys: RegisteredKeys;
 }
 
 /**
- * Whether a token, and every one from which it came by exchange, is known as issued, not revoked, of a client that exists and is enabled, signed by a key that is not compromised, and, where it was
- * bound to a registered key, with that key still registered. Its signature and its times are looked at elsewhere.
+ * Whether a token, and every token from which it was exchanged, is on record, not revoked, of an
+ * enabled client, signed by an uncompromised key, and its registered key still registered.
+ * Signature and times are checked elsewhere.
  */
 export function tokenStatus({ issuedTokens, keys }: TokenStatusOptions): TokenStatus {
   const counts = async (state: TokenState): Promise<boolean> => {
@@ -42,7 +42,7 @@ export function tokenStatus({ issuedTokens, keys }: TokenStatusOptions): TokenSt
   };
 }
 
-/** Of a client whose certificate is registered the handshake proved a registered key as an assertion does. */
+/** For a client with a registered certificate, the handshake proves a registered key. */
 function provedByRegisteredKey({ evidence }: TokenState, client: ClientRegistration): boolean {
   return (
     evidence === 'client_assertion' ||

@@ -3,7 +3,6 @@ import type { IssuedTokens } from '../../ports/issued-tokens.ts';
 import type { ClientRegistrations } from '../../ports/ports.ts';
 import type { RegisteredKeys } from '../client-keys/registered-keys.ts';
 
-/** What the round needs. */
 export interface UnregisteredKeysOptions {
   readonly boundKeys: BoundKeys;
   /** As they are this moment. */
@@ -14,7 +13,7 @@ export interface UnregisteredKeysOptions {
   readonly tokenLifetime: number;
 }
 
-/** Seconds before the last round from which on the next one looks: for issuances that were under way, and clocks behind. */
+/** Seconds by which two looks overlap, for issuances under way and clocks that are behind. */
 const overlap = 120;
 
 interface Watched extends BoundKey {
@@ -23,8 +22,8 @@ interface Watched extends BoundKey {
 }
 
 /**
- * A round that revokes the tokens bound to keys that are registered no more, so that status lists show what introspection finds by itself: keys that
- * disappear from a `jwks_uri`, and replaced ones whose revocation was cut off. A `jwks_uri` that cannot be read takes nothing away.
+ * Revokes tokens bound to keys that are no longer registered, so that status lists show what
+ * introspection finds by itself. A `jwks_uri` that cannot be read revokes nothing.
  */
 export function unregisteredKeys({
   boundKeys,
@@ -56,7 +55,7 @@ export function unregisteredKeys({
     const isThere = () => copy.some((registered) => registered.jkt === jkt);
     if (isRemote && !isThere()) copy = await keys.all(client, true);
     if (isThere()) return isRemote ? { client_id, jkt, expiresAt } : undefined;
-    // The copy may be older than the key, which another replica has seen: only one that is fetched later tells.
+    // The copy may be older than the key, which another replica has seen; only a later copy tells.
     if (isRemote && (missedIn === undefined || missedIn === copy))
       return { ...key, missedIn: copy };
     await issuedTokens.revokeAll({ client_id, jkt }, (revoked) =>

@@ -14,14 +14,16 @@ const limits: JwsLimits = { header: 1024, payload: 16_384, signature: 6400 };
  */
 const maxBytes = 16 * 1024 * 1024;
 
-/** What the check needs. */
 export interface VerifyAccessTokenOptions {
   readonly issuer: string;
   /** A published signing key of this server. */
   readonly verificationKey: (kid: string) => Promise<PublicKey | undefined>;
 }
 
-/** The claims of an access token that this server signed, whatever its age and state, or undefined for anything else (RFC 9068 §4). Throws StoreUnavailable. */
+/**
+ * The claims of an access token that this server signed, whatever its age and state (RFC 9068 §4),
+ * else undefined. Throws StoreUnavailable.
+ */
 export type VerifyAccessToken = (token: string) => Promise<AccessTokenClaims | undefined>;
 
 /** Checks type, signature and issuer. */

@@ -7,7 +7,7 @@ import { matchingSecret } from './client-secret.ts';
 import { type RequestWithCredentials, readCredentials } from './credentials.ts';
 import { readAssertion, type UnverifiedAssertion } from './private-key-jwt.ts';
 
-/** The step of the token endpoint: who asks. Reads only; a stranger can make nothing grow. Throws `invalid_client` or `invalid_request`. */
+/** Authenticates the client. Reads only. Throws `invalid_client` or `invalid_request`. */
 export type AuthenticateClient = (request: RequestWithCredentials) => Promise<AuthenticatedClient>;
 
 /** What the step is made of. */
@@ -24,7 +24,7 @@ export interface ClientAuthenticationOptions
   ) => Promise<boolean>;
 }
 
-/** Picks the method by the credentials in the request; it must be the one that the client is registered for. */
+/** Picks the method by the credentials; the client must be registered for it. */
 export function authenticateClient({
   clients,
   currentClients,
@@ -64,8 +64,8 @@ export function authenticateClient({
       credentials.clientSecret,
       clock() / 1000,
     );
-    // Copies are kept of clients only, so an unknown name costs a look into the store. A wrong secret
-    // costs one too: how long a refusal takes must not tell whether a client exists.
+    // Only existing clients are cached, so an unknown name costs a store access. A wrong secret
+    // costs one too: the time of a refusal must not tell whether a client exists.
     if (secret === undefined && client !== undefined)
       await currentClients.findClient(credentials.clientId);
     const admitted = admit(client, credentials.method);

@@ -4,14 +4,17 @@ import type { StoredSecret } from '../../domain/client-registration.ts';
 // What an unknown client's secret is compared with, so that "unknown" costs the same as "wrong".
 const nobody = hash('sha256', 'no client has this secret', 'buffer');
 
-/** base64url SHA-256 of a client secret. Secrets have 256 bits or 32 characters at least, so no slow hash is needed. */
+/**
+ * base64url SHA-256 of a client secret. Secrets have at least 32 characters, so a fast hash is
+ * enough.
+ */
 export function hashClientSecret(secret: string): string {
   return hash('sha256', secret, 'base64url');
 }
 
 /**
- * The one of these secrets that was presented and is still good at `now` (seconds since the epoch); each comparison takes constant time,
- * and there is one without any secret too (RFC 6749 §2.3.1).
+ * The secret that was presented and is still valid at `now` (seconds since the epoch). Comparisons
+ * take constant time; without any secret there is one too (RFC 6749 §2.3.1).
  */
 export function matchingSecret(
   secrets: readonly StoredSecret[],

@@ -24,8 +24,9 @@ export type RequestWithCredentials = Pick<
 const jwtBearer = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
 /**
- * Finds the credentials in the request. A `client_id` beside them is accepted when equal; a second credential never.
- * Throws `invalid_request` for several credentials, `invalid_client` for none or unreadable ones.
+ * Finds the credentials in the request. A `client_id` beside them is accepted when equal; a second
+ * credential never. Throws `invalid_request` for several credentials, `invalid_client` for none or
+ * unreadable ones.
  */
 export function readCredentials({
   authorization,
@@ -72,7 +73,8 @@ function readBasic(authorization: string): Credentials {
   return { method: 'client_secret_basic', clientId, clientSecret };
 }
 
-// RFC 6749 §2.3.1: both halves are form-encoded before they are joined; both are VSCHAR (Appendix A.1, A.2).
+// RFC 6749 §2.3.1: both halves are form-encoded before they are joined; both are VSCHAR (Appendix
+// A.1, A.2).
 function formDecode(text: string): string | undefined {
   try {
     const decoded = decodeURIComponent(text.replaceAll('+', ' '));

@@ -18,7 +18,7 @@ import { type RegisteredKeys, refuseIfBusy } from '../client-keys/registered-key
 export interface PrivateKeyJwtOptions {
   readonly clock: Clock;
   readonly keys: RegisteredKeys;
-  /** The only acceptable `aud` (rfc7523bis: the issuer identifier as sole value) unless the client is registered for others. */
+  /** The only acceptable `aud` (rfc7523bis) unless the client is registered for others. */
   readonly issuer: string;
   /** URIs of the endpoint that is called: its own, and its alias for mutual TLS. */
   readonly endpoints: readonly string[];
@@ -27,7 +27,10 @@ export interface PrivateKeyJwtOptions {
   readonly clockTolerance: number;
 }
 
-/** Explicit types that a client assertion may have; another one is another kind of JWT (RFC 8725 §3.11). */
+/**
+ * Explicit types that a client assertion may have; another one is another kind of JWT (RFC 8725
+ * §3.11).
+ */
 const assertionTypes: ReadonlySet<unknown> = new Set([
   undefined,
   'jwt',
@@ -36,7 +39,7 @@ const assertionTypes: ReadonlySet<unknown> = new Set([
   'application/client-authentication+jwt',
 ]);
 
-/** An assertion whose signature is still unchecked; `clientId` is only a hint where to look for the key. */
+/** An assertion with an unchecked signature; `clientId` is only a hint where to find the key. */
 export interface UnverifiedAssertion {
   readonly clientId: string;
   readonly kid: string | undefined;
@@ -48,7 +51,9 @@ export interface UnverifiedAssertion {
 /** 8 MiB: some 20,000 headers. */
 const headers = verifiedHeaderCache(8 * 1024 * 1024);
 
-/** Parses an assertion and checks all that needs no look-up: its type, and that `iss` and `sub` agree. Throws `invalid_client`. */
+/**
+ * Parses an assertion; checks its type, and that `iss` and `sub` agree. Throws `invalid_client`.
+ */
 export function readAssertion(text: string): UnverifiedAssertion {
   const encodedHeader = text.slice(0, text.indexOf('.'));
   const jws = parse(text, headers.get(encodedHeader)?.header);
@@ -63,7 +68,10 @@ export function readAssertion(text: string): UnverifiedAssertion {
   return { clientId: iss, kid, jws, encodedHeader };
 }
 
-/** Checks an assertion by RFC 7523 §3 and rfc7523bis, all but the replay, which the atomic commit at the end does. Throws `invalid_client`. */
+/**
+ * Checks an assertion (RFC 7523 §3, rfc7523bis) except for replay, which the commit checks. Throws
+ * `invalid_client`.
+ */
 export function privateKeyJwt(options: PrivateKeyJwtOptions) {
   return async (
     { jws, kid, encodedHeader }: UnverifiedAssertion,
@@ -74,7 +82,7 @@ export function privateKeyJwt(options: PrivateKeyJwtOptions) {
         ? options.algs
         : [client.token_endpoint_auth_signing_alg];
     const key = await verifyingKey(options.keys, client, { jws, kid }, algs);
-    // Only what somebody who is registered has signed is remembered. Only the header is: which key must have signed is asked every time.
+    // Only headers of valid assertions are cached; the key is looked up every time.
     if (headers.get(encodedHeader) === undefined)
       headers.set(encodedHeader, { header: jws.header });
     const { jti, acceptable } = checkClaims(jws.payload, client, options);

@@ -5,14 +5,14 @@ import { parseDistinguishedName, sameName } from '../../x509/distinguished-name.
 import { registeredCertificateThumbprint } from '../client-keys/registered-certificate.ts';
 import { type RegisteredKeys, refuseIfBusy } from '../client-keys/registered-keys.ts';
 
-/** Whether the certificate is the one that the client registered, by its method (RFC 8705 §2). `now` in milliseconds. */
+/** Whether the client registered this certificate (RFC 8705 §2). `now` in milliseconds. */
 export function tlsClientAuth(keys: RegisteredKeys) {
   return async (
     certificate: ClientCertificate,
     client: ClientRegistration,
     now: number,
   ): Promise<boolean> => {
-    // An expired certificate proves its key but no longer its name, a broken key proves nothing; one choice for both methods.
+    // An expired certificate no longer proves its name; an unsound key proves nothing.
     if (!certificate.validAt(now) || !certificate.keySound) return false;
     if (client.token_endpoint_auth_method === 'tls_client_auth')
       return certificate.chainVerified && subjectMatches(certificate, client);
@@ -58,7 +58,7 @@ function subjectMatches(certificate: ClientCertificate, client: ClientRegistrati
   const { tls_client_auth_subject_dn: dn, tls_client_auth_san_ip: ip } = client;
   if (dn !== undefined) return sameName(certificate.subject, parseDistinguishedName(dn));
   if (ip !== undefined)
-    return certificate.alternativeNames('ip').some((octets) => octets === addressBytes(ip));
+    return certificate.alternativeNames('ip').some((bytes) => bytes === addressBytes(ip));
   for (const [member, kind, comparable] of alternatives) {
     const registered = client[member];
     if (registered === undefined) continue;

@@ -1,7 +1,10 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import type { PublicKey } from '../../jose/public-key.ts';
 
-/** `x5t#S256` (RFC 8705 §3.1) of the certificate registered beside a key (`x5c`, RFC 8705 §2.2.2), or undefined where there is none for this very key. */
+/**
+ * `x5t#S256` (RFC 8705 §3.1) of the certificate in `x5c` (§2.2.2), or undefined if it is not for
+ * this key.
+ */
 export function registeredCertificateThumbprint({ x5c, keyObject }: PublicKey): string | undefined {
   const [leaf] = x5c ?? [];
   if (leaf === undefined) return undefined;

@@ -25,7 +25,7 @@ export interface RegisteredKeys {
   ): Promise<PublicKey | undefined>;
   /** Keys with this `kid`; a `jwks_uri` is asked again once when there is none. */
   find(client: ClientRegistration, kid: string): Promise<readonly PublicKey[]>;
-  /** Whether one of the keys is such; a `jwks_uri` is asked again once when none is, for another replica may know a newer copy. */
+  /** Whether one of the keys matches; if none does, a `jwks_uri` is asked again once. */
   holds(client: ClientRegistration, wanted: (key: PublicKey) => boolean): Promise<boolean>;
   /** All keys; `fresh` asks a `jwks_uri` again, within the fetcher's cool-down. */
   all(client: ClientRegistration, fresh: boolean): Promise<readonly PublicKey[]>;
@@ -45,7 +45,7 @@ function gate(set: object): readonly PublicKey[] {
   return keys;
 }
 
-/** The public keys that a client registered, by value or by `jwks_uri`; every one has passed the gate. */
+/** The checked public keys that a client registered, by value or by `jwks_uri`. */
 export function registeredKeys(remote: RemoteJwkSets): RegisteredKeys {
   const keySet = async (
     { jwks, jwks_uri }: ClientRegistration,
@@ -80,7 +80,7 @@ export function registeredKeys(remote: RemoteJwkSets): RegisteredKeys {
         return readEncryptionKeys(await keySet(client, false))[0];
       } catch (cause) {
         refuseIfBusy(cause);
-        // Without the answer the key might go out in the clear to a client that asked for encryption.
+        // Otherwise a client that asked for encryption might get the key in the clear.
         throw new OAuthError('client_encryption_key_unavailable', { cause });
       }
     },
@@ -93,15 +93,17 @@ export function registeredKeys(remote: RemoteJwkSets): RegisteredKeys {
   };
 }
 
-/** Throws `temporarily_unavailable` where there was no room to ask for a key set: that says nothing of the keys. */
+/**
+ * Throws `temporarily_unavailable` if a key set could not be asked for: the keys are not at fault.
+ */
 export function refuseIfBusy(cause: unknown): void {
   if (cause instanceof RemoteJwksUnavailable && cause.busy)
     throw new OAuthError('key_server_busy', { cause });
 }
 
 /**
- * Gates each key of a JWK Set. Keys of a kind that this server does not use are passed over (RFC 7517 §5);
- * private or symmetric material makes the whole set unacceptable.
+ * Gates each key of a JWK Set. Keys of a kind that this server does not use are passed over (RFC
+ * 7517 §5); private or symmetric material makes the whole set unacceptable.
  */
 function readKeys(set: object): readonly PublicKey[] {
   return readEach(membersOf(set), (jwk) => readPublicKey(withoutUnknownMembers(jwk)));

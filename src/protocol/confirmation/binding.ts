@@ -15,7 +15,7 @@ export type Bind = (
   resourceServer: ResourceServer,
 ) => Promise<Binding>;
 
-/** Names the requester's key and those of the further holders as the resource server knows it. Throws `unsupported_pop_key`. */
+/** Names the keys as the resource server expects them. Throws `unsupported_pop_key`. */
 export function bind(options: ConfirmOptions): Bind {
   return async (client, { boundKey, keyNamed }, holders, resourceServer) => {
     const shared = holders.length > 0;
@@ -43,7 +43,7 @@ function withHolders(
       })),
     };
   }
-  // A certificate has no place in a set of keys: possession of its key would have to be proven by TLS, which the form cannot say.
+  // A JWK Set cannot say that a key must be proven by TLS, so it names no certificate.
   if (
     boundKey.key === undefined ||
     (cnf.jkt === undefined && cnf.jwk === undefined) ||

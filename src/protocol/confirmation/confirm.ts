@@ -7,7 +7,7 @@ import type { RefusalReason } from '../../domain/refusal-reasons.ts';
 import type { ConfirmationMethod, ResourceServer } from '../../domain/resource-server.ts';
 import type { EncryptionKey } from '../../jose/encryption-key.ts';
 import { jkt } from './jkt.ts';
-import { jwe, symmetricKeyRecipient } from './jwe.ts';
+import { jwe, resourceServerEncryptionKey } from './jwe.ts';
 import { jwk } from './jwk.ts';
 import { jku, kid } from './kid.ts';
 import { methodsOfCertificate, x5tS256 } from './x5t-s256.ts';
@@ -26,7 +26,7 @@ const methods: Record<Exclude<ConfirmationMethod, 'jwe'>, Name> = {
   jku,
 };
 
-/** How the token names its key, and what the client is told where that is not the same. */
+/** How the token names its key; `cnfForClient` where the client is told something else. */
 export interface Confirmed {
   readonly cnf: Confirmation;
   readonly cnfForClient?: ClientConfirmation;
@@ -36,7 +36,7 @@ export interface Confirmed {
 export interface ConfirmOptions {
   /** Symmetric keys leave in the clear only where this is https. */
   readonly issuer: string;
-  /** The key that the client registered for what is encrypted to it. Throws OAuthError when that cannot be found out. */
+  /** The client's registered encryption key. Throws an OAuthError if it cannot be read. */
   readonly clientEncryptionKey: (client: ClientRegistration) => Promise<EncryptionKey | undefined>;
 }
 
@@ -64,11 +64,12 @@ export async function confirm(
   const byCertificate = boundKey.provenBy === 'tls_handshake' && !keyNamed;
   for (const method of byCertificate ? methodsOfCertificate(accepted) : accepted) {
     if (method === 'jwe') {
-      const recipient = keyNamed || shared ? undefined : symmetricKeyRecipient(resourceServer);
-      if (recipient === undefined) continue;
+      const audienceKey =
+        keyNamed || shared ? undefined : resourceServerEncryptionKey(resourceServer);
+      if (audienceKey === undefined) continue;
       const encryptionKey = await clientEncryptionKey(client);
       if (encryptionKey !== undefined || issuer.startsWith('https:'))
-        return jwe(recipient, encryptionKey);
+        return jwe(audienceKey, encryptionKey);
       inTheClear = true;
       continue;
     }

@@ -15,8 +15,11 @@ export interface SymmetricConfirmation {
   readonly cnfForClient: ClientConfirmation;
 }
 
-/** The key that symmetric keys for this resource server are encrypted to: the first in its `jwks`, and only with its opt-in. */
-export function symmetricKeyRecipient({
+/**
+ * The key to which symmetric keys are encrypted: the first in `jwks`, if the resource server opted
+ * in.
+ */
+export function resourceServerEncryptionKey({
   symmetric_keys_enabled,
   jwks,
 }: ResourceServer): EncryptionKey | undefined {
@@ -31,9 +34,9 @@ export function symmetricKeyRecipient({
   return undefined;
 }
 
-/** Makes a key of 256 bits for one token (RFC 7800 §3.3). Nothing keeps it: it goes into the token and the response, and nowhere else. */
+/** Makes a 256-bit key for one token (RFC 7800 §3.3). It is in the token and the response only. */
 export async function jwe(
-  recipient: EncryptionKey,
+  resourceServer: EncryptionKey,
   client: EncryptionKey | undefined,
 ): Promise<SymmetricConfirmation> {
   const jwk: SymmetricJwk = {
@@ -42,7 +45,7 @@ export async function jwe(
     kid: randomBytes(12).toString('base64url'),
     k: randomBytes(32).toString('base64url'),
   };
-  const cnf = { jwe: await encrypted(jwk, recipient) };
+  const cnf = { jwe: await encrypted(jwk, resourceServer) };
   return {
     cnf,
     cnfForClient: client === undefined ? { jwk } : { jwe: await encrypted(jwk, client) },

@@ -5,7 +5,9 @@ import { publicKeyCache } from '../../jose/public-key-cache.ts';
 
 const readPublicKey = publicKeyCache();
 
-/** Names a registered key by its `kid` (RFC 7800 §3.4); undefined for a key that the client has not registered by value under one. */
+/**
+ * Names a key by its `kid` (RFC 7800 §3.4); undefined if the client has not registered it by value.
+ */
 export function kid(
   { key }: ProvenKey,
   client: ClientRegistration,
@@ -18,7 +20,7 @@ export function kid(
   return undefined;
 }
 
-/** Names a registered key by the JWK Set that this server hosts for the client, and its `kid` in it (RFC 7800 §3.5). */
+/** Names a key by `kid` in the JWK Set that this server hosts for the client (RFC 7800 §3.5). */
 export function jku(
   proven: ProvenKey,
   client: ClientRegistration,
@@ -28,7 +30,10 @@ export function jku(
   return named && { jku: hostedJwksUri(client, issuer), ...named };
 }
 
-/** Thumbprint of the key that the client has now under this name; undefined where there is none, or `jku` is not the set that this server hosts for it. */
+/**
+ * Thumbprint of the client's key of this name, or undefined if there is none or `jku` is another
+ * set.
+ */
 export function thumbprintUnder(
   { kid, jku }: { readonly kid: string; readonly jku?: string },
   client: ClientRegistration,

@@ -9,8 +9,8 @@ const scopeToken = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 const userScopes: ReadonlySet<string> = new Set(['openid', 'offline_access']);
 
 /**
- * The requested scopes when client and resource server both know each of them; without a request, all that both know (RFC 6749 §3.3).
- * Throws `invalid_scope`: scope is never narrowed silently, so an honest client sees its mistake.
+ * The requested scopes if both client and resource server know all of them; without a request, all
+ * that both know (RFC 6749 §3.3). Scope is never narrowed silently. Throws `invalid_scope`.
  */
 export function grantedScopes(
   requested: string | undefined,

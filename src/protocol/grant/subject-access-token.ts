@@ -10,7 +10,6 @@ import type { TokenStatus } from '../access-token/token-status.ts';
 import type { VerifyAccessToken } from '../access-token/verify-access-token.ts';
 import type { Entitlement, ReadSubjectToken } from './subject-token.ts';
 
-/** What the check needs. */
 export interface SubjectAccessTokenOptions
   extends Pick<Ports, 'currentClients' | 'pairings' | 'clock'> {
   readonly verify: VerifyAccessToken;
@@ -18,12 +17,12 @@ export interface SubjectAccessTokenOptions
   readonly activeHolders: ActiveHolders;
 }
 
-/** Exchanges in a row: what a look at each token of the chain, at every use of the last one, may cost. */
+/** Most successive exchanges; each use of the last token looks at every one before it. */
 const maxExchanges = 32;
 
 /**
- * An access token of this server as subject token. An exchange never launders a bound token (protocol reference D6.3): the owner and a
- * further holder prove a key that the token names, and only an actor that the token names in `may_act` comes with a key of its own.
+ * An access token of this server as subject token. The owner and additional holders prove a key
+ * that the token names; only an actor in `may_act` brings a key of its own (docs/protocol.md).
  */
 export function subjectAccessToken(options: SubjectAccessTokenOptions): ReadSubjectToken {
   return async (token, client) => {
@@ -36,7 +35,7 @@ export function subjectAccessToken(options: SubjectAccessTokenOptions): ReadSubj
     const isClient = (await options.currentClients.findClient(claims.sub)) !== undefined;
     // A version that did not record it knew only this.
     const ofUser = state.ofUser ?? !isClient;
-    // A client that was registered since: where only `sub` is looked at, the user would pass for it (RFC 9700 §4.15).
+    // A client may have been registered since; the user must not pass for it (RFC 9700 §4.15).
     if (ofUser && isClient) throw new OAuthError('subject_token_sub_is_a_client');
     const { pairing, ...entitled } =
       client.client_id === claims.client_id
@@ -86,14 +85,14 @@ async function asAnother(
     pairing.consent === state.pairedAtIssuance.get(client_id)?.pairing &&
     state.client !== undefined &&
     isAgreed(pairing, state.client, client);
-  // A user's token got its further holders under a first-party pairing; whom it names as actors does not depend on that.
+  // Sharing a user's token needs a first-party pairing; exchanging it as an actor does too.
   if (!isOfIssuance || (keys === undefined && ofUser && !pairing.first_party)) {
     throw new OAuthError('subject_token_not_for_actor');
   }
   return { act, pairing, ...(keys !== undefined && { keys }) };
 }
 
-/** The pairings by which the subject token was exchanged itself: a second exchange leads out of none of them. */
+/** The pairings by which the subject token was exchanged itself; a second exchange escapes none. */
 async function agreedBefore(
   { pairings: consents }: TokenState,
   { pairings }: SubjectAccessTokenOptions,

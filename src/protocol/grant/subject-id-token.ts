@@ -29,12 +29,15 @@ export interface SubjectIdTokenOptions
 /** Characters of each part; ID tokens carry a user's profile. */
 const limits: JwsLimits = { header: 2048, payload: 16_384, signature: 6400 };
 
-/** Explicit types that an ID token may have; another one is another kind of JWT (RFC 8725 §3.11). */
+/**
+ * Explicit types that an ID token may have; another one is another kind of JWT (RFC 8725 §3.11).
+ */
 const idTokenTypes: ReadonlySet<unknown> = new Set([undefined, 'jwt', 'dpop+id_token']);
 
 /**
- * An ID token of a trusted OpenID provider as subject token (OpenID Connect Core §3.1.3.7): fresh, and exchanged once. One that is bound needs a
- * proof by its key. `nonce`, `at_hash` and `c_hash` tie it to what only the app knows, its session and the provider's answer, so the app checks those.
+ * An ID token of a trusted OpenID provider as subject token (OpenID Connect Core §3.1.3.7): fresh,
+ * exchanged once, with a proof if it is bound. The app checks `nonce`, `at_hash` and `c_hash`,
+ * which only it can know.
  */
 export function subjectIdToken(options: SubjectIdTokenOptions): ReadSubjectToken {
   return async (token, client) => {
@@ -52,7 +55,8 @@ export function subjectIdToken(options: SubjectIdTokenOptions): ReadSubjectToken
     if (issuer.clients !== undefined && !names(issuer.clients, issuer.listed, client))
       throw new OAuthError('id_token_client_not_allowed');
     await checkSignature(jws, issuer, options);
-    // A logout token need not have a type of its own (OpenID Connect Back-Channel Logout §2.4); an ID token has no `events` (RFC 8417 §4).
+    // A logout token may lack a `typ` (OpenID Connect Back-Channel Logout §2.4); an ID token has no
+    // `events` (RFC 8417 §4).
     if ('events' in jws.payload) throw new OAuthError('id_token_is_event');
     const { subject, expiresAt, acceptable } = checkClaims(jws.payload, issuer, options);
     // A user must not pass for a client where only `sub` is looked at (RFC 9700 §4.15).
@@ -99,7 +103,7 @@ function checkClaims(
   if (typeof sub !== 'string' || sub === '' || sub.length > 255 || sub.includes('\0'))
     throw new OAuthError('id_token_sub_invalid');
   const audiences: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
-  // Of a further audience nobody said that it is trusted: whoever is behind it holds the same ID token.
+  // Another audience is not known to be trusted, and it holds the same ID token.
   if (audiences.length === 0 || audiences.some((one) => one !== audience))
     throw new OAuthError('id_token_aud_mismatch');
   if ((audiences.length > 1 || azp !== undefined) && azp !== audience)
@@ -119,7 +123,7 @@ function checkClaims(
   return { subject: subject_prefix + sub, expiresAt: Math.floor(exp), acceptable };
 }
 
-/** By `jti`, or else by what is signed, never by the signature: of one by ECDSA anybody makes a second that verifies. */
+/** By `jti`, else by the signing input; anybody can make a second valid ECDSA signature. */
 function useOf(
   { payload: { jti }, signingInput }: ParsedJws,
   { issuer }: TrustedIssuer,

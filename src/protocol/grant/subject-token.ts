@@ -18,9 +18,12 @@ export interface SubjectToken {
   readonly entitlement: Entitlement;
 }
 
-/** Why the requesting client may exchange the token (protocol reference D6.3). */
+/** Why the requesting client may exchange the token (docs/protocol.md). */
 export interface Entitlement {
-  /** Thumbprints (RFC 7638, or of a certificate); the proof must be by one of these keys. Absent: by any key of the client. */
+  /**
+   * Thumbprints (RFC 7638, or of a certificate) of which one must be proven. Absent: any key will
+   * do.
+   */
   readonly keys?: readonly string[];
   /** Scope that the token had; absent: what the client is registered for. */
   readonly scopes?: readonly string[];
@@ -28,7 +31,10 @@ export interface Entitlement {
   readonly audience?: string;
   /** The delegation that the new token records (RFC 8693 §4.1). */
   readonly act?: ActClaim;
-  /** The pairings on which this rests, those of the subject token included; audience and scope must be within each. */
+  /**
+   * The pairings that allow this, including those of the subject token; each limits audience and
+   * scope.
+   */
   readonly pairings?: readonly Pairing[];
   /** Whose token it was before it came to this client, by however many exchanges. */
   readonly owners?: readonly ClientRegistration[];

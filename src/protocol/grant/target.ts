@@ -5,8 +5,8 @@ import type { ResourceServer } from '../../domain/resource-server.ts';
 import type { Ports } from '../../ports/ports.ts';
 
 /**
- * The one resource server that the token is for (RFC 8707 §2, RFC 9068 §3). Without `resource`: the client's only one, or the only one there is;
- * a choice among several would be ambiguous and is refused. Throws `invalid_target`.
+ * The one resource server that the token is for (RFC 8707 §2, RFC 9068 §3). Without `resource` it
+ * is the client's only one, or the only one there is. Throws `invalid_target`.
  */
 export function targetResourceServer({ resourceServers }: Pick<Ports, 'resourceServers'>) {
   return async (

@@ -9,13 +9,15 @@ import type { ReadSubjectToken } from './subject-token.ts';
 import { targetResourceServer } from './target.ts';
 import { tokenTypes } from './token-type.ts';
 
-/** What the grant needs. */
 export interface TokenExchangeOptions extends Pick<Ports, 'resourceServers'> {
   readonly accessToken: ReadSubjectToken;
   readonly idToken: ReadSubjectToken;
 }
 
-/** RFC 8693 §2: one token per holder. The new token never has more scope, a longer life or a weaker binding than the subject token. */
+/**
+ * Token exchange (RFC 8693 §2): the new token never has more scope, a longer life or a weaker
+ * binding than the subject token.
+ */
 export function tokenExchange(options: TokenExchangeOptions): GrantHandler {
   const target = targetResourceServer(options);
   return async (request, { registration: client }) => {
@@ -74,7 +76,10 @@ function subjectTokenOf(
   throw new OAuthError('subject_token_type');
 }
 
-/** The request with its target in `resource`: from `audience` (RFC 8693 §2.1), or else from the subject token. */
+/**
+ * The request with its target in `resource`: `audience` (RFC 8693 §2.1), or that of the subject
+ * token.
+ */
 function withTarget(request: TokenRequest, ofSubjectToken: string | undefined): TokenRequest {
   const named = request.parameters.get('audience');
   const resources = [...new Set([...request.resources, ...(named === undefined ? [] : [named])])];

@@ -2,7 +2,7 @@ import { type GrantType, grantTypes } from '../../domain/client-registration.ts'
 import type { GrantHandler, ValidateGrant } from '../../domain/grant.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 
-/** Picks the grant by `grant_type` (RFC 6749 §4.4.2, §4.5) among those that are switched on and that the client is registered for. */
+/** Picks the grant by `grant_type`, which the client must be registered for. */
 export function validateGrant(handlers: Readonly<Record<GrantType, GrantHandler>>): ValidateGrant {
   return async (request, client) => {
     const named = request.parameters.get('grant_type');

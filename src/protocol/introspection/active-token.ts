@@ -5,14 +5,15 @@ import { type ActiveHolders, bindingOf } from '../access-token/active-holders.ts
 import type { TokenStatus } from '../access-token/token-status.ts';
 import type { VerifyAccessToken } from '../access-token/verify-access-token.ts';
 
-/** What the check needs. */
 export interface ActiveTokenOptions extends Pick<Ports, 'clock'> {
   readonly verify: VerifyAccessToken;
   readonly tokenStatus: TokenStatus;
   readonly activeHolders: ActiveHolders;
 }
 
-/** The claims of a token that is active for this resource server: signed by this server, for this audience, not expired, in force. Undefined otherwise. */
+/**
+ * The claims if this server signed the token for this audience and it is active, else undefined.
+ */
 export function activeToken({ verify, tokenStatus, clock, activeHolders }: ActiveTokenOptions) {
   return async (
     token: string,
@@ -25,7 +26,7 @@ export function activeToken({ verify, tokenStatus, clock, activeHolders }: Activ
     if (state === undefined) return undefined;
     // A later resource server of the same audience is another one.
     if (state.resourceServer !== undefined && state.resourceServer !== id) return undefined;
-    // A resource server that is not, or no longer, registered as knowing several keys hears of the requester's only (protocol reference D3.5).
+    // Other resource servers learn of the requester's key only (docs/protocol.md).
     const knowsSeveral = alt_cnf_supported === true || multi_key_form === 'jwks';
     const { alt_cnf: _, ...rest } = claims;
     return {

@@ -15,7 +15,9 @@ export interface PresentedProof {
   readonly clientCertificate?: string;
 }
 
-/** Whether the proof confirms the token, and whose it is; `nonce` where the presenter needs one of this server. */
+/**
+ * Whether the proof confirms the token, and who presents it; `nonce` if the presenter needs one.
+ */
 export interface ProofVerdict {
   readonly valid: boolean;
   readonly presenter?: string;
@@ -23,7 +25,6 @@ export interface ProofVerdict {
   readonly nonce?: string;
 }
 
-/** What the check needs. */
 export interface CheckPresentedProofOptions
   extends Omit<DpopOptions, 'endpoint'>,
     Pick<Ports, 'replay'> {
@@ -31,7 +32,10 @@ export interface CheckPresentedProofOptions
   readonly findPresenter: FindPresenter;
 }
 
-/** Checks for a resource server whether what it received confirms the token (RFC 9449 §7.1, RFC 8705 §3): a proof counts once, here too. */
+/**
+ * Checks whether a proof that a resource server received confirms the token (RFC 9449 §7.1, RFC
+ * 8705 §3). A proof counts once.
+ */
 export function checkPresentedProof({
   replay,
   nonceRequired,

@@ -4,8 +4,8 @@ import type { Ports } from '../../ports/ports.ts';
 import { thumbprintUnder } from '../confirmation/kid.ts';
 
 /**
- * The holder whose key (by its RFC 7638 thumbprint) or certificate (by its SHA-256 thumbprint) confirms the token; undefined when it is nobody's.
- * A thumbprint of one kind never matches in the place of another (protocol reference D5 rule 4).
+ * The holder whose key (RFC 7638 thumbprint) or certificate (SHA-256 thumbprint) confirms the
+ * token, or undefined. A thumbprint of one kind never matches the other (docs/protocol.md).
  */
 export type FindPresenter = (
   shown: 'key' | 'certificate',
@@ -13,7 +13,6 @@ export type FindPresenter = (
   claims: AccessTokenClaims,
 ) => Promise<string | undefined>;
 
-/** What the look needs. */
 export interface FindPresenterOptions extends Pick<Ports, 'issuedTokens'> {
   readonly issuer: string;
 }
@@ -23,9 +22,9 @@ interface Named {
   readonly thumbprint: string | undefined;
 }
 
-/** Finds the presenter among the keys that the token names, looking up what `kid` or `jku` and `kid` stand for at this moment. */
+/** Finds the presenter among the keys in the token; `kid` and `jku` are resolved now. */
 export function findPresenter({ issuer, issuedTokens }: FindPresenterOptions): FindPresenter {
-  /** A name is given to another key more easily than a thumbprint: it has to stand for the very key that was bound, and still (product decision 2). */
+  /** A name can move to another key, so it must still stand for the key that was bound. */
   const named = async (
     name: { readonly kid: string; readonly jku?: string },
     jti: string,

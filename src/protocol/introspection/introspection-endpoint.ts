@@ -20,7 +20,7 @@ export interface Introspection {
   readonly resourceServer?: ResourceServer;
 }
 
-/** An introspection request from start to end (RFC 7662 §2): whatever is not active for this caller looks the same. */
+/** Answers an introspection request (RFC 7662 §2). All inactive tokens look the same. */
 export function introspectionEndpoint(
   steps: IntrospectionEndpointSteps,
 ): (request: TokenRequest) => Promise<Introspection> {

@@ -16,7 +16,9 @@ import type { Ports } from '../../ports/ports.ts';
 import type { StatusEntry } from '../../ports/status-list-store.ts';
 import type { NextStatusEntry } from '../status-list/status-entries.ts';
 
-/** The step of the token endpoint that writes: one atomic commit of everything that counts once and of the record. */
+/**
+ * The step of the token endpoint that writes: one atomic commit of all single uses and the record.
+ */
 export type IssueAccessToken = (
   client: AuthenticatedClient,
   grant: Grant,
@@ -25,10 +27,9 @@ export type IssueAccessToken = (
   holders: readonly AdditionalHolder[],
 ) => Promise<{ readonly response: TokenResponse; readonly jti: string }>;
 
-/** What the step needs. */
 export interface IssueAccessTokenOptions extends Pick<Ports, 'issuances' | 'pairings' | 'clock'> {
   readonly issuer: string;
-  /** Seconds; the most for a token that names several keys (protocol reference D9). */
+  /** Longest life in seconds of a token that names several keys. */
   readonly severalKeysMaxLifetime: number;
   /** The key that signs tokens of this algorithm now. Throws when there is none. */
   readonly signingKey: (alg: AccessTokenSigningAlgorithm) => Promise<SigningKey>;
@@ -37,7 +38,7 @@ export interface IssueAccessTokenOptions extends Pick<Ports, 'issuances' | 'pair
   readonly statusListUri: (list: string) => string;
 }
 
-/** Marks all that counts once as used and issues the token. Throws `invalid_dpop_proof`, `invalid_client` and the like for a replay. */
+/** Marks every single use and issues the token. Throws an OAuthError for a replay. */
 export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessToken {
   const {
     issuances,
@@ -83,7 +84,7 @@ export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessT
       ...(entry !== undefined && { status: entry }),
       ...(grant.pairings !== undefined && { pairings: grant.pairings }),
     });
-    // Nothing is answered that is not on record: introspection and revocation know a token by its record. The signature is made meanwhile.
+    // The record comes before the answer: introspection needs it. Signing goes on meanwhile.
     const committed = commit(issuances, record, client, grant, possession, holders);
     const [accessToken] = await Promise.all([key.signJwt('at+jwt', claims), committed]);
     const response: TokenResponse = {
@@ -92,7 +93,7 @@ export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessT
       expires_in: claims.exp - claims.iat,
       ...(claims.scope !== undefined && { scope: claims.scope }),
       ...(grant.issuedTokenType !== undefined && { issued_token_type: grant.issuedTokenType }),
-      // Where `token_type` does not tell, and in an exchange, whose binding is not that of the subject token.
+      // For a client that cannot tell from `token_type`, or that got another binding by exchange.
       ...((tokenType === 'PoP' || grant.issuedTokenType !== undefined) && {
         cnf: binding.cnfForClient ?? binding.cnf,
       }),
@@ -102,7 +103,7 @@ export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessT
   };
 }
 
-/** The pairings in force of those that may exchange the token: one made later is for tokens issued later. */
+/** The current pairings of clients that may exchange the token; later ones are for later tokens. */
 async function mayActUnder(
   { client_id: owner, may_act }: AccessTokenClaims,
   pairings: Ports['pairings'],
@@ -125,7 +126,7 @@ interface PairedClient {
   readonly pairing: string;
 }
 
-/** What the record of an issuance says besides: the place on a status list, the pairings that allowed the exchange or may allow one. */
+/** Further details of an issuance: its status list entry and pairings. */
 interface IssuanceDetail {
   readonly of_user?: true;
   readonly may_act?: readonly PairedClient[];

@@ -39,7 +39,10 @@ export function serverMetadata(config: Config, endpoints: Endpoints): object {
   };
 }
 
-/** The methods by which a certificate can authenticate: none where none can reach this server; by its name only where somebody vouches for the chain. */
+/**
+ * The methods by which a certificate can authenticate: none where none can reach this server; by
+ * its name only where somebody vouches for the chain.
+ */
 function byCertificate({
   tls,
   tlsClientCaFile,

@@ -39,7 +39,7 @@ export interface UnverifiedCnfProof {
 /** Members of a header that bring a key along; the key must be a registered one. */
 const keyBearing = ['jwk', 'jku', 'x5u', 'x5c'];
 
-/** Parses a proof far enough to know whose it claims to be (protocol reference D3.3). Throws `failed_pop_verification`. */
+/** Parses a proof to learn its issuer (docs/protocol.md). Throws `failed_pop_verification`. */
 export function readCnfProof(text: string): UnverifiedCnfProof {
   let jws: ParsedJws;
   try {
@@ -58,8 +58,8 @@ export function readCnfProof(text: string): UnverifiedCnfProof {
 }
 
 /**
- * Checks that a proof whose signature is good agreed to exactly this request: possession and consent in one (protocol reference D4).
- * All but the replay, which the atomic commit at the end does. Throws `failed_pop_verification` or `use_dpop_nonce`.
+ * Checks that a proof with a valid signature consents to exactly this request (docs/protocol.md),
+ * except for replay, which the commit checks. Throws `failed_pop_verification` or `use_dpop_nonce`.
  */
 export function checkCnfProof(
   { jws, iss }: UnverifiedCnfProof,
@@ -93,7 +93,7 @@ export function checkCnfProof(
   };
 }
 
-// `cnf` of the proof is the requester's key in RFC 7800 terms: a proof stolen on its way is useless to another key.
+// `cnf` of the proof names the requester's key, so a stolen proof is useless with another key.
 function namesKey(cnf: unknown, { key, 'x5t#S256': certificate }: ProvenKey): boolean {
   if (typeof cnf !== 'object' || cnf === null) return false;
   const [member, ...more] = Object.entries(cnf);

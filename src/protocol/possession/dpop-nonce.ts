@@ -1,14 +1,14 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Acceptable } from '../../domain/single-use.ts';
 
-/** What the server says of a nonce that a proof carries. Its own time decides how long that stands. */
+/** The verdict on the nonce of a proof. */
 export type NonceVerdict =
   | { readonly valid: true; readonly newest: boolean; readonly acceptable: Acceptable }
   | { readonly valid: false };
 
 /** What nonces are made with. */
 export interface NonceSecret {
-  /** At least 32 octets. */
+  /** At least 32 bytes. */
   readonly secret: Buffer;
   /** Makes nonces from this time on, until that of the next; milliseconds since the epoch. */
   readonly from: number;
@@ -22,10 +22,10 @@ export interface DpopNonces {
 }
 
 /**
- * A nonce names a time slot and proves it by a MAC. The slot before and the slot after pass too, so that a nonce handed out at the end of a slot,
- * or by a replica whose clock runs ahead, still serves. A secret that is to come counts before its time, for a replica whose clock runs ahead; one
- * whose time is over counts for the slots that began in its time, so that each of its nonces serves as long as it would have, and nobody who learns
- * the secret later can make one that serves longer.
+ * A nonce names a time slot and proves it by a MAC. The slots before and after pass too, for a
+ * nonce issued at the end of a slot or by a replica whose clock is ahead. A future secret already
+ * counts; a past one counts for slots that began in its time, so nobody who learns it later can
+ * extend a nonce.
  * @param secrets shared by all replicas, oldest first, never none
  * @param lifetime seconds for which a nonce is good at least; one slot lasts as long
  */
@@ -78,7 +78,8 @@ export function dpopNonces(
 }
 
 /**
- * For client authors who test their retry (RFC 9449 §8): valid nonces are refused by chance, as if they were stale.
+ * Refuses valid nonces at random, as if stale, so that client authors can test their retry (RFC
+ * 9449 §8).
  * @param percent share of the valid nonces that is refused, 0 to 90
  * @param draw a random whole number from 0 to 99
  */

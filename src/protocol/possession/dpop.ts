@@ -25,8 +25,8 @@ export interface DpopProof extends Proof {
 const headers = verifiedHeaderCache(32 * 1024 * 1024);
 
 /**
- * Checks one `DPoP` header field value by RFC 9449 §4.3, all but the replay, which the atomic commit at the end does.
- * Throws `invalid_dpop_proof`, or `use_dpop_nonce` when a nonce is required and missing or stale.
+ * Checks one `DPoP` header field value (RFC 9449 §4.3) except for replay, which the commit checks.
+ * Throws `invalid_dpop_proof`, or `use_dpop_nonce` for a missing or stale nonce.
  */
 export function dpop(
   options: DpopOptions,

@@ -3,8 +3,8 @@ import { OAuthError } from '../../domain/oauth-error.ts';
 import type { ProvenKey } from '../../domain/proven-key.ts';
 
 /**
- * A grant that is bound itself counts only with a proof by one of its keys, made for this very token where it is an access token
- * (`ath`, RFC 9449 §4.3 item 12). Throws `invalid_grant`.
+ * A bound subject token needs a proof by one of its keys, and, if it is an access token, with its
+ * hash in `ath` (RFC 9449 §4.3 item 12). Throws `invalid_grant`.
  */
 export function checkPresenter(
   { keys, ath }: PresentedBy,

@@ -19,7 +19,7 @@ export interface ProofClaims {
 export interface ProofClaimsOptions {
   readonly clock: Clock;
   readonly nonces: DpopNonces;
-  /** The public URI of the endpoint, from configuration: `Host` is the client's word (RFC 9449 §4.3 item 9). */
+  /** The configured URI of the endpoint; the client controls `Host` (RFC 9449 §4.3 item 9). */
   readonly endpoint: string;
   /** The same endpoint under `mtls_endpoint_aliases` (RFC 8705 §5). */
   readonly alias?: string;
@@ -31,8 +31,8 @@ export interface ProofClaimsOptions {
 const maxJtiLength = 128;
 
 /**
- * Checks what a proof says of its request (RFC 9449 §4.3 items 7 to 11). Throws `invalid_dpop_proof`, or `use_dpop_nonce` when a nonce is required
- * and missing or stale.
+ * Checks the claims of a proof (RFC 9449 §4.3 items 7 to 11). Throws `invalid_dpop_proof`, or
+ * `use_dpop_nonce` for a missing or stale nonce.
  */
 export function proofClaims(
   options: ProofClaimsOptions,
@@ -89,7 +89,7 @@ function checkAge(iat: number, { clock, maxAge, maxFuture }: ProofClaimsOptions)
   if (iat > now + maxFuture) throw new OAuthError('proof_iat_in_future');
 }
 
-// RFC 9449 asks for neither; a proof that limits itself is taken at its word (RFC 7519 §4.1.4, §4.1.5).
+// RFC 9449 requires neither claim; if present, they limit the proof (RFC 7519 §4.1.4, §4.1.5).
 function checkExpNbf(
   { exp, nbf }: Record<string, unknown>,
   { clock, maxFuture }: ProofClaimsOptions,

@@ -24,7 +24,7 @@ import {
 } from './cnf-proof.ts';
 import { type RequestedHolder, readReqAltCnf } from './req-alt-cnf.ts';
 
-/** The step of the token endpoint: the further holders that `req_alt_cnf` asks for; none without it. */
+/** Proves the additional holders that `req_alt_cnf` names; none without it. */
 export type ProveAdditionalHolders = (
   request: TokenRequest,
   client: AuthenticatedClient,
@@ -32,21 +32,21 @@ export type ProveAdditionalHolders = (
   possession: Possession,
 ) => Promise<readonly AdditionalHolder[]>;
 
-/** What the step needs. */
 export interface AdditionalHoldersOptions
   extends Pick<Ports, 'clients' | 'pairings' | 'credentialUses' | 'clock'> {
   readonly keys: RegisteredKeys;
   readonly cnfProof: CnfProofOptions;
   readonly nonceRequired: boolean;
-  /** Most holders beside the requester. */
+  /** Most additional holders. */
   readonly max: number;
-  /** Seconds for which a registered key counts as proven after this server last verified a signature by it. */
+  /** Seconds for which a registered key counts as proven after its last verified signature. */
   readonly registeredKeyMaxAge: number;
 }
 
 /**
- * Every further holder proves its key and its consent, or agreed by registration and was seen to have the key: all or nothing
- * (protocol reference D4 items 5 to 7). Reads only. Throws OAuthError.
+ * Every additional holder proves its key and its consent, or consented by registration and has
+ * proven its key before (docs/protocol.md). One failure refuses all. Reads only. Throws an
+ * OAuthError.
  */
 export function proveAdditionalHolders(options: AdditionalHoldersOptions): ProveAdditionalHolders {
   return async (request, { registration: requester }, grant, { boundKey }) => {
@@ -116,14 +116,14 @@ async function byRegistration(
   );
   const key = await registeredKey(registration, kid, options);
   if (key === undefined) throw new OAuthError('alt_cnf_kid_unknown');
-  // Publishing a key proves nothing; a signature by it that this server verified does (protocol reference D4).
+  // Publishing a key proves nothing; a verified signature does.
   const provenAt = await options.credentialUses.lastProven(registration.registration_id, key.jkt);
   if (provenAt === undefined || provenAt < options.clock() - options.registeredKeyMaxAge * 1000)
     throw new OAuthError('registered_key_not_proven');
   return { registration, pairing, key, provenBy: 'registration' };
 }
 
-/** The holder, when requester, holder and operator all allow this token to be shared with it. Throws `unauthorized_client`. */
+/** The holder, if requester, holder and operator all allow it. Throws `unauthorized_client`. */
 async function pairedHolder(
   clientId: string,
   form: PairingMode,
@@ -148,13 +148,13 @@ async function pairedHolder(
     throw new OAuthError('pairing_missing_or_exceeded');
   if (form === 'registered_key' && pairing.mode !== 'registered_key')
     throw new OAuthError('pairing_needs_proof');
-  // Nobody showed the holder to the user whose authorization this is (protocol reference D10 T14).
+  // The user never saw the holder, so only a first-party pairing will do.
   if (grant.ofUser === true && !pairing.first_party)
     throw new OAuthError('pairing_not_first_party');
   return { registration: holder, pairing: pairing.consent };
 }
 
-/** The key by which the holder signed. `kid` is looked up among this client's keys only: another client's key of that name is another key (protocol reference D10 T13). */
+/** The key by which the holder signed; `kid` is looked up among its own keys only. */
 async function signerOf(
   { jws, kid }: UnverifiedCnfProof,
   holder: ClientRegistration,

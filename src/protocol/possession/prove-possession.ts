@@ -127,7 +127,7 @@ async function namedKey(
   return match;
 }
 
-/** The proven one of the client's keys with this `kid`, else any of them; undefined: there is none. */
+/** The proven key of the client with this `kid`, else any such key, else undefined. */
 async function thumbprintUnder(
   kid: string,
   proven: readonly ProvenKey[],

@@ -1,7 +1,7 @@
 import { OAuthError } from '../../domain/oauth-error.ts';
 import { parseStrictJson } from '../../jose/strict-json.ts';
 
-/** One element of `req_alt_cnf`: a holder's `cnf-proof+jwt`, or a registered key of a holder by its `kid`. */
+/** An element of `req_alt_cnf`: a `cnf-proof+jwt`, or the `kid` of a registered key of a holder. */
 export type RequestedHolder =
   | { readonly proof: string; readonly clientId?: never }
   | { readonly clientId: string; readonly kid: string };
@@ -9,7 +9,10 @@ export type RequestedHolder =
 /** Characters of `req_alt_cnf`; three proofs by ML-DSA-87 keys have some 22,000. */
 const maxLength = 32_768;
 
-/** Reads the parameter `req_alt_cnf` (protocol reference D3.2): a JSON array of 1 to `max` holders. Throws `invalid_request`. */
+/**
+ * Reads `req_alt_cnf` (docs/protocol.md): a JSON array of 1 to `max` holders. Throws
+ * `invalid_request`.
+ */
 export function readReqAltCnf(text: string, max: number): readonly RequestedHolder[] {
   const elements = parseArray(text);
   if (elements.length === 0) throw new OAuthError('req_alt_cnf_empty');
@@ -20,7 +23,7 @@ export function readReqAltCnf(text: string, max: number): readonly RequestedHold
 function parseArray(text: string): readonly unknown[] {
   if (text.length > maxLength) throw new OAuthError('req_alt_cnf_too_long');
   try {
-    // The strict parser reads objects: exactly one member must come out, or the text closed the array itself.
+    // The strict parser reads objects; a second member means that the text closed the array itself.
     const { holders, ...more } = parseStrictJson(`{"holders":${text}}`);
     if (Array.isArray(holders) && Object.keys(more).length === 0) return holders;
   } catch {

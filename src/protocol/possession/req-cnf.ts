@@ -12,8 +12,8 @@ export type NamedKey = { readonly jkt: string } | { readonly kid: string };
 const maxLength = 8192;
 
 /**
- * Reads the parameter `req_cnf` (RFC 9201 §3.1): JSON text, or base64url of it for old clients; exactly one of `jwk`, `jkt`, `kid`.
- * Throws `invalid_request` when it is malformed or carries a private key, `unsupported_pop_key` for a key that cannot be used.
+ * Reads `req_cnf` (RFC 9201 §3.1): JSON, or base64url of it, with one of `jwk`, `jkt`, `kid`.
+ * Throws `invalid_request` if malformed, `unsupported_pop_key` for a key that cannot be used.
  */
 export function readReqCnf(text: string): NamedKey {
   const members = Object.entries(parseMembers(text));

@@ -9,7 +9,6 @@ import { additionalHolders } from '../access-token/active-holders.ts';
 import type { VerifyAccessToken } from '../access-token/verify-access-token.ts';
 import type { AuthenticateClient } from '../client-authentication/authenticate-client.ts';
 
-/** What the endpoint needs. */
 export interface RevocationEndpointOptions
   extends Pick<Ports, 'issuedTokens' | 'withdrawnHolders' | 'replay' | 'noteUse'> {
   readonly refusals: Pick<Refusals, 'ofClient'>;
@@ -18,8 +17,8 @@ export interface RevocationEndpointOptions
 }
 
 /**
- * A revocation request (RFC 7009 §2): a client gives back a token of its own. What is no token of this server counts as revoked already (§2.2).
- * Every answer without an error holds for every later introspection on every replica.
+ * A client revokes a token of its own (RFC 7009 §2); an unknown token counts as revoked (§2.2).
+ * Every replica sees the revocation once this resolves.
  */
 export function revocationEndpoint(options: RevocationEndpointOptions) {
   const { refusals, authenticateClient, verify, issuedTokens, withdrawnHolders, replay, noteUse } =
@@ -36,7 +35,7 @@ export function revocationEndpoint(options: RevocationEndpointOptions) {
       noteUse(registration.registration_id, 'registered_key', assertion.key.jkt, assertion.key.kid);
     const claims = await verify(token);
     if (claims === undefined) return;
-    // A further holder takes back only its own key; the requester's token lives on (protocol reference D6.2).
+    // An additional holder revokes only its own key; the token itself stays active.
     if (additionalHolders(claims).has(registration.client_id)) {
       const withdrawal = {
         ...event(registration.client_id, claims),

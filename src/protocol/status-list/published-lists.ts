@@ -7,14 +7,13 @@ import type {
 } from '../../ports/status-list-store.ts';
 import { statusListClaim } from './status-list.ts';
 
-/** What publishing stands on. */
 export interface PublishedListsOptions {
   readonly store: Pick<StatusListStore, 'exists' | 'lists' | 'inactive'>;
   readonly clock: Clock;
   readonly signingKey: CurrentSigningKey;
   /** The URI of a list. */
   readonly uriOf: (list: string) => string;
-  /** Seconds after which every verifier has seen a revocation, whatever caches lie between. */
+  /** Seconds after which a revocation is seen everywhere, whatever caches lie between. */
   readonly maxAge: number;
 }
 
@@ -38,10 +37,12 @@ interface Rendered {
 }
 
 /**
- * Status list tokens (draft-ietf-oauth-status-list §5.1). The store is asked for all lists at once and only when one is wanted, at most every few
- * seconds, and each list is signed once for each such look: what strangers ask costs no more than that.
+ * Status list tokens (draft-ietf-oauth-status-list §5.1). The store is asked for all lists at once
+ * and only when one is wanted, at most every few seconds, and each list is signed once for each
+ * such look: what strangers ask costs no more than that.
  *
- * `exp` is `maxAge` after the look, `ttl` half of it, and caches get what is left of the other half: no copy that is still in use is older than `maxAge`.
+ * `exp` is `maxAge` after the look, `ttl` half of it, and caches get what is left of the other
+ * half: no copy that is still in use is older than `maxAge`.
  */
 export function publishedLists({ store, clock, signingKey, uriOf, maxAge }: PublishedListsOptions) {
   const lookEvery = Math.min(5, maxAge / 6) * 1000;

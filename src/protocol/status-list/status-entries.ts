@@ -16,20 +16,25 @@ interface Block {
   readonly indexes: number[];
 }
 
-/** What handing out stands on. `tokenLifetime` in seconds: no token lives longer. */
+/** `tokenLifetime` in seconds; no token lives longer. */
 export interface StatusEntriesOptions {
   readonly store: Pick<StatusListStore, 'reserve'>;
   readonly clock: Clock;
   readonly tokenLifetime: number;
 }
 
-/** A fresh entry for a token that is signed by this key, or undefined where the resource server has no list. Throws StoreUnavailable. */
+/**
+ * A fresh entry for a token signed by this key, or undefined without a list. Throws
+ * StoreUnavailable.
+ */
 export type NextStatusEntry = (
   resourceServer: ResourceServer,
   kid: string,
 ) => Promise<StatusEntry | undefined>;
 
-/** Hands out entries from a block in the memory of this process, in random order: an index tells neither when nor how many tokens were issued. */
+/**
+ * Hands out entries of a block in random order: an index tells neither time nor number of tokens.
+ */
 export function statusEntries({
   store,
   clock,

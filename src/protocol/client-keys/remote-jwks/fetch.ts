@@ -8,15 +8,21 @@ import { parseJwksUri, pinnedLookup } from './target.ts';
 import { errorCode, RemoteJwksUnavailable } from './unavailable.ts';
 
 export interface JwkSetFetchOptions {
-  /** True: private, loopback, carrier-grade NAT and unique local addresses may be connected to, and names come from the operating system. Default: false. */
+  /**
+   * True: connects to private and loopback addresses, and resolves names by the operating system.
+   * Default: false.
+   */
   readonly allowPrivateAddresses?: boolean;
   /** PEM certificates trusted in addition to the ones that Node trusts. */
   readonly ca?: string;
   /** Milliseconds for name resolution, connection, headers and body together. Default: 3,000. */
   readonly deadlineMs?: number;
-  /** Largest body, in octets. Default: 65,536. */
+  /** Largest body in bytes. Default: 65,536. */
   readonly maxBytes?: number;
-  /** How host names become addresses. Default: the DNS, or the operating system with `allowPrivateAddresses`. */
+  /**
+   * How host names become addresses. Default: the DNS, or the operating system with
+   * `allowPrivateAddresses`.
+   */
   readonly resolveHost?: ResolveHost;
 }
 
@@ -27,7 +33,7 @@ async function request(
   maxBytes: number,
   signal: AbortSignal,
 ): Promise<FetchedJwkSet> {
-  // A client of its own for each request: no proxy from the environment, no shared connection whose address was checked for another URL.
+  // One client for each request: no proxy from the environment, no shared connection.
   const { Client } = await import('undici');
   const client = new Client(url.origin, {
     connect: { lookup, secureContext, minVersion: 'TLSv1.2', signal },
@@ -44,7 +50,7 @@ async function request(
       },
       signal,
     });
-    // Without a listener the destruction below would surface as an uncaught error when the body was not read to its end.
+    // Without a listener, the destruction below would surface as an uncaught error.
     response.body.on('error', () => {});
     return {
       jwks: parseJwkSet(await readBody(response, maxBytes)),
@@ -62,8 +68,8 @@ async function request(
 }
 
 /**
- * The one remote fetch of this server (ASVS 5.0 13.2.4, RFC 7591 §5): a GET over https to addresses that were checked before connecting,
- * without redirects, credentials, cookies, proxies or compression, within one deadline and one size.
+ * The only remote fetch of this server (ASVS 5.0 13.2.4, RFC 7591 §5): a GET over https to checked
+ * addresses, without redirects, credentials, proxies or compression, within one deadline and size.
  */
 export function jwkSetFetcher({
   allowPrivateAddresses = false,

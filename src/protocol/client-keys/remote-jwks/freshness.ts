@@ -14,8 +14,9 @@ function seconds(digits: string): number {
 }
 
 /**
- * The freshness lifetime that `Cache-Control` and `Age` give, in milliseconds, or undefined when they give none (RFC 9111 §4.2.1, §5.2.2).
- * Of several `max-age` the smallest counts; `s-maxage` and `Expires` are not read.
+ * The freshness lifetime that `Cache-Control` and `Age` give, in milliseconds, or undefined when
+ * they give none (RFC 9111 §4.2.1, §5.2.2). Of several `max-age` the smallest counts; `s-maxage`
+ * and `Expires` are not read.
  */
 export function freshnessLifetimeMs(
   cacheControl: string | undefined,

@@ -39,7 +39,9 @@ function parseJson(body: Uint8Array): unknown {
   throw new RemoteJwksUnavailable('body_not_json');
 }
 
-/** Reads a UTF-8 JSON document as a JWK Set of at most 50 keys; other members are dropped. The keys still have to pass the key gate. Throws `RemoteJwksUnavailable`. */
+/**
+ * Reads a JWK Set of at most 50 keys, which are not checked yet. Throws `RemoteJwksUnavailable`.
+ */
 export function parseJwkSet(body: Uint8Array): JwkSetDocument {
   const document = parseJson(body);
   if (!isObject(document)) throw new RemoteJwksUnavailable('body_not_jwk_set');

@@ -8,7 +8,6 @@ import { bytesOf, type FetchJwkSet, type JwkSetDocument } from './jwk-set.ts';
 import { defaultRemoteJwksLimits, type RemoteJwksLimits } from './limits.ts';
 import { RemoteJwksUnavailable } from './unavailable.ts';
 
-/** What the look-up needs. */
 export interface RemoteJwksOptions {
   readonly fetch: FetchJwkSet;
   readonly clock: Clock;
@@ -32,7 +31,9 @@ export interface RemoteJwks {
    * whoever signed nothing can cause a fetch, and must not decide which keys have disappeared.
    */
   newest(uri: string): Promise<JwkSetDocument>;
-  /** Puts the newest copy in force, if it is this one: a signature by one of its keys was verified. */
+  /**
+   * Puts the newest copy in force, if it is this one: a signature by one of its keys was verified.
+   */
   adopt(uri: string, jwks: unknown): void;
 }
 

@@ -1,11 +1,11 @@
 import { lookup, Resolver } from 'node:dns/promises';
 
-/** All addresses of a host name, in canonical text form. Rejects, or answers an empty list, when there are none; stops early when the signal fires. */
+/** All addresses of a host name in canonical form; rejects, or returns none, if there are none. */
 export type ResolveHost = (hostname: string, signal: AbortSignal) => Promise<readonly string[]>;
 
 /**
- * Asks the DNS for A and AAAA records. Not `getaddrinfo`: that waits in one of four threads which signing needs as well, and cannot be
- * cancelled, so a name server that never answers could stop the whole server.
+ * Asks the DNS for A and AAAA records. `getaddrinfo` would block one of the four threads that
+ * signing needs, and cannot be cancelled.
  */
 export const resolveByDns: ResolveHost = async (hostname, signal) => {
   const resolver = new Resolver();
@@ -20,7 +20,7 @@ export const resolveByDns: ResolveHost = async (hostname, signal) => {
       answer.status === 'fulfilled' ? answer.value : [],
     );
     const failed = answers.find((answer) => answer.status === 'rejected');
-    // Many names have one kind of record only, and some servers answer the question for the other kind with a failure.
+    // Many names have one kind of record only.
     if (addresses.length === 0 && failed !== undefined) throw failed.reason;
     return addresses;
   } finally {
@@ -28,7 +28,7 @@ export const resolveByDns: ResolveHost = async (hostname, signal) => {
   }
 };
 
-/** Asks the operating system (`getaddrinfo`): the hosts file and local names count, as hosts of the operator's own network need. */
+/** Asks the operating system, which knows the hosts file and local names. */
 export const resolveBySystem: ResolveHost = async (hostname) => {
   const found = await lookup(hostname, { all: true });
   return found.map(({ address }) => address);

@@ -5,7 +5,10 @@ import { RemoteJwksUnavailable } from './unavailable.ts';
 
 const jsonMediaTypes = ['application/json', 'application/jwk-set+json'];
 
-/** A header's value: undefined when absent, fields given several times joined as a list (RFC 9110 §5.3). */
+/**
+ * A header's value: undefined when absent, fields given several times joined as a list (RFC 9110
+ * §5.3).
+ */
 function header(headers: IncomingHttpHeaders, name: string): string | undefined {
   const value = headers[name];
   return typeof value === 'object' ? value.join(', ') : value;
@@ -17,8 +20,8 @@ export function freshnessOf(headers: IncomingHttpHeaders): number | undefined {
 }
 
 /**
- * The body of an answer that is a plain 200 with JSON, at most `maxBytes` octets. A redirect or another success is not a 200. Content
- * codings are refused rather than decoded, so that the octets counted are the octets parsed. Throws `RemoteJwksUnavailable`.
+ * The body of a plain 200 with JSON, at most `maxBytes` bytes. Content codings are refused, so the
+ * bytes counted are the bytes parsed. Throws `RemoteJwksUnavailable`.
  */
 export async function readBody(
   { statusCode, headers, body }: Dispatcher.ResponseData,

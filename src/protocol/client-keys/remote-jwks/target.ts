@@ -3,9 +3,9 @@ import type { ResolveHost } from './resolve.ts';
 import { errorCode, RemoteJwksUnavailable } from './unavailable.ts';
 
 /**
- * The URL of a `jwks_uri` that may be fetched: printable ASCII, `https`, an authority without user information, no fragment; any port,
- * since keys are often served on 8443 and only TLS with a trusted certificate is ever spoken. The text is checked before it is parsed,
- * because URL parsing repairs what RFC 3986 does not allow. Throws `RemoteJwksUnavailable`.
+ * The URL of a `jwks_uri` that may be fetched: printable ASCII, `https`, no user information, no
+ * fragment, any port. The text is checked before parsing, which repairs what RFC 3986 forbids.
+ * Throws `RemoteJwksUnavailable`.
  */
 export function parseJwksUri(uri: string): URL {
   const url =
@@ -34,7 +34,10 @@ export function mayBeFetched(uri: string, isAllowed: IsAllowed): boolean {
   return isAllowed('127.0.0.1') || !/(?:^|\.)localhost\.?$/.test(host);
 }
 
-/** The host without brackets. URL parsing has already turned 2130706433, 0x7f.1 and %31%32%37.0.0.1 into 127.0.0.1. */
+/**
+ * The host without brackets. URL parsing has already turned 2130706433, 0x7f.1 and %31%32%37.0.0.1
+ * into 127.0.0.1.
+ */
 function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[(.*)\]$/, '$1');
 }
@@ -62,8 +65,8 @@ async function resolve(
 }
 
 /**
- * Checks every address behind a URL's host, then answers with a look-up that knows only these: a second, different DNS answer (rebinding)
- * is never asked for. Literal addresses, which Node connects to without a look-up, are checked here too. Throws `RemoteJwksUnavailable`.
+ * Checks every address of a host, then returns a lookup that knows only these, so a second DNS
+ * answer (rebinding) is never asked for. Throws `RemoteJwksUnavailable`.
  */
 export async function pinnedLookup(
   url: URL,
@@ -73,7 +76,7 @@ export async function pinnedLookup(
 ): Promise<LookupFunction> {
   const host = hostOf(url);
   const addresses = isIP(host) === 0 ? await resolve(host, resolveHost, signal) : [host];
-  // One bad address refuses all: an honest name does not point inside, and Node may try every address of a list.
+  // One bad address refuses all, since Node may try every address of a list.
   if (!addresses.every(isAllowed)) throw new RemoteJwksUnavailable('address_not_allowed');
   const records = addresses.map((address) => ({ address, family: isIP(address) }));
   return (_hostname, { all }, callback) => {

@@ -24,8 +24,9 @@ const busyReasons: ReadonlySet<RemoteJwksReason> = new Set([
 ]);
 
 /**
- * The JWK Set behind a `jwks_uri` could not be had. It carries no cause: parser and HTTP errors quote what was fetched, and a client
- * must not read other hosts through our errors or log (ASVS 5.0 13.2.5). `code` is the system's or TLS's constant, such as `ECONNREFUSED`.
+ * The JWK Set of a `jwks_uri` is not available. It has no cause, since errors quote what was
+ * fetched and a client must not read other hosts through our log (ASVS 5.0 13.2.5). `code` is a
+ * constant such as `ECONNREFUSED`.
  */
 export class RemoteJwksUnavailable extends Error {
   readonly reason: RemoteJwksReason;
@@ -42,7 +43,10 @@ export class RemoteJwksUnavailable extends Error {
   }
 }
 
-/** The constant that Node, OpenSSL or undici gave an error (`ENOTFOUND`, `CERT_HAS_EXPIRED`), or undefined; never free text. */
+/**
+ * The constant that Node, OpenSSL or undici gave an error (`ENOTFOUND`, `CERT_HAS_EXPIRED`), or
+ * undefined; never free text.
+ */
 export function errorCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string')
     return undefined;
