@@ -17,7 +17,7 @@ export interface ServerKeysOptions
   readonly signingKeys: SigningKeyStore;
   readonly encryption: KeyEncryption;
   readonly clock: Clock;
-  readonly peers: Pick<Peers, 'tell'>;
+  readonly peers: Pick<Peers, 'invalidate'>;
 }
 
 /** What the server signs with and makes nonces with, the same on all replicas. */
@@ -36,7 +36,7 @@ export async function serverKeys(options: ServerKeysOptions): Promise<ServerKeys
     encryption,
     clock,
     databaseSeconds: options.databaseSeconds,
-    changed: peers.tell,
+    changed: peers.invalidate,
   });
   // Without any tolerance, too, another replica publishes a new key only when it has read it.
   const margin = Math.max(config.clockTolerance, 5);
@@ -48,7 +48,7 @@ export async function serverKeys(options: ServerKeysOptions): Promise<ServerKeys
     scheduledAnnouncement: config.signingKeyAnnouncement * 1000,
     announcement: (config.jwksMaxAge + margin) * 1000,
     published: (Math.max(config.accessTokenMaxLifetime, config.statusListMaxAge) + margin) * 1000,
-    changed: peers.tell,
+    changed: peers.invalidate,
   });
   await keys.ensure('ES256');
   return { signingKeys: keys, nonceSecrets };

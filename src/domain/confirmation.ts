@@ -16,7 +16,7 @@ type Only<Member extends keyof Members> = Pick<Members, Member> & {
 };
 
 /**
- * The value of `cnf`: exactly one confirmation method (RFC 7800 §3.1), since verifiers refuse two.
+ * The value of `cnf`: exactly one confirmation method (RFC 7800 §3.1); resource servers refuse two.
  * `kid` goes along with `jku`.
  */
 export type Confirmation = HolderConfirmation | Only<'kid'> | Only<'jku' | 'kid'> | Only<'jwe'>;

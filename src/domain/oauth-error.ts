@@ -59,7 +59,7 @@ export class StoreUnavailable extends Error {
 
 /** This replica lacks the key-encryption key of the current signing key; others can answer. */
 export class SigningKeyUnavailable extends Error {
-  override readonly name = 'SigningKeySealed';
+  override readonly name = 'SigningKeyUnavailable';
 
   constructor(cause: unknown) {
     super('the signing key cannot be opened here', { cause });
@@ -82,6 +82,6 @@ export class CorruptRow extends Error {
       `the row ${key} of ${table} is damaged (${at})`,
       cause === undefined ? undefined : { cause },
     );
-    this.name = 'StoredValueInvalid';
+    this.name = 'CorruptRow';
   }
 }

@@ -26,11 +26,11 @@ export interface Pairing {
   /** True: both belong to the operator, so a user's token may be shared without a consent page. */
   readonly first_party: boolean;
   /**
-   * Upper bound of a shared token's scope, space-separated; absent: whatever the requester may
-   * have.
+   * Upper bound of the scope of a token with both keys, space-separated; absent: whatever the
+   * requester may have.
    */
   readonly scope?: string;
-  /** Audiences of shared tokens; absent: every resource server that knows several keys. */
+  /** Audiences of tokens with both keys; absent: every resource server that knows several keys. */
   readonly resources?: readonly string[];
   /** Milliseconds since the epoch. */
   readonly createdAt: number;

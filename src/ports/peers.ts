@@ -1,10 +1,13 @@
 /** The other processes on this machine that serve the same stores. */
 export interface Peers {
   /** Invalidates what peers cache; resolves once they have dropped it. */
-  tell(): Promise<void>;
+  invalidate(): Promise<void>;
   /** Is called when one of them has changed something. */
   onInvalidation(forget: () => Promise<void>): void;
 }
 
 /** A process that is the only one. */
-export const noPeers: Peers = { tell: async () => undefined, onInvalidation: () => undefined };
+export const noPeers: Peers = {
+  invalidate: async () => undefined,
+  onInvalidation: () => undefined,
+};

@@ -33,7 +33,7 @@ export function supervisor(): Supervisor {
   return {
     running: (text) => send({ type: 'running', text }),
     peers: {
-      async tell() {
+      async invalidate() {
         const change = ++changes;
         const told = new Promise<void>((resolve) => waiting.set(change, resolve));
         send({ type: 'changed', change });

@@ -119,9 +119,9 @@ export async function openStores(
   const change = auditedTransaction(databaseUrl, database, clock);
   const state = sqlCacheVersion(database);
   const registered = sqlClients(database, kind, change, seconds);
-  const clients = cachedClients(registered, state, peers.tell);
+  const clients = cachedClients(registered, state, peers.invalidate);
   const registeredServers = sqlResourceServers(database, change);
-  const resourceServers = cachedResourceServers(registeredServers, state, peers.tell);
+  const resourceServers = cachedResourceServers(registeredServers, state, peers.invalidate);
   const pingDatabase = async () =>
     void (await orStoreUnavailable(() => database.$queryRaw`select 1`));
   const writeToDatabase = sqlWriteCheck(databaseUrl, database, clock);

@@ -51,7 +51,6 @@ export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessT
     statusListUri,
   } = options;
   return async (client, grant, possession, binding, holders) => {
-    const tokenType = tokenTypeOf(binding.cnf);
     // The key first: a server that cannot sign must not use up what the client proved.
     const key = await signingKey(grant.resourceServer.access_token_signing_alg);
     const entry = await statusEntry(grant.resourceServer, key.kid);
@@ -78,7 +77,7 @@ export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessT
     };
     const mayAct = await mayActUnder(claims, pairings);
     const record = issuance(client.registration, grant, claims, possession, holders, {
-      // Known now, and never to be told from who is registered later.
+      // Known only now: who is registered may change.
       ...(grant.ofUser === true && { of_user: true }),
       ...(mayAct.length > 0 && { may_act: mayAct }),
       ...(entry !== undefined && { status: entry }),
@@ -87,19 +86,26 @@ export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessT
     // The record comes before the answer: introspection needs it. Signing goes on meanwhile.
     const committed = commit(issuances, record, client, grant, possession, holders);
     const [accessToken] = await Promise.all([key.signJwt('at+jwt', claims), committed]);
-    const response: TokenResponse = {
-      access_token: accessToken,
-      token_type: tokenType,
-      expires_in: claims.exp - claims.iat,
-      ...(claims.scope !== undefined && { scope: claims.scope }),
-      ...(grant.issuedTokenType !== undefined && { issued_token_type: grant.issuedTokenType }),
-      // For a client that cannot tell from `token_type`, or that got another binding by exchange.
-      ...((tokenType === 'PoP' || grant.issuedTokenType !== undefined) && {
-        cnf: binding.cnfForClient ?? binding.cnf,
-      }),
-      ...(binding.alt_cnf !== undefined && { alt_cnf: binding.alt_cnf }),
-    };
-    return { response, jti };
+    return { response: tokenResponse(accessToken, claims, grant, binding), jti };
+  };
+}
+
+function tokenResponse(
+  accessToken: string,
+  { iat, exp, scope }: AccessTokenClaims,
+  { issuedTokenType }: Grant,
+  { cnf, cnfForClient, alt_cnf }: Binding,
+): TokenResponse {
+  const tokenType = tokenTypeOf(cnf);
+  return {
+    access_token: accessToken,
+    token_type: tokenType,
+    expires_in: exp - iat,
+    ...(scope !== undefined && { scope }),
+    ...(issuedTokenType !== undefined && { issued_token_type: issuedTokenType }),
+    // For a client that cannot tell from `token_type`, or that got another binding by exchange.
+    ...((tokenType === 'PoP' || issuedTokenType !== undefined) && { cnf: cnfForClient ?? cnf }),
+    ...(alt_cnf !== undefined && { alt_cnf }),
   };
 }
 
