@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exchange, open, quantile } from './connection.ts';
 
-/** What an open load was answered. Times in milliseconds, from the moment at which the request was due. */
+/** Result of an open load. Latencies in milliseconds from the moment a request was due. */
 export interface ArrivalResult {
   readonly requests: number;
   /** From the first to the last arrival. */
@@ -25,12 +25,12 @@ export interface ArrivalResult {
   readonly sample: string;
 }
 
-/** More connections are never needed as long as answers come; a request that finds none free is counted as without answer. */
+/** Connections; a request that finds none free counts as unanswered. */
 const maxConnections = 8000;
 
 /**
- * Open arrival (Poisson): requests are sent when they are due, whatever became of the ones before, on a free keep-alive connection or a new one.
- * @param perSecond mean rate of arrivals
+ * Sends requests by open arrival (Poisson) at a mean rate of `perSecond`, whatever became of
+ * earlier ones, on a free keep-alive connection or a new one.
  */
 export async function arrive(
   requests: readonly Buffer[],
@@ -71,10 +71,10 @@ export async function arrive(
   const answers: Promise<void>[] = [];
   for (const request of requests) {
     due -= (Math.log(1 - Math.random()) * 1000) / perSecond;
-    // Asleep, not looking again and again: a database may need this core.
+    // Sleeps rather than spins, because a database may need this core.
     while (performance.now() < due) await sleep(1);
     answers.push(send(request, due));
-    // While it is behind, answers must come in all the same.
+    // Answers must be read even while it is late.
     if (answers.length % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
   }
   lasting = false;

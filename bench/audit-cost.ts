@@ -14,7 +14,7 @@ export interface AuditExtent {
 /** The workloads that end in a record. */
 const issuing = ['W2', 'W3'] as const;
 
-/** What the record of an issuance costs: the server, and the same server that leaves it out, in turns. Answers rows of Markdown. */
+/** Measures servers with and without the audit record of an issuance; returns Markdown rows. */
 export async function measureAuditCost(
   kind: TestStoreKind,
   { connections, requests, repetitions }: AuditExtent,

@@ -15,7 +15,10 @@ export async function open(port: number): Promise<Socket> {
   return socket;
 }
 
-/** One request and its whole answer, which has a Content-Length. Rejects when the connection ends before. */
+/**
+ * One request and its whole answer, which has a Content-Length. Rejects when the connection ends
+ * before.
+ */
 export function exchange(socket: Socket, request: Buffer): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     let text = '';

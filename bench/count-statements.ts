@@ -1,6 +1,6 @@
 import { registerHooks } from 'node:module';
 
-// Imported before the server: its driver adapters go through a counter, and the benchmark can ask for the count.
+// Imported before the server, it counts the statements of the driver adapters.
 registerHooks({
   resolve(specifier, context, next) {
     const counted =

@@ -2,7 +2,9 @@ import { type ArrivalResult, arrive } from './arrivals.ts';
 import { exchange, open, quantile } from './connection.ts';
 import { type Fixture, requestsFor, type Workload } from './workloads.ts';
 
-/** Messages to the generator: make requests, then send them in a closed loop, or by open arrival. */
+/**
+ * Messages to the generator: make requests, then send them in a closed loop, or by open arrival.
+ */
 export type GeneratorTask =
   | {
       readonly make: {
@@ -26,7 +28,8 @@ export interface LoadResult {
   readonly sample: string;
 }
 
-// A process of its own, so that its work is not counted as the server's: HTTP/1.1 keep-alive, no request twice.
+// A process of its own, so that its work is not counted as the server's: HTTP/1.1 keep-alive, no
+// request twice.
 let requests: readonly Buffer[] = [];
 let port = 0;
 process.on('message', (task: GeneratorTask) => {

@@ -5,14 +5,15 @@ import { parseArgs } from 'node:util';
 import { storeKinds, type TestStoreKind } from '../test/support/stores.ts';
 import { auditHead, measureAuditCost } from './audit-cost.ts';
 import { measureCrypto } from './crypto-cost.ts';
+import { loadSheddingHead, measureLoadShedding } from './load-shedding.ts';
 import { type Measurement, measureStore } from './measure.ts';
-import { measureOverload, overloadHead } from './overload.ts';
 import { plot, type Results, table } from './report.ts';
 import { measureScale, scaleHead } from './scale.ts';
 import { measureTwoProcesses, processesHead } from './two-processes.ts';
 
 // npm run bench -- [--requests 10000] [--repetitions 3] [--connections 64] [--publish]
-// npm run bench -- --scale [--clients 100000] [--active 10000] [--replay 1000000] | --overload [--seconds 10] | --processes | --audit   [--store NAME]
+// npm run bench -- --scale [--clients 100000] [--active 10000] [--replay 1000000] [--store NAME]
+// npm run bench -- --load-shedding [--seconds 10] | --processes | --audit [--store NAME]
 const { values } = parseArgs({
   options: {
     requests: { type: 'string', default: '10000' },
@@ -24,7 +25,7 @@ const { values } = parseArgs({
     clients: { type: 'string', default: '100000' },
     active: { type: 'string', default: '10000' },
     replay: { type: 'string', default: '1000000' },
-    overload: { type: 'boolean', default: false },
+    'load-shedding': { type: 'boolean', default: false },
     seconds: { type: 'string', default: '10' },
     processes: { type: 'boolean', default: false },
     audit: { type: 'boolean', default: false },
@@ -58,15 +59,18 @@ if (values.scale) {
   };
   await answer(scaleHead, async (kind) => measureScale(kind, scale, extent));
 }
-if (values.overload)
-  await answer(overloadHead, async (kind) =>
-    measureOverload(kind, { ...extent, seconds: Number(values.seconds) }),
+if (values['load-shedding'])
+  await answer(loadSheddingHead, async (kind) =>
+    measureLoadShedding(kind, { ...extent, seconds: Number(values.seconds) }),
   );
 if (values.processes)
   await answer(processesHead, async (kind) => measureTwoProcesses(kind, extent));
 if (values.audit) await answer(auditHead, async (kind) => measureAuditCost(kind, extent));
 
-/** Each store with one process; the last of them, the one that several machines share, with two as well. */
+/**
+ * Each store with one process; the last of them, the one that several machines share, with two as
+ * well.
+ */
 const runs = [
   ...kinds.map((kind) => ({ kind, workers: 1 })),
   ...kinds.slice(-1).map((kind) => ({ kind, workers: 2 })),

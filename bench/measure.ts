@@ -26,7 +26,7 @@ export interface Extent {
   readonly repetitions: number;
 }
 
-/** Starts the server on a store of its own and measures every workload, again and again in turns. Throws when an answer is not what it must be. */
+/** Measures every workload in turns on a new store. Throws if an answer is wrong. */
 export async function measureStore(
   kind: TestStoreKind,
   workers: number,

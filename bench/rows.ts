@@ -46,8 +46,8 @@ export interface Rows {
 }
 
 /**
- * Registers clients like `basic` and makes replay records, by SQL in batches. The records are valid for an hour and are spread evenly over the keys that the
- * server makes; in the order of their keys, for an index is filled faster so. Clients were registered long ago.
+ * Registers clients like `basic` and makes replay records by SQL in batches. The records are valid
+ * for an hour and spread evenly over the server's keys, in key order to fill the index faster.
  */
 export async function fillDatabase(url: string, rows: Rows): Promise<void> {
   const { run, close, numbers, random } = await connected(url);
@@ -77,7 +77,7 @@ export async function fillDatabase(url: string, rows: Rows): Promise<void> {
   await close();
 }
 
-/** base64url digits in the order of their octets, for a prefix that rises with a number below 64⁴. */
+/** base64url digits in ASCII order, for a prefix that rises with a number below 64⁴. */
 const digits = '-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz';
 
 function prefix(number: string, url: string): string {
@@ -90,11 +90,11 @@ function prefix(number: string, url: string): string {
 const fill = `for n = tonumber(ARGV[2]), tonumber(ARGV[3]) do redis.call('set', ARGV[1] .. n, '1', 'PX', 3600000) end`;
 const empty = `for n = tonumber(ARGV[2]), tonumber(ARGV[3]) do redis.call('unlink', ARGV[1] .. n) end`;
 
-/** Makes so many records in Redis, under keys as long as the server's. Answers octets of memory that they take, and how to be rid of them. */
+/** Makes records in Redis under keys as long as the server's; returns the bytes that they take. */
 export async function fillRedis(
   url: string,
   count: number,
-): Promise<{ readonly octets: number; remove(): Promise<void> }> {
+): Promise<{ readonly bytes: number; remove(): Promise<void> }> {
   const redis = new Redis(url);
   const used = async () => Number(/^used_memory:(\d+)/m.exec(await redis.info('memory'))?.[1] ?? 0);
   const key = `holdfast:${'b'.repeat(22)}:replay:${'b'.repeat(34)}:`;
@@ -105,7 +105,7 @@ export async function fillRedis(
   const before = await used();
   await each(fill);
   return {
-    octets: (await used()) - before,
+    bytes: (await used()) - before,
     async remove() {
       await each(empty);
       redis.disconnect();

@@ -17,9 +17,12 @@ export interface ScaleExtent {
 
 const median = (values: readonly number[]) =>
   values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0;
-const mebibytes = (octets: number) => `${Math.round(octets / 2 ** 20)} MiB`;
+const mebibytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
 
-/** W2 with a single client and no rows against W2 with many of both, in turns. Answers a row of Markdown. */
+/**
+ * W2 with a single client and no rows against W2 with many of both, in turns. Answers a row of
+ * Markdown.
+ */
 export async function measureScale(
   kind: TestStoreKind,
   scale: Scale,
@@ -39,7 +42,7 @@ export async function measureScale(
     );
     if (redisUrl !== undefined) redis = await fillRedis(redisUrl, scale.replay);
     tell(
-      `filled in ${Math.round((performance.now() - began) / 1000)} s${redis === undefined ? '' : `, Redis has ${mebibytes(redis.octets)} more`}`,
+      `filled in ${Math.round((performance.now() - began) / 1000)} s${redis === undefined ? '' : `, Redis has ${mebibytes(redis.bytes)} more`}`,
     );
     const many = { activeClients: scale.active };
     // Every client asks once, so that its registration and key are known.

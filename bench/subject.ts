@@ -31,7 +31,7 @@ export interface Subject {
     connections: number,
     change?: Partial<Fixture>,
   ): Promise<Load>;
-  /** Octets that the main process holds in memory. */
+  /** Bytes of memory of the main process. */
   memory(): number;
   /** Whether its audit trail has an issuance. */
   recorded(): Promise<boolean>;

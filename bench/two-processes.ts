@@ -12,7 +12,7 @@ export interface ProcessesExtent {
   readonly repetitions: number;
 }
 
-/** CPU time a request of a server of two processes against one of one, in turns; nothing is held to a core. Answers rows of Markdown. */
+/** Compares CPU time per request of one and two processes, unpinned; returns Markdown rows. */
 export async function measureTwoProcesses(
   kind: TestStoreKind,
   { connections, requests, repetitions }: ProcessesExtent,

@@ -1,6 +1,6 @@
 import { registerHooks } from 'node:module';
 
-// Imported before the server: its issuances leave no record in the audit trail. For the benchmark alone; the server has no such switch.
+// Imported before the server, it removes issuances from the audit trail, for the benchmark alone.
 registerHooks({
   resolve(specifier, context, next) {
     const recorded =

@@ -65,7 +65,10 @@ const holder = () => {
 /** Kept from load to load, as clients keep theirs. */
 const keys: ReturnType<typeof holder>[] = [];
 
-/** HTTP/1.1 requests as they go over the wire, each with proofs of its own, made just before they are sent. */
+/**
+ * HTTP/1.1 requests as they go over the wire, each with proofs of its own, made just before they
+ * are sent.
+ */
 export function requestsFor(
   workload: Workload,
   count: number,

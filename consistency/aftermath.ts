@@ -5,10 +5,10 @@ import { lookUp } from './registration.ts';
 import { fetchJwks } from './signing-key-requests.ts';
 import { askForToken, introspect } from './token-requests.ts';
 
-/** Most requests of one kind: the latest ones. */
+/** The maximum number of requests of one kind. */
 const most = 1500;
 
-/** When everything runs again: every registration is looked up, every withdrawn token introspected, every proof sent once more. */
+/** After the last fault, reads registrations, introspects withdrawn tokens and repeats proofs. */
 export async function aftermath(
   asker: Asker,
   { registered, withdrawn, sent }: Memory,

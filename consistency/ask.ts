@@ -4,7 +4,7 @@ import type { Cluster } from './cluster.ts';
 import { replicaField } from './nginx.ts';
 import type { Recorder } from './record.ts';
 
-/** An answer, or the lack of one, with when the request began and ended. */
+/** The answer to a request, or `lost`, with its start and end. */
 export interface Asked {
   readonly start: number;
   readonly end: number;
@@ -13,7 +13,7 @@ export interface Asked {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** Sends requests through the front doors and records what was answered. */
+/** Sends requests through nginx and records the answers. */
 export interface Asker {
   /** A form to the public listener. */
   form(
@@ -63,7 +63,7 @@ export function asker(
       const by = answer.headers[replicaField];
       const json = text.startsWith('{') ? (JSON.parse(text) as Record<string, unknown>) : {};
       const tried = typeof by === 'string' ? by.split(', ') : [];
-      // nginx sends a DELETE again when the first replica dies over it: a refusal by the second may come after a deletion by the first.
+      // nginx repeats a DELETE if the first replica dies, which may have deleted already.
       const status =
         tried.length > 1 && method !== 'GET' && answer.statusCode >= 400
           ? 'lost'

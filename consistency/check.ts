@@ -6,8 +6,9 @@ import { findUsedTwice } from './used-once.ts';
 import { findRevivals } from './withdrawals.ts';
 
 /**
- * Everything in a record that a server which keeps its promises could not have answered. Pure. Only what was answered is held against it: a request
- * without an answer may have been done or not, then or later. One request came after another only when it began after the other's answer was there.
+ * Finds the answers in a checked history that break a promise of the server. A request without an
+ * answer may have taken effect at any time or never. A request follows another only if it began
+ * after the other's answer.
  */
 export function check(history: readonly Entry[], promises: Promises): readonly Violation[] {
   return [

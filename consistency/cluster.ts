@@ -14,35 +14,35 @@ import type { ReplicaMessage } from './replica.ts';
 
 /** A process of the server. */
 export interface Replica extends ManagedProcess {
-  /** Where its public listener is, as nginx names it. */
+  /** Address of its public listener, as nginx reports it. */
   readonly address: string;
-  /** Moves its clock, for good: a new process keeps it. Milliseconds ahead. */
+  /** Sets its clock ahead by milliseconds, also after a restart. */
   moveClock(clockOffset: number): void;
 }
 
 /** Several replicas on PostgreSQL and Redis behind nginx. */
 export interface Cluster {
-  /** The front doors of the public and of the admin listeners. */
+  /** nginx in front of the public and the admin listeners. */
   readonly url: string;
   readonly adminUrl: string;
   readonly replicas: readonly Replica[];
   readonly database: ManagedProcess;
   readonly redis: ManagedProcess;
-  /** Redis dies and comes back empty. */
+  /** Restarts Redis without its data. */
   redisForgets(): Promise<void>;
-  /** Ends everything, and removes what it left. */
+  /** Ends all processes and removes their files. */
   end(): Promise<void>;
 }
 
-/** `JWKS_MAX_AGE` of the replicas, in seconds: announced keys sign within the run. */
+/** `JWKS_MAX_AGE` of the replicas in seconds, short enough for announced keys to sign. */
 export const jwksMaxAge = 5;
 
-/** A replay store in place of the server's own. */
+/** A deliberately broken replay store. */
 export type BrokenReplay = 'always-first' | 'look-then-save';
 
-/** Starts everything on ports and in a folder of its own. */
+/** Starts the cluster on free ports in a temporary folder. */
 export async function startCluster(count: number, broken?: BrokenReplay): Promise<Cluster> {
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-history-'));
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-consistency-'));
   chmodSync(folder, 0o755);
   const database = postgresql(join(folder, 'postgresql'), await freePort());
   const records = redis(join(folder, 'redis'), await freePort());

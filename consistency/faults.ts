@@ -4,15 +4,15 @@ import type { Asker } from './ask.ts';
 import type { Cluster, Replica } from './cluster.ts';
 import type { ManagedProcess } from './managed-process.ts';
 
-/** Something that goes wrong for a while. */
+/** A fault that lasts for a while. */
 interface Fault {
   readonly fault: string;
-  /** What it strikes, as the record names it. */
+  /** The process that it affects, as recorded. */
   readonly target: string;
   strike(): Promise<void>;
 }
 
-/** All faults that can strike this cluster, in the order of the first round. */
+/** All faults of a cluster, in the order of a round. */
 function faultsOf({ replicas, database, redis, redisForgets }: Cluster): readonly Fault[] {
   const anyReplica = () => replicas[randomInt(replicas.length)] as Replica;
   const [one, another, third] = [anyReplica(), anyReplica(), replicas[0] as Replica];
@@ -49,10 +49,10 @@ function faultsOf({ replicas, database, redis, redisForgets }: Cluster): readonl
   ];
 }
 
-/** Times a round of faults: Redis falls only in every third, because what it kept is refused for a minute afterwards. */
+/** Redis crashes only in every third round, because proofs are refused for a minute afterwards. */
 const roundsBetweenCrashesOfRedis = 3;
 
-/** Lets faults strike, one after another, until `until`; afterwards everything runs, by the right time. */
+/** Injects faults one after another until `until`, then resets the clocks. */
 export async function troubles(asker: Asker, cluster: Cluster, until: number): Promise<void> {
   for (let round = 0; asker.now() < until; round++) {
     for (const { fault, target, strike } of faultsOf(cluster)) {

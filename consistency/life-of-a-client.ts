@@ -6,7 +6,7 @@ import { ask, type Memory } from './memory.ts';
 import { change, lookUp, register } from './registration.ts';
 import { type Held, introspect, prepare } from './token-requests.ts';
 
-/** A client is registered, gets tokens, loses them in one way or another, and goes on asking. */
+/** Registers a client, obtains tokens, withdraws them in a random way, and goes on asking. */
 export async function lifeOfAClient(asker: Asker, memory: Memory): Promise<void> {
   const actor = { client: `life-${randomJti()}`, key: await testKey(), signs: randomInt(3) === 0 };
   const { client, key } = actor;
@@ -17,7 +17,7 @@ export async function lifeOfAClient(asker: Asker, memory: Memory): Promise<void>
   );
   const held = tokens.filter((token): token is Held => token !== undefined);
   memory.withdrawn.push(...held);
-  /** For two seconds: does it still get tokens, do those that it has count, what does the operator see? */
+  /** For two seconds, requests tokens, introspects old ones and reads the registration. */
   const goOn = async () => {
     for (let round = 0; round < 5; round++) {
       await sleep(400);

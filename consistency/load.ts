@@ -17,7 +17,7 @@ import {
 
 type Action = (asker: Asker, memory: Memory) => Promise<unknown>;
 
-/** What the clients do, and how often compared with each other. */
+/** The operations of the clients with their relative frequency. */
 const actions: readonly (readonly [number, Action])[] = [
   [30, async (asker, memory) => ask(asker, memory, await prepare(actorOf(memory)))],
   [14, replay],
@@ -31,13 +31,13 @@ const actions: readonly (readonly [number, Action])[] = [
 
 const actorOf = ({ actors }: Memory) => actors[randomInt(actors.length)] as Actor;
 
-/** The same request again, whole. */
+/** Repeats a whole request. */
 async function replay(asker: Asker, memory: Memory): Promise<void> {
   const earlier = anyOf(memory.sent);
   if (earlier !== undefined) await askForToken(asker, earlier);
 }
 
-/** One part of an earlier request among fresh ones. */
+/** Reuses one part of an earlier request. */
 async function reuseParts(asker: Asker, memory: Memory): Promise<void> {
   const { actor, proof, assertion, cnfProof } = anyOf(memory.sent) ?? {};
   if (actor === undefined) return;
@@ -47,7 +47,7 @@ async function reuseParts(asker: Asker, memory: Memory): Promise<void> {
   await ask(asker, memory, await prepare(actor, parts[randomInt(parts.length)]));
 }
 
-/** One new request many times at once; where it has several parts, sometimes only one of them is the same in all. */
+/** Sends one request many times in parallel; sometimes they share only one part. */
 async function parallelDuplicates(asker: Asker, memory: Memory): Promise<void> {
   const original = await prepare(actorOf(memory));
   const { actor, proof, assertion, cnfProof } = original;
@@ -59,7 +59,7 @@ async function parallelDuplicates(asker: Asker, memory: Memory): Promise<void> {
   await Promise.all(copies.map((copy) => ask(asker, memory, copy)));
 }
 
-/** Introspection, half the time of what should be inactive, half the time with a proof, which is then sent twice. */
+/** Introspects withdrawn or live tokens, half of them with a proof, which is sent twice. */
 async function lookAtToken(asker: Asker, memory: Memory): Promise<void> {
   const held = randomInt(2) === 0 ? anyOf(memory.withdrawn) : anyOf(memory.held);
   if (held === undefined) return;
@@ -69,7 +69,7 @@ async function lookAtToken(asker: Asker, memory: Memory): Promise<void> {
   );
 }
 
-/** A client gives a token back, or the operator takes it. */
+/** Withdraws a token, by the client or by the operator. */
 async function withdrawToken(asker: Asker, memory: Memory): Promise<void> {
   const held = anyOf(memory.held);
   if (held === undefined) return;
@@ -87,7 +87,7 @@ async function withdrawToken(asker: Asker, memory: Memory): Promise<void> {
   asker.record({ op: 'revoke_token', ...times, jti: held.jti, uses: [] });
 }
 
-/** Clients, keys and verifiers at work until `until` (the run's own time in milliseconds). */
+/** Runs clients, key changes and resource servers until `until`, in milliseconds of the run. */
 export async function work(asker: Asker, memory: Memory, until: number): Promise<void> {
   const table = actions.flatMap(([times, action]) => Array.from({ length: times }, () => action));
   const repeat = async (pause: () => number, act: () => Promise<unknown>) => {
@@ -108,7 +108,7 @@ export async function work(asker: Asker, memory: Memory, until: number): Promise
       () => 200,
       () => fetchJwks(asker),
     ),
-    // Announced, at once, or by force, in turns.
+    // Alternates announced, immediate and forced rotations.
     repeat(
       () => 4000 + randomInt(4000),
       () => (turn++ % 4 === 3 ? revokeActiveKey(asker) : rotate(asker, turn % 4 === 2)),

@@ -11,7 +11,8 @@ import { begin } from './memory.ts';
 import { readRecord, recorder } from './record.ts';
 import { missingFrom, summary } from './summary.ts';
 
-// npm run consistency -- [--seconds 25 | --minutes 10] [--replicas 3] [--out FILE] [--broken always-first|look-then-save] [--check FILE]
+// npm run consistency -- [--seconds 25 | --minutes 10] [--replicas 3] [--out FILE] [--broken
+// always-first|look-then-save] [--check FILE]
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '25' },
@@ -23,7 +24,7 @@ const { values } = parseArgs({
   },
 });
 
-// What was started ends with this process, however it ends.
+// Child processes end with this one, however it ends.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 async function run(file: string): Promise<void> {
@@ -61,7 +62,7 @@ function verdict(): number {
   return violations.length === 0 && missing.length === 0 ? 0 : 1;
 }
 
-/** With a broken store the run succeeds when the checker notices just that. */
+/** A run with a broken store succeeds if the checker finds exactly that fault. */
 function verdictOnBroken(): number {
   const noticed =
     violations.length > 0 && violations.every(({ promise }) => promise === 'used once');

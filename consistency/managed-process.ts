@@ -3,32 +3,32 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A process of the run that faults can strike. */
+/** A process that faults can affect. */
 export interface ManagedProcess {
   readonly name: string;
-  /** Starts it and waits until it serves. */
+  /** Starts it and waits until it is ready. */
   start(): Promise<void>;
-  /** Ends it without any warning to its clients, and waits until it is gone. */
+  /** Kills it and waits until it has ended. */
   kill(): Promise<void>;
   /** Stops it with all its children (SIGSTOP). */
   pause(): void;
   resume(): void;
-  /** The process as it runs now. */
+  /** The current process. */
   child(): ChildProcess | undefined;
 }
 
-/** How a process is started and known to serve. */
+/** How to start a process and to tell that it is ready. */
 export interface ManagedProcessOptions {
   readonly name: string;
   readonly spawn: () => ChildProcess;
   readonly ready: () => Promise<boolean>;
-  /** Where it writes what it has to say. */
+  /** Path of its log. */
   readonly log: string;
-  /** SIGKILL unless its children would outlive it. */
+  /** Default: SIGKILL. Another signal for processes whose children would outlive them. */
   readonly killSignal?: NodeJS.Signals;
 }
 
-/** Longest time that a start may take, in milliseconds. */
+/** Milliseconds that a start may take. */
 const startLimit = 120_000;
 
 /** A process that ends with this one. */
@@ -45,7 +45,7 @@ export function managedProcess({
       try {
         process.kill(pid, what);
       } catch {
-        // It ended in between.
+        // It has ended already.
       }
     }
   };

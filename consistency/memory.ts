@@ -4,10 +4,10 @@ import type { Asker } from './ask.ts';
 import { registerAll } from './registration.ts';
 import { type Actor, askForToken, type Held, type PreparedRequest } from './token-requests.ts';
 
-/** What the clients know. */
+/** What the clients remember. */
 export interface Memory {
   readonly actors: readonly Actor[];
-  /** Everything that was sent and can be sent again. */
+  /** Requests that can be repeated. */
   readonly sent: PreparedRequest[];
   readonly held: Held[];
   /** Tokens that were withdrawn, by themselves or with their client or key. */
@@ -15,7 +15,7 @@ export interface Memory {
   readonly registered: string[];
 }
 
-/** Makes the clients that are there from the beginning, and registers them. */
+/** Creates and registers the initial clients. */
 export async function begin(asker: Asker): Promise<Memory> {
   const actors: Actor[] = [];
   for (let index = 0; index < 6; index++)
@@ -36,14 +36,14 @@ export async function begin(asker: Asker): Promise<Memory> {
   };
 }
 
-/** One of them, the later ones more often. */
+/** A random element, more often a late one. */
 export function anyOf<T>(items: readonly T[]): T | undefined {
   const all = items.length;
   if (all === 0) return undefined;
   return items[randomInt(3) === 0 ? randomInt(all) : all - 1 - randomInt(Math.min(all, 50))];
 }
 
-/** Sends a request and remembers what it was and what it gave. */
+/** Sends a request and remembers it with its token. */
 export async function ask(
   asker: Asker,
   memory: Memory,

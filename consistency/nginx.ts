@@ -3,16 +3,16 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ManagedProcess, managedProcess } from './managed-process.ts';
 
-/** The field that tells which replica answered. */
+/** The header field that names the replicas that were tried. */
 export const replicaField = 'x-replica';
 
-/** What nginx stands before: a port of its own, and the ports of the replicas behind it. */
+/** A port of nginx and the ports of the replicas behind it. */
 export interface FrontDoor {
   readonly port: number;
   readonly replicas: readonly number[];
 }
 
-/** An nginx that passes requests to the replicas in turn; what a replica may have seen goes to no other one. */
+/** An nginx that passes requests to the replicas in turn and retries none that may have arrived. */
 export function nginx(folder: string, doors: readonly FrontDoor[]): ManagedProcess {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'nginx.conf');
@@ -25,7 +25,7 @@ export function nginx(folder: string, doors: readonly FrontDoor[]): ManagedProce
       child.on('error', () => process.stderr.write('nginx is missing: apt-get install nginx\n'));
       return child;
     },
-    // Any answer will do: the replicas come later.
+    // Any answer will do, because the replicas start later.
     ready: async () => (await fetch(`http://127.0.0.1:${doors[0]?.port}/`)).status > 0,
     log,
     killSignal: 'SIGTERM',

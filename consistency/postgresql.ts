@@ -3,7 +3,7 @@ import { chownSync, existsSync, mkdirSync, openSync, readdirSync } from 'node:fs
 import { delimiter, join } from 'node:path';
 import { type ManagedProcess, managedProcess } from './managed-process.ts';
 
-/** A PostgreSQL of the run's own, in a folder of its own. `kill` is an immediate shutdown: it comes back by crash recovery. */
+/** A PostgreSQL in its own folder; `kill` forces crash recovery at the next start. */
 export function postgresql(
   folder: string,
   port: number,
@@ -48,7 +48,7 @@ export function postgresql(
   return { server, url: `postgresql://postgres@127.0.0.1:${port}/postgres` };
 }
 
-/** Debian keeps them out of the path. */
+/** Debian does not put the PostgreSQL programs on the path. */
 function binaries(): string {
   const versions = '/usr/lib/postgresql';
   const debian = existsSync(versions)

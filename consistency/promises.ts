@@ -1,14 +1,14 @@
 import type { Entry } from './record.ts';
 
-/** What the server promises about time, in milliseconds. */
+/** Time limits that the server promises, in milliseconds. */
 export interface Promises {
-  /** By how much what a replica knows of another's changes may be old, where it may be old at all. */
+  /** The maximum delay until a replica knows the changes of another. */
   readonly staleness: number;
   /** `JWKS_MAX_AGE`. */
   readonly jwksMaxAge: number;
 }
 
-/** A promise that the record shows broken. */
+/** A broken promise. */
 export interface Violation {
   readonly promise:
     | 'used once'

@@ -4,9 +4,9 @@ import { done, type Entry, type EntryOf, entriesOf, mayBeDone } from './record.t
 import { type IssuedToken, issuedTokens } from './tokens.ts';
 
 /**
- * Tokens that the JWK Set of their time does not verify, and tokens signed by a key long since revoked.
- * A JWK Set fetched later than `staleness` after a key's first token must hold it; where the rotation was announced, so must every copy
- * that `Cache-Control` still allowed when that token came. A key that is revoked leaves the set at once.
+ * Finds tokens that the JWK Set of their time does not verify, and tokens by a revoked key. A set
+ * fetched later than `staleness` after a key's first token must contain the key. After an announced
+ * rotation so must every cached copy that was still fresh. A revoked key leaves the set at once.
  */
 export function findKeyFaults(history: readonly Entry[], promises: Promises): readonly Violation[] {
   const sets = entriesOf(history, 'jwks').filter(({ status }) => status === 200);
@@ -32,7 +32,7 @@ function unverified(
   revoked: boolean,
 ): readonly Violation[] {
   const jwk = sets.flatMap(({ keys }) => keys ?? []).find((key) => key.kid === kid);
-  // A key that lived so shortly that no set with it was seen.
+  // The key was active too briefly to be seen in a set.
   if (jwk === undefined && revoked) return [];
   const key =
     jwk === undefined
@@ -58,8 +58,8 @@ function isSigned(token: string, key: KeyObject): boolean {
 }
 
 /**
- * The answered rotation that announced this key, when nothing may have let it sign earlier: a rotation without delay, or the revocation of the key
- * before it, whose place it takes at once. `signed` is when its first token was there.
+ * The answered rotation that announced this key, unless an immediate rotation or the revocation of
+ * its predecessor may have let it sign earlier. `signed` is the time of its first token.
  */
 function rotationTo(
   kid: string,
@@ -103,7 +103,7 @@ function missing(
         revocations.some(({ start }) => start < set.end)
       )
         return false;
-      // A replica that could not read the store, or was stopped itself, between the key's making and this answer cannot have heard of it.
+      // A replica that was paused or had no store since the key was made cannot know it.
       const cutOff = ({ target, start, end }: EntryOf<'fault'>) =>
         (target === 'postgresql' || target === set.by) &&
         start < set.end &&

@@ -2,25 +2,25 @@ import { once } from 'node:events';
 import { createWriteStream, readFileSync } from 'node:fs';
 import type { JWK } from 'jose';
 
-/** When a request began and when its answer was complete: milliseconds since the run began, one clock for all, which no fault moves. */
+/** Start and end of a request in milliseconds since the run began, by a clock without faults. */
 interface Span {
   readonly start: number;
   readonly end: number;
 }
 
-/** `lost`: there was no answer, or one of a proxy whose server had none. What was asked for may have happened, or may happen yet. */
+/** The status, or `lost`: without an answer the request may have taken effect, or still may. */
 interface Answered extends Span {
   readonly status: number | 'lost';
-  /** Address of the replica that answered, where the front door tells. */
+  /** Address of the replica that answered, if known. */
   readonly by?: string;
 }
 
-/** Each of these operations on a client as a type of its own. */
+/** One type per operation on a client. */
 type OfClient<Op extends string> = Op extends string
   ? Answered & { readonly op: Op; readonly client: string }
   : never;
 
-/** One request with its answer, or one fault while it lasted. */
+/** A request with its answer, or a fault. */
 export type Entry =
   /** `uses`: names of the proofs and assertions in it; `token` of a 200. */
   | (Answered & {
@@ -62,25 +62,25 @@ export function entriesOf<Op extends Entry['op']>(
   return history.filter((entry): entry is EntryOf<Op> => ops.some((op) => op === entry.op));
 }
 
-/** The answer says that it was done. */
+/** Whether the answer confirms the operation. */
 export function done({ status }: Pick<Answered, 'status'>): boolean {
   return status !== 'lost' && status >= 200 && status < 300;
 }
 
-/** It was done, or nobody knows: no answer, or one that does not say what happened (5xx). */
+/** Whether the operation may have taken effect: confirmed, lost, or 5xx. */
 export function mayBeDone({ status }: Pick<Answered, 'status'>): boolean {
   return status === 'lost' || status >= 500 || status < 300;
 }
 
-/** Until when it can have taken effect: what was left without an answer may still be under way. */
+/** When it took effect at the latest; an unanswered request may still be in progress. */
 export function effectEnd(entry: Answered): number {
   return done(entry) ? entry.end : Number.POSITIVE_INFINITY;
 }
 
-/** Where entries are written as they end. */
+/** Writes entries as they end. */
 export interface Recorder {
   add(entry: Entry): void;
-  /** Resolves when everything is in the file. */
+  /** Resolves when the file is complete. */
   close(): Promise<void>;
 }
 

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type ManagedProcess, managedProcess } from './managed-process.ts';
 
-/** A Redis of the run's own that keeps every write; `forget` loses them all, when it does not run. */
+/** A Redis that persists every write; `forget` deletes its data while it is stopped. */
 export function redis(
   folder: string,
   port: number,

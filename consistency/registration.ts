@@ -1,7 +1,7 @@
 import type { Asked, Asker } from './ask.ts';
 import { type Actor, audience, resourceServerId, secret } from './token-requests.ts';
 
-/** Registers what a run starts with. Throws when the server, still in good health, refuses. */
+/** Registers the initial resource server and clients. Throws if the server refuses. */
 export async function registerAll(asker: Asker, actors: readonly Actor[]): Promise<void> {
   const must = (what: string, { status, body }: Asked) => {
     if (status !== 201)
@@ -54,7 +54,7 @@ export async function register(
   return asked;
 }
 
-/** Changes one client, or all its tokens. */
+/** Changes one client or revokes its tokens. */
 export async function change(
   asker: Asker,
   op: 'disable' | 'enable' | 'delete' | 'revoke_client_tokens',
@@ -80,7 +80,7 @@ function note(
   asker.record({ op, ...times, client });
 }
 
-/** Looks one client up. */
+/** Reads one client. */
 export async function lookUp(asker: Asker, client: string): Promise<void> {
   const { body, ...times } = await asker.admin('GET', `clients/${client}`);
   asker.record({ op: 'look_up', ...times, client, disabled: body['disabled'] === true });

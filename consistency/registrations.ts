@@ -3,7 +3,7 @@ import { done, type Entry, type EntryOf, effectEnd, entriesOf, mayBeDone } from 
 
 type ClientChange = EntryOf<'register' | 'disable' | 'enable' | 'delete' | 'revoke_client_tokens'>;
 
-/** Everything that was asked for a client, by client. */
+/** All changes, by client. */
 export function changesByClient(
   history: readonly Entry[],
 ): ReadonlyMap<string, readonly ClientChange[]> {
@@ -13,7 +13,7 @@ export function changesByClient(
   );
 }
 
-/** The answered disabling or deletion that certainly held all through this span, given what else was asked for the client. */
+/** The answered disabling or deletion that certainly held during this whole span. */
 export function outOfService(
   changes: readonly ClientChange[],
   span: { readonly start: number; readonly end: number },
@@ -21,7 +21,7 @@ export function outOfService(
   return changes.find((change) => {
     if (!done(change) || change.end >= span.start) return false;
     if (change.op === 'delete') return true;
-    // An enabling that may have come after the disabling, and before the end of the span, leaves nothing certain.
+    // The client may have been enabled again before the end of the span.
     const mayBeBack = (other: ClientChange) =>
       other.op === 'enable' &&
       mayBeDone(other) &&
@@ -31,7 +31,9 @@ export function outOfService(
   });
 }
 
-/** Look-ups that do not find a registration that was answered, or find it in service after an answered disabling. */
+/**
+ * Finds reads without an answered registration, or with one enabled after an answered disabling.
+ */
 export function findLostRegistrations(history: readonly Entry[]): readonly Violation[] {
   const changes = changesByClient(history);
   return entriesOf(history, 'look_up').flatMap((found): Violation[] => {

@@ -3,13 +3,13 @@ import pino from 'pino';
 import { startServer } from '../src/app/start-server.ts';
 import { readConfig } from '../src/config/config.ts';
 
-/** What the run tells a replica. */
+/** A message to a replica. */
 export interface ReplicaMessage {
-  /** Milliseconds by which its clock is ahead from now on. */
+  /** Milliseconds by which its clock is ahead. */
   readonly clockOffset: number;
 }
 
-// One process of the server as `src/serve.ts` starts it, but with a clock that the run moves.
+// A process of the server whose clock the run can move.
 let offset = 0;
 process.on('message', ({ clockOffset }: ReplicaMessage) => {
   offset = clockOffset;

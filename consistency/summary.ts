@@ -1,7 +1,7 @@
 import type { Violation } from './promises.ts';
 import { type Entry, entriesOf } from './record.ts';
 
-/** What a run did, and what the checker found, as lines of text. */
+/** The operations of a run and the findings of the checker, as text. */
 export function summary(history: readonly Entry[], violations: readonly Violation[]): string {
   const requests = history.filter((entry) => entry.op !== 'fault');
   const faults = entriesOf(history, 'fault').map(
@@ -29,7 +29,7 @@ export function summary(history: readonly Entry[], violations: readonly Violatio
   ].join('\n');
 }
 
-/** What a run must have seen, or its verdict means nothing. Answers what is missing. */
+/** Names what a run must contain and does not; without it the verdict means nothing. */
 export function missingFrom(history: readonly Entry[]): readonly string[] {
   const seen: readonly (readonly [string, (entry: Entry) => boolean])[] = [
     ['an issued token', (entry) => entry.op === 'token' && entry.status === 200],

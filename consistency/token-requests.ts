@@ -10,7 +10,10 @@ export const resourceServerId = 'rs';
 export const secret = 's'.repeat(32);
 const jwtBearer = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
-/** A client and the key of its proofs; `signs`: it authenticates by private_key_jwt with that key; `shares`: it asks for tokens that name this holder too. */
+/**
+ * A client with its key. `signs`: it authenticates by private_key_jwt. `shares`: its tokens also
+ * name this additional holder.
+ */
 export interface Actor {
   readonly client: string;
   readonly key: TestKey;
@@ -18,13 +21,13 @@ export interface Actor {
   readonly shares?: Actor;
 }
 
-/** Something signed that counts once, and its name in the record. */
+/** A JWT that can be used once, and its name in the record. */
 interface Once {
   readonly text: string;
   readonly use: string;
 }
 
-/** A token request, ready to be sent any number of times. */
+/** A token request that can be sent repeatedly. */
 export interface PreparedRequest {
   readonly actor: Actor;
   readonly proof: Once;
@@ -32,7 +35,7 @@ export interface PreparedRequest {
   readonly cnfProof?: Once;
 }
 
-/** A token that was answered. */
+/** An issued token. */
 export interface Held {
   readonly text: string;
   readonly jti: string;
@@ -46,7 +49,7 @@ async function once(kind: string, sign: (jti: string) => Promise<string>): Promi
   return { text: await sign(jti), use: `${kind} ${jti}` };
 }
 
-/** An assertion of a client. */
+/** A new assertion of a client. */
 export const assertionOf = ({ client, key }: Actor): Promise<Once> =>
   once('assertion', (jti) => key.assertion(client, { jti, iat: seconds(), exp: seconds() + 120 }));
 
@@ -54,7 +57,7 @@ export const assertionOf = ({ client, key }: Actor): Promise<Once> =>
 export const proofOf = ({ key }: Actor, claims: object = {}): Promise<Once> =>
   once('proof', (jti) => key.proof({ jti, iat: seconds(), ...claims }));
 
-/** Fresh proofs of everything that the actor's requests need; parts of an earlier request can take their place. */
+/** Prepares a token request, with the `reused` parts of an earlier one. */
 export async function prepare(
   actor: Actor,
   reused: Partial<Pick<PreparedRequest, 'proof' | 'assertion' | 'cnfProof'>> = {},
@@ -84,7 +87,7 @@ export async function prepare(
   };
 }
 
-/** How a client says who it is. */
+/** The client authentication of a request. */
 export function credentials(
   { client }: Actor,
   assertion?: Once,
@@ -94,7 +97,7 @@ export function credentials(
     : { form: { client_assertion_type: jwtBearer, client_assertion: assertion.text }, headers: {} };
 }
 
-/** Sends the request, records the answer, and tells of the token in it. */
+/** Sends a token request and records the answer. */
 export async function askForToken(
   asker: Asker,
   { actor, proof, assertion, cnfProof }: PreparedRequest,
@@ -126,7 +129,7 @@ export async function askForToken(
   };
 }
 
-/** Introspects a token, with a proof that the resource server received when `proof` is given. */
+/** Introspects a token, with the proof that the resource server received, if any. */
 export async function introspect(asker: Asker, { text, jti }: Held, proof?: Once): Promise<void> {
   const { body, ...times } = await asker.form(
     '/introspect',
@@ -158,7 +161,7 @@ export const proofWith = ({ text, actor }: Held): Promise<Once> =>
     ath: createHash('sha256').update(text).digest('base64url'),
   });
 
-/** The client gives its token back (RFC 7009). */
+/** Revokes a token by its client (RFC 7009). */
 export async function giveBack(
   asker: Asker,
   { text, jti, actor }: Held,

@@ -1,7 +1,7 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { done, type Entry, type EntryOf, entriesOf } from './record.ts';
 
-/** A token of the record with what it says. */
+/** A recorded token and its claims. */
 export interface IssuedToken {
   readonly entry: EntryOf<'token'>;
   readonly text: string;
@@ -12,7 +12,7 @@ export interface IssuedToken {
   readonly jkt: string | undefined;
 }
 
-/** Every token that was answered. Throws where one is no JWT: then the record, not the server, is at fault. */
+/** All issued tokens of a record. Throws if one is not a JWT. */
 export function issuedTokens(history: readonly Entry[]): readonly IssuedToken[] {
   return entriesOf(history, 'token').flatMap((entry) => {
     if (!done(entry) || entry.token === undefined) return [];

@@ -1,7 +1,7 @@
 import type { Violation } from './promises.ts';
 import { done, type Entry, entriesOf } from './record.ts';
 
-/** Proofs, assertions and cnf-proofs that counted in more than one answered request (RFC 9449 §11.1, RFC 7523 §3). */
+/** Finds proofs and assertions that were accepted twice (RFC 9449 §11.1, RFC 7523 §3). */
 export function findUsedTwice(history: readonly Entry[]): readonly Violation[] {
   const counted = new Map<string, Entry[]>();
   for (const entry of entriesOf(history, 'token', 'introspect', 'revoke_token')) {

@@ -3,7 +3,7 @@ import { done, type Entry, type EntryOf, entriesOf } from './record.ts';
 import { changesByClient, outOfService } from './registrations.ts';
 import { type IssuedToken, issuedTokens } from './tokens.ts';
 
-/** Tokens that introspection calls active after an answered withdrawal, and tokens issued to a client long since out of service. */
+/** Finds tokens that are active after an answered withdrawal, or issued to a disabled client. */
 export function findRevivals(
   history: readonly Entry[],
   { staleness }: Promises,
@@ -51,7 +51,7 @@ const withdrawing = [
   'revoke_signing_key',
 ] as const;
 
-/** Answers the withdrawals that certainly concern a token: of itself, or of all its client's, its key's or its signing key's, asked for when it was there already. */
+/** Finds the withdrawals that certainly concern a token: by token, signing key, client or key. */
 function withdrawalsOf(history: readonly Entry[]): (token: IssuedToken) => readonly Withdrawal[] {
   const all = entriesOf(history, ...withdrawing).filter(done);
   const byObject = Map.groupBy(all, objectOf);

@@ -1,6 +1,6 @@
 import type { ReplayStore } from '../../src/ports/replay-store.ts';
 
-/** Replay records that remember nothing. */
+/** A replay store that remembers nothing. */
 export function redisReplay(): ReplayStore & { ping(): Promise<void>; close(): void } {
   return {
     markUsed: async (uses) => uses.map(() => true),

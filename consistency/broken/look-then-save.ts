@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import type { ReplayStore } from '../../src/ports/replay-store.ts';
 import type { RedisReplayOptions } from '../../src/store/redis/redis-replay.ts';
 
-/** Replay records in two steps: what comes between the look and the save counts again. Only parallel requests show it. */
+/** A replay store that is not atomic, which only parallel requests reveal. */
 export function redisReplay({
   url,
   onError,

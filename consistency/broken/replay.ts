@@ -1,6 +1,7 @@
 import { registerHooks } from 'node:module';
 
-// Imported before a replica, it puts a broken store in the place of the replay records: the checker must notice.
+// Imported before a replica, it replaces the replay store by a broken one, which the checker must
+// find.
 const broken = process.env['BROKEN_REPLAY'] ?? '';
 registerHooks({
   resolve: (specifier, context, next) =>

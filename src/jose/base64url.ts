@@ -1,7 +1,7 @@
-/** Decodes base64url that is written in the one canonical way: no padding, no unused bits, no other characters (RFC 7515 §2). */
+/** Decodes canonical base64url: no padding, no unused bits, no other characters (RFC 7515 §2). */
 export function decodeBase64url(text: unknown): Buffer | undefined {
   if (typeof text !== 'string') return undefined;
-  const octets = Buffer.from(text, 'base64url');
-  // Node decodes leniently; only the canonical spelling comes out again as it went in.
-  return octets.toString('base64url') === text ? octets : undefined;
+  const bytes = Buffer.from(text, 'base64url');
+  // Node decodes leniently. Only the canonical spelling survives the round trip.
+  return bytes.toString('base64url') === text ? bytes : undefined;
 }

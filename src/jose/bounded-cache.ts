@@ -1,10 +1,10 @@
-/** A cache bounded by bytes: what was not used longest is forgotten first. */
+/** A cache bounded by bytes; it evicts the least recently used entry first. */
 export interface BoundedCache<Value> {
   get(key: string): Value | undefined;
-  /** `bytes` that the value holds, native memory included. What is larger than all is not kept. */
+  /** `bytes`: the size of the value with its native memory. A value over the limit is not kept. */
   set(key: string, value: Value, bytes: number): void;
   delete(key: string): void;
-  /** Bytes that are held, by the word of those who set them. */
+  /** The bytes held, as stated by the callers of `set`. */
   bytes(): number;
 }
 
@@ -13,13 +13,12 @@ interface Entry<Value> {
   readonly bytes: number;
 }
 
-/** Bytes of an entry beside its key and value: the slot in the Map, the entry, object headers. */
+/** Bytes of an entry besides its key and value: Map slot, entry and object headers. */
 const overhead = 200;
 
 /**
- * A Map, which keeps the order in which its keys came; resource servers use this file too, without
- * other libraries. Keys are to be short: the hash of a foreign text, not the text.
- * @param maxBytes bytes of all entries
+ * Makes a cache of at most `maxBytes`. Use short keys: hash foreign text. The resource server
+ * package includes this file, so it uses no library.
  */
 export function boundedCache<Value>(maxBytes: number): BoundedCache<Value> {
   const entries = new Map<string, Entry<Value>>();

@@ -7,18 +7,18 @@ import { JoseError } from './jose-error.ts';
 
 type Header = Readonly<Record<string, unknown>>;
 
-/** Characters of a symmetric key encrypted by RSA of 4096 bits, with room to spare. */
+/** Characters; a symmetric key encrypted by RSA with 4096 bits takes fewer. */
 const maxLength = 4096;
 
 /**
- * The plaintext of a compact JWE (RFC 7516 §5.2) by `ECDH-ES+A256KW` or `RSA-OAEP-256` and `A256GCM`: by the key that `kid` names, or without one by
- * each key for its `alg`. Throws JoseError.
+ * Decrypts a compact JWE (RFC 7516 §5.2) with the key that its `kid` names, or without `kid` with
+ * any key for its `alg`. Throws JoseError.
  */
 export function decryptCompactJwe(text: string, keys: readonly DecryptionKey[]): Buffer {
   const parts = text.length > maxLength ? [] : text.split('.', 6);
   const [header64 = '', ...rest] = parts;
   const [encryptedKey, iv, ciphertext, tag] = rest.map(decodeBase64url);
-  // Node takes shorter tags as well, and those can be guessed.
+  // Node also accepts shorter tags, which can be guessed.
   if (
     parts.length !== 5 ||
     encryptedKey === undefined ||
@@ -42,7 +42,7 @@ export function decryptCompactJwe(text: string, keys: readonly DecryptionKey[]):
       decipher.setAAD(Buffer.from(header64)).setAuthTag(tag);
       return Buffer.concat([decipher.update(ciphertext), decipher.final()]);
     } catch {
-      // Encrypted to another key, or damaged: it cannot be told which.
+      // Encrypted to another key or damaged; the two are indistinguishable.
     }
   }
   throw new JoseError('jwe_undecryptable');
@@ -58,7 +58,7 @@ function contentKey(
       { key: privateKey, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' },
       encryptedKey,
     );
-  // The gate of encryption keys: on the curve, and not of small order. Of another curve than the private key `diffieHellman` refuses it.
+  // Checks that the point is on the curve and not of small order; `diffieHellman` checks the curve.
   const epk = readEncryptionKey({ ...(header['epk'] as Header), use: 'enc' }).keyObject;
   const secret = diffieHellman({ privateKey, publicKey: epk });
   const unwrap = createDecipheriv(
@@ -69,13 +69,13 @@ function contentKey(
   return Buffer.concat([unwrap.update(encryptedKey), unwrap.final()]);
 }
 
-/** One round of the Concat KDF for a key of 256 bits (RFC 7518 §4.6.2). */
+/** One round of the Concat KDF, which gives 256 bits (RFC 7518 §4.6.2). */
 function concatKdf(secret: Buffer, alg: string, { apu, apv }: Header): Buffer {
-  const prefixed = (octets: Buffer) => Buffer.concat([uint32(octets.length), octets]);
+  const prefixed = (bytes: Buffer) => Buffer.concat([uint32(bytes.length), bytes]);
   const party = (info: unknown) => {
-    const octets = decodeBase64url(info ?? '');
-    if (octets === undefined) throw new JoseError('jwe_malformed');
-    return prefixed(octets);
+    const bytes = decodeBase64url(info ?? '');
+    if (bytes === undefined) throw new JoseError('jwe_malformed');
+    return prefixed(bytes);
   };
   return hash(
     'sha256',
@@ -92,7 +92,7 @@ function concatKdf(secret: Buffer, alg: string, { apu, apv }: Header): Buffer {
 }
 
 function uint32(value: number): Buffer {
-  const octets = Buffer.alloc(4);
-  octets.writeUInt32BE(value);
-  return octets;
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
 }

@@ -6,7 +6,7 @@ import type { PublicKey } from './public-key.ts';
 import { verifySignature } from './signature.ts';
 import { parseStrictJson } from './strict-json.ts';
 
-/** The parts of a compact JWS, of whatever algorithm. */
+/** The parts of a compact JWS. */
 export interface JwsParts {
   readonly header: Readonly<Record<string, unknown>>;
   readonly payload: Readonly<Record<string, unknown>>;
@@ -14,15 +14,15 @@ export interface JwsParts {
   readonly signature: Buffer;
 }
 
-/** A compact JWS whose form is right and whose signature is still unchecked. */
+/** A well-formed compact JWS with a known algorithm; its signature is not yet verified. */
 export interface ParsedJws extends JwsParts {
   readonly alg: SigningAlgorithm;
 }
 
-/** Characters of each part. The header holds a public key, up to ML-DSA-87; claims are small, so padding has no room. */
+/** Limits of a proof: the header may hold an ML-DSA-87 key, the claims are small. */
 export const proofLimits: JwsLimits = { header: 8192, payload: 2048, signature: 6400 };
 
-/** Most characters of each part. */
+/** The maximum number of characters of each part. */
 export interface JwsLimits {
   readonly header: number;
   readonly payload: number;
@@ -31,7 +31,10 @@ export interface JwsLimits {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Parses a compact JWS strictly, with a known asymmetric `alg`. `known`: what its first part says, when that was read before. Throws JoseError. */
+/**
+ * Parses a compact JWS with a known asymmetric `alg`. `known` is its header if the caller has
+ * parsed the same text before. Throws JoseError.
+ */
 export function parseCompactJws(
   text: string,
   limits: JwsLimits = proofLimits,
@@ -43,7 +46,7 @@ export function parseCompactJws(
   return { ...parts, alg };
 }
 
-/** Takes a compact JWS apart: three parts in canonical base64url, capped before decoding, no `crit`. Throws JoseError. */
+/** Splits and decodes a compact JWS after checking its limits. Throws JoseError. */
 export function jwsParts(
   text: string,
   limits: JwsLimits = proofLimits,
@@ -67,9 +70,8 @@ export function jwsParts(
   const payload = jsonPart(payload64);
   const signature = decodeBase64url(signature64);
   if (signature === undefined) throw new JoseError('jws_malformed');
-  // No extension is understood here, so a critical one must be refused (RFC 7515 §4.1.11).
+  // No extension is supported, so a critical one must be refused (RFC 7515 §4.1.11).
   if ('crit' in header || 'b64' in header) throw new JoseError('crit_unsupported');
-  // Base64url is ASCII, and so is all that is signed.
   return {
     header,
     payload,
@@ -78,7 +80,10 @@ export function jwsParts(
   };
 }
 
-/** Checks the signature with this key by one of the algorithms allowed for the purpose, never by the key's word alone. Throws JoseError. */
+/**
+ * Verifies the signature; `alg` must be allowed both for the purpose and for the key. Throws
+ * JoseError.
+ */
 export function verifyJws(
   jws: ParsedJws,
   key: PublicKey,
@@ -90,7 +95,7 @@ export function verifyJws(
     throw new JoseError('signature_invalid');
 }
 
-/** Whether this key signed, by one of the algorithms allowed for the purpose. */
+/** Whether `verifyJws` accepts the signature. */
 export function isSignedBy(
   jws: ParsedJws,
   key: PublicKey,
@@ -105,13 +110,13 @@ export function isSignedBy(
   }
 }
 
-/** A part that is a JSON object in base64url. Throws JoseError. */
+/** Decodes a part that is a JSON object in base64url. Throws JoseError. */
 export function jsonPart(text: string): Record<string, unknown> {
-  const octets = decodeBase64url(text);
-  if (octets === undefined || octets.length === 0) throw new JoseError('jws_malformed');
+  const bytes = decodeBase64url(text);
+  if (bytes === undefined || bytes.length === 0) throw new JoseError('jws_malformed');
   let json: string;
   try {
-    json = utf8.decode(octets);
+    json = utf8.decode(bytes);
   } catch {
     throw new JoseError('json_invalid');
   }

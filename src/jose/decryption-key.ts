@@ -3,7 +3,7 @@ import type { KeyManagementAlgorithm } from './algorithms.ts';
 import { readEncryptionKey } from './encryption-key.ts';
 import { JoseError } from './jose-error.ts';
 
-/** A private key for what others encrypt to its holder. */
+/** A private key that decrypts symmetric keys. */
 export interface DecryptionKey {
   readonly privateKey: KeyObject;
   readonly publicKey: KeyObject;
@@ -11,7 +11,10 @@ export interface DecryptionKey {
   readonly kid?: string;
 }
 
-/** Reads a private JWK (RFC 7518 §6.2.2, §6.3.2; RFC 8037 §2) whose public part passes the gate of encryption keys. Throws JoseError. */
+/**
+ * Reads a private JWK (RFC 7518 §6.2.2, §6.3.2; RFC 8037 §2) and checks its public part as
+ * `readEncryptionKey` does. Throws JoseError.
+ */
 export function readDecryptionKey(jwk: Readonly<Record<string, unknown>>): DecryptionKey {
   const { d, p, q, dp, dq, qi, key_ops: _, ...members } = jwk;
   const { alg, keyObject, kid } = readEncryptionKey({ use: 'enc', ...members });

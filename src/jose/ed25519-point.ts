@@ -2,7 +2,7 @@
 const p = 2n ** 255n - 19n;
 const d = 37095705934669439343138083508754565189542113879843219016388785533085940283555n;
 
-/** y of the points of order 1, 2, 4 and 8; a signature by such a "key" fits every message, or many. */
+/** y of the points of order 1, 2, 4 and 8; one signature by such a key fits many messages. */
 const smallOrderY: ReadonlySet<bigint> = new Set([
   0n,
   1n,
@@ -11,9 +11,9 @@ const smallOrderY: ReadonlySet<bigint> = new Set([
   55188659117513257062467267217118295137698188065244968500265048394206261417927n,
 ]);
 
-/** Whether 32 octets are the canonical encoding of a point on edwards25519 that is not of small order (RFC 8032 §5.1.3). */
-export function isSafeEd25519Point(octets: Buffer): boolean {
-  const y = BigInt(`0x${Buffer.from(octets).reverse().toString('hex')}`) & (2n ** 255n - 1n);
+/** Whether 32 bytes canonically encode a point that is not of small order (RFC 8032 §5.1.3). */
+export function isSafeEd25519Point(bytes: Buffer): boolean {
+  const y = BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`) & (2n ** 255n - 1n);
   if (y >= p || smallOrderY.has(y)) return false;
   const yy = (y * y) % p;
   const u = (yy - 1n + p) % p;

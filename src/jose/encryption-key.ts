@@ -4,19 +4,19 @@ import { JoseError } from './jose-error.ts';
 import { readKeyMembers } from './key-types.ts';
 import { asPublicJwk, checkMembers, importKey } from './public-members.ts';
 
-/** A public encryption key that has passed its gate. */
+/** A checked public encryption key. */
 export interface EncryptionKey {
   readonly keyObject: KeyObject;
   readonly alg: KeyManagementAlgorithm;
   readonly kid?: string;
 }
 
-/** Whether a key is meant for encryption; all others are for signatures, and `jose/public-key.ts` is their gate. */
+/** Whether a JWK is an encryption key; `readPublicKey` checks all others. */
 export function isForEncryption(jwk: unknown): boolean {
   return typeof jwk === 'object' && jwk !== null && 'use' in jwk && jwk.use === 'enc';
 }
 
-/** The gate for keys to encrypt to: public only, `use` is `enc`, and `alg` and `key_ops` do not contradict it. Throws JoseError. */
+/** Checks a public encryption key: `use`, `alg`, `key_ops` and its members. Throws JoseError. */
 export function readEncryptionKey(value: unknown): EncryptionKey {
   const jwk = asPublicJwk(value);
   if (jwk['use'] !== 'enc') throw new JoseError('not_for_encryption', 'use');
@@ -35,7 +35,8 @@ export function readEncryptionKey(value: unknown): EncryptionKey {
   return { keyObject, alg, ...(typeof jwk['kid'] === 'string' && { kid: jwk['kid'] }) };
 }
 
-// Any private key will do: a point of small order gives a secret of zeros with each, and everybody could read what is encrypted to it (RFC 7748 §6.1).
+// A point of small order gives an all-zero secret with any private key, so that anybody could
+// decrypt what is encrypted to it (RFC 7748 §6.1).
 const anyPrivateKey = createPrivateKey({
   key: Buffer.concat([
     Buffer.from('302e020100300506032b656e04220420', 'hex'),

@@ -1,4 +1,4 @@
-/** Why a key or a JWS is not acceptable. */
+/** Why a key, JWS or JWE is refused. */
 export type JoseErrorReason =
   | 'not_an_object'
   | 'kty_unsupported'
@@ -27,7 +27,7 @@ export type JoseErrorReason =
   | 'jwe_malformed'
   | 'jwe_undecryptable';
 
-/** A key or JWS from outside that the gate refuses. `member` names the member of the JWK, where one is to blame. */
+/** A refused key, JWS or JWE; `member` names the member of the JWK at fault, if any. */
 export class JoseError extends Error {
   override readonly name = 'JoseError';
   readonly reason: JoseErrorReason;

@@ -1,12 +1,12 @@
 import type { PublicKey } from './public-key.ts';
 
 /**
- * Bytes of a key that was imported, its native part included, beside those that its members take.
- * Measured with Node 24: P-256 takes the most, for OpenSSL keeps precomputed points.
+ * Bytes of an imported key besides its members. Measured with Node 24; P-256 takes the most,
+ * because OpenSSL keeps precomputed points.
  */
 export const importedKeyBytes = 5000;
 
-/** Bytes that a key holds: members are in the JWK and in native memory, more than once. */
+/** Estimates the bytes that a key holds; native memory repeats its members. */
 export function keyBytes({ jwk, kid = '', x5c = [] }: PublicKey): number {
   const members = Object.values(jwk).reduce((sum, value) => sum + value.length, 0);
   const texts = [kid, ...x5c].reduce((sum, value) => sum + value.length, 0);

@@ -3,17 +3,17 @@ import { boundedCache } from './bounded-cache.ts';
 import { keyBytes } from './key-bytes.ts';
 import { type PublicKey, readPublicKey } from './public-key.ts';
 
-/** Some 1,400 keys. */
+/** Enough for about 1,400 keys. */
 const maxBytes = 8 * 1024 * 1024;
 
 /**
- * The gate for keys that are met again and again: a JWK that has passed it needs no second look,
- * and importing a key costs as much as checking a signature. Refusals are not remembered.
+ * `readPublicKey` with a cache of accepted keys, because importing a key costs as much as verifying
+ * a signature. Refusals are not cached.
  */
 export function publicKeyCache(): typeof readPublicKey {
   const passed = boundedCache<PublicKey>(maxBytes);
   return (jwk) => {
-    // The text has every member in its order, so no other JWK can have it.
+    // No other JWK has this text: it contains every member in order.
     const text = JSON.stringify(jwk) as string | undefined;
     if (text === undefined) return readPublicKey(jwk);
     const digest = hash('sha256', text, 'base64url');

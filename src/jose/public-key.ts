@@ -9,27 +9,27 @@ import { JoseError } from './jose-error.ts';
 import { readKeyMembers } from './key-types.ts';
 import { asPublicJwk, checkMembers, importKey, type UngatedJwk } from './public-members.ts';
 
-/** A public JWK with the required members of its type and nothing else, in the order of RFC 7638 §3.2. */
+/** A public JWK with only the required members, in the order of RFC 7638 §3.2. */
 export type PublicJwk = Readonly<Record<string, string>>;
 
-/** A public signature key that has passed the gate. */
+/** A checked public signature key. */
 export interface PublicKey {
   readonly jwk: PublicJwk;
   /** RFC 7638 SHA-256 thumbprint, base64url, 43 characters. */
   readonly jkt: string;
   readonly keyObject: KeyObject;
-  /** Algorithms that signatures by this key may have. */
+  /** Algorithms that this key may sign by. */
   readonly algs: readonly SigningAlgorithm[];
   readonly kid?: string;
-  /** Registered certificate chain, base64 DER, the leaf first (RFC 7517 §4.7); nobody has looked inside yet. */
+  /** Registered certificate chain, base64 DER, leaf first (RFC 7517 §4.7); not parsed yet. */
   readonly x5c?: readonly string[];
 }
 
 const signatureKeys = [...new Set(signingAlgorithms.map((alg) => jwsAlgorithms[alg].key))];
 
 /**
- * The one gate that every public key from outside passes. What a JOSE library accepts is not enough: exponent 1, small-order points and
- * two spellings of one key would pass there (SECURITY.md). Throws JoseError.
+ * Checks every public signature key from outside. JOSE libraries would accept exponent 1,
+ * small-order points and two spellings of one key. Throws JoseError.
  */
 export function readPublicKey(value: unknown): PublicKey {
   const jwk = asPublicJwk(value);

@@ -2,7 +2,7 @@ import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { JoseError } from './jose-error.ts';
 import type { KeyMembers } from './key-types.ts';
 
-/** A JWK that is still to be checked. */
+/** An unchecked JWK. */
 export type UngatedJwk = Readonly<Record<string, unknown>>;
 
 const privateMembers: ReadonlySet<string> = new Set([
@@ -17,10 +17,10 @@ const privateMembers: ReadonlySet<string> = new Set([
   'priv',
 ]);
 
-/** Characters of a chain of certificates: three of ML-DSA-87 have 30,000, ten of RSA fewer. */
+/** Characters of a certificate chain; three ML-DSA-87 certificates take 30,000. */
 const maxChain = 32_768;
 
-/** A registered name: the longest has fewer than 20 characters. */
+/** Registered names have fewer than 20 characters. */
 function isName(value: unknown): value is string {
   return typeof value === 'string' && value.length <= 64;
 }
@@ -44,7 +44,7 @@ const optionalMembers: Readonly<Record<string, (value: unknown) => boolean>> = {
   'x5t#S256': (value) => typeof value === 'string' && /^[A-Za-z0-9_-]{43}$/.test(value),
 };
 
-/** The value as a JWK without private or symmetric members. Throws JoseError. */
+/** Checks that a value is an object without private or symmetric members. Throws JoseError. */
 export function asPublicJwk(value: unknown): UngatedJwk {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new JoseError('not_an_object');
@@ -53,13 +53,13 @@ export function asPublicJwk(value: unknown): UngatedJwk {
   return value as UngatedJwk;
 }
 
-/** Members that some type of public key requires (RFC 7518 §6, RFC 8037 §2, RFC 9964). */
+/** Required members of the key types (RFC 7518 §6, RFC 8037 §2, RFC 9964 §3). */
 const requiredMembers: ReadonlySet<string> = new Set(['kty', 'crv', 'x', 'y', 'n', 'e', 'pub']);
 
-/** What a verifier may want to know of a key beside its required members (RFC 7517 §4). */
+/** Optional members that are published (RFC 7517 §4). */
 const membersOfUse: ReadonlySet<string> = new Set(['kid', 'use', 'alg', 'key_ops']);
 
-/** A registered key as verifiers get it: the key, its name and its use. Its certificate is between the client and this server. */
+/** A registered key as published: the key, its name and its use, without its certificate. */
 export function forVerifiers(jwk: UngatedJwk): UngatedJwk {
   return Object.fromEntries(
     Object.entries(jwk).filter(
@@ -69,8 +69,8 @@ export function forVerifiers(jwk: UngatedJwk): UngatedJwk {
 }
 
 /**
- * A key that somebody else wrote, in a JWK Set, a proof or `req_cnf`, without the members that mean nothing here: those must be ignored (RFC 7517 §4).
- * Many providers publish some, such as `x5t` or `issuer`, and a browser exports each key with `ext`. Throws JoseError for private or symmetric members.
+ * A foreign JWK without its unknown members, which must be ignored (RFC 7517 §4): providers publish
+ * `x5t` or `issuer`, and browsers export `ext`. Throws JoseError for private or symmetric members.
  */
 export function withoutUnknownMembers(value: unknown): UngatedJwk {
   const known = (member: string) =>
@@ -78,7 +78,9 @@ export function withoutUnknownMembers(value: unknown): UngatedJwk {
   return Object.fromEntries(Object.entries(asPublicJwk(value)).filter(([member]) => known(member)));
 }
 
-/** Besides the required members of its type only members that any key may have, each well-formed. Throws JoseError. */
+/**
+ * Checks that all members besides the required ones are known and well-formed. Throws JoseError.
+ */
 export function checkMembers(jwk: UngatedJwk, required: KeyMembers): void {
   for (const [member, value] of Object.entries(jwk)) {
     if (Object.hasOwn(required, member)) continue;
@@ -88,7 +90,7 @@ export function checkMembers(jwk: UngatedJwk, required: KeyMembers): void {
   }
 }
 
-/** Imports the members. Point-on-curve is OpenSSL's check; whatever it throws, the key is refused. */
+/** Imports a key; OpenSSL checks that the point is on the curve. Throws JoseError. */
 export function importKey(jwk: KeyMembers): KeyObject {
   try {
     return createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });

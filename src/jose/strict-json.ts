@@ -4,9 +4,9 @@ import { JoseError } from './jose-error.ts';
 const maxDepth = 8;
 
 /**
- * Parses a JSON object as RFC 8725 §2.4 and RFC 7515 §4 want it: no member twice at any level,
- * bounded depth, no lone surrogate (RFC 8259 §8.2) and no U+0000 in any string.
- * `JSON.parse` keeps the last of two members, another parser the first: a difference to attack. Throws JoseError.
+ * Parses a JSON object without duplicate members (RFC 7515 §4, RFC 8725 §2.4), of bounded depth,
+ * without lone surrogates (RFC 8259 §8.2) and U+0000. Parsers differ in which duplicate they keep,
+ * which attackers exploit. Throws JoseError.
  */
 export function parseStrictJson(text: string): Record<string, unknown> {
   checkMembers(text);
@@ -18,14 +18,14 @@ export function parseStrictJson(text: string): Record<string, unknown> {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new JoseError('not_an_object');
-  // Both come only by an escape: UTF-8 has no surrogates, and JSON no raw control characters.
+  // Both need an escape: UTF-8 has no surrogates, and JSON no raw control characters.
   if (text.includes('\\u') && !isStorableText(value)) throw new JoseError('json_text_invalid');
   return value as Record<string, unknown>;
 }
 
 /**
- * True when no string in a JSON value, member names included, has a lone surrogate or U+0000.
- * PostgreSQL stores neither, and one such value would fail a statement for everybody in its batch.
+ * Whether no string in a JSON value, member names included, has a lone surrogate or U+0000.
+ * PostgreSQL stores neither, and one such value would fail a whole batch of statements.
  */
 export function isStorableText(value: unknown): boolean {
   if (typeof value === 'string') return value.isWellFormed() && !value.includes('\0');
@@ -35,12 +35,12 @@ export function isStorableText(value: unknown): boolean {
   );
 }
 
-/** What the look at the members goes by, as UTF-16 code units: comparing those is what makes it cheap. */
+// Comparing UTF-16 code units is faster than comparing strings.
 const [quote, colon, openArray, closeArray, openObject, closeObject] = [
   0x22, 0x3a, 0x5b, 0x5d, 0x7b, 0x7d,
 ];
 
-// Runs before JSON.parse, so that depth is bounded there too; text that is no JSON at all is left to JSON.parse.
+// Runs first, so that it also bounds the depth for JSON.parse, which refuses all that is not JSON.
 function checkMembers(text: string): void {
   const open: (Set<string> | undefined)[] = [];
   for (let index = 0; index < text.length; index++) {
@@ -76,7 +76,7 @@ function isMemberName(text: string, end: number): boolean {
   return text.charCodeAt(next) === colon;
 }
 
-/** White space of JSON (RFC 8259 §2). */
+/** JSON whitespace (RFC 8259 §2). */
 function isSpace(character: number): boolean {
   return character === 0x20 || character === 0x09 || character === 0x0a || character === 0x0d;
 }

@@ -3,33 +3,31 @@ import { boundedCache } from './bounded-cache.ts';
 import { keyBytes } from './key-bytes.ts';
 import type { PublicKey } from './public-key.ts';
 
-/** What counts of a header that was parsed before, and the key in it that has passed the gate. */
+/** The cached members of a header, and its checked key. */
 export interface VerifiedHeader {
   readonly header: Readonly<Record<string, unknown>>;
-  /** Absent where the key is no part of the header. */
+  /** Absent if the header contains no key. */
   readonly key?: PublicKey;
 }
 
-/** Headers by their encoded text. */
-export interface KnownHeaders {
+/** A cache of headers by their encoded text. */
+export interface VerifiedHeaderCache {
   get(encoded: string): VerifiedHeader | undefined;
-  /** Remembers `alg`, `typ` and `kid` of the header, and nothing else of it. */
+  /** Stores only `alg`, `typ` and `kid` of the header, and the key. */
   set(encoded: string, known: VerifiedHeader): void;
-  /** Bytes that are held. */
+  /** The bytes held. */
   bytes(): number;
 }
 
-/** The longest member that is worth to be remembered; what others write as a name is shorter. */
+/** The longest member that is cached; ordinary names are shorter. */
 const maxLength = 256;
 
 /**
- * Headers of what has been seen to be signed. A client sends the same one with each proof by a
- * key: what has been parsed, and whose key has passed the gate, needs no second look, for importing
- * a key costs as much as checking a signature. The signature itself is checked every time. The text
- * is foreign and may hold anything, so only its hash is kept.
- * @param maxBytes bytes of all that is remembered
+ * Makes a cache of at most `maxBytes` of headers whose signature was verified. A client repeats the
+ * header with each proof, and importing its key costs as much as verifying the signature, which is
+ * still verified every time. The header text is foreign, so the cache keeps only its hash.
  */
-export function verifiedHeaderCache(maxBytes: number): KnownHeaders {
+export function verifiedHeaderCache(maxBytes: number): VerifiedHeaderCache {
   const known = boundedCache<VerifiedHeader>(maxBytes);
   const digest = (encoded: string) => hash('sha256', encoded, 'base64url');
   return {

@@ -1,14 +1,16 @@
 import type { DerElement } from './der.ts';
 
-/** What two attribute values of a name are compared by; equal exactly when they match. */
+/** An attribute value prepared for comparison; two values match exactly if these are equal. */
 export type ComparableValue = { readonly text: string } | { readonly der: string };
 
-// Characters that RFC 4518 §2.2 to §2.4 leave out, or that no name may have. Left out, they would make `vic\0tim` the same as `victim`.
+// Characters that RFC 4518 §2.2 to §2.4 delete or prohibit. Deleting them would make `vic\0tim`
+// equal to `victim`.
 const invisible = /\p{C}|\u034f|\u1806|[\u180b-\u180d]|[\ufe00-\ufe0f]|\ufffc|\ufffd/u;
 
 /**
- * A text prepared for caseIgnoreMatch (RFC 4517 §4.2.11, RFC 4518 §2): without regard to case, to Unicode's compatible spellings and to the number of
- * spaces. Undefined for a text that is empty or has a character that nobody sees: stricter than the RFC, so that no such text matches another.
+ * Prepares text for caseIgnoreMatch (RFC 4517 §4.2.11, RFC 4518 §2): it ignores case, compatibility
+ * forms and repeated spaces. Undefined for text that is empty or has invisible characters, which is
+ * stricter than the RFC.
  */
 export function comparableText(text: string): ComparableValue | undefined {
   if (invisible.test(text)) return undefined;
@@ -23,17 +25,17 @@ export function comparableText(text: string): ComparableValue | undefined {
 }
 
 /** The string types of X.520 and X.680 by tag. */
-const decoders: Readonly<Record<number, (octets: Buffer) => string | undefined>> = {
+const decoders: Readonly<Record<number, (bytes: Buffer) => string | undefined>> = {
   12: decoder('utf-8'), // UTF8String
   18: ascii, // NumericString
   19: ascii, // PrintableString
-  20: ascii, // TeletexString: what its other octets mean nobody agrees on
+  20: ascii, // TeletexString: other bytes are ambiguous
   22: ascii, // IA5String
   28: utf32, // UniversalString
-  30: (octets) => decoder('utf-16be')(octets), // BMPString
+  30: (bytes) => decoder('utf-16be')(bytes), // BMPString
 };
 
-/** A value as it stands in a certificate: strings of any type by their text, all else, malformed strings included, by its octets. */
+/** Prepares a value of a certificate: strings by their text, anything else by its encoding. */
 export function comparableDer({ tag, content, encoded }: DerElement): ComparableValue {
   const text = decoders[tag]?.(content);
   return (
@@ -42,23 +44,23 @@ export function comparableDer({ tag, content, encoded }: DerElement): Comparable
 }
 
 function decoder(encoding: string) {
-  return (octets: Buffer): string | undefined => {
+  return (bytes: Buffer): string | undefined => {
     try {
-      return new TextDecoder(encoding, { fatal: true, ignoreBOM: true }).decode(octets);
+      return new TextDecoder(encoding, { fatal: true, ignoreBOM: true }).decode(bytes);
     } catch {
       return undefined;
     }
   };
 }
 
-function ascii(octets: Buffer): string | undefined {
-  return octets.every((octet) => octet < 0x80) ? octets.toString('latin1') : undefined;
+function ascii(bytes: Buffer): string | undefined {
+  return bytes.every((byte) => byte < 0x80) ? bytes.toString('latin1') : undefined;
 }
 
-function utf32(octets: Buffer): string | undefined {
-  if (octets.length % 4 !== 0) return undefined;
-  const points = Array.from({ length: octets.length / 4 }, (_, index) =>
-    octets.readUInt32BE(index * 4),
+function utf32(bytes: Buffer): string | undefined {
+  if (bytes.length % 4 !== 0) return undefined;
+  const points = Array.from({ length: bytes.length / 4 }, (_, index) =>
+    bytes.readUInt32BE(index * 4),
   );
   return points.some((point) => point > 0x10ffff) ? undefined : String.fromCodePoint(...points);
 }

@@ -1,8 +1,8 @@
-/** The forms in which a proxy hands on the certificate of its client. */
+/** The header formats in which a proxy forwards the client certificate. */
 export const certificateHeaderForms = ['rfc9440', 'nginx', 'envoy', 'haproxy', 'alb'] as const;
 export type CertificateHeaderForm = (typeof certificateHeaderForms)[number];
 
-/** The header field of each form. */
+/** The header field of each format. */
 export const certificateHeaderNames: Readonly<Record<CertificateHeaderForm, string>> = {
   rfc9440: 'client-cert',
   nginx: 'x-ssl-client-cert',
@@ -11,13 +11,12 @@ export const certificateHeaderNames: Readonly<Record<CertificateHeaderForm, stri
   alb: 'x-amzn-mtls-clientcert-leaf',
 };
 
-/** Where a proxy says how its check of the chain ended: `$ssl_client_verify` of nginx, `ssl_c_verify` of HAProxy. */
+/** The header field for the result of chain verification: `$ssl_client_verify`, `ssl_c_verify`. */
 export const chainResultName = 'x-ssl-client-verify';
 
 /**
- * Whether the proxy says that it verified the chain, by form; `result` is the field named above, if there is one. Envoy hands on the certificates that
- * it was told to let in unverified in the very same form, so its word counts for nothing; an ALB writes its field in the mode `verify` only;
- * RFC 9440 leaves it to the proxy, which may say more.
+ * Whether the proxy states that it verified the chain; `result` is the field above. Envoy forwards
+ * unverified certificates in the same format. An ALB writes its field only in `verify` mode.
  */
 const chainResults: Readonly<
   Record<CertificateHeaderForm, (result: string | undefined) => boolean>
@@ -29,19 +28,19 @@ const chainResults: Readonly<
   alb: () => true,
 };
 
-/** Whether the proxy vouches for the chain of the certificate that it hands on. */
+/** Whether the proxy vouches for the certificate chain. */
 export function proxyVouches(form: CertificateHeaderForm, result: string | undefined): boolean {
   return chainResults[form](result);
 }
 
-/** Whether a proxy can vouch for a chain in this form at all. */
+/** Whether a proxy can vouch for a chain in this format. */
 export function canVouch(form: CertificateHeaderForm): boolean {
   return form !== 'envoy';
 }
 
 const base64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
-/** The DER certificate in a field value of this form; the leaf where the form has more. Throws for anything malformed. */
+/** Reads the DER leaf certificate from a field value. Throws if it is malformed. */
 export function readCertificateHeader(form: CertificateHeaderForm, value: string): Buffer {
   switch (form) {
     case 'rfc9440': {
@@ -59,7 +58,10 @@ export function readCertificateHeader(form: CertificateHeaderForm, value: string
   }
 }
 
-/** `Cert` of the only element; more than one would mean that a client's own header was kept (`forward_client_cert_details` must sanitize). */
+/**
+ * Reads `Cert` of the only element; a second one comes from the client
+ * (`forward_client_cert_details`).
+ */
 function envoyCertificate(value: string): string {
   const elements = splitOutsideQuotes(value, ',');
   const certificates = splitOutsideQuotes(elements[0] ?? '', ';').filter((pair) =>

@@ -8,34 +8,34 @@ import { type DistinguishedName, readDistinguishedName } from './distinguished-n
 /** Subject alternative names by kind (RFC 5280 §4.2.1.6). */
 export type AlternativeNameKind = 'dns' | 'uri' | 'ip' | 'email';
 
-/** The leaf certificate whose key the peer proved in the TLS handshake; never one that came along in its chain. */
+/** The leaf certificate whose key the peer proved in the TLS handshake. */
 export interface ClientCertificate {
   /** base64url SHA-256 of the DER certificate (RFC 8705 §3.1). */
   readonly 'x5t#S256': string;
-  /** Its public key, when it passes the gate. */
+  /** Its public key, if `readPublicKey` accepts it. */
   readonly key?: PublicKey;
-  /** False: others could have proven its key as well, so that it stands for nobody. */
+  /** False if others could have proven its key as well. */
   readonly keySound: boolean;
-  /** True: its chain was verified to a trust anchor for clients. */
+  /** Whether its chain was verified to a trust anchor for clients. */
   readonly chainVerified: boolean;
   readonly subject: DistinguishedName;
-  /** Texts; of addresses the octets in hexadecimal. */
+  /** Text, or for addresses the bytes in hexadecimal. */
   alternativeNames(kind: AlternativeNameKind): readonly string[];
   /** Whether it is within its validity period at `now`, in milliseconds since the epoch. */
   validAt(now: number): boolean;
 }
 
-/** Octets of a certificate; one with an ML-DSA-87 key and signature has about 8,000. */
+/** Bytes; a certificate with an ML-DSA-87 key and signature has about 8,000. */
 const maxLength = 16_384;
 
-/** Reads a DER certificate. Throws when it is none. */
+/** Reads a DER certificate. Throws if it is malformed. */
 export function readClientCertificate(der: Buffer, chainVerified: boolean): ClientCertificate {
   if (der.length > maxLength) throw new Error('the certificate is too long');
   const parsed = new X509Certificate(der);
-  // Trailing octets would change the thumbprint of one certificate.
+  // Trailing bytes would give one certificate several thumbprints.
   if (!parsed.raw.equals(der)) throw new Error('the certificate is followed by something else');
   const key = gated(parsed);
-  // Read when a name is asked for, and only then: strangers send certificates, too, and a name can be long.
+  // Read lazily: names can be long, and strangers send certificates too.
   let read: ReturnType<typeof readNames> | undefined;
   const names = () => (read ??= readNames(der));
   return {
@@ -64,7 +64,7 @@ const kinds: Readonly<Record<AlternativeNameKind, number>> = {
 
 const subjectAlternativeName = Buffer.from('0603551d11', 'hex');
 
-/** The names in a certificate that OpenSSL has read; none where they are not DER or not unmistakable, so that nobody is known by them. */
+/** The names in a certificate; none if they are not DER or are ambiguous. */
 function readNames(der: Buffer): {
   readonly subject: DistinguishedName;
   readonly names: readonly DerElement[];
@@ -72,7 +72,8 @@ function readNames(der: Buffer): {
   try {
     const [signed] = readDer(readDer(der)[0]?.content ?? der);
     const fields = readDer(signed?.content ?? der);
-    // RFC 5280 §4.1: version (absent in version 1), serial number, signature, issuer, validity, subject.
+    // RFC 5280 §4.1: version (absent in version 1), serial number, signature, issuer, validity,
+    // subject.
     const subject = readDistinguishedName(fields[fields[0]?.tag === 0xa0 ? 5 : 4]?.content ?? der);
     const extensions = readDer(
       readDer(fields.find(({ tag }) => tag === 0xa3)?.content ?? Buffer.alloc(0))[0]?.content ??
@@ -91,19 +92,17 @@ function readNames(der: Buffer): {
   }
 }
 
-/** Only visible ASCII: the string type (IA5String) has no more, and what a name might hide in other characters is not looked for. */
-function nameText(kind: AlternativeNameKind, octets: Buffer): string | undefined {
-  if (kind === 'ip') return octets.toString('hex');
-  return octets.every((octet) => octet > 0x20 && octet < 0x7f)
-    ? octets.toString('latin1')
-    : undefined;
+/** Text of visible ASCII, as IA5String allows; undefined for anything else. */
+function nameText(kind: AlternativeNameKind, bytes: Buffer): string | undefined {
+  if (kind === 'ip') return bytes.toString('hex');
+  return bytes.every((byte) => byte > 0x20 && byte < 0x7f) ? bytes.toString('latin1') : undefined;
 }
 
 function gated({ publicKey }: X509Certificate): PublicKey | undefined {
   try {
     return readPublicKey(publicKey.export({ format: 'jwk' }));
   } catch (fault) {
-    // Node exports keys of kinds that are not ours, or cannot export them at all: such a certificate may still be bound.
+    // A certificate can be bound even if its key is unsupported or cannot be exported.
     if (fault instanceof JoseError || fault instanceof Error) return undefined;
     throw fault;
   }

@@ -1,16 +1,10 @@
 import { type ComparableValue, comparableDer, comparableText } from './attribute-value.ts';
 import { type DerElement, readDer } from './der.ts';
 
-/**
- * A distinguished name in the order of the certificate; of each relative name its attributes in a
- * form that can be compared, sorted, for they are a set.
- */
+/** Relative names in the order of the certificate, each a sorted set of comparable attributes. */
 export type DistinguishedName = readonly (readonly string[])[];
 
-/**
- * Object identifiers of attribute types by the names that tools print (RFC 4514 §3, RFC 4519,
- * OpenSSL); without case (RFC 4512 §1.4).
- */
+/** Attribute types by object identifier, with lowercase names (RFC 4514 §3, RFC 4519, OpenSSL). */
 const attributeTypes: Readonly<Record<string, readonly string[]>> = {
   '2.5.4.3': ['cn', 'commonname'],
   '2.5.4.4': ['sn', 'surname'],
@@ -42,11 +36,8 @@ const identifiers = new Map(
   ),
 );
 
-// One `type=value` and what follows it: a value in hexadecimal, in quotes (RFC 2253 §4) or plain,
-// with
-// blanks around, as tools print it. A blank is read in one way only, between two characters of a
-// value
-// or outside of it: a text that is no name costs no more than one that is.
+// One `type=value` and its separator. The value is hexadecimal, quoted (RFC 2253 §4) or plain, and
+// spaces may surround it. Each space can match in one way only, so that matching takes linear time.
 const escaped = String.raw`\\(?:[0-9a-f]{2}|[ #="+,;<>\\])`;
 const visible = String.raw`(?:${escaped}|[^\\"+,;<>\0 ])`;
 const attribute = new RegExp(
@@ -59,8 +50,8 @@ const attribute = new RegExp(
 );
 
 /**
- * Reads a name in the string form of RFC 4514, which begins with the last relative name. Undefined
- * for anything else, and for a value that is empty.
+ * Parses a name in the string form of RFC 4514, which begins with the last relative name. Undefined
+ * if it is malformed or a value is empty.
  */
 export function parseDistinguishedName(text: string): DistinguishedName | undefined {
   const name: string[][] = [];
@@ -77,7 +68,7 @@ export function parseDistinguishedName(text: string): DistinguishedName | undefi
   return name.map((relative) => relative.sort()).reverse();
 }
 
-/** Reads the name in a certificate. Throws for anything but DER. */
+/** Reads the name in a certificate. Throws if it is not DER. */
 export function readDistinguishedName(name: Buffer): DistinguishedName {
   return readDer(name).map(({ content: relative }) =>
     readDer(relative)
@@ -91,9 +82,8 @@ export function readDistinguishedName(name: Buffer): DistinguishedName {
 }
 
 /**
- * distinguishedNameMatch (RFC 4517 §4.2.15). RFC 4514 §2.1 has the relative names from the last to
- * the first, yet many tools print them in the order of
- * the certificate: either will do.
+ * distinguishedNameMatch (RFC 4517 §4.2.15) in either order: RFC 4514 §2.1 writes the last relative
+ * name first, but many tools print the order of the certificate.
  */
 export function sameName(one: DistinguishedName, other: DistinguishedName | undefined): boolean {
   if (one.length === 0 || other === undefined) return false;
@@ -119,7 +109,7 @@ function unescaped(value: string): ComparableValue | undefined {
   }
 }
 
-/** RFC 4514 §2.4: `#` and the encoding of the value. */
+/** A value written as `#` and its encoding (RFC 4514 §2.4). */
 function fromHex(hex: string): ComparableValue | undefined {
   try {
     const [value, ...more] = readDer(Buffer.from(hex, 'hex'));
@@ -129,10 +119,7 @@ function fromHex(hex: string): ComparableValue | undefined {
   }
 }
 
-/**
- * Octets of an object identifier; one that is made of a UUID (X.667) has 20, and long numbers cost
- * the square of their length.
- */
+/** Bytes; one made from a UUID (X.667) has 20, and parsing takes quadratic time. */
 const maxIdentifierLength = 64;
 
 /** The dotted form (X.690 §8.19). */
@@ -141,9 +128,9 @@ function objectIdentifier({ tag, content }: DerElement): string {
     throw new Error('not an object identifier');
   const arcs: bigint[] = [];
   let arc = 0n;
-  for (const octet of content) {
-    arc = (arc << 7n) | BigInt(octet & 0x7f);
-    if (octet >= 0x80) continue;
+  for (const byte of content) {
+    arc = (arc << 7n) | BigInt(byte & 0x7f);
+    if (byte >= 0x80) continue;
     arcs.push(arc);
     arc = 0n;
   }

@@ -2,7 +2,7 @@ import { readPublicKey } from '../../../src/jose/public-key.ts';
 import type { AccessTokenClaims } from './claims.ts';
 import { invalidToken } from './refusal.ts';
 
-/** Confirmation methods that can be verified here; `jwks` is the set of several keys inside `cnf`. */
+/** Confirmation methods that can be verified; `jwks` is a set of several keys in `cnf`. */
 export type VerifiableMethod = 'jkt' | 'x5t#S256' | 'jwk' | 'kid' | 'jku' | 'jwks' | 'jwe';
 
 /** A key that may confirm the token, and whose it is. */
@@ -12,40 +12,44 @@ export type Candidate = {
   readonly method: VerifiableMethod;
 } & (
   | {
-      /** RFC 7638 thumbprint of the key, or of the certificate for `x5t#S256`. */ readonly thumbprint: string;
+      /** RFC 7638 thumbprint of the key, or for `x5t#S256` that of the certificate. */
+      readonly thumbprint: string;
       readonly registered?: never;
       readonly jwe?: never;
     }
   | {
-      readonly thumbprint?: never /** A registered key of the presenter, to be looked up. */;
+      readonly thumbprint?: never;
+      /** A registered key of the presenter, to be looked up. */
       readonly registered: { readonly kid: string; readonly jku?: string };
       readonly jwe?: never;
     }
   | {
       readonly thumbprint?: never;
-      readonly registered?: never /** A symmetric key, encrypted to this resource server. */;
+      readonly registered?: never;
+      /** A symmetric key, encrypted to this resource server. */
       readonly jwe: string;
     }
 );
 
-/** What the issuer is trusted to say of several keys, and whether symmetric ones can be opened. */
+/** The claims that the issuer is trusted to use, and whether symmetric keys can be decrypted. */
 export interface SeveralKeys {
   readonly altCnf: boolean;
   readonly jwks: boolean;
   readonly jwe: boolean;
-  /** Most holders beside the client that asked for the token. */
+  /** The maximum number of additional holders. */
   readonly max: number;
 }
 
 type Members = Readonly<Record<string, unknown>>;
 
-/** Confirmation methods that are registered, or of this project; `kid` beside `jku` is part of it (RFC 7800 §3.5). */
+/** Known confirmation methods; `kid` next to `jku` is part of `jku` (RFC 7800 §3.5). */
 const known = ['jkt', 'x5t#S256', 'jwk', 'kid', 'jku', 'jwks', 'jwe'];
 const sha256 = /^[A-Za-z0-9_-]{43}$/;
 
 /**
- * Every key that confirms the token, `cnf` first (protocol reference D5 rules 2 and 4). Anything odd in `cnf` or `alt_cnf` refuses the whole token:
- * an entry that one recipient skips and another takes is a difference to attack. Throws Refused.
+ * Every key that confirms the token, `cnf` first (docs/protocol.md). A malformed `cnf` or `alt_cnf`
+ * refuses the whole token, because an entry that only some resource servers skip can be exploited.
+ * Throws Refused.
  */
 export function candidatesOf(
   claims: AccessTokenClaims,
@@ -58,16 +62,16 @@ export function candidatesOf(
     return distinct(keySet(cnf['jwks'], client_id, several.max), claims);
   }
   const own = 'jwe' in cnf && several.jwe ? symmetric(cnf, claims) : primary(cnf, client_id);
-  // To a recipient that does not trust the issuer to say this, alt_cnf is an unknown claim: only the client's own key counts.
+  // Without this trust in the issuer alt_cnf is an unknown claim, and only cnf counts.
   if (!several.altCnf || altCnf === undefined) return [own];
   if (!Array.isArray(altCnf) || altCnf.length === 0 || altCnf.length > several.max)
     throw refused('alt_cnf_malformed');
-  // Its holder could pass for the other holders, and they never agreed to that (protocol reference D8).
+  // Whoever has the symmetric key could impersonate the other holders (docs/protocol.md).
   if (own.method === 'jwe') throw refused('cnf_malformed');
   return distinct([own, ...altCnf.map(entry)], claims);
 }
 
-/** Whoever knows the key can pass for the client at all that take it: one audience (protocol reference D8). */
+/** Whoever knows the key can impersonate the client, so it needs a single audience. */
 function symmetric(cnf: Members, { client_id: presenter, aud }: AccessTokenClaims): Candidate {
   const { jwe } = cnf;
   if (
@@ -104,7 +108,7 @@ function entry(value: unknown): Candidate {
   return { presenter: value['client_id'], ...direct(method, value['cnf'][method]) };
 }
 
-/** A key that the token names by itself. */
+/** A key that the token contains or names by its thumbprint. */
 function direct(
   method: string,
   value: unknown,
@@ -119,7 +123,9 @@ function direct(
   throw refused('cnf_method_unsupported');
 }
 
-/** The form `jwks`: each key with `kid` = its thumbprint and its holder in `client_id` (product decision 5). */
+/**
+ * `cnf.jwks`: the `kid` of each key is its thumbprint, `client_id` its holder (docs/protocol.md).
+ */
 function keySet(value: unknown, client_id: string, max: number): readonly Candidate[] {
   const keys = isObject(value) ? value['keys'] : undefined;
   if (!Array.isArray(keys) || keys.length === 0 || keys.length > max + 1)
@@ -148,14 +154,14 @@ function thumbprintOf(jwk: unknown): string {
   }
 }
 
-/** The members of a confirmation that say how, with `kid` counted as part of `jku`; members of unknown meaning are ignored (RFC 7800 §3.1). */
+/** The known confirmation methods in `cnf`; unknown members are ignored (RFC 7800 §3.1). */
 function methodsOf(cnf: Members): readonly string[] {
   return known.filter(
     (method) => Object.hasOwn(cnf, method) && !(method === 'kid' && Object.hasOwn(cnf, 'jku')),
   );
 }
 
-/** Every holder and every key once, and one audience: else the token does not say who presents it (protocol reference D3.1). */
+/** Refuses repeated holders or keys and several audiences, which leave the presenter ambiguous. */
 function distinct(
   candidates: readonly Candidate[],
   { aud }: AccessTokenClaims,

@@ -1,6 +1,9 @@
 import { invalidToken } from './refusal.ts';
 
-/** Claims of an access token that has passed (RFC 9068 §2.2); the others are there as well, unchecked. Times in seconds since the epoch. */
+/**
+ * Checked claims of an access token (RFC 9068 §2.2) and its other, unchecked ones. Times in
+ * seconds.
+ */
 export interface AccessTokenClaims extends Readonly<Record<string, unknown>> {
   readonly iss: string;
   readonly sub: string;
@@ -12,7 +15,7 @@ export interface AccessTokenClaims extends Readonly<Record<string, unknown>> {
   readonly scope?: string;
 }
 
-/** What claims are checked against. Times in seconds; `now` since the epoch. */
+/** What the claims are checked against; `now` in seconds since the epoch. */
 export interface ClaimsContext {
   readonly issuer: string;
   readonly audience: string;
@@ -20,7 +23,10 @@ export interface ClaimsContext {
   readonly clockTolerance: number;
 }
 
-/** Checks header and claims of an access token whose signature has been verified (RFC 9068 §4). Throws Refused. */
+/**
+ * Checks header and claims of an access token with a verified signature (RFC 9068 §4). Throws
+ * Refused.
+ */
 export function checkClaims(
   header: Readonly<Record<string, unknown>>,
   claims: Readonly<Record<string, unknown>>,

@@ -1,15 +1,15 @@
 import { Refused, type Scheme } from './refusal.ts';
 
 /**
- * Header fields of a request. Best are Node's `rawHeaders` (name, value, name, value, …), where repeated fields can be counted; a Fetch `Headers`
- * joins them, which is refused as well. Node's `headers` object has dropped a repeated `Authorization` already.
+ * Header fields of a request. Prefer Node's `rawHeaders` (name, value, name, value, …), which keep
+ * repeated fields apart; Node's `headers` object drops a repeated `Authorization`.
  */
 export type HeaderFields =
   | readonly string[]
   | Headers
   | Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** The token of a request and what came with it. */
+/** The access token of a request and its proofs. */
 export interface Credentials {
   readonly scheme: Scheme;
   readonly token: string;
@@ -17,7 +17,7 @@ export interface Credentials {
   readonly proofs: readonly string[];
 }
 
-/** Reads the one access token of a request from its `Authorization` field (RFC 9449 §7.1, RFC 6750 §2.1), of these schemes. Throws Refused. */
+/** Reads the access token from `Authorization` (RFC 9449 §7.1, RFC 6750 §2.1). Throws Refused. */
 export function readCredentials(headers: HeaderFields, schemes: readonly Scheme[]): Credentials {
   const [authorization, ...more] = fieldValues(headers, 'authorization');
   if (more.length > 0)
@@ -36,7 +36,7 @@ export function readCredentials(headers: HeaderFields, schemes: readonly Scheme[
       description: 'the Authorization header field is malformed',
       reason: 'authorization_malformed',
     });
-  // One way to prove a key in a request: a second one would leave open which of the two counts (protocol reference D5).
+  // A request proves one key; with two proofs it would be ambiguous which one counts.
   const others = schemes.filter((other) => other !== 'Bearer' && other !== scheme);
   if (others.some((other) => fieldValues(headers, other.toLowerCase()).length > 0))
     throw new Refused({
@@ -51,7 +51,7 @@ export function readCredentials(headers: HeaderFields, schemes: readonly Scheme[
   };
 }
 
-/** All values of a field, in order, an empty one too. */
+/** All values of a field in order, empty ones included. */
 function fieldValues(headers: HeaderFields, name: string): readonly string[] {
   if (Array.isArray(headers)) {
     const raw = headers as readonly string[];

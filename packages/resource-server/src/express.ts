@@ -6,18 +6,19 @@ import { TokenRefused } from './refusal.ts';
 declare global {
   namespace Express {
     interface Request {
-      /** Who presented the access token of this request, by which key. */
+      /** Who presented the access token of this request, and by which key. */
       presented?: Presented;
     }
   }
 }
 
-/** The part of Express's request that is used; `connect` and its like have it too. */
+/** The part of Express's request that is used, which `connect` has too. */
 type ExpressRequest = IncomingMessage & { readonly originalUrl?: string; presented?: Presented };
 
 /**
- * A middleware for each route that needs a token: `app.get('/events', requireToken('calendar.read'), …)`.
- * Sets `req.presented`, or sends the refusal with its challenges.
+ * A middleware for each route that needs a token: `app.get('/events',
+ * requireToken('calendar.read'), …)`. Sets `req.presented`, or sends the refusal with its
+ * challenges.
  */
 export function tokenRequired(
   verify: VerifyPresented,

@@ -5,14 +5,15 @@ import { TokenRefused } from './refusal.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who presented the access token of this request, by which key. */
+    /** Who presented the access token of this request, and by which key. */
     presented?: Presented;
   }
 }
 
 /**
- * An `onRequest` hook for each route that needs a token: `app.get('/events', { onRequest: requireToken('calendar.read') }, …)`.
- * Sets `request.presented`, or sends the refusal with its challenges.
+ * An `onRequest` hook for each route that needs a token: `app.get('/events', { onRequest:
+ * requireToken('calendar.read') }, …)`. Sets `request.presented`, or sends the refusal with its
+ * challenges.
  */
 export function tokenRequired(
   verify: VerifyPresented,

@@ -1,17 +1,17 @@
 import { freshnessLifetimeMs } from '../../../src/protocol/client-keys/remote-jwks/freshness.ts';
 import { RemoteJwksUnavailable } from '../../../src/protocol/client-keys/remote-jwks/unavailable.ts';
 
-/** A JSON document as fetched; undefined for 404. */
+/** A fetched JSON document. */
 export interface FetchedJson {
   readonly body: Uint8Array | undefined;
-  /** Freshness lifetime that the answer gave, in milliseconds. */
+  /** Freshness lifetime of the response in milliseconds. */
   readonly lifetimeMs: number | undefined;
 }
 
-/** Milliseconds for a whole fetch, and the most octets of a document. */
+/** Milliseconds for a whole fetch, and the maximum bytes of a document. */
 const [deadlineMs, maxBytes] = [5_000, 262_144];
 
-/** A GET without redirects or credentials, within one deadline and one size. Throws RemoteJwksUnavailable. */
+/** Fetches JSON without redirects or credentials. Throws RemoteJwksUnavailable. */
 export async function fetchJson(fetch: typeof globalThis.fetch, uri: string): Promise<FetchedJson> {
   try {
     const response = await fetch(uri, {

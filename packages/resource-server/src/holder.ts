@@ -3,7 +3,7 @@ import type { IssuerKeys } from './issuer-keys.ts';
 import type { ShownKey } from './proof.ts';
 import { invalidToken } from './refusal.ts';
 
-/** The one holder whose key was shown (protocol reference D5 rule 4): thumbprints are compared, no signature is tried key by key. Throws Refused. */
+/** Finds the holder of the proven key by its thumbprint (docs/protocol.md). Throws Refused. */
 export async function holderOf(
   shown: ShownKey,
   candidates: readonly Candidate[],
@@ -16,7 +16,7 @@ export async function holderOf(
       registered === undefined
         ? thumbprint
         : await registeredThumbprint(presenter, registered, keys);
-    // A symmetric key has been taken from this very candidate.
+    // The symmetric key was taken from this candidate.
     if (jwe !== undefined || named === shown.thumbprint) matches.push(candidate);
   }
   const [match, ...more] = matches;
@@ -28,7 +28,7 @@ export async function holderOf(
   return match;
 }
 
-/** A key by its `kid` among those that the issuer publishes for the holder; a `jku` of any other place is nobody's (product decision 2). */
+/** A key of the holder by `kid`; `jku` must be where the issuer publishes it (RFC 7800 §3.5). */
 async function registeredThumbprint(
   presenter: string,
   { kid, jku }: { readonly kid: string; readonly jku?: string },

@@ -12,38 +12,36 @@ import { RemoteJwksUnavailable } from '../../../src/protocol/client-keys/remote-
 import { fetchJson } from './fetch-json.ts';
 import { Refused } from './refusal.ts';
 
-/** How long documents of the issuer are kept. Seconds. */
+/** How long documents of the issuer are cached, in seconds. */
 export interface CacheLimits {
-  /** After a fetch nothing causes another for this long, an unknown `kid` neither. Default: 10. */
+  /** The minimum time between two fetches, even for an unknown `kid`. Default: 10. */
   readonly coolDown?: number;
-  /** The same after a fetch that failed. Default: 5. */
+  /** The minimum time after a failed fetch. Default: 5. */
   readonly failureCoolDown?: number;
-  /** How long past its expiry a copy still serves while the issuer is away. Default: 3600. */
+  /** How long an expired copy is used while the issuer is unreachable. Default: 3600. */
   readonly stale?: number;
-  /** Life of a copy when the answer has no `Cache-Control`. Default: 300. */
+  /** Lifetime of a copy without `Cache-Control`. Default: 300. */
   readonly defaultAge?: number;
-  /** Most seconds that a copy may live, whatever the answer says. Default: 3600. */
+  /** The maximum lifetime of a copy. Default: 3600. */
   readonly maxAge?: number;
 }
 
-/** What the look-up needs. */
 export interface IssuerKeysOptions {
   readonly issuer: string;
-  /** Where the issuer's metadata is not published. */
+  /** For issuers that publish no metadata. */
   readonly jwksUri?: string;
   readonly fetch: typeof globalThis.fetch;
   readonly clock: Clock;
   readonly cache?: CacheLimits;
-  /** Invalidated of every failed fetch, also when a stale copy hides it. */
+  /** Called after every failed fetch, even if a stale copy is used. */
   readonly onFetchFailure?: (uri: string, failure: Error) => void;
 }
 
-/** The keys that an issuer publishes: its own, and those of its clients. Both throw Refused (503) when they cannot be had. */
+/**
+ * The published keys of an issuer and of its clients. Lookups throw Refused (503) if unavailable.
+ */
 export interface IssuerKeys {
-  /**
-   * The signing key with this `kid` that `signed` says has signed; asked for again, within the
-   * cool-down, when none has.
-   */
+  /** The signing key with this `kid` that `signed` accepts; fetches again if there is none. */
   signingKey(kid: string, signed: (key: PublicKey) => boolean): Promise<PublicKey | undefined>;
   /** Where the issuer publishes the keys of a client (RFC 7800 §3.5). */
   clientJwksUri(clientId: string): string;
@@ -52,8 +50,8 @@ export interface IssuerKeys {
 }
 
 /**
- * Metadata (RFC 8414), JWK Set and clients' JWK Sets of one issuer: cached by what the answers say, one fetch at a time, with a cool-down, and
- * stale for a while when the issuer is away. An unknown `kid` asks again, so that a new signing key is known without a restart.
+ * Caches metadata (RFC 8414), JWK Set and client JWK Sets of one issuer as their headers allow. An
+ * unknown `kid` causes a fetch, and a stale copy is used while the issuer is unreachable.
  */
 export function issuerKeys({
   issuer,
@@ -108,7 +106,7 @@ export function issuerKeys({
     clientJwksUri,
     async clientKey(clientId, kid) {
       const [key, ...more] = await had(published.find(behind(clientJwksUri(clientId)), kid));
-      // Two keys of one name: the name says nothing.
+      // Several keys with one `kid` are ambiguous.
       return more.length === 0 ? key : undefined;
     },
   };
@@ -118,7 +116,7 @@ function behind(jwks_uri: string): ClientRegistration {
   return { jwks_uri } as ClientRegistration;
 }
 
-/** Metadata is read with every fetch of the keys, so that a `jwks_uri` that moves is followed; both live as long as the keys. */
+/** Reads the metadata with every fetch of the keys, to follow a changed `jwks_uri`. */
 async function fetchSigningKeys(
   fetch: typeof globalThis.fetch,
   issuer: string,
@@ -135,13 +133,13 @@ async function fetchClientKeys(
   uri: string,
 ): Promise<FetchedJwkSet> {
   const { body, lifetimeMs } = await fetchJson(fetch, uri);
-  // A client that is gone has no keys: that is an answer, and no reason to go on with an old copy.
+  // 404 means that the client is gone, so an old copy must not be used.
   return body === undefined
     ? { jwks: { keys: [] }, lifetimeMs }
     : { jwks: parseJwkSet(body), lifetimeMs };
 }
 
-/** `jwks_uri` of the metadata, which must be about this very issuer (RFC 8414 §3.3) and must not leave https. */
+/** `jwks_uri` of metadata that names this issuer (RFC 8414 §3.3); it must not downgrade https. */
 async function discover(fetch: typeof globalThis.fetch, issuer: string): Promise<string> {
   const { origin, pathname, protocol } = new URL(issuer);
   const { body } = await fetchJson(

@@ -13,9 +13,9 @@ import {
 
 /** A symmetric key for HS256. */
 export interface SymmetricKey {
-  readonly octets: Buffer;
+  readonly bytes: Buffer;
   readonly kid: unknown;
-  /** RFC 7638 thumbprint: of 256 random bits it tells nothing. */
+  /** RFC 7638 thumbprint, which does not reveal the key. */
   readonly jkt: string;
 }
 
@@ -27,22 +27,24 @@ interface MacProof {
   readonly freshNonce?: string;
 }
 
-/** Members of a header that bring a key along, or tell where one is; the key is in the token. */
+/** Header members that contain or locate a key; the key must come from the token. */
 const keyBearing = ['jwk', 'jku', 'x5u', 'x5c'];
 
-/** The JWK inside `cnf.jwe`: `oct`, for HS256, at least as long as its output (RFC 7518 §3.2, §6.4). Throws JoseError. */
+/**
+ * Reads the JWK in `cnf.jwe`: 256 bits or more for HS256 (RFC 7518 §3.2, §6.4). Throws JoseError.
+ */
 export function readSymmetricKey(json: Buffer): SymmetricKey {
   const { kty, alg = 'HS256', k, kid } = parseStrictJson(json.toString('utf8'));
-  const octets = decodeBase64url(k);
+  const bytes = decodeBase64url(k);
   if (kty !== 'oct' || alg !== 'HS256') throw new JoseError('kty_unsupported');
-  if (octets === undefined || octets.length < 32 || octets.length > 512)
+  if (bytes === undefined || bytes.length < 32 || bytes.length > 512)
     throw new JoseError('member_invalid', 'k');
-  return { octets, kid, jkt: hash('sha256', JSON.stringify({ k, kty }), 'base64url') };
+  return { bytes, kid, jkt: hash('sha256', JSON.stringify({ k, kty }), 'base64url') };
 }
 
 /**
- * Checks one `PoP` header field value: a DPoP proof (RFC 9449 §4.3) in all but its key, which is the one inside the token and so not in the header, its
- * algorithm, HS256, and its type, `pop+jwt` (docs/decisions/0006-proof-of-a-symmetric-key.md). Throws `invalid_dpop_proof` or `use_dpop_nonce`.
+ * Checks the `PoP` header field: a DPoP proof (RFC 9449 §4.3), but of type `pop+jwt` with an HS256
+ * MAC by the key in the token (docs/protocol.md). Throws `invalid_dpop_proof` or `use_dpop_nonce`.
  */
 export function macProof(key: SymmetricKey) {
   return (
@@ -57,7 +59,7 @@ export function macProof(key: SymmetricKey) {
   };
 }
 
-function readProof(fields: readonly string[], { octets, kid }: SymmetricKey): JwsParts {
+function readProof(fields: readonly string[], { bytes, kid }: SymmetricKey): JwsParts {
   const [text] = fields;
   if (fields.length !== 1 || text === undefined) throw new OAuthError('proof_header_repeated');
   let jws: JwsParts;
@@ -70,8 +72,8 @@ function readProof(fields: readonly string[], { octets, kid }: SymmetricKey): Jw
   if (jws.header['typ'] !== 'pop+jwt') throw new OAuthError('proof_typ_mismatch');
   if (keyBearing.some((member) => member in jws.header)) throw new OAuthError('proof_brings_key');
   if (jws.header['kid'] !== undefined && jws.header['kid'] !== kid)
-    throw new OAuthError('proof_kid_mismatch');
-  const mac = createHmac('sha256', octets).update(jws.signingInput).digest();
+    throw refused('proof_kid_mismatch');
+  const mac = createHmac('sha256', bytes).update(jws.signingInput).digest();
   if (jws.signature.length !== mac.length || !timingSafeEqual(jws.signature, mac))
     throw new OAuthError('proof_mac_invalid');
   return jws;

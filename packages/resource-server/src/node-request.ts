@@ -3,17 +3,19 @@ import type { TLSSocket } from 'node:tls';
 import type { PresentedRequest } from './options.ts';
 import type { TokenRefused } from './refusal.ts';
 
-/** What an adapter is told once. */
+/** Options of an adapter. */
 export interface AdapterOptions<Request> {
-  /** Public origin, such as `https://api.example.com`, with the path before the routes where a proxy takes one off. `Host` is the client's word and not asked. */
+  /**
+   * Public origin, such as `https://api.example.com`, with the path that a proxy removes, if any.
+   */
   readonly origin: string;
-  /** The client's certificate, DER or PEM. Default: that of the TLS connection to this process. */
+  /** Reads the client certificate, DER or PEM. Default: that of the TLS connection. */
   readonly certificate?: (request: Request) => Uint8Array | string | undefined;
-  /** Invalidated of every refusal, for log and metrics. */
+  /** Called with every refusal, for logs and metrics. */
   readonly onRefused?: (refused: TokenRefused, request: Request) => void;
 }
 
-/** A request of Node's HTTP server as the check takes it: header fields uncombined, the URI from configuration and the request target. */
+/** Converts a request of Node's HTTP server; the URI never depends on `Host`. */
 export function presentedRequest(
   raw: IncomingMessage,
   target: string,
@@ -28,12 +30,12 @@ export function presentedRequest(
   };
 }
 
-/** The certificate of the TLS connection; whoever signed it, its key was proven by the handshake. */
+/** The client certificate of the TLS connection. */
 export function peerCertificate({ socket }: IncomingMessage): Uint8Array | undefined {
   return (socket as Partial<TLSSocket>).getPeerX509Certificate?.()?.raw;
 }
 
-// A target in absolute form (RFC 9112 §3.2.2) names a host by the client's word: no proof fits the empty URI that comes of it.
+// In absolute form (RFC 9112 §3.2.2) the client names the host; no proof fits the empty URI.
 function uriOf(origin: string, target: string): string {
   return target.startsWith('/') ? origin.replace(/\/$/, '') + target : '';
 }

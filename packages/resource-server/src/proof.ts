@@ -13,12 +13,12 @@ import { macProof, readSymmetricKey, type SymmetricKey } from './mac-proof.ts';
 import type { PresentedRequest } from './options.ts';
 import { invalidToken, Refused } from './refusal.ts';
 
-/** A key that the presenter of the token has proven in this request. */
+/** The key that this request proves. */
 export interface ShownKey {
   readonly thumbprint: string;
-  /** Whether a candidate of this kind can be confirmed by this proof: a thumbprint of one kind never matches in the place of another. */
+  /** Whether this proof can confirm a candidate; thumbprints of different kinds never match. */
   readonly confirms: (candidate: Candidate) => boolean;
-  /** The proof, to be marked as used once everything else is right. */
+  /** The proof, to be marked as used after all other checks. */
   readonly use?: SingleUse;
   readonly freshNonce?: string;
 }
@@ -34,8 +34,7 @@ export interface ProofOptions {
 }
 
 /**
- * Checks the proof of the mechanism that the scheme names (protocol reference D5 rule 3): all but the replay. Only a symmetric key comes from the
- * token itself, which names no more than one. Throws Refused.
+ * Checks the proof that the authentication scheme demands, except for its replay. Throws Refused.
  */
 export function shownKey(
   credentials: Credentials,
@@ -53,7 +52,7 @@ export function shownKey(
   );
 }
 
-/** RFC 9449 §4.3, with `ath` (item 12). */
+/** Checks a DPoP proof (RFC 9449 §4.3), `ath` included. */
 function byProof(
   { scheme, token, proofs }: Credentials,
   { method, url }: PresentedRequest,
@@ -85,7 +84,7 @@ function byProof(
   }
 }
 
-/** The certificate of the connection; that its key was proven is the handshake's work, so its chain does not matter here (RFC 8705 §3). */
+/** The certificate of the connection; the handshake proved its key (RFC 8705 §3). */
 function byCertificate(certificate: PresentedRequest['certificate']): ShownKey {
   if (certificate === undefined || certificate.length === 0)
     throw invalidToken(

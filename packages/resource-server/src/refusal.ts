@@ -1,6 +1,6 @@
 import type { SigningAlgorithm } from '../../../src/jose/algorithms.ts';
 
-/** Error codes of a refusal (RFC 6750 §3.1, RFC 9449 §7.1 and §9) and the HTTP status of each; the last is not sent in a challenge. */
+/** Error codes (RFC 6750 §3.1, RFC 9449 §7.1, §9) with HTTP status; challenges omit the last. */
 export const refusalStatus = {
   invalid_request: 400,
   invalid_token: 401,
@@ -12,27 +12,27 @@ export const refusalStatus = {
 export type RefusalCode = keyof typeof refusalStatus;
 
 /**
- * Authentication schemes of access tokens: `DPoP` with a proof (RFC 9449 §7.1), `Bearer` with a certificate (RFC 8705 §3), `PoP` with the MAC of a
- * symmetric key (docs/decisions/0006-proof-of-a-symmetric-key.md).
+ * Authentication schemes: `DPoP` with a proof (RFC 9449 §7.1), `Bearer` with a certificate
+ * (RFC 8705 §3), `PoP` with a MAC by a symmetric key (docs/protocol.md).
  */
 export type Scheme = 'DPoP' | 'Bearer' | 'PoP';
 
-/** The way to present a token that a challenge offers. */
+/** An authentication scheme that a challenge offers. */
 export interface Offer {
   readonly scheme: Scheme;
   /** Algorithms of proofs; not for `Bearer`. */
   readonly algs?: readonly (SigningAlgorithm | 'HS256')[];
 }
 
-/** What a refusal is made of, before it is known which challenges the resource server offers. */
+/** A refusal, without the challenges that the resource server offers. */
 export interface Refusal {
-  /** Absent: no token was presented, so there is nothing to say of it (RFC 6750 §3.1). */
+  /** Absent if no token was presented (RFC 6750 §3.1). */
   readonly error?: RefusalCode;
   /** A constant sentence. */
   readonly description?: string;
   /** Machine-readable reason for the log; never sent. */
   readonly reason: string;
-  /** Schemes whose challenge names the error; default: all that are offered. */
+  /** Schemes whose challenge names the error. Default: all. */
   readonly of?: readonly Scheme[];
   readonly scope?: string;
   /** A nonce for the next proof (RFC 9449 §9). */
@@ -40,15 +40,15 @@ export interface Refusal {
   readonly cause?: unknown;
 }
 
-/** The request is not served. Send `status`, `headers` and, if you like, `body`; keep `reason` and `cause` for the log. */
+/** The refusal of a request. Send `status`, `headers` and `body`; log `reason` and `cause`. */
 export class TokenRefused extends Error {
   readonly status: number;
   readonly error: RefusalCode | undefined;
   /** Machine-readable, for logs and metrics: `key_mismatch`, `proof_replayed`, … */
   readonly reason: string;
-  /** One `WWW-Authenticate` field value for each scheme that is accepted (RFC 9110 §11.6.1). */
+  /** A `WWW-Authenticate` value for each accepted scheme (RFC 9110 §11.6.1). */
   readonly challenges: readonly string[];
-  /** Response header fields: `WWW-Authenticate`, `DPoP-Nonce`, `Retry-After`, `Cache-Control`, where they apply. */
+  /** `WWW-Authenticate`, `DPoP-Nonce`, `Retry-After` and `Cache-Control`, as they apply. */
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
   readonly body: { readonly error?: RefusalCode; readonly error_description?: string };
 
@@ -85,12 +85,12 @@ function challenge({ scheme, algs }: Offer, { error, description, of, scope }: R
     ...(scope !== undefined && { scope }),
     ...(algs !== undefined && { algs: algs.join(' ') }),
   };
-  // Every value is a constant of ours, a scope token or an algorithm: none has a quotation mark or a backslash.
+  // Constants, scope tokens and algorithms contain neither quotation marks nor backslashes.
   const listed = Object.entries(parameters).map(([name, value]) => `${name}="${value}"`);
   return listed.length === 0 ? scheme : `${scheme} ${listed.join(', ')}`;
 }
 
-/** Thrown by the steps of the check, which do not know the challenges; becomes a TokenRefused. */
+/** Thrown by the single checks, which do not know the challenges; becomes a TokenRefused. */
 export class Refused extends Error {
   readonly refusal: Refusal;
   constructor(refusal: Refusal) {
@@ -100,7 +100,7 @@ export class Refused extends Error {
   }
 }
 
-/** The token itself is to blame (RFC 6750 §3.1 `invalid_token`). */
+/** A refusal by `invalid_token` (RFC 6750 §3.1). */
 export function invalidToken(description: string, reason: string, cause?: unknown): Refused {
   return new Refused({
     error: 'invalid_token',

@@ -3,8 +3,8 @@ import type { SingleUse } from '../../../src/domain/single-use.ts';
 import type { ReplayStore } from '../../../src/ports/replay-store.ts';
 
 /**
- * Records of used proofs in the memory of this process: for one process, and until it ends. Only proofs that confirm a valid token are recorded.
- * @param max records; when that many are unexpired, further proofs are refused rather than old ones forgotten
+ * Records used proofs in memory, for a single process. With `max` unexpired records it refuses
+ * further proofs rather than forgetting old ones.
  */
 export function memoryReplay({
   max = 100_000,
@@ -15,7 +15,7 @@ export function memoryReplay({
 } = {}): ReplayStore {
   const used = new Map<string, number>();
   const forgetExpired = (now: number) => {
-    // Records expire nearly in the order in which they came, so the first that has not ends the search.
+    // Records expire roughly in order, so the search ends at the first unexpired one.
     for (const [key, expiresAt] of used) {
       if (expiresAt > now) return;
       used.delete(key);
@@ -34,7 +34,7 @@ export function memoryReplay({
   };
 }
 
-/** What is needed of a Redis client; `ioredis` has it. */
+/** The part of a Redis client that is used; `ioredis` has it. */
 export interface RedisClient {
   set(key: string, value: string): Promise<unknown>;
   set(key: string, value: string, nx: 'NX'): Promise<unknown>;
@@ -43,25 +43,25 @@ export interface RedisClient {
   info(section: string): Promise<string>;
 }
 
-/** How records in Redis are kept. */
+/** Options of the records in Redis. */
 export interface RedisReplayOptions {
-  /** Before every key; another one for every resource server. Default: `holdfast:rs:`. */
+  /** Prefix of every key; differs between resource servers. Default: `holdfast:rs:`. */
   readonly prefix?: string;
   readonly clock?: Clock;
   /** Seconds by which the clocks of two processes may differ. Default: 30. */
   readonly clockTolerance?: number;
-  /** True: this may be the first start, so that a Redis without records has not lost any. Asked once in a process. Default: false. */
+  /** True on a first start, when a Redis without records has lost none. Default: false. */
   readonly first?: boolean;
-  /** Invalidated that Redis has lost records. */
+  /** Called when Redis has lost records. */
   readonly onLoss?: () => void;
 }
 
 /**
- * Records of used proofs in Redis, for any number of processes that share it: one `SET NX PX` a use.
+ * Records used proofs in Redis, for any number of processes, by one `SET NX PX` per use.
  *
- * A Redis that comes back empty, or as another process (restarted, failed over to a copy that lagged), may have forgotten uses. A marker beside the
- * records holds the process (`run_id`) that keeps them, and since when. Where it is missing or names another process, records are complete only from
- * now on, and what could have been used before is refused until it is too old: `markUsed` throws.
+ * A Redis that restarted or failed over may have lost records. A marker names the Redis process
+ * (`run_id`) and the time from which its records are complete. If it is missing or names another
+ * process, `markUsed` throws for every proof that could have been used before.
  */
 export function redisReplay(
   redis: RedisClient,
@@ -75,12 +75,12 @@ export function redisReplay(
 ): ReplayStore {
   const marker = `${prefix}replay-since`;
   let begun: Promise<unknown> | undefined;
-  // On the very first start the marker is there before the first use, so that its absence always means a loss.
+  // Written before the first use, so that a missing marker always means a loss.
   const begin = async () => {
     if (first) await redis.set(marker, `0:${processOf(await redis.info('server'))}`, 'NX');
   };
   const mark = async ({ key, expiresAt }: SingleUse) =>
-    // A span, not a moment, and a minute more: the clock of Redis, or of another process, may differ from ours.
+    // A duration plus a minute, because the clocks of Redis and other processes may differ.
     (await redis.set(
       prefix + key,
       '1',
@@ -89,12 +89,12 @@ export function redisReplay(
       'NX',
     )) === 'OK';
 
-  /** Seconds since the epoch from which on the records are complete. */
+  /** The time from which the records are complete, in seconds since the epoch. */
   const completeSince = async (found: string | null, server: string): Promise<number> => {
     const process = processOf(server);
     const [, since, keeper] = /^(\d+):(\w+)$/.exec(found ?? '') ?? [];
     if (since !== undefined && keeper === process) return Number(since);
-    // Another process, whose clock is ahead of this one, may have accepted what is dated later.
+    // A process whose clock is ahead may have accepted proofs dated later.
     const from = Math.ceil(clock() / 1000) + clockTolerance;
     await redis.set(marker, `${from}:${process}`);
     onLoss();
@@ -108,7 +108,7 @@ export function redisReplay(
         throw error;
       });
       await begun;
-      // In this order on one connection: were all forgotten after the marker had been read, what was used before could be marked once more.
+      // Marks come before the marker is read, so that a loss in between is noticed.
       const marks = uses.map(mark);
       const [found, server, ...marked] = await Promise.all([
         redis.get(marker),

@@ -48,8 +48,8 @@ const defaultDpopAlgs = signingAlgorithms.filter(
 );
 
 /**
- * The rules of a recipient of key-bound access tokens (protocol reference D5, RFC 9068 §4, RFC 9449 §7, RFC 8705 §3). There are no bearer tokens: a
- * request passes only with a proof, made for it, by one of the keys that its token names, and the answer says whose key it was.
+ * Makes the check of key-bound access tokens (RFC 9068 §4, RFC 9449 §7, RFC 8705 §3,
+ * docs/protocol.md). A request passes only with its own proof by a key that the token names.
  */
 export function resourceServer(options: ResourceServerOptions): VerifyPresented {
   const {
@@ -149,7 +149,7 @@ function noncesOf(
   { secret, lifetime = 120 }: NonNullable<ResourceServerOptions['nonce']>,
   clock: () => number,
 ): DpopNonces {
-  if (secret.length < 32) throw new TypeError('the secret of the nonces needs 32 octets or more');
+  if (secret.length < 32) throw new TypeError('the nonce secret needs 32 bytes or more');
   const secrets = [{ secret: Buffer.from(secret), from: 0 }];
   return dpopNonces(() => secrets, lifetime, clock);
 }
@@ -159,7 +159,7 @@ function checkScope(scopes: readonly string[], required: string | undefined): vo
   if (missing === true && required !== undefined)
     throw new Refused({
       error: 'insufficient_scope',
-      description: 'the access token has not the scope for this',
+      description: 'the access token lacks the required scope',
       reason: 'scope_missing',
       scope: required,
     });
@@ -170,7 +170,7 @@ async function markUsed(replay: ReplayStore, use: SingleUse, scheme: Scheme): Pr
   try {
     [first] = await replay.markUsed([use]);
   } catch (cause) {
-    // A proof that cannot be marked as used could be used again: fail closed.
+    // Fail closed: a proof that is not recorded could be used again.
     throw new Refused({
       error: 'temporarily_unavailable',
       description: 'the proof cannot be recorded now',

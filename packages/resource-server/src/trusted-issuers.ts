@@ -9,18 +9,18 @@ import { type IssuerKeys, issuerKeys } from './issuer-keys.ts';
 import type { IssuerOptions, ResourceServerOptions } from './options.ts';
 import { invalidToken, type Refused } from './refusal.ts';
 
-/** An issuer that is trusted, and where its keys come from. */
+/** A trusted issuer with its keys. */
 export interface Issuer extends IssuerOptions {
   readonly keys: IssuerKeys;
 }
 
-/** By identifier; compared whole with whatever a token says in `iss`. */
+/** Trusted issuers by identifier, which must equal `iss`. */
 export type TrustedIssuers = ReadonlyMap<unknown, Issuer>;
 
-/** Characters of each part of an access token; several keys make the payload long. */
+/** Limits of an access token, whose payload may contain several keys. */
 const limits: JwsLimits = { header: 1024, payload: 16_384, signature: 6400 };
 
-/** The issuers that the resource server trusts, by their identifiers, each with its keys. */
+/** Reads the trusted issuers from the options. */
 export function trustedIssuers({
   issuer,
   clock = Date.now,
@@ -47,7 +47,7 @@ export function trustedIssuers({
   return new Map(issuers.map((trusted) => [trusted.issuer, trusted]));
 }
 
-/** The token as a JWS with a good signature by its issuer, which is one of the trusted. Throws Refused. */
+/** Verifies that a trusted issuer signed the token. Throws Refused. */
 export async function signedByIssuer(
   token: string,
   issuers: TrustedIssuers,

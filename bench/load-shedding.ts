@@ -5,20 +5,20 @@ import { checkSample, startGenerator, startSubject } from './subject.ts';
 
 const median = (values: readonly number[]) =>
   values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0;
-const mebibytes = (octets: number) => Math.round(octets / 2 ** 20);
+const mebibytes = (bytes: number) => Math.round(bytes / 2 ** 20);
 
 /** How much is measured. */
-export interface OverloadExtent {
+export interface LoadSheddingExtent {
   readonly connections: number;
   readonly repetitions: number;
-  /** Seconds of each overload. */
+  /** Seconds of each load. */
   readonly seconds: number;
 }
 
-/** W2 by open arrival at twice the capacity that a closed loop has just shown, in turns. Answers a row of Markdown. */
-export async function measureOverload(
+/** Measures W2 by open arrival at twice the capacity of a closed loop; returns a Markdown row. */
+export async function measureLoadShedding(
   kind: TestStoreKind,
-  { connections, repetitions, seconds }: OverloadExtent,
+  { connections, repetitions, seconds }: LoadSheddingExtent,
 ): Promise<string> {
   const generator = startGenerator();
   const subject = await startSubject(kind, generator);
@@ -27,7 +27,7 @@ export async function measureOverload(
   const watch = setInterval(() => (highest = Math.max(highest, subject.memory())), 100);
   try {
     let peak = (await subject.load('W2', 5000, connections)).perSecond;
-    // Five seconds: proofs that were made before it must not get too old meanwhile.
+    // Five seconds, so that prepared proofs do not get too old.
     const closed = async () => {
       peak = (await subject.load('W2', Math.ceil(5 * peak), connections)).perSecond;
     };
@@ -40,7 +40,7 @@ export async function measureOverload(
       const result = await told<ArrivalResult>(generator, { arrive: { perSecond: 2 * before } });
       checkSample('W2', result.sample);
       await closed();
-      // Peak before and after, for the machine is not equally fast all the time.
+      // Before and after, because the speed of the machine varies.
       runs.push({
         ...result,
         peak: (before + peak) / 2,
@@ -71,8 +71,8 @@ export async function measureOverload(
   }
 }
 
-/** Head of the table of `measureOverload`. */
-export const overloadHead = [
+/** Head of the table of `measureLoadShedding`. */
+export const loadSheddingHead = [
   '| store | peak/s | arrivals/s | goodput ÷ peak (goal 0.85) | accepted p50, p99 ms (goal p99 250) | 503 p50, p99 ms | neither | most memory | generator: core, late p99 |',
   '|---|---|---|---|---|---|---|---|---|',
 ].join('\n');
