@@ -2,16 +2,15 @@ import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import type { AuditEvent } from '../domain/audit-event.ts';
 import type { Clock } from '../domain/clock.ts';
-import { type NewPairing, type Pairing, pairingModes } from '../domain/pairing.ts';
+import type { NewPairing, Pairing } from '../domain/pairing.ts';
 import type { PairingRegistry } from '../ports/pairing-registry.ts';
 import type { ClientRegistrations, RandomId } from '../ports/ports.ts';
 import { parameterExamples } from './examples.ts';
 import { listAnswer, listQuery, page, printable, readPage } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
-import { pattern } from './patterns.ts';
+import { clientId, type PairingBody, pairingAnswer, pairingBody, show } from './pairing-schemas.ts';
 import { Problem } from './problem.ts';
 
-/** What the routes stand on. */
 export interface PairingRoutesOptions {
   readonly pairings: PairingRegistry;
   readonly clients: ClientRegistrations;
@@ -21,44 +20,8 @@ export interface PairingRoutesOptions {
   readonly randomId: RandomId;
 }
 
-const clientId = Type.String({ pattern: pattern('printable'), maxLength: 255 });
-const pairingBody = Type.Object(
-  {
-    requester: clientId,
-    holder: clientId,
-    mode: Type.Optional(Type.Unsafe<Pairing['mode']>({ type: 'string', enum: pairingModes })),
-    first_party: Type.Optional(Type.Boolean()),
-    scope: Type.Optional(
-      Type.String({
-        pattern: pattern('scope'),
-        maxLength: 4000,
-      }),
-    ),
-    resources: Type.Optional(
-      Type.Array(Type.String({ minLength: 1, maxLength: 512 }), {
-        minItems: 1,
-        maxItems: 100,
-        uniqueItems: true,
-      }),
-    ),
-  },
-  { $id: 'PairingBody', additionalProperties: false },
-);
-type PairingBody = Type.Static<typeof pairingBody>;
-const pairingAnswer = Type.Object(
-  {
-    ...pairingBody.properties,
-    id: Type.String(),
-    mode: Type.Unsafe<Pairing['mode']>({ type: 'string', enum: pairingModes }),
-    first_party: Type.Boolean(),
-    revoked: Type.Boolean(),
-    created_at: Type.Integer({ description: 'Seconds since the epoch.' }),
-    revoked_at: Type.Optional(Type.Integer({ description: 'Seconds since the epoch.' })),
-  },
-  { $id: 'Pairing' },
-);
-export const pairingSchemas = [pairingBody, pairingAnswer];
-
+const tag = 'Pairings' as const;
+const path = '/admin/pairings';
 const querystring = listQuery({
   requester: Type.Optional(clientId),
   holder: Type.Optional(clientId),
@@ -66,25 +29,22 @@ const querystring = listQuery({
 type Query = Type.Static<typeof querystring>;
 const params = Type.Object({ id: printable('Of the pairing.', parameterExamples.pairing) });
 
-/** `/admin/pairings`: create, list, read, revoke. `DELETE` revokes too: a pairing that was in force stays on record. */
+/** `/admin/pairings`. DELETE revokes, because a pairing that was in force stays on record. */
 export function pairingRoutes(app: FastifyInstance, options: PairingRoutesOptions): void {
-  const { pairings, clients, maxAccessTokenLifetime, clock, randomId } = options;
-  const path = '/admin/pairings';
-  const revoke = async (id: string): Promise<Pairing> => {
-    const found = (await pairings.get(id)) ?? notFound();
-    return (
-      (await pairings.revoke(
-        id,
-        { at: clock(), event: eventOf('pairing_revoked', found) },
-        maxAccessTokenLifetime,
-      )) ?? notFound()
-    );
-  };
+  createRoute(app, options);
+  listRoute(app, options);
+  routesOfOne(app, options);
+}
+
+function createRoute(
+  app: FastifyInstance,
+  { pairings, clients, clock, randomId }: PairingRoutesOptions,
+): void {
   const made = answer('The pairing that was made.', ref(pairingAnswer), { location: true });
   const create = {
     operationId: 'createPairing',
     summary: 'Pair two clients',
-    tag: 'Pairings' as const,
+    tag,
     description: 'Lets the requester name the holder as an additional holder of its tokens.',
     body: ref(pairingBody),
     answers: { 201: made },
@@ -119,10 +79,13 @@ export function pairingRoutes(app: FastifyInstance, options: PairingRoutesOption
     if (created === 'conflict') throw new Problem(409, 'the two clients are paired already');
     return reply.code(201).header('location', `${path}/${created.id}`).send(show(created));
   });
+}
+
+function listRoute(app: FastifyInstance, { pairings }: PairingRoutesOptions): void {
   const list = {
     operationId: 'listPairings',
     summary: 'List pairings',
-    tag: 'Pairings' as const,
+    tag,
     description: 'Answers a page of pairings, revoked ones too, by requester or holder if asked.',
     querystring,
     answers: { 200: listAnswer(ref(pairingAnswer)) },
@@ -141,6 +104,22 @@ export function pairingRoutes(app: FastifyInstance, options: PairingRoutesOption
       show,
     );
   });
+}
+
+function routesOfOne(
+  app: FastifyInstance,
+  { pairings, maxAccessTokenLifetime, clock }: PairingRoutesOptions,
+): void {
+  const revoke = async (id: string): Promise<Pairing> => {
+    const found = (await pairings.get(id)) ?? notFound();
+    return (
+      (await pairings.revoke(
+        id,
+        { at: clock(), event: eventOf('pairing_revoked', found) },
+        maxAccessTokenLifetime,
+      )) ?? notFound()
+    );
+  };
   const shown = {
     params,
     answers: { 200: answer('The pairing.', ref(pairingAnswer)) },
@@ -156,7 +135,7 @@ export function pairingRoutes(app: FastifyInstance, options: PairingRoutesOption
     operation({
       operationId: 'getPairing',
       summary: 'Read a pairing',
-      tag: 'Pairings' as const,
+      tag,
       description: 'Answers the pairing; `revoked` tells whether it still counts.',
       ...shown,
     }),
@@ -165,7 +144,7 @@ export function pairingRoutes(app: FastifyInstance, options: PairingRoutesOption
   const revocation = operation({
     operationId: 'revokePairing',
     summary: 'Revoke a pairing',
-    tag: 'Pairings' as const,
+    tag,
     description: 'Ends the pairing. Tokens that name the holder by it lose that holder.',
     ...shown,
   });
@@ -175,7 +154,7 @@ export function pairingRoutes(app: FastifyInstance, options: PairingRoutesOption
   const remove = operation({
     operationId: 'deletePairing',
     summary: 'Revoke a pairing',
-    tag: 'Pairings' as const,
+    tag,
     description: 'Revokes the pairing, which stays in the list.',
     ...gone,
   });
@@ -190,31 +169,6 @@ function eventOf(
   { id, requester, holder }: NewPairing,
 ): AuditEvent {
   return { type, actor: 'admin', client_id: requester, detail: { id, holder } };
-}
-
-function show({
-  id,
-  requester,
-  holder,
-  mode,
-  first_party,
-  scope,
-  resources,
-  createdAt,
-  revokedAt,
-}: NewPairing): object {
-  return {
-    id,
-    requester,
-    holder,
-    mode,
-    first_party,
-    ...(scope !== undefined && { scope }),
-    ...(resources !== undefined && { resources }),
-    revoked: revokedAt !== undefined,
-    created_at: Math.floor(createdAt / 1000),
-    ...(revokedAt !== undefined && { revoked_at: Math.floor(revokedAt / 1000) }),
-  };
 }
 
 function notFound(): never {

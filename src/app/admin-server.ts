@@ -7,10 +7,11 @@ import { dpopNonceSecretRoutes, dpopNonceSecretSchemas } from '../admin/dpop-non
 import { jsonBodies } from '../admin/json-body.ts';
 import { keyEncryptionKeyRoutes, keyEncryptionKeySchemas } from '../admin/key-encryption-key.ts';
 import { openapiDocument } from '../admin/openapi.ts';
-import { pairingRoutes, pairingSchemas } from '../admin/pairings.ts';
+import { pairingSchemas } from '../admin/pairing-schemas.ts';
+import { pairingRoutes } from '../admin/pairings.ts';
 import { Problem, problemHandler, problemSchema } from '../admin/problem.ts';
 import { resourceServerRoutes, resourceServerSchemas } from '../admin/resource-servers.ts';
-import { secretSchemas } from '../admin/secrets.ts';
+import { secretSchemas } from '../admin/secret-schemas.ts';
 import { signingKeyRoutes, signingKeySchemas } from '../admin/signing-keys.ts';
 import { tokenRoutes } from '../admin/tokens.ts';
 import { trustedIssuerRoutes, trustedIssuerSchemas } from '../admin/trusted-issuers.ts';

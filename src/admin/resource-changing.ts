@@ -1,0 +1,181 @@
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import Type from 'typebox';
+import type { NotChanged, Stored } from '../ports/registry.ts';
+import { mergePatch } from './merge-patch.ts';
+import { answer, operation, ref } from './operation.ts';
+import { Problem } from './problem.ts';
+import {
+  type ById,
+  byId,
+  etag,
+  getStored,
+  inProse,
+  notFound,
+  type RestResource,
+} from './rest-resource.ts';
+
+const ifMatch = Type.Object({
+  'if-match': Type.Optional(
+    Type.String({ description: 'Entity tags, or `*` (RFC 9110 §13.1.1).' }),
+  ),
+});
+const stale = [404, 412] as const;
+
+/** POST. */
+export function createRoute<Value, Body extends object>(
+  app: FastifyInstance,
+  resource: RestResource<Value, Body>,
+): void {
+  const { path, tag, registry, clock, read, show, idOf, schema, noun, answers, recordOf } =
+    resource;
+  const thing = inProse(noun);
+  const made = answer(`The ${thing} that was registered.`, ref(answers.changed), {
+    etag: true,
+    location: true,
+  });
+  const create = {
+    operationId: `create${noun}`,
+    summary: `Register a ${thing}`,
+    tag,
+    description: `Registers a ${thing}. A generated \`client_secret\` is in this answer alone.`,
+    body: ref(schema),
+    answers: { 201: made },
+    refuses: [409] as const,
+  };
+  app.post<{ Body: Body }>(path, operation(create), async (request, reply) => {
+    const { value, once } = await read(request.body as Body);
+    // Before the change, because a failure after it would answer 503 for a change that stands.
+    const consequences = await resource.consequences?.(value);
+    const created = await registry.create(value, {
+      at: clock(),
+      ...recordOf('created', idOf(value), value),
+    });
+    if (created === 'conflict') throw new Problem(409, 'the identifier is taken');
+    return reply
+      .code(201)
+      .header('location', `${path}/${encodeURIComponent(idOf(value))}`)
+      .header('etag', etag(created))
+      .send({ ...show(created), ...once, ...consequences });
+  });
+}
+
+/** PUT and PATCH (RFC 7396). */
+export function changeRoutes<Value, Body extends object>(
+  app: FastifyInstance,
+  resource: RestResource<Value, Body>,
+): void {
+  const { path, tag, registry, schema, noun, answers } = resource;
+  const thing = inProse(noun);
+  const conditional = { ...byId(resource), headers: ifMatch };
+  const changedTo = {
+    200: answer(`The ${thing} as it is now.`, ref(answers.changed), { etag: true }),
+  };
+  const replace = {
+    operationId: `replace${noun}`,
+    summary: `Replace a ${thing}; a member that is left out is cleared`,
+    tag,
+    description: `Replaces all members. The secrets stay unless \`client_secret\` is given.`,
+    body: ref(schema),
+  };
+  app.put(
+    `${path}/:id`,
+    operation({ ...replace, ...conditional, answers: changedTo, refuses: stale }),
+    async (request: ById, reply) =>
+      changeStored(
+        resource,
+        request,
+        reply,
+        request.body as Body,
+        await getStored(registry, request.params.id),
+      ),
+  );
+  const patch = {
+    operationId: `change${noun}`,
+    summary: `Change members of a ${thing} (RFC 7396)`,
+    tag,
+    description: `Changes the members given, as a merge patch: null clears a member.`,
+    consumes: ['application/merge-patch+json', 'application/json'],
+    body: ref(resource.patch),
+  };
+  app.patch(
+    `${path}/:id`,
+    operation({ ...patch, ...conditional, answers: changedTo, refuses: stale }),
+    async (request: ById, reply) => {
+      const found = await getStored(registry, request.params.id);
+      const merged = mergePatch(resource.toBody(found.value), request.body);
+      const validate = request.compileValidationSchema(ref(schema) as Record<string, unknown>);
+      if (!validate(merged))
+        throw Object.assign(new Error('invalid'), { statusCode: 400, validation: validate.errors });
+      return changeStored(resource, request, reply, merged as Body, found);
+    },
+  );
+}
+
+async function changeStored<Value, Body extends object>(
+  { registry, clock, read, show, idOf, recordOf, consequences }: RestResource<Value, Body>,
+  request: ById,
+  reply: FastifyReply,
+  body: Body,
+  found: Stored<Value>,
+): Promise<FastifyReply> {
+  checkMatch(request, found);
+  const { value, once } = await read(body, found.value);
+  // Before the change, because a failure after it would answer 503 for a change that stands.
+  const following = await consequences?.(value);
+  const changed = await registry.replace(value, found, {
+    at: clock(),
+    ...recordOf('changed', idOf(value), value, found.value),
+  });
+  if (typeof changed === 'string') return refuse(changed);
+  return reply.header('etag', etag(changed)).send({ ...show(changed), ...once, ...following });
+}
+
+/** DELETE. */
+export function deleteRoute<Value, Body extends object>(
+  app: FastifyInstance,
+  resource: RestResource<Value, Body>,
+): void {
+  const { path, tag, registry, clock, noun, recordOf } = resource;
+  const thing = inProse(noun);
+  const conditional = { ...byId(resource), headers: ifMatch };
+  const gone = { 204: { description: `The ${thing} is deleted.` } };
+  const remove = {
+    operationId: `delete${noun}`,
+    summary: `Delete a ${thing}`,
+    tag,
+    description: `Deletes the registration with its secrets. Its tokens become inactive.`,
+  };
+  app.delete(
+    `${path}/:id`,
+    operation({ ...remove, ...conditional, answers: gone, refuses: stale }),
+    async (request: ById, reply) => {
+      const match = request.headers['if-match'];
+      const found = match === undefined ? undefined : await getStored(registry, request.params.id);
+      if (found !== undefined) checkMatch(request, found);
+      const { id } = request.params;
+      const removed = await registry.remove(
+        id,
+        { at: clock(), ...recordOf('deleted', id) },
+        match === '*' ? undefined : found?.version,
+      );
+      if (removed !== 'removed') return refuse(removed);
+      return reply.code(204).send();
+    },
+  );
+}
+
+/** Throws Problem unless the version is one of those in `If-Match`. */
+function checkMatch(request: ById, found: Stored<unknown>): void {
+  const match = request.headers['if-match'];
+  const tags = match?.split(',').map((tag) => tag.trim());
+  if (tags !== undefined && match !== '*' && !tags.includes(etag(found)))
+    throw new Problem(412, 'the registration was changed since it was read');
+}
+
+function refuse(reason: NotChanged): never {
+  if (reason === 'not_found') return notFound();
+  throw new Problem(
+    reason === 'conflict' ? 409 : 412,
+    'the registration was changed since it was read',
+  );
+}

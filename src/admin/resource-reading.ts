@@ -1,0 +1,81 @@
+import type { FastifyInstance } from 'fastify';
+import Type from 'typebox';
+import { listAnswer, listQuery, page, readPage } from './list.ts';
+import { answer, operation, ref } from './operation.ts';
+import { pattern } from './patterns.ts';
+import { type ById, byId, etag, getStored, inProse, type RestResource } from './rest-resource.ts';
+
+interface ListParameters {
+  readonly limit?: string;
+  readonly cursor?: string;
+  readonly name?: string;
+  readonly client_name?: string;
+}
+
+/** GET of all, a page at a time. */
+export function listRoute<Value, Body extends object>(
+  app: FastifyInstance,
+  resource: RestResource<Value, Body>,
+): void {
+  const { path, tag, registry, idOf, show, noun, answers } = resource;
+  const thing = inProse(noun);
+  const named = Type.Optional(
+    Type.String({
+      maxLength: 200,
+      pattern: pattern('plainText'),
+      description: 'Those whose name contains this, in any case.',
+    }),
+  );
+  const querystring = listQuery({
+    name: named,
+    ...(resource.nameParameter === 'client_name' && { client_name: named }),
+  });
+  const list = {
+    operationId: `list${noun}s`,
+    summary: `List ${thing}s`,
+    tag,
+    description: `Answers a page in the order of the identifiers; \`next_cursor\` leads to the next one.`,
+    querystring,
+    answers: { 200: listAnswer(ref(answers.shown)) },
+  };
+  app.get<{ Querystring: ListParameters }>(path, operation(list), async ({ query }) => {
+    const name = query[resource.nameParameter] ?? query.name;
+    const { limit, ...from } = readPage(query);
+    const found = await registry.list({
+      ...from,
+      limit: limit + 1,
+      ...(name !== undefined && { name }),
+    });
+    return page(found, limit, ({ value }) => idOf(value), show);
+  });
+}
+
+/** GET of one. */
+export function readRoute<Value, Body extends object>(
+  app: FastifyInstance,
+  resource: RestResource<Value, Body>,
+): void {
+  const { path, tag, registry, show, noun, answers } = resource;
+  const thing = inProse(noun);
+  const shown = {
+    200: answer(`The ${thing}.`, ref(answers.read ?? answers.shown), { etag: true }),
+  };
+  app.get(
+    `${path}/:id`,
+    operation({
+      operationId: `get${noun}`,
+      summary: `Read a ${thing}`,
+      tag,
+      description: `Answers the registration and, as \`ETag\`, the version for \`If-Match\`.`,
+      ...byId(resource),
+      answers: shown,
+      refuses: [404],
+    }),
+    async (request: ById, reply) => {
+      const found = await getStored(registry, request.params.id);
+      return reply
+        .header('etag', etag(found))
+        .send({ ...show(found), ...(await resource.more?.(found.value)) });
+    },
+  );
+}

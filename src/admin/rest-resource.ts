@@ -1,0 +1,74 @@
+import type { FastifyRequest } from 'fastify';
+import Type, { type TSchema } from 'typebox';
+import type { Clock } from '../domain/clock.ts';
+import type { RegistrationChange, Registry, Stored } from '../ports/registry.ts';
+import { printable } from './list.ts';
+import type { Operation } from './operation.ts';
+import { Problem } from './problem.ts';
+
+/** A kind of registration as a REST resource. */
+export interface RestResource<Value, Body extends object> {
+  readonly path: string;
+  readonly tag: Operation['tag'];
+  readonly exampleId: string;
+  /** Part of the names of operations: `Client` for `getClient` and `listClients`. */
+  readonly noun: string;
+  readonly nameParameter: 'client_name' | 'name';
+  readonly schema: TSchema;
+  readonly patch: TSchema;
+  /** `read`: the answer to GET of one, where that shows more. */
+  readonly answers: { readonly shown: TSchema; readonly changed: TSchema; readonly read?: TSchema };
+  readonly registry: Registry<Value>;
+  readonly clock: Clock;
+  readonly idOf: (value: Value) => string;
+  /**
+   * Checks a body, against the stored value where there is one. `once`: members that only this
+   * answer shows. Throws Problem.
+   */
+  readonly read: (
+    body: Body,
+    stored?: Value,
+  ) => Promise<{ readonly value: Value; readonly once?: object }>;
+  readonly show: (stored: Stored<Value>) => object;
+  /** Members that only GET of one shows. */
+  readonly more?: (value: Value) => Promise<object>;
+  /** Members of the answer to a change that tell its consequences elsewhere. */
+  readonly consequences?: (value: Value) => Promise<object>;
+  /** The stored value as a body, for PATCH to change. */
+  readonly toBody: (value: Value) => object;
+  /** The audit record of a change, stored in its transaction. */
+  readonly recordOf: (
+    what: 'created' | 'changed' | 'deleted',
+    id: string,
+    value?: Value,
+    previous?: Value,
+  ) => Omit<RegistrationChange, 'at'>;
+}
+
+/** A request for one registration. */
+export type ById = FastifyRequest<{ Params: { id: string }; Body: Record<string, unknown> }>;
+
+/** The noun in prose: `resource server` for `ResourceServer`. */
+export function inProse(noun: string): string {
+  return noun.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).trim();
+}
+
+/** The entity tag of a stored registration. */
+export function etag({ version }: Stored<unknown>): string {
+  return `"${version}"`;
+}
+
+/** The path parameter of one registration. */
+export function byId({ noun, exampleId }: { readonly noun: string; readonly exampleId: string }) {
+  return { params: Type.Object({ id: printable(`Of the ${inProse(noun)}.`, exampleId) }) };
+}
+
+/** Reads one registration. Throws Problem. */
+export async function getStored<Value>(registry: Registry<Value>, id: string) {
+  return (await registry.get(id)) ?? notFound();
+}
+
+/** Throws Problem. */
+export function notFound(): never {
+  throw new Problem(404, 'there is no such registration');
+}

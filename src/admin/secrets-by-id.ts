@@ -1,0 +1,93 @@
+import type { FastifyInstance } from 'fastify';
+import type Type from 'typebox';
+import type { StoredSecret } from '../domain/client-registration.ts';
+import { answer, operation, ref } from './operation.ts';
+import {
+  changeSecrets,
+  checkExpiry,
+  isGoodAt,
+  notFound,
+  type OfSecret,
+  oneSecretOf,
+  type SecretRoutesOptions,
+  seconds,
+  show,
+  tag,
+  type WithSecrets,
+} from './owned-secrets.ts';
+import { Problem } from './problem.ts';
+import { inProse } from './rest-resource.ts';
+import { secretAnswer, secretPatch } from './secret-schemas.ts';
+
+/** PATCH: sets when a secret ends. */
+export function changeRoute<Value extends WithSecrets>(
+  app: FastifyInstance,
+  options: SecretRoutesOptions<Value>,
+): void {
+  const { path, noun, clock } = options;
+  const thing = inProse(noun);
+  const patch = {
+    operationId: `change${noun}Secret`,
+    summary: `Set when a secret of a ${thing} ends`,
+    tag,
+    description: 'Sets or clears the time after which the secret is refused.',
+    consumes: ['application/merge-patch+json', 'application/json'],
+    params: oneSecretOf(noun),
+    body: ref(secretPatch),
+    answers: { 200: answer('The secret as it is now.', ref(secretAnswer)) },
+    refuses: [404] as const,
+  };
+  app.patch<OfSecret & { Body: Type.Static<typeof secretPatch> }>(
+    `${path}/:id/secrets/:secret_id`,
+    operation(patch),
+    async ({ params: { id, secret_id }, body: { expires_at: expiresAt } }) => {
+      checkExpiry(expiresAt, seconds(clock));
+      const ending = ({ expires_at, ...secret }: StoredSecret): StoredSecret => {
+        const end = expiresAt === undefined ? expires_at : (expiresAt ?? undefined);
+        return { ...secret, ...(end !== undefined && { expires_at: end }) };
+      };
+      const detail = { secret: secret_id, expires_at: expiresAt };
+      const value = await changeSecrets(options, id, 'changed', detail, ({ clientSecrets }) => {
+        if (!clientSecrets.some((secret) => secret.id === secret_id)) notFound();
+        return clientSecrets.map((secret) => (secret.id === secret_id ? ending(secret) : secret));
+      });
+      return show(value.clientSecrets.find((secret) => secret.id === secret_id) ?? notFound());
+    },
+  );
+}
+
+/** DELETE. */
+export function deleteRoute<Value extends WithSecrets>(
+  app: FastifyInstance,
+  options: SecretRoutesOptions<Value>,
+): void {
+  const { path, noun, clock } = options;
+  const thing = inProse(noun);
+  const remove = {
+    operationId: `delete${noun}Secret`,
+    summary: `Remove a secret of a ${thing}; never the last good one`,
+    tag,
+    description: 'Removes a secret. The last good one stays, so that nobody is locked out.',
+    params: oneSecretOf(noun),
+    answers: {
+      204: {
+        description: 'The secret is refused: here at once, on other machines within a second.',
+      },
+    },
+    refuses: [404, 409] as const,
+  };
+  app.delete<OfSecret>(
+    `${path}/:id/secrets/:secret_id`,
+    operation(remove),
+    async ({ params: { id, secret_id } }, reply) => {
+      await changeSecrets(options, id, 'deleted', { secret: secret_id }, ({ clientSecrets }) => {
+        const kept = clientSecrets.filter((secret) => secret.id !== secret_id);
+        if (kept.length === clientSecrets.length) notFound();
+        if (!kept.some(isGoodAt(seconds(clock))))
+          throw new Problem(409, 'this is the last secret: add another one first');
+        return kept;
+      });
+      return reply.code(204).send();
+    },
+  );
+}
