@@ -17,14 +17,13 @@ const querystring = listQuery({
   jti: text('Events about this token.'),
   since: time('Not before.'),
   until: time(
-    'Before. An export that must be complete ends a minute ago: an entry may be written a moment later than one that sorts after it.',
+    'Before. A complete export ends a minute ago, because entries may be written out of order.',
   ),
   follow: Type.Optional(
     Type.Unsafe<'true'>({
       type: 'string',
       enum: ['true'],
-      description:
-        'For a reader that comes back: nothing of the last minute, so that it misses no entry, and always a cursor.',
+      description: 'For repeated reading: leaves out the last minute, so that no entry is missed.',
     }),
   ),
 });
@@ -47,7 +46,7 @@ const auditEventAnswer = Type.Object(
     registration_id: Type.Optional(
       Type.String({
         description:
-          'Of an issuance: the registration of the client. A later client of this `client_id` has another.',
+          'Of an issuance: the registration of the client, which no later client shares.',
       }),
     ),
     resource_server_id: Type.Optional(
@@ -89,12 +88,12 @@ const list = operation({
 });
 
 /**
- * Milliseconds after which no event comes that is older: longer than the longest commit, and than the clocks of replicas may be apart.
- * Only a replica that was stopped for longer between naming an event and writing it is later.
+ * Milliseconds after which no older event appears: longer than any commit and any difference of the
+ * replicas' clocks, unless a replica was stopped between naming an event and writing it.
  */
 const holdBack = 60_000;
 
-/** `GET /admin/audit-events`: filters and cursor, oldest first; as JSON Lines with `Accept: application/jsonl` or `application/x-ndjson`. */
+/** The audit trail, oldest first, as JSON or, when `Accept` asks for them, as JSON Lines. */
 export function auditRoutes(app: FastifyInstance, log: AuditLog, clock: Clock): void {
   app.get<{ Querystring: Query }>(
     '/admin/audit-events',

@@ -6,7 +6,7 @@ const shownAs: Readonly<Record<string, string>> = {
   secret_in_either_place: 'token_endpoint_auth_method',
 };
 
-/** Names of the metadata that differ; what they were and are may be long, and stays in the registration. */
+/** The names of the members that differ; their values stay in the registration. */
 export function changedMembers(
   before: object | undefined,
   after: object | undefined,

@@ -27,7 +27,10 @@ export interface CheckedClient {
   readonly clientSecret?: string;
 }
 
-/** Checks what the schema cannot: which members go together, and every key. Keeps the stored secret unless a new one is given. Throws Problem. */
+/**
+ * Checks what the schema cannot: which members go together, and every key. The stored secrets stay
+ * unless a new one is given. Throws Problem.
+ */
 export function checkClient(
   body: ClientBody,
   clientId: string,
@@ -94,7 +97,7 @@ export function checkClient(
   return { client, ...(clientSecret !== undefined && { clientSecret }) };
 }
 
-/** Keys by value that could never authenticate the client are a mistake; what a `jwks_uri` holds may change. */
+/** Refuses keys that could never authenticate the client; those of a `jwks_uri` may change. */
 function checkUsable(members: ClientBody, method: string): void {
   const keys = signatureJwks(members as Pick<ClientRegistration, 'jwks'>).map((jwk) =>
     readPublicKey(jwk),

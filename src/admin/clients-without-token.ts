@@ -4,7 +4,7 @@ import type { ResourceServer } from '../domain/resource-server.ts';
 import type { ClientRegistry, IntactPage } from '../ports/registry.ts';
 import { methodsFor } from './possible-tokens.ts';
 
-/** Clients that one answer names, that are read at a time, and that are looked at for one answer. */
+/** How many clients one answer names, one page reads, and one answer examines. */
 const [maxNamed, pageSize, maxLookedAt] = [100, 500, 10_000];
 
 /** Members of the answer to a change of a resource server. */
@@ -19,14 +19,16 @@ export const clientsWithoutTokenAnswer = {
     {
       additionalProperties: false,
       description:
-        'Enabled clients that list this audience in `resources` and get no token for it, for none of its confirmation methods can name a key that they can prove: a client of certificate-bound tokens gets none where `x5t#S256` is missing, unless it names its key by `req_cnf`.',
+        'Enabled clients with this audience in `resources` that get no token for it, because no ' +
+        'confirmation method can name a key that they can prove. A client of certificate-bound ' +
+        'tokens needs `x5t#S256` here, unless it names its key by `req_cnf`.',
     },
   ),
 };
 
 /**
- * The clients that a resource server as it is now leaves without a token. A hint and no refusal: whoever withdraws a confirmation method must not
- * be held up by those who still use it, and their requests are refused anyway (`docs/decisions/0003-confirmation.md`).
+ * The clients that a resource server leaves without a token. A hint, not a refusal: clients that
+ * still use a confirmation method must not delay its withdrawal (decision 3 in docs/decisions).
  */
 export async function clientsWithoutToken(
   resourceServer: ResourceServer,

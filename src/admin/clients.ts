@@ -36,7 +36,6 @@ export const clientSchemas = [
   readClientAnswer,
 ];
 
-/** What the routes need. */
 export interface ClientRoutesOptions {
   readonly clients: ClientRegistry;
   readonly resourceServers: ResourceServerRegistry & ResourceServers;
@@ -103,7 +102,8 @@ export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions)
     },
     recordOf: (what, id, value, previous) => {
       const [had, kept] = [thumbprints(previous), thumbprints(value)];
-      // Tokens bound to a key that is registered no more are inactive, whatever proved it. What a jwks_uri holds is not known here: the round that looks for unregistered keys tells.
+      // Tokens bound to a removed key become inactive. A background job finds the removed keys
+      // of a jwks_uri.
       const keysRemoved =
         value?.jwks_uri === undefined ? [...had].filter((jkt) => !kept.has(jkt)) : [];
       const keys = {

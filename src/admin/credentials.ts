@@ -32,7 +32,7 @@ export const credentialsAnswer = Type.Object(
       Type.Object({ 'x5t#S256': Type.String({ description: 'RFC 8705 §3.1.' }), ...lastUsed }),
       {
         description:
-          'Those in `jwks`; with `tls_client_auth` or `jwks_uri` those that were used, the latest first, 100 at most.',
+          'Those in `jwks`; with `tls_client_auth` or `jwks_uri` the 100 used last, latest first.',
       },
     ),
   },

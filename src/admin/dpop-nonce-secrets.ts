@@ -18,7 +18,7 @@ const nonceSecretAnswer = Type.Object(
 );
 export const dpopNonceSecretSchemas = [nonceSecretAnswer];
 
-/** The life of the secrets behind the DPoP nonces: see it, replace all of them in an emergency. Never the secrets themselves. */
+/** Lists the states of the DPoP nonce secrets, and replaces all of them in an emergency. */
 export function dpopNonceSecretRoutes(
   app: FastifyInstance,
   secrets: Pick<DpopNonceSecrets, 'list' | 'replace'>,

@@ -5,7 +5,7 @@ import { Problem } from './problem.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Takes JSON objects without repeated members as the only bodies; `application/merge-patch+json` (RFC 7396) for PATCH alone. */
+/** Accepts only JSON objects without repeated members; merge patches (RFC 7396) only for PATCH. */
 export function jsonBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(

@@ -22,7 +22,7 @@ const changed = Type.Object(
 );
 export const keyEncryptionKeySchemas = [changed];
 
-/** Seals everything under the next key-encryption key. */
+/** Encrypts all keys at rest under the next key-encryption key. */
 export function keyEncryptionKeyRoutes(
   app: FastifyInstance,
   change: () => Promise<KeyEncryptionKeyChanged | 'no_next_key'>,
@@ -44,13 +44,15 @@ export function keyEncryptionKeyRoutes(
         log.error({ err }, 'the key-encryption key was not changed');
         throw new Problem(
           409,
-          'a key in the database was sealed by neither key-encryption key of this server; nothing was changed',
+          'a key in the database was sealed by neither key-encryption key of this server; ' +
+            'nothing was changed',
         );
       });
       if (done === 'no_next_key')
         throw new Problem(
           409,
-          'this server was started without another key in KEY_ENCRYPTION_KEY_NEXT or KEY_ENCRYPTION_KEY_NEXT_FILE; nothing was changed',
+          'this server was started without another key in KEY_ENCRYPTION_KEY_NEXT or ' +
+            'KEY_ENCRYPTION_KEY_NEXT_FILE; nothing was changed',
         );
       return {
         key_id: done.keyId,

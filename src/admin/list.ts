@@ -66,7 +66,7 @@ export function readPage({
   return { limit: items, after };
 }
 
-/** A cursor is the last key, base64url so that nobody builds one by hand; null when there is none. */
+/** A cursor after this key, base64url so that nobody builds one by hand; null without a key. */
 export function cursorAfter(key: string | undefined): string | null {
   return key === undefined ? null : Buffer.from(key).toString('base64url');
 }

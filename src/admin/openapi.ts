@@ -5,7 +5,7 @@ import { withExamples } from './openapi-examples.ts';
 import { answer, operation } from './operation.ts';
 import { tags } from './tags.ts';
 
-/** Serves the OpenAPI 3.1 document of the routes that are mounted from now on. A route without an operation and its answers does not mount. */
+/** Serves the OpenAPI 3.1 document. A route mounted later without an operation throws an Error. */
 export async function openapiDocument(
   app: FastifyInstance,
   schemas: readonly TSchema[],

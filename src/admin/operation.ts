@@ -12,7 +12,7 @@ export interface AnswerSchema {
   readonly headers?: Readonly<Record<string, object>>;
 }
 
-/** One operation of the admin API: what it takes, what it answers, and how it can refuse. */
+/** One operation of the admin API. */
 export interface Operation {
   readonly tag: keyof typeof tags;
   readonly operationId: string;
@@ -35,7 +35,7 @@ const refusals = {
   400: 'A member of the request is not acceptable; every such member is named.',
   401: 'The admin token is missing or wrong.',
   404: 'There is no such thing.',
-  409: 'The identifier is taken, or what is there, or is not, forbids the change; nothing was changed.',
+  409: 'The identifier is taken, or the current state forbids the change; nothing was changed.',
   412: 'It was changed since the version that `If-Match` names.',
   413: 'The body is larger than 256 KiB.',
   415: 'The body has another media type.',
@@ -67,7 +67,7 @@ export function answer(
   return { description, schema, ...(Object.keys(headers).length > 0 && { headers }) };
 }
 
-/** Fastify's schema of a route, from which the OpenAPI document is made. Request parts are enforced; answers are described, and never changed. */
+/** The schema of a route: requests are checked by it, answers are only described. */
 export function operation({
   tag,
   answers,

@@ -31,7 +31,7 @@ export const possessionAnswer = Type.Object(
       {
         maxItems: maxListed,
         description:
-          'Where it may ask for tokens, and how they name its key without `req_cnf`; no method: no token.',
+          'Where it may ask for tokens, and how they name its key; without a method, no token.',
       },
     ),
     more: Type.Boolean({ description: 'There are resource servers beyond those listed.' }),
@@ -39,7 +39,7 @@ export const possessionAnswer = Type.Object(
   { additionalProperties: false },
 );
 
-/** The proofs that a token request of this client can be granted by (product decision 4 of the protocol reference). */
+/** The proofs by which a token request of this client can succeed (docs/protocol.md). */
 function proofsOf(client: ClientRegistration): readonly (typeof evidence)[number][] {
   const byAssertion = client.client_assertion_bound_access_tokens
     ? (['client_assertion'] as const)
@@ -51,7 +51,7 @@ function proofsOf(client: ClientRegistration): readonly (typeof evidence)[number
 
 /**
  * The resource server's methods by which this client gets a token when it does not ask for a key by
- * `req_cnf`: those that can name a key which it can prove, or, for `jwe`, by which it can be given one.
+ * `req_cnf`: those that can name a key that it can prove, or, for `jwe`, give it one.
  */
 export function methodsFor(
   client: ClientRegistration,
@@ -81,7 +81,10 @@ function nameable(
   });
 }
 
-/** Refuses a client that could never get a token. Audiences without a resource server yet count as possible. Throws Problem. */
+/**
+ * Refuses a client that could never get a token. An audience that has no resource server yet
+ * counts as possible. Throws Problem.
+ */
 export async function refuseImpossible(
   client: ClientRegistration,
   resourceServers: ResourceServers,
@@ -90,7 +93,8 @@ export async function refuseImpossible(
   if (client.dpop_bound_access_tokens && client.tls_client_certificate_bound_access_tokens === true)
     throw new Problem(
       400,
-      'a client must send a DPoP proof or be bound to its certificate, not both: no request could satisfy it',
+      'a client must send a DPoP proof or be bound to its certificate, not both: ' +
+        'no request could satisfy it',
       'tls_client_certificate_bound_access_tokens',
     );
   let symmetric = false;
@@ -103,17 +107,19 @@ export async function refuseImpossible(
   if (symmetric)
     throw new Problem(
       400,
-      'a symmetric key leaves this server over https only, or encrypted: make the issuer https, or register a key with use enc',
+      'a symmetric key leaves this server over https only, or encrypted: make the issuer https, ' +
+        'or register a key with use enc',
       'jwks',
     );
   throw new Problem(
     400,
-    'none of these resource servers accepts a confirmation method by which a key of this client can be named',
+    'none of these resource servers accepts a confirmation method by which a key of this ' +
+      'client can be named',
     'resources',
   );
 }
 
-/** What the operator sees of a client: its proofs, and which resource servers accept them. */
+/** The proofs of a client, and the resource servers that accept them. */
 export async function possessionOf(
   client: ClientRegistration,
   resourceServers: ResourceServers & ResourceServerRegistry,

@@ -24,7 +24,7 @@ export class Faults extends Problem {
   }
 }
 
-/** What every refusal of the admin API looks like. */
+/** The body of every refusal of the admin API. */
 export const problemSchema = Type.Object(
   {
     type: Type.Literal('about:blank'),
@@ -53,7 +53,7 @@ export const problemSchema = Type.Object(
 /** Faults that one answer names at most. */
 const maxFaults = 50;
 
-/** Answers anything thrown as `application/problem+json`; what is not a Problem says nothing of its cause. */
+/** Answers anything thrown as `application/problem+json`; only a Problem tells its cause. */
 export function problemHandler(
   thrown: unknown,
   request: FastifyRequest,
@@ -61,7 +61,7 @@ export function problemHandler(
 ): FastifyReply {
   const { status, message, faults } = asProblem(thrown);
   if (status >= 500) request.log.error({ reqId: request.id, err: thrown }, 'admin request failed');
-  // What is still on its way is read and dropped: a connection that is cut off takes the answer along.
+  // The rest of the body is read and dropped, because closing the connection could lose the answer.
   if (status === 413) void reply.removeHeader('connection');
   if (status === 503) void reply.header('retry-after', '1');
   if (status === 401) void reply.header('www-authenticate', 'Bearer realm="holdfast admin"');

@@ -34,7 +34,7 @@ export function listRoute<Value, Body extends object>(
     operationId: `list${noun}s`,
     summary: `List ${thing}s`,
     tag,
-    description: `Answers a page in the order of the identifiers; \`next_cursor\` leads to the next one.`,
+    description: 'Answers a page in the order of the identifiers; `next_cursor` leads to the next.',
     querystring,
     answers: { 200: listAnswer(ref(answers.shown)) },
   };

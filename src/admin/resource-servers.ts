@@ -34,7 +34,6 @@ export const resourceServerSchemas = [
   changedResourceServerAnswer,
 ];
 
-/** What the routes need. */
 export interface ResourceServerRoutesOptions {
   readonly resourceServers: ResourceServerRegistry;
   readonly clients: Pick<ClientRegistry, 'listIntact'>;
@@ -42,12 +41,12 @@ export interface ResourceServerRoutesOptions {
   readonly credentialUses: CredentialUseLog;
   readonly clock: Clock;
   readonly randomId: RandomId;
-  /** Awaited before a resource server is stored, so that the JWKS has its key before the first token. */
+  /** Awaited before a resource server is stored: the JWKS has its key before the first token. */
   readonly ensureSigningKey: (alg: AccessTokenSigningAlgorithm) => Promise<void>;
   readonly maxAccessTokenLifetime: number;
 }
 
-/** A method that could never be used is a mistake of the operator's. Throws Problem. */
+/** Refuses a confirmation method that could never be used. Throws Problem. */
 function checkConfirmation({
   cnf_methods_supported = [],
   jwks,

@@ -45,14 +45,17 @@ export const clientBody = Type.Object(
     token_endpoint_auth_method: Type.Optional(
       oneOf(tokenEndpointAuthMethods, {
         description:
-          'The one way in which the client authenticates. Absent: by its secret, by Basic or in the body, one of them a request; shown as `client_secret_basic`.',
+          'How the client authenticates. Absent: by its secret, by Basic or in the body, one of ' +
+          'them a request; shown as `client_secret_basic`.',
       }),
     ),
     token_endpoint_auth_signing_alg: Type.Optional(oneOf(signingAlgorithms)),
     client_assertion_audiences: Type.Optional(
       oneOf(clientAssertionAudiences, {
         description:
-          'What `aud` of its assertions may be besides the issuer as a string. `issuer`: an array of the issuer alone; `endpoint`: also the URI of the endpoint called, as a string or alone in an array.',
+          'What `aud` of its assertions may be besides the issuer as a string. `issuer`: an ' +
+          'array of the issuer alone; `endpoint`: also the URI of the endpoint called, as a string or ' +
+          'alone in an array.',
       }),
     ),
     grant_types: Type.Optional(listOf(oneOf(grantTypes), { minItems: 1 })),
@@ -100,7 +103,8 @@ export const resourceServerBody = Type.Object(
     introspection_requires_proof: Type.Optional(
       Type.Boolean({
         description:
-          'True: a token is active only beside a valid proof in the same introspection. For recipients that know nothing of proofs.',
+          'True: a token is active only beside a valid proof in the same introspection. ' +
+          'For resource servers that cannot check proofs.',
       }),
     ),
     access_token_lifetime: Type.Optional(Type.Integer({ minimum: 1, maximum: 604_800 })),
@@ -110,7 +114,7 @@ export const resourceServerBody = Type.Object(
 );
 export type ResourceServerBody = Type.Static<typeof resourceServerBody>;
 
-/** A merge patch (RFC 7396) for such a body: every member may be left out, or be null to be cleared. */
+/** The schema of a merge patch (RFC 7396): every member is optional, and null clears it. */
 export function patchOf(body: TSchema & { readonly properties: TProperties }): TSchema {
   const nullable = Object.entries(body.properties).map(([name, schema]) => {
     const { type, enum: values, ...more } = schema as { type?: string; enum?: readonly unknown[] };

@@ -47,7 +47,7 @@ export const signingKeySchemas = [rotation, signingKeyAnswer];
 const time = (milliseconds: number | undefined) =>
   milliseconds === undefined ? undefined : new Date(milliseconds).toISOString();
 
-/** The life of the signing keys: see it, rotate by hand, revoke a compromised one. */
+/** Lists the signing keys, rotates them by hand, and revokes a compromised one. */
 export function signingKeyRoutes(app: FastifyInstance, keys: SigningKeys): void {
   const list = {
     operationId: 'listSigningKeys',
@@ -69,7 +69,7 @@ export function signingKeyRoutes(app: FastifyInstance, keys: SigningKeys): void 
     summary: 'Announce a new signing key',
     tag: 'Keys and secrets' as const,
     description:
-      'Announces a successor, which signs once every verifier could read it; or at once.',
+      'Announces a successor, which signs once caches have had time to learn it, or at once.',
     body: ref(rotation),
     answers: successor,
   };

@@ -8,7 +8,6 @@ import { printable } from './list.ts';
 import { answer, operation } from './operation.ts';
 import { Problem } from './problem.ts';
 
-/** What the routes need. */
 export interface TokenRoutesOptions {
   readonly issuedTokens: IssuedTokens;
   readonly clock: Clock;
@@ -18,7 +17,7 @@ export interface TokenRoutesOptions {
 
 type Params<Name extends string> = { Params: Record<Name, string> };
 
-/** Revocation by the operator: one token, all tokens of a client, all tokens bound to a key. Every answered 204 holds for every later introspection. */
+/** Revokes one token, all tokens of a client, or all tokens bound to a key. */
 export function tokenRoutes(
   app: FastifyInstance,
   { issuedTokens, clock, maxAccessTokenLifetime }: TokenRoutesOptions,

@@ -43,7 +43,7 @@ const params = Type.Object({
   id: printable('Of the trusted issuer.', parameterExamples.trustedIssuer),
 });
 
-/** `/admin/trusted-issuers`: create, list, read, remove. What a provider signed counts no more from the next request after its removal. */
+/** `/admin/trusted-issuers`. A removed provider's ID tokens are refused from the next request. */
 export function trustedIssuerRoutes(
   app: FastifyInstance,
   {
