@@ -70,7 +70,7 @@ export async function authorizationServer({
   );
 
   const app = listener(logger, ports.randomId, tokenBodyLimit);
-  const overload = shedLoad(app, config.maxRequestsUnderWay, config.targetMsUnderWay, logger);
+  const overload = shedLoad(app, config.maxConcurrentRequests, config.targetLatencyMs, logger);
   lastAnswers(app, stopping);
   boundHalfSentBodies(app);
   const countClient = await rateLimits(app, config, counters, [

@@ -16,7 +16,7 @@ import { poller } from './poller.ts';
 
 /** What is done again and again, and on what. */
 export interface BackgroundJobsOptions {
-  readonly config: Pick<Config, 'accessTokenMaxLifetime' | 'housekeepingInterval'>;
+  readonly config: Pick<Config, 'accessTokenMaxLifetime' | 'cleanupInterval'>;
   readonly ports: Pick<
     Ports,
     'audit' | 'clock' | 'currentClients' | 'remoteJwkSets' | 'issuedTokens'
@@ -69,7 +69,7 @@ export function backgroundJobs(options: BackgroundJobsOptions): BackgroundJobs {
     jobRunner({
       jobs,
       logger,
-      interval: config.housekeepingInterval * 1000,
+      interval: config.cleanupInterval * 1000,
     });
   // Apart, for it waits for the servers of clients.
   const stopWatchingKeys = again([

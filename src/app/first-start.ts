@@ -5,6 +5,7 @@ import {
   verifyAdminTokenAgainst,
 } from '../admin/admin-token.ts';
 import type { Config } from '../config/config.ts';
+import { developmentBanner } from '../config/development.ts';
 import {
   type KeyEncryption,
   keyEncryption,
@@ -123,9 +124,10 @@ async function prepareEncryption(
   return encryption;
 }
 
-/** What every later start prints. */
+/** The text that every later start prints. */
 export function startText(config: Config, adminPort: number): string {
-  return `Holdfast is running.\n  issuer     ${config.issuer}\n  admin API  ${adminUrl(config, adminPort)}\n`;
+  const banner = config.development ? `${developmentBanner}\n` : '';
+  return `${banner}Holdfast is running.\n  issuer     ${config.issuer}\n  admin API  ${adminUrl(config, adminPort)}\n`;
 }
 
 /**

@@ -13,6 +13,8 @@ export interface EnvironmentReader {
   /** A port from 0 (the system chooses) to 65535. */
   port(name: VariableName, fallback: number): number;
   oneOf<const T extends string>(name: VariableName, values: readonly T[], fallback: NoInfer<T>): T;
+  /** `true` or `false`. */
+  flag(name: VariableName, fallback: boolean): boolean;
   list<const T extends string>(
     name: VariableName,
     values: readonly T[],
@@ -75,6 +77,13 @@ export function environmentReader(
       say(`${name} must be a whole number from ${min} to ${max}`);
     return number;
   };
+  const oneOf: EnvironmentReader['oneOf'] = (name, values, fallback) => {
+    const value = text(name);
+    if (value === undefined) return fallback;
+    const found = values.find((known) => known === value);
+    if (found === undefined) say(`${name} must be one of ${values.join(', ')}`);
+    return found ?? fallback;
+  };
   return {
     faults,
     text,
@@ -90,13 +99,8 @@ export function environmentReader(
       );
       return fallback;
     },
-    oneOf(name, values, fallback) {
-      const value = text(name);
-      if (value === undefined) return fallback;
-      const found = values.find((known) => known === value);
-      if (found === undefined) say(`${name} must be one of ${values.join(', ')}`);
-      return found ?? fallback;
-    },
+    oneOf,
+    flag: (name, fallback) => oneOf(name, ['true', 'false'], `${fallback}`) === 'true',
     list(name, values, fallback) {
       const value = text(name);
       if (value === undefined) return fallback;

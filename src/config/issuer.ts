@@ -18,7 +18,7 @@ export function readIssuer(
   read: EnvironmentReader,
   at: ListeningAt,
 ): { readonly issuer: string; readonly isDefault: boolean; readonly warnings: readonly string[] } {
-  const allowHttp = read.oneOf('ALLOW_HTTP_ISSUER', ['true', 'false'], 'false') === 'true';
+  const allowHttp = read.flag('ALLOW_HTTP_ISSUER', false);
   if (at.port === undefined && at.tlsPort === undefined)
     read.faults.push('PORT=off needs TLS_CERT_FILE and TLS_KEY_FILE, or nothing would listen');
   const given = read.text('ISSUER');
@@ -75,8 +75,9 @@ function doubts(issuer: URL, { host, port, tlsPort }: ListeningAt): readonly str
     : [`ISSUER is on loopback, and HOST is not: clients on this machine do not reach it there`];
 }
 
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+/** Whether a host of a URL or of a listener is on loopback. */
+export function isLoopback(host: string): boolean {
+  return /^(localhost|\[?::1\]?)$/.test(host) || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
 function portOf({ port, protocol }: URL): number {

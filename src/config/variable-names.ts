@@ -1,5 +1,3 @@
-import { edits } from './edit-distance.ts';
-
 /** Every variable that Holdfast reads. A name that is not here cannot be read, so none is missing. */
 export const variableNames = [
   'ISSUER',
@@ -42,17 +40,18 @@ export const variableNames = [
   'TRUSTED_PROXIES',
   'CLIENT_CERTIFICATE_HEADER',
   'AUDIT_RETENTION',
-  'HOUSEKEEPING_INTERVAL',
+  'CLEANUP_INTERVAL',
   'WORKERS',
   'DATABASE_POOL_SIZE',
   'DATABASE_PREPARED_STATEMENTS',
-  'MAX_REQUESTS_UNDER_WAY',
-  'TARGET_MS_UNDER_WAY',
+  'MAX_CONCURRENT_REQUESTS',
+  'TARGET_LATENCY_MS',
   'RATE_LIMIT_PER_CLIENT',
   'RATE_LIMIT_PER_ADDRESS',
   'SHUTDOWN_DELAY_MS',
   'SHUTDOWN_TIMEOUT_MS',
   'ALLOW_HTTP_ISSUER',
+  'DEVELOPMENT',
   'KEY_ENCRYPTION_KEY_FILE',
   'KEY_ENCRYPTION_KEY_NEXT_FILE',
   'ADMIN_TOKEN_FILE',
@@ -63,6 +62,22 @@ export type VariableName = (typeof variableNames)[number];
 
 /** Variables whose value is a secret, and may be in a file that `NAME_FILE` names. */
 export type SecretVariable = 'ADMIN_TOKEN' | 'DATABASE_URL' | 'REDIS_URL';
+
+/** New names of variables that were renamed. */
+const newNames: Readonly<Record<string, VariableName>> = {
+  HOUSEKEEPING_INTERVAL: 'CLEANUP_INTERVAL',
+  MAX_REQUESTS_UNDER_WAY: 'MAX_CONCURRENT_REQUESTS',
+  TARGET_MS_UNDER_WAY: 'TARGET_LATENCY_MS',
+};
+
+/** A fault for each variable that is set by its old name. */
+export function renamedVariables(
+  env: Readonly<Record<string, string | undefined>>,
+): readonly string[] {
+  return Object.entries(newNames).flatMap(([old, name]) =>
+    env[old] === undefined || env[old] === '' ? [] : [`${old} is now called ${name}`],
+  );
+}
 
 /** Set on every system, and two edits away from `HOST`. */
 const neverMeant: ReadonlySet<string> = new Set(['HOME']);
@@ -82,4 +97,34 @@ export function misspeltVariables(
       ? []
       : [`${name} is not a variable of Holdfast and has no effect; is ${nearest.variable} meant?`];
   });
+}
+
+/**
+ * Insertions, deletions, substitutions and swaps of neighbours that lead from one to the other
+ * (optimal string alignment); more than 2 is not counted to the end.
+ */
+function edits(a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > 2) return 3;
+  let [beforeLast, last]: [readonly number[], readonly number[]] = [
+    [],
+    Array.from({ length: b.length + 1 }, (_, index) => index),
+  ];
+  for (let row = 1; row <= a.length; row++) {
+    const next = [row];
+    for (let column = 1; column <= b.length; column++) {
+      const same = a[row - 1] === b[column - 1];
+      const swapped =
+        row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
+      next.push(
+        Math.min(
+          (last[column] ?? 3) + 1,
+          (next[column - 1] ?? 3) + 1,
+          (last[column - 1] ?? 3) + (same ? 0 : 1),
+          swapped ? (beforeLast[column - 2] ?? 3) + 1 : Number.POSITIVE_INFINITY,
+        ),
+      );
+    }
+    [beforeLast, last] = [last, next];
+  }
+  return last[b.length] ?? 3;
 }

@@ -93,7 +93,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       const fixture = await tokenEndpointFixture({
         store,
         clock,
-        env: { HOUSEKEEPING_INTERVAL: '1', AUDIT_RETENTION: '604800', ...rotation },
+        env: { CLEANUP_INTERVAL: '1', AUDIT_RETENTION: '604800', ...rotation },
       });
       const outcomes = await Promise.all(Array.from({ length: 30 }, async () => fixture.send()));
       const tokens = outcomes.map(
@@ -153,7 +153,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         const fixture = await tokenEndpointFixture({
           store,
           clock,
-          env: { HOUSEKEEPING_INTERVAL: '1', AUDIT_RETENTION: String(auditRetention) },
+          env: { CLEANUP_INTERVAL: '1', AUDIT_RETENTION: String(auditRetention) },
         });
         const before = (await rows(store))[table] ?? 0;
         await fill(store, table, 1200, seconds - 301);
@@ -204,7 +204,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
 
     it('one job that fails holds up no other, and is tried again', async () => {
       const store = await kind.make();
-      const fixture = await tokenEndpointFixture({ store, env: { HOUSEKEEPING_INTERVAL: '1' } });
+      const fixture = await tokenEndpointFixture({ store, env: { CLEANUP_INTERVAL: '1' } });
       await fill(store, 'revoked_token', 5, seconds - 400);
       await sql(store, async (connection) =>
         connection.executeScript('alter table replay_record rename to away'),
@@ -244,7 +244,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       const fixture = await tokenEndpointFixture({
         store,
         clock,
-        env: { HOUSEKEEPING_INTERVAL: '1', AUDIT_RETENTION: String(auditRetention) },
+        env: { CLEANUP_INTERVAL: '1', AUDIT_RETENTION: String(auditRetention) },
       });
       const listed = 'https://listed.example.com';
       await fixture.server.admin('POST', 'resource-servers', {

@@ -15,7 +15,7 @@ import {
 
 const hour = 3600;
 const form = { grant_type: 'client_credentials' };
-const env = { HOUSEKEEPING_INTERVAL: '1', ACCESS_TOKEN_MAX_LIFETIME: String(hour) };
+const env = { CLEANUP_INTERVAL: '1', ACCESS_TOKEN_MAX_LIFETIME: String(hour) };
 
 describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
   'a replica whose clock is wrong by an hour, on $name',
@@ -32,7 +32,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       fixture = await tokenEndpointFixture({
         store,
         clock: right,
-        env: { ...env, HOUSEKEEPING_INTERVAL: '3600' },
+        env: { ...env, CLEANUP_INTERVAL: '3600' },
       });
       const [{ id }] = (await fixture.server.admin('GET', 'resource-servers')).body.items;
       const changed = await fixture.server.admin('PATCH', `resource-servers/${id}`, {

@@ -30,7 +30,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         store,
         clock: { now: startOfTime },
         env: {
-          HOUSEKEEPING_INTERVAL: '1',
+          CLEANUP_INTERVAL: '1',
           AUDIT_RETENTION: '604800',
           DPOP_NONCE_SECRET_ROTATION_INTERVAL: '999999999',
         },
@@ -401,7 +401,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       const server = await testServer({
         store,
         clock: pair.server.clock,
-        env: { HOUSEKEEPING_INTERVAL: '3600', DPOP_NONCE_SECRET_ROTATION_INTERVAL: '999999999' },
+        env: { CLEANUP_INTERVAL: '3600', DPOP_NONCE_SECRET_ROTATION_INTERVAL: '999999999' },
       });
       const assertion = async () =>
         (await stranger.assertion('backend', {

@@ -12,7 +12,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     let server: TestServer;
     beforeAll(async () => {
       store = await kind.make();
-      server = await testServer({ store, env: { HOUSEKEEPING_INTERVAL: '3600' } });
+      server = await testServer({ store, env: { CLEANUP_INTERVAL: '3600' } });
     });
     afterAll(async () => {
       await server.stop();

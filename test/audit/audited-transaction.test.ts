@@ -43,7 +43,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     beforeAll(async () => {
       store = await kind.make();
       const url = store.env['DATABASE_URL'] ?? '';
-      pair = await openPair({ store, env: { HOUSEKEEPING_INTERVAL: '3600' } });
+      pair = await openPair({ store, env: { CLEANUP_INTERVAL: '3600' } });
       session = (await (database === 'sqlite'
         ? new PrismaLibSql({ url })
         : new PrismaPg({ connectionString: url })

@@ -147,6 +147,50 @@ describe('a secret in a file that NAME_FILE names', () => {
   });
 });
 
+describe('a variable that was renamed', () => {
+  it.each([
+    ['HOUSEKEEPING_INTERVAL', 'CLEANUP_INTERVAL'],
+    ['MAX_REQUESTS_UNDER_WAY', 'MAX_CONCURRENT_REQUESTS'],
+    ['TARGET_MS_UNDER_WAY', 'TARGET_LATENCY_MS'],
+  ])('%s stops the start and names %s', (old, name) => {
+    expect(() => readConfig({ [old]: '100' })).toThrow(`- ${old} is now called ${name}`);
+    expect(() => readConfig({ [old]: '', [name]: '100' })).not.toThrow();
+  });
+});
+
+describe('DEVELOPMENT=true', () => {
+  const env = { DEVELOPMENT: 'true' };
+  it.each([
+    [env, 0],
+    [{ ...env, DPOP_NONCE_REFUSE_PERCENT: '50' }, 50],
+    [{ ...env, HOST: '127.0.0.1', ADMIN_HOST: '::1', ISSUER: 'http://[::1]:8080' }, 0],
+    [{ ...env, ...tls, TLS_HOST: 'localhost', PORT: 'off', HOST: '0.0.0.0' }, 0],
+  ])('is accepted on loopback, with a warning: %j', (given, dpopNonceRefusePercent) => {
+    expect(readConfig(given)).toMatchObject({
+      development: true,
+      dpopNonceRefusePercent,
+      warnings: expect.arrayContaining([expect.stringMatching(/^DEVELOPMENT MODE/)]),
+    });
+  });
+  it.each([
+    [{ ISSUER: 'https://as.example.com' }, 'needs ISSUER on loopback'],
+    [{ ISSUER: 'https://localhost.example.com' }, 'needs ISSUER on loopback'],
+    [{ HOST: '0.0.0.0' }, 'needs HOST on loopback'],
+    [{ HOST: '::' }, 'needs HOST on loopback'],
+    [{ ADMIN_HOST: '10.0.0.1' }, 'needs ADMIN_HOST on loopback'],
+    [{ ...tls, TLS_HOST: '192.0.2.1' }, 'needs TLS_HOST on loopback'],
+    [{ ...tls, HOST: '0.0.0.0', PORT: 'off' }, 'needs TLS_HOST on loopback'],
+  ])('stops the start with %j', (given, fault) => {
+    expect(() => readConfig({ ...env, ...given })).toThrow(`- DEVELOPMENT=true ${fault}`);
+  });
+  it('is off unless it is set, and DPOP_NONCE_REFUSE_PERCENT needs it', () => {
+    expect(readConfig({})).toMatchObject({ development: false, warnings: [] });
+    expect(() => readConfig({ DPOP_NONCE_REFUSE_PERCENT: '1' })).toThrow(
+      '- DPOP_NONCE_REFUSE_PERCENT needs DEVELOPMENT=true',
+    );
+  });
+});
+
 describe('a name that nobody reads', () => {
   const warned = (name: string) => readConfig({ [name]: '1' }).warnings;
   it.each([

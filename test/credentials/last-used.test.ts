@@ -36,7 +36,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     const env = {
       CLIENT_CERTIFICATE_HEADER: 'rfc9440',
       TRUSTED_PROXIES: '127.0.0.0/8, ::1/128',
-      HOUSEKEEPING_INTERVAL: '1',
+      CLEANUP_INTERVAL: '1',
       JWKS_URI_ALLOW_PRIVATE_ADDRESSES: 'true',
     };
     let store: TestStore;
@@ -334,7 +334,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
 
     it('of two replicas the later time wins, whichever writes last; both write what is left when they stop', async () => {
       await register('replicated', { client_secret: clientSecret });
-      const slow = { HOUSEKEEPING_INTERVAL: '3600' };
+      const slow = { CLEANUP_INTERVAL: '3600' };
       const [ahead, behind] = [{ now: clock.now + 7000 }, { now: clock.now - 5000 }];
       const early = await testServer({ store, clock: behind, env: { ...env, ...slow } });
       const late = await testServer({ store, clock: ahead, env: { ...env, ...slow } });
@@ -443,7 +443,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
 );
 
 it('the key of a cnf-proof+jwt counts as used by its holder', async () => {
-  const pair = await openPair({ env: { HOUSEKEEPING_INTERVAL: '1' } });
+  const pair = await openPair({ env: { CLEANUP_INTERVAL: '1' } });
   expect((await pair.ask()).status).toBe(200);
   const keys = async () =>
     (await pair.server.admin('GET', 'clients/backend')).body.credentials.keys;

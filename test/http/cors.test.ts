@@ -129,7 +129,7 @@ describe('a page learns that it must wait', () => {
   });
 
   it('503 when too many requests come at once', async () => {
-    const small = await testServer({ env: { MAX_REQUESTS_UNDER_WAY: '1' } });
+    const small = await testServer({ env: { MAX_CONCURRENT_REQUESTS: '1' } });
     // Requests on one connection are sure to arrive together.
     const request = `POST /token HTTP/1.1\r\nHost: as.example.com\r\nOrigin: ${origin}\r\nContent-Length: 0\r\n`;
     const messages = `${`${request}\r\n`.repeat(60)}${request}Connection: close\r\n\r\n`;

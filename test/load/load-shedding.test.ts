@@ -8,7 +8,7 @@ const secret = 's'.repeat(32);
 describe('more requests than the server works on at once', () => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await testServer({ env: { MAX_REQUESTS_UNDER_WAY: '1' } });
+    server = await testServer({ env: { MAX_CONCURRENT_REQUESTS: '1' } });
     await server.admin('POST', 'resource-servers', { audience: 'https://rs.example.com' });
     await server.admin('POST', 'clients', { client_id: 'app', client_secret: secret });
   });

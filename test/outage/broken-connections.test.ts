@@ -56,7 +56,7 @@ describe.each(listeners)('$listener', { timeout: 60_000 }, ({ tls, places, batch
     tlsPort = await freePort();
     fixture = await tokenEndpointFixture({
       env: {
-        MAX_REQUESTS_UNDER_WAY: String(places),
+        MAX_CONCURRENT_REQUESTS: String(places),
         TLS_HOST: '127.0.0.1',
         TLS_PORT: String(tlsPort),
         TLS_CERT_FILE: file('cert.pem', pem),
@@ -113,7 +113,7 @@ describe.skipIf(postgresql === undefined)('a slow store (needs TEST_DATABASE_URL
     url.host = `127.0.0.1:${proxy.port}`;
     fixture = await tokenEndpointFixture({
       store: { ...store, env: { ...store.env, DATABASE_URL: url.href } },
-      env: { MAX_REQUESTS_UNDER_WAY: '20' },
+      env: { MAX_CONCURRENT_REQUESTS: '20' },
     });
   });
   afterAll(async () => {

@@ -71,7 +71,7 @@ const honest = async () =>
   );
 
 describe('while the key server of one client does not answer, others are served', () => {
-  beforeEach(async () => open({ MAX_REQUESTS_UNDER_WAY: String(places) }));
+  beforeEach(async () => open({ MAX_CONCURRENT_REQUESTS: String(places) }));
 
   it.each<[string, () => Promise<() => Promise<Answer>>]>([
     ['forged client assertions, RFC 7523 §3', async () => async () => byAssertion(forger)],

@@ -6,7 +6,14 @@ const secret = 's'.repeat(32);
 let server: TestServer;
 
 beforeAll(async () => {
-  server = await testServer({ env: { DPOP_NONCE: 'required', DPOP_NONCE_REFUSE_PERCENT: '50' } });
+  server = await testServer({
+    env: {
+      DEVELOPMENT: 'true',
+      ISSUER: 'http://localhost:8080',
+      DPOP_NONCE: 'required',
+      DPOP_NONCE_REFUSE_PERCENT: '50',
+    },
+  });
   await server.admin('POST', 'resource-servers', {
     audience: 'https://api.example.com',
     scopes: ['read'],
@@ -22,7 +29,10 @@ test('RFC 9449 §8: the development switch refuses some valid nonces with use_dp
     server.post(
       '/token',
       { grant_type: 'client_credentials' },
-      { authorization: basic('app', secret), dpop: await key.proof({ nonce }) },
+      {
+        authorization: basic('app', secret),
+        dpop: await key.proof({ nonce, htu: `${server.issuer}/token` }),
+      },
     );
   const nonce = (await request()).headers.get('dpop-nonce') ?? '';
   const answers = await Promise.all(Array.from({ length: 60 }, () => request(nonce)));

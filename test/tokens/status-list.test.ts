@@ -256,7 +256,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     const clock = { now: startOfTime };
     const options = {
       ...env,
-      HOUSEKEEPING_INTERVAL: '1',
+      CLEANUP_INTERVAL: '1',
       JWKS_URI_ALLOW_PRIVATE_ADDRESSES: 'true',
     };
     beforeAll(async () => {

@@ -1,0 +1,41 @@
+import type { EnvironmentReader } from './environment.ts';
+import { isLoopback } from './issuer.ts';
+import type { ListenerConfig } from './listener-config.ts';
+
+/** Development mode, and the switches that need it. */
+export interface DevelopmentConfig {
+  /**
+   * Development mode (`DEVELOPMENT=true`) allows switches that must never reach production, so the
+   * issuer and every listener must be on loopback.
+   */
+  readonly development: boolean;
+  /** Valid DPoP nonces that are refused at random, so that a client can test its retry. */
+  readonly dpopNonceRefusePercent: number;
+}
+
+/** What the log and the terminal say at every start in development mode. */
+export const developmentBanner =
+  'DEVELOPMENT MODE (DEVELOPMENT=true): for this machine only, never for production.';
+
+/** Reads `DEVELOPMENT` and the switches that need it; everything else is a fault. */
+export function readDevelopmentConfig(
+  read: EnvironmentReader,
+  { issuer, host, port, adminHost, tls }: ListenerConfig,
+): DevelopmentConfig {
+  const development = read.flag('DEVELOPMENT', false);
+  const dpopNonceRefusePercent = read.integer('DPOP_NONCE_REFUSE_PERCENT', 0, 0, 90);
+  if (!development && dpopNonceRefusePercent > 0)
+    read.faults.push('DPOP_NONCE_REFUSE_PERCENT needs DEVELOPMENT=true');
+  if (development) {
+    if (URL.canParse(issuer) && !isLoopback(new URL(issuer).hostname))
+      read.faults.push('DEVELOPMENT=true needs ISSUER on loopback');
+    const listeners = {
+      ...(port !== undefined && { HOST: host }),
+      ADMIN_HOST: adminHost,
+      ...(tls !== undefined && { TLS_HOST: tls.host }),
+    };
+    for (const [name, at] of Object.entries(listeners))
+      if (!isLoopback(at)) read.faults.push(`DEVELOPMENT=true needs ${name} on loopback`);
+  }
+  return { development, dpopNonceRefusePercent };
+}

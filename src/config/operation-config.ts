@@ -1,0 +1,50 @@
+import type { EnvironmentReader } from './environment.ts';
+import type { VariableName } from './variable-names.ts';
+
+/** How the processes run. Times in seconds unless a name says otherwise. */
+export interface OperationConfig {
+  readonly logLevel: string;
+  /** Processes that serve on this machine. */
+  readonly workers: number;
+  /** Seconds that audit events are kept. */
+  readonly auditRetention: number;
+  readonly cleanupInterval: number;
+  readonly maxConcurrentRequests: number;
+  readonly targetLatencyMs: number;
+  /** Requests a minute. */
+  readonly rateLimitPerClient?: number;
+  readonly rateLimitPerAddress?: number;
+  readonly shutdownDelayMs: number;
+  readonly shutdownTimeoutMs: number;
+}
+
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+/** Reads the variables of the processes. */
+export function readOperationConfig(read: EnvironmentReader): OperationConfig {
+  const { integer } = read;
+  return {
+    logLevel: read.oneOf('LOG_LEVEL', logLevels, 'info'),
+    workers: integer('WORKERS', 1, 1, 256),
+    auditRetention: integer('AUDIT_RETENTION', 400 * 86_400, 604_800, 999_999_999),
+    cleanupInterval: integer('CLEANUP_INTERVAL', 10, 1, 3600),
+    maxConcurrentRequests: integer('MAX_CONCURRENT_REQUESTS', 512, 1, 100_000),
+    targetLatencyMs: integer('TARGET_LATENCY_MS', 100, 5, 10_000),
+    ...readRateLimits(read),
+    shutdownDelayMs: integer('SHUTDOWN_DELAY_MS', 0, 0, 60_000),
+    shutdownTimeoutMs: integer('SHUTDOWN_TIMEOUT_MS', 10_000, 0, 600_000),
+  };
+}
+
+function readRateLimits(
+  read: EnvironmentReader,
+): Pick<OperationConfig, 'rateLimitPerClient' | 'rateLimitPerAddress'> {
+  const limit = (name: VariableName) =>
+    read.text(name) === undefined ? undefined : read.integer(name, 0, 1, 999_999_999);
+  const rateLimitPerClient = limit('RATE_LIMIT_PER_CLIENT');
+  const rateLimitPerAddress = limit('RATE_LIMIT_PER_ADDRESS');
+  return {
+    ...(rateLimitPerClient !== undefined && { rateLimitPerClient }),
+    ...(rateLimitPerAddress !== undefined && { rateLimitPerAddress }),
+  };
+}

@@ -1,0 +1,72 @@
+import { DatabaseUrlError, databaseFile, databaseKind } from './database-url.ts';
+import type { EnvironmentReader } from './environment.ts';
+
+/** The databases, and the keys and tokens that protect what is in them. */
+export interface StoreConfig {
+  readonly databaseUrl: string;
+  /** PostgreSQL connections of one process. */
+  readonly databasePoolSize: number;
+  readonly databasePreparedStatements: boolean;
+  readonly redisUrl?: string;
+  /** base64url of 32 bytes. */
+  readonly keyEncryptionKey?: string;
+  readonly keyEncryptionKeyFile: string;
+  /** The next key-encryption key, by itself or in a file. */
+  readonly nextKeyEncryptionKey: { readonly value?: string; readonly file?: string };
+  readonly adminToken?: string;
+}
+
+/** Reads the variables of the databases and of the secrets. */
+export function readStoreConfig(read: EnvironmentReader): StoreConfig {
+  const databaseUrl = readDatabaseUrl(read);
+  const adminToken = read.matchingSecret(
+    'ADMIN_TOKEN',
+    /^[\x21-\x7e]{32,512}$/,
+    'at least 32 printable characters without spaces',
+  );
+  const redisUrl = read.matchingSecret('REDIS_URL', /^rediss?:\/\/.+/, 'redis://… or rediss://…');
+  const keyEncryptionKey = readKey(read, 'KEY_ENCRYPTION_KEY');
+  return {
+    databaseUrl,
+    databasePoolSize: read.integer('DATABASE_POOL_SIZE', 10, 1, 1000),
+    databasePreparedStatements: read.flag('DATABASE_PREPARED_STATEMENTS', true),
+    ...(redisUrl !== undefined && { redisUrl }),
+    ...(keyEncryptionKey !== undefined && { keyEncryptionKey }),
+    keyEncryptionKeyFile: read.text('KEY_ENCRYPTION_KEY_FILE') ?? defaultKeyFile(databaseUrl),
+    nextKeyEncryptionKey: readNextKey(read),
+    ...(adminToken !== undefined && { adminToken }),
+  };
+}
+
+function readDatabaseUrl(read: EnvironmentReader): string {
+  const standard = 'file:data/holdfast.db';
+  const form = /^(file:.+|postgres(ql)?:\/\/.+)/;
+  const url = read.matchingSecret('DATABASE_URL', form, 'file:PATH or postgresql://…') ?? standard;
+  if (databaseKind(url) === 'postgresql') return url;
+  try {
+    databaseFile(url);
+    return url;
+  } catch (fault) {
+    if (!(fault instanceof DatabaseUrlError)) throw fault;
+    read.faults.push(`DATABASE_URL has ${fault.message}`);
+    return standard;
+  }
+}
+
+function defaultKeyFile(databaseUrl: string): string {
+  const path = databaseKind(databaseUrl) === 'sqlite' ? databaseFile(databaseUrl) : 'data/holdfast';
+  return `${path.replace(/\.(db|sqlite3?)$/, '')}.key-encryption-key`;
+}
+
+function readKey(
+  read: EnvironmentReader,
+  name: 'KEY_ENCRYPTION_KEY' | 'KEY_ENCRYPTION_KEY_NEXT',
+): string | undefined {
+  return read.matching(name, /^[A-Za-z0-9_-]{43}$/, 'base64url of 32 bytes (43 characters)');
+}
+
+function readNextKey(read: EnvironmentReader): StoreConfig['nextKeyEncryptionKey'] {
+  const value = readKey(read, 'KEY_ENCRYPTION_KEY_NEXT');
+  const file = read.text('KEY_ENCRYPTION_KEY_NEXT_FILE');
+  return { ...(value !== undefined && { value }), ...(file !== undefined && { file }) };
+}
