@@ -11,6 +11,7 @@ const sources = [
   'package-lock.json',
   'scripts/build.ts',
   'src/**/*.ts',
+  'packages/client/src/**/*.ts',
   'prisma/generated/**/*.ts',
 ];
 

@@ -20,12 +20,12 @@ const node = (args: readonly string[], more: Readonly<Record<string, string>> = 
 
 describe('the command line', () => {
   it.each([
-    [['--help'], 0, /^Usage: node src\/main\.ts/, /^$/],
-    [['-h'], 0, /ADMIN_TOKEN_FILE/, /^$/],
-    [['--version'], 0, /^holdfast \d+\.\d+\.\d+\n$/, /^$/],
-    [['--port=1'], 2, /^$/, /^Holdfast does not know the argument "--port=1", and did not start\./],
-    [['1'], 2, /^$/, /does not know the argument "1"/],
-    [['--help', 'x'], 2, /^$/, /does not know the argument "x"/],
+    [['--help'], 0, /^Examples:[\s\S]*\nUsage: holdfast /, /^$/],
+    [['serve', '-h'], 0, /ADMIN_TOKEN_FILE/, /^$/],
+    [['--version'], 0, /^\d+\.\d+\.\d+\n$/, /^$/],
+    [['--port=1'], 2, /^$/, /^error: unknown option '--port=1'/],
+    [['1'], 2, /^$/, /^error: unknown command '1'/],
+    [['serve', 'x'], 2, /^$/, /^error: too many arguments for 'serve'/],
   ])('%j', { timeout: 60_000 }, (args, code, out, err) => {
     expect(node([main, ...args], { DATABASE_URL: 'nothing is read' })).toMatchObject({
       status: code,

@@ -23,10 +23,9 @@ export type ProofOption =
 
 /** A proof for one request. oauth4webapi makes it wherever it can sign with the key. */
 export async function proofOption(key: HolderKey, details: ProofFor): Promise<ProofOption> {
-  const ath = details.token === undefined ? undefined : await sha256(details.token);
-  const { nonce, iat } = details;
-  if (key.pair === undefined)
-    return { headers: { dpop: await proofByFunction(key, { ...details, ath }) } };
+  const { nonce, iat, token } = details;
+  if (key.pair === undefined) return { headers: { dpop: await dpopProof(key, details) } };
+  const ath = token === undefined ? undefined : await sha256(token);
   return {
     DPoP: oauth.DPoP({}, key.pair, {
       [oauth.modifyAssertion]: (_header, claims) => {
@@ -39,9 +38,10 @@ export async function proofOption(key: HolderKey, details: ProofFor): Promise<Pr
   };
 }
 
-async function proofByFunction(
-  key: HolderKey,
-  { method, url, nonce, iat, ath }: ProofFor & { readonly ath: string | undefined },
+/** A proof in compact form (RFC 9449 §4.2). */
+export async function dpopProof(
+  key: Pick<HolderKey, 'alg' | 'publicJwk' | 'sign'>,
+  { method, url, token, nonce, iat }: ProofFor,
 ): Promise<string> {
   const claims = {
     jti: randomJti(),
@@ -49,7 +49,7 @@ async function proofByFunction(
     htu: `${url.origin}${url.pathname}`,
     iat,
     nonce,
-    ath,
+    ath: token === undefined ? undefined : await sha256(token),
   };
   return signedJwt({ typ: 'dpop+jwt', jwk: key.publicJwk }, claims, key);
 }

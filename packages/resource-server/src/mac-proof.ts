@@ -72,7 +72,7 @@ function readProof(fields: readonly string[], { bytes, kid }: SymmetricKey): Jws
   if (jws.header['typ'] !== 'pop+jwt') throw new OAuthError('proof_typ_mismatch');
   if (keyBearing.some((member) => member in jws.header)) throw new OAuthError('proof_brings_key');
   if (jws.header['kid'] !== undefined && jws.header['kid'] !== kid)
-    throw refused('proof_kid_mismatch');
+    throw new OAuthError('proof_kid_mismatch');
   const mac = createHmac('sha256', bytes).update(jws.signingInput).digest();
   if (jws.signature.length !== mac.length || !timingSafeEqual(jws.signature, mac))
     throw new OAuthError('proof_mac_invalid');

@@ -272,3 +272,11 @@ CREATE FUNCTION "json_or_null"("value" text) RETURNS jsonb LANGUAGE plpgsql IMMU
   RETURN "value"::jsonb\x3b
 EXCEPTION WHEN others THEN RETURN NULL\x3b
 END';
+
+-- CreateTable
+CREATE TABLE "write_check" (
+    "id" INTEGER NOT NULL,
+    "value" TEXT NOT NULL,
+
+    CONSTRAINT "write_check_pkey" PRIMARY KEY ("id")
+);

@@ -230,3 +230,9 @@ CREATE TRIGGER "client_forgotten" AFTER DELETE ON "client" BEGIN
   DELETE FROM "pairing" WHERE "requester" = OLD."client_id" OR "holder" = OLD."client_id";
 END;
 CREATE INDEX "pairing_holder_idx" ON "pairing"("holder");
+
+-- CreateTable
+CREATE TABLE "write_check" (
+    "id" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    "value" TEXT NOT NULL
+);

@@ -1,0 +1,47 @@
+import { capturedRequest } from './captured-request.ts';
+import { CommandError, exitCodes, usageError } from './exit-codes.ts';
+import { httpMethod, httpUrl } from './http-target.ts';
+import { proofRules } from './proof-rules.ts';
+import { readInput } from './secret.ts';
+import { printJson, printTable, type Terminal } from './terminal.ts';
+
+/** Options of `holdfast doctor proof`. */
+export interface DoctorProofOptions {
+  readonly nonce?: string;
+  /** When the request arrived; default: now. */
+  readonly at?: string;
+  /** Seconds that `iat` may be away from then. */
+  readonly maxAge: string;
+  readonly json?: boolean;
+}
+
+/** Says for each rule of RFC 9449 §4.3 what a captured request has and what it should have. */
+export async function examineProof(
+  terminal: Terminal,
+  method: string,
+  url: string,
+  { nonce, at, maxAge, json }: DoctorProofOptions,
+): Promise<void> {
+  const time = at === undefined ? terminal.clock() : Date.parse(at);
+  if (Number.isNaN(time)) throw usageError('--at takes a time such as 2026-11-24T09:00:00Z.');
+  if (!/^\d{1,9}$/.test(maxAge)) throw usageError('--max-age takes a number of seconds.');
+  const expected = { method: httpMethod(method), url: httpUrl(url) };
+  const results = await proofRules(capturedRequest(await readInput(terminal, '-')), {
+    ...expected,
+    nonce,
+    now: Math.floor(time / 1000),
+    maxAge: Number(maxAge),
+  });
+  if (json === true) printJson(terminal, results);
+  else
+    printTable(terminal, [
+      ['RULE', 'ABOUT', 'RESULT', 'FOUND', 'EXPECTED'],
+      ...results.map((row) => [row.rule, row.about, row.result, row.found, row.expected]),
+    ]);
+  const faults = results.filter(({ result }) => result === 'fault').length;
+  if (faults > 0)
+    throw new CommandError(
+      exitCodes.differences,
+      `${faults} of ${results.length} checks found a fault (RFC 9449 §4.3).`,
+    );
+}

@@ -1,0 +1,64 @@
+import { type Command, Option } from 'commander';
+import type { ProfileSetOptions } from './profile-command.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Adds `holdfast profile`. */
+export function addProfileCommands(program: Command, terminal: Terminal): void {
+  const profile = program.command('profile').description('keep who you are in a file');
+  profile
+    .command('set')
+    .description('make a profile, or change members of one')
+    .argument('<name>', 'default is the one that is used when none is named')
+    .option('--issuer <url>', 'issuer identifier of the authorization server')
+    .option('--client-id <id>')
+    .option('--client-secret-file <file>', 'read it there each time; - stores it in the profile')
+    .addOption(
+      new Option('--authentication <method>').choices([
+        'client_secret_basic',
+        'client_secret_post',
+        'private_key_jwt',
+        'none',
+      ]),
+    )
+    .option('--key-file <file>', 'private JWK, made on first use (default: made and kept)')
+    .option('--kid <kid>', "name of the key in the client's registered jwks")
+    .addOption(
+      new Option('--alg <alg>', 'for a key that is made').choices([
+        'ES256',
+        'ES384',
+        'ES512',
+        'Ed25519',
+        'ML-DSA-44',
+        'ML-DSA-65',
+        'ML-DSA-87',
+      ]),
+    )
+    .option('--resource <url>', 'the API that tokens are for')
+    .option('--scope <scopes>', 'scopes, separated by blanks')
+    .option('--origin <url...>', 'origins that may see the token (default: that of the resource)')
+    .action(async (name: string, options: ProfileSetOptions) =>
+      (await import('./profile-command.ts')).setProfile(terminal, name, options),
+    );
+  profile
+    .command('list')
+    .description('list the profiles')
+    .option('--json', 'print JSON')
+    .action(async ({ json = false }: { json?: boolean }) =>
+      (await import('./profile-command.ts')).listProfiles(terminal, json),
+    );
+  profile
+    .command('show')
+    .description('show a profile and its public key, which the registration needs')
+    .argument('[name]', 'profile', 'default')
+    .option('--json', 'print JSON')
+    .action(async (name: string, { json = false }: { json?: boolean }) =>
+      (await import('./profile-command.ts')).showProfile(terminal, name, json),
+    );
+  profile
+    .command('remove')
+    .description('remove a profile; its key stays')
+    .argument('<name>')
+    .action(async (name: string) =>
+      (await import('./profile-command.ts')).removeProfile(terminal, name),
+    );
+}

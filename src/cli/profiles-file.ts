@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import * as v from 'valibot';
+import { configurationError } from './exit-codes.ts';
+import { codeOf } from './secret.ts';
+import type { Terminal } from './terminal.ts';
+
+const text = v.pipe(v.string(), v.minLength(1));
+
+const profileSchema = v.strictObject({
+  issuer: v.optional(text),
+  client_id: v.optional(text),
+  /** Read from a file each time; never together with `client_secret`. */
+  client_secret_file: v.optional(text),
+  client_secret: v.optional(text),
+  authentication: v.optional(
+    v.picklist(['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none']),
+  ),
+  key_file: v.optional(text),
+  kid: v.optional(text),
+  alg: v.optional(
+    v.picklist(['ES256', 'ES384', 'ES512', 'Ed25519', 'ML-DSA-44', 'ML-DSA-65', 'ML-DSA-87']),
+  ),
+  resource: v.optional(text),
+  scope: v.optional(text),
+  origins: v.optional(v.array(text)),
+});
+
+const fileSchema = v.strictObject({ profiles: v.record(v.string(), profileSchema) });
+
+/** What one profile says; members are named as the authorization server names them. */
+export type Profile = v.InferOutput<typeof profileSchema>;
+
+/** Profiles by name. */
+export type Profiles = Readonly<Record<string, Profile>>;
+
+/** `$XDG_CONFIG_HOME/holdfast/config.json`, or the same below `~/.config`. */
+export function profilesPath({ XDG_CONFIG_HOME: config }: Terminal['env']): string {
+  const folder = config !== undefined && config !== '' ? config : join(homedir(), '.config');
+  return join(folder, 'holdfast/config.json');
+}
+
+/** Profiles in the file, none where there is no file. Throws CommandError. */
+export async function readProfiles(path: string): Promise<Profiles> {
+  let content: string;
+  try {
+    // Windows has no such bits; there the folder of the user protects the file.
+    if (process.platform !== 'win32' && ((await stat(path)).mode & 0o077) !== 0)
+      throw configurationError(`Others may read ${path}, which may hold secrets: chmod 600 it.`);
+    content = await readFile(path, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return {};
+    if (code === undefined) throw error;
+    throw configurationError(`${path} cannot be read: ${code}.`);
+  }
+  const result = v.safeParse(fileSchema, jsonOf(content, path));
+  if (result.success) return result.output.profiles;
+  const [issue] = result.issues;
+  // The value at fault may be a secret: only its place is named.
+  throw configurationError(
+    `${path} has a fault at ${v.getDotPath(issue) ?? 'its top'}: expected ${issue.expected}.`,
+  );
+}
+
+/** Replaces the file in one step; only its owner may read it. Throws CommandError. */
+export async function writeProfiles(path: string, profiles: Profiles): Promise<void> {
+  const draft = `${path}.${randomUUID()}`;
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    const file = await open(draft, 'wx', 0o600);
+    try {
+      await file.writeFile(`${JSON.stringify({ profiles }, null, 2)}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(draft, path);
+  } catch (error) {
+    await unlink(draft).catch(() => undefined);
+    throw configurationError(`${path} cannot be written: ${codeOf(error)}.`);
+  }
+}
+
+function jsonOf(content: string, path: string): unknown {
+  try {
+    return JSON.parse(content);
+  } catch {
+    throw configurationError(`${path} is not JSON.`);
+  }
+}

@@ -1,0 +1,70 @@
+import { Command, CommanderError } from 'commander';
+import { addClientCommands } from './client-commands.ts';
+import { exitCodes } from './exit-codes.ts';
+import { failureOf } from './failure.ts';
+import { addProfileCommands } from './profile-commands.ts';
+import type { Terminal } from './terminal.ts';
+import { addToolCommands } from './tool-commands.ts';
+
+const examples = `Examples:
+  holdfast serve                                        start the authorization server
+  holdfast profile set default --issuer https://as.example.com --client-id reports \\
+    --client-secret-file secret.txt --resource https://api.example.com
+  holdfast token | holdfast decode -                    look into a token
+`;
+
+const after = `
+Secrets and tokens come from files, variables or standard input, never from arguments.
+Variables: HOLDFAST_PROFILE, HOLDFAST_ISSUER, HOLDFAST_CLIENT_ID, HOLDFAST_RESOURCE,
+  HOLDFAST_SCOPE, HOLDFAST_KEY_FILE, HOLDFAST_CLIENT_SECRET[_FILE], HOLDFAST_ACCESS_TOKEN[_FILE]
+Exit codes: 0 ok, 1 failed, 2 usage, 3 refused by the server, 4 cannot reach it,
+  5 configuration faults, 6 differences found
+`;
+
+/** The command with all subcommands; each loads its code when it runs. */
+export function holdfastCommand(
+  terminal: Terminal,
+  version: string,
+  finish: (exitCode: number) => void,
+): Command {
+  const program = new Command('holdfast')
+    .description('Tokens that only work for the holder of a key: the server, and its clients.')
+    .version(version, '-V, --version')
+    .option('--profile <name>', 'the profile to use (HOLDFAST_PROFILE)')
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void terminal.stdout.write(text),
+      writeErr: (text) => void terminal.stderr.write(text),
+    })
+    .addHelpText('beforeAll', (context) => (context.command.parent === null ? examples : ''))
+    .addHelpText('after', after);
+  addToolCommands(program, terminal);
+  addClientCommands(program, terminal, finish);
+  addProfileCommands(program, terminal);
+  return program;
+}
+
+/** Runs the command and answers its exit code. */
+export async function runCommand(
+  args: readonly string[],
+  terminal: Terminal,
+  version: string,
+): Promise<number> {
+  let exitCode: number = exitCodes.ok;
+  const program = holdfastCommand(terminal, version, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    // Commander has written what it has to say.
+    if (error instanceof CommanderError)
+      return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    const failure = failureOf(error);
+    if (failure === undefined) throw error;
+    terminal.stderr.write(`holdfast: ${failure.message}\n`);
+    return failure.exitCode;
+  }
+}

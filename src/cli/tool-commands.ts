@@ -1,0 +1,60 @@
+import type { Command } from 'commander';
+import type { DecodeOptions } from './decode.ts';
+import type { DoctorProofOptions } from './doctor-proof.ts';
+import type { ServeOptions } from './serve-command.ts';
+import type { Terminal } from './terminal.ts';
+
+const variables = `
+  ISSUER                  issuer identifier, such as https://as.example.com
+  HOST, PORT              public listener (localhost, 8080)
+  ADMIN_HOST, ADMIN_PORT  admin listener (127.0.0.1, 8081)
+  ADMIN_TOKEN             admin token; made on the first start where it is not set
+  DATABASE_URL            file:PATH or postgresql://…
+  REDIS_URL               Redis for replay records
+
+README.md lists all of them. ADMIN_TOKEN_FILE, DATABASE_URL_FILE and REDIS_URL_FILE name
+files with the value. A fault in a variable stops the start with a sentence.
+`;
+
+/** Adds the subcommands that need no key. */
+export function addToolCommands(program: Command, terminal: Terminal): void {
+  program
+    .command('serve')
+    .description('start the authorization server; environment variables configure it')
+    .option(
+      '--data-directory <folder>',
+      'where the embedded database lies, unless DATABASE_URL says (default: holdfast below ' +
+        '$XDG_DATA_HOME or ~/.local/share)',
+    )
+    .addHelpText('after', variables)
+    .action(async (options: ServeOptions) =>
+      (await import('./serve-command.ts')).serve(terminal, options),
+    );
+  program
+    .command('decode')
+    .description('show header, claims, what binds a token, and whether its signature verifies')
+    .argument('[file]', 'file with the token; - is standard input', '-')
+    .option('--profile <name>')
+    .option('--issuer <url>', 'whose keys verify the signature (default: those of the profile)')
+    .option('--json', 'print JSON')
+    .action(async (file: string, _options: unknown, command: Command) =>
+      (await import('./decode.ts')).printDecoded(
+        terminal,
+        file,
+        command.optsWithGlobals<DecodeOptions>(),
+      ),
+    );
+  const doctor = program.command('doctor').description('find out why something is refused');
+  doctor
+    .command('proof')
+    .description('check a captured request (header fields on standard input) by RFC 9449 §4.3')
+    .argument('<method>', 'method of the request, such as GET')
+    .argument('<url>', 'URL that the client called')
+    .option('--nonce <nonce>', 'the nonce that the server provided')
+    .option('--at <time>', 'when the request arrived (default: now)')
+    .option('--max-age <seconds>', 'seconds that iat may be away from then', '60')
+    .option('--json', 'print JSON')
+    .action(async (method: string, url: string, options: DoctorProofOptions) =>
+      (await import('./doctor-proof.ts')).examineProof(terminal, method, url, options),
+    );
+}
