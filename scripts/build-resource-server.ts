@@ -1,5 +1,6 @@
-// `npm run build` of packages/resource-server: plain JavaScript with types in its dist/. The package
-// shares small pure files with the server; they are emitted along with it, so it has no dependencies.
+// `npm run build` of packages/resource-server: plain JavaScript with types in its dist/. The
+// package shares small pure files with the server; they are emitted along with it, so it has no
+// dependencies.
 import { execFileSync } from 'node:child_process';
 import { globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';

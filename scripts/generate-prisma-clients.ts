@@ -1,4 +1,5 @@
-// `npm run generate`: the Prisma clients for both databases from the one schema. Runs after every install, and needs nothing but what the registry packages hold.
+// `npm run generate`: the Prisma clients for both databases from the one schema. Runs after every
+// install, and needs nothing but what the registry packages hold.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -19,7 +20,8 @@ function prismaCli(): string | undefined {
 function generate(cli: string, schema: string): void {
   execFileSync(process.execPath, [cli, 'generate', '--schema', schema, '--no-hints'], {
     stdio: ['ignore', 'ignore', 'inherit'],
-    // The CLI looks for a schema engine even here and would download one; any executable satisfies it, none is run.
+    // The CLI looks for a schema engine even here and would download one; any executable satisfies
+    // it, none is run.
     env: {
       ...process.env,
       PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
@@ -32,7 +34,8 @@ function generate(cli: string, schema: string): void {
 const cli = prismaCli();
 const generated = join(prismaFolder, 'generated');
 if (cli === undefined) {
-  // Without development dependencies the clients must have been generated before, as in the container image.
+  // Without development dependencies the clients must have been generated before, as in the
+  // container image.
   if (!existsSync(join(generated, 'sqlite')))
     throw new Error(
       'The Prisma clients are not generated and the prisma package is not installed: run npm ci with development dependencies once.',

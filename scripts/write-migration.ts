@@ -1,4 +1,5 @@
-// `npm run migration -- NAME`: writes the next migration for both databases, from the schema of the last one to prisma/schema.prisma. Needs no database.
+// `npm run migration -- NAME`: writes the next migration for both databases, from the schema of the
+// last one to prisma/schema.prisma. Needs no database.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
@@ -17,7 +18,10 @@ import { withSchemaEngine } from '../src/store/migrations/schema-engine.ts';
 
 const noFilter = { externalTables: [], externalEnums: [] };
 
-/** The schema as of the last migration, beside the migrations: a diff of two schemas needs no shadow database. */
+/**
+ * The schema as of the last migration, beside the migrations: a diff of two schemas needs no shadow
+ * database.
+ */
 function snapshotPath(kind: DatabaseKind): string {
   return join(migrationsFolder(kind), 'schema.snapshot');
 }
@@ -45,7 +49,8 @@ export async function pendingMigration(kind: DatabaseKind): Promise<string> {
   return exitCode === 0 ? '' : (stdout ?? '').replace(/^-- CreateSchema\n.*\n\n/, '');
 }
 
-// A diff of two schemas reads nothing, but the engine greets its database; this one has nothing to say.
+// A diff of two schemas reads nothing, but the engine greets its database; this one has nothing to
+// say.
 const silent: SqlDriverAdapter = {
   provider: 'postgres',
   adapterName: 'offline',

@@ -54,7 +54,10 @@ export interface AdminServerOptions {
   readonly clock: Clock;
   readonly randomId: RandomId;
   readonly verifyAdminToken: (presented: string) => boolean;
-  /** Awaited before a resource server is stored, so that the JWKS has its key before the first token. */
+  /**
+   * Awaited before a resource server is stored, so that the JWKS has its key before the first
+   * token.
+   */
   readonly ensureSigningKey: (alg: AccessTokenSigningAlgorithm) => Promise<void>;
   readonly maxAccessTokenLifetime: number;
   readonly logger: Logger;

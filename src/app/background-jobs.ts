@@ -24,7 +24,10 @@ export interface BackgroundJobsOptions {
   readonly signingKeys: Pick<SigningKeys, 'refresh'>;
   readonly nonceSecrets: Pick<DpopNonceSecrets, 'refresh'>;
   readonly boundKeys: UnregisteredKeysOptions['boundKeys'];
-  /** Rows that mean nothing any more, a kind each; removes a batch, and answers whether there may be more. */
+  /**
+   * Rows that mean nothing any more, a kind each; removes a batch, and answers whether there may be
+   * more.
+   */
   readonly expired: readonly { readonly name: string; remove(): Promise<boolean> }[];
   /** The database's time, in seconds since the epoch. */
   readonly databaseSeconds: () => Promise<number>;
@@ -41,10 +44,16 @@ export interface BackgroundJobs {
   stopJobs(): Promise<void>;
 }
 
-/** Milliseconds between two readings of the signing keys and of the secrets of the nonces, which another replica may have added to. */
+/**
+ * Milliseconds between two readings of the signing keys and of the secrets of the nonces, which
+ * another replica may have added to.
+ */
 const keyRefreshInterval = 1000;
 
-/** Starts what a server does besides answering: it reads keys again, writes down what it counted, and removes what has expired. */
+/**
+ * Starts what a server does besides answering: it reads keys again, writes down what it counted,
+ * and removes what has expired.
+ */
 export function backgroundJobs(options: BackgroundJobsOptions): BackgroundJobs {
   const { config, ports, signingKeys, nonceSecrets, boundKeys, expired, uses, refusals } = options;
   const { databaseSeconds, logger } = options;

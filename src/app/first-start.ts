@@ -39,7 +39,10 @@ export interface PreparedSecrets {
 
 const adminTokenName = 'admin_token_hash';
 
-/** Opens the secrets at rest and makes those that are missing; of several replicas that start at once, one makes each. Throws KeyEncryptionError. */
+/**
+ * Opens the secrets at rest and makes those that are missing; of several replicas that start at
+ * once, one makes each. Throws KeyEncryptionError.
+ */
 export async function prepareSecrets(
   config: Config,
   stores: { readonly signingKeys: SigningKeyStore; readonly secrets: SharedSecretStore },
@@ -114,7 +117,8 @@ async function prepareEncryption(
     secrets.getSecret(keyInForceName),
   );
   if ((await secrets.getSecret(keyInForceName)) === undefined) {
-    // A database from before keys had ids was sealed by the current key: there was no other. The check comes first, so that a wrong key is not written down.
+    // A database from before keys had ids was sealed by the current key: there was no other. The
+    // check comes first, so that a wrong key is not written down.
     const id = keyEncryptionKeyId(current);
     if (sealed !== undefined)
       await keyEncryption({ current }, async () => id).open(sealed.jwe, sealed.place);

@@ -15,7 +15,10 @@ export interface JobRunnerOptions {
   readonly interval: number;
 }
 
-/** Runs every job again and again, each batch in a turn of its own. Answers a function that stops it and waits for the batch under way. */
+/**
+ * Runs every job again and again, each batch in a turn of its own. Answers a function that stops it
+ * and waits for the batch under way.
+ */
 export function jobRunner({ jobs, logger, interval }: JobRunnerOptions): () => Promise<void> {
   let stopped = false;
   let running: Promise<void> | undefined;

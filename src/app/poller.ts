@@ -8,8 +8,10 @@ export interface PolledReading {
 }
 
 /**
- * Reads each every `interval` milliseconds; answers a function that stops it. What only the operator can mend, a key-encryption key that this replica
- * has not got, is logged as an error once until it is mended; all else passes by itself, and whoever needs the reading meanwhile hears of it.
+ * Reads each every `interval` milliseconds; answers a function that stops it. What only the
+ * operator can mend, a key-encryption key that this replica has not got, is logged as an error once
+ * until it is mended; all else passes by itself, and whoever needs the reading meanwhile hears of
+ * it.
  */
 export function poller(
   readings: readonly PolledReading[],

@@ -26,7 +26,10 @@ export interface ServerKeys {
   readonly nonceSecrets: DpopNonceSecrets;
 }
 
-/** Reads the keys of the server, and makes the first ones. Throws KeyEncryptionError when none of the stored ones can be opened. */
+/**
+ * Reads the keys of the server, and makes the first ones. Throws KeyEncryptionError when none of
+ * the stored ones can be opened.
+ */
 export async function serverKeys(options: ServerKeysOptions): Promise<ServerKeys> {
   const { config, secrets, encryption, clock, peers } = options;
   const nonceSecrets = await dpopNonceSecrets({

@@ -42,7 +42,10 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** Opens stores, keys and listeners in the order in which they need one another. Throws a sentence for the operator when it cannot. */
+/**
+ * Opens stores, keys and listeners in the order in which they need one another. Throws a sentence
+ * for the operator when it cannot.
+ */
 export async function startServer(
   config: Config,
   {
@@ -137,7 +140,8 @@ export async function startServer(
       maxAccessTokenLifetime: config.accessTokenMaxLifetime,
       logger,
     };
-    // Each process with a socket of its own: one that dies takes no connections along that others could serve. Elsewhere than on Linux, node:cluster shares them.
+    // Each process with a socket of its own: one that dies takes no connections along that others
+    // could serve. Elsewhere than on Linux, node:cluster shares them.
     const reusePort = peers !== noPeers && process.platform === 'linux';
     const listeners = await openListeners({
       config,

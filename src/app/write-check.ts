@@ -1,9 +1,15 @@
-/** Milliseconds between two writes, between two tries while they fail, and after which the last success says nothing. */
+/**
+ * Milliseconds between two writes, between two tries while they fail, and after which the last
+ * success says nothing.
+ */
 const [writeInterval, retryInterval, staleAfter] = [3000, 1000, 15_000];
 
 /** Proves by writes in the background that a store can be written to. */
 export interface WriteCheck {
-  /** Says how the last write ended, and writes nothing itself; waits for the first. Throws its error. */
+  /**
+   * Says how the last write ended, and writes nothing itself; waits for the first. Throws its
+   * error.
+   */
   readonly check: () => Promise<void>;
   /** Begins to write; the answer ends it. */
   readonly start: () => () => void;

@@ -6,7 +6,10 @@ import { withChosenPorts } from '../config/free-ports.ts';
 import { messagesOf } from '../process/causes.ts';
 import { processLog } from '../process/logger.ts';
 
-/** Names of errors that the operator can mend: the sentence is enough, a stack trace would only hide it. */
+/**
+ * Names of errors that the operator can mend: the sentence is enough, a stack trace would only hide
+ * it.
+ */
 const operatorFaults: ReadonlySet<string> = new Set([
   'AdminTokenError',
   'ConfigError',

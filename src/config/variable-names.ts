@@ -1,4 +1,6 @@
-/** Every variable that Holdfast reads. A name that is not here cannot be read, so none is missing. */
+/**
+ * Every variable that Holdfast reads. A name that is not here cannot be read, so none is missing.
+ */
 export const variableNames = [
   'ISSUER',
   'HOST',
@@ -82,7 +84,9 @@ export function renamedVariables(
 /** Set on every system, and two edits away from `HOST`. */
 const neverMeant: ReadonlySet<string> = new Set(['HOME']);
 
-/** A sentence for each variable whose name is one or two edits away from one that Holdfast reads. */
+/**
+ * A sentence for each variable whose name is one or two edits away from one that Holdfast reads.
+ */
 export function misspeltVariables(
   env: Readonly<Record<string, string | undefined>>,
 ): readonly string[] {

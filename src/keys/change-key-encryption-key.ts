@@ -27,8 +27,9 @@ export interface KeyEncryptionKeyChanged {
 const tries = 10;
 
 /**
- * Seals everything anew under the next key-encryption key, in one transaction; when that was done before, nothing. `no_next_key`: the server was
- * started without one. Throws KeyEncryptionError when something cannot be opened; nothing is changed then.
+ * Seals everything anew under the next key-encryption key, in one transaction; when that was done
+ * before, nothing. `no_next_key`: the server was started without one. Throws KeyEncryptionError
+ * when something cannot be opened; nothing is changed then.
  */
 export async function changeKeyEncryptionKey(
   options: KeyEncryptionKeyOptions,

@@ -6,7 +6,9 @@ import { nonceSecretName, type SharedSecretStore } from '../ports/signing-key-st
 import type { NonceSecret } from '../protocol/possession/dpop-nonce.ts';
 import { type KeyEncryption, placeOfSecret } from './key-encryption.ts';
 
-/** A secret in its life at one moment, without the secret. Times in milliseconds since the epoch. */
+/**
+ * A secret in its life at one moment, without the secret. Times in milliseconds since the epoch.
+ */
 export interface NonceSecretInLife {
   readonly state: 'announced' | 'active' | 'retired';
   readonly activeAt: number;
@@ -17,11 +19,16 @@ export interface NonceSecretInLife {
 export interface DpopNonceSecrets {
   /** As last read from the store, oldest first; answers without the store. */
   current(): readonly NonceSecret[];
-  /** Reads the store again, for what another replica did, and announces the successor that is due. */
+  /**
+   * Reads the store again, for what another replica did, and announces the successor that is due.
+   */
   refresh(): Promise<void>;
   /** Every secret that still counts, and perhaps the last one that no longer does. */
   list(): Promise<readonly NonceSecretInLife[]>;
-  /** Puts a new secret in the place of all that there are: no nonce that was given out counts any more. */
+  /**
+   * Puts a new secret in the place of all that there are: no nonce that was given out counts any
+   * more.
+   */
   replace(): Promise<void>;
 }
 
@@ -41,7 +48,10 @@ export interface DpopNonceSecretsOptions {
   readonly changed: () => Promise<void>;
 }
 
-/** Milliseconds before its use at which a successor is announced, where the interval is long enough: even a replica that was away from the store has read it. */
+/**
+ * Milliseconds before its use at which a successor is announced, where the interval is long enough:
+ * even a replica that was away from the store has read it.
+ */
 const longestAnnouncement = 3_600_000;
 
 interface PolledReading {
@@ -49,7 +59,10 @@ interface PolledReading {
   readonly list: readonly NonceSecret[];
 }
 
-/** Reads the secrets, and makes the first; of several replicas one makes it. Throws KeyEncryptionError when they cannot be opened. */
+/**
+ * Reads the secrets, and makes the first; of several replicas one makes it. Throws
+ * KeyEncryptionError when they cannot be opened.
+ */
 export async function dpopNonceSecrets(
   options: DpopNonceSecretsOptions,
 ): Promise<DpopNonceSecrets> {
@@ -99,7 +112,8 @@ export async function dpopNonceSecrets(
       if (!isDue(clock())) return;
       const now = (await options.databaseSeconds()) * 1000;
       if (!isDue(now)) return;
-      // A secret from before they rotated: replicas of that version know no other, and get a whole interval to be replaced.
+      // A secret from before they rotated: replicas of that version know no other, and get a whole
+      // interval to be replaced.
       const from =
         latest === 0
           ? now + rotationInterval
@@ -135,7 +149,8 @@ export async function dpopNonceSecrets(
       ) {
         const { list } = reading;
         reading = await read();
-        // Either another call did the same, or a successor was announced or the value was sealed anew meanwhile.
+        // Either another call did the same, or a successor was announced or the value was sealed
+        // anew meanwhile.
         if (!reading.list.some(({ secret }) => list.some((before) => before.secret.equals(secret))))
           break;
       }

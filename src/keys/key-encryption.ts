@@ -6,7 +6,10 @@ import { CompactEncrypt } from 'jose/jwe/compact/encrypt';
 
 /** Seals and opens secrets at rest as compact JWE, `dir` with A256GCM (RFC 7516, RFC 7518 §4.5). */
 export interface KeyEncryption {
-  /** Id of the key that seals, as the database names it now. Throws KeyEncryptionError when this server has not got that key. */
+  /**
+   * Id of the key that seals, as the database names it now. Throws KeyEncryptionError when this
+   * server has not got that key.
+   */
   inForce(): Promise<string>;
   /** Id of the key that is to come, when the server was started with one. */
   readonly next?: string;
@@ -37,18 +40,26 @@ export function placeOfSigningKey(key: {
   return `signing_key ${key.kid} ${key.alg} ${digest}`;
 }
 
-/** The keys of 32 octets that a server was started with: at most the one in use and the one to come. */
+/**
+ * The keys of 32 octets that a server was started with: at most the one in use and the one to come.
+ */
 export interface EncryptionKeys {
   readonly current: Buffer;
   readonly next?: Buffer;
 }
 
-/** A key-encryption key that is missing, malformed or wrong: the server does not start, and replaces nothing. The message says what to do. */
+/**
+ * A key-encryption key that is missing, malformed or wrong: the server does not start, and replaces
+ * nothing. The message says what to do.
+ */
 export class KeyEncryptionError extends Error {
   override readonly name = 'KeyEncryptionError';
 }
 
-/** Where the key-encryption key comes from: the value itself (base64url of 32 octets), or a file that holds it. */
+/**
+ * Where the key-encryption key comes from: the value itself (base64url of 32 octets), or a file
+ * that holds it.
+ */
 export interface KeyEncryptionSource {
   readonly value?: string;
   readonly file: string;
@@ -68,7 +79,10 @@ export function readNextKeyEncryptionKey({
   return file === undefined ? undefined : decodeKey(readKeyFile(file), file);
 }
 
-/** The key-encryption key, made as a 0600 file on the very first start when none is given. Throws KeyEncryptionError. */
+/**
+ * The key-encryption key, made as a 0600 file on the very first start when none is given. Throws
+ * KeyEncryptionError.
+ */
 export function readKeyEncryptionKey({ value, file, mayCreate }: KeyEncryptionSource): Buffer {
   if (value !== undefined) return decodeKey(value, 'KEY_ENCRYPTION_KEY');
   if (!existsSync(file)) {

@@ -13,14 +13,20 @@ import { openKey } from './generate-key.ts';
 import { type KeyEncryption, KeyEncryptionError, placeOfSigningKey } from './key-encryption.ts';
 import { type KeyWithState, livesAt } from './key-states.ts';
 
-/** Milliseconds that the copy may be old when a key is taken from it to sign. It is read every second; older, this process or its database was away. */
+/**
+ * Milliseconds that the copy may be old when a key is taken from it to sign. It is read every
+ * second; older, this process or its database was away.
+ */
 const maxAge = 3000;
 
 /** The signing keys as last read from the store, opened. */
 export interface KeyRing {
   /** Reads them, and the database's clock. Throws StoreUnavailable. */
   read(): Promise<void>;
-  /** Reads them when the copy is older than one may be that is signed by: a key may have been revoked meanwhile. Throws StoreUnavailable. */
+  /**
+   * Reads them when the copy is older than one may be that is signed by: a key may have been
+   * revoked meanwhile. Throws StoreUnavailable.
+   */
   recent(): Promise<void>;
   stored(): readonly StoredSigningKey[];
   /** Rows that cannot be read; none of them signs or is published. */
@@ -29,10 +35,16 @@ export interface KeyRing {
   /** The key that signs; when none is active yet, the announced one that will first. */
   signing(alg: AccessTokenSigningAlgorithm): KeyWithState | undefined;
   handle(kid: string): SigningKey | undefined;
-  /** Why a key cannot be opened: this replica has not got the key-encryption key that sealed it, or its row is damaged. The others are in use. */
+  /**
+   * Why a key cannot be opened: this replica has not got the key-encryption key that sealed it, or
+   * its row is damaged. The others are in use.
+   */
   unopened(): KeyEncryptionError | undefined;
   publicJwks(): { readonly keys: readonly JWK[] };
-  /** A published key; one that this copy does not know yet is looked for in the store first. Throws StoreUnavailable. */
+  /**
+   * A published key; one that this copy does not know yet is looked for in the store first. Throws
+   * StoreUnavailable.
+   */
   verificationKey(kid: string): Promise<PublicKey | undefined>;
 }
 
@@ -101,7 +113,8 @@ export function keyRing({ store, encryption, clock, shared, ...options }: KeyRin
     damaged = unread;
     publish();
   };
-  // By two clocks: the one that only goes forward stands still while the machine sleeps, the other may be set.
+  // By two clocks: the one that only goes forward stands still while the machine sleeps, the other
+  // may be set.
   const isOld = () =>
     performance.now() - asked.ticks > maxAge || Math.abs(clock() - asked.at) > maxAge;
   const joined = async () => {
@@ -128,7 +141,8 @@ export function keyRing({ store, encryption, clock, shared, ...options }: KeyRin
     },
     stored: () => stored,
     lives,
-    // A replica whose clock is a little behind must not refuse to sign until the first key, or one in place of a revoked one, is active for it too.
+    // A replica whose clock is a little behind must not refuse to sign until the first key, or one
+    // in place of a revoked one, is active for it too.
     signing(alg) {
       const keys = lives().filter(({ key }) => key.alg === alg);
       const announced = keys

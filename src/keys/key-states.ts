@@ -12,8 +12,9 @@ export interface KeyWithState {
 }
 
 /**
- * Where each key is in its life at `now`. It follows from the instants in the store alone, so that all replicas see the same: a key
- * retires when a later one of its algorithm becomes active, and leaves the JWK Set `published` milliseconds after that.
+ * Where each key is in its life at `now`. It follows from the instants in the store alone, so that
+ * all replicas see the same: a key retires when a later one of its algorithm becomes active, and
+ * leaves the JWK Set `published` milliseconds after that.
  */
 export function livesAt(
   keys: readonly StoredSigningKey[],
@@ -41,7 +42,9 @@ interface WithRetirement {
   readonly retiredAt: number | undefined;
 }
 
-/** Of each list of keys that was read: every token asks for it, and only another reading changes it. */
+/**
+ * Of each list of keys that was read: every token asks for it, and only another reading changes it.
+ */
 const retirements = new WeakMap<readonly StoredSigningKey[], readonly WithRetirement[]>();
 
 function withRetirement(keys: readonly StoredSigningKey[]): readonly WithRetirement[] {
@@ -61,7 +64,10 @@ function withRetirement(keys: readonly StoredSigningKey[]): readonly WithRetirem
   return found;
 }
 
-/** What the audit trail does not have yet of a key's life, oldest first, and the stage that it has when these are recorded. */
+/**
+ * What the audit trail does not have yet of a key's life, oldest first, and the stage that it has
+ * when these are recorded.
+ */
 export function unrecorded({ key, state, retiredAt, removedAt }: KeyWithState): {
   readonly stage: Stage;
   readonly events: readonly AuditEvent[];
@@ -102,7 +108,10 @@ export function announcement(
   return { type: 'signing_key_announced', actor, detail: { kid, alg, active_at: activeAt } };
 }
 
-/** When the next key of these may become active at the earliest: not before one that is revoked, which would have taken over from it. */
+/**
+ * When the next key of these may become active at the earliest: not before one that is revoked,
+ * which would have taken over from it.
+ */
 export function earliest(keys: readonly StoredSigningKey[], now: number): number {
   return Math.max(
     now,
@@ -112,7 +121,10 @@ export function earliest(keys: readonly StoredSigningKey[], now: number): number
   );
 }
 
-/** One that was revoked after it had taken over did so for good: the key before it does not come back. */
+/**
+ * One that was revoked after it had taken over did so for good: the key before it does not come
+ * back.
+ */
 function takesOver(other: StoredSigningKey, key: StoredSigningKey): boolean {
   if (other.revokedAt !== undefined) return hasItsTime(other) && other.activeAt > key.activeAt;
   return other.activeAt > key.activeAt || (other.activeAt === key.activeAt && other.kid > key.kid);

@@ -19,26 +19,48 @@ import {
 
 /** The server's signing keys, shared by all replicas through the store. */
 export interface SigningKeys {
-  /** The key that signs tokens of this algorithm, of a list that is seconds old at most. Throws NoSigningKey, SigningKeyUnavailable, StoreUnavailable. */
+  /**
+   * The key that signs tokens of this algorithm, of a list that is seconds old at most. Throws
+   * NoSigningKey, SigningKeyUnavailable, StoreUnavailable.
+   */
   current(alg: AccessTokenSigningAlgorithm): Promise<SigningKey>;
   /** Algorithms in use whose key this replica cannot sign by, as last read from the store. */
   missing(): readonly AccessTokenSigningAlgorithm[];
-  /** Makes the first key of an algorithm where there is none; of several replicas one makes it, all use it. */
+  /**
+   * Makes the first key of an algorithm where there is none; of several replicas one makes it, all
+   * use it.
+   */
   ensure(alg: AccessTokenSigningAlgorithm): Promise<void>;
-  /** Published public keys as last read from the store; answers without the store. The same object as long as nothing changed. */
+  /**
+   * Published public keys as last read from the store; answers without the store. The same object
+   * as long as nothing changed.
+   */
   publicJwks(): { readonly keys: readonly JWK[] };
-  /** A published key by its `kid`, to check what it signed: what another replica made this moment too. Throws StoreUnavailable. */
+  /**
+   * A published key by its `kid`, to check what it signed: what another replica made this moment
+   * too. Throws StoreUnavailable.
+   */
   verificationKey(kid: string): Promise<PublicKey | undefined>;
-  /** Reads the store again, for what another replica did, announces the successors that are due, and records what became of the keys. Throws KeyEncryptionError when a key cannot be opened, after all that. */
+  /**
+   * Reads the store again, for what another replica did, announces the successors that are due, and
+   * records what became of the keys. Throws KeyEncryptionError when a key cannot be opened, after
+   * all that.
+   */
   refresh(): Promise<void>;
   /** Every key in its life. */
   list(): Promise<readonly KeyWithState[]>;
-  /** Announces a successor; it signs after `announcement` milliseconds, or at once. Of concurrent calls one makes it, all answer it. Undefined: no key of this algorithm. */
+  /**
+   * Announces a successor; it signs after `announcement` milliseconds, or at once. Of concurrent
+   * calls one makes it, all answer it. Undefined: no key of this algorithm.
+   */
   rotate(
     alg: AccessTokenSigningAlgorithm,
     options?: { readonly immediately?: boolean },
   ): Promise<StoredSigningKey | undefined>;
-  /** Takes a compromised key out at once, a successor in its place; false when there is no such key or it was revoked before. */
+  /**
+   * Takes a compromised key out at once, a successor in its place; false when there is no such key
+   * or it was revoked before.
+   */
   revoke(kid: string): Promise<boolean>;
 }
 
@@ -164,7 +186,8 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
     async refresh() {
       await held.read();
       const sealed = held.unopened();
-      // Without the key-encryption key in force no successor can be made here; another replica does it. One damaged row keeps nobody from it.
+      // Without the key-encryption key in force no successor can be made here; another replica does
+      // it. One damaged row keeps nobody from it.
       if (sealed === undefined || (await hasKeyInForce())) await announceDue();
       await record();
       if (sealed !== undefined) throw sealed;
@@ -214,7 +237,8 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
       // Another replica may announce one for later meanwhile, or revoke the one that was announced.
       for (let tried = 0; tried < rotationTries && successor() === undefined; tried++) {
         const latest = last(alg);
-        // An announced successor only has to come sooner; several at once would have nothing to sign.
+        // An announced successor only has to come sooner; several at once would have nothing to
+        // sign.
         if (latest !== undefined && latest.activeAt > now())
           await advance(latest, activeAt, 'admin');
         else await succeed(alg, activeAt, 'admin');

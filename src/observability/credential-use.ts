@@ -8,13 +8,19 @@ const precision = 60_000;
 /** Uses a statement. */
 const batch = 250;
 
-/** Credentials remembered; beyond that the oldest is forgotten: noted once more when it is used again, or lost when it was not written yet. */
+/**
+ * Credentials remembered; beyond that the oldest is forgotten: noted once more when it is used
+ * again, or lost when it was not written yet.
+ */
 const maxRemembered = 10_000;
 
 /** What `credentialUseRecorder` answers. */
 export interface CredentialUseRecorder {
   readonly note: NoteUse;
-  /** Writes one batch and answers whether there is more. Throws StoreUnavailable, and keeps what it could not write. */
+  /**
+   * Writes one batch and answers whether there is more. Throws StoreUnavailable, and keeps what it
+   * could not write.
+   */
   flush(): Promise<boolean>;
   /** Writes all there is. */
   flushAll(): Promise<void>;

@@ -14,7 +14,9 @@ const maxSamples = 5;
 /** Longest `client_id` that can be registered. */
 const maxClientId = 255;
 
-/** Records of refusals by one client assertion: an honest client makes a new one for each request. */
+/**
+ * Records of refusals by one client assertion: an honest client makes a new one for each request.
+ */
 const maxByAssertion = 3;
 
 /** Refusals for the audit trail. */
@@ -31,7 +33,8 @@ export function refusals(
   };
   let counts = new Map<RefusalReason, number>();
   let claims = new Map<RefusalReason, Set<string>>();
-  // Only names that are registered: what else a stranger sends, a secret in the wrong place for one, has no business in the trail.
+  // Only names that are registered: what else a stranger sends, a secret in the wrong place for
+  // one, has no business in the trail.
   const isRegistered = async (name: string) => {
     const found = async () =>
       (await clients.findClient(name)) ?? (await resourceServers.findByClientId(name));

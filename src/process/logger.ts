@@ -1,12 +1,16 @@
 import pino, { type Logger } from 'pino';
 
 /**
- * Octets that one write to standard output collects, and milliseconds that a line waits at most. A write for every line costs as much as
- * a third of a signature. Several processes may share a pipe, which keeps writes of up to 4096 octets whole: a buffer and a line stay below.
+ * Octets that one write to standard output collects, and milliseconds that a line waits at most. A
+ * write for every line costs as much as a third of a signature. Several processes may share a pipe,
+ * which keeps writes of up to 4096 octets whole: a buffer and a line stay below.
  */
 const [collected, longestWait] = [2048, 100];
 
-/** The log of this process, a JSON object a line. Ends with the process, however that exits; only a kill can lose the last lines. */
+/**
+ * The log of this process, a JSON object a line. Ends with the process, however that exits; only a
+ * kill can lose the last lines.
+ */
 export function processLog(level: string, worker?: number): Logger {
   const output = pino.destination({
     dest: 1,
@@ -15,7 +19,8 @@ export function processLog(level: string, worker?: number): Logger {
     periodicFlush: longestWait,
   });
   process.on('exit', () => {
-    // The first one writes once, and notices that the reader is gone: flushSync by itself would try for ever.
+    // The first one writes once, and notices that the reader is gone: flushSync by itself would try
+    // for ever.
     output.flush();
     output.flushSync();
   });

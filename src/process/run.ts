@@ -4,7 +4,10 @@ import { startServer } from '../app/start-server.ts';
 import type { Config } from '../config/config.ts';
 import type { Supervisor } from './worker.ts';
 
-/** Serves in this process, alone or as one of several, until a signal ends it. Throws a sentence for the operator when it cannot. */
+/**
+ * Serves in this process, alone or as one of several, until a signal ends it. Throws a sentence for
+ * the operator when it cannot.
+ */
 export async function run(config: Config, logger: Logger, supervisor?: Supervisor): Promise<void> {
   let text = '';
   const server = await startServer(config, {

@@ -15,12 +15,16 @@ export interface SupervisionOptions {
   readonly print: (text: string) => void;
 }
 
-/** Milliseconds before a dead worker is replaced, doubled by every further death, and how long one must live for the count to start anew. */
+/**
+ * Milliseconds before a dead worker is replaced, doubled by every further death, and how long one
+ * must live for the count to start anew.
+ */
 const [firstPause, longestPause, longEnough] = [100, 10_000, 60_000];
 
 /**
- * Keeps so many workers serving on shared ports. The first one starts alone, so that migrations, first keys and the admin token are made once.
- * Resolves with the exit code when all are gone: after a signal, or because one could not start in the beginning (it says why itself).
+ * Keeps so many workers serving on shared ports. The first one starts alone, so that migrations,
+ * first keys and the admin token are made once. Resolves with the exit code when all are gone:
+ * after a signal, or because one could not start in the beginning (it says why itself).
  */
 export async function supervise({
   workers: count,

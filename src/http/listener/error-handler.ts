@@ -12,7 +12,8 @@ import { refusalReasons } from '../../domain/refusal-reasons.ts';
 const retryAfter = '1';
 
 /**
- * Turns anything thrown into an RFC 6749 §5.2 error. Only an OAuthError speaks to the client; an outage is 503, anything else 500 without a word of why.
+ * Turns anything thrown into an RFC 6749 §5.2 error. Only an OAuthError speaks to the client; an
+ * outage is 503, anything else 500 without a word of why.
  * @param freshNonce a nonce to hand out with `use_dpop_nonce` (RFC 9449 §8)
  */
 export function errorHandler(freshNonce: () => string) {
@@ -29,7 +30,8 @@ export function errorHandler(freshNonce: () => string) {
     if (error.status >= 500)
       request.log.error({ reqId: request.id, err: thrown, reason: error.reason }, 'request failed');
     void reply.code(error.status).header('cache-control', 'no-store').header('pragma', 'no-cache');
-    // What is still on its way is read and dropped: a connection that is cut off takes the answer along.
+    // What is still on its way is read and dropped: a connection that is cut off takes the answer
+    // along.
     if (error.reason === 'body_too_large') void reply.removeHeader('connection');
     if (error.code === 'use_dpop_nonce') void reply.header('dpop-nonce', freshNonce());
     if (error.status === 503) void reply.header('retry-after', retryAfter);

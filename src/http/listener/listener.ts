@@ -10,7 +10,10 @@ import { answerUnparsable, refuseAmbiguousMessages } from '../request/message-fr
 import { logRequests } from './request-log.ts';
 import { answerHalfClosed, boundConnections, inactivity, serverLimits } from './server-limits.ts';
 
-/** What Fastify checks by schemas. Without it a route with a schema does not mount, and no validator is loaded. */
+/**
+ * What Fastify checks by schemas. Without it a route with a schema does not mount, and no validator
+ * is loaded.
+ */
 export type Validation = Pick<FastifyServerOptions, 'ajv'>;
 
 const noSchemas = (): never => {
@@ -20,7 +23,10 @@ const noValidation: FastifyServerOptions = {
   schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
 };
 
-/** A Fastify instance as both listeners need it: time-outs, request ids of our own, one log line a request. `bodyLimit` in octets. */
+/**
+ * A Fastify instance as both listeners need it: time-outs, request ids of our own, one log line a
+ * request. `bodyLimit` in octets.
+ */
 export function listener(
   logger: Logger,
   randomId: RandomId,
@@ -35,7 +41,8 @@ export function listener(
     childLoggerFactory: (all) => all,
     genReqId: () => randomId(),
     bodyLimit,
-    // A target that cannot be decoded is refused like everything else; Fastify's own answer would repeat it.
+    // A target that cannot be decoded is refused like everything else; Fastify's own answer would
+    // repeat it.
     frameworkErrors: (error, request, reply) => request.server.errorHandler(error, request, reply),
     clientErrorHandler: answerUnparsable,
     routerOptions: { maxParamLength: 1024 },

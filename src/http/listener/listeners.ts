@@ -38,7 +38,10 @@ export interface Listeners {
   close(patience: number): Promise<void>;
 }
 
-/** Opens the public listener, that of TLS where there is one, and the admin listener, one after another. Throws what `listen` does. */
+/**
+ * Opens the public listener, that of TLS where there is one, and the admin listener, one after
+ * another. Throws what `listen` does.
+ */
 export async function openListeners({
   config,
   publicApp,

@@ -14,8 +14,9 @@ export type DemandedListener = Server & {
 };
 
 /**
- * Listens at once and loads the routes when somebody asks for one: a start, and a replica that no operator ever speaks to, carries neither
- * their schemas nor their validators. A load that fails is logged, answered with 500, and tried again by the next request.
+ * Listens at once and loads the routes when somebody asks for one: a start, and a replica that no
+ * operator ever speaks to, carries neither their schemas nor their validators. A load that fails is
+ * logged, answered with 500, and tried again by the next request.
  */
 export function loadedOnDemand(
   load: () => Promise<FastifyInstance>,

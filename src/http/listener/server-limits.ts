@@ -1,9 +1,11 @@
 import type { Server, ServerOptions } from 'node:http';
 
 /**
- * What every listener puts up with. Milliseconds, octets. A client that sends slowly (slow-loris) is cut off when its header or its request
- * is late; Node looks every `connectionsCheckingInterval`. Idle connections stay longer than those of front doors, which mostly keep them for 60 s.
- * A proof by ML-DSA-87 has about 10,000 octets of header, a certificate handed on by a proxy some thousand more.
+ * What every listener puts up with. Milliseconds, octets. A client that sends slowly (slow-loris)
+ * is cut off when its header or its request is late; Node looks every
+ * `connectionsCheckingInterval`. Idle connections stay longer than those of front doors, which
+ * mostly keep them for 60 s. A proof by ML-DSA-87 has about 10,000 octets of header, a certificate
+ * handed on by a proxy some thousand more.
  */
 export const serverLimits = {
   headersTimeout: 5000,
@@ -28,7 +30,10 @@ export function answerHalfClosed(server: Server): void {
   Object.assign(server, { httpAllowHalfOpen: true });
 }
 
-/** Bounds what the connections of a server can hold; when they get scarce, those without a request are closed. */
+/**
+ * Bounds what the connections of a server can hold; when they get scarce, those without a request
+ * are closed.
+ */
 export function boundConnections(server: Server, room = crowded, most = maxConnections): void {
   server.maxConnections = most;
   let connections = 0;

@@ -33,14 +33,16 @@ const cipherSuites = [
 ].join(':');
 
 /**
- * The same routes over TLS that asks for a client certificate (RFC 8705 §5). The handshake lets any certificate in: whose chain holds is
- * the authentication's business. Replaced files are taken up without a restart; a bad one is logged, and the old one stays.
+ * The same routes over TLS that asks for a client certificate (RFC 8705 §5). The handshake lets any
+ * certificate in: whose chain holds is the authentication's business. Replaced files are taken up
+ * without a restart; a bad one is logged, and the old one stays.
  */
 export function tlsListener(app: FastifyInstance, files: TlsFiles, logger: Logger): TlsListener {
   const load = () => ({
     cert: readFileSync(files.certFile),
     key: readFileSync(files.keyFile),
-    // Without anchors of the operator's own nobody's word counts: Node would take that of every public authority (RFC 8705 §7.4).
+    // Without anchors of the operator's own nobody's word counts: Node would take that of every
+    // public authority (RFC 8705 §7.4).
     ca: files.clientCaFile === undefined ? [] : readFileSync(files.clientCaFile),
     minVersion: 'TLSv1.2' as const,
     ciphers: cipherSuites,

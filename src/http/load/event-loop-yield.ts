@@ -1,12 +1,13 @@
 /**
- * Pieces of work that a turn begins while there is much to do: some milliseconds of tokens. With twice as many, refusals and new connections waited
- * noticeably longer (bench).
+ * Pieces of work that a turn begins while there is much to do: some milliseconds of tokens. With
+ * twice as many, refusals and new connections waited noticeably longer (bench).
  */
 const few = 8;
 
 /**
- * Begins work in the order in which it came; while it crowds, only little of it in one turn of the event loop: the rest waits for the next turns, between
- * which connections are taken and refusals sent. Otherwise all of it, for what begins in one turn shares its statements.
+ * Begins work in the order in which it came; while it crowds, only little of it in one turn of the
+ * event loop: the rest waits for the next turns, between which connections are taken and refusals
+ * sent. Otherwise all of it, for what begins in one turn shares its statements.
  */
 export function eventLoopYield(crowded: () => boolean): (work: () => void) => void {
   let waiting: (() => void)[] = [];

@@ -17,9 +17,9 @@ const fields = {
 };
 
 /**
- * Bounds what half-sent bodies hold, which are in memory before anybody is authenticated and hold no
- * place. Beyond, the one that has been on its way for the longest time is refused: an honest body
- * comes with its head or a moment later, so nobody who sends slowly keeps others out.
+ * Bounds what half-sent bodies hold, which are in memory before anybody is authenticated and hold
+ * no place. Beyond, the one that has been on its way for the longest time is refused: an honest
+ * body comes with its head or a moment later, so nobody who sends slowly keeps others out.
  */
 export function boundHalfSentBodies(
   app: FastifyInstance,

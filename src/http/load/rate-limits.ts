@@ -10,13 +10,18 @@ export interface SharedCounters {
   readonly prefix: string;
 }
 
-/** Counters of one process: beyond, the least recently used are forgotten, so that strangers cannot fill the memory. */
+/**
+ * Counters of one process: beyond, the least recently used are forgotten, so that strangers cannot
+ * fill the memory.
+ */
 const maxCounters = 50_000;
 
 /**
- * Limits what an address may send a minute, before anything is read, and answers the function that counts clients, if they are limited.
- * When the counters are away nothing is limited: what must not happen twice is refused by the replay records, not by a count.
- * @param free routes that are not limited: documents and health, which cost next to nothing and which everybody needs
+ * Limits what an address may send a minute, before anything is read, and answers the function that
+ * counts clients, if they are limited. When the counters are away nothing is limited: what must not
+ * happen twice is refused by the replay records, not by a count.
+ * @param free routes that are not limited: documents and health, which cost next to nothing and
+ * which everybody needs
  */
 export async function rateLimits(
   app: FastifyInstance,

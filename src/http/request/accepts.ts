@@ -1,6 +1,6 @@
 /**
- * Whether a list of preferences (RFC 9110 §12.5) takes one of these, the most specific first: the first that is listed decides, and the weight 0 says no.
- * No list: everything.
+ * Whether a list of preferences (RFC 9110 §12.5) takes one of these, the most specific first: the
+ * first that is listed decides, and the weight 0 says no. No list: everything.
  */
 export function accepts(field: string | undefined, names: readonly string[]): boolean {
   if (field === undefined || field.trim() === '') return true;

@@ -4,9 +4,11 @@ import { headerFields } from './header-fields.ts';
 import { inRanges, readAddress } from './trusted-proxies.ts';
 
 /**
- * The network that a request comes from: an IPv4 address, or the /64 of an IPv6 one, which is what one customer has. From a trusted proxy it is
- * the last hop that the proxies do not vouch for, by `X-Forwarded-For` or `Forwarded` (RFC 7239 §5.2); what stands before that hop anybody can write.
- * When both fields are there and disagree, one of them came through from outside: then it is the proxy itself.
+ * The network that a request comes from: an IPv4 address, or the /64 of an IPv6 one, which is what
+ * one customer has. From a trusted proxy it is the last hop that the proxies do not vouch for, by
+ * `X-Forwarded-For` or `Forwarded` (RFC 7239 §5.2); what stands before that hop anybody can write.
+ * When both fields are there and disagree, one of them came through from outside: then it is the
+ * proxy itself.
  */
 export function clientAddress(
   trustedProxies: readonly string[],

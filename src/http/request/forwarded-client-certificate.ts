@@ -17,20 +17,32 @@ import { chainHolds } from '../listener/trust-anchors.ts';
 import { headerFields } from './header-fields.ts';
 import { inRanges, readAddress } from './trusted-proxies.ts';
 
-/** Where certificates of clients come from; without a form, only from TLS connections to this server. */
+/**
+ * Where certificates of clients come from; without a form, only from TLS connections to this
+ * server.
+ */
 export interface CertificateSourceOptions {
   readonly headerForm?: CertificateHeaderForm;
   /** CIDR ranges of the proxies that may say it. */
   readonly trustedProxies: readonly string[];
-  /** Trust anchors for clients, PEM. With them the chain is checked here; without them the proxy's word counts, where its form has one. */
+  /**
+   * Trust anchors for clients, PEM. With them the chain is checked here; without them the proxy's
+   * word counts, where its form has one.
+   */
   readonly clientCa: readonly string[];
   readonly clock: Clock;
 }
 
-/** Reads the certificate that the client proved, if any. Throws `invalid_client` for a header that is malformed or from a stranger. */
+/**
+ * Reads the certificate that the client proved, if any. Throws `invalid_client` for a header that
+ * is malformed or from a stranger.
+ */
 export type ReadCertificate = (request: IncomingMessage) => ClientCertificate | undefined;
 
-/** Looks at exactly one source: the TLS handshake, or the one configured header of a trusted proxy (RFC 8705 §6.5, RFC 9440 §4). */
+/**
+ * Looks at exactly one source: the TLS handshake, or the one configured header of a trusted proxy
+ * (RFC 8705 §6.5, RFC 9440 §4).
+ */
 export function certificateSource({
   headerForm,
   trustedProxies,
@@ -100,8 +112,9 @@ export function readAnchors(file: string): readonly string[] {
 const clientAuth = '1.3.6.1.5.5.7.3.2';
 
 /**
- * A chain of one: the proxy keeps the rest of the chain to itself, so the anchors must be the issuers. A certificate that is for servers only is no
- * client's, and an anchor is none before and after its time: as the handshake has it.
+ * A chain of one: the proxy keeps the rest of the chain to itself, so the anchors must be the
+ * issuers. A certificate that is for servers only is no client's, and an anchor is none before and
+ * after its time: as the handshake has it.
  */
 function issuedByAnchor(der: Buffer, anchors: readonly X509Certificate[], now: number): boolean {
   const leaf = new X509Certificate(der);

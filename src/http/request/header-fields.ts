@@ -1,6 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 
-/** Every value of a header field in order of the message; Node's `headers` joins or drops repeated ones. */
+/**
+ * Every value of a header field in order of the message; Node's `headers` joins or drops repeated
+ * ones.
+ */
 export function headerFields(
   { rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>,
   name: string,

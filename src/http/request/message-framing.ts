@@ -3,7 +3,10 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
-/** A message that two readers could understand differently. The error handler of the listener answers it by its status. */
+/**
+ * A message that two readers could understand differently. The error handler of the listener
+ * answers it by its status.
+ */
 class AmbiguousMessage extends Error {
   readonly statusCode: number;
   constructor(statusCode: number) {
@@ -13,8 +16,10 @@ class AmbiguousMessage extends Error {
 }
 
 /**
- * Refuses what Node's parser lets through and a proxy may read in another way: a repeated `Host` (RFC 9112 §3.2), a transfer coding besides
- * `chunked` (§6.1), a content coding (RFC 9110 §8.4), and a zero octet in the target, which no database stores.
+ * Refuses what Node's parser lets through and a proxy may read in another way: a repeated `Host`
+ * (RFC 9112 §3.2), a transfer coding besides
+ * `chunked` (§6.1), a content coding (RFC 9110 §8.4), and a zero octet in the target, which no
+ * database stores.
  */
 export function refuseAmbiguousMessages(app: FastifyInstance): void {
   app.addHook('onRequest', ({ raw }, _reply, done) => {
@@ -54,8 +59,9 @@ subscribe('http.server.request.start', (message) => {
 });
 
 /**
- * Whether an answer now would be read as that of the refused message. Not so while an earlier one is still to be answered, nor when the head of this
- * one was answered already and the fault is in its body.
+ * Whether an answer now would be read as that of the refused message. Not so while an earlier one
+ * is still to be answered, nor when the head of this one was answered already and the fault is in
+ * its body.
  */
 function isNextToBeAnswered(socket: Socket): boolean {
   const response = latest.get(socket);
@@ -65,7 +71,10 @@ function isNextToBeAnswered(socket: Socket): boolean {
     : response.socket === socket && !response.headersSent;
 }
 
-/** Answers on the bare socket what Node's parser refused, in the words of every other refusal and with nothing of what was sent. */
+/**
+ * Answers on the bare socket what Node's parser refused, in the words of every other refusal and
+ * with nothing of what was sent.
+ */
 export function answerUnparsable(error: Error & { readonly code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();

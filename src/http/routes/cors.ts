@@ -12,7 +12,9 @@ declare module 'fastify' {
   }
 }
 
-/** Seconds for which a browser remembers a preflight; no browser does so for more than two hours. */
+/**
+ * Seconds for which a browser remembers a preflight; no browser does so for more than two hours.
+ */
 const preflightMaxAge = '7200';
 
 /** Fields of every answer. Cookies are never used, so any origin may read it. */

@@ -9,7 +9,10 @@ export const healthPaths: readonly string[] = ['/health/live', '/health/ready'];
 /** Milliseconds for one check. */
 const checkTimeout = 1500;
 
-/** `GET /health/live`: the process answers. `GET /health/ready`: it can serve; says which part is down, fails first at shutdown. */
+/**
+ * `GET /health/live`: the process answers. `GET /health/ready`: it can serve; says which part is
+ * down, fails first at shutdown.
+ */
 export function healthRoutes(
   app: FastifyInstance,
   checks: HealthChecks,

@@ -9,7 +9,10 @@ const type = 'application/statuslist+jwt';
 /** Ids as this server makes them: anything else is no list, without a look. */
 const listId = /^[A-Za-z0-9_-]{22}$/;
 
-/** `GET /status-lists/{id}` (draft-ietf-oauth-status-list §8): cacheable, with an entity tag, compressed for who takes it, readable from any origin. */
+/**
+ * `GET /status-lists/{id}` (draft-ietf-oauth-status-list §8): cacheable, with an entity tag,
+ * compressed for who takes it, readable from any origin.
+ */
 export function statusListRoute(
   app: FastifyInstance,
   path: string,

@@ -1,15 +1,24 @@
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
 
-/** Milliseconds that an answer holds, and after which the next one is asked for without anybody waiting. */
+/**
+ * Milliseconds that an answer holds, and after which the next one is asked for without anybody
+ * waiting.
+ */
 const [holds, renewed] = [1000, 500];
 
 /** Which state of the registries copies were made of. */
 export interface CacheVersion {
-  /** The same object as long as no client or resource server has changed, as the database said less than a second ago. Undefined when it took longer to say. */
+  /**
+   * The same object as long as no client or resource server has changed, as the database said less
+   * than a second ago. Undefined when it took longer to say.
+   */
   current(): Promise<object | undefined>;
 }
 
-/** Reads the value that every change of a client or resource server changes. Throws StoreUnavailable. */
+/**
+ * Reads the value that every change of a client or resource server changes. Throws
+ * StoreUnavailable.
+ */
 export function sqlCacheVersion(database: Database): CacheVersion {
   return cacheVersion(async () => {
     const row = await orStoreUnavailable(() =>
@@ -20,8 +29,8 @@ export function sqlCacheVersion(database: Database): CacheVersion {
 }
 
 /**
- * One question for all copies of all requests, twice a second while there are requests: clients by the ten thousand are asked for once,
- * and no replica is more than a second behind.
+ * One question for all copies of all requests, twice a second while there are requests: clients by
+ * the ten thousand are asked for once, and no replica is more than a second behind.
  * @param read asks the database
  * @param now milliseconds of a clock that only goes forward
  */

@@ -28,7 +28,10 @@ function telling<T>(registry: Registry<T>, changed: () => Promise<void>): Regist
   };
 }
 
-/** Clients with a cache for the protocol, of which `state` is at most a second behind; the admin's own look-ups go to the store. `tell` hands the word of a change on. */
+/**
+ * Clients with a cache for the protocol, of which `state` is at most a second behind; the admin's
+ * own look-ups go to the store. `tell` hands the word of a change on.
+ */
 export function cachedClients(
   store: ClientRegistry & ClientRegistrations,
   state: CacheVersion,

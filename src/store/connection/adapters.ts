@@ -4,20 +4,29 @@ import { discardDirtyConnections } from './discard-dirty-connections.ts';
 import { statementName } from './prepared-statements.ts';
 import { sqliteAdapter } from './sqlite-adapter.ts';
 
-/** Milliseconds after which a database that does not answer counts as away: two of them in a row stay below the 2 s that a client waits. */
+/**
+ * Milliseconds after which a database that does not answer counts as away: two of them in a row
+ * stay below the 2 s that a client waits.
+ */
 const answerTimeout = 900;
 
 /** What a process may ask of PostgreSQL. */
 export interface PostgresqlUse {
   /** Most connections. */
   readonly poolSize: number;
-  /** False: nothing stays in a connection from one transaction to the next, as poolers want it that share connections between them. */
+  /**
+   * False: nothing stays in a connection from one transaction to the next, as poolers want it that
+   * share connections between them.
+   */
   readonly preparedStatements: boolean;
   /** The schema of the tables; `public` unless given. */
   readonly schema?: string;
 }
 
-/** Prisma's driver adapter for a `DATABASE_URL`. `onError` hears of idle connections that broke; the pool opens new ones. */
+/**
+ * Prisma's driver adapter for a `DATABASE_URL`. `onError` hears of idle connections that broke; the
+ * pool opens new ones.
+ */
 export async function adapterFor(
   url: string,
   onError: (error: Error) => void,

@@ -5,10 +5,16 @@ import { eventRow, insertEvents } from '../tables/sql-audit.ts';
 import type { Database } from './database.ts';
 import { inTransaction, type Step } from './transaction.ts';
 
-/** What is to be recorded of a change; a function is told how many rows the last step changed, and answers undefined where that needs no record. */
+/**
+ * What is to be recorded of a change; a function is told how many rows the last step changed, and
+ * answers undefined where that needs no record.
+ */
 export type Recorded = AuditEvent | ((changed: number) => AuditEvent | undefined);
 
-/** Makes a change and its record one transaction: neither stands without the other. False: a step found nothing to change, and nothing was. Throws StoreUnavailable. */
+/**
+ * Makes a change and its record one transaction: neither stands without the other. False: a step
+ * found nothing to change, and nothing was. Throws StoreUnavailable.
+ */
 export type AuditedTransaction = (steps: readonly Step[], event: Recorded) => Promise<boolean>;
 
 /** Changes on this database. */

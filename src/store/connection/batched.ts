@@ -8,7 +8,8 @@ interface Waiting<Item, Result> {
 }
 
 /**
- * Collects the calls of one turn of the event loop and runs them as one statement; while two are under way, further calls wait for the next.
+ * Collects the calls of one turn of the event loop and runs them as one statement; while two are
+ * under way, further calls wait for the next.
  * `run` answers one result an item, in order; when it throws, all its callers hear of it.
  */
 export function batched<Item, Result>(

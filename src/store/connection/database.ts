@@ -10,7 +10,10 @@ import { DatabaseError, postgresqlPlace } from './postgresql-schema.ts';
 /** Prisma's client; both databases have the same models. */
 export type Database = PrismaClient;
 
-/** Opens the database that the URL names, brings its structure up to date, and answers Prisma's client for it. */
+/**
+ * Opens the database that the URL names, brings its structure up to date, and answers Prisma's
+ * client for it.
+ */
 export async function openDatabase(
   url: string,
   onError: (error: Error) => void,
@@ -29,7 +32,10 @@ export async function openDatabase(
   }) as unknown as Database;
 }
 
-/** What every connection to SQLite is set to. FULL: an answered token survives a power cut too, so that its proof cannot count again. */
+/**
+ * What every connection to SQLite is set to. FULL: an answered token survives a power cut too, so
+ * that its proof cannot count again.
+ */
 export const sqlitePragmas: readonly string[] = [
   'busy_timeout = 1500',
   'journal_mode = WAL',

@@ -15,9 +15,10 @@ interface Pool {
 }
 
 /**
- * A connection that comes back to the pool in the middle of a transaction is ended, and PostgreSQL undoes what was begun. It comes back so when the answer to
- * a statement took too long, and that to ROLLBACK too: Prisma lets go of it all the same. Whoever got it next would write into that transaction: answered as
- * durable, seen by nobody, and gone with the connection.
+ * A connection that comes back to the pool in the middle of a transaction is ended, and PostgreSQL
+ * undoes what was begun. It comes back so when the answer to a statement took too long, and that to
+ * ROLLBACK too: Prisma lets go of it all the same. Whoever got it next would write into that
+ * transaction: answered as durable, seen by nobody, and gone with the connection.
  */
 export function discardDirtyConnections(
   factory: SqlMigrationAwareDriverAdapterFactory,
@@ -26,7 +27,8 @@ export function discardDirtyConnections(
   return Object.assign(factory, {
     async connect(): Promise<SqlDriverAdapter> {
       const adapter = await connect();
-      // The event comes before the pool decides whether to keep the connection; one that is ending is not kept.
+      // The event comes before the pool decides whether to keep the connection; one that is ending
+      // is not kept.
       (adapter as SqlDriverAdapter & { underlyingDriver(): Pool })
         .underlyingDriver()
         .on('release', (_error, connection) => {

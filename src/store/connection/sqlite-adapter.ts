@@ -9,7 +9,10 @@ import { withWriteLock } from './write-lock.ts';
 
 const reads = /^\s*(select|pragma)\b/i;
 
-/** Prisma's driver adapter for a SQLite file, which is made with its folder where there is none. Its writes wait for their turn. */
+/**
+ * Prisma's driver adapter for a SQLite file, which is made with its folder where there is none. Its
+ * writes wait for their turn.
+ */
 export async function sqliteAdapter(file: string): Promise<SqlMigrationAwareDriverAdapterFactory> {
   // Loaded only here, so that PostgreSQL starts without it.
   const { PrismaLibSql } = await import('@prisma/adapter-libsql');
@@ -21,7 +24,10 @@ export async function sqliteAdapter(file: string): Promise<SqlMigrationAwareDriv
   return Object.assign(factory, { connect: async () => inTurns(await connect(), file) });
 }
 
-/** SQLite gives its other files the permissions of the first. A file that is another user's stays as it is. */
+/**
+ * SQLite gives its other files the permissions of the first. A file that is another user's stays as
+ * it is.
+ */
 function makePrivate(path: string): void {
   const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0;
   if ((mode & 0o077) === 0) return;

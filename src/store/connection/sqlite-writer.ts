@@ -13,7 +13,10 @@ export interface WriterData {
   readonly insertEvents: string;
 }
 
-/** What it is asked to commit: a JSON array of uses, and the records, each a JSON object, with the keys that it needs. */
+/**
+ * What it is asked to commit: a JSON array of uses, and the records, each a JSON object, with the
+ * keys that it needs.
+ */
 export interface WriterRequest {
   readonly uses: string;
   readonly issuances: readonly { readonly uses: readonly string[]; readonly row: string }[];

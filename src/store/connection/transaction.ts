@@ -6,8 +6,9 @@ import { withWriteLock } from './write-lock.ts';
 type Values = readonly (string | number)[];
 
 /**
- * A statement that must change exactly one row, unless it may change `any`; parameters are `$1`, `$2`, … in their order, each used once.
- * Values may depend on how many rows the step before it changed.
+ * A statement that must change exactly one row, unless it may change `any`; parameters are `$1`,
+ * `$2`, … in their order, each used once. Values may depend on how many rows the step before it
+ * changed.
  */
 export interface Step {
   readonly sql: string;
@@ -19,7 +20,10 @@ export interface Step {
 
 class Undone extends Error {}
 
-/** Runs every step in one transaction, or none: false when one did not change exactly one row. Throws StoreUnavailable. */
+/**
+ * Runs every step in one transaction, or none: false when one did not change exactly one row.
+ * Throws StoreUnavailable.
+ */
 export async function inTransaction(
   url: string,
   database: Database,
@@ -57,7 +61,10 @@ async function onPostgresql(database: Database, steps: readonly Step[]): Promise
   );
 }
 
-/** Within one call, on a connection of its own: a transaction that stays open meanwhile would hold up all who write. */
+/**
+ * Within one call, on a connection of its own: a transaction that stays open meanwhile would hold
+ * up all who write.
+ */
 async function onSqlite(url: string, steps: readonly Step[]): Promise<void> {
   const { default: SqliteDatabase } = await import('libsql');
   const end = await withWriteLock(databaseFile(url));

@@ -2,7 +2,10 @@ import { Worker } from 'node:worker_threads';
 
 /** A thread that answers what it is asked, one after another. */
 export interface Thread<Request, Answer> {
-  /** Throws what the thread says, or why it ended; then it is not known whether it did what it was asked. */
+  /**
+   * Throws what the thread says, or why it ended; then it is not known whether it did what it was
+   * asked.
+   */
   ask(request: Request): Promise<Answer>;
   /** Ends it after what it was asked before. */
   close(): Promise<void>;
@@ -14,7 +17,10 @@ export type Invalidated<Answer> = { readonly answer: Answer } | { readonly fault
 /** Octets that a thread may keep, in MiB: it holds one batch at a time. */
 const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 2 };
 
-/** Starts the module, a path, in a thread, which keeps the process alive only while it is asked something. `onEnd` hears of an end that nobody asked for. */
+/**
+ * Starts the module, a path, in a thread, which keeps the process alive only while it is asked
+ * something. `onEnd` hears of an end that nobody asked for.
+ */
 export function startWriterThread<Request, Answer>(
   module: string,
   workerData: unknown,

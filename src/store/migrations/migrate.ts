@@ -5,7 +5,10 @@ import type {
 import type { DatabaseKind } from './schema.ts';
 import { migrationList, migrationNames, withSchemaEngine } from './schema-engine.ts';
 
-/** The database's structure is not one that this version can bring up to date; the message says what to do. */
+/**
+ * The database's structure is not one that this version can bring up to date; the message says what
+ * to do.
+ */
 export class MigrationError extends Error {
   override readonly name = 'MigrationError';
 }
@@ -23,7 +26,10 @@ export async function isUpToDate(
   return matches(await appliedMigrations(kind, adapter), migrationNames(kind));
 }
 
-/** Applies the missing migrations in this process; loads the engine only when one is missing. Under `withMigrationLock`. Throws MigrationError. */
+/**
+ * Applies the missing migrations in this process; loads the engine only when one is missing. Under
+ * `withMigrationLock`. Throws MigrationError.
+ */
 export async function migrate(
   kind: DatabaseKind,
   adapter: SqlMigrationAwareDriverAdapterFactory,

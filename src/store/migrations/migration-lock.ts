@@ -17,11 +17,13 @@ const advisoryLockOf = `select case current_schema() when 'public' then pg_advis
 const [retryEvery, giveUpAfter] = [50, 120_000];
 
 /**
- * Lets one replica at a time look and migrate; the others wait. The database itself holds the lock, so it goes with the process that dies.
- * The schema engine takes no lock when it works through a driver adapter.
+ * Lets one replica at a time look and migrate; the others wait. The database itself holds the lock,
+ * so it goes with the process that dies. The schema engine takes no lock when it works through a
+ * driver adapter.
  */
 export async function withMigrationLock<T>(url: string, work: () => Promise<T>): Promise<T> {
-  // SQLite has no advisory locks, and a lock on the database would keep the engine out: a file beside it stands for it, and stays empty.
+  // SQLite has no advisory locks, and a lock on the database would keep the engine out: a file
+  // beside it stands for it, and stays empty.
   const sqlite = databaseKind(url) === 'sqlite';
   const adapter: SqlMigrationAwareDriverAdapterFactory = sqlite
     ? new PrismaLibSql({ url: fileUrl(`${databaseFile(url)}.migrating`) })

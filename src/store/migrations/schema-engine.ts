@@ -6,7 +6,8 @@ import {
   type SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
 import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm';
-// The bundler-less entry: `schema_engine.js` imports the WebAssembly file in a way that Node does not know.
+// The bundler-less entry: `schema_engine.js` imports the WebAssembly file in a way that Node does
+// not know.
 import * as engineModule from '@prisma/schema-engine-wasm/schema_engine_bg';
 import { type DatabaseKind, migrationsFolder, schemaFor } from './schema.ts';
 

@@ -30,8 +30,8 @@ export function connectRedis(
 }
 
 /**
- * Refuses a Redis Cluster, whose nodes send most keys elsewhere. A Redis that does not answer now is
- * taken, since it may come up later: `redisReplay` asks again then. Throws RedisError.
+ * Refuses a Redis Cluster, whose nodes send most keys elsewhere. A Redis that does not answer now
+ * is taken, since it may come up later: `redisReplay` asks again then. Throws RedisError.
  */
 export async function refuseCluster(url: string): Promise<void> {
   const redis = new Redis(url, {

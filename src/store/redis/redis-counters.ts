@@ -1,7 +1,10 @@
 import { connectRedis } from './connect-redis.ts';
 import type { RedisReplayOptions } from './redis-replay.ts';
 
-/** A connection for counters that may be lost and must not hold anybody up; apart from the one for replay records. */
+/**
+ * A connection for counters that may be lost and must not hold anybody up; apart from the one for
+ * replay records.
+ */
 export function redisCounters({
   url,
   installation,

@@ -16,7 +16,9 @@ export interface RedisReplayOptions {
   readonly redisClock?: Clock | undefined;
   /** Names this installation among those that share the Redis; kept in the database. */
   readonly installation: string;
-  /** True: nothing has been marked used before this start, so no Redis can have forgotten anything. */
+  /**
+   * True: nothing has been marked used before this start, so no Redis can have forgotten anything.
+   */
   readonly first: boolean;
   /** Seconds by which the clocks of two replicas may differ. */
   readonly clockTolerance: number;
@@ -29,11 +31,14 @@ export interface RedisReplayOptions {
 }
 
 /**
- * Replay records in Redis: one `SET NX PX` a use, those of all requests of one turn of the event loop in one round trip (RFC 9449 §11.1).
+ * Replay records in Redis: one `SET NX PX` a use, those of all requests of one turn of the event
+ * loop in one round trip (RFC 9449 §11.1).
  *
- * A Redis that comes back empty, or as another process (after a restart, or after a fail-over to a copy that lagged), may have forgotten uses.
- * A marker beside the records holds the process (`run_id`) that keeps them, and since when. Where it is missing or names another process,
- * records are complete only from now on, and whatever could have been used before is refused until it is too old: StoreUnavailable.
+ * A Redis that comes back empty, or as another process (after a restart, or after a fail-over to a
+ * copy that lagged), may have forgotten uses. A marker beside the records holds the process
+ * (`run_id`) that keeps them, and since when. Where it is missing or names another process, records
+ * are complete only from now on, and whatever could have been used before is refused until it is
+ * too old: StoreUnavailable.
  */
 export function redisReplay(options: RedisReplayOptions): ReplayStore & {
   readonly wasUsed: WasUsed;
@@ -74,7 +79,8 @@ export function redisReplay(options: RedisReplayOptions): ReplayStore & {
     const [, process] = /^run_id:(\w+)/m.exec(server) ?? [];
     if (/^maxmemory:[1-9]/m.test(memory) && !/^maxmemory_policy:noeviction/m.test(memory))
       onEviction();
-    // On the very first start the marker is there before the first use, so that its absence always means a loss.
+    // On the very first start the marker is there before the first use, so that its absence always
+    // means a loss.
     if (first && process !== undefined) await redis.set(marker, `0:${process}`, 'NX');
     first = false;
     runId = process;
@@ -108,7 +114,8 @@ export function redisReplay(options: RedisReplayOptions): ReplayStore & {
           Math.max(Math.ceil(expiresAt * 1000 - now), 0) + clockMargin * 1000,
           'NX',
         );
-      // The marker comes last: were all forgotten after it had been read, what was used before could be marked once more.
+      // The marker comes last: were all forgotten after it had been read, what was used before
+      // could be marked once more.
       const answers = ((await pipeline.get(marker).exec()) ?? []).map(([error, answer]) => {
         if (error !== null) throw error;
         return answer;

@@ -7,7 +7,10 @@ import { jsonColumn, type Place } from './json-column.ts';
 
 const readPairs = jsonColumn(array(tuple([string(), string()])));
 
-/** A column `listed_clients`. Null, as a version that did not know it leaves it: the names stand for nobody. */
+/**
+ * A column `listed_clients`. Null, as a version that did not know it leaves it: the names stand for
+ * nobody.
+ */
 export function readListed(text: string | null, place: Place): ListedClients {
   return new Map(text === null ? [] : readPairs(text, place));
 }
@@ -19,7 +22,10 @@ export function writeListed(listed: ListedClients): string {
 
 /** For which registrations names stand. */
 export interface ClientIdentities {
-  /** Now; for a name that nobody bears, the registration that will bear it first. Throws StoreUnavailable. */
+  /**
+   * Now; for a name that nobody bears, the registration that will bear it first. Throws
+   * StoreUnavailable.
+   */
   reserve(names: readonly string[]): Promise<ListedClients>;
   /** Whoever of these names' registrations is no more is left out. Throws StoreUnavailable. */
   current(names: readonly string[]): Promise<ListedClients>;
@@ -51,7 +57,8 @@ export function clientIdentities(database: Database, kind: DatabaseKind): Client
   return {
     current,
     async reserve(names) {
-      // One order for everybody: two lists with the same names must not wait for each other crosswise.
+      // One order for everybody: two lists with the same names must not wait for each other
+      // crosswise.
       const rows = [...new Set(names)]
         .sort()
         .map((name) => ({ name, id: randomBytes(16).toString('hex') }));

@@ -8,19 +8,27 @@ import { batched } from '../connection/batched.ts';
 import { orStoreUnavailable } from '../connection/database.ts';
 import { eventRow } from './sql-audit.ts';
 
-/** One issuance of a batch: its row of the audit trail counts when each of its uses was inserted. */
+/**
+ * One issuance of a batch: its row of the audit trail counts when each of its uses was inserted.
+ */
 export interface BatchedIssuance {
   readonly uses: readonly string[];
   readonly row: object;
 }
 
-/** Inserts in one transaction the uses that are new, and the rows of the issuances all of whose uses were; answers the keys of the new ones. */
+/**
+ * Inserts in one transaction the uses that are new, and the rows of the issuances all of whose uses
+ * were; answers the keys of the new ones.
+ */
 export type CommitBatch = (
   uses: readonly SingleUse[],
   issuances: readonly BatchedIssuance[],
 ) => Promise<readonly string[]>;
 
-/** Issuances where uses and records lie in one database: one transaction for those of one turn of the event loop. */
+/**
+ * Issuances where uses and records lie in one database: one transaction for those of one turn of
+ * the event loop.
+ */
 export function batchedIssuances(commitBatch: CommitBatch, clock: Clock): Issuances {
   const commit = batched<readonly [readonly SingleUse[], AuditEvent], readonly boolean[]>(
     (requests) =>
@@ -34,7 +42,8 @@ export function batchedIssuances(commitBatch: CommitBatch, clock: Clock): Issuan
             issuances.push({ uses: wanted.map(({ key }) => key), row: eventRow(event, at) });
           for (const use of wanted) if (!uses.has(use.key)) uses.set(use.key, use);
         }
-        // One order for everybody: two batches with the same identifiers must not wait for each other crosswise.
+        // One order for everybody: two batches with the same identifiers must not wait for each
+        // other crosswise.
         const sorted = [...uses.values()].sort((x, y) => (x.key < y.key ? -1 : 1));
         const inserted = new Set(await commitBatch(sorted, issuances));
         return requests.map(([wanted]) => wanted.map(({ key }) => inserted.delete(key)));
@@ -43,7 +52,10 @@ export function batchedIssuances(commitBatch: CommitBatch, clock: Clock): Issuan
   return { commit: (uses, event) => commit([uses, event]) };
 }
 
-/** Issuances where uses lie elsewhere: first the uses, then the record. When the record fails, nothing is answered and the uses stay used. */
+/**
+ * Issuances where uses lie elsewhere: first the uses, then the record. When the record fails,
+ * nothing is answered and the uses stay used.
+ */
 export function issuancesInTwoSteps(replay: ReplayStore, audit: AuditTrail): Issuances {
   return {
     async commit(uses, event) {

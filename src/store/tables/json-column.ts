@@ -25,8 +25,9 @@ export const object = <const Entries extends ObjectEntries>(entries: Entries) =>
   pipe(noArray, looseObject(entries));
 
 /**
- * Reads JSON text of a column as input: a value without the form that this server stores throws CorruptRow, never passes.
- * Members that the schema does not know stay: a newer version that runs beside this one may have written them.
+ * Reads JSON text of a column as input: a value without the form that this server stores throws
+ * CorruptRow, never passes. Members that the schema does not know stay: a newer version that runs
+ * beside this one may have written them.
  */
 export function jsonColumn<const Schema extends BaseSchema<unknown, unknown, BaseIssue<unknown>>>(
   schema: Schema,

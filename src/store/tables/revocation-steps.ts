@@ -4,7 +4,9 @@ import type { Step } from '../connection/transaction.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { exchangedUnder, holders, position } from './issuance-detail.ts';
 
-/** Takes a key out of the tokens of a span: first and last id, time in seconds, thumbprint twice. */
+/**
+ * Takes a key out of the tokens of a span: first and last id, time in seconds, thumbprint twice.
+ */
 const withdrawKey = (kind: DatabaseKind): string => {
   const { rows, clientId, jkt } = holders[kind];
   return `insert into withdrawn_holder (jti, client_id, expires_at) select e.id, ${clientId}, e.token_expires_at from audit_event e, ${rows} where e.id > $1 and e.id < $2 and e.token_expires_at > $3 and ${position[kind]}(e.detail, $4) > 0 and ${jkt} = $5 and ${clientId} is not null on conflict do nothing`;
@@ -13,15 +15,22 @@ const withdrawKey = (kind: DatabaseKind): string => {
 const revokeIssued =
   "insert into revoked_token (jti, expires_at) select e.id, e.token_expires_at from audit_event e where e.type = 'token_issued' and e.id > $1 and e.id < $2 and e.token_expires_at > $3 and";
 
-/** Seconds above which no token lives, and none with further holders, whatever was configured when it was issued. */
+/**
+ * Seconds above which no token lives, and none with further holders, whatever was configured when
+ * it was issued.
+ */
 const [longestLifetime, longestWithHolders] = [604_800, 86_400];
 
-/** Sorts after every id, in every collation: whatever the clock of the replica says that has issued a token, it is among the latest. */
+/**
+ * Sorts after every id, in every collation: whatever the clock of the replica says that has issued
+ * a token, it is among the latest.
+ */
 const end = 'w';
 
 /**
- * First and last id of spans of time, which together hold what was issued in the last `lifetime` seconds: a statement for all of it would not end within
- * the time limit of one where much is issued.
+ * First and last id of spans of time, which together hold what was issued in the last `lifetime`
+ * seconds: a statement for all of it would not end within the time limit of one where much is
+ * issued.
  */
 function spans(now: number, lifetime: number): readonly (readonly [string, string])[] {
   const found: (readonly [string, string])[] = [];
@@ -34,7 +43,10 @@ function spans(now: number, lifetime: number): readonly (readonly [string, strin
   return found;
 }
 
-/** Puts the live ones of these tokens among the revoked ones; the last step tells how many those are. `now` in seconds. */
+/**
+ * Puts the live ones of these tokens among the revoked ones; the last step tells how many those
+ * are. `now` in seconds.
+ */
 export function revokeTokensOf(
   of: { readonly client_id?: string; readonly jkt?: string | readonly string[] },
   now: number,
@@ -65,7 +77,10 @@ export function withdrawHolderKey(kind: DatabaseKind, jkt: string, now: number):
   }));
 }
 
-/** Puts what was exchanged under this pairing, given by its id, among the revoked tokens. `now` and `tokenLifetime`, above which no token lives, in seconds. */
+/**
+ * Puts what was exchanged under this pairing, given by its id, among the revoked tokens. `now` and
+ * `tokenLifetime`, above which no token lives, in seconds.
+ */
 export function revokeExchanged(
   kind: DatabaseKind,
   pairing: string,
@@ -81,8 +96,9 @@ export function revokeExchanged(
 }
 
 /**
- * The requester lets the holder have its tokens no more: what was exchanged under their pairing is revoked, and what else refers to the consent, or is just
- * being issued, refers to nothing from now on. Both by `client_id`; `now` in seconds.
+ * The requester lets the holder have its tokens no more: what was exchanged under their pairing is
+ * revoked, and what else refers to the consent, or is just being issued, refers to nothing from now
+ * on. Both by `client_id`; `now` in seconds.
  */
 export function withdrawConsent(
   kind: DatabaseKind,
@@ -104,7 +120,10 @@ export function withdrawConsent(
   ];
 }
 
-/** Adds what came of the tokens that `first` finds, through however many exchanges, to the revoked tokens. */
+/**
+ * Adds what came of the tokens that `first` finds, through however many exchanges, to the revoked
+ * tokens.
+ */
 const revokeWithDescendants = (first: string): string =>
   `insert into revoked_token (jti, expires_at) with recursive derived(id, expires_at) as (select e.id, e.token_expires_at from audit_event e where ${first} union select e.id, e.token_expires_at from derived d join audit_event e on e.source = d.id) select id, expires_at from derived where true on conflict do nothing`;
 
@@ -116,7 +135,10 @@ export function revokeDerivedFrom(jti: string): Step {
 const fromRevoked =
   'e.source is not null and exists (select 1 from revoked_token r where r.jti = e.source)';
 
-/** What was issued in a span of time for a token that is revoked, and what came of it. Its parameters: first and last id, time in seconds. */
+/**
+ * What was issued in a span of time for a token that is revoked, and what came of it. Its
+ * parameters: first and last id, time in seconds.
+ */
 export const lateDerived: Readonly<Record<DatabaseKind, string>> = {
   sqlite: revokeWithDescendants(
     `${fromRevoked} and e.id > ?1 and e.id < ?2 and e.token_expires_at > ?3`,
@@ -126,10 +148,14 @@ export const lateDerived: Readonly<Record<DatabaseKind, string>> = {
   ),
 };
 
-/** Seconds that live tokens have left: bounds of slices, each within the time limit of a statement. */
+/**
+ * Seconds that live tokens have left: bounds of slices, each within the time limit of a statement.
+ */
 const left = [0, 300, 600, 1800, 3600, 21_600, 86_400, 10 * longestLifetime];
 
-/** What came of any token that is revoked; counts together with the step before. `now` in seconds. */
+/**
+ * What came of any token that is revoked; counts together with the step before. `now` in seconds.
+ */
 export function revokeDerived(now: number): readonly Step[] {
   const sql = revokeWithDescendants(
     `${fromRevoked} and e.token_expires_at > $1 and e.token_expires_at <= $2`,

@@ -15,7 +15,10 @@ export const eventColumns =
 export const columnTypes =
   'id text, at bigint, type text, actor text, client_id text, audience text, jkt text, jti text, evidence text, reason text, token_expires_at bigint, registration_id text, resource_server_id text, source text, detail text';
 
-/** All events of a batch travel as one JSON parameter, so that the statement is always the same text. */
+/**
+ * All events of a batch travel as one JSON parameter, so that the statement is always the same
+ * text.
+ */
 export const insertEvents: Readonly<Record<DatabaseKind, string>> = {
   sqlite: `insert into audit_event (${eventColumns}) select ${eventColumns
     .split(', ')
@@ -26,7 +29,10 @@ export const insertEvents: Readonly<Record<DatabaseKind, string>> = {
   ),
 };
 
-/** An event with the columns as its members. Its time is that in its `id`, so that the order of one is the order of the other. */
+/**
+ * An event with the columns as its members. Its time is that in its `id`, so that the order of one
+ * is the order of the other.
+ */
 export function eventRow(event: AuditEvent, now: number): object {
   const id = event.id ?? timeOrderedId(now);
   return {

@@ -27,7 +27,10 @@ const parameters: Readonly<Record<DatabaseKind, readonly string[]>> = {
   postgresql: ['$1', '$2', '$3', '$4'],
 };
 
-/** Keys to which live tokens are bound, from the records of their issuance. `tokenLifetime` in seconds. */
+/**
+ * Keys to which live tokens are bound, from the records of their issuance. `tokenLifetime` in
+ * seconds.
+ */
 export function sqlBoundKeys(
   database: Database,
   kind: DatabaseKind,

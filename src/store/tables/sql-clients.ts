@@ -37,7 +37,10 @@ function toClient(row: Row): ClientRegistration {
   };
 }
 
-/** As the operator sees it: whoever is deleted is in no list, whatever a later client of that name is called. */
+/**
+ * As the operator sees it: whoever is deleted is in no list, whatever a later client of that name
+ * is called.
+ */
 function withoutDeleted(client: ClientRegistration, current: ListedClients): ClientRegistration {
   const { alt_cnf_holders, alt_cnf_requesters, listed } = client;
   const left = (list: readonly string[]) => stillThere(list, listed, current);
@@ -48,7 +51,8 @@ function withoutDeleted(client: ClientRegistration, current: ListedClients): Cli
   };
 }
 
-// Names are stored a second time in lower case, for the filter only: the databases differ in how they compare.
+// Names are stored a second time in lower case, for the filter only: the databases differ in how
+// they compare.
 const columns = ({
   client_id,
   registration_id: _,
@@ -113,7 +117,8 @@ export function sqlClients(
     async replace(value, found, { at, event, keysRemoved = [], holdersRemoved = [] }) {
       const { clientId, clientName, metadata, secrets } = columns(value);
       const { version, createdAt, value: before } = found;
-      // Who stays in a list is who was in it: a client deleted and registered anew since it was read is not.
+      // Who stays in a list is who was in it: a client deleted and registered anew since it was
+      // read is not.
       const stay = new Set(lists(before));
       const added = await identities.reserve(lists(value).filter((name) => !stay.has(name)));
       const kept = [...before.listed].filter(([name]) => stay.has(name));

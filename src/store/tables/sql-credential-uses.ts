@@ -36,7 +36,8 @@ export function sqlCredentialUses(
       return row === null ? undefined : Number(row.usedAt);
     },
     async record(uses) {
-      // One order for everybody: two batches with the same credentials must not wait for each other crosswise.
+      // One order for everybody: two batches with the same credentials must not wait for each other
+      // crosswise.
       const name = ({ registrationId, kind, identifier }: (typeof uses)[number]) =>
         `${registrationId} ${kind} ${identifier}`;
       const sorted = [...uses].sort((x, y) => (name(x) < name(y) ? -1 : 1));

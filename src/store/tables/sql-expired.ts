@@ -5,10 +5,15 @@ import { clockMargin, type DatabaseSeconds } from '../connection/database-time.t
 /** Rows a statement: few enough not to hold up a token request. */
 const batch = 500;
 
-/** Seconds for which the last use of a credential is kept; longer than any proof of a registered key counts. */
+/**
+ * Seconds for which the last use of a credential is kept; longer than any proof of a registered key
+ * counts.
+ */
 const useRetention = 366 * 86_400;
 
-/** Removes rows that mean nothing any more, a batch a call; each answers whether there may be more. */
+/**
+ * Removes rows that mean nothing any more, a batch a call; each answers whether there may be more.
+ */
 export interface ExpiredRows {
   readonly name: string;
   remove(): Promise<boolean>;

@@ -59,7 +59,10 @@ const listed: Readonly<Record<DatabaseKind, string>> = {
   postgresql: "string_agg(kid, ',')",
 };
 
-/** Exchanges that are looked back at: more than there can be in a row (`grant/subject-access-token.ts`). */
+/**
+ * Exchanges that are looked back at: more than there can be in a row
+ * (`grant/subject-access-token.ts`).
+ */
 const maxDepth = 64;
 
 /** Issued and revoked tokens in the database. */

@@ -17,7 +17,8 @@ export function sqlKeyEncryption(change: AuditedTransaction): KeyEncryptionStore
         signing_keys: signingKeys.length,
         shared_secrets: sharedSecrets.length,
       };
-      // First: from here on nobody adds a key sealed by the old one (sql-secrets.ts), and whoever was about to is waited for.
+      // First: from here on nobody adds a key sealed by the old one (sql-secrets.ts), and whoever
+      // was about to is waited for.
       const inForce = { sql: replaceSecret, values: [toKey, keyInForceName, fromKey] };
       const steps = [
         inForce,

@@ -5,8 +5,8 @@ import type { ExpiredRows } from './sql-expired.ts';
 const batch = 500;
 
 /**
- * Uses of credentials of clients and resource servers that are deleted. Each call looks at the next rows in the order of their key, so that
- * however large the table is, a call is short.
+ * Uses of credentials of clients and resource servers that are deleted. Each call looks at the next
+ * rows in the order of their key, so that however large the table is, a call is short.
  */
 export function sqlOrphanedUses(database: Database): ExpiredRows {
   let after = '';
@@ -25,7 +25,8 @@ export function sqlOrphanedUses(database: Database): ExpiredRows {
           until === undefined
             ? 0
             : await database.$executeRaw`delete from credential_use where (client_id, kind, identifier) in (select client_id, kind, identifier from credential_use u where client_id > ${after} and client_id <= ${until} and not exists (select 1 from client c where c.registration_id = u.client_id) and not exists (select 1 from resource_server r where r.id = u.client_id) limit ${batch})`;
-        // More of these first; otherwise the next page in the next round, from the start after the last one.
+        // More of these first; otherwise the next page in the next round, from the start after the
+        // last one.
         if (removed >= batch) return true;
         after = page.length < batch ? '' : (until ?? '');
         return false;

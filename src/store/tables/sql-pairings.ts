@@ -81,7 +81,8 @@ export function sqlPairings(
         ...(scope !== undefined && { scope }),
         ...(resources !== undefined && { resources }),
       });
-      // A revoked pairing makes room for a new one of the same two clients, as does one of clients that had their names before; one in force is never replaced.
+      // A revoked pairing makes room for a new one of the same two clients, as does one of clients
+      // that had their names before; one in force is never replaced.
       const sql =
         'insert into pairing (id, consent, requester, holder, requester_id, holder_id, mode, first_party, metadata, version, created_at, updated_at) values ($1, $2, $3, $4, (select registration_id from client where client_id = $5), (select registration_id from client where client_id = $6), $7, $8 = 1, $9, 1, $10, $11) on conflict (requester, holder) do update set id = excluded.id, consent = excluded.consent, requester_id = excluded.requester_id, holder_id = excluded.holder_id, mode = excluded.mode, first_party = excluded.first_party, metadata = excluded.metadata, revoked_at = null, version = 1, created_at = excluded.created_at, updated_at = excluded.updated_at where pairing.revoked_at is not null or pairing.requester_id is distinct from excluded.requester_id or pairing.holder_id is distinct from excluded.holder_id';
       const values = [

@@ -8,7 +8,9 @@ interface Inserted {
   readonly key: string;
 }
 
-/** All uses of a batch travel as one JSON parameter, so that the statement is always the same text. */
+/**
+ * All uses of a batch travel as one JSON parameter, so that the statement is always the same text.
+ */
 export const insertUses: Readonly<Record<DatabaseKind, string>> = {
   sqlite:
     "insert into replay_record (key, expires_at) select value->>'key', value->>'expiresAt' from json_each(?) where true on conflict do nothing returning key",
@@ -16,14 +18,18 @@ export const insertUses: Readonly<Record<DatabaseKind, string>> = {
     'insert into replay_record (key, expires_at) select key, "expiresAt" from jsonb_to_recordset($1::jsonb) as used(key text, "expiresAt" bigint) on conflict do nothing returning key',
 };
 
-/** Replay records in the database: one statement marks the uses of all requests of one turn of the event loop (RFC 9449 §11.1). */
+/**
+ * Replay records in the database: one statement marks the uses of all requests of one turn of the
+ * event loop (RFC 9449 §11.1).
+ */
 export function sqlReplay(
   database: Database,
   kind: DatabaseKind,
 ): ReplayStore & { readonly wasUsed: WasUsed } {
   const markUsed = batched<readonly SingleUse[], readonly boolean[]>((requests) =>
     orStoreUnavailable(async () => {
-      // One order for everybody: two batches with the same identifiers must not wait for each other crosswise.
+      // One order for everybody: two batches with the same identifiers must not wait for each other
+      // crosswise.
       const uses = [...new Map(requests.flat().map((use) => [use.key, use])).values()].sort(
         (x, y) => (x.key < y.key ? -1 : 1),
       );

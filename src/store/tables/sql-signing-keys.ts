@@ -21,7 +21,10 @@ import { eventRow, insertEvents } from './sql-audit.ts';
 const listKeys = (kind: DatabaseKind) =>
   `select ${databaseTime[kind]} as database_time, kid, alg, first_for, public_jwk, private_jwe, created_at, active_at, revoked_at, recorded_state from (select 1) as always left join signing_key on true order by created_at, active_at, alg, kid`;
 
-/** Only while the key-encryption key that sealed it is in force; PostgreSQL waits for a change of that under way, SQLite has one writer anyway. */
+/**
+ * Only while the key-encryption key that sealed it is in force; PostgreSQL waits for a change of
+ * that under way, SQLite has one writer anyway.
+ */
 const insertKey = (kind: DatabaseKind) =>
   `insert into signing_key (kid, alg, first_for, public_jwk, private_jwe, created_at, active_at) select $1, $2, $3, $4, $5, cast($6 as bigint), cast($7 as bigint) from shared_secret where name = $8 and value = $9${kind === 'postgresql' ? ' for share' : ''} on conflict do nothing`;
 const advance =

@@ -15,7 +15,10 @@ import { lateDerived } from './revocation-steps.ts';
 /** Rows a statement: small enough to end within the time limit of a statement. */
 const page = 20_000;
 
-/** Seconds before the last sweep from which on it looks again: for issuances that were under way then, and clocks behind. */
+/**
+ * Seconds before the last sweep from which on it looks again: for issuances that were under way
+ * then, and clocks behind.
+ */
 const overlap = 120;
 
 interface EntryRow {
@@ -23,7 +26,9 @@ interface EntryRow {
   readonly detail: string | null;
 }
 
-/** By the text, as this server writes it: a cast would fail for all clients if one row is damaged. */
+/**
+ * By the text, as this server writes it: a cast would fail for all clients if one row is damaged.
+ */
 const disabled: Readonly<Record<DatabaseKind, string>> = {
   sqlite: `instr(c.metadata, '"disabled":true') > 0`,
   postgresql: `strpos(c.metadata, '"disabled":true') > 0`,
@@ -36,7 +41,10 @@ const parameters: Readonly<Record<DatabaseKind, string>> = {
 /** Seconds of issuances a statement: few enough to end within its time limit. */
 const span = 600;
 
-/** Token status lists in the database: which tokens are inactive follows from what introspection goes by, not from a second record. `tokenLifetime` in seconds. */
+/**
+ * Token status lists in the database: which tokens are inactive follows from what introspection
+ * goes by, not from a second record. `tokenLifetime` in seconds.
+ */
 export function sqlStatusLists(
   database: Database,
   kind: DatabaseKind,
@@ -47,7 +55,8 @@ export function sqlStatusLists(
   const revoked = `select r.jti as id, e.detail from revoked_token r join audit_event e on e.id = r.jti where r.jti > ${after} and r.expires_at > ${now} order by r.jti limit ${page}`;
   const ofDisabled = `select e.id, e.detail from client c join audit_event e on e.client_id = c.client_id where ${disabled[kind]} and e.id > ${after} and e.type = 'token_issued' and e.token_expires_at > ${now} order by e.id limit ${page}`;
   const ofDisabledOwner = `with recursive derived(id) as (select e.id from client c join audit_event s on s.client_id = c.client_id join audit_event e on e.source = s.id where ${disabled[kind]} and s.type = 'token_issued' and s.id > ${before} union select e.id from derived d join audit_event e on e.source = d.id) select e.id, e.detail from derived d join audit_event e on e.id = d.id where e.id > ${after} and e.token_expires_at > ${now} order by e.id limit ${page}`;
-  // What another replica issued in the moment in which its client was deleted, or its pairing revoked; at first, whatever a process that died left undone.
+  // What another replica issued in the moment in which its client was deleted, or its pairing
+  // revoked; at first, whatever a process that died left undone.
   const late = `insert into revoked_token (jti, expires_at) select e.id, e.token_expires_at from audit_event e left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) where e.id > ${after} and e.type = 'token_issued' and e.token_expires_at > ${now} and e.id < ${before} and (c.client_id is null or ${pairingRevoked(kind)}) on conflict do nothing`;
   let sweptAt: number | undefined;
   const sweep = async (at: number) => {

@@ -6,7 +6,9 @@ import { inTransaction } from '../connection/transaction.ts';
 const upsert =
   'insert into write_check (id, value) values (1, $1) on conflict (id) do update set value = excluded.value';
 
-/** Makes SQLite find 16 pages, and gives them back: an update alone would not notice a full file. */
+/**
+ * Makes SQLite find 16 pages, and gives them back: an update alone would not notice a full file.
+ */
 const takePages =
   "insert into write_check (id, value) values (2, replace($1, ' ', hex(zeroblob(32768))))";
 const givePagesBack = 'delete from write_check where id = $1';

@@ -25,8 +25,9 @@ export interface SqliteIssuances {
 }
 
 /**
- * Uses and records in one transaction, whose end is the one wait for the disk, in a thread of its own, so that the wait holds nothing else up
- * (docs/decisions/0005-the-write-of-an-issuance.md). A thread that ended by itself is replaced with the next commit; `onError` hears of it.
+ * Uses and records in one transaction, whose end is the one wait for the disk, in a thread of its
+ * own, so that the wait holds nothing else up (docs/decisions/0005-the-write-of-an-issuance.md). A
+ * thread that ended by itself is replaced with the next commit; `onError` hears of it.
  */
 export function sqliteIssuances(url: string, onError: (error: Error) => void): SqliteIssuances {
   const file = databaseFile(url);
