@@ -51,10 +51,10 @@ const sentences: Readonly<
     format === 'date-time'
       ? 'must be a time in the form of RFC 3339, such as 2026-01-31T12:00:00Z'
       : undefined,
-  minLength: ({ limit }) => `must have at least ${counted(limit, 'character')}`,
-  maxLength: ({ limit }) => `must have at most ${counted(limit, 'character')}`,
-  minItems: ({ limit }) => `must have at least ${counted(limit, 'item')}`,
-  maxItems: ({ limit }) => `must have at most ${counted(limit, 'item')}`,
+  minLength: ({ limit }) => `must have at least ${quantity(limit, 'character')}`,
+  maxLength: ({ limit }) => `must have at most ${quantity(limit, 'character')}`,
+  minItems: ({ limit }) => `must have at least ${quantity(limit, 'item')}`,
+  maxItems: ({ limit }) => `must have at most ${quantity(limit, 'item')}`,
   uniqueItems: ({ i, j }) => {
     const [first, second] = [Number(i), Number(j)].sort((a, b) => a - b);
     return `must not repeat an item: [${first}] and [${second}] are equal`;
@@ -63,7 +63,7 @@ const sentences: Readonly<
   maximum: ({ limit }) => `must be at most ${limit}`,
 };
 
-function counted(count: unknown, thing: string): string {
+function quantity(count: unknown, thing: string): string {
   return `${String(count)} ${thing}${count === 1 ? '' : 's'}`;
 }
 

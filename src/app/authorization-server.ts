@@ -70,7 +70,7 @@ export async function authorizationServer({
   );
 
   const app = listener(logger, ports.randomId, tokenBodyLimit);
-  const overload = shedLoad(app, config.maxConcurrentRequests, config.targetLatencyMs, logger);
+  const shedding = shedLoad(app, config.maxConcurrentRequests, config.targetLatencyMs, logger);
   lastAnswers(app, stopping);
   boundHalfSentBodies(app);
   const countClient = await rateLimits(app, config, counters, [
@@ -140,6 +140,6 @@ export async function authorizationServer({
   );
   const metadata = serverMetadata(config, endpoints);
   for (const path of metadataPaths) metadataRoute(app, path, metadata);
-  healthRoutes(app, { ...health, requests: overload.check }, stopping);
+  healthRoutes(app, { ...health, requests: shedding.check }, stopping);
   return app;
 }

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { KeyEncryptionError } from '../keys/key-encryption.ts';
 
-/** What is read again and again, for what another replica changed. */
+/** What a poller reads for changes that another replica made. */
 export interface PolledReading {
   readonly name: string;
   read(): Promise<void>;

@@ -1,9 +1,9 @@
 import pino, { type Logger } from 'pino';
 
 /**
- * Octets that one write to standard output collects, and milliseconds that a line waits at most. A
+ * Bytes that one write to standard output collects, and milliseconds that a line waits at most. A
  * write for every line costs as much as a third of a signature. Several processes may share a pipe,
- * which keeps writes of up to 4096 octets whole: a buffer and a line stay below.
+ * which keeps writes of up to 4096 bytes whole: a buffer and a line stay below.
  */
 const [collected, longestWait] = [2048, 100];
 

@@ -3,7 +3,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import Fastify from 'fastify';
 import pino from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
-import { admission } from '../../src/http/load/concurrency-limit.ts';
+import { concurrencyLimit } from '../../src/http/load/concurrency-limit.ts';
 import { shedLoad } from '../../src/http/load/load-shedding.ts';
 import { healthRoutes } from '../../src/http/routes/health-routes.ts';
 
@@ -83,7 +83,7 @@ describe('the place of a request', () => {
 
 describe('places', () => {
   it('are given back once, however often that is said', () => {
-    const places = admission(2, 100, () => 0);
+    const places = concurrencyLimit(2, 100, () => 0);
     const [first] = [places.take(), places.take()];
     first?.giveBack();
     first?.giveBack();
@@ -92,7 +92,7 @@ describe('places', () => {
 
   it('of those that wait for somebody else are free, and their time counts in no mean', async () => {
     let now = 0;
-    const places = admission(200, 100, () => now);
+    const places = concurrencyLimit(200, 100, () => now);
     const others = Promise.withResolvers<string>();
     const waiting = Array.from({ length: 200 }, () => places.take());
     expect(places.open()).toBe(false);
@@ -107,7 +107,7 @@ describe('places', () => {
   });
 
   it('given back while their owners wait, or after a wait that failed, are free once', async () => {
-    const places = admission(1, 100, () => 0);
+    const places = concurrencyLimit(1, 100, () => 0);
     const others = Promise.withResolvers<string>();
     const first = places.take();
     const answer = first?.aside(async () => others.promise);

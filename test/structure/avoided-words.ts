@@ -58,7 +58,7 @@ export const avoidedWords: readonly AvoidedWord[] = [
   },
   {
     instead: 'transaction and audited transaction, not all-or-nothing or recorded change',
-    pattern: /all.?or.?nothing|recorded.?change/i,
+    pattern: /all.?or.?nothing|recorded.?change\b/i,
   },
   {
     instead: 'write lock and writer thread, not write turns',
@@ -102,6 +102,7 @@ export const avoidedWords: readonly AvoidedWord[] = [
       { phrase: /OCTET STRING/g, reason: 'X.690 calls the type so.' },
       { phrase: /(application\/)?octet-stream/g, reason: 'The media type (RFC 2046 §4.5.1).' },
       { phrase: /oct(et)? sequence/gi, reason: 'RFC 7518 §6.4 names the key type so.' },
+      { phrase: /identifier octets?/gi, reason: 'X.690 §8.1.2 calls it so.', in: 'src/x509/' },
     ],
   },
   {

@@ -27,7 +27,7 @@ export function fetchWithToken(context: FetchContext): typeof fetch {
     let request = outgoingRequest(input, init, context.allowInsecureRequests);
     refuseOtherOrigins(request.url, context.origins);
     for (let followed = 0; followed <= maxRedirects; followed++) {
-      const response = await answered(context, request);
+      const response = await responseTo(context, request);
       if (request.redirect === 'manual' || inBrowser()) return response;
       const next = redirected(request, response);
       if (next === undefined) return response;
@@ -40,7 +40,7 @@ export function fetchWithToken(context: FetchContext): typeof fetch {
 }
 
 /** Sends the request, and again where the answer says how to do better and the body allows it. */
-async function answered(context: FetchContext, request: OutgoingRequest): Promise<Response> {
+async function responseTo(context: FetchContext, request: OutgoingRequest): Promise<Response> {
   const left: Record<Lesson, number> = { nonce: 2, clock: 1, token: 1 };
   const send: Send = (url, { headers }) => context.send(url, initOf(request, headers));
   for (;;) {

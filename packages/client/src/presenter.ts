@@ -8,7 +8,7 @@ import { type Lesson, lessonOf } from './refused-request.ts';
 export interface Presenter {
   /** `fetch` with token and proof, to the origins of the resource. */
   readonly fetch: typeof fetch;
-  /** The token in force, obtained if need be, for software that presents it by itself. */
+  /** The current token, obtained if need be, for software that presents it by itself. */
   token(): Promise<Token>;
   /**
    * Header fields of one request, for software that does not use `fetch`: `authorization`, and

@@ -3,7 +3,7 @@ import type { IssuedToken } from './issued-token.ts';
 /** Where a token for one resource and scope comes from. */
 export interface Tokens {
   /**
-   * The token in force; a new one shortly before its end. `signal` ends the waiting of one caller.
+   * The current token; a new one shortly before its end. `signal` ends the waiting of one caller.
    */
   get(signal?: AbortSignal | null): Promise<IssuedToken>;
   /** The token that was obtained last and not refused, if any. */

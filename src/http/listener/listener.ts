@@ -25,7 +25,7 @@ const noValidation: FastifyServerOptions = {
 
 /**
  * A Fastify instance as both listeners need it: time-outs, request ids of our own, one log line a
- * request. `bodyLimit` in octets.
+ * request. `bodyLimit` in bytes.
  */
 export function listener(
   logger: Logger,

@@ -1,10 +1,10 @@
 import type { Server, ServerOptions } from 'node:http';
 
 /**
- * What every listener puts up with. Milliseconds, octets. A client that sends slowly (slow-loris)
+ * What every listener puts up with. Milliseconds, bytes. A client that sends slowly (slow-loris)
  * is cut off when its header or its request is late; Node looks every
  * `connectionsCheckingInterval`. Idle connections stay longer than those of front doors, which
- * mostly keep them for 60 s. A proof by ML-DSA-87 has about 10,000 octets of header, a certificate
+ * mostly keep them for 60 s. A proof by ML-DSA-87 has about 10,000 bytes of header, a certificate
  * handed on by a proxy some thousand more.
  */
 export const serverLimits = {

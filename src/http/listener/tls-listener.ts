@@ -54,7 +54,7 @@ export function tlsListener(app: FastifyInstance, files: TlsFiles, logger: Logge
     requestCert: true,
     rejectUnauthorized: false,
   };
-  // By way of the plain listener's own event, so that overload is refused there for both.
+  // By way of the plain listener's own event, so that load is shed there for both.
   const anchors = anchorsInForce(load().ca);
   const server = createServer({ ...load(), ...options }, (request, response) =>
     app.server.emit('request', request, response),

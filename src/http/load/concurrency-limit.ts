@@ -50,7 +50,7 @@ const fewest = 96;
  * @param target milliseconds that a request should be under way on average
  * @param now monotonic milliseconds
  */
-export function admission(max: number, target: number, now: () => number): ConcurrencyLimit {
+export function concurrencyLimit(max: number, target: number, now: () => number): ConcurrencyLimit {
   let limit = max;
   let underWay = 0;
   let most = 0;

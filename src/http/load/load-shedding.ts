@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { atRequestEnd } from '../request/request-end.ts';
-import { admission, type ConcurrencyLimit, type Place } from './concurrency-limit.ts';
+import { type ConcurrencyLimit, concurrencyLimit, type Place } from './concurrency-limit.ts';
 import { eventLoopYield } from './event-loop-yield.ts';
 import { inPlace } from './waiting-elsewhere.ts';
 
@@ -37,8 +37,8 @@ const longestAfterwards = 10_000;
  */
 const longestRefusing = 5000;
 
-/** What is known of the places. */
-export interface Overload {
+/** The health of load shedding. */
+export interface LoadShedding {
   /** Throws when every request has been refused for some seconds. */
   readonly check: () => Promise<void>;
 }
@@ -63,8 +63,8 @@ export function shedLoad(
   target: number,
   logger: Logger,
   now: () => number = () => performance.now(),
-): Overload {
-  const places = admission(max, target, now);
+): LoadShedding {
+  const places = concurrencyLimit(max, target, now);
   const inTurn = eventLoopYield(places.crowded);
   const refusing = countingRefusals(places, logger);
   const handlers = app.server.listeners('request') as ((
@@ -113,11 +113,11 @@ export function shedLoad(
   };
 }
 
-/** One log line a second, not one a refusal: under overload the log must not become the load. */
+/** One log line a second, not one a refusal: the log must not become the load. */
 function countingRefusals(places: ConcurrencyLimit, logger: Logger): () => void {
   let refused = 0;
   const tell = () => {
-    logger.warn({ refused, limit: places.limit() }, 'overloaded: requests are refused');
+    logger.warn({ refused, limit: places.limit() }, 'load shedding: requests are refused');
     refused = 0;
   };
   return () => {

@@ -40,7 +40,7 @@ function network(address: NonNullable<ReturnType<typeof readAddress>>): string {
   return `${address
     .toByteArray()
     .slice(0, 8)
-    .map((octet) => octet.toString(16).padStart(2, '0'))
+    .map((byte) => byte.toString(16).padStart(2, '0'))
     .join('')}/64`;
 }
 

@@ -18,7 +18,7 @@ class AmbiguousMessage extends Error {
 /**
  * Refuses what Node's parser lets through and a proxy may read in another way: a repeated `Host`
  * (RFC 9112 §3.2), a transfer coding besides
- * `chunked` (§6.1), a content coding (RFC 9110 §8.4), and a zero octet in the target, which no
+ * `chunked` (§6.1), a content coding (RFC 9110 §8.4), and a zero byte in the target, which no
  * database stores.
  */
 export function refuseAmbiguousMessages(app: FastifyInstance): void {

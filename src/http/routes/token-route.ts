@@ -4,7 +4,7 @@ import { recordedThumbprint } from '../../domain/proven-key.ts';
 import type { IssuedToken } from '../../protocol/token/token-endpoint.ts';
 import { readTokenRequest } from '../request/read-oauth-request.ts';
 
-/** Octets of a token request's body; a request with ML-DSA keys has about 10,000. */
+/** Bytes of a token request's body; a request with ML-DSA keys has about 10,000. */
 export const tokenBodyLimit = 65_536;
 
 /** `POST /token` (RFC 6749 §3.2). */

@@ -9,7 +9,7 @@ interface Forgetful {
 }
 
 /** A registry that tells of every change that it makes, before it answers. */
-function telling<T>(registry: Registry<T>, changed: () => Promise<void>): Registry<T> {
+function invalidating<T>(registry: Registry<T>, changed: () => Promise<void>): Registry<T> {
   const after = async <R>(change: Promise<R>): Promise<R> => {
     try {
       return await change;
@@ -35,21 +35,21 @@ function telling<T>(registry: Registry<T>, changed: () => Promise<void>): Regist
 export function cachedClients(
   store: ClientRegistry & ClientRegistrations,
   state: CacheVersion,
-  tell: () => Promise<void>,
+  broadcast: () => Promise<void>,
 ): ClientRegistry & ClientRegistrations & Forgetful {
   const byId = cached((id) => store.findClient(id), state);
   const changed = async () => {
     byId.forget();
-    await tell();
+    await broadcast();
   };
-  return { ...telling(store, changed), findClient: byId.find, forget: byId.forget };
+  return { ...invalidating(store, changed), findClient: byId.find, forget: byId.forget };
 }
 
 /** Resource servers with the same cache. */
 export function cachedResourceServers(
   store: ResourceServerRegistry & ResourceServers,
   state: CacheVersion,
-  tell: () => Promise<void>,
+  broadcast: () => Promise<void>,
 ): ResourceServerRegistry & ResourceServers & Forgetful {
   const byAudience = cached((audience) => store.findByAudience(audience), state);
   const byClientId = cached((clientId) => store.findByClientId(clientId), state);
@@ -59,10 +59,10 @@ export function cachedResourceServers(
   };
   const changed = async () => {
     forget();
-    await tell();
+    await broadcast();
   };
   return {
-    ...telling(store, changed),
+    ...invalidating(store, changed),
     findByAudience: byAudience.find,
     findByClientId: byClientId.find,
     findSole: async () => sole.find(''),

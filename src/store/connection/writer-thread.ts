@@ -14,7 +14,7 @@ export interface Thread<Request, Answer> {
 /** What a thread answers. */
 export type Invalidated<Answer> = { readonly answer: Answer } | { readonly fault: string };
 
-/** Octets that a thread may keep, in MiB: it holds one batch at a time. */
+/** Bytes that a thread may keep, in MiB: it holds one batch at a time. */
 const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 2 };
 
 /**

@@ -2,7 +2,7 @@ import type { WithdrawnHolders } from '../../ports/ports.ts';
 import type { AuditedTransaction } from '../connection/audited-transaction.ts';
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
 
-/** Which further holders withdrew from which tokens. */
+/** Which additional holders withdrew from which tokens. */
 export function sqlWithdrawnHolders(
   database: Database,
   change: AuditedTransaction,

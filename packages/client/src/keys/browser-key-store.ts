@@ -29,11 +29,11 @@ export async function browserKey(name: string, alg: KeyAlgorithm): Promise<Crypt
 async function opened(): Promise<IDBDatabase> {
   const request = indexedDB.open(database, 1);
   request.onupgradeneeded = () => void request.result.createObjectStore(store);
-  return answered(request);
+  return resultOf(request);
 }
 
 async function found(db: IDBDatabase, name: string): Promise<CryptoKeyPair | undefined> {
-  return answered(db.transaction(store).objectStore(store).get(name));
+  return resultOf(db.transaction(store).objectStore(store).get(name));
 }
 
 /**
@@ -59,7 +59,7 @@ function keptUnlessThere(
   });
 }
 
-function answered<Result>(request: IDBRequest<Result>): Promise<Result> {
+function resultOf<Result>(request: IDBRequest<Result>): Promise<Result> {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error ?? new Error('failed'));
