@@ -40,8 +40,8 @@ const exchanged = async (token: string, form: Readonly<Record<string, string>> =
   pair.backendExchanges(token, form, pair.backendKey, { ath: ath(token) });
 const received = async (token: string) => (await exchanged(token)).body.access_token as string;
 
-describe('T12, D6.3: an exchange never leads out of what was agreed', () => {
-  it('a further holder gets no token for a recipient that the pairing leaves out', async () => {
+describe('RFC 8693 §2.1: an exchange never exceeds the pairing', () => {
+  it('an additional holder gets no token for a resource server outside the pairing', async () => {
     await limitedTo([aware]);
     const shared = (await pair.ask()).body.access_token as string;
     expect(keysOf(await exchanged(shared))).toEqual({ cnf: { jkt: pair.backendKey.jkt } });
@@ -61,7 +61,7 @@ describe('T12, D6.3: an exchange never leads out of what was agreed', () => {
       expect(keysOf(await exchanged(own, { resource: setForm }))).toBe('400 invalid_grant');
     }
   });
-  it('nor for a recipient that the owner itself may not ask for, by however many exchanges', async () => {
+  it('nor for a resource server that the owner itself may not ask for, by however many exchanges', async () => {
     await pair.server.admin('PATCH', 'clients/app', { resources: [aware, unaware] });
     for (const token of [
       (await pair.ask()).body.access_token as string,

@@ -37,7 +37,7 @@ const proof = async (claims: object = {}) => {
     .sign(key.privateKey);
 };
 
-it('D5: the app by DPoP, its server by mutual TLS, one token; T9: neither thumbprint passes in the place of the other', async () => {
+it('alt_cnf: the app presents a token by DPoP, its server the same one by mutual TLS; neither thumbprint passes for the other', async () => {
   const answer = await pair.ask({
     reqAltCnf: [{ proof: await proof({ cnf_method: 'x5t#S256' }) }],
   });

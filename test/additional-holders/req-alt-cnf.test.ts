@@ -28,8 +28,8 @@ const withProof = async (claims: object, header: object = {}) =>
   asked({ reqAltCnf: [{ proof: await pair.cnfProof(claims, header) }] });
 const registered = [{ client_id: 'backend', cnf: { kid: 'be-1' } }];
 
-describe('D3, D4: req_alt_cnf with a fresh proof', () => {
-  it('D3.1, D3.4, D9: token and answer name both keys, and the life is capped', async () => {
+describe('req_alt_cnf with a fresh cnf-proof', () => {
+  it('token and response name both keys, and the lifetime is capped', async () => {
     const answer = await pair.ask();
     expect(keysOf(answer)).toEqual(both());
     expect(answer.body).toMatchObject({
@@ -38,13 +38,13 @@ describe('D3, D4: req_alt_cnf with a fresh proof', () => {
       expires_in: 300,
     });
   });
-  it('D3.4: without the parameter the token has one key and its ordinary life', async () => {
+  it('without req_alt_cnf the token has one key and its ordinary lifetime', async () => {
     const answer = await pair.ask({ form: { req_alt_cnf: undefined } });
     expect(keysOf(answer)).toEqual({ cnf: { jkt: pair.appKey.jkt } });
     expect(answer.body).toMatchObject({ expires_in: 600 });
     expect(answer.body.alt_cnf).toBeUndefined();
   });
-  it('product decision 5: a recipient registered for jwks gets a set inside cnf, and no alt_cnf', async () => {
+  it('a resource server registered for jwks gets a set inside cnf, and no alt_cnf', async () => {
     const answer = await pair.ask({ form: { resource: setForm } });
     const named = ({ jwk, jkt }: { jwk: object; jkt: string }, client_id: string) => ({
       ...jwk,
@@ -94,9 +94,9 @@ describe('D3, D4: req_alt_cnf with a fresh proof', () => {
   ])('takes a proof: %s', async (_, claims) => expect(await withProof(claims)).toEqual(both()));
 
   it.each<[string, object, object?]>([
-    ['T3 with sub', { sub: 'backend' }],
-    ['T3 typ dpop+jwt', {}, { typ: 'dpop+jwt' }],
-    ['T3 typ client-authentication+jwt', {}, { typ: 'client-authentication+jwt' }],
+    ['with sub', { sub: 'backend' }],
+    ['typ dpop+jwt', {}, { typ: 'dpop+jwt' }],
+    ['typ client-authentication+jwt', {}, { typ: 'client-authentication+jwt' }],
     ['typ left out', {}, { typ: undefined }],
     ['with a jwk in the header', {}, { jwk: { kty: 'EC' } }],
     ['with a jku in the header', {}, { jku: 'https://evil.example' }],
@@ -105,13 +105,13 @@ describe('D3, D4: req_alt_cnf with a fresh proof', () => {
     ['iss left out', { iss: undefined }],
     ['aud of another server', { aud: 'https://other.example' }],
     ['aud as a list', { aud: [issuer] }],
-    ['T2 made for another client', { client_id: 'thief' }],
-    ['T2 client_id left out', { client_id: undefined }],
-    ['T2 cnf left out', { cnf: undefined }],
-    ['T2 cnf of another key', { cnf: { jkt: 'x'.repeat(43) } }],
+    ['made for another client', { client_id: 'thief' }],
+    ['client_id left out', { client_id: undefined }],
+    ['cnf left out', { cnf: undefined }],
+    ['cnf of another key', { cnf: { jkt: 'x'.repeat(43) } }],
     ['cnf with two members', { cnf: { jkt: 'x'.repeat(43), kid: 'a' } }],
     [
-      'T9 thumbprint of the key in the place of a certificate',
+      'thumbprint of the key in the place of a certificate',
       { cnf: { 'x5t#S256': 'x'.repeat(43) } },
     ],
     ['a method that does not exist', { cnf_method: 'jwe' }],
@@ -124,9 +124,9 @@ describe('D3, D4: req_alt_cnf with a fresh proof', () => {
     ['exp before iat', { exp: seconds - 1 }],
     ['jti left out', { jti: undefined }],
     ['jti empty', { jti: '' }],
-    ['T5 for another resource', { resource: [unaware] }],
+    ['for another resource', { resource: [unaware] }],
     ['resource as text', { resource: aware }],
-    ['T5 for less scope than requested', { scope: 'read' }],
+    ['for less scope than requested', { scope: 'read' }],
     ['consent that has ended', { consent_exp: seconds }],
   ])('failed_pop_verification: %s', async (_, claims, header) => {
     const answer = await pair.ask({ reqAltCnf: [{ proof: await pair.cnfProof(claims, header) }] });
@@ -147,18 +147,18 @@ describe('D3, D4: req_alt_cnf with a fresh proof', () => {
     ['both forms at once', [{ proof: 'x', client_id: 'backend', cnf: { kid: 'be-1' } }]],
     ['null', [null]],
     ['four holders', Array.from({ length: 4 }, () => ({ proof: 'x' }))],
-    ['T8 the requester as holder', [{ client_id: 'app', cnf: { kid: 'be-1' } }]],
+    ['the requester as holder', [{ client_id: 'app', cnf: { kid: 'be-1' } }]],
   ])('invalid_request: %s', async (_, reqAltCnf) =>
     expect(await asked({ reqAltCnf })).toBe('400 invalid_request'),
   );
 
-  it('T8: the same holder twice, and the same key as the requester or as another holder', async () => {
+  it('refuses the same holder twice, and the same key as the requester or as another holder', async () => {
     const twice = [{ proof: await pair.cnfProof() }, { proof: await pair.cnfProof() }];
     expect(await asked({ reqAltCnf: twice })).toBe('400 invalid_request');
     const own = [{ proof: await pair.cnfProof({ cnf: { jkt: pair.backendKey.jkt } }) }];
     expect(await asked({ key: pair.backendKey, reqAltCnf: own })).toBe('400 invalid_request');
   });
-  it('D9: where the server demands nonces, the proof of the holder needs a current one too', async () => {
+  it('where the server demands nonces, the proof of the holder needs a current one too', async () => {
     await pair.server.admin('PATCH', 'clients/app', { dpop_nonce_required: true });
     const first = await pair.ask();
     const nonce = first.headers.get('dpop-nonce') ?? '';
@@ -179,7 +179,7 @@ describe('D3, D4: req_alt_cnf with a fresh proof', () => {
   });
 });
 
-describe('D4 mode 2: a registered key', () => {
+describe('req_alt_cnf with a registered key', () => {
   it('is refused while only published, taken once seen proven, and refused again after 90 days', async () => {
     const other = await openPair();
     const ask = async () => keysOf(await other.ask({ reqAltCnf: registered }));
@@ -199,19 +199,19 @@ describe('D4 mode 2: a registered key', () => {
   });
 });
 
-describe('D3.7: unauthorized_client unless operator, requester and holder allow it', () => {
+describe('req_alt_cnf: unauthorized_client unless operator, requester and holder allow it', () => {
   const patch = (client: string, body: object) =>
     pair.server.admin('PATCH', `clients/${client}`, body);
   it.each<[string, string, object, object, readonly unknown[] | undefined]>([
     [
-      'T1 the requester lists no holders',
+      'the requester lists no holders',
       'app',
       { alt_cnf_holders: null },
       { alt_cnf_holders: ['backend', 'printer', 'unpaired'] },
       undefined,
     ],
     [
-      'T1 the requester lists others',
+      'the requester lists others',
       'app',
       { alt_cnf_holders: ['printer'] },
       { alt_cnf_holders: ['backend', 'printer', 'unpaired'] },
@@ -248,11 +248,11 @@ describe('D3.7: unauthorized_client unless operator, requester and holder allow 
     await patch(client, back);
     expect(await asked(reqAltCnf === undefined ? {} : { reqAltCnf })).toEqual(both());
   });
-  it('T1: no pairing', async () => {
+  it('no pairing', async () => {
     const proof = await pair.cnfProof({ iss: 'unpaired' }, {}, pair.thiefKey);
     expect(await asked({ reqAltCnf: [{ proof }] })).toBe('400 unauthorized_client');
   });
-  it('T1: a pairing for proofs only does not let a registered key in', async () => {
+  it('a pairing for proofs only does not let a registered key in', async () => {
     await patch('printer', { alt_cnf_requesters: ['app'], alt_cnf_registered_key: true });
     expect(await asked({ reqAltCnf: [{ client_id: 'printer', cnf: { kid: 'be-1' } }] })).toBe(
       '400 failed_pop_verification',
@@ -279,7 +279,7 @@ describe('D3.7: unauthorized_client unless operator, requester and holder allow 
 });
 
 describe('D10: proofs in the wrong hands', () => {
-  it('T2: a stolen proof serves neither another client nor another key', async () => {
+  it('a stolen proof serves neither another client nor another key', async () => {
     const proof = await pair.cnfProof();
     await pair.server.admin('POST', 'pairings', {
       requester: 'thief',
@@ -296,7 +296,7 @@ describe('D10: proofs in the wrong hands', () => {
     );
     expect(await asked({ reqAltCnf: [{ proof }] })).toEqual(both());
   });
-  it('T3: a cnf-proof is no client assertion and no DPoP proof; those are no cnf-proof', async () => {
+  it('a cnf-proof is no client assertion and no DPoP proof; those are no cnf-proof', async () => {
     const proof = await pair.cnfProof();
     const assertion = await pair.backendKey.assertion('backend', {}, { kid: 'be-1' });
     const bearer = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
@@ -312,11 +312,11 @@ describe('D10: proofs in the wrong hands', () => {
     for (const other of [assertion, await pair.backendKey.proof()])
       expect(await asked({ reqAltCnf: [{ proof: other }] })).toBe('400 failed_pop_verification');
   });
-  it('T13: a kid of another client is another key', async () => {
+  it('a kid of another client is another key', async () => {
     const proof = await pair.cnfProof({}, {}, pair.thiefKey);
     expect(await asked({ reqAltCnf: [{ proof }] })).toBe('400 failed_pop_verification');
   });
-  it('T16: two DPoP headers, joined ones, and a proof with a private key', async () => {
+  it('refuses two DPoP headers, joined ones, and a proof with a private key', async () => {
     const [a, b] = [await pair.appKey.proof(), await pair.appKey.proof()];
     expect(await asked({ dpop: `${a}, ${b}` })).toBe('400 invalid_dpop_proof');
     const jwk = { ...pair.appKey.jwk, d: 'AAAA' };
@@ -324,7 +324,7 @@ describe('D10: proofs in the wrong hands', () => {
       '400 invalid_dpop_proof',
     );
   });
-  it('D7: symmetric and key-agreement keys cannot be registered for a holder', async () => {
+  it('RFC 7518 §6: symmetric and key-agreement keys cannot be registered for a holder', async () => {
     const { jwk } = await testKey();
     for (const key of [
       { kty: 'oct', k: 'AAAA' },
@@ -340,7 +340,7 @@ describe('D10: proofs in the wrong hands', () => {
   });
 });
 
-describe.each(storeKinds)('T4 on $name', (kind) => {
+describe.each(storeKinds)('a cnf-proof counts once, on $name', (kind) => {
   it('of parallel requests with one cnf-proof exactly one gets a token; a later one none', async () => {
     const other = await openPair({ kind });
     const reqAltCnf = [{ proof: await other.cnfProof() }];

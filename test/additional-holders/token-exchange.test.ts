@@ -45,14 +45,14 @@ const appExchanges = async (
     },
   );
 
-describe('RFC 8693, D6.3: one token per holder', () => {
-  it('§4.4: a token for a recipient that does not know alt_cnf says who may act; one for a recipient that does, does not', async () => {
+describe('RFC 8693 §2.1: an exchanged token is bound to the additional holder', () => {
+  it('§4.4: a token for a resource server without alt_cnf_supported has may_act; a token for another has not', async () => {
     expect(decodeJwt(await accessToken())['may_act']).toEqual({
       client_id: ['backend', 'printer', 'unpaired'],
     });
     expect(decodeJwt(await paired())['may_act']).toBeUndefined();
   });
-  it('T11: an exchange takes no holder along, adds none by the proof of an earlier request, and does not change the key', async () => {
+  it('an exchange takes no holder along, adds none by the proof of an earlier request, and does not change the key', async () => {
     const proof = await pair.cnfProof();
     const token = (await pair.ask({ reqAltCnf: [{ proof }] })).body.access_token as string;
     expect(keysOf(await appExchanges(token))).toEqual({ cnf: { jkt: pair.appKey.jkt } });
@@ -74,7 +74,7 @@ describe('RFC 8693, D6.3: one token per holder', () => {
       alt_cnf: [{ client_id: 'backend' }],
     });
   });
-  it('§2.2.1, A.8: the named actor gets a token bound to its own key, no longer than the first', async () => {
+  it('§2.2.1: the named actor gets a token bound to its own key, no longer than the first', async () => {
     const first = await accessToken();
     pair.server.clock.now += 200_000;
     const answer = await pair.backendExchanges(first);
@@ -122,32 +122,32 @@ describe('RFC 8693, D6.3: one token per holder', () => {
 
   it.each<[string, (token: string) => Promise<unknown>, string]>([
     [
-      'T12 the owner with another key',
+      'the owner with another key',
       (token) => appExchanges(token, { key: pair.thiefKey }),
       '400 invalid_grant',
     ],
     [
-      'T12 the owner without ath',
+      'the owner without ath',
       (token) => appExchanges(token, { proof: { ath: undefined } }),
       '400 invalid_grant',
     ],
     [
-      'T12 the owner with ath of another token',
+      'the owner with ath of another token',
       (token) => appExchanges(token, { proof: { ath: ath('x') } }),
       '400 invalid_grant',
     ],
     [
-      'T12 a client that nobody named',
+      'a client that nobody named',
       (token) => appExchanges(token, { client: 'thief', key: pair.thiefKey }),
       '400 invalid_grant',
     ],
     [
-      'T12 a client that nobody named, with the key of the owner',
+      'a client that nobody named, with the key of the owner',
       (token) => appExchanges(token, { client: 'thief' }),
       '400 invalid_grant',
     ],
     [
-      'T12 no proof by anybody',
+      'no proof by anybody',
       (token) =>
         pair.server.post('/token', exchangeForm(token), {
           authorization: basic('app', pairSecret),
@@ -155,7 +155,7 @@ describe('RFC 8693, D6.3: one token per holder', () => {
       '400 invalid_request',
     ],
     [
-      'T12 a named actor without proof of any key',
+      'a named actor without proof of any key',
       async (token) => pair.server.post('/token', exchangeForm(token)),
       '401 invalid_client',
     ],
@@ -207,7 +207,7 @@ describe('RFC 8693, D6.3: one token per holder', () => {
       '400 invalid_request',
     ],
     [
-      'T3 a cnf-proof as subject token',
+      'a cnf-proof as subject token',
       async () => appExchanges(await pair.cnfProof()),
       '400 invalid_request',
     ],
@@ -241,7 +241,7 @@ describe('RFC 8693, D6.3: one token per holder', () => {
       grant_types: ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'],
     });
   });
-  it('T10: when the pairing is revoked the actor gets nothing more for tokens issued before, nor under a new pairing', async () => {
+  it('when the pairing is revoked the actor gets nothing more for tokens issued before, nor under a new pairing', async () => {
     const [single, shared] = [await accessToken(), await paired()];
     expect((await pair.backendExchanges(single)).status).toBe(200);
     await pair.server.admin('DELETE', `pairings/${pair.pairing}`);
@@ -267,7 +267,7 @@ describe('RFC 8693, D6.3: one token per holder', () => {
   });
 });
 
-describe('T10, D3.5, D6.2: introspection shows who holds the token now', () => {
+describe('RFC 7662 §2.2: introspection shows the current holders of a token', () => {
   const altCnf = async (other: Pair, token: string) => {
     const { body } = await other.introspect(token);
     return [body.active, body.alt_cnf?.map(({ client_id }: JWTPayload) => client_id)];
@@ -398,7 +398,7 @@ describe('T10, D3.5, D6.2: introspection shows who holds the token now', () => {
       await other.server.stop();
     },
   );
-  it('product decision 5: in the form jwks the key of the holder leaves the set', async () => {
+  it('cnf.jwks: the key of the holder leaves the set', async () => {
     const other = await openPair();
     const token = (await other.ask({ form: { resource: setForm } })).body.access_token as string;
     const keys = async () =>
@@ -410,7 +410,7 @@ describe('T10, D3.5, D6.2: introspection shows who holds the token now', () => {
     expect(await keys()).toEqual(['app']);
     await other.server.stop();
   });
-  it('T10: the requester revokes the whole token, a stranger nothing', async () => {
+  it('RFC 7009 §2.1: the requester revokes the whole token, a stranger nothing', async () => {
     const other = await openPair();
     const token = (await other.ask()).body.access_token as string;
     await other.server.post('/revoke', { token }, { authorization: basic('thief', pairSecret) });
@@ -419,7 +419,7 @@ describe('T10, D3.5, D6.2: introspection shows who holds the token now', () => {
     expect((await other.introspect(token)).body).toEqual({ active: false });
     await other.server.stop();
   });
-  it('T15: a recipient that is not, or no longer, registered as knowing alt_cnf hears of the requester only', async () => {
+  it('a resource server without alt_cnf_supported learns of the requester only', async () => {
     const other = await openPair();
     const token = (await other.ask()).body.access_token as string;
     expect((await other.introspect(token, 'unaware-rs')).body).toEqual({ active: false });
@@ -429,7 +429,7 @@ describe('T10, D3.5, D6.2: introspection shows who holds the token now', () => {
     expect(await altCnf(other, token)).toEqual([true, undefined]);
     await other.server.stop();
   });
-  it('T11: there is no refresh that could add or swap a holder', async () => {
+  it('there is no refresh that could add or swap a holder', async () => {
     expect(
       keysOf(await pair.ask({ form: { grant_type: 'refresh_token', refresh_token: 'x' } })),
     ).toBe('400 unsupported_grant_type');

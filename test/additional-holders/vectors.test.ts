@@ -37,7 +37,7 @@ describe.skipIf(vectors === undefined)('the values of alt-cnf.json', () => {
     expect([jws.header, jws.payload]).toEqual([h, c]);
     expect(() => verifyJws(jws, publicKey(key()), ['ES256'])).not.toThrow();
   });
-  it('B: the cnf-proof passes for the request that it was made for, and T2 for no other', () => {
+  it('B: the cnf-proof passes for the request that it was made for, and for no other', () => {
     const nonces = dpopNonces(
       () => [{ secret: Buffer.alloc(32), from: 0 }],
       120,
@@ -75,7 +75,7 @@ describe.skipIf(vectors === undefined)('the values of alt-cnf.json', () => {
       createHash('sha256').update(vectors.C2_at_dual.jwt).digest('base64url'),
     );
   });
-  it('E: both recipients open the same symmetric key', async () => {
+  it('E: both resource servers decrypt the same symmetric key', async () => {
     for (const [jwe, key] of [
       [vectors.E_symmetric.cnf_jwe_for_rs, vectors.keys.rs_enc],
       [vectors.E_symmetric.cnf_jwe_for_client, vectors.keys.client_enc],

@@ -51,7 +51,7 @@ describe.each(storeKinds)('/admin/pairings on $name', (kind) => {
   });
 
   it.each([
-    ['a client with itself (D10 T8)', { holder: 'app' }, 400],
+    ['a client with itself', { holder: 'app' }, 400],
     ['an unknown requester', { requester: 'nobody' }, 400],
     ['an unknown holder', { holder: 'nobody' }, 400],
     ['an unknown mode', { mode: 'word_of_honour' }, 400],

@@ -28,7 +28,7 @@ describe('what a client can prove, and where that leads to a token', () => {
 
   it.each<[string, () => object, string]>([
     [
-      'a DPoP proof required and the certificate bound (protocol reference D3.6)',
+      'a DPoP proof required and the certificate bound',
       () => ({ dpop_bound_access_tokens: true, tls_client_certificate_bound_access_tokens: true }),
       'tls_client_certificate_bound_access_tokens',
     ],

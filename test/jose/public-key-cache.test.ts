@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { publicKeyCache } from '../../src/jose/public-key-cache.ts';
 import { testKey } from '../support/keys.ts';
 
-it('of more keys than are remembered the one in use stays, and one that was met once is looked at again', async () => {
+it('the public-key cache evicts the least recently used key', async () => {
   const { jwk } = await testKey();
   const gate = publicKeyCache();
   const key = (number: number) => ({ ...jwk, kid: String(number) });

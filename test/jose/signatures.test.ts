@@ -6,8 +6,8 @@ import { ecdsaFromDer, ecdsaToDer } from '../../src/jose/ecdsa-der.ts';
 import { readPublicKey } from '../../src/jose/public-key.ts';
 import { signInput, verifySignature } from '../../src/jose/signature.ts';
 
-describe('RFC 7518 §3: our signatures and jose agree', () => {
-  it.each(accessTokenSigningAlgorithms)('%s', async (alg) => {
+describe('RFC 7518 §3: signatures are interchangeable with those of jose', () => {
+  it.each(accessTokenSigningAlgorithms)('%s: jose verifies what is signed here', async (alg) => {
     const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
     const input = `${Buffer.from(JSON.stringify({ alg })).toString('base64url')}.e30`;
     const signature = signInput(alg, KeyObject.from(privateKey), Buffer.from(input));
@@ -34,7 +34,7 @@ describe('RFC 7518 §3: our signatures and jose agree', () => {
     expect(lengths.size).toBeGreaterThan(2);
   });
 
-  it('ES256: integers of one byte are put right', () => {
+  it('ES256: INTEGERs of one byte are padded to 32 bytes', () => {
     const der = Buffer.from('3006020101020102', 'hex');
     const raw = ecdsaFromDer(der, 64);
     expect([raw.length, raw[31], raw[63], raw.filter((byte) => byte !== 0).length]).toEqual([

@@ -114,7 +114,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         { 90: 30_000, 105: -30_000, 120: 30_000, 135: -30_000, 150: 30_000 },
       ],
     ])(
-      'when it jumps by 30 s, %s: no token fails at a verifier with a cached JWK Set, nor at introspection',
+      'when it jumps by 30 s, %s: no token fails at a resource server with a cached JWK Set, nor at introspection',
       async (_, jumps) => {
         const clocks = {
           database: { now: startOfTime },
@@ -180,7 +180,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       },
     );
 
-    it('by its own clock, under load: no token fails at a verifier with a cached JWK Set, and none is signed by a key out of its time', async () => {
+    it('by its own clock, under load: no token fails at a resource server with a cached JWK Set, and none is signed by a key out of its time', async () => {
       const own = (offset: number) => ({
         clock: {
           get now() {

@@ -57,7 +57,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         ((await look())[0]?.body.items ?? []) as { kid: string; state: string; alg: string }[]
       ).filter(({ alg }) => alg === 'ES256');
 
-    it('rotation by hand: one of many calls makes the successor, and a verifier with a cached JWK Set never fails', async () => {
+    it('rotation by hand: one of many calls makes the successor, and a resource server with a cached JWK Set never fails', async () => {
       const before = (await keys())[0]?.kid;
       let cache: { readonly at: number; readonly jwks: JSONWebKeySet } | undefined;
       const signedBy = new Set<string>();

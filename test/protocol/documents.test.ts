@@ -71,7 +71,7 @@ describe('RFC 8414: metadata', () => {
       '401 invalid_client',
     ]);
   });
-  it('D3.6: what several keys need is there, and true of a server that is configured otherwise', async () => {
+  it('the members for additional holders are there and follow the configuration', async () => {
     const path = '/.well-known/oauth-authorization-server';
     const ordinary = {
       alt_cnf_supported: true,

@@ -73,7 +73,7 @@ describe('RFC 8693 §2.1: an ID token of a trusted provider', () => {
       cnf: { jkt: pair.appKey.jkt },
     });
   });
-  it("T14: and to its server's key too, but only where the pairing is first-party: nobody showed the holder to the user", async () => {
+  it("and to its server's key too, but only where the pairing is first-party: nobody showed the holder to the user", async () => {
     const both = async () =>
       exchange(await idToken(), {
         req_alt_cnf: JSON.stringify([{ proof: await pair.cnfProof() }]),
@@ -102,7 +102,7 @@ describe('RFC 8693 §2.1: an ID token of a trusted provider', () => {
       act: { client_id: 'backend' },
     });
   });
-  it('T12: one that is bound itself needs the proof of its key', async () => {
+  it('one that is bound itself needs the proof of its key', async () => {
     const bound = await idToken({ cnf: { jwk: pair.appKey.jwk } }, { typ: 'dpop+id_token' });
     expect(keysOf(await exchange(bound, {}, 'app', pair.thiefKey))).toBe('400 invalid_grant');
     expect((await exchange(bound)).status).toBe(200);

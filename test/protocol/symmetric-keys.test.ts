@@ -81,7 +81,7 @@ const opened = async (jwe: string, { privateKey }: EncryptionPair) => {
 };
 const jweOf = (token: string) => (decodeJwt(token)['cnf'] as { jwe: string }).jwe;
 
-describe('RFC 7800 §3.3, protocol reference D8: a symmetric key made by the server', () => {
+describe('RFC 7800 §3.3: a symmetric key made by the server', () => {
   it('the resource server decrypts it, the client proves it by a MAC, and a second resource server cannot read it', async () => {
     const { status, body } = await ask();
     expect([status, body.token_type]).toEqual([200, 'PoP']);

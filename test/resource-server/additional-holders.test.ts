@@ -68,7 +68,7 @@ const entry = (cnf: object = { jkt: backendKey.jkt }, client_id: unknown = 'back
   cnf,
 });
 
-describe('D5 rule 2: a malformed alt_cnf refuses the whole token, for its own key too', () => {
+describe('a malformed alt_cnf refuses the whole token, also with a proof by the key in cnf', () => {
   it.each<[string, () => object, string]>([
     ['null', () => ({ alt_cnf: null }), 'alt_cnf_malformed'],
     ['an object', () => ({ alt_cnf: entry() }), 'alt_cnf_malformed'],
@@ -122,23 +122,23 @@ describe('D5 rule 2: a malformed alt_cnf refuses the whole token, for its own ke
       'cnf_key_unusable',
     ],
     [
-      'T8 the same key twice',
+      'the same key twice',
       () => ({ alt_cnf: [entry(), entry(undefined, 'printer')] }),
       'alt_cnf_repeated',
     ],
     [
-      'T8 the same key in two spellings',
+      'the same key in two spellings',
       () => ({ alt_cnf: [entry(), entry({ jwk: backendKey.jwk }, 'printer')] }),
       'alt_cnf_repeated',
     ],
     [
-      'T8 the same holder twice',
+      'the same holder twice',
       () => ({ alt_cnf: [entry(), entry({ jkt: 'x'.repeat(43) })] }),
       'alt_cnf_repeated',
     ],
-    ['T8 the key of the requester', () => ({ alt_cnf: [entry(own())] }), 'alt_cnf_repeated'],
+    ['the key of the requester', () => ({ alt_cnf: [entry(own())] }), 'alt_cnf_repeated'],
     [
-      'T8 the requester as further holder',
+      'the requester as additional holder',
       () => ({ alt_cnf: [entry(undefined, 'app')] }),
       'alt_cnf_repeated',
     ],
@@ -162,7 +162,7 @@ describe('D5 rule 2: a malformed alt_cnf refuses the whole token, for its own ke
       'backend',
     ]);
   });
-  it('T7: of an issuer that does not define alt_cnf none of this is read: the claim may mean something else there', async () => {
+  it('of an issuer that does not define alt_cnf none of this is read: the claim may mean something else there', async () => {
     const unaware = serverOf({});
     for (const altCnf of [null, [], [entry()], 'something else']) {
       const token = await signed({ cnf: own(), alt_cnf: altCnf });
@@ -172,7 +172,7 @@ describe('D5 rule 2: a malformed alt_cnf refuses the whole token, for its own ke
       ]).toEqual(['app', 'key_mismatch']);
     }
   });
-  it('T7: with two issuers the switch is of the one that signed', async () => {
+  it('with two issuers the switch is of the one that signed', async () => {
     const both = resourceServer({
       issuer: [
         { issuer, jwksUri: 'https://a.example/jwks' },
@@ -190,7 +190,7 @@ describe('D5 rule 2: a malformed alt_cnf refuses the whole token, for its own ke
   });
 });
 
-describe('D5 rule 2: cnf has exactly one method that is known', () => {
+describe('RFC 7800 §3.1: cnf has exactly one method that is known', () => {
   it.each<[string, () => unknown, string]>([
     ['absent', () => undefined, 'cnf_missing'],
     ['a list', () => [own()], 'cnf_missing'],
@@ -238,7 +238,7 @@ describe('D5 rule 2: cnf has exactly one method that is known', () => {
   ])('%s', async (_, cnf, reason) =>
     expect(await byDpop(await signed({ cnf: cnf() }), appKey)).toBe(reason),
   );
-  it('T9: the thumbprint of a key in the place of a certificate, and of a certificate in the place of a key', async () => {
+  it('refuses the thumbprint of a key in the place of a certificate, and of a certificate in the place of a key', async () => {
     const device = await certificate();
     const byKey = await signed({ cnf: { 'x5t#S256': appKey.jkt } });
     expect(await byDpop(byKey, appKey)).toBe('key_mismatch');
@@ -325,7 +325,7 @@ describe('records of used proofs', () => {
   );
 });
 
-describeWithVectors('the values of alt-cnf.json at the recipient', () => {
+describeWithVectors('the values of alt-cnf.json at the resource server', () => {
   // biome-ignore lint/suspicious/noExplicitAny: a file of examples, whose shape is what the tests look at.
   const v = () => vectors<any>('alt-cnf.json');
   const verifyAt = (altCnf: boolean) => {
@@ -347,7 +347,7 @@ describeWithVectors('the values of alt-cnf.json at the recipient', () => {
         headers: { authorization: `DPoP ${v()[token].jwt}`, dpop: v()[proof].jwt },
       }),
     );
-  it('A.5: D0 and D present C2 as cal-app and cal-backend', async () => {
+  it('the proofs D0 and D present C2 as cal-app and cal-backend', async () => {
     expect([
       await shown('C2_at_dual', 'D0_dpop_rs_app'),
       await shown('C2_at_dual', 'D_dpop_rs_backend'),

@@ -9,7 +9,7 @@ import { randomJti, type TestKey, testKey } from '../support/keys.ts';
 import { ath, aware, openPair, type Pair, setForm, unaware } from '../support/pair.ts';
 import { issuer } from '../support/server.ts';
 
-// D2.2, T6: released verifiers that know nothing of several keys. They have clocks of their own, so the server runs on the real one.
+// Released verifiers that know nothing of several keys. They have clocks of their own, so the server runs on the real one.
 const realClock = {
   get now() {
     return Date.now();
@@ -122,7 +122,7 @@ const [appOnly, nobody] = [
 ];
 const bearer = { ...nobody, thief: true };
 
-describe('T6, D2.2: tokens of this server at recipients that do not know alt_cnf', () => {
+describe('tokens with alt_cnf at resource servers that do not know it', () => {
   const issued = async (form: object): Promise<string> => {
     const { status, body } = await pair.ask({ form: { ...form } });
     expect(status).toBe(200);
@@ -144,7 +144,7 @@ describe('T6, D2.2: tokens of this server at recipients that do not know alt_cnf
       expect(await outcome(present, token, aware, `${pair.server.url}/jwks`)).toEqual(appOnly);
     },
   );
-  it.each(verifiers)('%s: the exchanged token: the further holder only', async (_, present) => {
+  it.each(verifiers)('%s: the exchanged token: the additional holder only', async (_, present) => {
     const { body } = await pair.backendExchanges(
       await issued({ resource: unaware, req_alt_cnf: undefined }),
       {},
@@ -166,7 +166,7 @@ describe('T6, D2.2: tokens of this server at recipients that do not know alt_cnf
   });
 });
 
-describe('D2.2: forms that this server never issues, and what they would do', () => {
+describe('forms of cnf that this server never issues, and what they would do', () => {
   const [a, b] = [() => pair.appKey, () => pair.backendKey];
   it.each<[string, () => object, Outcome, Outcome]>([
     ['cnf:{jkt:A}', () => ({ cnf: { jkt: a().jkt } }), appOnly, appOnly],

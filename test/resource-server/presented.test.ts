@@ -29,7 +29,7 @@ const forged = async (claims: object, header: object = {}, key = pair.thiefKey) 
     { typ: 'at+jwt', kid: 'forged', ...header },
   );
 
-describe.each(['Fastify', 'Express'] as const)('D5: a recipient on %s', (framework) => {
+describe.each(['Fastify', 'Express'] as const)('RFC 9449 §7.1 on %s', (framework) => {
   let rs: Recipient;
   beforeAll(async () => {
     rs = await openRecipient(pair.server, { framework, dpopAlgs: ['ES256', 'Ed25519'] });
@@ -117,7 +117,7 @@ describe.each(['Fastify', 'Express'] as const)('D5: a recipient on %s', (framewo
       'proof_of_other_scheme',
     ],
     [
-      'T16 two DPoP headers',
+      'two DPoP headers',
       async () => [
         ['authorization', `DPoP ${token}`],
         ['dpop', await rs.proof(token, pair.appKey)],
@@ -127,7 +127,7 @@ describe.each(['Fastify', 'Express'] as const)('D5: a recipient on %s', (framewo
       'proof_header_repeated',
     ],
     [
-      'T16 joined proofs',
+      'joined proofs',
       async () => [
         ['authorization', `DPoP ${token}`],
         ['dpop', `${await rs.proof(token, pair.appKey)}, ${await rs.proof(token, pair.appKey)}`],
@@ -191,8 +191,8 @@ describe.each(['Fastify', 'Express'] as const)('D5: a recipient on %s', (framewo
     ['too old', { iat: seconds - 61 }, {}, 'proof_iat_too_old'],
     ['from the future', { iat: seconds + 31 }, {}, 'proof_iat_in_future'],
     ['without iat', { iat: undefined }, {}, 'proof_iat_invalid'],
-    ['of another type (T3)', {}, { typ: 'cnf-proof+jwt' }, 'proof_typ_mismatch'],
-    ['with a private key (T16)', {}, { jwk: { kty: 'EC', d: 'AAAA' } }, 'proof_malformed'],
+    ['of another type', {}, { typ: 'cnf-proof+jwt' }, 'proof_typ_mismatch'],
+    ['with a private key', {}, { jwk: { kty: 'EC', d: 'AAAA' } }, 'proof_malformed'],
     [
       'with the key of the app in the header, signed by another',
       {},
@@ -307,7 +307,7 @@ describe.each(['Fastify', 'Express'] as const)('D5: a recipient on %s', (framewo
         (await pair.ask({ form: { resource: unaware, req_alt_cnf: undefined } })).body
           .access_token as string,
     ],
-    ['that is a cnf-proof (T3)', async () => pair.cnfProof()],
+    ['that is a cnf-proof', async () => pair.cnfProof()],
     ['that is a DPoP proof', async () => rs.proof(token, pair.appKey)],
     ['longer than any token', async () => `${'a'.repeat(12_000)}.b.c`],
     ['that is no JWT', async () => 'abc'],
@@ -357,7 +357,7 @@ describe('RFC 9449 §9: nonces of the resource server', () => {
 });
 
 describe('confirmation methods that the server issues', () => {
-  it('product decision 5, T7: the form jwks only where the issuer is trusted for it', async () => {
+  it('accepts cnf.jwks only where the issuer is trusted for it', async () => {
     const shared = (await pair.ask({ form: { resource: setForm } })).body.access_token as string;
     const knowing = await openRecipient(pair.server, {
       audience: setForm,
@@ -377,7 +377,7 @@ describe('confirmation methods that the server issues', () => {
       expect(presentedBy(await unknowing.present(shared, key))).toBe('401 invalid_token');
     await Promise.all([knowing.close(), unknowing.close()]);
   });
-  it('T7: alt_cnf of an issuer that is not trusted to define it is ignored; its own key goes on working', async () => {
+  it('alt_cnf of an issuer that is not trusted to define it is ignored; its own key goes on working', async () => {
     const rs = await openRecipient(pair.server, { issuer });
     expect(presentedBy(await rs.present(token, pair.appKey))).toBe('app by jkt');
     expect([presentedBy(await rs.present(token, pair.backendKey)), rs.reasons.at(-1)]).toEqual([
@@ -423,7 +423,7 @@ describe('confirmation methods that the server issues', () => {
   );
 });
 
-describe('D5, RFC 8705 §3: the app by DPoP, its server by mutual TLS', () => {
+describe('RFC 8705 §3: the app by DPoP, its server by mutual TLS', () => {
   let [device, rs, shown, mixed]: [
     TestCertificate,
     Recipient,
@@ -489,7 +489,7 @@ describe('D5, RFC 8705 §3: the app by DPoP, its server by mutual TLS', () => {
       async () => bearer('-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----'),
     ],
     [
-      'T9 the key of the certificate by DPoP',
+      'the key of the certificate by DPoP',
       async () => {
         const proof = await asDevice(
           {

@@ -7,7 +7,7 @@ import { openRecipient, presentedBy, type Recipient } from '../support/resource-
 import { startOfTime } from '../support/server.ts';
 
 describe.runIf(process.env['TEST_REDIS_URL'] !== undefined)(
-  'D5 rule 7: records of used proofs in a Redis that forgets',
+  'RFC 9449 §11.1: records of used proofs in a Redis that forgets',
   { timeout: 60_000 },
   () => {
     let [pair, redis]: [Pair, RedisServer] = [] as never;

@@ -88,7 +88,7 @@ afterAll(async () => {
   await fixture.server.stop();
 });
 
-describe('D8: a token with a symmetric key (cnf.jwe)', () => {
+describe('RFC 7800 §3.3: a token with a symmetric key (cnf.jwe)', () => {
   it.each(['Fastify', 'Express'] as const)(
     'the proof by its MAC passes on %s, once',
     async (framework) => {
@@ -333,7 +333,7 @@ describe('D8: a token with a symmetric key (cnf.jwe)', () => {
   });
 });
 
-describe('D8, RFC 7800 §3.3: what an issuer that went wrong could put into the token', () => {
+describe('RFC 7800 §3.3: a malformed token by a faulty issuer is refused', () => {
   const rows: [string, (valid: string) => object | Promise<object>, string][] = [
     [
       'alt_cnf beside it',

@@ -152,7 +152,7 @@ describe('RFC 7662 with proof: whether it is by the key that the token names, wh
     expect(
       (await presented('x5t#S256', token, { client_certificate: (await certificate()).pem })).proof,
     ).toEqual(mismatch);
-    // Not even by the key in the certificate, for that is another kind of proof (protocol reference D5 rule 4).
+    // Not even by the key in the certificate, for that is another kind of proof.
     const jws = await new SignJWT({
       htm: 'GET',
       htu: url,

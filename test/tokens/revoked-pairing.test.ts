@@ -51,7 +51,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       expect(await Promise.all([exchanged, again].map(active))).toEqual([false, false]);
     });
 
-    it('T10: made, used, revoked and made again in one moment: the tokens of the new pairing live, those of the old are dead', async () => {
+    it('made, used, revoked and made again in one moment: the tokens of the new pairing live, those of the old are dead', async () => {
       const { body: listed } = await pair.server.admin(
         'GET',
         'pairings?requester=app&holder=backend',
