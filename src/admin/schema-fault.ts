@@ -59,8 +59,8 @@ const sentences: Readonly<
     const [first, second] = [Number(i), Number(j)].sort((a, b) => a - b);
     return `must not repeat an item: [${first}] and [${second}] are equal`;
   },
-  minimum: ({ limit }) => `must be at least ${limit}`,
-  maximum: ({ limit }) => `must be at most ${limit}`,
+  minimum: ({ limit }) => `must be at least ${String(limit)}`,
+  maximum: ({ limit }) => `must be at most ${String(limit)}`,
 };
 
 function quantity(count: unknown, thing: string): string {

@@ -105,7 +105,7 @@ function requestRules(
   const same =
     typeof htu === 'string' && URL.canParse(htu) && withoutQuery(new URL(htu)) === target;
   const age = typeof iat === 'number' ? Math.round(now - iat) : undefined;
-  const ages = age === undefined ? shown(iat) : `${iat} (${age} s before the check)`;
+  const ages = age === undefined ? shown(iat) : `${shown(iat)} (${age} s before the check)`;
   return [
     rule('8', 'htm', htm === method, shown(htm), shown(method)),
     rule('9', 'htu', same, shown(htu), shown(target)),

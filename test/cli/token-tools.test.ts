@@ -27,12 +27,21 @@ beforeAll(async () => {
   });
   const made = await run(
     [
-      ...['profile', 'set', 'default', '--issuer', server.issuer, '--client-id', 'app'],
-      ...['--client-secret-file', '-', '--resource', api.origin],
+      'profile',
+      'set',
+      'default',
+      '--issuer',
+      server.issuer,
+      '--client-id',
+      'app',
+      '--client-secret-file',
+      '-',
+      '--resource',
+      api.origin,
     ],
     { input: `${secret}\n` },
   );
-  expect(made).toMatchObject({ code: 0, stdout: '' });
+  if (made.code !== 0 || made.stdout !== '') throw new Error(made.stderr);
 });
 afterAll(async () => {
   await Promise.all([api.close(), server.stop()]);

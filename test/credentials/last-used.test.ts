@@ -423,7 +423,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         (_, index) => `('gone-${index}', 'secret', 'x', ${clock.now})`,
       ).join();
       await sql(
-        `insert into credential_use (client_id, kind, identifier, used_at) values ('${gone}', 'key', 'x', ${clock.now}), ${ids} returning kind`,
+        `insert into credential_use (client_id, kind, identifier, used_at) values ('${String(gone)}', 'key', 'x', ${Number(clock.now)}), ${ids} returning kind`,
       );
       await soon(
         async () =>
