@@ -12,9 +12,8 @@ import {
   keyEncryptionKeyId,
   placeOfSecret,
   placeOfSigningKey,
-  readKeyEncryptionKey,
-  readNextKeyEncryptionKey,
 } from '../keys/key-encryption.ts';
+import { readKeyEncryptionKey, readNextKeyEncryptionKey } from '../keys/read-key-encryption-key.ts';
 import {
   keyInForceName,
   nonceSecretName,

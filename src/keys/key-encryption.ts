@@ -1,6 +1,4 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { createHash, createHmac } from 'node:crypto';
 import { compactDecrypt } from 'jose/jwe/compact/decrypt';
 import { CompactEncrypt } from 'jose/jwe/compact/encrypt';
 
@@ -40,9 +38,7 @@ export function placeOfSigningKey(key: {
   return `signing_key ${key.kid} ${key.alg} ${digest}`;
 }
 
-/**
- * The keys of 32 octets that a server was started with: at most the one in use and the one to come.
- */
+/** The keys of 32 bytes that a server was started with: the one in use and perhaps the next. */
 export interface EncryptionKeys {
   readonly current: Buffer;
   readonly next?: Buffer;
@@ -54,85 +50,6 @@ export interface EncryptionKeys {
  */
 export class KeyEncryptionError extends Error {
   override readonly name = 'KeyEncryptionError';
-}
-
-/**
- * Where the key-encryption key comes from: the value itself (base64url of 32 octets), or a file
- * that holds it.
- */
-export interface KeyEncryptionSource {
-  readonly value?: string;
-  readonly file: string;
-  /** True: the file may be made on first start (nothing is sealed yet). */
-  readonly mayCreate: boolean;
-}
-
-/** The key-encryption key that is to come, if one is configured. Throws KeyEncryptionError. */
-export function readNextKeyEncryptionKey({
-  value,
-  file,
-}: {
-  readonly value?: string;
-  readonly file?: string;
-}): Buffer | undefined {
-  if (value !== undefined) return decodeKey(value, 'KEY_ENCRYPTION_KEY_NEXT');
-  return file === undefined ? undefined : decodeKey(readKeyFile(file), file);
-}
-
-/**
- * The key-encryption key, made as a 0600 file on the very first start when none is given. Throws
- * KeyEncryptionError.
- */
-export function readKeyEncryptionKey({ value, file, mayCreate }: KeyEncryptionSource): Buffer {
-  if (value !== undefined) return decodeKey(value, 'KEY_ENCRYPTION_KEY');
-  if (!existsSync(file)) {
-    if (!mayCreate) {
-      throw new KeyEncryptionError(
-        `The database holds encrypted keys, but the key-encryption key ${file} is missing. Restore that file, or set KEY_ENCRYPTION_KEY or KEY_ENCRYPTION_KEY_FILE. Nothing was changed.`,
-      );
-    }
-    return createKeyFile(file);
-  }
-  return decodeKey(readKeyFile(file), file);
-}
-
-function readKeyFile(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').trim();
-  } catch (cause) {
-    throw new KeyEncryptionError(
-      `The key-encryption key ${file} cannot be read. Give the server's user read access to it. Nothing was changed.`,
-      {
-        cause,
-      },
-    );
-  }
-}
-
-function createKeyFile(file: string): Buffer {
-  const key = randomBytes(32);
-  try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    writeFileSync(file, `${key.toString('base64url')}\n`, { mode: 0o600, flag: 'wx' });
-    return key;
-  } catch (cause) {
-    // Another replica made it between the look and the write: its key counts.
-    if (existsSync(file)) return decodeKey(readKeyFile(file), file);
-    throw new KeyEncryptionError(
-      `The key-encryption key ${file} cannot be written. Make its folder writable, or set KEY_ENCRYPTION_KEY.`,
-      { cause },
-    );
-  }
-}
-
-function decodeKey(text: string, where: string): Buffer {
-  const key = Buffer.from(text, 'base64url');
-  if (key.length !== 32 || key.toString('base64url') !== text) {
-    throw new KeyEncryptionError(
-      `${where} is not base64url of 32 octets (43 characters). Restore the right key, or make one with: openssl rand 32 | basenc --base64url | tr -d =. Nothing was changed.`,
-    );
-  }
-  return key;
 }
 
 /** What tells key-encryption keys apart and gives nothing of them away: 22 base64url characters. */
@@ -186,10 +103,7 @@ export function keyEncryption(
           keyManagementAlgorithms: ['dir'],
           contentEncryptionAlgorithms: ['A256GCM'],
         });
-        return {
-          plaintext: Buffer.from(plaintext).toString('utf8'),
-          place: protectedHeader['for'],
-        };
+        return { plaintext: Buffer.from(plaintext).toString(), place: protectedHeader['for'] };
       } catch (error) {
         cause = error;
       }
