@@ -6,7 +6,7 @@ import {
   type SigningKeyStore,
 } from '../ports/signing-key-store.ts';
 import { type KeyEncryption, placeOfSecret, placeOfSigningKey } from './key-encryption.ts';
-import { damagedKey } from './key-ring.ts';
+import { damagedKey } from './open-keys.ts';
 
 /** What the change of the key-encryption key stands on. */
 export interface KeyEncryptionKeyOptions {

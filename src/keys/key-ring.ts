@@ -3,15 +3,15 @@ import type { Clock } from '../domain/clock.ts';
 import type { DatabaseClock } from '../domain/database-clock.ts';
 import type { SigningKey } from '../domain/signing-key.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
-import { type PublicKey, readPublicKey } from '../jose/public-key.ts';
+import type { PublicKey } from '../jose/public-key.ts';
 import type {
   DamagedSigningKey,
   SigningKeyStore,
   StoredSigningKey,
 } from '../ports/signing-key-store.ts';
-import { openKey } from './generate-key.ts';
-import { type KeyEncryption, KeyEncryptionError, placeOfSigningKey } from './key-encryption.ts';
-import { type KeyWithState, livesAt } from './key-states.ts';
+import type { KeyEncryption, KeyEncryptionError } from './key-encryption.ts';
+import { type KeyWithState, livesAt, type SigningKeyState } from './key-states.ts';
+import { damagedKey, openKeys } from './open-keys.ts';
 
 /**
  * Milliseconds that the copy may be old when a key is taken from it to sign. It is read every
@@ -58,80 +58,31 @@ export interface KeyRingOptions {
   readonly published: number;
 }
 
-/** A key whose halves belong together. Nothing of any other key is published or used. */
-interface OpenKey {
-  /** What the sealed half names; a row that was changed since is opened anew. */
-  readonly place: string;
-  readonly handle: SigningKey;
-  readonly publicJwk: JWK;
-  readonly publicKey: PublicKey;
-}
-
 /** A copy that is empty until it is read. */
 export function keyRing({ store, encryption, clock, shared, ...options }: KeyRingOptions): KeyRing {
-  const open = new Map<string, OpenKey>();
-  const sealed = new Map<string, KeyEncryptionError>();
+  const open = openKeys(encryption);
+  const published = publishedJwks((kid) => open.get(kid)?.publicJwk);
   let stored: readonly StoredSigningKey[] = [];
   let damaged: readonly DamagedSigningKey[] = [];
-  let published: { readonly keys: readonly JWK[] } = { keys: [] };
-  let publishedKids = '';
   let asked = { ticks: Number.NEGATIVE_INFINITY, at: 0 };
-  let underWay: Promise<void> | undefined;
-  let waiting: Promise<void> | undefined;
 
   const lives = () => livesAt(stored, shared.now(), options.published);
-  const publish = () => {
-    const shown = lives().filter(
-      ({ key, state }) =>
-        (state === 'announced' || state === 'active' || state === 'retired') && open.has(key.kid),
-    );
-    const kids = shown.map(({ key }) => key.kid).join();
-    if (kids === publishedKids) return;
-    publishedKids = kids;
-    published = { keys: shown.flatMap(({ key }) => open.get(key.kid)?.publicJwk ?? []) };
-  };
   const read = async () => {
     const began = { ticks: performance.now(), at: clock() };
     const { keys, damaged: unread } = await shared.measuredBy(() => store.listSigningKeys());
-    for (const key of keys) {
-      const place = placeOfSigningKey(key);
-      if (open.get(key.kid)?.place === place) continue;
-      open.delete(key.kid);
-      // A key that cannot be opened stops no other, so that revocations are heard of. It is not
-      // published either: whoever can write to the database could have put its public half there.
-      const result = await opened(key, encryption);
-      if (result instanceof KeyEncryptionError) sealed.set(key.kid, result);
-      else {
-        open.set(key.kid, { ...result, place });
-        sealed.delete(key.kid);
-      }
-    }
+    await open.open(keys);
     // What was read before a change must not come back after it.
     if (began.ticks < asked.ticks) return;
     asked = began;
     stored = keys;
     damaged = unread;
-    publish();
+    published.update(lives());
   };
+  const { joined, anew } = sharedReading(read);
   // By two clocks: the one that only goes forward stands still while the machine sleeps, the other
   // may be set.
   const isOld = () =>
     performance.now() - asked.ticks > maxAge || Math.abs(clock() - asked.at) > maxAge;
-  const joined = async () => {
-    underWay ??= read().finally(() => (underWay = undefined));
-    await underWay;
-  };
-  // A reading that begins after the call; all who wait for one share it.
-  const anew = async () => {
-    if (underWay === undefined) return joined();
-    waiting ??= underWay
-      .catch(() => undefined)
-      .then(() => {
-        waiting = undefined;
-        return joined();
-      });
-    return waiting;
-  };
   return {
     read,
     async recent() {
@@ -153,36 +104,55 @@ export function keyRing({ store, encryption, clock, shared, ...options }: KeyRin
     handle: (kid) => open.get(kid)?.handle,
     damaged: () => damaged,
     unopened: () =>
-      stored.map(({ kid }) => sealed.get(kid)).find((fault) => fault !== undefined) ??
+      stored.map(({ kid }) => open.fault(kid)).find((fault) => fault !== undefined) ??
       damaged.map(damagedKey)[0],
-    publicJwks: () => published,
+    publicJwks: published.current,
     async verificationKey(kid) {
-      if (!open.has(kid)) await anew();
-      return published.keys.some((key) => key.kid === kid) ? open.get(kid)?.publicKey : undefined;
+      if (open.get(kid) === undefined) await anew();
+      const isPublished = published.current().keys.some((key) => key.kid === kid);
+      return isPublished ? open.get(kid)?.publicKey : undefined;
     },
   };
 }
 
-/** Why a row that cannot be read is no key, and what to do. */
-export const damagedKey = ({ kid, fault }: DamagedSigningKey): KeyEncryptionError =>
-  new KeyEncryptionError(
-    `The row ${kid} of signing_key is damaged: it signs nothing here and is not published. Restore it from a backup.`,
-    { cause: fault },
-  );
+const publishedStates: readonly SigningKeyState[] = ['announced', 'active', 'retired'];
 
-async function opened(
-  key: StoredSigningKey,
-  encryption: KeyEncryption,
-): Promise<Omit<OpenKey, 'place'> | KeyEncryptionError> {
-  try {
-    const handle = await openKey(key, encryption);
-    const publicJwk = JSON.parse(key.publicJwk) as JWK;
-    return { handle, publicJwk, publicKey: readPublicKey(publicJwk) };
-  } catch (cause) {
-    // Whatever is wrong with a row concerns that row alone.
-    return new KeyEncryptionError(
-      `The signing key ${key.kid} (${key.alg}) cannot be opened: it signs nothing here and is not published. If another replica has a new key-encryption key, start this one with it; if the row is damaged or somebody else put it there, rotate ${key.alg} with "immediately" and revoke ${key.kid}.`,
-      { cause },
-    );
-  }
+/** The JWK Set of the open keys that are published; the same object while it has the same keys. */
+function publishedJwks(publicJwk: (kid: string) => JWK | undefined) {
+  let published: { readonly keys: readonly JWK[] } = { keys: [] };
+  let publishedKids = '';
+  return {
+    current: () => published,
+    update(lives: readonly KeyWithState[]): void {
+      const shown = lives.flatMap(({ key: { kid }, state }) => {
+        const jwk = publishedStates.includes(state) ? publicJwk(kid) : undefined;
+        return jwk === undefined ? [] : [{ kid, jwk }];
+      });
+      const kids = shown.map(({ kid }) => kid).join();
+      if (kids === publishedKids) return;
+      publishedKids = kids;
+      published = { keys: shown.map(({ jwk }) => jwk) };
+    },
+  };
+}
+
+/** Readings that callers share: one that is under way, or one that begins after the call. */
+function sharedReading(read: () => Promise<void>) {
+  let underWay: Promise<void> | undefined;
+  let waiting: Promise<void> | undefined;
+  const joined = async () => {
+    underWay ??= read().finally(() => (underWay = undefined));
+    await underWay;
+  };
+  const anew = async () => {
+    if (underWay === undefined) return joined();
+    waiting ??= underWay
+      .catch(() => undefined)
+      .then(() => {
+        waiting = undefined;
+        return joined();
+      });
+    return waiting;
+  };
+  return { joined, anew };
 }

@@ -1,0 +1,65 @@
+import type { JWK } from 'jose';
+import type { SigningKey } from '../domain/signing-key.ts';
+import { type PublicKey, readPublicKey } from '../jose/public-key.ts';
+import type { DamagedSigningKey, StoredSigningKey } from '../ports/signing-key-store.ts';
+import { openKey } from './generate-key.ts';
+import { type KeyEncryption, KeyEncryptionError, placeOfSigningKey } from './key-encryption.ts';
+
+/** A key whose halves belong together. Nothing of any other key is published or used. */
+interface OpenKey {
+  /** What the sealed half names; a row that was changed since is opened anew. */
+  readonly place: string;
+  readonly handle: SigningKey;
+  readonly publicJwk: JWK;
+  readonly publicKey: PublicKey;
+}
+
+/** Opens stored keys, each once, and holds them by their `kid`. */
+export function openKeys(encryption: KeyEncryption) {
+  const open = new Map<string, OpenKey>();
+  const sealed = new Map<string, KeyEncryptionError>();
+  return {
+    get: (kid: string): OpenKey | undefined => open.get(kid),
+    /** Why the key cannot be opened, if it cannot. */
+    fault: (kid: string): KeyEncryptionError | undefined => sealed.get(kid),
+    async open(keys: readonly StoredSigningKey[]): Promise<void> {
+      for (const key of keys) {
+        const place = placeOfSigningKey(key);
+        if (open.get(key.kid)?.place === place) continue;
+        open.delete(key.kid);
+        // A key that cannot be opened stops no other, so that revocations are heard of. It is not
+        // published either: whoever can write to the database could have put its public half there.
+        const result = await opened(key, encryption);
+        if (result instanceof KeyEncryptionError) sealed.set(key.kid, result);
+        else {
+          open.set(key.kid, { ...result, place });
+          sealed.delete(key.kid);
+        }
+      }
+    },
+  };
+}
+
+/** Why a row that cannot be read is no key, and what to do. */
+export const damagedKey = ({ kid, fault }: DamagedSigningKey): KeyEncryptionError =>
+  new KeyEncryptionError(
+    `The row ${kid} of signing_key is damaged: it signs nothing here and is not published. Restore it from a backup.`,
+    { cause: fault },
+  );
+
+async function opened(
+  key: StoredSigningKey,
+  encryption: KeyEncryption,
+): Promise<Omit<OpenKey, 'place'> | KeyEncryptionError> {
+  try {
+    const handle = await openKey(key, encryption);
+    const publicJwk = JSON.parse(key.publicJwk) as JWK;
+    return { handle, publicJwk, publicKey: readPublicKey(publicJwk) };
+  } catch (cause) {
+    // Whatever is wrong with a row concerns that row alone.
+    return new KeyEncryptionError(
+      `The signing key ${key.kid} (${key.alg}) cannot be opened: it signs nothing here and is not published. If another replica has a new key-encryption key, start this one with it; if the row is damaged or somebody else put it there, rotate ${key.alg} with "immediately" and revoke ${key.kid}.`,
+      { cause },
+    );
+  }
+}
