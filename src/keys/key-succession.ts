@@ -1,0 +1,98 @@
+import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
+import type { SigningKeyStore, StoredSigningKey } from '../ports/signing-key-store.ts';
+import { generateKey } from './generate-key.ts';
+import type { KeyEncryption } from './key-encryption.ts';
+import type { KeyRing } from './key-ring.ts';
+import { type Announcer, announcement, earliest, unrecorded } from './key-states.ts';
+
+/** What one key's succession by another works on. */
+export interface Succession {
+  readonly store: SigningKeyStore;
+  readonly encryption: KeyEncryption;
+  readonly held: KeyRing;
+  /** The database's time in milliseconds. */
+  readonly now: () => number;
+}
+
+/** Milliseconds by which two replicas may read the database's clock differently. */
+export const clockDifference = 1000;
+
+/** The key of this algorithm that signs last, of those that are not revoked. */
+export function latestKey(
+  { held }: Succession,
+  alg: AccessTokenSigningAlgorithm,
+): StoredSigningKey | undefined {
+  return [...held.stored()]
+    .filter((key) => key.alg === alg && key.revokedAt === undefined)
+    .sort((a, b) => a.activeAt - b.activeAt)
+    .at(-1);
+}
+
+/** When the next key of this algorithm may become active at the earliest. */
+export function soonest({ held, now }: Succession, alg: AccessTokenSigningAlgorithm): number {
+  return earliest(
+    held.stored().filter((key) => key.alg === alg),
+    now(),
+  );
+}
+
+/** Adds a key at the end of the succession, unless another replica did. */
+export async function succeed(
+  { store, encryption, held, now }: Succession,
+  alg: AccessTokenSigningAlgorithm,
+  activeAt: number,
+  actor: Announcer = 'server',
+): Promise<void> {
+  const predecessor = lastOf(alg, held);
+  const life = { createdAt: now(), activeAt, ...(predecessor !== undefined && { predecessor }) };
+  const add = async () => {
+    const successor = await generateKey(alg, encryption, life);
+    return store.addSigningKey(successor, announcement(successor, actor));
+  };
+  if ((await add()) === 'sealed_anew') await add();
+  await held.read();
+}
+
+/** Lets an announced key sign earlier. */
+export async function advance(
+  { store, held }: Succession,
+  key: StoredSigningKey,
+  activeAt: number,
+  actor: Announcer,
+): Promise<void> {
+  await store.advanceSigningKey(key.kid, activeAt, announcement({ ...key, activeAt }, actor));
+  await held.read();
+}
+
+/** Puts a key in the place of a revoked one, which whoever revoked it may not have come to. */
+export async function fill(
+  succession: Succession,
+  alg: AccessTokenSigningAlgorithm,
+): Promise<void> {
+  const first = succession.held.signing(alg);
+  if (first?.state === 'active') return;
+  const activeAt = soonest(succession, alg);
+  if (first === undefined) return succeed(succession, alg, activeAt);
+  // A moment ahead: it was made just now, by the clock of another replica.
+  if (first.key.activeAt > activeAt + clockDifference)
+    await advance(succession, first.key, activeAt, 'server');
+}
+
+/** Records what became of the keys. */
+export async function record({ store, held }: Succession): Promise<void> {
+  const due = held.lives().map((life) => ({ key: life.key, ...unrecorded(life) }));
+  for (const { key, stage, events } of due)
+    if (events.length > 0) await store.recordStage(key.kid, key.recordedStage, stage, events);
+}
+
+/** `kid` of the last key in the succession of an algorithm, revoked or damaged though it may be. */
+function lastOf(alg: string, held: KeyRing): string | undefined {
+  const next = new Map([
+    ...held.stored().map((key) => [key.predecessor ?? key.alg, key.kid] as const),
+    ...held.damaged().map(({ follows, kid }) => [follows ?? '', kid] as const),
+  ]);
+  let last: string | undefined;
+  for (let kid = next.get(alg); kid !== undefined && next.delete(last ?? alg); kid = next.get(kid))
+    last = kid;
+  return last;
+}
