@@ -54,11 +54,6 @@ export interface DpopNonceSecretsOptions {
  */
 const longestAnnouncement = 3_600_000;
 
-interface PolledReading {
-  readonly sealed: string;
-  readonly list: readonly NonceSecret[];
-}
-
 /**
  * Reads the secrets, and makes the first; of several replicas one makes it. Throws
  * KeyEncryptionError when they cannot be opened.
@@ -66,9 +61,62 @@ interface PolledReading {
 export async function dpopNonceSecrets(
   options: DpopNonceSecretsOptions,
 ): Promise<DpopNonceSecrets> {
-  const { secrets, nonceSecrets, encryption, clock } = options;
+  const { clock } = options;
+  const { current, read, replaced } = sealedList(options);
   const rotationInterval = options.dpopNonceSecretRotationInterval * 1000;
   const announcement = Math.min(longestAnnouncement, rotationInterval / 2);
+  const stillCounts = (until: number | undefined, now: number) =>
+    until === undefined || until + 3 * options.dpopNonceLifetime * 1000 > now;
+
+  await read();
+  return {
+    current,
+    async refresh() {
+      const reading = await read();
+      const { list } = reading;
+      const latest = list.at(-1)?.from ?? 0;
+      const isDue = (at: number) => latest + rotationInterval - announcement <= at;
+      if (!isDue(clock())) return;
+      const now = (await options.databaseSeconds()) * 1000;
+      if (!isDue(now)) return;
+      // A secret from before they rotated: replicas of that version know no other, and get a whole
+      // interval to be replaced.
+      const from =
+        latest === 0
+          ? now + rotationInterval
+          : Math.max(latest + rotationInterval, now + announcement);
+      const kept = list.filter((_, index) => stillCounts(list[index + 1]?.from, now));
+      await replaced(reading, [...kept, newSecret(from)], {
+        type: 'dpop_nonce_secret_announced',
+        actor: 'server',
+      });
+      await read();
+    },
+    list: async () => inLife((await read()).list, clock()),
+    async replace() {
+      const event = { type: 'dpop_nonce_secret_replaced', actor: 'admin' } as const;
+      let reading = await read();
+      while (!(await replaced(reading, [newSecret(clock())], event))) {
+        const { list } = reading;
+        reading = await read();
+        // Either another call did the same, or a successor was announced or the value was sealed
+        // anew meanwhile.
+        if (!reading.list.some(({ secret }) => list.some((before) => before.secret.equals(secret))))
+          break;
+      }
+      await read();
+      await options.changed();
+    },
+  };
+}
+
+interface PolledReading {
+  readonly sealed: string;
+  readonly list: readonly NonceSecret[];
+}
+
+/** The list of the secrets, which the store has as one sealed value. */
+function sealedList({ secrets, nonceSecrets, encryption, clock }: DpopNonceSecretsOptions) {
   let known: PolledReading = { sealed: '', list: [] };
   let [begun, applied] = [0, 0];
 
@@ -98,66 +146,20 @@ export async function dpopNonceSecrets(
       ...event,
       detail: { active_at: list.at(-1)?.from },
     });
-  const stillCounts = (until: number | undefined, now: number) =>
-    until === undefined || until + 3 * options.dpopNonceLifetime * 1000 > now;
+  return { current: () => known.list, read, replaced };
+}
 
-  await read();
-  return {
-    current: () => known.list,
-    async refresh() {
-      const reading = await read();
-      const { list } = reading;
-      const latest = list.at(-1)?.from ?? 0;
-      const isDue = (at: number) => latest + rotationInterval - announcement <= at;
-      if (!isDue(clock())) return;
-      const now = (await options.databaseSeconds()) * 1000;
-      if (!isDue(now)) return;
-      // A secret from before they rotated: replicas of that version know no other, and get a whole
-      // interval to be replaced.
-      const from =
-        latest === 0
-          ? now + rotationInterval
-          : Math.max(latest + rotationInterval, now + announcement);
-      const kept = list.filter((_, index) => stillCounts(list[index + 1]?.from, now));
-      await replaced(reading, [...kept, newSecret(from)], {
-        type: 'dpop_nonce_secret_announced',
-        actor: 'server',
-      });
-      await read();
-    },
-    async list() {
-      const { list } = await read();
-      const now = clock();
-      return list.map(({ from }, index) => {
-        const retiredAt = list[index + 1]?.from;
-        const state =
-          retiredAt !== undefined && retiredAt <= now
-            ? 'retired'
-            : from <= now || index === 0
-              ? 'active'
-              : 'announced';
-        return { state, activeAt: from, ...(retiredAt !== undefined && { retiredAt }) };
-      });
-    },
-    async replace() {
-      let reading = await read();
-      while (
-        !(await replaced(reading, [newSecret(clock())], {
-          type: 'dpop_nonce_secret_replaced',
-          actor: 'admin',
-        }))
-      ) {
-        const { list } = reading;
-        reading = await read();
-        // Either another call did the same, or a successor was announced or the value was sealed
-        // anew meanwhile.
-        if (!reading.list.some(({ secret }) => list.some((before) => before.secret.equals(secret))))
-          break;
-      }
-      await read();
-      await options.changed();
-    },
-  };
+function inLife(list: readonly NonceSecret[], now: number): readonly NonceSecretInLife[] {
+  return list.map(({ from }, index) => {
+    const retiredAt = list[index + 1]?.from;
+    const state =
+      retiredAt !== undefined && retiredAt <= now
+        ? 'retired'
+        : from <= now || index === 0
+          ? 'active'
+          : 'announced';
+    return { state, activeAt: from, ...(retiredAt !== undefined && { retiredAt }) };
+  });
 }
 
 const newSecret = (from: number): NonceSecret => ({ secret: randomBytes(32), from });
@@ -168,7 +170,7 @@ function written(list: readonly NonceSecret[]): string {
   );
 }
 
-/** Before secrets rotated, the value was a single one: base64url of 32 octets. */
+/** Before secrets rotated, the value was a single one: base64url of 32 bytes. */
 function opened(text: string): readonly NonceSecret[] {
   const list = text.startsWith('[')
     ? (JSON.parse(text) as readonly { readonly secret: string; readonly from: number }[])
