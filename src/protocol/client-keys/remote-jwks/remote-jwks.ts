@@ -8,11 +8,12 @@ import { bytesOf, type FetchJwkSet, type JwkSetDocument } from './jwk-set.ts';
 import { defaultRemoteJwksLimits, type RemoteJwksLimits } from './limits.ts';
 import { RemoteJwksUnavailable } from './unavailable.ts';
 
+/** What the copies of remote JWK Sets are made of. */
 export interface RemoteJwksOptions {
   readonly fetch: FetchJwkSet;
   readonly clock: Clock;
   readonly limits?: Partial<RemoteJwksLimits>;
-  /** Invalidated of every failed fetch, also when a stale copy hides it from the caller. */
+  /** Called after every failed fetch, also when a stale copy hides it from the caller. */
   readonly onFailure?: (uri: string, failure: RemoteJwksUnavailable) => void;
   /** Around every wait for a fetch. Default: nothing is done. */
   readonly waitingElsewhere?: WaitingElsewhere;
@@ -44,34 +45,15 @@ export function remoteJwks(options: RemoteJwksOptions): RemoteJwks {
   const copies = heldCopies(limits.maxBytes);
   const recent = coolDowns(clock, limits.maxCoolDowns);
   const fly = flights<Copy>(limits, waitingElsewhere);
-
-  /** The copy if it may still serve after the failure; otherwise throws the failure. */
-  function afterFailure(held: Copies | undefined, failure: RemoteJwksUnavailable): JwkSetDocument {
-    const latest = held?.newer ?? held?.inForce;
-    if (latest !== undefined && clock() < latest.expiresAt + limits.staleMs) return latest.jwks;
-    // A new error, so that every caller's stack is its own.
-    throw new RemoteJwksUnavailable(failure.reason, failure.code);
-  }
-
-  function keep(key: string, copy: Copy, now: number): void {
-    const inForce = copies.get(key)?.inForce;
-    const isDue =
-      inForce === undefined || now >= inForce.expiresAt || inForce.digest === copy.digest;
-    copies.set(key, isDue ? { inForce: copy } : { inForce, newer: copy });
-  }
+  const afterFailure = (key: string, failure: RemoteJwksUnavailable) =>
+    staleOr(failure, copies.get(key), clock() - limits.staleMs);
 
   async function fetchCopy(uri: string, key: string): Promise<Copy> {
     try {
       const { jwks, lifetimeMs } = await options.fetch(uri);
       const now = clock();
-      const text = JSON.stringify(jwks);
-      const copy = {
-        jwks,
-        expiresAt: now + clampLifetimeMs(lifetimeMs, limits),
-        digest: hash('sha256', text, 'base64url'),
-        bytes: bytesOf(jwks, text),
-      };
-      keep(key, copy, now);
+      const copy = copyOf(jwks, now + clampLifetimeMs(lifetimeMs, limits));
+      copies.set(key, withCopy(copies.get(key)?.inForce, copy, now));
       recent.begin(key, { until: now + limits.coolDownMs });
       return copy;
     } catch (error) {
@@ -85,13 +67,16 @@ export function remoteJwks(options: RemoteJwksOptions): RemoteJwks {
   async function fetched(uri: string, key: string): Promise<JwkSetDocument> {
     const coolDown = recent.of(key);
     if (coolDown !== undefined)
-      return afterFailure(
-        copies.get(key),
-        coolDown.failure ?? new RemoteJwksUnavailable('cooling_down'),
-      );
+      return afterFailure(key, coolDown.failure ?? new RemoteJwksUnavailable('cooling_down'));
     if (recent.full()) throw new RemoteJwksUnavailable('too_many_fetches');
     return (await fly(key, async () => fetchCopy(uri, key))).jwks;
   }
+
+  const fetchedOrStale = async (uri: string, key: string, { evenBusy }: { evenBusy: boolean }) =>
+    fetched(uri, key).catch((error: unknown) => {
+      if (!(error instanceof RemoteJwksUnavailable) || (error.busy && !evenBusy)) throw error;
+      return afterFailure(key, error);
+    });
 
   return {
     async current(uri) {
@@ -104,24 +89,39 @@ export function remoteJwks(options: RemoteJwksOptions): RemoteJwks {
         copies.set(key, { inForce: held.newer });
         return held.newer.jwks;
       }
-      return fetched(uri, key).catch((error: unknown) => {
-        if (!(error instanceof RemoteJwksUnavailable)) throw error;
-        return afterFailure(copies.get(key), error);
-      });
+      return fetchedOrStale(uri, key, { evenBusy: true });
     },
-    async newest(uri) {
-      const key = keyOf(uri);
-      return fetched(uri, key).catch((error: unknown) => {
-        if (!(error instanceof RemoteJwksUnavailable) || error.busy) throw error;
-        return afterFailure(copies.get(key), error);
-      });
-    },
+    newest: async (uri) => fetchedOrStale(uri, keyOf(uri), { evenBusy: false }),
     adopt(uri, jwks) {
       const key = keyOf(uri);
       const newer = copies.get(key)?.newer;
       if (newer?.jwks === jwks && newer !== undefined) copies.set(key, { inForce: newer });
     },
   };
+}
+
+/** The latest copy if it expired after `oldest`; otherwise throws the failure. */
+function staleOr(
+  { reason, code }: RemoteJwksUnavailable,
+  held: Copies | undefined,
+  oldest: number,
+): JwkSetDocument {
+  const latest = held?.newer ?? held?.inForce;
+  if (latest !== undefined && oldest < latest.expiresAt) return latest.jwks;
+  // A new error, so that every caller's stack is its own.
+  throw new RemoteJwksUnavailable(reason, code);
+}
+
+function copyOf(jwks: JwkSetDocument, expiresAt: number): Copy {
+  const text = JSON.stringify(jwks);
+  const digest = hash('sha256', text, 'base64url');
+  return { jwks, expiresAt, digest, bytes: bytesOf(jwks, text) };
+}
+
+/** What is held once a copy was fetched: it is in force when it is due or says the same. */
+function withCopy(inForce: Copy | undefined, copy: Copy, now: number): Copies {
+  const isDue = inForce === undefined || now >= inForce.expiresAt || inForce.digest === copy.digest;
+  return isDue ? { inForce: copy } : { inForce, newer: copy };
 }
 
 /** A URI may be long, and its text a part of a longer one. */
