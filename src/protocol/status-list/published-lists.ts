@@ -1,4 +1,5 @@
 import type { Clock } from '../../domain/clock.ts';
+import type { SigningKey } from '../../domain/signing-key.ts';
 import type { CurrentSigningKey } from '../../ports/current-signing-key.ts';
 import type {
   ActiveStatusList,
@@ -7,6 +8,7 @@ import type {
 } from '../../ports/status-list-store.ts';
 import { statusListClaim } from './status-list.ts';
 
+/** What the published lists are made of. */
 export interface PublishedListsOptions {
   readonly store: Pick<StatusListStore, 'exists' | 'lists' | 'inactive'>;
   readonly clock: Clock;
@@ -37,59 +39,27 @@ interface Rendered {
 }
 
 /**
- * Status list tokens (draft-ietf-oauth-status-list §5.1). The store is asked for all lists at once
- * and only when one is wanted, at most every few seconds, and each list is signed once for each
- * such look: what strangers ask costs no more than that.
+ * Status list tokens (draft-ietf-oauth-status-list §5.1), each signed once for each look at the
+ * store: what strangers ask costs no more than that.
  *
  * `exp` is `maxAge` after the look, `ttl` half of it, and caches get what is left of the other
  * half: no copy that is still in use is older than `maxAge`.
  */
 export function publishedLists({ store, clock, signingKey, uriOf, maxAge }: PublishedListsOptions) {
-  const lookEvery = Math.min(5, maxAge / 6) * 1000;
   const half = Math.floor(maxAge / 2);
   const rendered = new Map<string, Rendered>();
-  let last: Snapshot | undefined;
-  let underWay: Promise<Snapshot> | undefined;
-
-  const look = async (): Promise<Snapshot> => {
-    const at = clock();
-    const [lists, entries] = await Promise.all([store.lists(), store.inactive()]);
-    const inactive = new Map<string, number[]>();
-    for (const { list, idx } of entries) {
-      const indexes = inactive.get(list) ?? [];
-      indexes.push(idx);
-      inactive.set(list, indexes);
-    }
-    const snapshot = { at, lists: new Map(lists.map((list) => [list.id, list])), inactive };
+  const { current, fresh } = snapshots(clock, maxAge, async () => {
+    const snapshot = await look(store, clock());
     for (const id of rendered.keys()) if (!snapshot.lists.has(id)) rendered.delete(id);
-    last = snapshot;
     return snapshot;
-  };
-  const fresh = async () => {
-    underWay ??= look().finally(() => (underWay = undefined));
-    return underWay;
-  };
-  const current = async (): Promise<Snapshot> => {
-    const known = last;
-    const age = known === undefined ? Number.POSITIVE_INFINITY : Math.abs(clock() - known.at);
-    if (known !== undefined && age < lookEvery) return known;
-    try {
-      return await fresh();
-    } catch (fault) {
-      // A copy within its time is as good as one that a cache would have given.
-      if (known !== undefined && age < half * 1000) return known;
-      throw fault;
-    }
-  };
+  });
   const render = async (
-    snapshot: Snapshot,
+    { at, inactive }: Snapshot,
     { id, compromised }: ActiveStatusList,
-    sign: Awaited<ReturnType<typeof signingKey>>['signJwt'],
+    sign: SigningKey['signJwt'],
   ) => {
-    const iat = Math.floor(snapshot.at / 1000);
-    const status_list = await statusListClaim(
-      compromised ? 'all' : (snapshot.inactive.get(id) ?? []),
-    );
+    const iat = Math.floor(at / 1000);
+    const status_list = await statusListClaim(compromised ? 'all' : (inactive.get(id) ?? []));
     return sign('statuslist+jwt', {
       sub: uriOf(id),
       iat,
@@ -98,7 +68,6 @@ export function publishedLists({ store, clock, signingKey, uriOf, maxAge }: Publ
       status_list,
     });
   };
-
   const answer = async ({ snapshot, jwt }: Rendered): Promise<PublishedList> => ({
     jwt: await jwt,
     maxAge: Math.max(half - Math.ceil((clock() - snapshot.at) / 1000), 0),
@@ -127,4 +96,42 @@ export function publishedLists({ store, clock, signingKey, uriOf, maxAge }: Publ
       throw fault;
     }
   };
+}
+
+/** The last look, when it is a few seconds old at most, and a new one, which all callers share. */
+function snapshots(clock: Clock, maxAge: number, lookAnew: () => Promise<Snapshot>) {
+  const lookEvery = Math.min(5, maxAge / 6) * 1000;
+  let last: Snapshot | undefined;
+  let underWay: Promise<Snapshot> | undefined;
+  const fresh = async () => {
+    underWay ??= lookAnew()
+      .then((snapshot) => (last = snapshot))
+      .finally(() => (underWay = undefined));
+    return underWay;
+  };
+  const current = async (): Promise<Snapshot> => {
+    const known = last;
+    const age = known === undefined ? Number.POSITIVE_INFINITY : Math.abs(clock() - known.at);
+    if (known !== undefined && age < lookEvery) return known;
+    try {
+      return await fresh();
+    } catch (fault) {
+      // A copy within its time is as good as one that a cache would have given.
+      if (known !== undefined && age < Math.floor(maxAge / 2) * 1000) return known;
+      throw fault;
+    }
+  };
+  return { current, fresh };
+}
+
+/** Asks for all lists at once, which happens only when one is wanted. */
+async function look(store: PublishedListsOptions['store'], at: number): Promise<Snapshot> {
+  const [lists, entries] = await Promise.all([store.lists(), store.inactive()]);
+  const inactive = new Map<string, number[]>();
+  for (const { list, idx } of entries) {
+    const indexes = inactive.get(list) ?? [];
+    indexes.push(idx);
+    inactive.set(list, indexes);
+  }
+  return { at, lists: new Map(lists.map((list) => [list.id, list])), inactive };
 }
