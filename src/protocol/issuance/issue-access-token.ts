@@ -8,13 +8,12 @@ import type { Grant } from '../../domain/grant.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { TokenResponse } from '../../domain/oauth-request.ts';
 import type { Possession } from '../../domain/possession.ts';
-import { recordedThumbprint } from '../../domain/proven-key.ts';
 import type { SigningKey } from '../../domain/signing-key.ts';
 import { timeOrderedId } from '../../domain/time-ordered-id.ts';
 import type { AccessTokenSigningAlgorithm } from '../../jose/algorithms.ts';
 import type { Ports } from '../../ports/ports.ts';
-import type { StatusEntry } from '../../ports/status-list-store.ts';
 import type { NextStatusEntry } from '../status-list/status-entries.ts';
+import { issuanceRecord, mayActUnder } from './issuance-record.ts';
 
 /**
  * The step of the token endpoint that writes: one atomic commit of all single uses and the record.
@@ -76,7 +75,7 @@ export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessT
       }),
     };
     const mayAct = await mayActUnder(claims, pairings);
-    const record = issuance(client.registration, grant, claims, possession, holders, {
+    const record = issuanceRecord(client.registration, grant, claims, possession, holders, {
       // Known only now: who is registered may change.
       ...(grant.ofUser === true && { of_user: true }),
       ...(mayAct.length > 0 && { may_act: mayAct }),
@@ -106,73 +105,6 @@ function tokenResponse(
     // For a client that cannot tell from `token_type`, or that got another binding by exchange.
     ...((tokenType === 'PoP' || issuedTokenType !== undefined) && { cnf: cnfForClient ?? cnf }),
     ...(alt_cnf !== undefined && { alt_cnf }),
-  };
-}
-
-/** The current pairings of clients that may exchange the token; later ones are for later tokens. */
-async function mayActUnder(
-  { client_id: owner, may_act }: AccessTokenClaims,
-  pairings: Ports['pairings'],
-): Promise<readonly PairedClient[]> {
-  const named = may_act === undefined ? [] : [may_act.client_id].flat();
-  const found = await Promise.all(
-    named.map(async (client_id) => ({
-      client_id,
-      pairing: (await pairings.findPairing(owner, client_id))?.consent,
-    })),
-  );
-  return found.flatMap(({ client_id, pairing }) =>
-    pairing === undefined ? [] : [{ client_id, pairing }],
-  );
-}
-
-interface PairedClient {
-  readonly client_id: string;
-  /** The consent of its pairing with the client of the token. */
-  readonly pairing: string;
-}
-
-/** Further details of an issuance: its status list entry and pairings. */
-interface IssuanceDetail {
-  readonly of_user?: true;
-  readonly may_act?: readonly PairedClient[];
-  readonly status?: StatusEntry;
-  readonly pairings?: readonly string[];
-}
-
-function issuance(
-  { registration_id }: AuthenticatedClient['registration'],
-  { resourceServer, source }: Grant,
-  { jti, client_id, aud, exp }: AccessTokenClaims,
-  { boundKey }: Possession,
-  holders: readonly AdditionalHolder[],
-  more: IssuanceDetail,
-): AuditEvent {
-  const detail = {
-    ...more,
-    ...(holders.length > 0 && {
-      holders: holders.map(({ registration, key, provenBy, pairing }) => ({
-        client_id: registration.client_id,
-        jkt: key.jkt,
-        evidence: provenBy,
-        pairing,
-      })),
-    }),
-  };
-  return {
-    id: jti,
-    type: 'token_issued',
-    actor: `client:${client_id}`,
-    client_id,
-    audience: aud,
-    jti,
-    jkt: recordedThumbprint(boundKey),
-    evidence: boundKey.provenBy,
-    token_expires_at: exp,
-    registration_id,
-    resource_server_id: resourceServer.id,
-    ...(source !== undefined && { source }),
-    ...(Object.keys(detail).length > 0 && { detail }),
   };
 }
 
