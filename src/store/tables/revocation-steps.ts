@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { timePrefix } from '../../domain/time-ordered-id.ts';
 import type { Step } from '../connection/transaction.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { exchangedUnder, holders, position } from './issuance-detail.ts';
+import { type Span, spans } from './spans.ts';
 
 /**
  * Takes a key out of the tokens of a span: first and last id, time in seconds, thumbprint twice.
@@ -28,19 +28,13 @@ const [longestLifetime, longestWithHolders] = [604_800, 86_400];
 const end = 'w';
 
 /**
- * First and last id of spans of time, which together hold what was issued in the last `lifetime`
- * seconds: a statement for all of it would not end within the time limit of one where much is
- * issued.
+ * Spans, newest first, that hold what was issued in the last `lifetime` seconds. What is older than
+ * a day is rarely alive, and skipped by its expiry.
  */
-function spans(now: number, lifetime: number): readonly (readonly [string, string])[] {
-  const found: (readonly [string, string])[] = [];
-  for (let to = now; to > now - lifetime - 600; ) {
-    // What is old is rarely alive still, and skipped by its expiry.
-    const from = to - (now - to < 86_400 ? 600 : 3600);
-    found.push([timePrefix(from * 1000), to === now ? end : timePrefix(to * 1000)]);
-    to = from;
-  }
-  return found;
+function recentSpans(now: number, lifetime: number): readonly Span[] {
+  return spans(now - lifetime - 600, now, now - 86_400)
+    .toReversed()
+    .map(([from, to], index) => [from, index === 0 ? end : to]);
 }
 
 /**
@@ -60,7 +54,7 @@ export function revokeTokensOf(
     .join(' and ');
   const sql = `${revokeIssued} ${which} on conflict do nothing`;
   const values = columns.flatMap(([, each]) => each);
-  return spans(now, longestLifetime).map((span, index) => ({
+  return recentSpans(now, longestLifetime).map((span, index) => ({
     sql,
     values: [...span, now, ...values],
     rows: 'any',
@@ -70,7 +64,7 @@ export function revokeTokensOf(
 
 /** Takes a further holder's key out of the live tokens that name it. `now` in seconds. */
 export function withdrawHolderKey(kind: DatabaseKind, jkt: string, now: number): readonly Step[] {
-  return spans(now, longestWithHolders).map((span) => ({
+  return recentSpans(now, longestWithHolders).map((span) => ({
     sql: withdrawKey(kind),
     values: [...span, now, jkt, jkt],
     rows: 'any',
@@ -88,7 +82,7 @@ export function revokeExchanged(
   tokenLifetime: number,
 ): readonly Step[] {
   const sql = `${revokeIssued} ${exchangedUnder(kind, 'p.id = $4')} on conflict do nothing`;
-  return spans(now, tokenLifetime).map(([from, to]) => ({
+  return recentSpans(now, tokenLifetime).map(([from, to]) => ({
     sql,
     values: [from, to, now, pairing],
     rows: 'any',
@@ -109,7 +103,7 @@ export function withdrawConsent(
   const sql = `${revokeIssued} ${exchangedUnder(kind, 'p.requester = $4 and p.holder = $5')} on conflict do nothing`;
   const renewed = randomBytes(16).toString('base64url');
   return [
-    ...spans(now, longestLifetime).map(([from, to]): Step => {
+    ...recentSpans(now, longestLifetime).map(([from, to]): Step => {
       return { sql, values: [from, to, now, requester, holder], rows: 'any' };
     }),
     {

@@ -1,10 +1,7 @@
-import { timePrefix } from '../../domain/time-ordered-id.ts';
 import type { BoundKey, BoundKeys } from '../../ports/bound-keys.ts';
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
-
-/** Seconds of issuances a statement: few enough to end within its time limit. */
-const span = 600;
+import { spans } from './spans.ts';
 
 interface Row {
   readonly client_id: string;
@@ -40,23 +37,16 @@ export function sqlBoundKeys(
   const bound = `select e.client_id, e.jkt, max(e.token_expires_at) as expires_at from client c cross join audit_event e where e.client_id = c.client_id and e.id > ${from} and e.id < ${to} and e.type = 'token_issued' and (e.evidence = 'client_assertion' or (e.evidence = 'tls_handshake' and ${isSelfSigned[kind]})) and e.token_expires_at > ${now}`;
   const remote = `${bound} and ${hasJwksUri[kind]} group by e.client_id, e.jkt`;
   const ofChanged = `${bound} and c.updated_at > ${changed} group by e.client_id, e.jkt`;
-  const spans = async (
+  const keys = async (
     statement: string,
     first: number,
     at: number,
     ...more: readonly bigint[]
   ): Promise<readonly BoundKey[]> => {
     const found: BoundKey[] = [];
-    for (let start = first; start <= at + 60; start += span) {
-      const end = timePrefix((start + span) * 1000);
+    for (const span of spans(first, at + 60)) {
       const rows = await orStoreUnavailable(() =>
-        database.$queryRawUnsafe<Row[]>(
-          statement,
-          timePrefix(start * 1000),
-          end,
-          BigInt(at),
-          ...more,
-        ),
+        database.$queryRawUnsafe<Row[]>(statement, ...span, BigInt(at), ...more),
       );
       for (const { client_id, jkt, expires_at } of rows)
         found.push({ client_id, jkt, expiresAt: Number(expires_at) });
@@ -73,8 +63,8 @@ export function sqlBoundKeys(
         }),
       );
       return [
-        ...(await spans(remote, after, at)),
-        ...(isChanged === null ? [] : await spans(ofChanged, at - tokenLifetime, at, changedSince)),
+        ...(await keys(remote, after, at)),
+        ...(isChanged === null ? [] : await keys(ofChanged, at - tokenLifetime, at, changedSince)),
       ];
     },
   };

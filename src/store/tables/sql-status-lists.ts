@@ -11,6 +11,7 @@ import { readResourceServerMetadata } from './columns.ts';
 import { pairingRevoked, statusEntry } from './issuance-detail.ts';
 import { intact } from './json-column.ts';
 import { lateDerived } from './revocation-steps.ts';
+import { spans } from './spans.ts';
 
 /** Rows a statement: small enough to end within the time limit of a statement. */
 const page = 20_000;
@@ -38,9 +39,6 @@ const parameters: Readonly<Record<DatabaseKind, string>> = {
   postgresql: '$1, $2, $3',
 };
 
-/** Seconds of issuances a statement: few enough to end within its time limit. */
-const span = 600;
-
 /**
  * Token status lists in the database: which tokens are inactive follows from what introspection
  * goes by, not from a second record. `tokenLifetime` in seconds.
@@ -61,14 +59,12 @@ export function sqlStatusLists(
   let sweptAt: number | undefined;
   const sweep = async (at: number) => {
     const first = Math.max((sweptAt ?? 0) - overlap, at - tokenLifetime);
-    for (let from = first; from <= at + overlap; from += span) {
-      const [start, end] = [timePrefix(from * 1000), timePrefix((from + span) * 1000)];
+    for (const [start, end] of spans(first, at + overlap))
       await orStoreUnavailable(async () => {
         await database.$executeRawUnsafe(late, start, BigInt(at), end);
         // And what came of those, or of any other token that is revoked.
         await database.$executeRawUnsafe(lateDerived[kind], start, end, BigInt(at));
       });
-    }
     sweptAt = at;
   };
   const pages = async (
