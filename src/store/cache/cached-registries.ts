@@ -8,8 +8,8 @@ interface Forgetful {
   forget(): void;
 }
 
-/** A registry that tells of every change that it makes, before it answers. */
-function invalidating<T>(registry: Registry<T>, changed: () => Promise<void>): Registry<T> {
+/** A registry that broadcasts every change that it makes, before it answers. */
+function broadcasting<T>(registry: Registry<T>, changed: () => Promise<void>): Registry<T> {
   const after = async <R>(change: Promise<R>): Promise<R> => {
     try {
       return await change;
@@ -30,7 +30,7 @@ function invalidating<T>(registry: Registry<T>, changed: () => Promise<void>): R
 
 /**
  * Clients with a cache for the protocol, of which `state` is at most a second behind; the admin's
- * own look-ups go to the store. `tell` hands the word of a change on.
+ * own look-ups go to the store. `broadcast` makes the peers forget their copies.
  */
 export function cachedClients(
   store: ClientRegistry & ClientRegistrations,
@@ -42,7 +42,7 @@ export function cachedClients(
     byId.forget();
     await broadcast();
   };
-  return { ...invalidating(store, changed), findClient: byId.find, forget: byId.forget };
+  return { ...broadcasting(store, changed), findClient: byId.find, forget: byId.forget };
 }
 
 /** Resource servers with the same cache. */
@@ -62,7 +62,7 @@ export function cachedResourceServers(
     await broadcast();
   };
   return {
-    ...invalidating(store, changed),
+    ...broadcasting(store, changed),
     findByAudience: byAudience.find,
     findByClientId: byClientId.find,
     findSole: async () => sole.find(''),

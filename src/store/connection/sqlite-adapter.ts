@@ -10,8 +10,8 @@ import { withWriteLock } from './write-lock.ts';
 const reads = /^\s*(select|pragma)\b/i;
 
 /**
- * Prisma's driver adapter for a SQLite file, which is made with its folder where there is none. Its
- * writes wait for their turn.
+ * Prisma's driver adapter for a SQLite file, which is made with its folder where there is none. It
+ * writes with the write lock.
  */
 export async function sqliteAdapter(file: string): Promise<SqlMigrationAwareDriverAdapterFactory> {
   // Loaded only here, so that PostgreSQL starts without it.
@@ -21,7 +21,7 @@ export async function sqliteAdapter(file: string): Promise<SqlMigrationAwareDriv
   for (const path of [file, `${file}-wal`, `${file}-shm`, `${file}.migrating`]) makePrivate(path);
   const factory = new PrismaLibSql({ url: fileUrl(file) });
   const connect = factory.connect.bind(factory);
-  return Object.assign(factory, { connect: async () => inTurns(await connect(), file) });
+  return Object.assign(factory, { connect: async () => writingWithLock(await connect(), file) });
 }
 
 /**
@@ -38,20 +38,20 @@ function makePrivate(path: string): void {
   }
 }
 
-function inTurns(adapter: SqlDriverAdapter, file: string): SqlDriverAdapter {
+function writingWithLock(adapter: SqlDriverAdapter, file: string): SqlDriverAdapter {
   const [query, execute, start] = [
     adapter.queryRaw.bind(adapter),
     adapter.executeRaw.bind(adapter),
     adapter.startTransaction.bind(adapter),
   ];
-  const inTurn = async <T>(write: () => Promise<T>): Promise<T> => {
+  const withLock = async <T>(write: () => Promise<T>): Promise<T> => {
     const end = await withWriteLock(file);
     return write().finally(end);
   };
   return Object.assign(adapter, {
     queryRaw: async (of: Parameters<typeof query>[0]) =>
-      reads.test(of.sql) ? query(of) : inTurn(() => query(of)),
-    executeRaw: async (of: Parameters<typeof execute>[0]) => inTurn(() => execute(of)),
+      reads.test(of.sql) ? query(of) : withLock(() => query(of)),
+    executeRaw: async (of: Parameters<typeof execute>[0]) => withLock(() => execute(of)),
     async startTransaction(isolation: Parameters<typeof start>[0]) {
       const end = await withWriteLock(file);
       try {

@@ -50,7 +50,7 @@ export async function refuseCluster(url: string): Promise<void> {
   }
 }
 
-/** Throws RedisError where `INFO cluster` tells of a Redis Cluster. */
+/** Throws RedisError where `INFO cluster` names a Redis Cluster. */
 export function checkNoCluster(info: string): void {
   if (/^cluster_enabled:1/m.test(info))
     throw new RedisError(

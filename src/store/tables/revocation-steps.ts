@@ -16,8 +16,8 @@ const revokeIssued =
   "insert into revoked_token (jti, expires_at) select e.id, e.token_expires_at from audit_event e where e.type = 'token_issued' and e.id > $1 and e.id < $2 and e.token_expires_at > $3 and";
 
 /**
- * Seconds above which no token lives, and none with further holders, whatever was configured when
- * it was issued.
+ * Seconds above which no token lives, and none with additional holders, whatever was configured
+ * when it was issued.
  */
 const [longestLifetime, longestWithHolders] = [604_800, 86_400];
 
@@ -38,8 +38,8 @@ function recentSpans(now: number, lifetime: number): readonly Span[] {
 }
 
 /**
- * Puts the live ones of these tokens among the revoked ones; the last step tells how many those
- * are. `now` in seconds.
+ * Puts the live ones of these tokens among the revoked ones; the last step answers how many
+ * those are. `now` in seconds.
  */
 export function revokeTokensOf(
   of: { readonly client_id?: string; readonly jkt?: string | readonly string[] },
@@ -62,7 +62,7 @@ export function revokeTokensOf(
   }));
 }
 
-/** Takes a further holder's key out of the live tokens that name it. `now` in seconds. */
+/** Takes an additional holder's key out of the live tokens that name it. `now` in seconds. */
 export function withdrawHolderKey(kind: DatabaseKind, jkt: string, now: number): readonly Step[] {
   return recentSpans(now, longestWithHolders).map((span) => ({
     sql: withdrawKey(kind),

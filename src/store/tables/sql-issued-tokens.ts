@@ -137,7 +137,8 @@ export function sqlIssuedTokens(
     async revokeAll(of, eventOf) {
       const now = (await seconds()) - clockMargin;
       let revoked = 0;
-      // A further holder's key leaves its tokens; the requesters' go on (protocol reference D6.2).
+      // An additional holder's key leaves its tokens; the requesters' go on (protocol reference
+      // D6.2).
       const withdrawals = of.client_id === undefined ? withdrawHolderKey(kind, of.jkt, now) : [];
       const steps = [...withdrawals, ...revokeTokensOf(of, now), ...revokeDerived(now)];
       await change(steps, (changed) => {
