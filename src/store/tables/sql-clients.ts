@@ -66,6 +66,66 @@ const columns = ({
   secrets: JSON.stringify(clientSecrets),
 });
 
+function rows(database: Database) {
+  return {
+    find: (clientId: string) =>
+      orStoreUnavailable(() => database.client.findUnique({ where: { clientId } })),
+    page: ({ limit, after, name }: ListQuery) =>
+      orStoreUnavailable(() =>
+        database.client.findMany({
+          where: {
+            clientId: { gt: after ?? '' },
+            ...(name !== undefined && { clientName: { contains: name.toLowerCase() } }),
+          },
+          orderBy: { clientId: 'asc' },
+          take: limit,
+        }),
+      ),
+  };
+}
+
+function update(
+  value: ClientRegistration,
+  listed: ListedClients,
+  { version, value: before }: Stored<ClientRegistration>,
+  at: number,
+): Step {
+  const { clientId, clientName, metadata, secrets } = columns(value);
+  const sql =
+    'update client set client_name = $1, metadata = $2, secrets = $3, listed_clients = $4, version = $5, updated_at = $6 where client_id = $7 and version = $8 and registration_id = $9';
+  const which = [clientId, version, before.registration_id];
+  const values = [clientName, metadata, secrets, writeListed(listed), version + 1, at, ...which];
+  return { sql, values };
+}
+
+/** Revokes what a client had by keys and for holders that its registration names no more. */
+function withdrawal(
+  kind: DatabaseKind,
+  clientId: string,
+  keys: readonly string[],
+  holders: readonly string[],
+  now: number,
+): readonly Step[] {
+  if (keys.length + holders.length === 0) return [];
+  return [
+    ...(keys.length === 0 ? [] : revokeTokensOf({ client_id: clientId, jkt: keys }, now)),
+    ...holders.flatMap((holder) => withdrawConsent(kind, clientId, holder, now)),
+    ...revokeDerived(now),
+  ];
+}
+
+function removal(clientId: string, version: number | undefined, now: number): readonly Step[] {
+  const uses =
+    'delete from credential_use where client_id = (select registration_id from client where client_id = $1)';
+  return [
+    { sql: uses, values: [clientId], rows: 'any' },
+    // Its identity and its pairings go with it, by a trigger.
+    deletion('client', 'client_id', clientId, version),
+    ...revokeTokensOf({ client_id: clientId }, now),
+    ...revokeDerived(now),
+  ];
+}
+
 /** Clients, for the protocol and for the admin. */
 export function sqlClients(
   database: Database,
@@ -74,27 +134,15 @@ export function sqlClients(
   seconds: DatabaseSeconds,
 ): ClientRegistry & ClientRegistrations {
   const identities = clientIdentities(database, kind);
-  const find = (clientId: string) =>
-    orStoreUnavailable(() => database.client.findUnique({ where: { clientId } }));
-  const shown = async (rows: readonly Row[]): Promise<readonly Stored<ClientRegistration>[]> => {
-    const clients = rows.map(toClient);
+  const { find, page } = rows(database);
+  const revokedFrom = async () => (await seconds()) - clockMargin;
+  const shown = async (found: readonly Row[]): Promise<readonly Stored<ClientRegistration>[]> => {
+    const clients = found.map(toClient);
     const current = await identities.current([...new Set(clients.flatMap(lists))]);
-    return rows.map((row, index) =>
+    return found.map((row, index) =>
       stored(row, withoutDeleted(clients[index] as ClientRegistration, current)),
     );
   };
-  const page = ({ limit, after, name }: ListQuery) =>
-    orStoreUnavailable(() =>
-      database.client.findMany({
-        where: {
-          clientId: { gt: after ?? '' },
-          ...(name !== undefined && { clientName: { contains: name.toLowerCase() } }),
-        },
-        orderBy: { clientId: 'asc' },
-        take: limit,
-      }),
-    );
-  const shownOne = async (row: Row | null) => (row === null ? undefined : (await shown([row]))[0]);
   return {
     async findClient(clientId) {
       const row = await find(clientId);
@@ -110,47 +158,30 @@ export function sqlClients(
       const made = await change([{ sql, values }], event);
       return made ? { value, version: 1, createdAt: at, updatedAt: at } : 'conflict';
     },
-    get: async (clientId) => shownOne(await find(clientId)),
+    async get(clientId) {
+      const row = await find(clientId);
+      return row === null ? undefined : (await shown([row]))[0];
+    },
     list: async (query) => shown(await page(query)),
     listIntact: async (query) =>
       intactPage(await page(query), query.limit, ({ clientId }) => clientId, toClient),
     async replace(value, found, { at, event, keysRemoved = [], holdersRemoved = [] }) {
-      const { clientId, clientName, metadata, secrets } = columns(value);
       const { version, createdAt, value: before } = found;
       // Who stays in a list is who was in it: a client deleted and registered anew since it was
       // read is not.
       const stay = new Set(lists(before));
       const added = await identities.reserve(lists(value).filter((name) => !stay.has(name)));
       const kept = [...before.listed].filter(([name]) => stay.has(name));
-      const listed = new Map([...kept, ...added]);
-      const sql =
-        'update client set client_name = $1, metadata = $2, secrets = $3, listed_clients = $4, version = $5, updated_at = $6 where client_id = $7 and version = $8 and registration_id = $9';
-      const values = [clientName, metadata, secrets, writeListed(listed)];
-      const which = [clientId, version, before.registration_id];
-      const now = (await seconds()) - clockMargin;
-      const steps: readonly Step[] = [
-        { sql, values: [...values, version + 1, at, ...which] },
-        ...(keysRemoved.length === 0
-          ? []
-          : revokeTokensOf({ client_id: clientId, jkt: keysRemoved }, now)),
-        ...holdersRemoved.flatMap((holder) => withdrawConsent(kind, clientId, holder, now)),
-        ...(keysRemoved.length + holdersRemoved.length === 0 ? [] : revokeDerived(now)),
+      const steps = [
+        update(value, new Map([...kept, ...added]), found, at),
+        ...withdrawal(kind, value.client_id, keysRemoved, holdersRemoved, await revokedFrom()),
       ];
       if (await change(steps, event))
         return { value, version: version + 1, createdAt, updatedAt: at };
-      return (await find(clientId)) === null ? 'not_found' : 'version_mismatch';
+      return (await find(value.client_id)) === null ? 'not_found' : 'version_mismatch';
     },
     async remove(clientId, { event }, version) {
-      const now = (await seconds()) - clockMargin;
-      const uses =
-        'delete from credential_use where client_id = (select registration_id from client where client_id = $1)';
-      // Its identity and its pairings go with it, by a trigger.
-      const steps: readonly Step[] = [
-        { sql: uses, values: [clientId], rows: 'any' },
-        deletion('client', 'client_id', clientId, version),
-        ...revokeTokensOf({ client_id: clientId }, now),
-        ...revokeDerived(now),
-      ];
+      const steps = removal(clientId, version, await revokedFrom());
       if (await change(steps, event)) return 'removed';
       return (await find(clientId)) === null ? 'not_found' : 'version_mismatch';
     },

@@ -6,30 +6,59 @@ import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import { readResourceServerMetadata, readSecrets } from './columns.ts';
 import { deletion, intactPage, type RegistrationRow, stored } from './stored.ts';
 
+interface Row extends RegistrationRow {
+  readonly id: string;
+  readonly clientId: string | null;
+  readonly secrets: string;
+}
+
+function toResourceServer(row: Row): ResourceServer {
+  const place = { table: 'resource_server', key: row.id };
+  return {
+    ...readResourceServerMetadata(row.metadata, place),
+    id: row.id,
+    client_id: row.clientId ?? row.id,
+    clientSecrets: readSecrets(row.secrets, place),
+  };
+}
+
+const columns = ({ id, client_id, clientSecrets, ...metadata }: ResourceServer) => ({
+  id,
+  clientId: client_id,
+  secrets: JSON.stringify(clientSecrets),
+  audience: metadata.audience,
+  name: metadata.name?.toLowerCase() ?? '',
+  metadata: JSON.stringify(metadata),
+});
+
 /** Resource servers, for the protocol and for the admin. */
 export function sqlResourceServers(
   database: Database,
   change: AuditedTransaction,
 ): ResourceServerRegistry & ResourceServers {
-  type ResourceServerRow = RegistrationRow & {
-    readonly id: string;
-    readonly clientId: string | null;
-    readonly secrets: string;
+  return { ...lookUps(database), ...registry(database, change) };
+}
+
+function lookUps(database: Database): ResourceServers {
+  const found = async (
+    where: { readonly audience: string } | { readonly clientId: string },
+  ): Promise<ResourceServer | undefined> => {
+    const row = await orStoreUnavailable(() => database.resourceServer.findUnique({ where }));
+    return row === null ? undefined : toResourceServer(row);
   };
-  const toResourceServer = (row: ResourceServerRow): ResourceServer => ({
-    ...readResourceServerMetadata(row.metadata, { table: 'resource_server', key: row.id }),
-    id: row.id,
-    client_id: row.clientId ?? row.id,
-    clientSecrets: readSecrets(row.secrets, { table: 'resource_server', key: row.id }),
-  });
-  const columns = ({ id, client_id, clientSecrets, ...metadata }: ResourceServer) => ({
-    id,
-    clientId: client_id,
-    secrets: JSON.stringify(clientSecrets),
-    audience: metadata.audience,
-    name: metadata.name?.toLowerCase() ?? '',
-    metadata: JSON.stringify(metadata),
-  });
+  return {
+    findByAudience: (audience) => found({ audience }),
+    findByClientId: (clientId) => found({ clientId }),
+    async findSole() {
+      const [row, other] = await orStoreUnavailable(() =>
+        database.resourceServer.findMany({ take: 2 }),
+      );
+      return row === undefined || other !== undefined ? undefined : toResourceServer(row);
+    },
+  };
+}
+
+function registry(database: Database, change: AuditedTransaction): ResourceServerRegistry {
   const find = (id: string) =>
     orStoreUnavailable(() => database.resourceServer.findUnique({ where: { id } }));
   const page = ({ limit, after, name }: ListQuery) =>
@@ -44,24 +73,6 @@ export function sqlResourceServers(
       }),
     );
   return {
-    async findByAudience(audience) {
-      const row = await orStoreUnavailable(() =>
-        database.resourceServer.findUnique({ where: { audience } }),
-      );
-      return row === null ? undefined : toResourceServer(row);
-    },
-    async findByClientId(clientId) {
-      const row = await orStoreUnavailable(() =>
-        database.resourceServer.findUnique({ where: { clientId } }),
-      );
-      return row === null ? undefined : toResourceServer(row);
-    },
-    async findSole() {
-      const [row, other] = await orStoreUnavailable(() =>
-        database.resourceServer.findMany({ take: 2 }),
-      );
-      return row === undefined || other !== undefined ? undefined : toResourceServer(row);
-    },
     async create(value, { at, event }) {
       const { id, clientId, secrets, audience, name, metadata } = columns(value);
       const sql =
