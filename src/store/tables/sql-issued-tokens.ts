@@ -65,6 +65,11 @@ const listed: Readonly<Record<DatabaseKind, string>> = {
  */
 const maxDepth = 64;
 
+const readState = (kind: DatabaseKind): string =>
+  prepared(
+    `with recursive chain(token, depth, id) as (select id, 0, id from audit_event where id in (${asked[kind]}) union all select chain.token, chain.depth + 1, e.source from chain join audit_event e on e.id = chain.id where e.source is not null and chain.depth < ${maxDepth}) select chain.token, chain.depth, e.id, e.source, e.registration_id as issued_to, e.resource_server_id, e.detail, ${unreadable(kind)} as unreadable, ${pairingRevoked(kind)} as pairing_revoked, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.registration_id, c.listed_clients, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids from chain join audit_event e on e.id = chain.id and e.type = 'token_issued' left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) order by chain.depth`,
+  );
+
 /** Issued and revoked tokens in the database. */
 export function sqlIssuedTokens(
   database: Database,
@@ -72,61 +77,18 @@ export function sqlIssuedTokens(
   change: AuditedTransaction,
   seconds: DatabaseSeconds,
 ): IssuedTokens {
-  // Parsed once for each text, so that its keys are imported once too.
-  const parsed = boundedCache<ClientRegistration>(16 * 1024 * 1024);
-  const readClient = (row: StateRow): ClientRegistration | undefined => {
-    const { client_id, registration_id, metadata, listed_clients } = row;
-    if (client_id === null || registration_id === null || metadata === null) return undefined;
-    const key = hash('sha256', `${registration_id} ${listed_clients} ${metadata}`, 'base64url');
-    const known = parsed.get(key);
-    if (known !== undefined) return known;
-    const place = { table: 'client', key: client_id };
-    const client = {
-      ...readClientMetadata(metadata, place),
-      client_id,
-      registration_id,
-      listed: readListed(listed_clients, place),
-      clientSecrets: [],
-    };
-    parsed.set(key, client, heldBytes(metadata));
-    return client;
-  };
-  const readState = prepared(
-    `with recursive chain(token, depth, id) as (select id, 0, id from audit_event where id in (${asked[kind]}) union all select chain.token, chain.depth + 1, e.source from chain join audit_event e on e.id = chain.id where e.source is not null and chain.depth < ${maxDepth}) select chain.token, chain.depth, e.id, e.source, e.registration_id as issued_to, e.resource_server_id, e.detail, ${unreadable(kind)} as unreadable, ${pairingRevoked(kind)} as pairing_revoked, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.registration_id, c.listed_clients, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids from chain join audit_event e on e.id = chain.id and e.type = 'token_issued' left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) order by chain.depth`,
-  );
+  const readClient = clientReader();
+  const statement = readState(kind);
   const stateRows = batched<string, readonly StateRow[]>(async (jtis) => {
     const rows = await orStoreUnavailable(() =>
-      database.$queryRawUnsafe<StateRow[]>(readState, JSON.stringify(jtis)),
+      database.$queryRawUnsafe<StateRow[]>(statement, JSON.stringify(jtis)),
     );
     const byToken = Map.groupBy(rows, ({ token }) => token);
     return jtis.map((jti) => byToken.get(jti) ?? []);
   });
-  /** Read after the batch: a damaged row is refused to whoever asked for it, and to nobody else. */
-  const toState = ([row, ...sources]: readonly StateRow[], depth = 0): TokenState | undefined => {
-    // A gap: the record of a token from which this one came is gone.
-    if (row === undefined || Number(row.depth) !== depth) return undefined;
-    const place = { table: 'audit_event', key: row.id };
-    if (Number(row.unreadable) === 1) throw new CorruptRow(place.table, place.key, 'detail');
-    const detail = row.detail === null ? {} : readIssuanceDetail(row.detail, place);
-    const source = row.source === null ? undefined : toState(sources, depth + 1);
-    const isLost = row.source !== null && source === undefined;
-    return {
-      revoked: row.revoked !== null || Number(row.pairing_revoked) === 1 || isLost,
-      source,
-      exchanges: source === undefined ? 0 : source.exchanges + 1,
-      resourceServer: row.resource_server_id ?? undefined,
-      ofUser: row.issued_to === null ? undefined : detail.of_user === true,
-      pairings: detail.pairings ?? [],
-      pairedAtIssuance: new Map([...(detail.holders ?? []), ...(detail.may_act ?? [])].map(paired)),
-      client: readClient(row),
-      revokedKids: row.revoked_kids?.split(',') ?? [],
-      evidence: row.evidence ?? undefined,
-      jkt: row.jkt ?? undefined,
-    };
-  };
-  const state = async (jti: string) => toState(await stateRows(jti));
   return {
-    state,
+    // Read after the batch: a damaged row is refused to whoever asked for it, and to nobody else.
+    state: async (jti) => toState(await stateRows(jti), readClient),
     async revoke(jti, expiresAt, event) {
       // The recorded expiry, where there is a record: the caller's clock may be behind.
       const sql =
@@ -147,6 +109,56 @@ export function sqlIssuedTokens(
       });
       return revoked;
     },
+  };
+}
+
+type ReadClient = (row: StateRow) => ClientRegistration | undefined;
+
+/** Reads a client, and each text only once, so that its keys are imported once too. */
+function clientReader(): ReadClient {
+  const parsed = boundedCache<ClientRegistration>(16 * 1024 * 1024);
+  return ({ client_id, registration_id, metadata, listed_clients }) => {
+    if (client_id === null || registration_id === null || metadata === null) return undefined;
+    const key = hash('sha256', `${registration_id} ${listed_clients} ${metadata}`, 'base64url');
+    const known = parsed.get(key);
+    if (known !== undefined) return known;
+    const place = { table: 'client', key: client_id };
+    const client = {
+      ...readClientMetadata(metadata, place),
+      client_id,
+      registration_id,
+      listed: readListed(listed_clients, place),
+      clientSecrets: [],
+    };
+    parsed.set(key, client, heldBytes(metadata));
+    return client;
+  };
+}
+
+function toState(
+  [row, ...sources]: readonly StateRow[],
+  readClient: ReadClient,
+  depth = 0,
+): TokenState | undefined {
+  // A gap: the record of a token from which this one came is gone.
+  if (row === undefined || Number(row.depth) !== depth) return undefined;
+  const place = { table: 'audit_event', key: row.id };
+  if (Number(row.unreadable) === 1) throw new CorruptRow(place.table, place.key, 'detail');
+  const detail = row.detail === null ? {} : readIssuanceDetail(row.detail, place);
+  const source = row.source === null ? undefined : toState(sources, readClient, depth + 1);
+  const isLost = row.source !== null && source === undefined;
+  return {
+    revoked: row.revoked !== null || Number(row.pairing_revoked) === 1 || isLost,
+    source,
+    exchanges: source === undefined ? 0 : source.exchanges + 1,
+    resourceServer: row.resource_server_id ?? undefined,
+    ofUser: row.issued_to === null ? undefined : detail.of_user === true,
+    pairings: detail.pairings ?? [],
+    pairedAtIssuance: new Map([...(detail.holders ?? []), ...(detail.may_act ?? [])].map(paired)),
+    client: readClient(row),
+    revokedKids: row.revoked_kids?.split(',') ?? [],
+    evidence: row.evidence ?? undefined,
+    jkt: row.jkt ?? undefined,
   };
 }
 

@@ -39,6 +39,16 @@ const parameters: Readonly<Record<DatabaseKind, string>> = {
   postgresql: '$1, $2, $3',
 };
 
+/** Their parameters: the id after which to look, time in seconds, the oldest id of a live token. */
+function statements(kind: DatabaseKind) {
+  const [after, now, oldest] = parameters[kind].split(', ');
+  return {
+    revoked: `select r.jti as id, e.detail from revoked_token r join audit_event e on e.id = r.jti where r.jti > ${after} and r.expires_at > ${now} order by r.jti limit ${page}`,
+    ofDisabled: `select e.id, e.detail from client c join audit_event e on e.client_id = c.client_id where ${disabled[kind]} and e.id > ${after} and e.type = 'token_issued' and e.token_expires_at > ${now} order by e.id limit ${page}`,
+    ofDisabledOwner: `with recursive derived(id) as (select e.id from client c join audit_event s on s.client_id = c.client_id join audit_event e on e.source = s.id where ${disabled[kind]} and s.type = 'token_issued' and s.id > ${oldest} union select e.id from derived d join audit_event e on e.source = d.id) select e.id, e.detail from derived d join audit_event e on e.id = d.id where e.id > ${after} and e.token_expires_at > ${now} order by e.id limit ${page}`,
+  };
+}
+
 /**
  * Token status lists in the database: which tokens are inactive follows from what introspection
  * goes by, not from a second record. `tokenLifetime` in seconds.
@@ -49,42 +59,8 @@ export function sqlStatusLists(
   tokenLifetime: number,
   seconds: DatabaseSeconds,
 ): StatusListStore {
-  const [after, now, before] = parameters[kind].split(', ');
-  const revoked = `select r.jti as id, e.detail from revoked_token r join audit_event e on e.id = r.jti where r.jti > ${after} and r.expires_at > ${now} order by r.jti limit ${page}`;
-  const ofDisabled = `select e.id, e.detail from client c join audit_event e on e.client_id = c.client_id where ${disabled[kind]} and e.id > ${after} and e.type = 'token_issued' and e.token_expires_at > ${now} order by e.id limit ${page}`;
-  const ofDisabledOwner = `with recursive derived(id) as (select e.id from client c join audit_event s on s.client_id = c.client_id join audit_event e on e.source = s.id where ${disabled[kind]} and s.type = 'token_issued' and s.id > ${before} union select e.id from derived d join audit_event e on e.source = d.id) select e.id, e.detail from derived d join audit_event e on e.id = d.id where e.id > ${after} and e.token_expires_at > ${now} order by e.id limit ${page}`;
-  // What another replica issued in the moment in which its client was deleted, or its pairing
-  // revoked; at first, whatever a process that died left undone.
-  const late = `insert into revoked_token (jti, expires_at) select e.id, e.token_expires_at from audit_event e left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) where e.id > ${after} and e.type = 'token_issued' and e.token_expires_at > ${now} and e.id < ${before} and (c.client_id is null or ${pairingRevoked(kind)}) on conflict do nothing`;
-  let sweptAt: number | undefined;
-  const sweep = async (at: number) => {
-    const first = Math.max((sweptAt ?? 0) - overlap, at - tokenLifetime);
-    for (const [start, end] of spans(first, at + overlap))
-      await orStoreUnavailable(async () => {
-        await database.$executeRawUnsafe(late, start, BigInt(at), end);
-        // And what came of those, or of any other token that is revoked.
-        await database.$executeRawUnsafe(lateDerived[kind], start, end, BigInt(at));
-      });
-    sweptAt = at;
-  };
-  const pages = async (
-    statement: string,
-    first: string,
-    at: number,
-    ...more: readonly string[]
-  ): Promise<readonly StatusEntry[]> => {
-    const entries: StatusEntry[] = [];
-    for (let from = first; ; ) {
-      const start = from;
-      const rows = await orStoreUnavailable(() =>
-        database.$queryRawUnsafe<EntryRow[]>(statement, start, BigInt(at), ...more),
-      );
-      for (const { detail } of rows)
-        entries.push(...[statusEntry(detail)].filter((entry) => entry !== undefined));
-      from = rows.at(-1)?.id ?? '';
-      if (rows.length < page) return entries;
-    }
-  };
+  const { revoked, ofDisabled, ofDisabledOwner } = statements(kind);
+  const sweep = sweeper(database, kind, tokenLifetime);
   const exists = batched<string, boolean>(async (ids) => {
     const found = await orStoreUnavailable(() =>
       database.statusList.findMany({ where: { id: { in: [...ids] } }, select: { id: true } }),
@@ -94,39 +70,9 @@ export function sqlStatusLists(
   return {
     exists,
     reserve: (resourceServerId, kid, count, expiresAt) =>
-      orStoreUnavailable(async () => {
-        const end = BigInt(expiresAt);
-        const [taken] = await database.$queryRaw<
-          { readonly id: string; readonly next_index: number | bigint }[]
-        >`update token_status_list set next_index = next_index + ${count}, expires_at = case when expires_at < ${end} then ${end} else expires_at end where id = (select id from token_status_list where resource_server_id = ${resourceServerId} and kid = ${kid} and next_index + ${count} <= ${listSize} limit 1) and next_index + ${count} <= ${listSize} returning id, next_index`;
-        if (taken !== undefined) return { list: taken.id, first: Number(taken.next_index) - count };
-        // Two replicas may begin one each: both get filled.
-        const list = randomBytes(16).toString('base64url');
-        await database.statusList.create({
-          data: { id: list, resourceServerId, kid, nextIndex: count, expiresAt: end },
-        });
-        return { list, first: 0 };
-      }),
+      orStoreUnavailable(() => reserve(database, resourceServerId, kid, count, BigInt(expiresAt))),
     lists: () =>
-      orStoreUnavailable(async () => {
-        const at = (await seconds()) - clockMargin;
-        const rows = await database.$queryRaw<
-          {
-            readonly id: string;
-            readonly server: string;
-            readonly metadata: string;
-            readonly compromised: unknown;
-          }[]
-        >`select l.id, r.id as server, r.metadata, k.revoked_at is not null as compromised from token_status_list l join resource_server r on r.id = l.resource_server_id left join signing_key k on k.kid = l.kid where l.expires_at > ${BigInt(at)}`;
-        return rows.map(({ id, server, metadata, compromised }) => {
-          const read = intact(() =>
-            readResourceServerMetadata(metadata, { table: 'resource_server', key: server }),
-          );
-          if (read instanceof CorruptRow) return { id, damaged: read };
-          const alg = read.access_token_signing_alg;
-          return { id, alg, compromised: Boolean(Number(compromised)) };
-        });
-      }),
+      orStoreUnavailable(async () => activeLists(database, (await seconds()) - clockMargin)),
     async inactive() {
       const now = await seconds();
       await sweep(now);
@@ -134,10 +80,90 @@ export function sqlStatusLists(
       const at = now - clockMargin;
       const alive = timePrefix((at - tokenLifetime) * 1000);
       return [
-        ...(await pages(revoked, '', at)),
-        ...(await pages(ofDisabled, alive, at)),
-        ...(await pages(ofDisabledOwner, alive, at, alive)),
+        ...(await entries(database, revoked, '', at)),
+        ...(await entries(database, ofDisabled, alive, at)),
+        ...(await entries(database, ofDisabledOwner, alive, at, alive)),
       ];
     },
   };
+}
+
+/**
+ * Revokes what another replica issued in the moment in which its client was deleted, or its pairing
+ * revoked; at first, whatever a process that died left undone.
+ */
+function sweeper(database: Database, kind: DatabaseKind, tokenLifetime: number) {
+  const [after, now, before] = parameters[kind].split(', ');
+  const late = `insert into revoked_token (jti, expires_at) select e.id, e.token_expires_at from audit_event e left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) where e.id > ${after} and e.type = 'token_issued' and e.token_expires_at > ${now} and e.id < ${before} and (c.client_id is null or ${pairingRevoked(kind)}) on conflict do nothing`;
+  let sweptAt: number | undefined;
+  return async (at: number): Promise<void> => {
+    const first = Math.max((sweptAt ?? 0) - overlap, at - tokenLifetime);
+    for (const [start, end] of spans(first, at + overlap))
+      await orStoreUnavailable(async () => {
+        await database.$executeRawUnsafe(late, start, BigInt(at), end);
+        // And what came of those, or of any other token that is revoked.
+        await database.$executeRawUnsafe(lateDerived[kind], start, end, BigInt(at));
+      });
+    sweptAt = at;
+  };
+}
+
+async function entries(
+  database: Database,
+  statement: string,
+  first: string,
+  at: number,
+  ...more: readonly string[]
+): Promise<readonly StatusEntry[]> {
+  const found: StatusEntry[] = [];
+  for (let from = first; ; ) {
+    const start = from;
+    const rows = await orStoreUnavailable(() =>
+      database.$queryRawUnsafe<EntryRow[]>(statement, start, BigInt(at), ...more),
+    );
+    for (const { detail } of rows)
+      found.push(...[statusEntry(detail)].filter((entry) => entry !== undefined));
+    from = rows.at(-1)?.id ?? '';
+    if (rows.length < page) return found;
+  }
+}
+
+async function reserve(
+  database: Database,
+  resourceServerId: string,
+  kid: string,
+  count: number,
+  end: bigint,
+) {
+  const [taken] = await database.$queryRaw<
+    { readonly id: string; readonly next_index: number | bigint }[]
+  >`update token_status_list set next_index = next_index + ${count}, expires_at = case when expires_at < ${end} then ${end} else expires_at end where id = (select id from token_status_list where resource_server_id = ${resourceServerId} and kid = ${kid} and next_index + ${count} <= ${listSize} limit 1) and next_index + ${count} <= ${listSize} returning id, next_index`;
+  if (taken !== undefined) return { list: taken.id, first: Number(taken.next_index) - count };
+  // Two replicas may begin one each: both get filled.
+  const list = randomBytes(16).toString('base64url');
+  await database.statusList.create({
+    data: { id: list, resourceServerId, kid, nextIndex: count, expiresAt: end },
+  });
+  return { list, first: 0 };
+}
+
+interface ListRow {
+  readonly id: string;
+  readonly server: string;
+  readonly metadata: string;
+  readonly compromised: unknown;
+}
+
+async function activeLists(database: Database, at: number) {
+  const rows = await database.$queryRaw<
+    ListRow[]
+  >`select l.id, r.id as server, r.metadata, k.revoked_at is not null as compromised from token_status_list l join resource_server r on r.id = l.resource_server_id left join signing_key k on k.kid = l.kid where l.expires_at > ${BigInt(at)}`;
+  return rows.map(({ id, server, metadata, compromised }) => {
+    const read = intact(() =>
+      readResourceServerMetadata(metadata, { table: 'resource_server', key: server }),
+    );
+    if (read instanceof CorruptRow) return { id, damaged: read };
+    const alg = read.access_token_signing_alg;
+    return { id, alg, compromised: Boolean(Number(compromised)) };
+  });
 }
