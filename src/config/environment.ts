@@ -39,34 +39,7 @@ export function environmentReader(
   const say = (fault: string) => {
     if (!faults.includes(fault)) faults.push(fault);
   };
-  const clean = (value: string, name: string) => {
-    const fault = impurity(value);
-    if (fault !== undefined) say(`${name} must not ${fault}`);
-    return fault === undefined ? value : undefined;
-  };
-  const text = (name: VariableName) => {
-    const value = env[name];
-    return value === undefined || value === '' ? undefined : clean(value, name);
-  };
-  const fromFile = (name: `${SecretVariable}_FILE`, path: string) => {
-    let value: string;
-    try {
-      value = readFile(path).replace(/\r?\n$/, '');
-    } catch (error) {
-      const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
-      say(`${name} must name a file that the server's user can read${code}`);
-      return undefined;
-    }
-    if (value !== '' && value.length <= longestSecret) return clean(value, name);
-    say(`${name} must name a file with a value, of ${longestSecret} bytes at most`);
-    return undefined;
-  };
-  const secret = (name: SecretVariable) => {
-    const [value, path] = [text(name), text(`${name}_FILE`)];
-    if (path === undefined) return value;
-    if (value !== undefined) say(`${name} and ${name}_FILE must not be set both`);
-    return fromFile(`${name}_FILE`, path);
-  };
+  const { text, secret } = valueReader(env, readFile, say);
   const match = (name: string, value: string | undefined, pattern: RegExp, form: string) => {
     if (value !== undefined && !pattern.test(value)) say(`${name} must be ${form}`);
     return value;
@@ -113,6 +86,45 @@ export function environmentReader(
       if (found.length === 0 || found.includes(undefined))
         say(`${name} must be a list of ${values.join(', ')}`);
       return [...new Set(found.filter((item) => item !== undefined))];
+    },
+  };
+}
+
+/** Reads values as they are, from variables and from the files that variables name. */
+function valueReader(
+  env: Readonly<Record<string, string | undefined>>,
+  readFile: (path: string) => string,
+  say: (fault: string) => void,
+): Pick<EnvironmentReader, 'text' | 'secret'> {
+  const clean = (value: string, name: string) => {
+    const fault = impurity(value);
+    if (fault !== undefined) say(`${name} must not ${fault}`);
+    return fault === undefined ? value : undefined;
+  };
+  const text = (name: VariableName) => {
+    const value = env[name];
+    return value === undefined || value === '' ? undefined : clean(value, name);
+  };
+  const fromFile = (name: `${SecretVariable}_FILE`, path: string) => {
+    let value: string;
+    try {
+      value = readFile(path).replace(/\r?\n$/, '');
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
+      say(`${name} must name a file that the server's user can read${code}`);
+      return undefined;
+    }
+    if (value !== '' && value.length <= longestSecret) return clean(value, name);
+    say(`${name} must name a file with a value, of ${longestSecret} bytes at most`);
+    return undefined;
+  };
+  return {
+    text,
+    secret(name) {
+      const [value, path] = [text(name), text(`${name}_FILE`)];
+      if (path === undefined) return value;
+      if (value !== undefined) say(`${name} and ${name}_FILE must not be set both`);
+      return fromFile(`${name}_FILE`, path);
     },
   };
 }
