@@ -21,21 +21,19 @@ export interface SupervisionOptions {
  */
 const [firstPause, longestPause, longEnough] = [100, 10_000, 60_000];
 
+/** The workers that live, and since when by `performance.now()`. */
+type Alive = Map<Worker, { readonly number: number; readonly since: number }>;
+
 /**
  * Keeps so many workers serving on shared ports. The first one starts alone, so that migrations,
  * first keys and the admin token are made once. Resolves with the exit code when all are gone:
  * after a signal, or because one could not start in the beginning (it says why itself).
  */
-export async function supervise({
-  workers: count,
-  stopTimeout,
-  logger,
-  env,
-  print,
-}: SupervisionOptions): Promise<number> {
-  const alive = new Map<Worker, { readonly number: number; readonly since: number }>();
+export async function supervise(options: SupervisionOptions): Promise<number> {
+  const { workers: count, stopTimeout, logger, print } = options;
+  const alive: Alive = new Map();
   const { heard, gone } = rounds(() => alive.keys());
-  const deaths = new Map<number, number>();
+  const pauseBefore = pauses();
   const { promise: ended, resolve: end } = Promise.withResolvers<number>();
   let code = 0;
   let serving = false;
@@ -47,11 +45,8 @@ export async function supervise({
     logger.info({ signal }, 'stopping');
     for (const worker of alive.keys()) worker.process.kill('SIGTERM');
     setTimeout(() => {
-      for (const [worker, { number }] of alive) {
-        logger.error({ worker: number }, 'the worker did not stop in time');
-        code = 1;
-        worker.process.kill('SIGKILL');
-      }
+      if (alive.size > 0) code = 1;
+      killAll(alive, logger);
     }, stopTimeout).unref();
     if (alive.size === 0) end(code);
   };
@@ -60,54 +55,71 @@ export async function supervise({
   const start = async (number: number): Promise<string> => {
     const { promise: running, resolve } = Promise.withResolvers<string>();
     if (stopping) return running;
-    cluster.setupPrimary({ args: [String(number)] });
-    const worker = cluster.fork(env);
+    const worker = fork(number, options);
     alive.set(worker, { number, since: performance.now() });
     worker.on('message', (message: FromWorker) => {
       if (message.type === 'running') resolve(message.text);
       else heard(worker, message);
     });
-    // A message to a worker that is just dying.
-    worker.on('error', (err) =>
-      logger.debug({ err, worker: number }, 'the worker does not listen'),
-    );
     return running;
-  };
-
-  const replace = (number: number, lived: number) => {
-    const before = lived > longEnough ? 0 : (deaths.get(number) ?? 0);
-    deaths.set(number, before + 1);
-    const pause = Math.min(firstPause * 2 ** before, longestPause);
-    setTimeout(() => {
-      void start(number).then(() => logger.info({ worker: number }, 'the worker serves again'));
-    }, pause);
   };
 
   cluster.on('exit', (worker, exitCode, signal) => {
     const { number = 0, since = 0 } = alive.get(worker) ?? {};
     alive.delete(worker);
     gone(worker);
-    if (stopping) {
-      // One that was just starting dies of the signal itself.
-      if (exitCode !== 0 && signal !== 'SIGTERM' && serving) code = 1;
-      if (alive.size === 0) end(code);
-      return;
-    }
-    if (!serving) {
-      code = 1;
-      stop('a worker could not start');
-      return;
-    }
+    // One that was just starting dies of the signal itself.
+    if (stopping ? exitCode !== 0 && signal !== 'SIGTERM' && serving : !serving) code = 1;
+    if (stopping && alive.size === 0) end(code);
+    if (stopping) return;
+    if (!serving) return stop('a worker could not start');
     logger.error({ worker: number, code: exitCode, signal }, 'a worker died; it is replaced');
-    replace(number, performance.now() - since);
+    setTimeout(
+      () => {
+        void start(number).then(() => logger.info({ worker: number }, 'the worker serves again'));
+      },
+      pauseBefore(number, performance.now() - since),
+    );
   });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal));
 
-  void (async () => {
-    const text = await start(1);
-    await Promise.all(Array.from({ length: count - 1 }, async (_, index) => start(index + 2)));
+  void startAll(start, count).then((text) => {
     serving = true;
     print(text);
-  })();
+  });
   return ended;
+}
+
+async function startAll(
+  start: (number: number) => Promise<string>,
+  count: number,
+): Promise<string> {
+  const text = await start(1);
+  await Promise.all(Array.from({ length: count - 1 }, async (_, index) => start(index + 2)));
+  return text;
+}
+
+function fork(number: number, { env, logger }: SupervisionOptions): Worker {
+  cluster.setupPrimary({ args: [String(number)] });
+  const worker = cluster.fork(env);
+  // A message to a worker that is just dying.
+  worker.on('error', (err) => logger.debug({ err, worker: number }, 'the worker does not listen'));
+  return worker;
+}
+
+function killAll(alive: Alive, logger: Logger): void {
+  for (const [worker, { number }] of alive) {
+    logger.error({ worker: number }, 'the worker did not stop in time');
+    worker.process.kill('SIGKILL');
+  }
+}
+
+/** Counts deaths; answers how long to wait before the next start, by how long the worker lived. */
+function pauses(): (number: number, lived: number) => number {
+  const deaths = new Map<number, number>();
+  return (number, lived) => {
+    const before = lived > longEnough ? 0 : (deaths.get(number) ?? 0);
+    deaths.set(number, before + 1);
+    return Math.min(firstPause * 2 ** before, longestPause);
+  };
 }
