@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import type { ReplayStore } from '../../src/ports/replay-store.ts';
-import type { RedisReplayOptions } from '../../src/store/redis/redis-replay.ts';
+import type { RedisReplayOptions } from '../../src/store/redis/replay-marker.ts';
 
 /** A replay store that is not atomic, which only parallel requests reveal. */
 export function redisReplay({

@@ -1,5 +1,5 @@
 import { connectRedis } from './connect-redis.ts';
-import type { RedisReplayOptions } from './redis-replay.ts';
+import type { RedisReplayOptions } from './replay-marker.ts';
 
 /**
  * A connection for counters that may be lost and must not hold anybody up; apart from the one for

@@ -1,34 +1,13 @@
 import { once } from 'node:events';
-import type { Clock } from '../../domain/clock.ts';
+import type { Redis } from 'ioredis';
 import { databaseClock } from '../../domain/database-clock.ts';
 import { StoreUnavailable } from '../../domain/oauth-error.ts';
 import type { SingleUse } from '../../domain/single-use.ts';
 import type { ReplayStore, WasUsed } from '../../ports/replay-store.ts';
 import { batched } from '../connection/batched.ts';
 import { clockMargin } from '../connection/database-time.ts';
-import { checkNoCluster, connectRedis } from './connect-redis.ts';
-
-/** What the replay records in Redis stand on. */
-export interface RedisReplayOptions {
-  readonly url: string;
-  readonly clock: Clock;
-  /** Replaces the clock of Redis in a test. */
-  readonly redisClock?: Clock | undefined;
-  /** Names this installation among those that share the Redis; kept in the database. */
-  readonly installation: string;
-  /**
-   * True: nothing has been marked used before this start, so no Redis can have forgotten anything.
-   */
-  readonly first: boolean;
-  /** Seconds by which the clocks of two replicas may differ. */
-  readonly clockTolerance: number;
-  /** Hears of lost connections; the client reconnects for ever. */
-  readonly onError: (error: Error) => void;
-  /** Hears that records were lost. */
-  readonly onLoss: () => void;
-  /** Hears that this Redis may throw records away to make room. */
-  readonly onEviction: () => void;
-}
+import { connectRedis } from './connect-redis.ts';
+import { type RedisReplayOptions, replayMarker } from './replay-marker.ts';
 
 /**
  * Replay records in Redis: one `SET NX PX` a use, those of all requests of one turn of the event
@@ -47,8 +26,7 @@ export function redisReplay(options: RedisReplayOptions): ReplayStore & {
   checkWrite(): Promise<void>;
   close(): void;
 } {
-  const { url, clock, redisClock, installation, clockTolerance, onError, onLoss, onEviction } =
-    options;
+  const { url, clock, redisClock, installation, onError } = options;
   const redis = connectRedis(url, 1000, onError);
   const redisTime = databaseClock(clock);
   const measure = () =>
@@ -56,82 +34,29 @@ export function redisReplay(options: RedisReplayOptions): ReplayStore & {
       const [seconds] = await redis.time();
       return { databaseTime: redisClock?.() ?? Number(seconds) * 1000 };
     });
-  const marker = `holdfast:${installation}:replay-since`;
-  let { first } = options;
-  let runId: string | undefined;
-  redis.on('close', () => (runId = undefined));
-  redis.on('ready', () => {
-    greet().catch((error: Error) => {
-      onError(error);
-      // Who did not hear which process keeps the records asks again, on a new connection.
-      redis.disconnect(true);
-    });
-  });
-
-  const greet = async () => {
-    const [server, memory, cluster] = await Promise.all([
-      redis.info('server'),
-      redis.info('memory'),
-      redis.info('cluster'),
-      measure(),
-    ]);
-    checkNoCluster(cluster);
-    const [, process] = /^run_id:(\w+)/m.exec(server) ?? [];
-    if (/^maxmemory:[1-9]/m.test(memory) && !/^maxmemory_policy:noeviction/m.test(memory))
-      onEviction();
-    // On the very first start the marker is there before the first use, so that its absence always
-    // means a loss.
-    if (first && process !== undefined) await redis.set(marker, `0:${process}`, 'NX');
-    first = false;
-    runId = process;
-  };
-
-  /** Seconds since the epoch from which on the records are complete, by what the marker says. */
-  const completeSince = async (found: unknown, process: string): Promise<number> => {
-    const [, since, keeper] = /^(\d+):(\w+)$/.exec(String(found)) ?? [];
-    if (since !== undefined && keeper === process) return Number(since);
-    // A replica whose clock is ahead of this one may have accepted what is dated later.
-    const from = Math.ceil(Math.max(clock(), redisTime.now()) / 1000) + clockTolerance;
-    await redis.set(marker, `${from}:${process}`);
-    onLoss();
-    return from;
-  };
-
-  const mark = batched<readonly SingleUse[], readonly boolean[] | 'lost'>(async (requests) => {
-    try {
-      const process = runId;
+  const marker = replayMarker(redis, redisTime, measure, options);
+  const recordOf = ({ key }: SingleUse) => `holdfast:${installation}:replay:${key}`;
+  const mark = batched<readonly SingleUse[], readonly boolean[] | 'lost'>(async (requests) =>
+    orUnavailable(async () => {
+      const process = marker.process();
       if (process === undefined) throw new Error('Redis is not connected');
-      const pipeline = redis.pipeline();
       // The longer span of two. By our clock: were that of Redis ahead, the record could be gone
       // before the proof expires. By that of Redis: were ours ahead, the other replicas would
       // accept the proof later. The margin is for replicas behind both.
       const now = Math.min(clock(), redisTime.now());
-      for (const { key, expiresAt } of requests.flat())
-        pipeline.set(
-          `holdfast:${installation}:replay:${key}`,
-          '1',
-          'PX',
-          Math.max(Math.ceil(expiresAt * 1000 - now), 0) + clockMargin * 1000,
-          'NX',
-        );
-      // The marker comes last: were all forgotten after it had been read, what was used before
-      // could be marked once more.
-      const answers = ((await pipeline.get(marker).exec()) ?? []).map(([error, answer]) => {
-        if (error !== null) throw error;
-        return answer;
+      const records = requests.flat().map((use) => {
+        const left = Math.max(Math.ceil(use.expiresAt * 1000 - now), 0);
+        return [recordOf(use), left + clockMargin * 1000] as const;
       });
-      if (answers.length !== requests.flat().length + 1)
-        throw new Error('Redis left a command unanswered');
-      const since = await completeSince(answers.at(-1), process);
+      const { marked, found } = await setAll(redis, records, marker.key);
+      const since = await marker.completeSince(found, process);
       let next = 0;
       return requests.map((uses) => {
-        const marked = uses.map(() => answers[next++] === 'OK');
-        return uses.some(({ acceptableFrom }) => acceptableFrom < since) ? 'lost' : marked;
+        const own = uses.map(() => marked[next++] === true);
+        return uses.some(({ acceptableFrom }) => acceptableFrom < since) ? 'lost' : own;
       });
-    } catch (cause) {
-      throw new StoreUnavailable('replay', cause);
-    }
-  });
+    }),
+  );
   return {
     async markUsed(uses) {
       const marked = await mark(uses);
@@ -139,16 +64,11 @@ export function redisReplay(options: RedisReplayOptions): ReplayStore & {
         throw new StoreUnavailable('replay', new Error('replay records of that time were lost'));
       return marked;
     },
-    async wasUsed({ key }: SingleUse) {
-      try {
-        return (await redis.exists(`holdfast:${installation}:replay:${key}`)) === 1;
-      } catch (cause) {
-        throw new StoreUnavailable('replay', cause);
-      }
-    },
+    wasUsed: async (use) => orUnavailable(async () => (await redis.exists(recordOf(use))) === 1),
     async ping() {
       await measure();
-      if (runId === undefined) throw new Error('Redis has not said yet which process it is');
+      if (marker.process() === undefined)
+        throw new Error('Redis has not said yet which process it is');
     },
     async checkWrite() {
       if (redis.status !== 'ready')
@@ -157,4 +77,30 @@ export function redisReplay(options: RedisReplayOptions): ReplayStore & {
     },
     close: () => redis.disconnect(),
   };
+}
+
+async function orUnavailable<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (cause) {
+    throw new StoreUnavailable('replay', cause);
+  }
+}
+
+/** Sets each record that is not there, for so many milliseconds, and reads the marker. */
+async function setAll(
+  redis: Redis,
+  records: readonly (readonly [record: string, milliseconds: number])[],
+  marker: string,
+) {
+  const pipeline = redis.pipeline();
+  for (const [record, milliseconds] of records) pipeline.set(record, '1', 'PX', milliseconds, 'NX');
+  // The marker comes last: were all forgotten after it had been read, what was used before could be
+  // marked once more.
+  const answers = ((await pipeline.get(marker).exec()) ?? []).map(([error, answer]) => {
+    if (error !== null) throw error;
+    return answer;
+  });
+  if (answers.length !== records.length + 1) throw new Error('Redis left a command unanswered');
+  return { marked: answers.slice(0, -1).map((answer) => answer === 'OK'), found: answers.at(-1) };
 }

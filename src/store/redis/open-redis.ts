@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { Config } from '../../config/config.ts';
+import type { Clock } from '../../domain/clock.ts';
+import type { SharedSecretStore } from '../../ports/signing-key-store.ts';
+import { type Database, orStoreUnavailable } from '../connection/database.ts';
+
+/** What the configuration says of Redis. */
+export type RedisConfig = Pick<
+  Config,
+  'redisUrl' | 'clockTolerance' | 'rateLimitPerClient' | 'rateLimitPerAddress'
+>;
+
+/** What a connection to Redis stands on. */
+export interface RedisSurroundings {
+  readonly database: Database;
+  readonly secrets: SharedSecretStore;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly redisClock: Clock | undefined;
+  readonly onError: (error: Error) => void;
+}
+
+/** Opens the replay records and the counters in Redis, where the configuration names one. */
+export async function openRedis(
+  { redisUrl: url, clockTolerance, rateLimitPerClient, rateLimitPerAddress }: RedisConfig,
+  { database, secrets, logger, clock, redisClock, onError }: RedisSurroundings,
+) {
+  if (url === undefined) return {};
+  const installed = { url, onError, ...(await installationOf(secrets, database)) };
+  const limited = (rateLimitPerClient ?? rateLimitPerAddress) !== undefined;
+  // Loaded only where there is a Redis: a start without one is quicker and smaller.
+  const redis = (await import('./redis-replay.ts')).redisReplay({
+    ...installed,
+    clock,
+    redisClock,
+    clockTolerance,
+    onLoss: () =>
+      logger.error(
+        'Redis has lost replay records: what could have been used before is refused until it is too old',
+      ),
+    onEviction: () =>
+      logger.error(
+        'this Redis may evict replay records, so that a proof could count twice: set its maxmemory-policy to noeviction',
+      ),
+  });
+  return {
+    redis,
+    counters: limited ? (await import('./redis-counters.ts')).redisCounters(installed) : undefined,
+  };
+}
+
+/** What names this installation in a shared Redis, and whether it has just got its name. */
+async function installationOf(
+  secrets: SharedSecretStore,
+  database: Database,
+): Promise<{ readonly installation: string; readonly first: boolean }> {
+  const name = 'redis_installation';
+  const known = await secrets.getSecret(name);
+  if (known !== undefined) return { installation: known, first: false };
+  // Where records were kept in the database until now, the Redis lacks them.
+  const first = (await orStoreUnavailable(() => database.replayRecord.findFirst())) === null;
+  return {
+    installation: await secrets.putSecretOnce(name, randomBytes(16).toString('base64url')),
+    first,
+  };
+}

@@ -1,0 +1,88 @@
+import type { Redis } from 'ioredis';
+import type { Clock } from '../../domain/clock.ts';
+import type { DatabaseClock } from '../../domain/database-clock.ts';
+import { checkNoCluster } from './connect-redis.ts';
+
+/** What the replay records in Redis stand on. */
+export interface RedisReplayOptions {
+  readonly url: string;
+  readonly clock: Clock;
+  /** Replaces the clock of Redis in a test. */
+  readonly redisClock?: Clock | undefined;
+  /** Names this installation among those that share the Redis; kept in the database. */
+  readonly installation: string;
+  /**
+   * True: nothing has been marked used before this start, so no Redis can have forgotten anything.
+   */
+  readonly first: boolean;
+  /** Seconds by which the clocks of two replicas may differ. */
+  readonly clockTolerance: number;
+  /** Hears of lost connections; the client reconnects for ever. */
+  readonly onError: (error: Error) => void;
+  /** Hears that records were lost. */
+  readonly onLoss: () => void;
+  /** Hears that this Redis may throw records away to make room. */
+  readonly onEviction: () => void;
+}
+
+/** Knows which Redis process keeps the replay records, and since when they are complete. */
+export interface ReplayMarker {
+  /** The key of the marker. */
+  readonly key: string;
+  /** The `run_id` of the process; undefined while there is no connection. */
+  process(): string | undefined;
+  /** Seconds since the epoch from which on the records are complete, by what the marker says. */
+  completeSince(found: unknown, process: string): Promise<number>;
+}
+
+/** Keeps the marker beside the replay records; `measure` is called on every new connection. */
+export function replayMarker(
+  redis: Redis,
+  redisTime: DatabaseClock,
+  measure: () => Promise<unknown>,
+  options: RedisReplayOptions,
+): ReplayMarker {
+  const { clock, installation, clockTolerance, onError, onLoss, onEviction } = options;
+  const key = `holdfast:${installation}:replay-since`;
+  let { first } = options;
+  let runId: string | undefined;
+  redis.on('close', () => (runId = undefined));
+  redis.on('ready', () => {
+    greet().catch((error: Error) => {
+      onError(error);
+      // Who did not hear which process keeps the records asks again, on a new connection.
+      redis.disconnect(true);
+    });
+  });
+
+  const greet = async () => {
+    const [server, memory, cluster] = await Promise.all([
+      redis.info('server'),
+      redis.info('memory'),
+      redis.info('cluster'),
+      measure(),
+    ]);
+    checkNoCluster(cluster);
+    const [, process] = /^run_id:(\w+)/m.exec(server) ?? [];
+    if (/^maxmemory:[1-9]/m.test(memory) && !/^maxmemory_policy:noeviction/m.test(memory))
+      onEviction();
+    // On the very first start the marker is there before the first use, so that its absence always
+    // means a loss.
+    if (first && process !== undefined) await redis.set(key, `0:${process}`, 'NX');
+    first = false;
+    runId = process;
+  };
+  return {
+    key,
+    process: () => runId,
+    async completeSince(found, process) {
+      const [, since, keeper] = /^(\d+):(\w+)$/.exec(String(found)) ?? [];
+      if (since !== undefined && keeper === process) return Number(since);
+      // A replica whose clock is ahead of this one may have accepted what is dated later.
+      const from = Math.ceil(Math.max(clock(), redisTime.now()) / 1000) + clockTolerance;
+      await redis.set(key, `${from}:${process}`);
+      onLoss();
+      return from;
+    },
+  };
+}
