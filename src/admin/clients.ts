@@ -14,6 +14,7 @@ import { parameterExamples } from './examples.ts';
 import { possessionAnswer, possessionOf, refuseImpossible } from './possible-tokens.ts';
 import { Problem } from './problem.ts';
 import { restResource } from './resource.ts';
+import type { RestResource } from './rest-resource.ts';
 import {
   type ClientBody,
   changedClientAnswer,
@@ -23,11 +24,14 @@ import {
 } from './schemas.ts';
 import { secretRoutes } from './secrets.ts';
 
+type ClientResource = RestResource<ClientRegistration, ClientBody>;
+
 const clientPatch = patchOf(clientBody);
 const readClientAnswer = Type.Object(
   { ...clientAnswer.properties, possession: possessionAnswer, credentials: credentialsAnswer },
   { $id: 'ReadClient' },
 );
+/** The schemas of clients that the OpenAPI document names. */
 export const clientSchemas = [
   clientBody,
   clientPatch,
@@ -36,6 +40,7 @@ export const clientSchemas = [
   readClientAnswer,
 ];
 
+/** What the routes of clients use. */
 export interface ClientRoutesOptions {
   readonly clients: ClientRegistry;
   readonly resourceServers: ResourceServerRegistry & ResourceServers;
@@ -46,16 +51,15 @@ export interface ClientRoutesOptions {
   readonly randomId: RandomId;
 }
 
-/** `/admin/clients` (metadata of RFC 7591 §2). */
+/** Mounts `/admin/clients` (metadata of RFC 7591 §2) and the secrets of each client. */
 export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions): void {
-  const { clients, resourceServers, issuer, credentialUses, mayBeFetched, clock, randomId } =
-    options;
+  const { clients, resourceServers, issuer, credentialUses, clock } = options;
+  const shared = { path: '/admin/clients', noun: 'Client', registry: clients, clock } as const;
   restResource<ClientRegistration, ClientBody>(app, {
-    path: '/admin/clients',
+    ...shared,
     tag: 'Clients',
     exampleId: parameterExamples.client,
     nameParameter: 'client_name',
-    noun: 'Client',
     schema: clientBody,
     patch: clientPatch,
     answers: { shown: clientAnswer, changed: changedClientAnswer, read: readClientAnswer },
@@ -63,76 +67,18 @@ export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions)
       possession: await possessionOf(client, resourceServers, issuer),
       credentials: await credentialsOf(client, credentialUses),
     }),
-    registry: clients,
-    clock,
     idOf: ({ client_id }) => client_id,
-    read: async (body, stored) => {
-      if (
-        stored !== undefined &&
-        body.client_id !== undefined &&
-        body.client_id !== stored.client_id
-      )
-        throw new Problem(400, 'client_id cannot be changed', 'client_id');
-      const clientId = stored?.client_id ?? body.client_id ?? randomId();
-      const { client, clientSecret } = checkClient(
-        body,
-        clientId,
-        stored,
-        Math.floor(clock() / 1000),
-        mayBeFetched,
-      );
-      await refuseImpossible(client, resourceServers, issuer);
-      return {
-        value: client,
-        ...(clientSecret !== undefined && {
-          once: { client_secret: clientSecret, client_secret_expires_at: 0 },
-        }),
-      };
-    },
+    read: readBody(options),
     show: ({ value, createdAt }) => ({
       ...withoutInternals(value),
       client_id_issued_at: Math.floor(createdAt / 1000),
     }),
-    // A method that was not named stays unnamed.
-    toBody: (client) => {
-      const { token_endpoint_auth_method: method, ...unnamed } = withoutInternals(client);
-      return client.secret_in_either_place === true
-        ? unnamed
-        : { ...unnamed, token_endpoint_auth_method: method };
-    },
-    recordOf: (what, id, value, previous) => {
-      const [had, kept] = [thumbprints(previous), thumbprints(value)];
-      // Tokens bound to a removed key become inactive. A background job finds the removed keys
-      // of a jwks_uri.
-      const keysRemoved =
-        value?.jwks_uri === undefined ? [...had].filter((jkt) => !kept.has(jkt)) : [];
-      const keys = {
-        keys_added: [...kept].filter((jkt) => !had.has(jkt)),
-        keys_removed: keysRemoved,
-      };
-      const detail = {
-        ...(what === 'changed' && { members: changedMembers(previous, value) }),
-        ...withoutEmpty(keys),
-      };
-      const event = {
-        type: `client_${what}`,
-        actor: 'admin',
-        client_id: id,
-        ...(Object.keys(detail).length > 0 && { detail }),
-      } as const;
-      const holders = value?.alt_cnf_holders ?? [];
-      const holdersRemoved = (previous?.alt_cnf_holders ?? []).filter(
-        (holder) => !holders.includes(holder),
-      );
-      return { event, keysRemoved, holdersRemoved };
-    },
+    toBody,
+    recordOf,
   });
   secretRoutes<ClientRegistration>(app, {
-    path: '/admin/clients',
-    noun: 'Client',
-    registry: clients,
+    ...shared,
     credentialUses,
-    clock,
     identityOf: ({ registration_id }) => registration_id,
     takesSecrets: ({ token_endpoint_auth_method: method }) =>
       method === 'client_secret_basic' || method === 'client_secret_post',
@@ -145,6 +91,58 @@ export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions)
   });
 }
 
+function readBody(options: ClientRoutesOptions): ClientResource['read'] {
+  const { resourceServers, issuer, mayBeFetched, clock, randomId } = options;
+  return async (body, stored) => {
+    if (stored !== undefined && body.client_id !== undefined && body.client_id !== stored.client_id)
+      throw new Problem(400, 'client_id cannot be changed', 'client_id');
+    const clientId = stored?.client_id ?? body.client_id ?? randomId();
+    const now = Math.floor(clock() / 1000);
+    const { client, clientSecret } = checkClient(body, clientId, stored, now, mayBeFetched);
+    await refuseImpossible(client, resourceServers, issuer);
+    return {
+      value: client,
+      ...(clientSecret !== undefined && {
+        once: { client_secret: clientSecret, client_secret_expires_at: 0 },
+      }),
+    };
+  };
+}
+
+/** A method that was not named stays unnamed. */
+function toBody(client: ClientRegistration): object {
+  const { token_endpoint_auth_method: method, ...unnamed } = withoutInternals(client);
+  return client.secret_in_either_place === true
+    ? unnamed
+    : { ...unnamed, token_endpoint_auth_method: method };
+}
+
+/** Tokens bound to a removed key become inactive, and so do those for a removed holder. */
+function recordOf(
+  ...[what, id, value, previous]: Parameters<ClientResource['recordOf']>
+): ReturnType<ClientResource['recordOf']> {
+  const [had, kept] = [thumbprints(previous), thumbprints(value)];
+  // A background job finds the removed keys of a jwks_uri.
+  const keysRemoved = value?.jwks_uri === undefined ? [...had].filter((jkt) => !kept.has(jkt)) : [];
+  const keysAdded = [...kept].filter((jkt) => !had.has(jkt));
+  const detail = {
+    ...(what === 'changed' && { members: changedMembers(previous, value) }),
+    ...(keysAdded.length > 0 && { keys_added: keysAdded }),
+    ...(keysRemoved.length > 0 && { keys_removed: keysRemoved }),
+  };
+  const holders = value?.alt_cnf_holders ?? [];
+  return {
+    event: {
+      type: `client_${what}`,
+      actor: 'admin',
+      client_id: id,
+      ...(Object.keys(detail).length > 0 && { detail }),
+    },
+    keysRemoved,
+    holdersRemoved: (previous?.alt_cnf_holders ?? []).filter((holder) => !holders.includes(holder)),
+  };
+}
+
 /** What only this server knows of a client is neither shown nor given. */
 function withoutInternals({
   clientSecrets: _,
@@ -154,12 +152,6 @@ function withoutInternals({
   ...client
 }: ClientRegistration) {
   return client;
-}
-
-function withoutEmpty(
-  lists: Readonly<Record<string, readonly string[]>>,
-): Readonly<Record<string, readonly string[]>> {
-  return Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0));
 }
 
 /** Thumbprints of the keys that are registered by value. */

@@ -13,6 +13,7 @@ import { clientsWithoutToken, clientsWithoutTokenAnswer } from './clients-withou
 import { parameterExamples } from './examples.ts';
 import { Problem } from './problem.ts';
 import { restResource } from './resource.ts';
+import type { RestResource } from './rest-resource.ts';
 import {
   changedResourceServerMembers,
   patchOf,
@@ -22,11 +23,14 @@ import {
 } from './schemas.ts';
 import { secretRoutes } from './secrets.ts';
 
+type Resource = RestResource<ResourceServer, ResourceServerBody>;
+
 const resourceServerPatch = patchOf(resourceServerBody);
 const changedResourceServerAnswer = Type.Object(
   { ...changedResourceServerMembers, ...clientsWithoutTokenAnswer },
   { $id: 'ChangedResourceServer' },
 );
+/** The schemas of resource servers that the OpenAPI document names. */
 export const resourceServerSchemas = [
   resourceServerBody,
   resourceServerPatch,
@@ -34,6 +38,7 @@ export const resourceServerSchemas = [
   changedResourceServerAnswer,
 ];
 
+/** What the routes of resource servers use. */
 export interface ResourceServerRoutesOptions {
   readonly resourceServers: ResourceServerRegistry;
   readonly clients: Pick<ClientRegistry, 'listIntact'>;
@@ -46,7 +51,7 @@ export interface ResourceServerRoutesOptions {
   readonly maxAccessTokenLifetime: number;
 }
 
-/** Refuses a confirmation method that could never be used. Throws Problem. */
+/** Refuses a confirmation method that could never be used. */
 function checkConfirmation({
   cnf_methods_supported = [],
   jwks,
@@ -71,88 +76,43 @@ const defaults = {
   access_token_signing_alg: 'ES256' as const,
 };
 
-/** `/admin/resource-servers`; each gets credentials for the introspection endpoint. */
+/** Mounts `/admin/resource-servers`; each gets credentials for the introspection endpoint. */
 export function resourceServerRoutes(
   app: FastifyInstance,
   options: ResourceServerRoutesOptions,
 ): void {
-  const {
-    resourceServers,
-    clients,
-    issuer,
-    credentialUses,
-    clock,
-    randomId,
-    ensureSigningKey,
-    maxAccessTokenLifetime,
-  } = options;
-  restResource<ResourceServer, ResourceServerBody>(app, {
+  const { resourceServers: registry, clients, issuer, credentialUses, clock } = options;
+  const shared = {
     path: '/admin/resource-servers',
+    noun: 'ResourceServer',
+    registry,
+    clock,
+  } as const;
+  restResource<ResourceServer, ResourceServerBody>(app, {
+    ...shared,
     tag: 'Resource servers',
     exampleId: parameterExamples.resourceServer,
     nameParameter: 'name',
-    noun: 'ResourceServer',
     schema: resourceServerBody,
     patch: resourceServerPatch,
     answers: { shown: resourceServerAnswer, changed: changedResourceServerAnswer },
-    registry: resourceServers,
-    clock,
     idOf: ({ id }) => id,
-    read: async ({ client_id: clientId, client_secret: given, ...body }, stored) => {
-      if (stored !== undefined && body.audience !== stored.audience)
-        throw new Problem(400, 'audience cannot be changed, for tokens name it', 'audience');
-      if (stored !== undefined && clientId !== undefined && clientId !== stored.client_id)
-        throw new Problem(400, 'client_id cannot be changed', 'client_id');
-      if ((body.access_token_lifetime ?? 0) > maxAccessTokenLifetime)
-        throw new Problem(
-          400,
-          'access_token_lifetime is above the maximum',
-          'access_token_lifetime',
-        );
-      checkConfirmation(body);
-      const secret = given ?? (stored === undefined ? generateClientSecret() : undefined);
-      const value: ResourceServer = {
-        ...defaults,
-        ...body,
-        id: stored?.id ?? randomId(),
-        client_id: stored?.client_id ?? clientId ?? randomId(),
-        clientSecrets:
-          secret === undefined
-            ? (stored?.clientSecrets ?? [])
-            : [storedSecret(secret, Math.floor(clock() / 1000))],
-      };
-      await ensureSigningKey(value.access_token_signing_alg);
-      return {
-        value,
-        ...(secret !== undefined && {
-          once: { client_secret: secret, client_secret_expires_at: 0 },
-        }),
-      };
-    },
+    read: readBody(options),
     show: ({ value: { clientSecrets: _, ...shown } }) => shown,
     consequences: async (value) => clientsWithoutToken(value, clients, issuer),
     toBody: ({ id: _, client_id: __, clientSecrets: ___, ...body }) => body,
-    recordOf: (what, id, value, previous) => {
-      const detail = {
-        id,
-        ...(what === 'changed' && { members: changedMembers(previous, value) }),
-      };
-      return {
-        event: {
-          type: `resource_server_${what}`,
-          actor: 'admin',
-          ...(value !== undefined && { audience: value.audience }),
-          detail,
-        },
-      };
-    },
+    recordOf: (what, id, value, previous) => ({
+      event: {
+        type: `resource_server_${what}`,
+        actor: 'admin',
+        ...(value !== undefined && { audience: value.audience }),
+        detail: { id, ...(what === 'changed' && { members: changedMembers(previous, value) }) },
+      },
+    }),
   });
   secretRoutes<ResourceServer>(app, {
-    path: '/admin/resource-servers',
-    noun: 'ResourceServer',
-    registry: resourceServers,
+    ...shared,
     credentialUses,
-    clock,
     identityOf: ({ id }) => id,
     takesSecrets: () => true,
     eventOf: (what, { id, audience }, detail) => ({
@@ -162,4 +122,35 @@ export function resourceServerRoutes(
       detail: { ...detail, id },
     }),
   });
+}
+
+function readBody(options: ResourceServerRoutesOptions): Resource['read'] {
+  const { clock, randomId, ensureSigningKey, maxAccessTokenLifetime } = options;
+  return async ({ client_id: clientId, client_secret: given, ...body }, stored) => {
+    if (stored !== undefined && body.audience !== stored.audience)
+      throw new Problem(400, 'audience cannot be changed, for tokens name it', 'audience');
+    if (stored !== undefined && clientId !== undefined && clientId !== stored.client_id)
+      throw new Problem(400, 'client_id cannot be changed', 'client_id');
+    if ((body.access_token_lifetime ?? 0) > maxAccessTokenLifetime)
+      throw new Problem(400, 'access_token_lifetime is above the maximum', 'access_token_lifetime');
+    checkConfirmation(body);
+    const secret = given ?? (stored === undefined ? generateClientSecret() : undefined);
+    const value: ResourceServer = {
+      ...defaults,
+      ...body,
+      id: stored?.id ?? randomId(),
+      client_id: stored?.client_id ?? clientId ?? randomId(),
+      clientSecrets:
+        secret === undefined
+          ? (stored?.clientSecrets ?? [])
+          : [storedSecret(secret, Math.floor(clock() / 1000))],
+    };
+    await ensureSigningKey(value.access_token_signing_alg);
+    return {
+      value,
+      ...(secret !== undefined && {
+        once: { client_secret: secret, client_secret_expires_at: 0 },
+      }),
+    };
+  };
 }

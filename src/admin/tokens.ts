@@ -8,6 +8,7 @@ import { printable } from './list.ts';
 import { answer, operation } from './operation.ts';
 import { Problem } from './problem.ts';
 
+/** What the routes of tokens use. */
 export interface TokenRoutesOptions {
   readonly issuedTokens: IssuedTokens;
   readonly clock: Clock;
@@ -17,57 +18,59 @@ export interface TokenRoutesOptions {
 
 type Params<Name extends string> = { Params: Record<Name, string> };
 
+const tag = 'Tokens' as const;
+const count = Type.Object({ revoked: Type.Integer({ examples: [3] }) });
+const counted = { 200: answer('How many tokens were revoked.', count) };
+
 /** Revokes one token, all tokens of a client, or all tokens bound to a key. */
-export function tokenRoutes(
+export function tokenRoutes(app: FastifyInstance, options: TokenRoutesOptions): void {
+  revokeOneRoute(app, options);
+  revokeOfClientRoute(app, options);
+  revokeOfKeyRoute(app, options);
+}
+
+function revokeOneRoute(
   app: FastifyInstance,
   { issuedTokens, clock, maxAccessTokenLifetime }: TokenRoutesOptions,
 ): void {
-  const now = () => Math.floor(clock() / 1000);
-  const revokeOne = {
+  const revokeOne = operation({
     operationId: 'revokeToken',
     summary: 'Revoke one token',
-    tag: 'Tokens' as const,
+    tag,
     description: 'Makes the token with this `jti` inactive, and all that came of it by exchange.',
     params: Type.Object({ jti: printable('Of the token.', parameterExamples.jti) }),
-  };
-  const gone = { 204: { description: 'The token is inactive.' } };
-  app.delete<Params<'jti'>>(
-    '/admin/tokens/:jti',
-    operation({ ...revokeOne, answers: gone, refuses: [404] }),
-    async ({ params: { jti } }, reply) => {
-      const state = await issuedTokens.state(jti);
-      if (state === undefined) throw new Problem(404, 'no token with this jti was issued');
-      const { client, jkt, evidence } = state;
-      const whose = {
-        ...(client !== undefined && { client_id: client.client_id }),
-        ...(jkt !== undefined && { jkt }),
-        ...(evidence !== undefined && { evidence }),
-      };
-      await issuedTokens.revoke(jti, now() + maxAccessTokenLifetime, {
-        type: 'token_revoked',
-        actor: 'admin',
-        jti,
-        ...whose,
-      });
-      return reply.code(204).send();
-    },
-  );
-  const counted = {
-    200: answer(
-      'How many tokens were revoked.',
-      Type.Object({ revoked: Type.Integer({ examples: [3] }) }),
-    ),
-  };
-  const ofClient = {
+    answers: { 204: { description: 'The token is inactive.' } },
+    refuses: [404],
+  });
+  app.delete<Params<'jti'>>('/admin/tokens/:jti', revokeOne, async ({ params }, reply) => {
+    const { jti } = params;
+    const state = await issuedTokens.state(jti);
+    if (state === undefined) throw new Problem(404, 'no token with this jti was issued');
+    const { client, jkt, evidence } = state;
+    await issuedTokens.revoke(jti, Math.floor(clock() / 1000) + maxAccessTokenLifetime, {
+      type: 'token_revoked',
+      actor: 'admin',
+      jti,
+      ...(client !== undefined && { client_id: client.client_id }),
+      ...(jkt !== undefined && { jkt }),
+      ...(evidence !== undefined && { evidence }),
+    });
+    return reply.code(204).send();
+  });
+}
+
+function revokeOfClientRoute(app: FastifyInstance, { issuedTokens }: TokenRoutesOptions): void {
+  const ofClient = operation({
     operationId: 'revokeTokensOfClient',
     summary: 'Revoke all tokens of a client',
-    tag: 'Tokens' as const,
+    tag,
     description: 'Makes every token that was issued to the client inactive.',
     params: Type.Object({ client_id: printable('Of the client.', parameterExamples.client) }),
-  };
+    answers: counted,
+  });
   app.delete<Params<'client_id'>>(
     '/admin/clients/:client_id/tokens',
-    operation({ ...ofClient, answers: counted }),
+    ofClient,
     async ({ params: { client_id } }) => {
       const eventOf = (revoked: number): AuditEvent => ({
         type: 'client_tokens_revoked',
@@ -78,24 +81,24 @@ export function tokenRoutes(
       return { revoked: await issuedTokens.revokeAll({ client_id }, eventOf) };
     },
   );
-  const ofKey = {
+}
+
+function revokeOfKeyRoute(app: FastifyInstance, { issuedTokens }: TokenRoutesOptions): void {
+  const ofKey = operation({
     operationId: 'revokeTokensOfKey',
     summary: 'Revoke all tokens bound to a key',
-    tag: 'Tokens' as const,
+    tag,
     description: 'Makes every token bound to the key inactive, for example because the key leaked.',
     params: Type.Object({ jkt: printable('RFC 7638 thumbprint.', parameterExamples.jkt) }),
-  };
-  app.delete<Params<'jkt'>>(
-    '/admin/keys/:jkt/tokens',
-    operation({ ...ofKey, answers: counted }),
-    async ({ params: { jkt } }) => {
-      const eventOf = (revoked: number): AuditEvent => ({
-        type: 'key_tokens_revoked',
-        actor: 'admin',
-        jkt,
-        detail: { revoked },
-      });
-      return { revoked: await issuedTokens.revokeAll({ jkt }, eventOf) };
-    },
-  );
+    answers: counted,
+  });
+  app.delete<Params<'jkt'>>('/admin/keys/:jkt/tokens', ofKey, async ({ params: { jkt } }) => {
+    const eventOf = (revoked: number): AuditEvent => ({
+      type: 'key_tokens_revoked',
+      actor: 'admin',
+      jkt,
+      detail: { revoked },
+    });
+    return { revoked: await issuedTokens.revokeAll({ jkt }, eventOf) };
+  });
 }

@@ -36,112 +36,112 @@ const trustedIssuerAnswer = Type.Object(
   { ...trustedIssuerBody.properties, id: Type.String() },
   { $id: 'TrustedIssuer' },
 );
+/** The schemas of trusted issuers that the OpenAPI document names. */
 export const trustedIssuerSchemas = [trustedIssuerBody, trustedIssuerAnswer];
 
+const tag = 'Trusted issuers' as const;
+const path = '/admin/trusted-issuers';
 const querystring = listQuery({});
 const params = Type.Object({
   id: printable('Of the trusted issuer.', parameterExamples.trustedIssuer),
 });
 
-/** `/admin/trusted-issuers`. A removed provider's ID tokens are refused from the next request. */
+interface TrustedIssuerRoutesOptions {
+  readonly registry: TrustedIssuerRegistry;
+  readonly mayBeFetched: MayBeFetched;
+  readonly clock: Clock;
+  readonly randomId: RandomId;
+}
+
+/** Mounts `/admin/trusted-issuers`; ID tokens of a removed one are refused from then on. */
 export function trustedIssuerRoutes(
   app: FastifyInstance,
-  {
-    registry,
-    mayBeFetched,
-    clock,
-    randomId,
-  }: {
-    readonly registry: TrustedIssuerRegistry;
-    readonly mayBeFetched: MayBeFetched;
-    readonly clock: Clock;
-    readonly randomId: RandomId;
-  },
+  options: TrustedIssuerRoutesOptions,
 ): void {
-  const path = '/admin/trusted-issuers';
+  createRoute(app, options);
+  listRoute(app, options);
+  readRoute(app, options);
+  deleteRoute(app, options);
+}
+
+function createRoute(
+  app: FastifyInstance,
+  { registry, mayBeFetched, clock, randomId }: TrustedIssuerRoutesOptions,
+): void {
   const made = answer('The issuer that is trusted from now on.', ref(trustedIssuerAnswer), {
     location: true,
   });
-  const create = {
+  const create = operation({
     operationId: 'createTrustedIssuer',
     summary: 'Trust an OpenID provider',
-    tag: 'Trusted issuers' as const,
+    tag,
     description: 'Lets clients exchange ID tokens of this provider for access tokens.',
     body: ref(trustedIssuerBody),
     answers: { 201: made },
-  };
-  app.post<{ Body: TrustedIssuerBody }>(
-    path,
-    operation({ ...create, refuses: [409] }),
-    async ({ body }, reply) => {
-      if (!URL.canParse(body.issuer)) throw new Problem(400, 'the member is not a URL', 'issuer');
-      checkJwksUri(body.jwks_uri, mayBeFetched);
-      const id = randomId();
-      const event: AuditEvent = {
-        type: 'trusted_issuer_created',
-        actor: 'admin',
-        detail: { id, issuer: body.issuer },
-      };
-      const created = await registry.create({ id, ...body }, { at: clock(), event });
-      if (created === 'conflict') throw new Problem(409, 'the issuer is trusted already');
-      return reply.code(201).header('location', `${path}/${created.id}`).send(created);
-    },
-  );
-  const listed = { 200: listAnswer(ref(trustedIssuerAnswer)) };
-  const list = {
+    refuses: [409],
+  });
+  app.post<{ Body: TrustedIssuerBody }>(path, create, async ({ body }, reply) => {
+    if (!URL.canParse(body.issuer)) throw new Problem(400, 'the member is not a URL', 'issuer');
+    checkJwksUri(body.jwks_uri, mayBeFetched);
+    const id = randomId();
+    const event: AuditEvent = {
+      type: 'trusted_issuer_created',
+      actor: 'admin',
+      detail: { id, issuer: body.issuer },
+    };
+    const created = await registry.create({ id, ...body }, { at: clock(), event });
+    if (created === 'conflict') throw new Problem(409, 'the issuer is trusted already');
+    return reply.code(201).header('location', `${path}/${created.id}`).send(created);
+  });
+}
+
+function listRoute(app: FastifyInstance, { registry }: TrustedIssuerRoutesOptions): void {
+  const list = operation({
     operationId: 'listTrustedIssuers',
     summary: 'List trusted issuers',
-    tag: 'Trusted issuers' as const,
+    tag,
     description: 'Answers a page of the trusted issuers.',
     querystring,
-    answers: listed,
-  };
-  app.get<{ Querystring: Type.Static<typeof querystring> }>(
-    path,
-    operation(list),
-    async ({ query }) => {
-      const { limit, after } = readPage(query);
-      return page(await registry.list(limit + 1, after), limit, ({ id }) => id, show);
-    },
-  );
-  const shown = { 200: answer('The trusted issuer.', ref(trustedIssuerAnswer)) };
+    answers: { 200: listAnswer(ref(trustedIssuerAnswer)) },
+  });
+  type Query = Type.Static<typeof querystring>;
+  app.get<{ Querystring: Query }>(path, list, async ({ query }) => {
+    const { limit, after } = readPage(query);
+    return page(await registry.list(limit + 1, after), limit, ({ id }) => id, show);
+  });
+}
+
+function readRoute(app: FastifyInstance, { registry }: TrustedIssuerRoutesOptions): void {
   const one = operation({
     operationId: 'getTrustedIssuer',
     summary: 'Read a trusted issuer',
-    tag: 'Trusted issuers' as const,
+    tag,
     description: 'Answers the trusted issuer.',
     params,
-    answers: shown,
-    refuses: [404],
-  });
-  const gone = { 204: { description: 'The issuer is trusted no more.' } };
-  const remove = operation({
-    operationId: 'deleteTrustedIssuer',
-    summary: 'Trust an issuer no more',
-    tag: 'Trusted issuers' as const,
-    description: 'Ends the trust from the next request on.',
-    params,
-    answers: gone,
+    answers: { 200: answer('The trusted issuer.', ref(trustedIssuerAnswer)) },
     refuses: [404],
   });
   app.get<{ Params: { id: string } }>(`${path}/:id`, one, async ({ params }) =>
     show((await registry.get(params.id)) ?? notFound()),
   );
-  app.delete<{ Params: { id: string } }>(
-    `${path}/:id`,
-    remove,
-    async ({ params: { id } }, reply) => {
-      if (
-        !(await registry.remove(id, {
-          type: 'trusted_issuer_deleted',
-          actor: 'admin',
-          detail: { id },
-        }))
-      )
-        notFound();
-      return reply.code(204).send();
-    },
-  );
+}
+
+function deleteRoute(app: FastifyInstance, { registry }: TrustedIssuerRoutesOptions): void {
+  const remove = operation({
+    operationId: 'deleteTrustedIssuer',
+    summary: 'Trust an issuer no more',
+    tag,
+    description: 'Ends the trust from the next request on.',
+    params,
+    answers: { 204: { description: 'The issuer is trusted no more.' } },
+    refuses: [404],
+  });
+  app.delete<{ Params: { id: string } }>(`${path}/:id`, remove, async ({ params }, reply) => {
+    const { id } = params;
+    const event: AuditEvent = { type: 'trusted_issuer_deleted', actor: 'admin', detail: { id } };
+    if (!(await registry.remove(id, event))) notFound();
+    return reply.code(204).send();
+  });
 }
 
 function show({ listed: _, ...shown }: TrustedIssuer): object {
