@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import { lastAnswers } from '../http/listener/drain.ts';
@@ -24,7 +24,7 @@ import type { SigningKeys } from '../keys/signing-keys.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Refusals } from '../ports/refusals.ts';
 import type { StatusListStore } from '../ports/status-list-store.ts';
-import { endpointsOf, statusListUri } from '../protocol/metadata/endpoint-uris.ts';
+import { type Endpoints, endpointsOf, statusListUri } from '../protocol/metadata/endpoint-uris.ts';
 import { serverMetadata } from '../protocol/metadata/server-metadata.ts';
 import { dpopNonces, type NonceSecret, refusingSome } from '../protocol/possession/dpop-nonce.ts';
 import { publishedLists } from '../protocol/status-list/published-lists.ts';
@@ -46,100 +46,93 @@ export interface AuthorizationServerOptions {
   readonly logger: Logger;
 }
 
-/** The public listener: how requests are read, and which routes exist. */
-export async function authorizationServer({
-  config,
-  ports,
-  refusals,
-  signingKeys,
-  statusLists,
-  nonceSecrets,
-  health,
-  stopping,
-  counters,
-  logger,
-}: AuthorizationServerOptions): Promise<FastifyInstance> {
-  const { clock } = ports;
+/** Makes the public listener: how requests are read, and which routes exist. */
+export async function authorizationServer(
+  options: AuthorizationServerOptions,
+): Promise<FastifyInstance> {
+  const { config, ports, nonceSecrets, health, stopping, counters, logger } = options;
   const endpoints = endpointsOf(config.issuer, config.tls?.port);
-  const { basePath, jwksPaths } = endpoints;
   const metadataPaths = [endpoints.metadataPath, ...endpoints.openidMetadataPaths];
   const nonces = refusingSome(
-    dpopNonces(nonceSecrets, config.dpopNonceLifetime, clock),
+    dpopNonces(nonceSecrets, config.dpopNonceLifetime, ports.clock),
     config.dpopNonceRefusePercent,
     () => randomInt(100),
   );
 
   const app = listener(logger, ports.randomId, tokenBodyLimit);
-  const shedding = shedLoad(app, config.maxConcurrentRequests, config.targetLatencyMs, logger);
+  const load = shedLoad(app, config.maxConcurrentRequests, config.targetLatencyMs, logger);
   lastAnswers(app, stopping);
   boundHalfSentBodies(app);
   const countClient = await rateLimits(app, config, counters, [
-    ...jwksPaths,
+    ...endpoints.jwksPaths,
     ...metadataPaths,
     ...healthPaths,
   ]);
-  const answer = assembleEndpoints({
-    config,
-    endpoints,
-    ports,
-    refusals,
-    signingKeys,
-    statusLists,
-    nonces,
-    countClient,
-    logger,
-  });
+  const answer = assembleEndpoints({ ...options, endpoints, nonces, countClient });
 
-  app.decorate(
-    'clientCertificateOf',
-    certificateSource({
-      ...(config.clientCertificateHeader !== undefined && {
-        headerForm: config.clientCertificateHeader,
-      }),
-      trustedProxies: config.trustedProxies,
-      clientCa: config.tlsClientCaFile === undefined ? [] : readAnchors(config.tlsClientCaFile),
-      clock,
-    }),
-  );
+  app.decorate('clientCertificateOf', clientCertificates(options));
   await formBodies(app, tokenBodyLimit);
   app.setErrorHandler(errorHandler(nonces.current));
-  app.setNotFoundHandler((_request, reply) =>
-    reply
-      .code(404)
-      .header('cache-control', 'no-store')
-      .send({ error: 'invalid_request', error_description: 'there is nothing at this path' }),
-  );
-
-  refuseOtherMethods(app, (reply) =>
-    reply
-      .code(405)
-      .header('cache-control', 'no-store')
-      .send({ error: 'invalid_request', error_description: 'method not allowed' }),
-  );
+  app.setNotFoundHandler((_request, reply) => refuse(reply, 404, 'there is nothing at this path'));
+  refuseOtherMethods(app, (reply) => refuse(reply, 405, 'method not allowed'));
   allowCrossOrigin(app);
+  authenticatedRoutes(app, options, endpoints, answer);
+  verificationRoutes(app, options, endpoints);
+  const metadata = serverMetadata(config, endpoints);
+  for (const path of metadataPaths) metadataRoute(app, path, metadata);
+  healthRoutes(app, { ...health, requests: load.check }, stopping);
+  return app;
+}
+
+function clientCertificates({ config, ports }: AuthorizationServerOptions) {
+  const { clientCertificateHeader: headerForm, trustedProxies, tlsClientCaFile } = config;
+  return certificateSource({
+    ...(headerForm !== undefined && { headerForm }),
+    trustedProxies,
+    clientCa: tlsClientCaFile === undefined ? [] : readAnchors(tlsClientCaFile),
+    clock: ports.clock,
+  });
+}
+
+function refuse(reply: FastifyReply, status: 404 | 405, description: string): FastifyReply {
+  return reply
+    .code(status)
+    .header('cache-control', 'no-store')
+    .send({ error: 'invalid_request', error_description: description });
+}
+
+/** The endpoints at which a client or a resource server authenticates. */
+function authenticatedRoutes(
+  app: FastifyInstance,
+  { config, ports, signingKeys }: AuthorizationServerOptions,
+  { basePath }: Endpoints,
+  answer: ReturnType<typeof assembleEndpoints>,
+): void {
   tokenRoute(app, `${basePath}/token`, answer.token);
   introspectionRoute(app, `${basePath}/introspect`, {
     issuer: config.issuer,
-    clock,
+    clock: ports.clock,
     signingKey: signingKeys.current,
     answer: answer.introspection,
   });
   revocationRoute(app, `${basePath}/revoke`, answer.revocation);
+}
+
+/** What verifies tokens and is public: keys and status lists. */
+function verificationRoutes(
+  app: FastifyInstance,
+  { config, ports, signingKeys, statusLists }: AuthorizationServerOptions,
+  endpoints: Endpoints,
+): void {
+  const { basePath, jwksPaths } = endpoints;
   clientJwksRoute(app, `${basePath}/clients/:client_id/jwks`, ports.clients, config.jwksMaxAge);
   for (const path of jwksPaths) jwksRoute(app, path, signingKeys.publicJwks, config.jwksMaxAge);
-  statusListRoute(
-    app,
-    `${basePath}/status-lists/:id`,
-    publishedLists({
-      store: statusLists,
-      clock,
-      signingKey: signingKeys.current,
-      uriOf: statusListUri(endpoints),
-      maxAge: config.statusListMaxAge,
-    }),
-  );
-  const metadata = serverMetadata(config, endpoints);
-  for (const path of metadataPaths) metadataRoute(app, path, metadata);
-  healthRoutes(app, { ...health, requests: shedding.check }, stopping);
-  return app;
+  const lists = publishedLists({
+    store: statusLists,
+    clock: ports.clock,
+    signingKey: signingKeys.current,
+    uriOf: statusListUri(endpoints),
+    maxAge: config.statusListMaxAge,
+  });
+  statusListRoute(app, `${basePath}/status-lists/:id`, lists);
 }

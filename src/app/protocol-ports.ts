@@ -1,0 +1,38 @@
+import type { Config } from '../config/config.ts';
+import { waitingElsewhere } from '../http/load/waiting-elsewhere.ts';
+import type { Ports } from '../ports/ports.ts';
+import { jwkSetFetcher } from '../protocol/client-keys/remote-jwks/fetch.ts';
+import { remoteJwks } from '../protocol/client-keys/remote-jwks/remote-jwks.ts';
+
+type BesideStores = Pick<Ports, 'clock' | 'randomId' | 'noteUse'>;
+
+/** Gives the protocol the stores that it may use, and no others. */
+export function protocolPorts(
+  { jwksUriAllowPrivateAddresses: allowPrivateAddresses }: Config,
+  stores: Omit<Ports, keyof BesideStores | 'remoteJwkSets'>,
+  { clock, randomId, noteUse }: BesideStores,
+): Ports {
+  return {
+    clock,
+    randomId,
+    noteUse,
+    replay: stores.replay,
+    wasUsed: stores.wasUsed,
+    issuances: stores.issuances,
+    clients: stores.clients,
+    currentClients: stores.currentClients,
+    resourceServers: stores.resourceServers,
+    currentResourceServers: stores.currentResourceServers,
+    pairings: stores.pairings,
+    audit: stores.audit,
+    issuedTokens: stores.issuedTokens,
+    credentialUses: stores.credentialUses,
+    trustedIssuers: stores.trustedIssuers,
+    withdrawnHolders: stores.withdrawnHolders,
+    remoteJwkSets: remoteJwks({
+      fetch: jwkSetFetcher({ allowPrivateAddresses }),
+      clock,
+      waitingElsewhere,
+    }),
+  };
+}

@@ -1,0 +1,40 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Config } from '../config/config.ts';
+import type { Listeners } from '../http/listener/listeners.ts';
+import type { CredentialUseRecorder } from '../observability/credential-use.ts';
+import type { Refusals } from '../ports/refusals.ts';
+import type { BackgroundJobs } from './background-jobs.ts';
+
+/** What a running server has to end. */
+export interface RunningParts {
+  readonly config: Pick<Config, 'shutdownDelayMs' | 'shutdownTimeoutMs'>;
+  readonly listeners: Pick<Listeners, 'close'>;
+  readonly work: BackgroundJobs;
+  /** Ends the writes by which readiness is judged. */
+  readonly stopWriting: () => void;
+  readonly refusals: Pick<Refusals, 'flush'>;
+  readonly uses: Pick<CredentialUseRecorder, 'flushAll'>;
+  readonly stores: { close(): Promise<void> };
+  readonly logger: Logger;
+}
+
+/** Ends a server whose readiness fails already: requests in flight finish, then stores close. */
+export async function stopServer(parts: RunningParts): Promise<void> {
+  const { config, listeners, work, stopWriting, refusals, uses, stores, logger } = parts;
+  work.stopRefreshing();
+  await sleep(config.shutdownDelayMs);
+  await Promise.race([
+    Promise.all([listeners.close(config.shutdownTimeoutMs / 2), work.stopJobs()]),
+    sleep(config.shutdownTimeoutMs),
+  ]);
+  stopWriting();
+  // What was counted since the last round.
+  await refusals
+    .flush()
+    .catch((err: unknown) => logger.warn({ err }, 'counts of refusals are lost'));
+  await uses
+    .flushAll()
+    .catch((err: unknown) => logger.warn({ err }, 'the last uses of credentials are lost'));
+  await stores.close();
+}
