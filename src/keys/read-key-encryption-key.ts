@@ -74,7 +74,7 @@ function decodeKey(text: string, where: string): Buffer {
   const key = Buffer.from(text, 'base64url');
   if (key.length !== 32 || key.toString('base64url') !== text) {
     throw new KeyEncryptionError(
-      `${where} is not base64url of 32 octets (43 characters). Restore the right key, or make one with: openssl rand 32 | basenc --base64url | tr -d =. Nothing was changed.`,
+      `${where} is not base64url of 32 bytes (43 characters). Restore the right key, or make one with: openssl rand 32 | basenc --base64url | tr -d =. Nothing was changed.`,
     );
   }
   return key;

@@ -370,7 +370,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         testServer({ store, env: { KEY_ENCRYPTION_KEY: a, KEY_ENCRYPTION_KEY_NEXT_FILE: file } });
       await expect(started()).rejects.toThrow(/cannot be read/);
       writeFileSync(file, 'short');
-      await expect(started()).rejects.toThrow(/is not base64url of 32 octets/);
+      await expect(started()).rejects.toThrow(/is not base64url of 32 bytes/);
       writeFileSync(file, `${b}\n`);
       const server = await started();
       running.push(server);
