@@ -76,7 +76,7 @@ export function sqlStatusLists(
     async inactive() {
       const now = await seconds();
       await sweep(now);
-      // A verifier whose clock is behind still takes what has just expired here.
+      // A resource server whose clock is behind still takes what has just expired here.
       const at = now - clockMargin;
       const alive = timePrefix((at - tokenLifetime) * 1000);
       return [
