@@ -5,9 +5,12 @@ import { columnTypes, eventColumns } from './sql-audit.ts';
 import { insertUses } from './sql-replay.ts';
 
 const commit = prepared(`with used as (${insertUses.postgresql}), recorded as (
-  insert into audit_event (${eventColumns}) select ${eventColumns} from jsonb_to_recordset($2::jsonb) as issuance("row" jsonb, uses jsonb)
+  insert into audit_event (${eventColumns}) select ${eventColumns}
+  from jsonb_to_recordset($2::jsonb) as issuance("row" jsonb, uses jsonb)
   cross join lateral jsonb_to_record(issuance."row") as event(${columnTypes})
-  where not exists (select from jsonb_array_elements_text(issuance.uses) as needed(key) where needed.key not in (select used.key from used))
+  where not exists (
+    select from jsonb_array_elements_text(issuance.uses) as needed(key)
+    where needed.key not in (select used.key from used))
 ) select key from used`);
 
 /** Uses and records in one statement, which is one transaction and one round trip. */
