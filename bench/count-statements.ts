@@ -5,7 +5,7 @@ registerHooks({
   resolve(specifier, context, next) {
     const counted =
       specifier.endsWith('/adapters.ts') &&
-      context.parentURL?.endsWith('/store/database.ts') === true;
+      context.parentURL?.endsWith('/store/connection/database.ts') === true;
     return next(
       counted ? new URL('./counted-adapters.ts', import.meta.url).href : specifier,
       context,

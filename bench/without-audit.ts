@@ -5,7 +5,7 @@ registerHooks({
   resolve(specifier, context, next) {
     const recorded =
       specifier === './issuances.ts' &&
-      context.parentURL?.endsWith('/store/open-issuances.ts') === true;
+      context.parentURL?.endsWith('/store/tables/open-issuances.ts') === true;
     return next(
       recorded ? new URL('./unrecorded-issuances.ts', import.meta.url).href : specifier,
       context,
