@@ -1,3 +1,5 @@
+import { edits } from './edit-distance.ts';
+
 /**
  * Every variable that Holdfast reads. A name that is not here cannot be read, so none is missing.
  */
@@ -101,34 +103,4 @@ export function misspeltVariables(
       ? []
       : [`${name} is not a variable of Holdfast and has no effect; is ${nearest.variable} meant?`];
   });
-}
-
-/**
- * Insertions, deletions, substitutions and swaps of neighbours that lead from one to the other
- * (optimal string alignment); more than 2 is not counted to the end.
- */
-function edits(a: string, b: string): number {
-  if (Math.abs(a.length - b.length) > 2) return 3;
-  let [beforeLast, last]: [readonly number[], readonly number[]] = [
-    [],
-    Array.from({ length: b.length + 1 }, (_, index) => index),
-  ];
-  for (let row = 1; row <= a.length; row++) {
-    const next = [row];
-    for (let column = 1; column <= b.length; column++) {
-      const same = a[row - 1] === b[column - 1];
-      const swapped =
-        row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
-      next.push(
-        Math.min(
-          (last[column] ?? 3) + 1,
-          (next[column - 1] ?? 3) + 1,
-          (last[column - 1] ?? 3) + (same ? 0 : 1),
-          swapped ? (beforeLast[column - 2] ?? 3) + 1 : Number.POSITIVE_INFINITY,
-        ),
-      );
-    }
-    [beforeLast, last] = [last, next];
-  }
-  return last[b.length] ?? 3;
 }
