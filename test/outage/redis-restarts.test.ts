@@ -130,7 +130,7 @@ describe.runIf(process.env['TEST_REDIS_URL'] !== undefined)(
       );
     });
 
-    it('one that may evict records is complained of', async () => {
+    it('one that may evict records causes a warning at startup', async () => {
       await start('--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru');
       expect(await ask(await proofAt(0))).toBe(200);
       expect(

@@ -80,11 +80,11 @@ describe('RFC 6749 §2.3.1: client_secret_basic and client_secret_post', () => {
     ],
     ['Basic, a plus is a blank', bare(`app+:${clientSecret}`), '401 invalid_client'],
     [
-      'Basic, octets that are no UTF-8',
+      'Basic, bytes that are not UTF-8',
       bare(Buffer.from([0x61, 0xff, 0x3a, 0x61])),
       '401 invalid_client',
     ],
-    ['Basic, percent-encoded octets that are no UTF-8', bare('app:%ff'), '401 invalid_client'],
+    ['Basic, percent-encoded bytes that are not UTF-8', bare('app:%ff'), '401 invalid_client'],
     ['Basic, no secret behind the colon', bare('app:'), '401 invalid_client'],
     [
       'Basic, something behind it',

@@ -245,7 +245,7 @@ const refused: readonly Row[] = [
       ),
   ],
   [
-    'an Ed25519 key of 3 octets',
+    'an Ed25519 key of 3 bytes',
     () =>
       craft(
         header({ alg: 'EdDSA', jwk: { kty: 'OKP', crv: 'Ed25519', x: 'AQAB' } }),
