@@ -1,0 +1,81 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { adminApi } from '../../src/cli/admin-api.ts';
+import { openStranger } from '../support/api.ts';
+import { freePort } from '../support/ports.ts';
+import { scratchFolder } from '../support/scratch.ts';
+import { adminToken, type TestServer, testServer } from '../support/server.ts';
+
+const folder = scratchFolder();
+let server: TestServer;
+let env: Record<string, string>;
+beforeAll(async () => {
+  server = await testServer();
+  writeFileSync(join(folder, 'token'), `${adminToken}\n`);
+  env = {
+    HOLDFAST_ADMIN_URL: `${server.adminUrl}/`,
+    HOLDFAST_ADMIN_TOKEN_FILE: join(folder, 'token'),
+  };
+});
+afterAll(async () => {
+  await server.stop();
+  rmSync(folder, { recursive: true });
+});
+
+const clients = { method: 'GET', path: ['clients'] };
+
+describe('the admin API as subcommands use it', () => {
+  it('sends JSON with the token of a file, and answers JSON', async () => {
+    const api = await adminApi({ env });
+    const body = { audience: 'https://api.example.com', scopes: ['read'] };
+    const made = await api({ method: 'POST', path: ['resource-servers'], body });
+    expect(made).toMatchObject({ status: 201, body: { scopes: ['read'] } });
+    expect(made.headers.get('etag')).not.toBeNull();
+    const { id } = made.body as { id: string };
+    const removed = await api({ method: 'DELETE', path: ['resource-servers', id] });
+    expect(removed).toMatchObject({ status: 204, body: undefined });
+  });
+
+  it('a refusal has every fault and exit code 3', async () => {
+    const api = await adminApi({ env });
+    const body = { audience: 7, scopes: 7 };
+    const refused = api({ method: 'POST', path: ['resource-servers'], body });
+    await expect(refused).rejects.toMatchObject({
+      exitCode: 3,
+      status: 400,
+      problem: { errors: [{ member: 'audience' }, { member: 'scopes' }] },
+      message: expect.stringMatching(/^The admin API answered 400: .*\n {2}audience: .*\n/),
+    });
+  });
+
+  it('encodes names, and refuses those that a URL would resolve', async () => {
+    const api = await adminApi({ env });
+    const named = async (name: string) => api({ method: 'GET', path: ['clients', name] });
+    await expect(named('../resource-servers')).rejects.toMatchObject({ exitCode: 3, status: 404 });
+    await expect(named('..')).rejects.toMatchObject({ exitCode: 2 });
+  });
+
+  it.each([
+    ['a wrong token', { HOLDFAST_ADMIN_TOKEN: 'w'.repeat(32), HOLDFAST_ADMIN_TOKEN_FILE: '' }, 3],
+    ['no server', { HOLDFAST_ADMIN_URL: 'http://127.0.0.1:1' }, 4],
+    ['no token', { HOLDFAST_ADMIN_TOKEN_FILE: '' }, 5],
+    ['a token in two places', { HOLDFAST_ADMIN_TOKEN: 'a' }, 5],
+    ['a token that is no header value', { HOLDFAST_ADMIN_TOKEN_FILE: import.meta.filename }, 5],
+  ])('%s', async (_case, more, exitCode) => {
+    const asked = async () => (await adminApi({ env: { ...env, ...more } }))(clients);
+    await expect(asked()).rejects.toMatchObject({ exitCode });
+  });
+
+  it('sends the token neither along a redirect nor over plain HTTP to another machine', async () => {
+    const stranger = await openStranger();
+    const redirecting = await openStranger();
+    const api = await adminApi({ env }, redirecting.origin);
+    const query = { to: `${stranger.origin}/` };
+    await expect(api({ ...clients, query })).rejects.toMatchObject({ exitCode: 4 });
+    expect([redirecting.seen.length, stranger.seen.length]).toEqual([1, 0]);
+    const plain = adminApi({ env }, `http://as.example.com:${await freePort()}`);
+    await expect(plain).rejects.toThrow('only https is allowed');
+    await Promise.all([stranger.close(), redirecting.close()]);
+  });
+});
