@@ -55,6 +55,12 @@ const auditEventAnswer = Type.Object(
     source: Type.Optional(
       Type.String({ description: 'Of an issuance by token exchange: `jti` of the subject token.' }),
     ),
+    client_authority: Type.Optional(
+      Type.String({ description: 'Of an issuance: the rule by which the client authenticated.' }),
+    ),
+    grant_authority: Type.Optional(
+      Type.String({ description: 'Of an issuance: the trusted issuer, or its rule, relied upon.' }),
+    ),
     detail: Type.Optional(Type.Unsafe<object>({ type: 'object' })),
   },
   { $id: 'AuditEvent' },

@@ -49,6 +49,12 @@ export interface AuditEvent {
   readonly resource_server_id?: string;
   /** Of an issuance by token exchange: `jti` of the subject token. */
   readonly source?: string;
+  /**
+   * Of an issuance by the word of a trusted issuer: id of the rule, or else of the issuer, by which
+   * the client was authenticated, and by which it was granted.
+   */
+  readonly client_authority?: string;
+  readonly grant_authority?: string;
   readonly detail?: Readonly<Record<string, unknown>>;
 }
 

@@ -145,6 +145,8 @@ export interface AuthenticatedClient {
   readonly assertion?: Proof;
   /** The secret or certificate, when it authenticated by one. */
   readonly credential?: Credential;
+  /** Id of the rule, when it authenticated by a token of its platform. */
+  readonly authority?: string;
 }
 
 /** The keys registered by value that are for signatures. */

@@ -21,6 +21,11 @@ export interface Grant {
   /** `jti` of the exchanged token; once that is inactive, so is the new one. */
   readonly source?: string;
   /**
+   * Id of the trusted issuer, or of its rule, on whose word this is granted; once that is removed,
+   * the token is inactive.
+   */
+  readonly authority?: string;
+  /**
    * Consents of the pairings that allowed the exchange; once one is revoked, the token is inactive.
    */
   readonly pairings?: readonly string[];

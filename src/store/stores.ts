@@ -126,7 +126,7 @@ function registries(
     currentClients,
     resourceServers,
     currentResourceServers,
-    trustedIssuers: sqlTrustedIssuers(database, kind, change),
+    trustedIssuers: sqlTrustedIssuers(database, kind, change, seconds),
     withdrawnHolders: sqlWithdrawnHolders(database, change),
     pairings: sqlPairings(database, kind, change, seconds),
     /** Forgets every copy: another process on this machine has changed something. */

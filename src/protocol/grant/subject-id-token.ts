@@ -68,6 +68,7 @@ export function subjectIdToken(options: SubjectIdTokenOptions): ReadSubjectToken
       subject,
       ofUser: true,
       expiresAt,
+      authority: issuer.id,
       use,
       entitlement: bound === undefined ? {} : { keys: [bound] },
     };

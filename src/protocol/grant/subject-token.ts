@@ -12,6 +12,8 @@ export interface SubjectToken {
   readonly jti?: string;
   /** Seconds since the epoch; nothing that comes of the token outlives it. */
   readonly expiresAt: number;
+  /** Of a token of a trusted issuer: the id of that issuer. */
+  readonly authority?: string;
   /** Present: the token may be exchanged once. */
   readonly use?: SingleUse;
   /** What of it the requesting client may have, and by which key it must present itself. */

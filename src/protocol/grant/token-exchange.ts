@@ -22,7 +22,10 @@ export function tokenExchange(options: TokenExchangeOptions): GrantHandler {
   const target = targetResourceServer(options);
   return async (request, { registration: client }) => {
     const { token, read } = subjectTokenOf(request, options);
-    const { subject, ofUser, jti, expiresAt, use, entitlement } = await read(token, client);
+    const { subject, ofUser, jti, authority, expiresAt, use, entitlement } = await read(
+      token,
+      client,
+    );
     const { keys, scopes: had, audience, act, owners = [], pairings = [] } = entitlement;
     const resourceServer = await target(withTarget(request, audience), client);
     // What an owner may not ask for, nobody may have in its name.
@@ -43,6 +46,7 @@ export function tokenExchange(options: TokenExchangeOptions): GrantHandler {
       scopes,
       expiresAt,
       ...(jti !== undefined && { source: jti }),
+      ...(authority !== undefined && { authority }),
       ...(use !== undefined && { use }),
       issuedTokenType: tokenTypes.accessToken,
       ...(act !== undefined && { act }),

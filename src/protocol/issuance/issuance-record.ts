@@ -41,8 +41,8 @@ interface IssuanceDetail {
 
 /** The record of an issuance in the audit trail, by which introspection knows the token. */
 export function issuanceRecord(
-  { registration_id }: AuthenticatedClient['registration'],
-  { resourceServer, source }: Grant,
+  { registration: { registration_id }, authority: clientAuthority }: AuthenticatedClient,
+  { resourceServer, source, authority: grantAuthority }: Grant,
   { jti, client_id, aud, exp }: AccessTokenClaims,
   { boundKey }: Possession,
   holders: readonly AdditionalHolder[],
@@ -72,6 +72,8 @@ export function issuanceRecord(
     registration_id,
     resource_server_id: resourceServer.id,
     ...(source !== undefined && { source }),
+    ...(clientAuthority !== undefined && { client_authority: clientAuthority }),
+    ...(grantAuthority !== undefined && { grant_authority: grantAuthority }),
     ...(Object.keys(detail).length > 0 && { detail }),
   };
 }

@@ -75,7 +75,7 @@ export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessT
       }),
     };
     const mayAct = await mayActUnder(claims, pairings);
-    const record = issuanceRecord(client.registration, grant, claims, possession, holders, {
+    const record = issuanceRecord(client, grant, claims, possession, holders, {
       // Known only now: who is registered may change.
       ...(grant.ofUser === true && { of_user: true }),
       ...(mayAct.length > 0 && { may_act: mayAct }),

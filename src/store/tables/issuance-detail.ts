@@ -83,3 +83,12 @@ export const holders: Readonly<
 function memberOfObject(name: string): string {
   return `case when h.type = 'object' then h.value->>'${name}' end`;
 }
+
+/** SQL for "the trusted issuer or rule on whose word `e` was issued has been removed". */
+export const authorityGone: string = `(${['client', 'grant']
+  .map((whose) => `e.${whose}_authority`)
+  .map(
+    (id) =>
+      `${id} is not null and not exists (select 1 from trust_rule t where t.id = ${id}) and not exists (select 1 from trusted_issuer t where t.id = ${id})`,
+  )
+  .join(' or ')})`;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Step } from '../connection/transaction.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
-import { exchangedUnder, holders, position } from './issuance-detail.ts';
+import { authorityGone, exchangedUnder, holders, position } from './issuance-detail.ts';
 import { type Span, spans } from './spans.ts';
 
 /**
@@ -87,6 +87,20 @@ export function revokeExchanged(
     values: [from, to, now, pairing],
     rows: 'any',
   }));
+}
+
+/**
+ * Puts what was issued on the word of a trusted issuer or rule that is gone among the revoked
+ * tokens, and what came of it. `now` in seconds.
+ */
+export function revokeWithoutAuthority(now: number): readonly Step[] {
+  const sql = `${revokeIssued} ${authorityGone} on conflict do nothing`;
+  return [
+    ...recentSpans(now, longestLifetime).map((span): Step => {
+      return { sql, values: [...span, now], rows: 'any' };
+    }),
+    ...revokeDerived(now),
+  ];
 }
 
 /**

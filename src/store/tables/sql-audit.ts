@@ -9,11 +9,11 @@ import type { DatabaseKind } from '../migrations/schema.ts';
 import { readDetail } from './columns.ts';
 
 export const eventColumns =
-  'id, at, type, actor, client_id, audience, jkt, jti, evidence, reason, token_expires_at, registration_id, resource_server_id, source, detail';
+  'id, at, type, actor, client_id, audience, jkt, jti, evidence, reason, token_expires_at, registration_id, resource_server_id, source, client_authority, grant_authority, detail';
 
 /** The same for `jsonb_to_recordset`. */
 export const columnTypes =
-  'id text, at bigint, type text, actor text, client_id text, audience text, jkt text, jti text, evidence text, reason text, token_expires_at bigint, registration_id text, resource_server_id text, source text, detail text';
+  'id text, at bigint, type text, actor text, client_id text, audience text, jkt text, jti text, evidence text, reason text, token_expires_at bigint, registration_id text, resource_server_id text, source text, client_authority text, grant_authority text, detail text';
 
 /**
  * All events of a batch travel as one JSON parameter, so that the statement is always the same
@@ -83,13 +83,25 @@ export function sqlAudit(
         }),
       );
       return rows.map(
-        ({ at, clientId, tokenExpiresAt, registrationId, resourceServerId, detail, ...row }) => {
+        ({
+          at,
+          clientId,
+          tokenExpiresAt,
+          registrationId,
+          resourceServerId,
+          clientAuthority,
+          grantAuthority,
+          detail,
+          ...row
+        }) => {
           const event = {
             ...row,
             at: Number(at),
             client_id: clientId,
             registration_id: registrationId,
             resource_server_id: resourceServerId,
+            client_authority: clientAuthority,
+            grant_authority: grantAuthority,
             token_expires_at: tokenExpiresAt === null ? null : Number(tokenExpiresAt),
             detail:
               detail === null ? null : readDetail(detail, { table: 'audit_event', key: row.id }),

@@ -12,7 +12,12 @@ import { prepared } from '../connection/prepared-statements.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { readListed } from './client-identities.ts';
 import { readClientMetadata } from './columns.ts';
-import { pairingRevoked, readIssuanceDetail, unreadable } from './issuance-detail.ts';
+import {
+  authorityGone,
+  pairingRevoked,
+  readIssuanceDetail,
+  unreadable,
+} from './issuance-detail.ts';
 import {
   revokeDerived,
   revokeDerivedFrom,
@@ -47,6 +52,7 @@ interface StateRow {
   /** The database cannot read `detail`. */
   readonly unreadable: unknown;
   readonly pairing_revoked: unknown;
+  readonly authority_gone: unknown;
 }
 
 const asked: Readonly<Record<DatabaseKind, string>> = {
@@ -67,7 +73,7 @@ const maxDepth = 64;
 
 const readState = (kind: DatabaseKind): string =>
   prepared(
-    `with recursive chain(token, depth, id) as (select id, 0, id from audit_event where id in (${asked[kind]}) union all select chain.token, chain.depth + 1, e.source from chain join audit_event e on e.id = chain.id where e.source is not null and chain.depth < ${maxDepth}) select chain.token, chain.depth, e.id, e.source, e.registration_id as issued_to, e.resource_server_id, e.detail, ${unreadable(kind)} as unreadable, ${pairingRevoked(kind)} as pairing_revoked, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.registration_id, c.listed_clients, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids from chain join audit_event e on e.id = chain.id and e.type = 'token_issued' left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) order by chain.depth`,
+    `with recursive chain(token, depth, id) as (select id, 0, id from audit_event where id in (${asked[kind]}) union all select chain.token, chain.depth + 1, e.source from chain join audit_event e on e.id = chain.id where e.source is not null and chain.depth < ${maxDepth}) select chain.token, chain.depth, e.id, e.source, e.registration_id as issued_to, e.resource_server_id, e.detail, ${unreadable(kind)} as unreadable, ${pairingRevoked(kind)} as pairing_revoked, ${authorityGone} as authority_gone, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.registration_id, c.listed_clients, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids from chain join audit_event e on e.id = chain.id and e.type = 'token_issued' left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) order by chain.depth`,
   );
 
 /** Issued and revoked tokens in the database. */
@@ -146,9 +152,10 @@ function toState(
   if (Number(row.unreadable) === 1) throw new CorruptRow(place.table, place.key, 'detail');
   const detail = row.detail === null ? {} : readIssuanceDetail(row.detail, place);
   const source = row.source === null ? undefined : toState(sources, readClient, depth + 1);
+  const gone = [row.pairing_revoked, row.authority_gone];
   const isLost = row.source !== null && source === undefined;
   return {
-    revoked: row.revoked !== null || Number(row.pairing_revoked) === 1 || isLost,
+    revoked: row.revoked !== null || gone.some((flag) => Number(flag) === 1) || isLost,
     source,
     exchanges: source === undefined ? 0 : source.exchanges + 1,
     resourceServer: row.resource_server_id ?? undefined,

@@ -8,7 +8,7 @@ import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { readResourceServerMetadata } from './columns.ts';
-import { pairingRevoked, statusEntry } from './issuance-detail.ts';
+import { authorityGone, pairingRevoked, statusEntry } from './issuance-detail.ts';
 import { intact } from './json-column.ts';
 import { lateDerived } from './revocation-steps.ts';
 import { spans } from './spans.ts';
@@ -89,12 +89,12 @@ export function sqlStatusLists(
 }
 
 /**
- * Revokes what another replica issued in the moment in which its client was deleted, or its pairing
- * revoked; at first, whatever a process that died left undone.
+ * Revokes what another replica issued in the moment in which its client, trusted issuer or rule was
+ * deleted, or its pairing revoked; at first, whatever a process that died left undone.
  */
 function sweeper(database: Database, kind: DatabaseKind, tokenLifetime: number) {
   const [after, now, before] = parameters[kind].split(', ');
-  const late = `insert into revoked_token (jti, expires_at) select e.id, e.token_expires_at from audit_event e left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) where e.id > ${after} and e.type = 'token_issued' and e.token_expires_at > ${now} and e.id < ${before} and (c.client_id is null or ${pairingRevoked(kind)}) on conflict do nothing`;
+  const late = `insert into revoked_token (jti, expires_at) select e.id, e.token_expires_at from audit_event e left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) where e.id > ${after} and e.type = 'token_issued' and e.token_expires_at > ${now} and e.id < ${before} and (c.client_id is null or ${pairingRevoked(kind)} or ${authorityGone}) on conflict do nothing`;
   let sweptAt: number | undefined;
   return async (at: number): Promise<void> => {
     const first = Math.max((sweptAt ?? 0) - overlap, at - tokenLifetime);

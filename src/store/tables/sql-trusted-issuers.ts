@@ -3,9 +3,11 @@ import type { TrustedIssuers } from '../../ports/ports.ts';
 import type { TrustedIssuerRegistry } from '../../ports/trusted-issuer-registry.ts';
 import type { AuditedTransaction } from '../connection/audited-transaction.ts';
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
+import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { clientIdentities, readListed, stillThere, writeListed } from './client-identities.ts';
 import { readTrustedIssuer } from './columns.ts';
+import { revokeWithoutAuthority } from './revocation-steps.ts';
 
 interface Row {
   readonly id: string;
@@ -29,6 +31,7 @@ export function sqlTrustedIssuers(
   database: Database,
   kind: DatabaseKind,
   change: AuditedTransaction,
+  seconds: DatabaseSeconds,
 ): TrustedIssuerRegistry & TrustedIssuers {
   const identities = clientIdentities(database, kind);
   const one = (row: Row | null) => (row === null ? undefined : toTrustedIssuer(row));
@@ -69,7 +72,14 @@ export function sqlTrustedIssuers(
           }),
         ),
       ),
-    remove: (id, event) =>
-      change([{ sql: 'delete from trusted_issuer where id = $1', values: [id] }], event),
+    remove: async (id, event) =>
+      change(
+        [
+          { sql: 'delete from trusted_issuer where id = $1', values: [id] },
+          { sql: 'delete from trust_rule where trusted_issuer_id = $1', values: [id], rows: 'any' },
+          ...revokeWithoutAuthority((await seconds()) - clockMargin),
+        ],
+        event,
+      ),
   };
 }

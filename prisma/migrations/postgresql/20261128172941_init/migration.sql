@@ -123,6 +123,8 @@ CREATE TABLE "audit_event" (
     "registration_id" TEXT,
     "resource_server_id" TEXT,
     "source" TEXT,
+    "client_authority" TEXT,
+    "grant_authority" TEXT,
     "detail" TEXT,
 
     CONSTRAINT "audit_event_pkey" PRIMARY KEY ("id")
@@ -280,3 +282,32 @@ CREATE TABLE "write_check" (
 
     CONSTRAINT "write_check_pkey" PRIMARY KEY ("id")
 );
+
+-- CreateTable
+CREATE TABLE "trust_rule" (
+    "id" TEXT NOT NULL,
+    "trusted_issuer_id" TEXT NOT NULL,
+    "priority" INTEGER NOT NULL,
+    "metadata" TEXT NOT NULL,
+    "listed_clients" TEXT,
+    "version" INTEGER NOT NULL,
+    "created_at" BIGINT NOT NULL,
+    "updated_at" BIGINT NOT NULL,
+
+    CONSTRAINT "trust_rule_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "assertion_key" (
+    "token" TEXT NOT NULL,
+    "jkt" TEXT NOT NULL,
+    "expires_at" BIGINT NOT NULL,
+
+    CONSTRAINT "assertion_key_pkey" PRIMARY KEY ("token")
+);
+
+-- CreateIndex
+CREATE INDEX "trust_rule_trusted_issuer_id_priority_idx" ON "trust_rule"("trusted_issuer_id", "priority");
+
+-- CreateIndex
+CREATE INDEX "assertion_key_expires_at_idx" ON "assertion_key"("expires_at");

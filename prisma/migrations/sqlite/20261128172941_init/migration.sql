@@ -105,6 +105,8 @@ CREATE TABLE "audit_event" (
     "registration_id" TEXT,
     "resource_server_id" TEXT,
     "source" TEXT,
+    "client_authority" TEXT,
+    "grant_authority" TEXT,
     "detail" TEXT
 );
 
@@ -236,3 +238,28 @@ CREATE TABLE "write_check" (
     "id" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     "value" TEXT NOT NULL
 );
+
+-- CreateTable
+CREATE TABLE "trust_rule" (
+    "id" TEXT NOT NULL PRIMARY KEY,
+    "trusted_issuer_id" TEXT NOT NULL,
+    "priority" INTEGER NOT NULL,
+    "metadata" TEXT NOT NULL,
+    "listed_clients" TEXT,
+    "version" INTEGER NOT NULL,
+    "created_at" BIGINT NOT NULL,
+    "updated_at" BIGINT NOT NULL
+);
+
+-- CreateTable
+CREATE TABLE "assertion_key" (
+    "token" TEXT NOT NULL PRIMARY KEY,
+    "jkt" TEXT NOT NULL,
+    "expires_at" BIGINT NOT NULL
+);
+
+-- CreateIndex
+CREATE INDEX "trust_rule_trusted_issuer_id_priority_idx" ON "trust_rule"("trusted_issuer_id", "priority");
+
+-- CreateIndex
+CREATE INDEX "assertion_key_expires_at_idx" ON "assertion_key"("expires_at");
