@@ -27,6 +27,8 @@ const resourceServerBody = {
   name: 'Orders API',
   scopes: ['orders.read', 'orders.write'],
   cnf_methods_supported: ['jkt', 'x5t#S256'],
+  origins: ['https://api.example.com'],
+  gateway_mode: 'report',
 };
 const resourceServer = {
   ...resourceServerBody,

@@ -69,6 +69,16 @@ function checkConfirmation({
     throw new Problem(400, 'the confirmation method jwe needs a key to encrypt to', 'jwks');
 }
 
+/** Refuses origins that no forwarded request can have, such as one that names port 443. */
+function checkOrigins({ origins = [] }: ResourceServerBody): void {
+  if (!origins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin))
+    throw new Problem(
+      400,
+      'each origin is scheme, host in lower case, and a port where it is not the default one',
+      'origins',
+    );
+}
+
 const defaults = {
   scopes: [],
   cnf_methods_supported: ['jkt' as const],
@@ -134,6 +144,7 @@ function readBody(options: ResourceServerRoutesOptions): Resource['read'] {
     if ((body.access_token_lifetime ?? 0) > maxAccessTokenLifetime)
       throw new Problem(400, 'access_token_lifetime is above the maximum', 'access_token_lifetime');
     checkConfirmation(body);
+    checkOrigins(body);
     const secret = given ?? (stored === undefined ? generateClientSecret() : undefined);
     const value: ResourceServer = {
       ...defaults,

@@ -4,7 +4,7 @@ import {
   grantTypes,
   tokenEndpointAuthMethods,
 } from '../domain/client-registration.ts';
-import { confirmationMethods, multiKeyForms } from '../domain/resource-server.ts';
+import { confirmationMethods, gatewayModes, multiKeyForms } from '../domain/resource-server.ts';
 import { accessTokenSigningAlgorithms, signingAlgorithms } from '../jose/algorithms.ts';
 import { idOf } from './operation.ts';
 import { pattern } from './patterns.ts';
@@ -105,6 +105,21 @@ export const resourceServerBody = Type.Object(
         description:
           'True: a token is active only beside a valid proof in the same introspection. ' +
           'For resource servers that cannot check proofs.',
+      }),
+    ),
+    origins: Type.Optional(
+      listOf(text({ pattern: pattern('origin'), maxLength: 300 }), {
+        minItems: 1,
+        description:
+          'Origins at which gateways serve it, each https, or http on loopback. ' +
+          'Without one no gateway may ask for it.',
+      }),
+    ),
+    gateway_mode: Type.Optional(
+      oneOf(gatewayModes, {
+        description:
+          'What gateways are told of a request that fails. `enforce`, the default: its refusal. ' +
+          '`report`: that it passes, and what would be refused.',
       }),
     ),
     access_token_lifetime: Type.Optional(Type.Integer({ minimum: 1, maximum: 604_800 })),

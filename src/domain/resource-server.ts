@@ -9,6 +9,10 @@ export type ConfirmationMethod = (typeof confirmationMethods)[number];
 export const multiKeyForms = ['alt_cnf', 'jwks'] as const;
 export type MultiKeyForm = (typeof multiKeyForms)[number];
 
+/** Whether a gateway refuses what fails, or lets it pass and reports what would be refused. */
+export const gatewayModes = ['enforce', 'report'] as const;
+export type GatewayMode = (typeof gatewayModes)[number];
+
 /** What an admin says of a resource server. */
 export interface ResourceServerMetadata {
   /** RFC 8707 resource identifier: an absolute URI without fragment; the token's `aud`. */
@@ -26,6 +30,10 @@ export interface ResourceServerMetadata {
   readonly status_list_enabled?: boolean;
   /** Ours. True: for it a token is active only beside a valid proof in the same introspection. */
   readonly introspection_requires_proof?: boolean;
+  /** Ours. Origins (RFC 6454 §6.2) at which gateways serve it; without one no gateway may ask. */
+  readonly origins?: readonly string[];
+  /** Ours. Default `enforce`; `report` lets everything pass and says what would be refused. */
+  readonly gateway_mode?: GatewayMode;
   /** Its public encryption keys; symmetric keys are encrypted to the first (RFC 7800 §3.3). */
   readonly jwks?: { readonly keys: readonly RegisteredJwk[] };
   /** True: its tokens may be confirmed by a symmetric key that this server makes, method `jwe`. */

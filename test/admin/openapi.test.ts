@@ -278,6 +278,8 @@ describe('what each operation answers is what the document says', () => {
       alt_cnf_supported: true,
       multi_key_form: 'alt_cnf',
       introspection_requires_proof: true,
+      origins: ['https://rs.example.com', 'http://127.0.0.1:9000'],
+      gateway_mode: 'report',
       access_token_lifetime: 60,
       access_token_signing_alg: 'EdDSA',
     };

@@ -386,6 +386,13 @@ describe('resource servers', () => {
   });
   it.each([
     ['a relative audience', { audience: '/x' }, 'audience'],
+    [
+      'an origin with the default port',
+      { audience: 'https://b.example', origins: ['https://a.example:443'] },
+      'origins',
+    ],
+    ['no origin', { audience: 'https://b.example', origins: [] }, 'origins'],
+    ['an unknown mode', { audience: 'https://b.example', gateway_mode: 'off' }, 'gateway_mode'],
     ['an audience with a fragment', { audience: 'https://a.example/#x' }, 'audience'],
     ['no audience', {}, 'audience'],
     [
@@ -416,6 +423,27 @@ describe('resource servers', () => {
   ])('%s: 400, and the member is named', async (_, body, member) => {
     const answer = await server.admin('POST', 'resource-servers', body);
     expect([answer.status, answer.body.member]).toEqual([400, member]);
+  });
+});
+
+describe('origins at which gateways serve', () => {
+  it.each([
+    'http://api.example.com',
+    'https://api.example.com/',
+    'https://api.example.com/path',
+    'https://user@api.example.com',
+    'https://API.example.com',
+    'https://api.example.com?x',
+    'http://127.0.0.1.example.com',
+    'http://localhost.example.com',
+    '*',
+    'null',
+  ])('%s is none: 400, and the member is named', async (origin) => {
+    const { status, body } = await server.admin('POST', 'resource-servers', {
+      audience: 'https://b.example',
+      origins: ['https://ok.example', origin],
+    });
+    expect([status, body.member]).toEqual([400, 'origins[1]']);
   });
 });
 

@@ -26,6 +26,7 @@ import {
 import type { Pairing } from '../../domain/pairing.ts';
 import {
   confirmationMethods,
+  gatewayModes,
   multiKeyForms,
   type ResourceServerMetadata,
 } from '../../domain/resource-server.ts';
@@ -94,6 +95,8 @@ export const readResourceServerMetadata = jsonColumn(
     multi_key_form: exactOptional(picklist(multiKeyForms)),
     status_list_enabled: optionalFlag,
     introspection_requires_proof: optionalFlag,
+    origins: exactOptional(texts),
+    gateway_mode: exactOptional(picklist(gatewayModes)),
     access_token_lifetime: pipe(number(), integer(), minValue(1)),
     access_token_signing_alg: picklist(accessTokenSigningAlgorithms),
   } satisfies Members<ResourceServerMetadata>),
