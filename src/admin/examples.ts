@@ -114,10 +114,11 @@ export const examples: Readonly<Record<string, object>> = {
     evidence: 'dpop_proof',
     token_expires_at: time + 600,
   },
-  Rotation: { alg: 'ES256', immediately: false },
+  Rotation: { alg: 'ES256', purpose: 'issuer', immediately: false },
   SigningKey: {
     kid: parameterExamples.kid,
     alg: 'ES256',
+    purpose: 'issuer',
     state: 'active',
     jwk: {
       kty: 'EC',

@@ -6,17 +6,23 @@ import {
 } from '../jose/algorithms.ts';
 import type { KeyWithState, SigningKeyState } from '../keys/key-states.ts';
 import type { SigningKeys } from '../keys/signing-keys.ts';
+import { type SigningKeyPurpose, signingKeyPurposes } from '../ports/signing-key-store.ts';
 import { parameterExamples } from './examples.ts';
 import { listAnswer, printable } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
+import { oneOf } from './schemas.ts';
 
+const purpose = oneOf(signingKeyPurposes, {
+  description: '`issuer`, the default: signs tokens. `gateway`: signs the assertions of gateways.',
+});
 const rotation = Type.Object(
   {
     alg: Type.Unsafe<AccessTokenSigningAlgorithm>({
       type: 'string',
       enum: [...accessTokenSigningAlgorithms],
     }),
+    purpose: Type.Optional(purpose),
     immediately: Type.Optional(Type.Boolean()),
   },
   { $id: 'Rotation', additionalProperties: false },
@@ -29,6 +35,7 @@ const signingKeyAnswer = Type.Object(
       type: 'string',
       enum: [...accessTokenSigningAlgorithms],
     }),
+    purpose,
     state: Type.Unsafe<SigningKeyState>({
       type: 'string',
       enum: ['announced', 'active', 'retired', 'removed', 'revoked'],
@@ -48,7 +55,11 @@ const time = (milliseconds: number | undefined) =>
   milliseconds === undefined ? undefined : new Date(milliseconds).toISOString();
 
 /** Lists the signing keys, rotates them by hand, and revokes a compromised one. */
-export function signingKeyRoutes(app: FastifyInstance, keys: SigningKeys): void {
+export function signingKeyRoutes(
+  app: FastifyInstance,
+  keys: Readonly<Record<SigningKeyPurpose, SigningKeys>>,
+): void {
+  const all = async () => [...(await keys.issuer.list()), ...(await keys.gateway.list())];
   const list = {
     operationId: 'listSigningKeys',
     summary: 'The signing keys and where each is in its life',
@@ -59,7 +70,7 @@ export function signingKeyRoutes(app: FastifyInstance, keys: SigningKeys): void 
     '/admin/signing-keys',
     operation({ ...list, answers: { 200: listAnswer(ref(signingKeyAnswer)) } }),
     async () => ({
-      items: (await keys.list()).map(shown),
+      items: (await all()).map(shown),
       next_cursor: null,
     }),
   );
@@ -77,8 +88,9 @@ export function signingKeyRoutes(app: FastifyInstance, keys: SigningKeys): void 
     '/admin/signing-keys/rotate',
     operation({ ...rotate, refuses: [404] }),
     async ({ body }) => {
-      const successor = await keys.rotate(body.alg, { immediately: body.immediately === true });
-      const found = (await keys.list()).find(({ key }) => key.kid === successor?.kid);
+      const { alg, purpose = 'issuer', immediately = false } = body;
+      const successor = await keys[purpose].rotate(alg, { immediately });
+      const found = (await all()).find(({ key }) => key.kid === successor?.kid);
       if (found === undefined)
         throw new Problem(404, 'there is no signing key of this algorithm', 'alg');
       return shown(found);
@@ -98,7 +110,8 @@ export function signingKeyRoutes(app: FastifyInstance, keys: SigningKeys): void 
     '/admin/signing-keys/:kid/revoke',
     operation({ ...revoke, answers: gone, refuses: [404] }),
     async ({ params }, reply) => {
-      if (!(await keys.revoke(params.kid)))
+      const { kid } = params;
+      if (!(await keys.issuer.revoke(kid)) && !(await keys.gateway.revoke(kid)))
         throw new Problem(404, 'there is no such signing key that is not revoked already');
       return reply.code(204).send();
     },
@@ -109,6 +122,7 @@ function shown({ key, state, retiredAt, removedAt }: KeyWithState): object {
   return {
     kid: key.kid,
     alg: key.alg,
+    purpose: key.purpose,
     state,
     jwk: JSON.parse(key.publicJwk) as object,
     created_at: time(key.createdAt),

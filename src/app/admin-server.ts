@@ -32,6 +32,7 @@ import type { IssuedTokens } from '../ports/issued-tokens.ts';
 import type { PairingRegistry } from '../ports/pairing-registry.ts';
 import type { ClientRegistrations, RandomId, ResourceServers } from '../ports/ports.ts';
 import type { ClientRegistry, ResourceServerRegistry } from '../ports/registry.ts';
+import type { SigningKeyPurpose } from '../ports/signing-key-store.ts';
 import type { TrustedIssuerRegistry } from '../ports/trusted-issuer-registry.ts';
 
 /** What the admin listener stands on. */
@@ -46,7 +47,7 @@ export interface AdminServerOptions {
   readonly auditLog: AuditLog;
   readonly issuedTokens: IssuedTokens;
   readonly credentialUses: CredentialUseLog;
-  readonly signingKeys: SigningKeys;
+  readonly signingKeys: Readonly<Record<SigningKeyPurpose, SigningKeys>>;
   readonly nonceSecrets: Pick<DpopNonceSecrets, 'list' | 'replace'>;
   readonly keyEncryption: KeyEncryptionKeyOptions;
   /** Whether a `jwks_uri` may ever be fetched. */

@@ -36,6 +36,7 @@ export interface AuthorizationServerOptions {
   readonly ports: Ports;
   readonly refusals: Refusals;
   readonly signingKeys: SigningKeys;
+  readonly gatewayKeys: Pick<SigningKeys, 'publicJwks'>;
   readonly statusLists: StatusListStore;
   /** Secrets of the DPoP nonces, shared by all replicas. */
   readonly nonceSecrets: () => readonly NonceSecret[];
@@ -65,6 +66,7 @@ export async function authorizationServer(
   boundHalfSentBodies(app);
   const countClient = await rateLimits(app, config, counters, [
     ...endpoints.jwksPaths,
+    endpoints.gatewayJwksPath,
     ...metadataPaths,
     ...healthPaths,
   ]);
@@ -121,12 +123,13 @@ function authenticatedRoutes(
 /** What verifies tokens and is public: keys and status lists. */
 function verificationRoutes(
   app: FastifyInstance,
-  { config, ports, signingKeys, statusLists }: AuthorizationServerOptions,
+  { config, ports, signingKeys, gatewayKeys, statusLists }: AuthorizationServerOptions,
   endpoints: Endpoints,
 ): void {
-  const { basePath, jwksPaths } = endpoints;
+  const { basePath, jwksPaths, gatewayJwksPath } = endpoints;
   clientJwksRoute(app, `${basePath}/clients/:client_id/jwks`, ports.clients, config.jwksMaxAge);
   for (const path of jwksPaths) jwksRoute(app, path, signingKeys.publicJwks, config.jwksMaxAge);
+  jwksRoute(app, gatewayJwksPath, gatewayKeys.publicJwks, config.jwksMaxAge);
   const lists = publishedLists({
     store: statusLists,
     clock: ports.clock,

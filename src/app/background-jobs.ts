@@ -22,6 +22,7 @@ export interface BackgroundJobsOptions {
     'audit' | 'clock' | 'currentClients' | 'remoteJwkSets' | 'issuedTokens'
   >;
   readonly signingKeys: Pick<SigningKeys, 'refresh'>;
+  readonly gatewayKeys: Pick<SigningKeys, 'refresh'>;
   readonly nonceSecrets: Pick<DpopNonceSecrets, 'refresh'>;
   readonly boundKeys: UnregisteredKeysOptions['boundKeys'];
   /**
@@ -60,6 +61,7 @@ export function backgroundJobs(options: BackgroundJobsOptions): BackgroundJobs {
   const stopRefreshing = poller(
     [
       { name: 'signing keys', read: signingKeys.refresh },
+      { name: 'signing keys of gateways', read: options.gatewayKeys.refresh },
       { name: 'secrets of the DPoP nonces', read: nonceSecrets.refresh },
     ],
     keyRefreshInterval,

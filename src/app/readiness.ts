@@ -9,7 +9,7 @@ export interface ReadinessOptions {
   readonly writeToDatabase: () => Promise<void>;
   /** Absent where the database holds the replay records. */
   readonly writeToReplay?: (() => Promise<void>) | undefined;
-  readonly signingKeys: Pick<SigningKeys, 'missing'>;
+  readonly keys: readonly Pick<SigningKeys, 'missing'>[];
 }
 
 /** What readiness goes by; `start` begins its writes, and answers what ends them. */
@@ -18,7 +18,7 @@ export function readiness({
   pingReplay,
   writeToDatabase,
   writeToReplay,
-  signingKeys,
+  keys,
 }: ReadinessOptions): { readonly checks: HealthChecks; start(): () => void } {
   const database = writeCheck(writeToDatabase);
   const replay = writeToReplay === undefined ? database : writeCheck(writeToReplay);
@@ -31,7 +31,7 @@ export function readiness({
     checks: {
       database: answersAndTakes(pingDatabase, database),
       replay: answersAndTakes(pingReplay, replay),
-      signing_keys: async () => checkKeys(signingKeys),
+      signing_keys: async () => checkKeys(keys),
     },
     start() {
       const stops = [...writeChecks].map(({ start }) => start());
@@ -43,7 +43,7 @@ export function readiness({
 }
 
 /** Goes by what was read last: that the database is away is said of the database. */
-function checkKeys(keys: Pick<SigningKeys, 'missing'>): void {
-  const missing = keys.missing();
+function checkKeys(keys: ReadinessOptions['keys']): void {
+  const missing = keys.flatMap((each) => each.missing());
   if (missing.length > 0) throw new Error(`no signing key for ${missing.join(', ')}`);
 }

@@ -9,6 +9,10 @@ import type { KeyEncryption } from '../keys/key-encryption.ts';
 import { type SigningKeys, signingKeys } from '../keys/signing-keys.ts';
 import type { Peers } from '../ports/peers.ts';
 import type { SigningKeyStore } from '../ports/signing-key-store.ts';
+import {
+  assertionAlg,
+  assertionLifetime,
+} from '../protocol/gateway/forwarded-request-assertion.ts';
 
 /** Where the keys are kept, and what opens them. */
 export interface ServerKeysOptions
@@ -23,6 +27,8 @@ export interface ServerKeysOptions
 /** What the server signs with and makes nonces with, the same on all replicas. */
 export interface ServerKeys {
   readonly signingKeys: SigningKeys;
+  /** Sign assertions of gateways; there are none until a gateway listener has been switched on. */
+  readonly gatewayKeys: SigningKeys;
   readonly nonceSecrets: DpopNonceSecrets;
 }
 
@@ -43,16 +49,27 @@ export async function serverKeys(options: ServerKeysOptions): Promise<ServerKeys
   });
   // Without any tolerance, too, another replica publishes a new key only when it has read it.
   const margin = Math.max(config.clockTolerance, 5);
-  const keys = await signingKeys({
+  const shared = {
     store: options.signingKeys,
     encryption,
     clock,
     rotationInterval: config.signingKeyRotationInterval * 1000,
     scheduledAnnouncement: config.signingKeyAnnouncement * 1000,
     announcement: (config.jwksMaxAge + margin) * 1000,
-    published: (Math.max(config.accessTokenMaxLifetime, config.statusListMaxAge) + margin) * 1000,
     changed: peers.invalidate,
+  };
+  const issued = Math.max(config.accessTokenMaxLifetime, config.statusListMaxAge);
+  const keys = await signingKeys({
+    ...shared,
+    purpose: 'issuer',
+    published: (issued + margin) * 1000,
   });
   await keys.ensure('ES256');
-  return { signingKeys: keys, nonceSecrets };
+  const gatewayKeys = await signingKeys({
+    ...shared,
+    purpose: 'gateway',
+    published: (assertionLifetime + margin) * 1000,
+  });
+  if (config.gateway !== undefined) await gatewayKeys.ensure(assertionAlg);
+  return { signingKeys: keys, gatewayKeys, nonceSecrets };
 }

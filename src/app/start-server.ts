@@ -56,6 +56,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     peers.onInvalidation(async () => {
       stores.forget();
       await keys.signingKeys.refresh();
+      await keys.gatewayKeys.refresh();
       await keys.nonceSecrets.refresh();
     });
     return await serve(config, options, { stores, secrets, keys });
@@ -80,13 +81,14 @@ async function serve(
   const { stores, secrets, keys } = opened;
   const uses = credentialUseRecorder(stores.credentialUses, clock);
   const ports = protocolPorts(config, stores, { clock, randomId, noteUse: uses.note });
-  const ready = readiness({ ...stores, signingKeys: keys.signingKeys });
+  const ready = readiness({ ...stores, keys: [keys.signingKeys, keys.gatewayKeys] });
   const common = { config, ports, refusals: refusals(stores.audit, stores), logger };
   let isStopping = false;
   const stopping = () => isStopping;
   const publicApp = await authorizationServer({
     ...common,
     signingKeys: keys.signingKeys,
+    gatewayKeys: keys.gatewayKeys,
     statusLists: stores.statusLists,
     nonceSecrets: keys.nonceSecrets.current,
     health: ready.checks,
@@ -127,7 +129,7 @@ async function serve(
 function adminOptions(
   config: Config,
   { clock, randomId, logger }: ServerOptions,
-  { stores, secrets, keys: { signingKeys, nonceSecrets } }: Opened,
+  { stores, secrets, keys: { signingKeys, gatewayKeys, nonceSecrets } }: Opened,
 ): AdminServerOptions {
   const addresses = allowedAddresses(config.jwksUriAllowPrivateAddresses);
   return {
@@ -144,7 +146,7 @@ function adminOptions(
     clock,
     randomId,
     verifyAdminToken: secrets.verifyAdminToken,
-    signingKeys,
+    signingKeys: { issuer: signingKeys, gateway: gatewayKeys },
     ensureSigningKey: signingKeys.ensure,
     nonceSecrets,
     keyEncryption: {

@@ -48,6 +48,8 @@ async function main(): Promise<void> {
       PORT: String(config.port ?? 'off'),
       ADMIN_PORT: String(config.adminPort),
       ...(config.tls !== undefined && { TLS_PORT: String(config.tls.port) }),
+      ...(config.gateway !== undefined &&
+        'port' in config.gateway.listen && { GATEWAY_PORT: String(config.gateway.listen.port) }),
     },
     print: (text) => process.stdout.write(text),
   });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type DevelopmentConfig, developmentBanner, readDevelopmentConfig } from './development.ts';
 import { environmentReader } from './environment.ts';
+import { type GatewayConfig, readGatewayConfig } from './gateway-config.ts';
 import { type ListenerConfig, readListenerConfig } from './listener-config.ts';
 import { type OperationConfig, readOperationConfig } from './operation-config.ts';
 import { type ProtocolConfig, readProtocolConfig } from './protocol-config.ts';
@@ -14,6 +15,8 @@ export interface Config
     ProtocolConfig,
     OperationConfig,
     DevelopmentConfig {
+  /** The listener for gateways; undefined: there is none. */
+  readonly gateway?: GatewayConfig;
   /** Sentences for the log about what is dangerous or probably not meant. */
   readonly warnings: readonly string[];
 }
@@ -33,13 +36,15 @@ export function readConfig(
 ): Config {
   const read = environmentReader(env, readFile);
   const listeners = readListenerConfig(read);
-  const development = readDevelopmentConfig(read, listeners);
+  const gateway = readGatewayConfig(read);
+  const development = readDevelopmentConfig(read, listeners, gateway);
   const config: Config = {
     ...readStoreConfig(read),
     ...listeners,
     ...readProtocolConfig(read),
     ...readOperationConfig(read),
     ...development,
+    ...(gateway !== undefined && { gateway }),
     warnings: [
       ...(development.development ? [developmentBanner] : []),
       ...misspeltVariables(env),

@@ -1,4 +1,5 @@
 import type { EnvironmentReader } from './environment.ts';
+import type { GatewayConfig } from './gateway-config.ts';
 import { isLoopback } from './issuer.ts';
 import type { ListenerConfig } from './listener-config.ts';
 
@@ -21,6 +22,7 @@ export const developmentBanner =
 export function readDevelopmentConfig(
   read: EnvironmentReader,
   { issuer, host, port, adminHost, tls }: ListenerConfig,
+  gateway: GatewayConfig | undefined,
 ): DevelopmentConfig {
   const development = read.flag('DEVELOPMENT', false);
   const dpopNonceRefusePercent = read.integer('DPOP_NONCE_REFUSE_PERCENT', 0, 0, 90);
@@ -33,6 +35,8 @@ export function readDevelopmentConfig(
       ...(port !== undefined && { HOST: host }),
       ADMIN_HOST: adminHost,
       ...(tls !== undefined && { TLS_HOST: tls.host }),
+      ...(gateway !== undefined &&
+        'host' in gateway.listen && { GATEWAY_HOST: gateway.listen.host }),
     };
     for (const [name, at] of Object.entries(listeners))
       if (!isLoopback(at)) read.faults.push(`DEVELOPMENT=true needs ${name} on loopback`);

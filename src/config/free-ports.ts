@@ -6,7 +6,15 @@ import { defaultIssuer } from './issuer.ts';
 /** Ports and issuer of a configuration. */
 type Listening = Pick<
   Config,
-  'host' | 'port' | 'tls' | 'adminHost' | 'adminPort' | 'issuer' | 'issuerIsDefault' | 'workers'
+  | 'host'
+  | 'port'
+  | 'tls'
+  | 'adminHost'
+  | 'adminPort'
+  | 'gateway'
+  | 'issuer'
+  | 'issuerIsDefault'
+  | 'workers'
 >;
 
 /**
@@ -22,11 +30,22 @@ export async function withChosenPorts<C extends Listening>(config: C): Promise<C
     ...config.tls,
     port: await chosenPort(config.tls.host, config.tls.port),
   };
+  const { gateway } = config;
   return {
     ...config,
     port,
     ...(tls !== undefined && { tls }),
     adminPort: await chosenPort(config.adminHost, config.adminPort),
+    ...(gateway !== undefined &&
+      'host' in gateway.listen && {
+        gateway: {
+          ...gateway,
+          listen: {
+            ...gateway.listen,
+            port: await chosenPort(gateway.listen.host, gateway.listen.port),
+          },
+        },
+      }),
     issuer: config.issuerIsDefault ? defaultIssuer({ port, tlsPort: tls?.port }) : config.issuer,
   };
 }

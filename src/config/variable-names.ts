@@ -10,6 +10,9 @@ export const variableNames = [
   'ADMIN_HOST',
   'ADMIN_PORT',
   'ADMIN_TOKEN',
+  'GATEWAY_HOST',
+  'GATEWAY_PORT',
+  'GATEWAY_TOKEN',
   'DATABASE_URL',
   'REDIS_URL',
   'KEY_ENCRYPTION_KEY',
@@ -59,13 +62,14 @@ export const variableNames = [
   'KEY_ENCRYPTION_KEY_FILE',
   'KEY_ENCRYPTION_KEY_NEXT_FILE',
   'ADMIN_TOKEN_FILE',
+  'GATEWAY_TOKEN_FILE',
   'DATABASE_URL_FILE',
   'REDIS_URL_FILE',
 ] as const;
 export type VariableName = (typeof variableNames)[number];
 
 /** Variables whose value is a secret, and may be in a file that `NAME_FILE` names. */
-export type SecretVariable = 'ADMIN_TOKEN' | 'DATABASE_URL' | 'REDIS_URL';
+export type SecretVariable = 'ADMIN_TOKEN' | 'GATEWAY_TOKEN' | 'DATABASE_URL' | 'REDIS_URL';
 
 /** New names of variables that were renamed. */
 const newNames: Readonly<Record<string, VariableName>> = {

@@ -17,7 +17,7 @@ import { type KeyEncryption, KeyEncryptionError, placeOfSigningKey } from './key
 export async function generateKey(
   alg: AccessTokenSigningAlgorithm,
   encryption: KeyEncryption,
-  life: Pick<StoredSigningKey, 'createdAt' | 'activeAt' | 'predecessor'>,
+  life: Pick<StoredSigningKey, 'purpose' | 'createdAt' | 'activeAt' | 'predecessor'>,
 ): Promise<NewSigningKey> {
   const { privateKey, publicKey } = await generateKeyPair(alg, {
     extractable: true,
@@ -28,6 +28,7 @@ export async function generateKey(
   const published = {
     kid,
     alg,
+    purpose: life.purpose,
     publicJwk: JSON.stringify({ ...exported, kid, alg, use: 'sig' }),
   };
   const sealedBy = await encryption.inForce();
@@ -48,7 +49,7 @@ export async function generateKey(
  * half belongs to another key than the row says.
  */
 export async function openKey(
-  stored: Pick<StoredSigningKey, 'kid' | 'alg' | 'publicJwk' | 'privateJwe'>,
+  stored: Pick<StoredSigningKey, 'kid' | 'alg' | 'purpose' | 'publicJwk' | 'privateJwe'>,
   encryption: KeyEncryption,
 ): Promise<SigningKey> {
   const { kid, alg } = stored;

@@ -1,6 +1,7 @@
 import { createHash, createHmac } from 'node:crypto';
 import { compactDecrypt } from 'jose/jwe/compact/decrypt';
 import { CompactEncrypt } from 'jose/jwe/compact/encrypt';
+import type { SigningKeyPurpose } from '../ports/signing-key-store.ts';
 
 /** Seals and opens secrets at rest as compact JWE, `dir` with A256GCM (RFC 7516, RFC 7518 §4.5). */
 export interface KeyEncryption {
@@ -26,16 +27,17 @@ export function placeOfSecret(name: string): string {
 }
 
 /**
- * The place of a signing key, as its sealed private half names it. It covers `kid`, `alg` and the
- * published text: a public key that was not made here has no sealed half that fits.
+ * The place of a signing key, as its sealed private half names it. It covers `kid`, `alg`,
+ * purpose and the published text: a public key that was not made here has no sealed half that fits.
  */
 export function placeOfSigningKey(key: {
   readonly kid: string;
   readonly alg: string;
+  readonly purpose: SigningKeyPurpose;
   readonly publicJwk: string;
 }): string {
   const digest = createHash('sha256').update(key.publicJwk).digest('base64url');
-  return `signing_key ${key.kid} ${key.alg} ${digest}`;
+  return `signing_key ${key.purpose} ${key.kid} ${key.alg} ${digest}`;
 }
 
 /** The keys of 32 bytes that a server was started with: the one in use and perhaps the next. */

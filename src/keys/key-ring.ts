@@ -6,6 +6,7 @@ import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import type { PublicKey } from '../jose/public-key.ts';
 import type {
   DamagedSigningKey,
+  SigningKeyPurpose,
   SigningKeyStore,
   StoredSigningKey,
 } from '../ports/signing-key-store.ts';
@@ -19,8 +20,9 @@ import { damagedKey, openKeys } from './open-keys.ts';
  */
 const maxAge = 3000;
 
-/** The signing keys as last read from the store, opened. */
+/** The signing keys of one purpose as last read from the store, opened. */
 export interface KeyRing {
+  readonly purpose: SigningKeyPurpose;
   /** Reads them, and the database's clock. Throws StoreUnavailable. */
   read(): Promise<void>;
   /**
@@ -50,6 +52,7 @@ export interface KeyRing {
 
 /** What the copy is made of. */
 export interface KeyRingOptions {
+  readonly purpose: SigningKeyPurpose;
   readonly store: Pick<SigningKeyStore, 'listSigningKeys'>;
   readonly encryption: KeyEncryption;
   readonly clock: Clock;
@@ -70,11 +73,12 @@ export function keyRing({ store, encryption, clock, shared, ...options }: KeyRin
   const read = async () => {
     const began = { ticks: performance.now(), at: clock() };
     const { keys, damaged: unread } = await shared.measuredBy(() => store.listSigningKeys());
-    await open.open(keys);
+    const own = keys.filter(({ purpose }) => purpose === options.purpose);
+    await open.open(own);
     // What was read before a change must not come back after it.
     if (began.ticks < asked.ticks) return;
     asked = began;
-    stored = keys;
+    stored = own;
     damaged = unread;
     published.update(lives());
   };
@@ -84,6 +88,7 @@ export function keyRing({ store, encryption, clock, shared, ...options }: KeyRin
   const isOld = () =>
     performance.now() - asked.ticks > maxAge || Math.abs(clock() - asked.at) > maxAge;
   return {
+    purpose: options.purpose,
     read,
     async recent() {
       if (isOld()) await joined();

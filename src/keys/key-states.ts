@@ -73,7 +73,7 @@ export function unrecorded({ key, state, retiredAt, removedAt }: KeyWithState): 
   readonly events: readonly AuditEvent[];
 } {
   const reached = state !== 'revoked' ? state : hasItsTime(key) ? 'active' : 'announced';
-  const detail = { kid: key.kid, alg: key.alg };
+  const detail = nameOf(key);
   const server = { actor: 'server' } as const;
   const events: Readonly<Record<Stage, AuditEvent>> = {
     announced: announcement(key, 'server'),
@@ -102,10 +102,15 @@ export type Announcer = 'admin' | 'server';
 
 /** The record of a key that is new, or is to sign earlier. */
 export function announcement(
-  { kid, alg, activeAt }: Pick<StoredSigningKey, 'kid' | 'alg' | 'activeAt'>,
+  { activeAt, ...key }: Pick<StoredSigningKey, 'kid' | 'alg' | 'purpose' | 'activeAt'>,
   actor: Announcer,
 ): AuditEvent {
-  return { type: 'signing_key_announced', actor, detail: { kid, alg, active_at: activeAt } };
+  return { type: 'signing_key_announced', actor, detail: { ...nameOf(key), active_at: activeAt } };
+}
+
+/** How a record names a key: its purpose only where that is not the ordinary one. */
+function nameOf({ kid, alg, purpose }: Pick<StoredSigningKey, 'kid' | 'alg' | 'purpose'>) {
+  return { kid, alg, ...(purpose !== 'issuer' && { purpose }) };
 }
 
 /**

@@ -1,5 +1,9 @@
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
-import type { SigningKeyStore, StoredSigningKey } from '../ports/signing-key-store.ts';
+import {
+  beginningOf,
+  type SigningKeyStore,
+  type StoredSigningKey,
+} from '../ports/signing-key-store.ts';
 import { generateKey } from './generate-key.ts';
 import type { KeyEncryption } from './key-encryption.ts';
 import type { KeyRing } from './key-ring.ts';
@@ -44,7 +48,12 @@ export async function succeed(
   actor: Announcer = 'server',
 ): Promise<void> {
   const predecessor = lastOf(alg, held);
-  const life = { createdAt: now(), activeAt, ...(predecessor !== undefined && { predecessor }) };
+  const life = {
+    purpose: held.purpose,
+    createdAt: now(),
+    activeAt,
+    ...(predecessor !== undefined && { predecessor }),
+  };
   const add = async () => {
     const successor = await generateKey(alg, encryption, life);
     return store.addSigningKey(successor, announcement(successor, actor));
@@ -87,12 +96,17 @@ export async function record({ store, held }: Succession): Promise<void> {
 
 /** `kid` of the last key in the succession of an algorithm, revoked or damaged though it may be. */
 function lastOf(alg: string, held: KeyRing): string | undefined {
+  const beginning = beginningOf(held.purpose, alg);
   const next = new Map([
-    ...held.stored().map((key) => [key.predecessor ?? key.alg, key.kid] as const),
+    ...held.stored().map((key) => [key.predecessor ?? beginning, key.kid] as const),
     ...held.damaged().map(({ follows, kid }) => [follows ?? '', kid] as const),
   ]);
   let last: string | undefined;
-  for (let kid = next.get(alg); kid !== undefined && next.delete(last ?? alg); kid = next.get(kid))
+  for (
+    let kid = next.get(beginning);
+    kid !== undefined && next.delete(last ?? beginning);
+    kid = next.get(kid)
+  )
     last = kid;
   return last;
 }

@@ -5,7 +5,11 @@ import { NoSigningKey, SigningKeyUnavailable } from '../domain/oauth-error.ts';
 import type { SigningKey } from '../domain/signing-key.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import type { PublicKey } from '../jose/public-key.ts';
-import type { SigningKeyStore, StoredSigningKey } from '../ports/signing-key-store.ts';
+import type {
+  SigningKeyPurpose,
+  SigningKeyStore,
+  StoredSigningKey,
+} from '../ports/signing-key-store.ts';
 import { type KeyEncryption, KeyEncryptionError } from './key-encryption.ts';
 import { type KeyRing, keyRing } from './key-ring.ts';
 import type { KeyWithState } from './key-states.ts';
@@ -13,7 +17,7 @@ import { latestKey, record, soonest, succeed } from './key-succession.ts';
 import { revokeSigningKey } from './revoke-signing-key.ts';
 import { type RotationTimes, rotateByHand, rotateOnSchedule } from './rotate-signing-keys.ts';
 
-/** The server's signing keys, shared by all replicas through the store. */
+/** The server's signing keys of one purpose, shared by all replicas through the store. */
 export interface SigningKeys {
   /**
    * The key that signs tokens of this algorithm, of a list that is seconds old at most. Throws
@@ -62,6 +66,7 @@ export interface SigningKeys {
 
 /** What the signing keys live on. Times in milliseconds. */
 export interface SigningKeysOptions extends RotationTimes {
+  readonly purpose: SigningKeyPurpose;
   readonly store: SigningKeyStore;
   readonly encryption: KeyEncryption;
   /** This machine's; what the replicas must agree on goes by the database's. */

@@ -9,12 +9,25 @@ export const stages = ['announced', 'active', 'retired', 'removed'] as const;
 export type Stage = (typeof stages)[number];
 
 /**
+ * What a key signs. `issuer`: tokens, and all else that the issuer says. `gateway`: assertions for
+ * the upstreams of gateways, by keys of their own, so that none of them passes for a token.
+ */
+export const signingKeyPurposes = ['issuer', 'gateway'] as const;
+export type SigningKeyPurpose = (typeof signingKeyPurposes)[number];
+
+/** What stands in place of a predecessor on the first key of a purpose and algorithm. */
+export function beginningOf(purpose: SigningKeyPurpose, alg: string): string {
+  return purpose === 'issuer' ? alg : `${purpose} ${alg}`;
+}
+
+/**
  * A signing key as stored: the private JWK only as a compact JWE (RFC 7516) under the
  * key-encryption key. Times in milliseconds since the epoch.
  */
 export interface StoredSigningKey {
   readonly kid: string;
   readonly alg: AccessTokenSigningAlgorithm;
+  readonly purpose: SigningKeyPurpose;
   /** Public JWK as JSON text. */
   readonly publicJwk: string;
   /** Private JWK as a compact JWE. */
@@ -26,7 +39,7 @@ export interface StoredSigningKey {
   readonly revokedAt?: number;
   /**
    * `kid` of the key that it came after, whatever became of that one; absent from the first of its
-   * algorithm.
+   * purpose and algorithm.
    */
   readonly predecessor?: string;
   /** How far the audit trail knows its life. */
@@ -36,7 +49,7 @@ export interface StoredSigningKey {
 /** A row that cannot be read as a key; it keeps its place in the succession. */
 export interface DamagedSigningKey {
   readonly kid: string;
-  /** `kid` of its predecessor, or its algorithm if it was the first. */
+  /** `kid` of its predecessor, or `beginningOf` its succession if it was the first. */
   readonly follows: string | undefined;
   readonly fault: Error;
 }
@@ -58,8 +71,8 @@ export interface SigningKeyStore {
     readonly databaseTime: number;
   }>;
   /**
-   * Adds the key after its predecessor, or as the first of its algorithm, and records the event; of
-   * concurrent calls with one predecessor one wins (one transaction, `on conflict do nothing`).
+   * Adds the key after its predecessor, or as the first of its succession, and records the event;
+   * of concurrent calls with one predecessor one wins (one transaction, `on conflict do nothing`).
    * `sealed_anew`: not added, because by now another key-encryption key is in force.
    */
   addSigningKey(key: NewSigningKey, event: AuditEvent): Promise<'added' | 'taken' | 'sealed_anew'>;

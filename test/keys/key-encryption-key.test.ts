@@ -177,6 +177,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         const [first] = (await stores.signingKeys.listSigningKeys()).keys as [StoredSigningKey];
         const encryption = keyEncryption({ current: Buffer.from(a, 'base64url') }, async () => old);
         const known = await generateKey('ES256', encryption, {
+          purpose: 'issuer',
           createdAt: first.createdAt,
           activeAt: first.activeAt,
           predecessor: first.kid,

@@ -91,7 +91,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       await insert(one.kid, one.published, 'nothing');
       await insert(two.kid, two.published, sealed);
       await insert(three.kid, three.published, nonces);
-      const header = { for: `signing_key ${four.kid} ES256` };
+      const header = { for: `signing_key issuer ${four.kid} ES256` };
       const jwe = await encrypt(four.privateJwk, randomBytes(32), header);
       await insert(four.kid, four.published, jwe);
       await insert('garbage', '{', sealed);
@@ -127,6 +127,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     it.each([
       ['the public half', "update signing_key set public_jwk = $1 where kid <> '' returning kid"],
       ['the name', 'update signing_key set kid = $1 returning kid'],
+      ['the purpose', "update signing_key set purpose = 'gateway' where $1 <> '' returning kid"],
       ['the algorithm', "update signing_key set alg = 'PS256' where $1 <> '' returning kid"],
     ])(
       'cannot change %s of a key: the key is out of the JWK Set, also of a server that has it open',

@@ -25,6 +25,10 @@ export interface Endpoints {
   readonly openidMetadataPaths: readonly string[];
   /** The JWK Set: its own path, and where libraries look that read no metadata. */
   readonly jwksPaths: readonly string[];
+  /** `iss` of the assertions of gateways (docs/gateways/README.md). */
+  readonly gatewayIssuer: string;
+  /** The JWK Set of these; no metadata names it, so that nobody who checks tokens finds it. */
+  readonly gatewayJwksPath: string;
 }
 
 /** Derives the endpoints from the issuer identifier, which itself stays the string that it is. */
@@ -53,6 +57,8 @@ export function endpointsOf(issuer: string, tlsPort?: number): Endpoints {
       ]),
     ],
     jwksPaths: [`${basePath}/jwks`, `${basePath}/.well-known/jwks.json`],
+    gatewayIssuer: `${root}/gateway`,
+    gatewayJwksPath: `${basePath}/gateway/jwks`,
   };
 }
 

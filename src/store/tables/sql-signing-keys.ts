@@ -4,10 +4,12 @@ import type { Clock } from '../../domain/clock.ts';
 import { CorruptRow } from '../../domain/oauth-error.ts';
 import { accessTokenSigningAlgorithms } from '../../jose/algorithms.ts';
 import {
+  beginningOf,
   type DamagedSigningKey,
   keyInForceName,
   type SigningKeyStore,
   type StoredSigningKey,
+  signingKeyPurposes,
   stages,
 } from '../../ports/signing-key-store.ts';
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
@@ -19,14 +21,14 @@ import { eventRow, insertEvents } from './sql-audit.ts';
 
 /** One row at least, so that a database without keys says its time too. */
 const listKeys = (kind: DatabaseKind) =>
-  `select ${databaseTime[kind]} as database_time, kid, alg, first_for, public_jwk, private_jwe, created_at, active_at, revoked_at, recorded_state from (select 1) as always left join signing_key on true order by created_at, active_at, alg, kid`;
+  `select ${databaseTime[kind]} as database_time, kid, alg, purpose, first_for, public_jwk, private_jwe, created_at, active_at, revoked_at, recorded_state from (select 1) as always left join signing_key on true order by created_at, active_at, alg, kid`;
 
 /**
  * Only while the key-encryption key that sealed it is in force; PostgreSQL waits for a change of
  * that under way, SQLite has one writer anyway.
  */
 const insertKey = (kind: DatabaseKind) =>
-  `insert into signing_key (kid, alg, first_for, public_jwk, private_jwe, created_at, active_at) select $1, $2, $3, $4, $5, cast($6 as bigint), cast($7 as bigint) from shared_secret where name = $8 and value = $9${kind === 'postgresql' ? ' for share' : ''} on conflict do nothing`;
+  `insert into signing_key (kid, alg, first_for, public_jwk, private_jwe, created_at, active_at, purpose) select $1, $2, $3, $4, $5, cast($6 as bigint), cast($7 as bigint), $8 from shared_secret where name = $9 and value = $10${kind === 'postgresql' ? ' for share' : ''} on conflict do nothing`;
 const advance =
   'update signing_key set active_at = cast($1 as bigint) where kid = $2 and active_at > cast($3 as bigint) and revoked_at is null';
 const markRevoked =
@@ -37,6 +39,7 @@ interface Row {
   readonly database_time: bigint;
   readonly kid: string | null;
   readonly alg: string;
+  readonly purpose: string;
   readonly first_for: string | null;
   readonly public_jwk: string;
   readonly private_jwe: string;
@@ -74,17 +77,18 @@ export function sqlSigningKeys(
       };
     },
     async addSigningKey(
-      { kid, alg, publicJwk, privateJwe, createdAt, activeAt, predecessor, sealedBy },
+      { kid, alg, purpose, publicJwk, privateJwe, createdAt, activeAt, predecessor, sealedBy },
       event,
     ) {
       const values = [
         kid,
         alg,
-        predecessor ?? alg,
+        predecessor ?? beginningOf(purpose, alg),
         publicJwk,
         privateJwe,
         createdAt,
         activeAt,
+        purpose,
         keyInForceName,
         sealedBy,
       ];
@@ -121,6 +125,7 @@ function intactKey(
   kid: string,
   {
     alg,
+    purpose,
     first_for,
     public_jwk,
     private_jwe,
@@ -131,15 +136,18 @@ function intactKey(
   }: Row,
 ): StoredSigningKey {
   const of = { table: 'signing_key', key: kid };
+  const known = knownValue(signingKeyPurposes, purpose, of);
+  const isFirst = first_for === beginningOf(known, alg);
   return {
     kid,
     alg: knownValue(accessTokenSigningAlgorithms, alg, of),
+    purpose: known,
     publicJwk: public_jwk,
     privateJwe: private_jwe,
     createdAt: Number(created_at),
     activeAt: Number(active_at),
     ...(revoked_at !== null && { revokedAt: Number(revoked_at) }),
-    ...(first_for !== null && first_for !== alg && { predecessor: first_for }),
+    ...(first_for !== null && !isFirst && { predecessor: first_for }),
     recordedStage: knownValue(stages, recorded_state, of),
   };
 }

@@ -56,6 +56,7 @@ CREATE TABLE "replay_record" (
 CREATE TABLE "signing_key" (
     "kid" TEXT NOT NULL,
     "alg" TEXT NOT NULL,
+    "purpose" TEXT NOT NULL DEFAULT 'issuer',
     "first_for" TEXT,
     "public_jwk" TEXT NOT NULL,
     "private_jwe" TEXT NOT NULL,
