@@ -36,8 +36,9 @@ async function decryptionKey(alg: string, crv?: string): Promise<JWK> {
 }
 const publicPart = ({ kty, crv, x, y, n, e, use, kid }: JWK) =>
   JSON.parse(JSON.stringify({ kty, crv, x, y, n, e, use, kid })) as JWK;
-const register = async (aud: string, key: JWK) => {
+const register = async (aud: string, key: JWK, more: object = {}) => {
   const members = {
+    ...more,
     audience: aud,
     cnf_methods_supported: ['jwe'],
     symmetric_keys_enabled: true,
@@ -314,6 +315,27 @@ describe('RFC 7800 §3.3: a token with a symmetric key (cnf.jwe)', () => {
     expect(presentedBy(await present(one, { nonce: first.headers['dpop-nonce'] }, {}, at))).toBe(
       'app by jwe',
     );
+    await at.close();
+  });
+
+  it('the issuer is asked whether the token is active; the proof counts once here', async () => {
+    const account = { client_id: 'asking', client_secret: clientSecret };
+    const asking = 'https://asking.example.com';
+    await register(asking, keys[0] as JWK, account);
+    const introspection = { clientId: 'asking', clientSecret };
+    const at = await openRecipient(fixture.server, {
+      audience: asking,
+      issuer: { issuer, introspection },
+      decryptionKeys: keys,
+    });
+    const one = await issued(asking);
+    const sent = fields(one.token, await proofBy(one, { htu: `${asking}/events` }));
+    for (const answer of ['app by jwe', '401 invalid_dpop_proof'])
+      expect(presentedBy(await at.send(sent))).toBe(answer);
+    const authorization = basic('app', clientSecret);
+    await fixture.server.post('/revoke', { token: one.token }, { authorization });
+    const late = await present(one, { htu: `${asking}/events` }, {}, at);
+    expect([presentedBy(late), at.reasons.at(-1)]).toEqual(['401 invalid_token', 'token_inactive']);
     await at.close();
   });
 

@@ -1,6 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type AdapterOptions, peerCertificate, presentedRequest } from './node-request.ts';
-import type { Presented, VerifyPresented } from './options.ts';
+import {
+  type AdapterOptions,
+  peerCertificate,
+  presentedRequest,
+  servedMetadata,
+} from './node-request.ts';
+import type { Presented, ResourceServer, VerifyPresented } from './options.ts';
 import { TokenRefused } from './refusal.ts';
 
 declare global {
@@ -52,4 +57,19 @@ export function tokenRequired(
       }
       next();
     };
+}
+
+/**
+ * A middleware that serves the protected resource metadata at its well-known path (RFC 9728 §3.1):
+ * `app.use(resourceMetadata(verify))`, at the root of the host.
+ */
+export function resourceMetadata(verify: Pick<ResourceServer, 'metadata'>) {
+  const { pathname, search, document, headers } = servedMetadata(verify);
+  const body = JSON.stringify(document);
+  return (request: ExpressRequest, response: ServerResponse, next: () => void): void => {
+    const reads = request.method === 'GET' || request.method === 'HEAD';
+    if (reads && (request.originalUrl ?? request.url) === pathname + search)
+      response.writeHead(200, headers).end(body);
+    else next();
+  };
 }

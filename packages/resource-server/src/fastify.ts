@@ -1,6 +1,11 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type AdapterOptions, peerCertificate, presentedRequest } from './node-request.ts';
-import type { Presented, VerifyPresented } from './options.ts';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import {
+  type AdapterOptions,
+  peerCertificate,
+  presentedRequest,
+  servedMetadata,
+} from './node-request.ts';
+import type { Presented, ResourceServer, VerifyPresented } from './options.ts';
 import { TokenRefused } from './refusal.ts';
 
 declare module 'fastify' {
@@ -38,4 +43,21 @@ export function tokenRequired(
         return reply.code(refused.status).send(refused.body);
       }
     };
+}
+
+/**
+ * A plugin that serves the protected resource metadata at its well-known path (RFC 9728 §3.1):
+ * `app.register(resourceMetadata(verify))`, at the root of the host.
+ */
+export function resourceMetadata(verify: Pick<ResourceServer, 'metadata'>) {
+  const { pathname, search, document, headers } = servedMetadata(verify);
+  // The router decodes paths, and takes a colon for a parameter.
+  const path = decodeURI(pathname).replaceAll(':', '::');
+  return async (app: FastifyInstance): Promise<void> => {
+    app.get(path, async (request, reply) =>
+      request.originalUrl === pathname + search
+        ? reply.headers(headers).send(document)
+        : reply.callNotFound(),
+    );
+  };
 }

@@ -11,12 +11,18 @@ export interface FetchedJson {
 /** Milliseconds for a whole fetch, and the maximum bytes of a document. */
 const [deadlineMs, maxBytes] = [5_000, 262_144];
 
-/** Fetches JSON without redirects or credentials. Throws RemoteJwksUnavailable. */
-export async function fetchJson(fetch: typeof globalThis.fetch, uri: string): Promise<FetchedJson> {
+/** Fetches JSON, by GET unless `request` says otherwise. Throws RemoteJwksUnavailable. */
+export async function fetchJson(
+  fetch: typeof globalThis.fetch,
+  uri: string,
+  request: Pick<RequestInit, 'method' | 'headers' | 'body'> = {
+    headers: { accept: 'application/jwk-set+json, application/json' },
+  },
+): Promise<FetchedJson> {
   try {
     const response = await fetch(uri, {
+      ...request,
       redirect: 'error',
-      headers: { accept: 'application/jwk-set+json, application/json' },
       signal: AbortSignal.timeout(deadlineMs),
     });
     const lifetimeMs = freshnessLifetimeMs(

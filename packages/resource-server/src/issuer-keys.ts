@@ -9,6 +9,7 @@ import {
 } from '../../../src/protocol/client-keys/remote-jwks/jwk-set.ts';
 import { remoteJwks } from '../../../src/protocol/client-keys/remote-jwks/remote-jwks.ts';
 import { RemoteJwksUnavailable } from '../../../src/protocol/client-keys/remote-jwks/unavailable.ts';
+import { discover } from './discover.ts';
 import { fetchJson } from './fetch-json.ts';
 import { Refused } from './refusal.ts';
 
@@ -122,7 +123,7 @@ async function fetchSigningKeys(
   issuer: string,
   jwksUri: string | undefined,
 ): Promise<FetchedJwkSet> {
-  const uri = jwksUri ?? (await discover(fetch, issuer));
+  const uri = jwksUri ?? (await discover(fetch, issuer, 'jwks_uri'));
   const { body, lifetimeMs } = await fetchJson(fetch, uri);
   if (body === undefined) throw new RemoteJwksUnavailable('status_not_200');
   return { jwks: parseJwkSet(body), lifetimeMs };
@@ -137,27 +138,4 @@ async function fetchClientKeys(
   return body === undefined
     ? { jwks: { keys: [] }, lifetimeMs }
     : { jwks: parseJwkSet(body), lifetimeMs };
-}
-
-/** `jwks_uri` of metadata that names this issuer (RFC 8414 §3.3); it must not downgrade https. */
-async function discover(fetch: typeof globalThis.fetch, issuer: string): Promise<string> {
-  const { origin, pathname, protocol } = new URL(issuer);
-  const { body } = await fetchJson(
-    fetch,
-    `${origin}/.well-known/oauth-authorization-server${pathname.replace(/\/$/, '')}`,
-  );
-  let metadata: { readonly issuer?: unknown; readonly jwks_uri?: unknown } | null;
-  try {
-    metadata = JSON.parse(
-      new TextDecoder('utf-8', { fatal: true }).decode(body),
-    ) as typeof metadata;
-  } catch {
-    throw new RemoteJwksUnavailable('body_not_json');
-  }
-  const uri = metadata?.jwks_uri;
-  if (metadata?.issuer !== issuer || typeof uri !== 'string' || !URL.canParse(uri))
-    throw new RemoteJwksUnavailable('metadata_not_of_issuer');
-  if (new URL(uri).protocol !== 'https:' && new URL(uri).protocol !== protocol)
-    throw new RemoteJwksUnavailable('uri_not_allowed');
-  return uri;
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import type { PresentedRequest } from './options.ts';
+import type { PresentedRequest, ResourceServer } from './options.ts';
 import type { TokenRefused } from './refusal.ts';
 
 /** Options of an adapter. */
@@ -38,4 +38,20 @@ export function peerCertificate({ socket }: IncomingMessage): Uint8Array | undef
 // In absolute form (RFC 9112 §3.2.2) the client names the host; no proof fits the empty URI.
 function uriOf(origin: string, target: string): string {
   return target.startsWith('/') ? origin.replace(/\/$/, '') + target : '';
+}
+
+/** The metadata and the fields of its answer, which pages of any origin may read. */
+export function servedMetadata({ metadata }: Pick<ResourceServer, 'metadata'>) {
+  if (metadata === undefined) throw new TypeError('resourceServer was made without `metadata`');
+  const { pathname, search } = new URL(metadata.url);
+  return {
+    pathname,
+    search,
+    document: metadata.document,
+    headers: {
+      'access-control-allow-origin': '*',
+      'cache-control': 'public, max-age=300',
+      'content-type': 'application/json',
+    },
+  };
 }

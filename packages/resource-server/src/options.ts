@@ -9,6 +9,14 @@ import type { AccessTokenClaims } from './claims.ts';
 import type { HeaderFields } from './credentials.ts';
 import type { CacheLimits } from './issuer-keys.ts';
 
+/** The account of this resource server at the issuer (docs/introspection.md). */
+export interface IntrospectionOptions {
+  readonly clientId: string;
+  readonly clientSecret: string;
+  /** Default: `introspection_endpoint` of its metadata (RFC 8414). */
+  readonly endpoint?: string;
+}
+
 /** A trusted authorization server, and the claims that it is trusted to use. */
 export interface IssuerOptions {
   /** Issuer identifier, compared whole. */
@@ -22,6 +30,11 @@ export interface IssuerOptions {
   readonly altCnf?: boolean;
   /** Accepts several keys in `cnf.jwks`. Default: false, which refuses such tokens. */
   readonly jwks?: boolean;
+  /**
+   * Asks this issuer about every token and DPoP proof, so that revocation counts at once, and a
+   * proof that was used at another resource server or gateway is refused. Default: none.
+   */
+  readonly introspection?: IntrospectionOptions;
 }
 
 /** How a resource server checks requests. Times in seconds. */
@@ -30,7 +43,10 @@ export interface ResourceServerOptions {
   readonly issuer: string | IssuerOptions | readonly (string | IssuerOptions)[];
   /** The resource identifier that must be in `aud`. */
   readonly audience: string;
-  /** Records used proofs. Default: `memoryReplay()`, for a single process. */
+  /**
+   * Records used proofs, except DPoP proofs of issuers with `introspection`. Default:
+   * `memoryReplay()`, for a single process.
+   */
   readonly replay?: ReplayStore;
   /**
    * Demands a nonce in every proof (RFC 9449 §9). `secret`: 32 random bytes or more, the same in
@@ -56,6 +72,11 @@ export interface ResourceServerOptions {
   readonly clockTolerance?: number;
   /** The maximum number of entries of `alt_cnf`. Default: 3. */
   readonly altCnfMax?: number;
+  /**
+   * Names the protected resource metadata in challenges (RFC 9728 §5.1). Members are added to the
+   * document: `scopes_supported`, `resource_name`, … Default: none, and no metadata.
+   */
+  readonly metadata?: Readonly<Record<string, unknown>>;
   /** How long metadata and keys of the issuer are cached. */
   readonly cache?: CacheLimits;
   /** Milliseconds since the epoch. Default: `Date.now`. */
@@ -97,3 +118,14 @@ export type VerifyPresented = (
   request: PresentedRequest,
   required?: { readonly scope?: string },
 ) => Promise<Presented>;
+
+/** Protected resource metadata (RFC 9728 §2), and the URL where it must be served (§3.1). */
+export interface ResourceMetadata {
+  readonly url: string;
+  readonly document: Readonly<Record<string, unknown>>;
+}
+
+/** The check of a resource server, and its metadata if the options have `metadata`. */
+export type ResourceServer = VerifyPresented & {
+  readonly metadata: ResourceMetadata | undefined;
+};

@@ -52,7 +52,7 @@ export class TokenRefused extends Error {
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
   readonly body: { readonly error?: RefusalCode; readonly error_description?: string };
 
-  constructor(refusal: Refusal, offers: readonly Offer[]) {
+  constructor(refusal: Refusal, offers: readonly Offer[], metadataUrl?: string) {
     const { error, description, reason, dpopNonce, cause } = refusal;
     super(
       description ?? 'no access token was presented',
@@ -63,7 +63,9 @@ export class TokenRefused extends Error {
     this.error = error;
     this.reason = reason;
     this.challenges =
-      error === 'temporarily_unavailable' ? [] : offers.map((offer) => challenge(offer, refusal));
+      error === 'temporarily_unavailable'
+        ? []
+        : offers.map((offer) => challenge(offer, refusal, metadataUrl));
     this.headers = {
       'cache-control': 'no-store',
       ...(this.challenges.length > 0 && { 'www-authenticate': this.challenges }),
@@ -77,15 +79,20 @@ export class TokenRefused extends Error {
   }
 }
 
-function challenge({ scheme, algs }: Offer, { error, description, of, scope }: Refusal): string {
+function challenge(
+  { scheme, algs }: Offer,
+  { error, description, of, scope }: Refusal,
+  metadataUrl: string | undefined,
+): string {
   const named = error !== undefined && (of?.includes(scheme) ?? true);
   const parameters = {
     ...(named && { error }),
     ...(named && description !== undefined && { error_description: description }),
     ...(scope !== undefined && { scope }),
     ...(algs !== undefined && { algs: algs.join(' ') }),
+    ...(metadataUrl !== undefined && { resource_metadata: metadataUrl }),
   };
-  // Constants, scope tokens and algorithms contain neither quotation marks nor backslashes.
+  // Constants, scope tokens, algorithms and that URL have neither quotation marks nor backslashes.
   const listed = Object.entries(parameters).map(([name, value]) => `${name}="${value}"`);
   return listed.length === 0 ? scheme : `${scheme} ${listed.join(', ')}`;
 }

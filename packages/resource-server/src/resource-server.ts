@@ -7,6 +7,7 @@ import { holderOf } from './holder.ts';
 import type {
   Presented,
   PresentedRequest,
+  ResourceServer,
   ResourceServerOptions,
   VerifyPresented,
 } from './options.ts';
@@ -22,9 +23,12 @@ export type { AccessTokenClaims } from './claims.ts';
 export type { HeaderFields } from './credentials.ts';
 export type { CacheLimits } from './issuer-keys.ts';
 export type {
+  IntrospectionOptions,
   IssuerOptions,
   Presented,
   PresentedRequest,
+  ResourceMetadata,
+  ResourceServer,
   ResourceServerOptions,
   VerifyPresented,
 } from './options.ts';
@@ -35,15 +39,19 @@ export { memoryReplay, type RedisClient, type RedisReplayOptions, redisReplay } 
  * Makes the check of key-bound access tokens (RFC 9068 §4, RFC 9449 §7, RFC 8705 §3,
  * docs/protocol.md). A request passes only with its own proof by a key that the token names.
  */
-export function resourceServer(options: ResourceServerOptions): VerifyPresented {
+export function resourceServer(options: ResourceServerOptions): ResourceServer {
   const settings = readSettings(options);
-  return async (request, { scope } = {}) => {
+  const { offers, metadata } = settings;
+  const check: VerifyPresented = async (request, { scope } = {}) => {
     try {
       return await verify(settings, request, scope);
     } catch (fault) {
-      throw fault instanceof Refused ? new TokenRefused(fault.refusal, settings.offers) : fault;
+      throw fault instanceof Refused
+        ? new TokenRefused(fault.refusal, offers, metadata?.url)
+        : fault;
     }
   };
+  return Object.assign(check, { metadata });
 }
 
 async function verify(
@@ -72,7 +80,10 @@ async function verify(
   const { presenter, method } = await holderOf(shown, candidates, issuer.keys);
   const scopes = claims.scope?.split(' ').filter((scope) => scope !== '') ?? [];
   checkScope(scopes, requiredScope);
-  if (shown.use !== undefined) await markUsed(settings.replay, shown.use, scheme);
+  await issuer.introspect?.({ credentials, request, presenter });
+  // The issuer has marked a DPoP proof, but cannot read one by a symmetric key.
+  if (shown.use !== undefined && (issuer.introspect === undefined || scheme !== 'DPoP'))
+    await markUsed(settings.replay, shown.use, scheme);
   return {
     presenter,
     method,

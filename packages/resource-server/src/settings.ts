@@ -10,6 +10,7 @@ import type { ResourceServerOptions } from './options.ts';
 import type { ProofOptions } from './proof.ts';
 import type { Offer, Scheme } from './refusal.ts';
 import { memoryReplay } from './replay.ts';
+import { resourceMetadata } from './resource-metadata.ts';
 import { trustedIssuers } from './trusted-issuers.ts';
 
 const allMethods: readonly VerifiableMethod[] = [
@@ -73,6 +74,7 @@ export function readSettings(options: ResourceServerOptions) {
     symmetric,
     offers,
     schemes,
+    metadata: resourceMetadata(options, issuers.keys(), offers),
   };
 }
 

@@ -5,13 +5,16 @@ import {
   type ParsedJws,
   parseCompactJws,
 } from '../../../src/jose/compact-jws.ts';
+import { type Introspect, introspection } from './introspection.ts';
 import { type IssuerKeys, issuerKeys } from './issuer-keys.ts';
 import type { IssuerOptions, ResourceServerOptions } from './options.ts';
 import { invalidToken, type Refused } from './refusal.ts';
 
 /** A trusted issuer with its keys. */
-export interface Issuer extends IssuerOptions {
+export interface Issuer extends Omit<IssuerOptions, 'introspection'> {
   readonly keys: IssuerKeys;
+  /** Only if the issuer is asked about every request. */
+  readonly introspect?: Introspect;
 }
 
 /** Trusted issuers by identifier, which must equal `iss`. */
@@ -33,16 +36,23 @@ export function trustedIssuers({
     : [issuer as string | IssuerOptions];
   const issuers = listed.map((one) => {
     const trusted = typeof one === 'string' ? { issuer: one } : one;
-    const { jwksUri } = trusted;
-    const keys = issuerKeys({
+    const { jwksUri, introspection: account, ...rest } = trusted;
+    const fetching = {
       issuer: trusted.issuer,
-      clock,
       fetch,
+      ...(onFetchFailure !== undefined && { onFetchFailure }),
+    };
+    const keys = issuerKeys({
+      ...fetching,
+      clock,
       ...(jwksUri !== undefined && { jwksUri }),
       ...(cache !== undefined && { cache }),
-      ...(onFetchFailure !== undefined && { onFetchFailure }),
     });
-    return { ...trusted, keys };
+    return {
+      ...rest,
+      keys,
+      ...(account !== undefined && { introspect: introspection(account, fetching) }),
+    };
   });
   return new Map(issuers.map((trusted) => [trusted.issuer, trusted]));
 }
