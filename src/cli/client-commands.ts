@@ -8,7 +8,7 @@ import type { TokenOptions } from './token.ts';
 export function addClientCommands(
   program: Command,
   terminal: Terminal,
-  _finish: (exitCode: number) => void,
+  finish: (exitCode: number) => void,
 ): void {
   clientOptions(program.command('token'))
     .description('obtain a token that is bound to the key of the profile, and print it')
@@ -31,7 +31,34 @@ export function addClientCommands(
         command.optsWithGlobals<ProofOptions>(),
       ),
     );
+  clientOptions(program.command('curl'))
+    .description('run the real curl with token and proof')
+    .usage('[options] [options of curl] <url>')
+    .argument('<arguments...>')
+    .allowUnknownOption()
+    .passThroughOptions()
+    .addHelpText('after', curlHelp)
+    .action(async (args: readonly string[], _options: unknown, command: Command) =>
+      finish(
+        await (await import('./curl/curl.ts')).curl(
+          terminal,
+          args,
+          command.optsWithGlobals<ProfileOptions>(),
+        ),
+      ),
+    );
 }
+
+const curlHelp = `
+Options of holdfast come first, then those of curl, then one URL:
+  holdfast curl https://api.example.com/reports
+  holdfast curl -sS --json @report.json https://api.example.com/reports
+  holdfast curl --profile other -T - https://api.example.com/upload < big.bin
+
+Token and proof go to curl through a pipe. A challenge with a nonce is answered once, unless the
+body is a stream. Refused is what could leak or misplace a proof: -L, --next, several URLs,
+--trace, -K, -u, -k, --retry. ~/.curlrc is not read. The exit status is that of curl.
+`;
 
 /** Options that replace members of the profile. */
 function clientOptions(command: Command): Command {

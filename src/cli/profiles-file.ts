@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import * as v from 'valibot';
 import { configurationError } from './exit-codes.ts';
+import { writePrivateFile } from './private-file.ts';
 import { codeOf } from './secret.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -67,19 +67,9 @@ export async function readProfiles(path: string): Promise<Profiles> {
 
 /** Replaces the file in one step; only its owner may read it. Throws CommandError. */
 export async function writeProfiles(path: string, profiles: Profiles): Promise<void> {
-  const draft = `${path}.${randomUUID()}`;
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    const file = await open(draft, 'wx', 0o600);
-    try {
-      await file.writeFile(`${JSON.stringify({ profiles }, null, 2)}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(draft, path);
+    await writePrivateFile(path, `${JSON.stringify({ profiles }, null, 2)}\n`);
   } catch (error) {
-    await unlink(draft).catch(() => undefined);
     throw configurationError(`${path} cannot be written: ${codeOf(error)}.`);
   }
 }

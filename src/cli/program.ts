@@ -11,6 +11,7 @@ const examples = `Examples:
   holdfast profile set default --issuer https://as.example.com --client-id reports \\
     --client-secret-file secret.txt --resource https://api.example.com
   holdfast token | holdfast decode -                    look into a token
+  holdfast curl https://api.example.com/reports         call an API
 `;
 
 const after = `

@@ -50,6 +50,11 @@ export const needs = {
     how: 'apt-get install apache2 libapache2-mod-oauth2',
     isHere: () => starts('apache2')() && existsSync(`${apacheModules}/mod_oauth2.so`),
   },
+  curl: {
+    tests: 'holdfast curl',
+    how: 'apt-get install curl',
+    isHere: starts('curl'),
+  },
   pgbouncer: {
     tests: 'PostgreSQL behind PgBouncer',
     how: 'apt-get install pgbouncer, and set TEST_DATABASE_URL',

@@ -8,9 +8,8 @@ export interface Nonces {
 /** Origins that are remembered; the one that was heard of longest ago is forgotten first. */
 const max = 100;
 
-/** Nonces in memory. */
-export function nonces(): Nonces {
-  const byOrigin = new Map<string, string>();
+/** Nonces in memory, by origin; a given map lets them outlive the holder. */
+export function nonces(byOrigin = new Map<string, string>()): Nonces {
   return {
     of: ({ origin }) => byOrigin.get(origin),
     see({ origin }, headers) {

@@ -42,6 +42,8 @@ export interface HolderOptions extends Target {
   readonly timeout?: number;
   /** Lets the server and APIs be reached over plain HTTP elsewhere than on this machine. */
   readonly allowInsecureRequests?: boolean;
+  /** The last DPoP nonce of each origin, in a map that you keep; default: a new map. */
+  readonly nonces?: Map<string, string>;
   /** Milliseconds since the epoch; default `Date.now`. */
   readonly clock?: () => number;
 }

@@ -32,7 +32,7 @@ export async function requesterOf(options: HolderOptions): Promise<Requester> {
     key,
     certificateThumbprint: certificate === undefined ? undefined : await x5tS256(certificate),
     mutualTls: certificate !== undefined || authentication.method.includes('tls_client_auth'),
-    nonces: nonces(),
+    nonces: nonces(options.nonces),
     offsets: clockOffsets(clock),
     send,
     timeout,
