@@ -13,6 +13,9 @@ export interface Need {
   isHere(env: NodeJS.ProcessEnv): boolean;
 }
 
+/** The folder of Go's packages, where Debian puts them. */
+export const goPath = '/usr/share/gocode';
+
 /** The folder of Apache's modules, where Debian puts them. */
 export const apacheModules = '/usr/lib/apache2/modules';
 
@@ -21,7 +24,15 @@ export const vectorsFolder: string | undefined = ['../../..', '../../../..']
   .map((path) => join(import.meta.dirname, path, 'shared/vectors'))
   .find((path) => existsSync(path));
 
-const starts = (program: string) => () => spawnSync(program, ['-v']).error === undefined;
+/** A Python that has what the examples import: the first in the path, or the system's own. */
+export const python: string | undefined = ['python3', '/usr/bin/python3'].find(
+  (path) => spawnSync(path, ['-c', 'import authlib, cryptography, requests']).status === 0,
+);
+
+const starts =
+  (program: string, argument = '-v') =>
+  () =>
+    spawnSync(program, [argument]).error === undefined;
 
 /** Everything that some test needs beside the packages of `npm ci`. */
 export const needs = {
@@ -61,6 +72,27 @@ export const needs = {
     isHere: (env) =>
       spawnSync('pgbouncer', ['--version']).error === undefined &&
       env['TEST_DATABASE_URL'] !== undefined,
+  },
+  python: {
+    tests: 'the examples in Python',
+    how: 'apt-get install python3-authlib python3-cryptography python3-requests',
+    isHere: () => python !== undefined,
+  },
+  go: {
+    tests: 'the examples in Go',
+    how: 'apt-get install golang-go golang-golang-x-oauth2-dev',
+    isHere: () => starts('go', 'version')() && existsSync(`${goPath}/src/golang.org/x/oauth2`),
+  },
+  java: {
+    tests: 'the examples in Java',
+    how: 'apt-get install openjdk-17-jdk-headless',
+    isHere: starts('javac', '-version'),
+  },
+  ruby: { tests: 'the example in Ruby', how: 'apt-get install ruby', isHere: starts('ruby') },
+  php: {
+    tests: 'the example in PHP',
+    how: 'apt-get install php-cli php-curl',
+    isHere: () => spawnSync('php', ['-r', 'exit((int) !extension_loaded("curl"));']).status === 0,
   },
   vectors: {
     tests: 'public test vectors (Wycheproof and the RFCs)',

@@ -1,0 +1,110 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Api, openApi } from '../support/api.ts';
+import { type LiveServer, liveServer } from '../support/live-server.ts';
+import { languages } from './languages.ts';
+
+/** A secret that shows whether it is encoded (RFC 6749 §2.3.1). */
+const clientSecret = `${'s'.repeat(32)}+%/=`;
+const other = 'https://other.example.com';
+const cases = languages.flatMap((language) => [
+  { ...language, nonces: 'off' },
+  { ...language, nonces: 'required' },
+]);
+
+/** The example's exit code, 0 for success, and its output. */
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+describe.each(cases)('examples: the client in $name, nonces $nonces', (language) => {
+  const { here, client, nonces } = language;
+  let [server, api, folder]: [LiveServer, Api, string] = [] as never;
+  let command: readonly [string, ...string[]];
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'holdfast-example-'));
+    if (here) command = client(folder);
+    server = await liveServer({ DPOP_NONCE: nonces });
+    api = await openApi(server.issuer, { nonceRequired: nonces === 'required' });
+    for (const audience of [api.origin, other])
+      await server.admin('POST', 'resource-servers', { audience, scopes: ['read'] });
+    await server.admin('POST', 'clients', {
+      client_id: 'reports',
+      client_secret: clientSecret,
+      scope: 'read',
+    });
+  });
+  afterAll(async () => {
+    rmSync(folder, { recursive: true });
+    await api.close();
+    await server.stop();
+  });
+
+  const run = async (more: Readonly<Record<string, string>> = {}): Promise<Outcome> => {
+    const [program, ...args] = command;
+    const env = {
+      PATH: process.env['PATH'],
+      HOME: folder,
+      ISSUER: server.issuer,
+      CLIENT_ID: 'reports',
+      CLIENT_SECRET: clientSecret,
+      RESOURCE: api.origin,
+      ...more,
+    };
+    api.seen.length = 0;
+    return promisify(execFile)(program, [...args, `${api.origin}/reports?year=2026`], { env }).then(
+      ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+      (error: Outcome) => error,
+    );
+  };
+
+  it.skipIf(!here)('calls an API with a bound token, and answers nonces', async () => {
+    expect(await run()).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/^\{"presenter":"reports","method":"jkt","body":""\}\n?$/),
+      stderr: '',
+    });
+    expect(api.seen.map(({ outcome }) => outcome)).toEqual([
+      ...(nonces === 'required' ? ['nonce_missing'] : []),
+      'reports by jkt',
+    ]);
+  });
+
+  it.skipIf(!here)('RFC 9449 §7.1: what it sent works once, and for nobody else', async () => {
+    await run();
+    const { authorization = '', dpop } = api.seen.at(-1)?.headers ?? {};
+    const thefts: readonly Record<string, string>[] = [
+      { authorization, dpop: dpop as string },
+      { authorization },
+      { authorization: authorization.replace('DPoP', 'Bearer') },
+    ];
+    for (const headers of thefts)
+      expect((await fetch(`${api.origin}/reports`, { headers })).status).toBe(401);
+    expect(api.seen.slice(-3).map(({ outcome }) => outcome)).toEqual([
+      'proof_replayed',
+      'proof_header_repeated',
+      'token_as_bearer',
+    ]);
+  });
+
+  it.skipIf(!here)('fails where the server refuses the client', async () => {
+    const { code, stdout, stderr } = await run({ CLIENT_SECRET: 'wrong-secret' });
+    expect(code).toBeGreaterThan(0);
+    expect(stdout + stderr).toMatch(/invalid_client/);
+    expect(stdout + stderr).not.toContain('wrong-secret');
+    expect(api.seen).toEqual([]);
+  });
+
+  it.skipIf(!here)('fails where the API refuses the token', async () => {
+    const { code, stdout, stderr } = await run({ RESOURCE: other });
+    expect(code).toBeGreaterThan(0);
+    expect(stdout + stderr).toContain('invalid_token');
+    expect(api.seen.at(-1)?.outcome).toBe('token_aud_mismatch');
+  });
+});
