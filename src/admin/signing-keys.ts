@@ -4,7 +4,7 @@ import {
   type AccessTokenSigningAlgorithm,
   accessTokenSigningAlgorithms,
 } from '../jose/algorithms.ts';
-import type { KeyWithState, SigningKeyState } from '../keys/key-states.ts';
+import { type KeyWithState, type SigningKeyState, stateNames } from '../keys/key-states.ts';
 import type { SigningKeys } from '../keys/signing-keys.ts';
 import { type SigningKeyPurpose, signingKeyPurposes } from '../ports/signing-key-store.ts';
 import { parameterExamples } from './examples.ts';
@@ -38,7 +38,7 @@ const signingKeyAnswer = Type.Object(
     purpose,
     state: Type.Unsafe<SigningKeyState>({
       type: 'string',
-      enum: ['announced', 'active', 'retired', 'removed', 'revoked'],
+      enum: [...stateNames],
     }),
     jwk: Type.Unsafe<object>({ type: 'object', description: 'The public key (RFC 7517).' }),
     created_at: instant,

@@ -8,5 +8,6 @@ export const tags = {
   Tokens: 'Revocation of access tokens.',
   'Audit trail': 'What happened, and who did it.',
   'Keys and secrets': 'The keys of this server: signing keys, DPoP nonces, encryption at rest.',
+  Metrics: 'What this server measures of itself.',
   Document: 'The OpenAPI document.',
 } as const;

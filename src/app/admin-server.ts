@@ -6,6 +6,7 @@ import { clientRoutes, clientSchemas } from '../admin/clients.ts';
 import { dpopNonceSecretRoutes, dpopNonceSecretSchemas } from '../admin/dpop-nonce-secrets.ts';
 import { jsonBodies } from '../admin/json-body.ts';
 import { keyEncryptionKeyRoutes, keyEncryptionKeySchemas } from '../admin/key-encryption-key.ts';
+import { metricsRoute } from '../admin/metrics.ts';
 import { openapiDocument } from '../admin/openapi.ts';
 import { pairingSchemas } from '../admin/pairing-schemas.ts';
 import { pairingRoutes } from '../admin/pairings.ts';
@@ -26,9 +27,11 @@ import {
 } from '../keys/change-key-encryption-key.ts';
 import type { DpopNonceSecrets } from '../keys/dpop-nonce-secrets.ts';
 import type { SigningKeys } from '../keys/signing-keys.ts';
+import type { Scrape } from '../observability/scrape.ts';
 import type { AuditLog } from '../ports/audit-trail.ts';
 import type { CredentialUseLog } from '../ports/credential-use-log.ts';
 import type { IssuedTokens } from '../ports/issued-tokens.ts';
+import type { Measurements } from '../ports/measurements.ts';
 import type { PairingRegistry } from '../ports/pairing-registry.ts';
 import type { ClientRegistrations, RandomId, ResourceServers } from '../ports/ports.ts';
 import type { ClientRegistry, ResourceServerRegistry } from '../ports/registry.ts';
@@ -61,6 +64,8 @@ export interface AdminServerOptions {
    */
   readonly ensureSigningKey: (alg: AccessTokenSigningAlgorithm) => Promise<void>;
   readonly maxAccessTokenLifetime: number;
+  readonly scrape: Scrape;
+  readonly measured: Pick<Measurements, 'request'>;
   readonly logger: Logger;
 }
 
@@ -82,7 +87,7 @@ const strict: Validation = {
 /** The admin listener: every path, the unknown ones too, needs the admin token. */
 export async function adminServer(options: AdminServerOptions): Promise<FastifyInstance> {
   const { clock, randomId, verifyAdminToken, logger } = options;
-  const app = listener(logger, randomId, 262_144, strict);
+  const app = listener(logger, randomId, 262_144, strict, options.measured);
   app.setErrorHandler(problemHandler);
   app.setNotFoundHandler((request, reply) =>
     problemHandler(new Problem(404, 'there is nothing at this path'), request, reply),
@@ -120,5 +125,6 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
   keyEncryptionKeyRoutes(app, async () => changeKeyEncryptionKey(options.keyEncryption));
   trustedIssuerRoutes(app, { ...options, registry: options.trustedIssuers });
   pairingRoutes(app, { ...options, clients: options.clientRegistrations });
+  metricsRoute(app, options.scrape);
   return app;
 }

@@ -21,6 +21,8 @@ import { revocationRoute } from '../http/routes/revocation-route.ts';
 import { statusListRoute } from '../http/routes/status-list-route.ts';
 import { tokenBodyLimit, tokenRoute } from '../http/routes/token-route.ts';
 import type { SigningKeys } from '../keys/signing-keys.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import type { ObserveStep } from '../observability/observed-steps.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Refusals } from '../ports/refusals.ts';
 import type { StatusListStore } from '../ports/status-list-store.ts';
@@ -44,6 +46,8 @@ export interface AuthorizationServerOptions {
   readonly stopping: () => boolean;
   /** Where requests are counted for all replicas. */
   readonly counters?: SharedCounters;
+  readonly measured: Metrics;
+  readonly observeStep: ObserveStep;
   readonly logger: Logger;
 }
 
@@ -51,7 +55,7 @@ export interface AuthorizationServerOptions {
 export async function authorizationServer(
   options: AuthorizationServerOptions,
 ): Promise<FastifyInstance> {
-  const { config, ports, nonceSecrets, health, stopping, counters, logger } = options;
+  const { config, ports, nonceSecrets, health, stopping, counters, measured, logger } = options;
   const endpoints = endpointsOf(config.issuer, config.tls?.port);
   const metadataPaths = [endpoints.metadataPath, ...endpoints.openidMetadataPaths];
   const nonces = refusingSome(
@@ -60,8 +64,10 @@ export async function authorizationServer(
     () => randomInt(100),
   );
 
-  const app = listener(logger, ports.randomId, tokenBodyLimit);
-  const load = shedLoad(app, config.maxConcurrentRequests, config.targetLatencyMs, logger);
+  const app = listener(logger, ports.randomId, tokenBodyLimit, undefined, measured);
+  const { maxConcurrentRequests: most, targetLatencyMs: target } = config;
+  const load = shedLoad(app, most, target, logger, undefined, measured);
+  measured.places(load.places);
   lastAnswers(app, stopping);
   boundHalfSentBodies(app);
   const countClient = await rateLimits(app, config, counters, [

@@ -4,6 +4,7 @@ import { clockDifference } from '../domain/clock-difference.ts';
 import type { DpopNonceSecrets } from '../keys/dpop-nonce-secrets.ts';
 import type { SigningKeys } from '../keys/signing-keys.ts';
 import type { CredentialUseRecorder } from '../observability/credential-use.ts';
+import type { Measurements } from '../ports/measurements.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Refusals } from '../ports/refusals.ts';
 import {
@@ -34,6 +35,7 @@ export interface BackgroundJobsOptions {
   readonly databaseSeconds: () => Promise<number>;
   readonly uses: Pick<CredentialUseRecorder, 'flush'>;
   readonly refusals: Pick<Refusals, 'flush'>;
+  readonly measured?: Pick<Measurements, 'job'>;
   readonly logger: Logger;
 }
 
@@ -57,7 +59,7 @@ const keyRefreshInterval = 1000;
  */
 export function backgroundJobs(options: BackgroundJobsOptions): BackgroundJobs {
   const { config, ports, signingKeys, nonceSecrets, boundKeys, expired, uses, refusals } = options;
-  const { databaseSeconds, logger } = options;
+  const { databaseSeconds, logger, measured } = options;
   const stopRefreshing = poller(
     [
       { name: 'signing keys', read: signingKeys.refresh },
@@ -80,6 +82,7 @@ export function backgroundJobs(options: BackgroundJobsOptions): BackgroundJobs {
     jobRunner({
       jobs,
       logger,
+      measured,
       interval: config.cleanupInterval * 1000,
     });
   // Apart, for it waits for the servers of clients.

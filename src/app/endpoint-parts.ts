@@ -2,6 +2,8 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import type { AuthenticatedClient } from '../domain/client-registration.ts';
 import type { SigningKeys } from '../keys/signing-keys.ts';
+import type { ObserveStep } from '../observability/observed-steps.ts';
+import type { Measurements } from '../ports/measurements.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Refusals } from '../ports/refusals.ts';
 import type { StatusListStore } from '../ports/status-list-store.ts';
@@ -32,6 +34,8 @@ export interface EndpointsOptions {
   readonly nonces: DpopNonces;
   /** Absent: clients are not limited. */
   readonly countClient: CountClient | undefined;
+  readonly measured: Pick<Measurements, 'proofOffset'>;
+  readonly observeStep: ObserveStep;
   readonly logger: Logger;
 }
 
@@ -85,6 +89,7 @@ export function endpointParts({
       algs: config.dpopAlgs,
       maxAge: config.dpopProofMaxAge,
       maxFuture: config.dpopProofMaxFuture,
+      noteOffset: more.measured.proofOffset,
     },
     verify: verifyAccessToken({ ...config, verificationKey: signingKeys.verificationKey }),
     activeHolders: activeHolders({ ...ports, keys }),

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Measurements } from '../ports/measurements.ts';
 
 /** One thing that is done again and again. */
 export interface BackgroundJob {
@@ -13,20 +14,28 @@ export interface JobRunnerOptions {
   readonly logger: Logger;
   /** Milliseconds between two rounds. */
   readonly interval: number;
+  readonly measured?: Pick<Measurements, 'job'> | undefined;
 }
 
 /**
  * Runs every job again and again, each batch in a turn of its own. Answers a function that stops it
  * and waits for the batch under way.
  */
-export function jobRunner({ jobs, logger, interval }: JobRunnerOptions): () => Promise<void> {
+export function jobRunner({
+  jobs,
+  logger,
+  interval,
+  measured,
+}: JobRunnerOptions): () => Promise<void> {
   let stopped = false;
   let running: Promise<void> | undefined;
   const round = async () => {
     for (const { name, run } of jobs) {
       try {
         while (!stopped && (await run())) await new Promise((resolve) => setImmediate(resolve));
+        measured?.job(name, false);
       } catch (err) {
+        measured?.job(name, true);
         logger.warn({ err, job: name }, 'a jobRunner job failed; it is tried again later');
       }
     }

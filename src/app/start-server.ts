@@ -3,7 +3,10 @@ import type { Config } from '../config/config.ts';
 import type { Clock } from '../domain/clock.ts';
 import { openListeners } from '../http/listener/listeners.ts';
 import { credentialUseRecorder } from '../observability/credential-use.ts';
+import { type Metrics, metrics } from '../observability/metrics.ts';
+import { timedStep } from '../observability/observed-steps.ts';
 import { refusals } from '../observability/refusals.ts';
+import type { Scrape } from '../observability/scrape.ts';
 import { noPeers, type Peers } from '../ports/peers.ts';
 import type { RandomId } from '../ports/ports.ts';
 import { allowedAddresses } from '../protocol/client-keys/remote-jwks/address.ts';
@@ -16,6 +19,7 @@ import { firstStartText, type PreparedSecrets, prepareSecrets, startText } from 
 import { protocolPorts } from './protocol-ports.ts';
 import { readiness } from './readiness.ts';
 import { type ServerKeys, serverKeys } from './server-keys.ts';
+import { serverScrape } from './server-scrape.ts';
 import { stopServer } from './stop-server.ts';
 
 type Stores = Awaited<ReturnType<typeof openStores>>;
@@ -38,6 +42,8 @@ export interface ServerOptions {
 export interface RunningServer {
   readonly publicPort: number;
   readonly adminPort: number;
+  /** 0: metrics have no listener of their own. */
+  readonly metricsPort: number;
   /** Readiness fails first, requests in flight finish, then the stores close. */
   stop(): Promise<void>;
 }
@@ -48,7 +54,8 @@ export interface RunningServer {
  */
 export async function startServer(config: Config, options: ServerOptions): Promise<RunningServer> {
   const { clock, databaseClock, logger, peers = noPeers } = options;
-  const stores = await openStores(config, { logger, clock, databaseClock, peers });
+  const measured = metrics({ byClient: config.metricsByClient });
+  const stores = await openStores(config, { logger, clock, databaseClock, peers, measured });
   try {
     const secrets = await prepareSecrets(config, stores);
     const { encryption } = secrets;
@@ -59,7 +66,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       await keys.gatewayKeys.refresh();
       await keys.nonceSecrets.refresh();
     });
-    return await serve(config, options, { stores, secrets, keys });
+    return await serve(config, options, { stores, secrets, keys, measured });
   } catch (error) {
     await stores.close();
     throw error;
@@ -70,6 +77,7 @@ interface Opened {
   readonly stores: Stores;
   readonly secrets: PreparedSecrets;
   readonly keys: ServerKeys;
+  readonly measured: Metrics;
 }
 
 async function serve(
@@ -78,11 +86,16 @@ async function serve(
   opened: Opened,
 ): Promise<RunningServer> {
   const { clock, randomId, logger, print, terminal = false, peers = noPeers } = options;
-  const { stores, secrets, keys } = opened;
+  const { stores, secrets, keys, measured } = opened;
   const uses = credentialUseRecorder(stores.credentialUses, clock);
   const ports = protocolPorts(config, stores, { clock, randomId, noteUse: uses.note });
   const ready = readiness({ ...stores, keys: [keys.signingKeys, keys.gatewayKeys] });
-  const common = { config, ports, refusals: refusals(stores.audit, stores), logger };
+  const common = { config, ports, refusals: refusals(stores.audit, stores), measured, logger };
+  const scrape = serverScrape(
+    measured,
+    { ...stores, ...keys, config, clock, health: ready.checks },
+    peers,
+  );
   let isStopping = false;
   const stopping = () => isStopping;
   const publicApp = await authorizationServer({
@@ -93,20 +106,22 @@ async function serve(
     nonceSecrets: keys.nonceSecrets.current,
     health: ready.checks,
     stopping,
+    observeStep: timedStep(measured.step),
     ...(stores.counters !== undefined && { counters: stores.counters }),
   });
-  const admin = adminOptions(config, options, opened);
+  const admin = adminOptions(config, options, { ...opened, scrape });
   const listeners = await openListeners({
     config,
     publicApp,
     loadAdmin: async () => (await import('./admin-server.ts')).adminServer(admin),
+    scrape,
     // Each process with a socket of its own: one that dies takes no connections along that others
     // could serve. Elsewhere than on Linux, node:cluster shares them.
     reusePort: peers !== noPeers && process.platform === 'linux',
     stopping,
     logger,
   });
-  const { publicPort, adminPort } = listeners;
+  const { publicPort, adminPort, metricsPort } = listeners;
   const stopWriting = ready.start();
   const work = backgroundJobs({ ...stores, ...keys, ...common, uses });
   print(
@@ -118,6 +133,7 @@ async function serve(
   return {
     publicPort,
     adminPort,
+    metricsPort,
     async stop() {
       listeners.stopWatching();
       isStopping = true;
@@ -129,7 +145,15 @@ async function serve(
 function adminOptions(
   config: Config,
   { clock, randomId, logger }: ServerOptions,
-  { stores, secrets, keys: { signingKeys, gatewayKeys, nonceSecrets } }: Opened,
+  {
+    stores,
+    secrets,
+    keys: { signingKeys, gatewayKeys, nonceSecrets },
+    measured,
+    scrape,
+  }: Opened & {
+    readonly scrape: Scrape;
+  },
 ): AdminServerOptions {
   const addresses = allowedAddresses(config.jwksUriAllowPrivateAddresses);
   return {
@@ -156,6 +180,8 @@ function adminOptions(
       changes: stores.keyEncryption,
     },
     maxAccessTokenLifetime: config.accessTokenMaxLifetime,
+    scrape,
+    measured,
     logger,
   };
 }

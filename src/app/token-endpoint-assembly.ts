@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts';
+import { observedSteps } from '../observability/observed-steps.ts';
 import type { Ports } from '../ports/ports.ts';
 import { requiringProof } from '../protocol/client-authentication/requiring-proof.ts';
 import { bind } from '../protocol/confirmation/binding.ts';
@@ -14,17 +15,18 @@ import { dpop } from '../protocol/possession/dpop.ts';
 import { proveAdditionalHolders } from '../protocol/possession/prove-additional-holders.ts';
 import { provePossession } from '../protocol/possession/prove-possession.ts';
 import { statusEntries } from '../protocol/status-list/status-entries.ts';
-import { tokenEndpoint } from '../protocol/token/token-endpoint.ts';
+import { type TokenEndpointSteps, tokenEndpoint } from '../protocol/token/token-endpoint.ts';
 import type { EndpointParts, EndpointsOptions } from './endpoint-parts.ts';
 
 /** The token endpoint: its authentication methods, grants, proofs and confirmations. */
 export function assembleTokenEndpoint(
-  { config, endpoints, ports, refusals, signingKeys, statusLists, logger }: EndpointsOptions,
+  options: EndpointsOptions,
   { keys, proofs, clientAuthentication, instrumented, ...parts }: EndpointParts,
 ) {
+  const { config, endpoints, ports, refusals, signingKeys, statusLists, logger } = options;
   const { issuer, clockTolerance, dpopNonceRequired: nonceRequired } = config;
   const { clock } = ports;
-  return tokenEndpoint({
+  const steps: TokenEndpointSteps = {
     refusals,
     authenticateClient: instrumented(requiringProof(clientAuthentication('token'))),
     validateGrant: validateGrant(grants(config, ports, { keys, ...parts })),
@@ -72,7 +74,8 @@ export function assembleTokenEndpoint(
           'a token was issued, but its proven keys are not recorded',
         ),
     }),
-  });
+  };
+  return tokenEndpoint(observedSteps(steps, options.observeStep));
 }
 
 function grants(

@@ -50,6 +50,7 @@ async function main(): Promise<void> {
       ...(config.tls !== undefined && { TLS_PORT: String(config.tls.port) }),
       ...(config.gateway !== undefined &&
         'port' in config.gateway.listen && { GATEWAY_PORT: String(config.gateway.listen.port) }),
+      ...(config.metrics !== undefined && { METRICS_PORT: String(config.metrics.port) }),
     },
     print: (text) => process.stdout.write(text),
   });

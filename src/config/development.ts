@@ -21,7 +21,7 @@ export const developmentBanner =
 /** Reads `DEVELOPMENT` and the switches that need it; everything else is a fault. */
 export function readDevelopmentConfig(
   read: EnvironmentReader,
-  { issuer, host, port, adminHost, tls }: ListenerConfig,
+  { issuer, host, port, adminHost, metrics, tls }: ListenerConfig,
   gateway: GatewayConfig | undefined,
 ): DevelopmentConfig {
   const development = read.flag('DEVELOPMENT', false);
@@ -34,6 +34,7 @@ export function readDevelopmentConfig(
     const listeners = {
       ...(port !== undefined && { HOST: host }),
       ADMIN_HOST: adminHost,
+      ...(metrics !== undefined && { METRICS_HOST: metrics.host }),
       ...(tls !== undefined && { TLS_HOST: tls.host }),
       ...(gateway !== undefined &&
         'host' in gateway.listen && { GATEWAY_HOST: gateway.listen.host }),

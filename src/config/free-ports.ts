@@ -12,6 +12,7 @@ type Listening = Pick<
   | 'adminHost'
   | 'adminPort'
   | 'gateway'
+  | 'metrics'
   | 'issuer'
   | 'issuerIsDefault'
   | 'workers'
@@ -31,10 +32,15 @@ export async function withChosenPorts<C extends Listening>(config: C): Promise<C
     port: await chosenPort(config.tls.host, config.tls.port),
   };
   const { gateway } = config;
+  const metrics = config.metrics && {
+    ...config.metrics,
+    port: await chosenPort(config.metrics.host, config.metrics.port),
+  };
   return {
     ...config,
     port,
     ...(tls !== undefined && { tls }),
+    ...(metrics !== undefined && { metrics }),
     adminPort: await chosenPort(config.adminHost, config.adminPort),
     ...(gateway !== undefined &&
       'host' in gateway.listen && {

@@ -13,6 +13,8 @@ export interface ListenerConfig {
   readonly port: number | undefined;
   readonly adminHost: string;
   readonly adminPort: number;
+  /** A listener for metrics alone, which asks for no token. */
+  readonly metrics?: { readonly host: string; readonly port: number };
   /** The listener that asks for client certificates. */
   readonly tls?: {
     readonly host: string;
@@ -43,11 +45,20 @@ export function readListenerConfig(
     port,
     adminHost: read.text('ADMIN_HOST') ?? '127.0.0.1',
     adminPort: read.port('ADMIN_PORT', 8081),
+    ...readMetrics(read),
     ...(tls !== undefined && { tls }),
     ...(tlsClientCaFile !== undefined && { tlsClientCaFile }),
     ...readProxies(read),
     warnings,
   };
+}
+
+function readMetrics(read: EnvironmentReader): Pick<ListenerConfig, 'metrics'> {
+  const host = read.text('METRICS_HOST');
+  if (read.text('METRICS_PORT') !== undefined)
+    return { metrics: { host: host ?? '127.0.0.1', port: read.port('METRICS_PORT', 0) } };
+  if (host !== undefined) read.faults.push('METRICS_HOST needs METRICS_PORT');
+  return {};
 }
 
 function readTls(read: EnvironmentReader, host: string): Pick<ListenerConfig, 'tls'> {

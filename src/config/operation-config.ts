@@ -14,6 +14,8 @@ export interface OperationConfig {
   /** Requests a minute. */
   readonly rateLimitPerClient?: number;
   readonly rateLimitPerAddress?: number;
+  /** Whether metrics of token requests name the client. */
+  readonly metricsByClient: boolean;
   readonly shutdownDelayMs: number;
   readonly shutdownTimeoutMs: number;
 }
@@ -31,6 +33,7 @@ export function readOperationConfig(read: EnvironmentReader): OperationConfig {
     maxConcurrentRequests: integer('MAX_CONCURRENT_REQUESTS', 512, 1, 100_000),
     targetLatencyMs: integer('TARGET_LATENCY_MS', 100, 5, 10_000),
     ...readRateLimits(read),
+    metricsByClient: read.flag('METRICS_CLIENT_ID', false),
     shutdownDelayMs: integer('SHUTDOWN_DELAY_MS', 0, 0, 60_000),
     shutdownTimeoutMs: integer('SHUTDOWN_TIMEOUT_MS', 10_000, 0, 600_000),
   };

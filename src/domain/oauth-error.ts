@@ -12,6 +12,8 @@ export class OAuthError extends Error {
   readonly code: OAuthErrorCode;
   /** The key that the client proved before the refusal, if any; see `withProvenKey`. */
   provenKey?: ProvenKey;
+  /** The client that was refused, once it has authenticated. */
+  clientId?: string;
   constructor(reason: RefusalReason, options?: { readonly cause?: unknown }) {
     const { code, sentence } = refusalReasons[reason];
     super(sentence, options);

@@ -1,7 +1,8 @@
 import type { AuditEvent } from '../domain/audit-event.ts';
 import { type Stage, type StoredSigningKey, stages } from '../ports/signing-key-store.ts';
 
-export type SigningKeyState = Stage | 'revoked';
+export const stateNames = [...stages, 'revoked'] as const;
+export type SigningKeyState = (typeof stateNames)[number];
 
 /** A key in its life at one moment. Times in milliseconds since the epoch. */
 export interface KeyWithState {

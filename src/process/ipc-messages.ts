@@ -5,10 +5,18 @@ export type FromWorker =
   /** It changed something that the others may have copies of. */
   | { readonly type: 'changed'; readonly change: number }
   /** It has forgotten its copies. */
-  | { readonly type: 'forgotten'; readonly round: number };
+  | { readonly type: 'forgotten'; readonly round: number }
+  /** It wants a part of every other one. */
+  | { readonly type: 'gather'; readonly request: number }
+  /** Its part for another one. */
+  | { readonly type: 'part'; readonly round: number; readonly part: unknown };
 
 /** What the supervising process says to a worker. */
 export type ToWorker =
   | { readonly type: 'forget'; readonly round: number }
   /** Every other worker has forgotten its copies. */
-  | { readonly type: 'told'; readonly change: number };
+  | { readonly type: 'told'; readonly change: number }
+  /** Another worker wants its part. */
+  | { readonly type: 'tell'; readonly round: number }
+  /** The parts that were gathered. */
+  | { readonly type: 'gathered'; readonly request: number; readonly parts: readonly unknown[] };

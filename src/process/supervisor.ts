@@ -1,5 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Logger } from 'pino';
+import { gatherings } from './gathering.ts';
 import type { FromWorker } from './ipc-messages.ts';
 import { rounds } from './peers.ts';
 
@@ -32,7 +33,8 @@ type Alive = Map<Worker, { readonly number: number; readonly since: number }>;
 export async function supervise(options: SupervisionOptions): Promise<number> {
   const { workers: count, stopTimeout, logger, print } = options;
   const alive: Alive = new Map();
-  const { heard, gone } = rounds(() => alive.keys());
+  const copies = rounds(() => alive.keys());
+  const gathered = gatherings(() => alive.keys());
   const pauseBefore = pauses();
   const { promise: ended, resolve: end } = Promise.withResolvers<number>();
   let code = 0;
@@ -59,7 +61,9 @@ export async function supervise(options: SupervisionOptions): Promise<number> {
     alive.set(worker, { number, since: performance.now() });
     worker.on('message', (message: FromWorker) => {
       if (message.type === 'running') resolve(message.text);
-      else heard(worker, message);
+      else if (message.type === 'gather' || message.type === 'part')
+        gathered.heard(worker, message);
+      else copies.heard(worker, message);
     });
     return running;
   };
@@ -67,7 +71,8 @@ export async function supervise(options: SupervisionOptions): Promise<number> {
   cluster.on('exit', (worker, exitCode, signal) => {
     const { number = 0, since = 0 } = alive.get(worker) ?? {};
     alive.delete(worker);
-    gone(worker);
+    copies.gone(worker);
+    gathered.gone(worker);
     // One that was just starting dies of the signal itself.
     if (stopping ? exitCode !== 0 && signal !== 'SIGTERM' && serving : !serving) code = 1;
     if (stopping && alive.size === 0) end(code);

@@ -21,14 +21,16 @@ export function supervisor(): Supervisor {
   const waiting = new Map<number, () => void>();
   let changes = 0;
   let forget = async (): Promise<void> => undefined;
+  const gathering = gatherer(send);
   process.on('message', (message: ToWorker) => {
     if (message.type === 'told') waiting.get(message.change)?.();
-    else
+    else if (message.type === 'forget')
       forget().then(
         () => send({ type: 'forgotten', round: message.round }),
         // Not answered: the one that waits goes on when the copies have expired.
         () => undefined,
       );
+    else gathering.heard(message);
   });
   return {
     running: (text) => send({ type: 'running', text }),
@@ -48,6 +50,37 @@ export function supervisor(): Supervisor {
       onInvalidation: (listener) => {
         forget = listener;
       },
+      gather: gathering.gather,
+      onGather: gathering.onGather,
+    },
+  };
+}
+
+/** Asks the other workers for their parts, and gives them that of this one. */
+function gatherer(send: (message: FromWorker) => void) {
+  const waiting = new Map<number, (parts: readonly unknown[]) => void>();
+  let requests = 0;
+  let partOf = async (): Promise<unknown> => undefined;
+  return {
+    heard(message: Extract<ToWorker, { type: 'tell' | 'gathered' }>): void {
+      if (message.type === 'gathered') {
+        waiting.get(message.request)?.(message.parts);
+        return;
+      }
+      partOf().then(
+        (part) => send({ type: 'part', round: message.round, part }),
+        // Not answered: whoever asked goes on without this part.
+        () => undefined,
+      );
+    },
+    async gather(): Promise<readonly unknown[]> {
+      const request = ++requests;
+      const parts = new Promise<readonly unknown[]>((resolve) => waiting.set(request, resolve));
+      send({ type: 'gather', request });
+      return parts.finally(() => waiting.delete(request));
+    },
+    onGather(listener: () => Promise<unknown>): void {
+      partOf = listener;
     },
   };
 }

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import { databaseKind } from '../config/database-url.ts';
 import type { Clock } from '../domain/clock.ts';
+import type { Measurements } from '../ports/measurements.ts';
 import type { Peers } from '../ports/peers.ts';
 import { sqlCacheVersion } from './cache/cache-version.ts';
 import { cachedClients, cachedResourceServers } from './cache/cached-registries.ts';
@@ -21,6 +22,7 @@ import { sqlKeyEncryption } from './tables/sql-key-encryption.ts';
 import { sqlNonceSecrets } from './tables/sql-nonce-secrets.ts';
 import { sqlOrphanedUses } from './tables/sql-orphaned-uses.ts';
 import { sqlPairings } from './tables/sql-pairings.ts';
+import { sqlRegistrationCounts } from './tables/sql-registration-counts.ts';
 import { sqlReplay } from './tables/sql-replay.ts';
 import { sqlResourceServers } from './tables/sql-resource-servers.ts';
 import { sqlSharedSecrets } from './tables/sql-secrets.ts';
@@ -45,12 +47,13 @@ interface Surroundings {
   readonly clock: Clock;
   readonly databaseClock?: Clock | undefined;
   readonly peers: Peers;
+  readonly measured?: Measurements | undefined;
 }
 
 /** Every store, on the database and, when there is one, on Redis. */
 export async function openStores(
   config: StoreConfig,
-  { logger, clock, databaseClock, peers }: Surroundings,
+  { logger, clock, databaseClock, peers, measured }: Surroundings,
 ) {
   const { databaseUrl, redisUrl, auditRetention, accessTokenMaxLifetime } = config;
   const onError = (err: Error) => logger.warn({ err }, 'store connection lost');
@@ -59,10 +62,19 @@ export async function openStores(
   const database = await openDatabase(databaseUrl, onError, {
     poolSize: config.databasePoolSize,
     preparedStatements: config.databasePreparedStatements,
+    measured,
   });
   const kind = databaseKind(databaseUrl);
   const secrets = sqlSharedSecrets(database);
-  const onRedis = { database, secrets, logger, clock, redisClock: databaseClock, onError };
+  const onRedis = {
+    database,
+    secrets,
+    logger,
+    clock,
+    redisClock: databaseClock,
+    onError,
+    measured,
+  };
   const { redis, counters } = await openRedis(config, onRedis);
   const replay = redis ?? sqlReplay(database, kind);
   const audit = sqlAudit(database, kind, clock);
@@ -72,6 +84,7 @@ export async function openStores(
     clock,
     audit,
     onError,
+    measured,
     ...(redis !== undefined && { replayElsewhere: redis }),
   });
   const seconds = databaseSeconds(database, kind, databaseClock);
@@ -95,6 +108,7 @@ export async function openStores(
     nonceSecrets: sqlNonceSecrets(change),
     secrets,
     databaseSeconds: seconds,
+    countRegistrations: sqlRegistrationCounts(database),
     pingDatabase,
     pingReplay: redis?.ping ?? pingDatabase,
     writeToDatabase: sqlWriteCheck(databaseUrl, database, clock),

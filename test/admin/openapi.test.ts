@@ -57,13 +57,18 @@ async function call(
 ): Promise<Answer> {
   const found = operations().find(({ operation }) => operation.operationId === operationId);
   if (found === undefined) throw new Error(`${operationId} is not in the document`);
-  const path = found.path
-    .replace('/admin/', '')
-    .replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? 'nowhere'));
+  const path = underAdmin(found.path).replaceAll(/\{(\w+)\}/g, (_, name: string) =>
+    encodeURIComponent(params[name] ?? 'nowhere'),
+  );
   return compared(
     found.operation,
     await server.admin(found.method.toUpperCase(), `${path}${query}`, body, headers),
   );
+}
+
+/** The path as seen from /admin/. */
+function underAdmin(path: string): string {
+  return path.startsWith('/admin/') ? path.slice('/admin/'.length) : `..${path}`;
 }
 
 interface Refused {
@@ -79,7 +84,7 @@ function commonRefusals({
   path,
   operation,
 }: ReturnType<typeof operations>[number]): readonly Refused[] {
-  const to = path.replace('/admin/', '');
+  const to = underAdmin(path);
   const [where, odd] = ['nowhere', '%01'].map((id) => to.replaceAll(/\{\w+\}/g, id)) as [
     string,
     string,
@@ -175,7 +180,7 @@ describe('the OpenAPI 3.1 document', () => {
     for (const [path, item] of Object.entries(document.paths)) {
       const { status, headers } = await server.admin(
         'OPTIONS',
-        path.replace('/admin/', '').replaceAll(/\{\w+\}/g, 'x'),
+        underAdmin(path).replaceAll(/\{\w+\}/g, 'x'),
       );
       const allowed = (headers.get('allow') ?? '')
         .split(', ')
@@ -192,6 +197,9 @@ describe('the OpenAPI 3.1 document', () => {
 });
 
 describe('what each operation answers is what the document says', () => {
+  it('getMetrics', async () => {
+    expect((await call('getMetrics')).body).toContain('holdfast_workers 1');
+  });
   it('getOpenapiDocument', async () => {
     expect((await call('getOpenapiDocument')).body).toEqual(document);
   });

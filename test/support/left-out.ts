@@ -46,6 +46,11 @@ export const needs = {
     how: 'set TEST_REDIS_URL=redis://127.0.0.1:6379 (and install redis-server)',
     isHere: (env) => env['TEST_REDIS_URL'] !== undefined,
   },
+  promtool: {
+    tests: 'the alert rules and the format of the metrics',
+    how: 'apt-get install prometheus',
+    isHere: starts('promtool'),
+  },
   nginx: {
     tests: 'mutual TLS behind nginx',
     how: 'apt-get install nginx',

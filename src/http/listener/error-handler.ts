@@ -7,6 +7,7 @@ import {
   TooManyRequests,
 } from '../../domain/oauth-error.ts';
 import { refusalReasons } from '../../domain/refusal-reasons.ts';
+import { JoseError } from '../../jose/jose-error.ts';
 
 /** Seconds after which a client may try again when a store is away. */
 const retryAfter = '1';
@@ -25,6 +26,8 @@ export function errorHandler(freshNonce: () => string) {
       ...request.logFields,
       error: error.code,
       reason: error.reason,
+      ...(error.clientId !== undefined && { client_id: error.clientId }),
+      ...(error.cause instanceof JoseError && { jose: error.cause.reason }),
       ...(error.reason === 'request_malformed' && httpCode !== undefined && { httpCode }),
     };
     if (error.status >= 500)

@@ -5,6 +5,7 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import type { Logger } from 'pino';
+import type { Measurements } from '../../ports/measurements.ts';
 import type { RandomId } from '../../ports/ports.ts';
 import { answerUnparsable, refuseAmbiguousMessages } from '../request/message-framing.ts';
 import { logRequests } from './request-log.ts';
@@ -25,13 +26,14 @@ const noValidation: FastifyServerOptions = {
 
 /**
  * A Fastify instance as both listeners need it: time-outs, request ids of our own, one log line a
- * request. `bodyLimit` in bytes.
+ * request. `bodyLimit` in bytes; `measured` hears how each request ended.
  */
 export function listener(
   logger: Logger,
   randomId: RandomId,
   bodyLimit: number,
   validation: Validation = noValidation,
+  measured?: Pick<Measurements, 'request'>,
 ): FastifyInstance {
   const app = Fastify({
     loggerInstance: logger as FastifyBaseLogger,
@@ -56,7 +58,7 @@ export function listener(
   }) as unknown as FastifyInstance;
   boundConnections(app.server);
   answerHalfClosed(app.server);
-  logRequests(app);
+  logRequests(app, measured);
   refuseAmbiguousMessages(app);
   return app;
 }

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyListenOptions } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../../config/config.ts';
 import { closeWhenStopping, closingIdle, quiet } from './drain.ts';
+import { type AnswerScrape, metricsListener } from './metrics-listener.ts';
 import { loadedOnDemand } from './on-demand-listener.ts';
 import type { TlsListener } from './tls-listener.ts';
 
@@ -11,12 +12,14 @@ import type { TlsListener } from './tls-listener.ts';
 export interface ListenersOptions {
   readonly config: Pick<
     Config,
-    'host' | 'port' | 'tls' | 'tlsClientCaFile' | 'adminHost' | 'adminPort'
+    'host' | 'port' | 'tls' | 'tlsClientCaFile' | 'adminHost' | 'adminPort' | 'metrics'
   >;
   /** The public routes, over plain HTTP and, where there is a certificate, over TLS. */
   readonly publicApp: FastifyInstance;
   /** Loads the routes of the admin listener, with their first request. */
   readonly loadAdmin: () => Promise<FastifyInstance>;
+  /** Answers on the listener of the metrics, where there is one. */
+  readonly scrape: AnswerScrape;
   /** Whether each process has sockets of its own on the same ports. */
   readonly reusePort: boolean;
   /** Whether readiness fails already: every answer is the last one on its connection. */
@@ -29,6 +32,8 @@ export interface Listeners {
   /** 0: there is no plain listener. */
   readonly publicPort: number;
   readonly adminPort: number;
+  /** 0: metrics have no listener of their own. */
+  readonly metricsPort: number;
   /** Files of certificates are looked at no more. */
   stopWatching(): void;
   /**
@@ -46,6 +51,7 @@ export async function openListeners({
   config,
   publicApp,
   loadAdmin,
+  scrape,
   reusePort,
   stopping,
   logger,
@@ -62,12 +68,20 @@ export async function openListeners({
   closeWhenStopping(admin, stopping);
   admin.listen({ host: config.adminHost, port: config.adminPort, reusePort });
   await once(admin, 'listening');
+  const metrics = config.metrics && metricsListener(scrape, logger);
+  if (metrics !== undefined) {
+    metrics.listen({ ...config.metrics, reusePort });
+    await once(metrics, 'listening');
+  }
   return {
     publicPort: portOf(publicApp.server),
     adminPort: portOf(admin),
+    metricsPort: metrics === undefined ? 0 : portOf(metrics),
     stopWatching: () => tls?.stopWatching(),
     async close(patience) {
-      const servers = [publicApp.server, admin, ...(tls === undefined ? [] : [tls])];
+      const servers = [publicApp.server, admin, tls, metrics].filter(
+        (server) => server !== undefined,
+      );
       await quiet(servers, patience);
       // All of them in this turn.
       const all = servers.map(closed);

@@ -22,6 +22,7 @@ export interface ConcurrencyLimit {
    */
   readonly crowded: () => boolean;
   readonly limit: () => number;
+  readonly underWay: () => number;
   /**
    * Milliseconds for which every request has been refused; 0 while there is a place, or nobody was
    * refused since the last one was let in.
@@ -96,6 +97,7 @@ export function concurrencyLimit(max: number, target: number, now: () => number)
     },
     crowded: () => Math.max(most, mostBefore) * 2 >= limit,
     limit: () => limit,
+    underWay: () => underWay,
     refusingFor: () =>
       refusingSince === undefined || underWay < limit ? 0 : now() - refusingSince,
   };

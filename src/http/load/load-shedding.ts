@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import type { Measurements } from '../../ports/measurements.ts';
 import { atRequestEnd } from '../request/request-end.ts';
 import { type ConcurrencyLimit, concurrencyLimit, type Place } from './concurrency-limit.ts';
 import { eventLoopYield } from './event-loop-yield.ts';
@@ -41,6 +42,8 @@ const longestRefusing = 5000;
 export interface LoadShedding {
   /** Throws when every request has been refused for some seconds. */
   readonly check: () => Promise<void>;
+  /** Requests that have a place, how many may, milliseconds of refusing them all. */
+  readonly places: () => { underWay: number; limit: number; refusingFor: number };
 }
 
 /**
@@ -55,7 +58,7 @@ export interface LoadShedding {
  * any other; or whoever breaks connections could have any
  * amount of it done at once.
  * @param max requests at once; `target` milliseconds that one should be under way on average; `now`
- * monotonic milliseconds
+ * monotonic milliseconds; `measured` hears of what is refused unread
  */
 export function shedLoad(
   app: FastifyInstance,
@@ -63,6 +66,7 @@ export function shedLoad(
   target: number,
   logger: Logger,
   now: () => number = () => performance.now(),
+  measured?: Pick<Measurements, 'shed'>,
 ): LoadShedding {
   const places = concurrencyLimit(max, target, now);
   const inTurn = eventLoopYield(places.crowded);
@@ -76,6 +80,7 @@ export function shedLoad(
       for (const handle of handlers) handle(request, response);
     else {
       refusing();
+      measured?.shed();
       response.writeHead(503, fields).end(body);
     }
   });
@@ -110,6 +115,11 @@ export function shedLoad(
     check: async () => {
       if (places.refusingFor() > longestRefusing) throw new Error('all requests are refused');
     },
+    places: () => ({
+      underWay: places.underWay(),
+      limit: places.limit(),
+      refusingFor: places.refusingFor(),
+    }),
   };
 }
 

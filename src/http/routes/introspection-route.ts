@@ -24,10 +24,11 @@ export function introspectionRoute(
 ): void {
   app.post(path, async (request, reply) => {
     void reply.header('cache-control', 'no-store').header('pragma', 'no-cache');
-    const { response, resourceServer } = await answer(readTokenRequest(request));
+    const { response, resourceServer, proof } = await answer(readTokenRequest(request));
     request.logFields = {
       ...(resourceServer !== undefined && { aud: resourceServer.audience }),
       active: String(response.active),
+      ...(proof !== undefined && { proof }),
     };
     const { accept } = request.headers;
     if (

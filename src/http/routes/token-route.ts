@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { grantTypes } from '../../domain/client-registration.ts';
 import type { TokenRequest } from '../../domain/oauth-request.ts';
 import { recordedThumbprint } from '../../domain/proven-key.ts';
 import type { IssuedToken } from '../../protocol/token/token-endpoint.ts';
@@ -16,11 +17,13 @@ export function tokenRoute(
   const config = { crossOrigin: 'endpoint' } as const;
   app.post(path, { bodyLimit: tokenBodyLimit, config }, async (request, reply) => {
     void reply.header('cache-control', 'no-store').header('pragma', 'no-cache');
-    const { response, client, grant, boundKey, jti, dpopNonce } = await answer(
-      readTokenRequest(request),
-    );
+    const asked = readTokenRequest(request);
+    const grant_type = grantLabel(asked.parameters.get('grant_type'));
+    request.logFields = { grant: grant_type };
+    const { response, client, grant, boundKey, jti, dpopNonce } = await answer(asked);
     if (dpopNonce !== undefined) void reply.header('dpop-nonce', dpopNonce);
     request.logFields = {
+      grant: grant_type,
       client_id: client.registration.client_id,
       aud: grant.resourceServer.audience,
       jti,
@@ -29,4 +32,9 @@ export function tokenRoute(
     };
     return response;
   });
+}
+
+/** The grant by its own name, where there is such a grant: the log repeats nothing unknown. */
+function grantLabel(asked: string | undefined): string {
+  return grantTypes.find((known) => known === asked) ?? (asked === undefined ? 'none' : 'other');
 }

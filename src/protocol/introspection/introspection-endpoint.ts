@@ -18,6 +18,8 @@ export interface Introspection {
   readonly response: { readonly active: boolean };
   /** Absent for a client, which is entitled to nothing. */
   readonly resourceServer?: ResourceServer;
+  /** What became of the presented proof: `valid`, or the reason why not. */
+  readonly proof?: string;
 }
 
 /** Answers an introspection request (RFC 7662 §2). All inactive tokens look the same. */
@@ -38,7 +40,11 @@ export function introspectionEndpoint(
       claims,
     );
     if (resourceServer.introspection_requires_proof === true && proof?.valid !== true)
-      return { response: { active: false, ...asksForNonce(proof) }, resourceServer };
+      return {
+        response: { active: false, ...asksForNonce(proof) },
+        resourceServer,
+        ...outcomeOf(proof),
+      };
     return {
       response: {
         active: true,
@@ -47,8 +53,13 @@ export function introspectionEndpoint(
         ...(proof !== undefined && { proof }),
       },
       resourceServer,
+      ...outcomeOf(proof),
     } as Introspection;
   };
+}
+
+function outcomeOf(proof: ProofVerdict | undefined): Pick<Introspection, 'proof'> {
+  return proof === undefined ? {} : { proof: proof.valid ? 'valid' : (proof.reason ?? 'other') };
 }
 
 /** Nothing is said of an inactive token (RFC 7662 §2.2); the nonce has to reach the presenter. */

@@ -25,6 +25,8 @@ export interface ProofClaimsOptions {
   readonly alias?: string;
   readonly maxAge: number;
   readonly maxFuture: number;
+  /** Hears by how many seconds `iat` is ahead of the clock. */
+  readonly noteOffset?: (seconds: number) => void;
 }
 
 /** Characters of `jti`; the raw string counts. A UUID has 36. */
@@ -59,6 +61,7 @@ export function proofClaims(
       throw new OAuthError('proof_htu_mismatch');
     if (typeof iat !== 'number' || !Number.isFinite(iat) || iat < 0)
       throw new OAuthError('proof_iat_invalid');
+    options.noteOffset?.(iat - options.clock() / 1000);
     checkExpNbf(payload, options);
 
     const claims = { jti, target, ath: payload['ath'] };

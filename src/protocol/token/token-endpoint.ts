@@ -1,6 +1,6 @@
 import type { AuthenticatedClient } from '../../domain/client-registration.ts';
 import type { Grant, ValidateGrant } from '../../domain/grant.ts';
-import { withProvenKey } from '../../domain/oauth-error.ts';
+import { OAuthError, withProvenKey } from '../../domain/oauth-error.ts';
 import type { TokenRequest, TokenResponse } from '../../domain/oauth-request.ts';
 import type { ProvenKey } from '../../domain/proven-key.ts';
 import type { Refusals } from '../../ports/refusals.ts';
@@ -65,6 +65,7 @@ export function tokenEndpoint(
   return async (request) => {
     const client = await steps.authenticateClient(request);
     return issueTo(client, request).catch((fault: unknown) => {
+      if (fault instanceof OAuthError) fault.clientId = client.registration.client_id;
       steps.refusals.ofClient(client, fault, 'token_refused');
       throw fault;
     });

@@ -1,6 +1,8 @@
 import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import { databaseFile, databaseKind } from '../../config/database-url.ts';
+import type { Measurements } from '../../ports/measurements.ts';
 import { discardDirtyConnections } from './discard-dirty-connections.ts';
+import { measuredAdapter } from './measured-adapter.ts';
 import { statementName } from './prepared-statements.ts';
 import { sqliteAdapter } from './sqlite-adapter.ts';
 
@@ -21,6 +23,7 @@ export interface PostgresqlUse {
   readonly preparedStatements: boolean;
   /** The schema of the tables; `public` unless given. */
   readonly schema?: string;
+  readonly measured?: Pick<Measurements, 'store'> | undefined;
 }
 
 /**
@@ -30,14 +33,15 @@ export interface PostgresqlUse {
 export async function adapterFor(
   url: string,
   onError: (error: Error) => void,
-  { poolSize, preparedStatements, schema }: PostgresqlUse = {
+  { poolSize, preparedStatements, schema, measured }: PostgresqlUse = {
     poolSize: 1,
     preparedStatements: true,
   },
 ): Promise<SqlMigrationAwareDriverAdapterFactory> {
-  if (databaseKind(url) === 'sqlite') return sqliteAdapter(databaseFile(url));
+  if (databaseKind(url) === 'sqlite')
+    return measuredAdapter(await sqliteAdapter(databaseFile(url)), measured);
   const { PrismaPg } = await import('@prisma/adapter-pg');
-  return discardDirtyConnections(
+  const factory = discardDirtyConnections(
     new PrismaPg(
       {
         connectionString: url,
@@ -55,6 +59,7 @@ export async function adapterFor(
       },
     ),
   );
+  return measuredAdapter(factory, measured);
 }
 
 /** An adapter without time limits, for migrations: they may wait for another replica's. */

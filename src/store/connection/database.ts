@@ -19,7 +19,7 @@ export async function openDatabase(
   onError: (error: Error) => void,
   use: PostgresqlUse = { poolSize: 10, preparedStatements: true },
 ): Promise<Database> {
-  if (databaseKind(url) === 'sqlite') return openSqlite(url, onError);
+  if (databaseKind(url) === 'sqlite') return openSqlite(url, onError, use);
   const place = await postgresqlPlace(url);
   const adapter = await migrationAdapterFor(place.url, place.schema);
   if (!(await isUpToDate('postgresql', adapter)))
@@ -42,14 +42,18 @@ export const sqlitePragmas: readonly string[] = [
   'synchronous = FULL',
 ];
 
-async function openSqlite(url: string, onError: (error: Error) => void): Promise<Database> {
+async function openSqlite(
+  url: string,
+  onError: (error: Error) => void,
+  use: PostgresqlUse,
+): Promise<Database> {
   try {
     const adapter = await migrationAdapterFor(url);
     // SQLite has no waiting for a database that another process is just making: even the first look
     // is under the lock.
     return await withMigrationLock(url, async () => {
       await migrate('sqlite', adapter);
-      return sqliteClient(url, onError);
+      return sqliteClient(url, onError, use);
     });
   } catch (cause) {
     if (cause instanceof MigrationError) throw cause;
@@ -60,9 +64,13 @@ async function openSqlite(url: string, onError: (error: Error) => void): Promise
   }
 }
 
-async function sqliteClient(url: string, onError: (error: Error) => void): Promise<Database> {
+async function sqliteClient(
+  url: string,
+  onError: (error: Error) => void,
+  use: PostgresqlUse,
+): Promise<Database> {
   const { PrismaClient: SqliteClient } = await import('../../../prisma/generated/sqlite/client.ts');
-  const client = new SqliteClient({ adapter: await adapterFor(url, onError) });
+  const client = new SqliteClient({ adapter: await adapterFor(url, onError, use) });
   for (const pragma of sqlitePragmas) await client.$queryRawUnsafe(`pragma ${pragma}`);
   return client;
 }

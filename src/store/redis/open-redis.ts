@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Config } from '../../config/config.ts';
 import type { Clock } from '../../domain/clock.ts';
+import type { Measurements } from '../../ports/measurements.ts';
 import type { SharedSecretStore } from '../../ports/signing-key-store.ts';
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
 
@@ -19,12 +20,13 @@ export interface RedisSurroundings {
   readonly clock: Clock;
   readonly redisClock: Clock | undefined;
   readonly onError: (error: Error) => void;
+  readonly measured?: Measurements | undefined;
 }
 
 /** Opens the replay records and the counters in Redis, where the configuration names one. */
 export async function openRedis(
   { redisUrl: url, clockTolerance, rateLimitPerClient, rateLimitPerAddress }: RedisConfig,
-  { database, secrets, logger, clock, redisClock, onError }: RedisSurroundings,
+  { database, secrets, logger, clock, redisClock, onError, measured }: RedisSurroundings,
 ) {
   if (url === undefined) return {};
   const installed = { url, onError, ...(await installationOf(secrets, database)) };
@@ -35,6 +37,7 @@ export async function openRedis(
     clock,
     redisClock,
     clockTolerance,
+    measured,
     onLoss: () =>
       logger.error(
         'Redis has lost replay records: what could have been used before is refused until it is too old',

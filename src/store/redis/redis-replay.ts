@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { databaseClock } from '../../domain/database-clock.ts';
 import { StoreUnavailable } from '../../domain/oauth-error.ts';
 import type { SingleUse } from '../../domain/single-use.ts';
+import { timed } from '../../ports/measurements.ts';
 import type { ReplayStore, WasUsed } from '../../ports/replay-store.ts';
 import { batched } from '../connection/batched.ts';
 import { clockMargin } from '../connection/database-time.ts';
@@ -27,6 +28,7 @@ export function redisReplay(options: RedisReplayOptions): ReplayStore & {
   close(): void;
 } {
   const { url, clock, redisClock, installation, onError } = options;
+  const orUnavailable = asking(timed(options.measured, 'redis'));
   const redis = connectRedis(url, 1000, onError);
   const redisTime = databaseClock(clock);
   const measure = () =>
@@ -79,12 +81,15 @@ export function redisReplay(options: RedisReplayOptions): ReplayStore & {
   };
 }
 
-async function orUnavailable<T>(ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask();
-  } catch (cause) {
-    throw new StoreUnavailable('replay', cause);
-  }
+/** Asks Redis, measured; whatever it throws means that Redis is away. */
+function asking(time: <T>(work: () => Promise<T>) => Promise<T>) {
+  return async <T>(ask: () => Promise<T>): Promise<T> => {
+    try {
+      return await time(ask);
+    } catch (cause) {
+      throw new StoreUnavailable('replay', cause);
+    }
+  };
 }
 
 /** Sets each record that is not there, for so many milliseconds, and reads the marker. */

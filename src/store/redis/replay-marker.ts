@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Clock } from '../../domain/clock.ts';
 import type { DatabaseClock } from '../../domain/database-clock.ts';
+import type { Measurements } from '../../ports/measurements.ts';
 import { checkNoCluster } from './connect-redis.ts';
 
 /** What the replay records in Redis stand on. */
@@ -23,6 +24,7 @@ export interface RedisReplayOptions {
   readonly onLoss: () => void;
   /** Hears that this Redis may throw records away to make room. */
   readonly onEviction: () => void;
+  readonly measured?: Measurements | undefined;
 }
 
 /** Knows which Redis process keeps the replay records, and since when they are complete. */
@@ -42,7 +44,7 @@ export function replayMarker(
   measure: () => Promise<unknown>,
   options: RedisReplayOptions,
 ): ReplayMarker {
-  const { clock, installation, clockTolerance, onError, onLoss, onEviction } = options;
+  const { clock, installation, clockTolerance, onError, onLoss, onEviction, measured } = options;
   const key = `holdfast:${installation}:replay-since`;
   let { first } = options;
   let runId: string | undefined;
@@ -64,8 +66,10 @@ export function replayMarker(
     ]);
     checkNoCluster(cluster);
     const [, process] = /^run_id:(\w+)/m.exec(server) ?? [];
-    if (/^maxmemory:[1-9]/m.test(memory) && !/^maxmemory_policy:noeviction/m.test(memory))
-      onEviction();
+    const mayEvict =
+      /^maxmemory:[1-9]/m.test(memory) && !/^maxmemory_policy:noeviction/m.test(memory);
+    if (mayEvict) onEviction();
+    measured?.redisMayEvict(mayEvict);
     // On the very first start the marker is there before the first use, so that its absence always
     // means a loss.
     if (first && process !== undefined) await redis.set(key, `0:${process}`, 'NX');

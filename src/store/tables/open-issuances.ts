@@ -1,6 +1,7 @@
 import { databaseKind } from '../../config/database-url.ts';
 import type { Clock } from '../../domain/clock.ts';
 import type { AuditTrail } from '../../ports/audit-trail.ts';
+import { type Measurements, timed } from '../../ports/measurements.ts';
 import type { Issuances } from '../../ports/ports.ts';
 import type { ReplayStore } from '../../ports/replay-store.ts';
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
@@ -15,6 +16,7 @@ interface IssuanceStores {
   /** Hears of a thread that ended. */
   readonly onError: (error: Error) => void;
   readonly replayElsewhere?: ReplayStore;
+  readonly measured?: Pick<Measurements, 'store'> | undefined;
 }
 
 /** The write of an issuance: one transaction where uses and records lie in one database. */
@@ -25,6 +27,7 @@ export async function openIssuances({
   audit,
   onError,
   replayElsewhere,
+  measured,
 }: IssuanceStores): Promise<Issuances & { close(): Promise<void> }> {
   const nothing = { close: async () => undefined };
   if (replayElsewhere !== undefined)
@@ -36,5 +39,8 @@ export async function openIssuances({
   const { commitBatch, close } = sqliteIssuances(databaseUrl, onError);
   // The thread sees to checkpoints. The bound is for when it does not.
   await orStoreUnavailable(() => database.$queryRawUnsafe('pragma wal_autocheckpoint = 16384'));
-  return { ...batchedIssuances(commitBatch, clock), close };
+  // The thread has a connection of its own.
+  const time = timed(measured, 'database');
+  const timedBatch: typeof commitBatch = async (...batch) => time(() => commitBatch(...batch));
+  return { ...batchedIssuances(timedBatch, clock), close };
 }

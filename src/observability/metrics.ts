@@ -1,0 +1,131 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Measurements } from '../ports/measurements.ts';
+import { durations, type MakeCounter, requestSeries } from './request-series.ts';
+
+/** Seconds by which `iat` may be off, both ways. */
+const offsets = [-300, -60, -30, -10, -5, -2, -1, 0, 1, 2, 5, 10, 30, 60, 300];
+
+/** What load shedding says of the places when it is asked. */
+export interface Places {
+  readonly underWay: number;
+  readonly limit: number;
+  /** Milliseconds for which every request has been refused. */
+  readonly refusingFor: number;
+}
+
+/** What one process measures of itself. */
+export interface Metrics extends Measurements {
+  readonly registry: Registry;
+  /** Names whom to ask for the places. */
+  places(read: () => Places): void;
+}
+
+/**
+ * The series of one process, which are summed over the processes of a machine. Labels have closed
+ * sets of values; `client_id`, which has not, is a label only where the operator asks for it.
+ */
+export function metrics({ byClient = false }: { readonly byClient?: boolean } = {}): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  new Gauge({ name: 'holdfast_workers', help: 'Processes that serve.', registers }).set(1);
+  const counter = (name: string, help: string, ...labelNames: string[]) =>
+    new Counter({ name, help, labelNames, registers });
+  const steps = new Histogram({
+    name: 'holdfast_token_step_seconds',
+    help: 'Seconds of each step of the token endpoint.',
+    labelNames: ['step'],
+    buckets: durations,
+    registers,
+  });
+  const offset = new Histogram({
+    name: 'holdfast_proof_iat_offset_seconds',
+    help: 'Seconds by which iat of a DPoP proof is ahead of the clock of this server.',
+    buckets: offsets,
+    registers,
+  });
+  const shed = counter(
+    'holdfast_shed_requests_total',
+    'Requests refused for lack of a place, before they were read.',
+  );
+  shed.inc(0);
+  return {
+    registry,
+    request: requestSeries(registry, counter, byClient),
+    shed: () => shed.inc(),
+    step: (step, seconds) => steps.observe({ step }, seconds),
+    proofOffset: (seconds) => offset.observe(seconds),
+    places: (read) => placeGauges(registry, read),
+    ...storeSeries(registry, counter),
+    ...jobSeries(registry, counter),
+  };
+}
+
+function placeGauges(registry: Registry, read: () => Places): void {
+  const gauge = (name: string, help: string, value: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(value());
+      },
+    });
+  gauge('holdfast_requests_in_progress', 'Requests that have a place.', () => read().underWay);
+  gauge('holdfast_places', 'Requests that may be worked on at once.', () => read().limit);
+  gauge(
+    'holdfast_refusing_seconds',
+    'Seconds for which every request has been refused, summed over the processes.',
+    () => read().refusingFor / 1000,
+  );
+}
+
+function storeSeries(registry: Registry, counter: MakeCounter) {
+  const seconds = new Histogram({
+    name: 'holdfast_store_seconds',
+    help: 'Seconds of each question to the database or Redis.',
+    labelNames: ['store'],
+    buckets: durations,
+    registers: [registry],
+  });
+  const errors = counter(
+    'holdfast_store_errors_total',
+    'Questions that the database or Redis did not answer.',
+    'store',
+  );
+  const evicts = new Gauge({
+    name: 'holdfast_redis_may_evict',
+    help: '1: this Redis may throw replay records away, so that a proof could count twice.',
+    aggregator: 'max',
+    registers: [registry],
+  });
+  return {
+    store(store: 'database' | 'redis', took: number, failed: boolean) {
+      seconds.observe({ store }, took);
+      errors.inc({ store }, failed ? 1 : 0);
+    },
+    redisMayEvict: (may: boolean) => evicts.set(may ? 1 : 0),
+  };
+}
+
+function jobSeries(registry: Registry, counter: MakeCounter) {
+  const failures = counter(
+    'holdfast_job_failures_total',
+    'Background jobs that failed.',
+    'job_name',
+  );
+  const succeeded = new Gauge({
+    name: 'holdfast_job_last_success_timestamp_seconds',
+    help: 'When each background job succeeded last.',
+    labelNames: ['job_name'],
+    aggregator: 'max',
+    registers: [registry],
+  });
+  return {
+    job(name: string, failed: boolean) {
+      // `job` is the label under which Prometheus has the target.
+      failures.inc({ job_name: name }, failed ? 1 : 0);
+      if (!failed) succeeded.setToCurrentTime({ job_name: name });
+    },
+  };
+}

@@ -1,0 +1,100 @@
+import { type Counter, Histogram, type Registry } from 'prom-client';
+import { refusalReasons } from '../domain/refusal-reasons.ts';
+import type { EndedRequest, Measurements } from '../ports/measurements.ts';
+import { proofRule } from './proof-rules.ts';
+
+/** Clients that are told apart at most; what comes later is `other`. */
+const maxClients = 1000;
+
+/** Seconds, for what takes from a tenth of a millisecond to some seconds. */
+export const durations = [
+  0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5,
+];
+
+/** Makes a counter with these labels. */
+export type MakeCounter = (name: string, help: string, ...labels: string[]) => Counter;
+
+/** The series of requests, all of them counted when one has ended. */
+export function requestSeries(
+  registry: Registry,
+  counter: MakeCounter,
+  byClient: boolean,
+): Measurements['request'] {
+  const requests = counter('holdfast_requests_total', 'Requests.', 'route', 'status');
+  const tokens = counter(
+    'holdfast_token_requests_total',
+    'Token requests by grant, outcome (issued, refused, failed, aborted) and reason.',
+    'grant',
+    'outcome',
+    'reason',
+    ...(byClient ? ['client_id'] : []),
+  );
+  const introspections = counter(
+    'holdfast_introspections_total',
+    'Introspections by outcome (active, inactive, refused, failed, aborted).',
+    'outcome',
+  );
+  const refusals = counter(
+    'holdfast_proof_refusals_total',
+    'Refused DPoP proofs by rule of RFC 9449 §4.3.',
+    'rule',
+    'about',
+  );
+  const replays = counter(
+    'holdfast_replays_total',
+    'Proofs, assertions and ID tokens that were used before.',
+    'reason',
+  );
+  const challenges = counter(
+    'holdfast_nonce_challenges_total',
+    'Answers that ask for a nonce in the proof.',
+    'reason',
+  );
+  const seconds = new Histogram({
+    name: 'holdfast_request_seconds',
+    help: 'Seconds from the head of a request to the end of its answer.',
+    labelNames: ['route'],
+    buckets: durations,
+    registers: [registry],
+  });
+  const clientOf = namedClients();
+  return ({ route, status, seconds: took, fields }: EndedRequest): void => {
+    const { reason = '', grant = 'none', client_id: client, proof } = fields;
+    const outcome = outcomeOf(status, fields);
+    requests.inc({ route, status: status ?? 'none' });
+    seconds.observe({ route }, took);
+    if (route.endsWith('/token'))
+      tokens.inc({ grant, outcome, reason, ...(byClient && { client_id: clientOf(client) }) });
+    if (route.endsWith('/introspect')) introspections.inc({ outcome });
+    const fault = proof === 'valid' ? '' : (proof ?? reason);
+    if (fault === '') return;
+    const rule = proofRule(fault, fields['jose']);
+    if (rule !== undefined) refusals.inc(rule);
+    if (fault.endsWith('_replayed')) replays.inc({ reason: fault });
+    if (isChallenge(fault)) challenges.inc({ reason: fault });
+  };
+}
+
+function outcomeOf(status: number | undefined, { active }: EndedRequest['fields']): string {
+  if (status === undefined) return 'aborted';
+  if (status >= 500) return 'failed';
+  if (status >= 400) return 'refused';
+  return active === undefined ? 'issued' : active === 'true' ? 'active' : 'inactive';
+}
+
+function isChallenge(reason: string): boolean {
+  return (
+    reason in refusalReasons &&
+    refusalReasons[reason as keyof typeof refusalReasons].code === 'use_dpop_nonce'
+  );
+}
+
+/** Only authenticated clients are named: `none` for everybody else. */
+function namedClients(): (client: string | undefined) => string {
+  const known = new Set<string>();
+  return (client) => {
+    if (client === undefined) return 'none';
+    if (known.size < maxClients) known.add(client);
+    return known.has(client) ? client : 'other';
+  };
+}

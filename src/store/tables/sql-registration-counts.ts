@@ -1,0 +1,25 @@
+import { type Database, orStoreUnavailable } from '../connection/database.ts';
+
+/** Rows that are counted at most: beyond, a count would read too much. */
+const mostCounted = 100_000;
+
+/**
+ * Answers how many registrations of each kind there are, 100,000 at most. Throws
+ * StoreUnavailable.
+ */
+export function sqlRegistrationCounts(
+  database: Database,
+): () => Promise<readonly (readonly [kind: string, count: number])[]> {
+  const tables = {
+    client: () => database.client.count({ take: mostCounted }),
+    resource_server: () => database.resourceServer.count({ take: mostCounted }),
+    pairing: () => database.pairing.count({ take: mostCounted }),
+    trusted_issuer: () => database.trustedIssuer.count({ take: mostCounted }),
+  };
+  return async () =>
+    orStoreUnavailable(async () =>
+      Promise.all(
+        Object.entries(tables).map(async ([kind, count]) => [kind, await count()] as const),
+      ),
+    );
+}
