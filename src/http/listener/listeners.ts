@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import type { FastifyInstance, FastifyListenOptions } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../../config/config.ts';
+import { boundHalfSentHeaders } from '../load/half-sent-headers.ts';
 import { closeWhenStopping, closingIdle, quiet } from './drain.ts';
 import { type AnswerScrape, metricsListener } from './metrics-listener.ts';
 import { loadedOnDemand } from './on-demand-listener.ts';
@@ -66,6 +67,9 @@ export async function openListeners({
       : await listenTls(publicApp, { ...config.tls, reusePort }, config.tlsClientCaFile, logger);
   closeWhenStopping(publicApp.server, stopping);
   closeWhenStopping(admin, stopping);
+  boundHalfSentHeaders(publicApp.server, 'connection', logger);
+  boundHalfSentHeaders(admin, 'connection', logger);
+  if (tls !== undefined) boundHalfSentHeaders(tls, 'secureConnection', logger);
   admin.listen({ host: config.adminHost, port: config.adminPort, reusePort });
   await once(admin, 'listening');
   const metrics = config.metrics && metricsListener(scrape, logger);
