@@ -26,6 +26,7 @@ export const languages: readonly Language[] = [
     name: 'Python',
     here: needs.python.isHere(),
     client: () => [python ?? '', join(examples, 'python/client.py')],
+    resourceServer: () => [python ?? '', join(examples, 'python/resource_server.py')],
   },
   {
     name: 'Go',
