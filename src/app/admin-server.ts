@@ -36,6 +36,7 @@ import type { PairingRegistry } from '../ports/pairing-registry.ts';
 import type { ClientRegistrations, RandomId, ResourceServers } from '../ports/ports.ts';
 import type { ClientRegistry, ResourceServerRegistry } from '../ports/registry.ts';
 import type { SigningKeyPurpose } from '../ports/signing-key-store.ts';
+import type { Tracing } from '../ports/tracing.ts';
 import type { TrustedIssuerRegistry } from '../ports/trusted-issuer-registry.ts';
 
 /** What the admin listener stands on. */
@@ -66,6 +67,7 @@ export interface AdminServerOptions {
   readonly maxAccessTokenLifetime: number;
   readonly scrape: Scrape;
   readonly measured: Pick<Measurements, 'request'>;
+  readonly tracing: Tracing | undefined;
   readonly logger: Logger;
 }
 
@@ -87,7 +89,7 @@ const strict: Validation = {
 /** The admin listener: every path, the unknown ones too, needs the admin token. */
 export async function adminServer(options: AdminServerOptions): Promise<FastifyInstance> {
   const { clock, randomId, verifyAdminToken, logger } = options;
-  const app = listener(logger, randomId, 262_144, strict, options.measured);
+  const app = listener(logger, randomId, 262_144, strict, options);
   app.setErrorHandler(problemHandler);
   app.setNotFoundHandler((request, reply) =>
     problemHandler(new Problem(404, 'there is nothing at this path'), request, reply),

@@ -26,6 +26,7 @@ import type { ObserveStep } from '../observability/observed-steps.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Refusals } from '../ports/refusals.ts';
 import type { StatusListStore } from '../ports/status-list-store.ts';
+import type { Tracing } from '../ports/tracing.ts';
 import { type Endpoints, endpointsOf, statusListUri } from '../protocol/metadata/endpoint-uris.ts';
 import { serverMetadata } from '../protocol/metadata/server-metadata.ts';
 import { dpopNonces, type NonceSecret, refusingSome } from '../protocol/possession/dpop-nonce.ts';
@@ -48,6 +49,7 @@ export interface AuthorizationServerOptions {
   readonly counters?: SharedCounters;
   readonly measured: Metrics;
   readonly observeStep: ObserveStep;
+  readonly tracing: Tracing | undefined;
   readonly logger: Logger;
 }
 
@@ -64,10 +66,11 @@ export async function authorizationServer(
     () => randomInt(100),
   );
 
-  const app = listener(logger, ports.randomId, tokenBodyLimit, undefined, measured);
+  const app = listener(logger, ports.randomId, tokenBodyLimit, undefined, options);
   const { maxConcurrentRequests: most, targetLatencyMs: target } = config;
   const load = shedLoad(app, most, target, logger, undefined, measured);
   measured.places(load.places);
+  if (options.tracing !== undefined) workWithinSpans(app);
   lastAnswers(app, stopping);
   boundHalfSentBodies(app);
   const countClient = await rateLimits(app, config, counters, [
@@ -90,6 +93,14 @@ export async function authorizationServer(
   for (const path of metadataPaths) metadataRoute(app, path, metadata);
   healthRoutes(app, { ...health, requests: load.check }, stopping);
   return app;
+}
+
+/** Only here: between the head of a request and its whole body the context would be lost. */
+function workWithinSpans(app: FastifyInstance): void {
+  app.addHook('preHandler', (request, _reply, done) => {
+    if (request.span === undefined) done();
+    else request.span.within(done);
+  });
 }
 
 function clientCertificates({ config, ports }: AuthorizationServerOptions) {

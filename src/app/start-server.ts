@@ -9,6 +9,7 @@ import { refusals } from '../observability/refusals.ts';
 import type { Scrape } from '../observability/scrape.ts';
 import { noPeers, type Peers } from '../ports/peers.ts';
 import type { RandomId } from '../ports/ports.ts';
+import type { Tracing } from '../ports/tracing.ts';
 import { allowedAddresses } from '../protocol/client-keys/remote-jwks/address.ts';
 import { mayBeFetched } from '../protocol/client-keys/remote-jwks/target.ts';
 import { openStores } from '../store/stores.ts';
@@ -87,6 +88,7 @@ async function serve(
 ): Promise<RunningServer> {
   const { clock, randomId, logger, print, terminal = false, peers = noPeers } = options;
   const { stores, secrets, keys, measured } = opened;
+  const tracing = await openTracing(config, logger);
   const uses = credentialUseRecorder(stores.credentialUses, clock);
   const ports = protocolPorts(config, stores, { clock, randomId, noteUse: uses.note });
   const ready = readiness({ ...stores, keys: [keys.signingKeys, keys.gatewayKeys] });
@@ -106,10 +108,11 @@ async function serve(
     nonceSecrets: keys.nonceSecrets.current,
     health: ready.checks,
     stopping,
-    observeStep: timedStep(measured.step),
+    tracing,
+    observeStep: timedStep(measured.step, tracing),
     ...(stores.counters !== undefined && { counters: stores.counters }),
   });
-  const admin = adminOptions(config, options, { ...opened, scrape });
+  const admin = adminOptions(config, options, { ...opened, scrape, tracing });
   const listeners = await openListeners({
     config,
     publicApp,
@@ -138,8 +141,15 @@ async function serve(
       listeners.stopWatching();
       isStopping = true;
       await stopServer(running);
+      await tracing?.stop();
     },
   };
+}
+
+/** Loaded only where there is a collector. */
+async function openTracing({ traces }: Config, logger: Logger): Promise<Tracing | undefined> {
+  if (traces === undefined) return undefined;
+  return (await import('../observability/tracing.ts')).openTelemetry(traces, logger);
 }
 
 function adminOptions(
@@ -151,8 +161,10 @@ function adminOptions(
     keys: { signingKeys, gatewayKeys, nonceSecrets },
     measured,
     scrape,
+    tracing,
   }: Opened & {
     readonly scrape: Scrape;
+    readonly tracing: Tracing | undefined;
   },
 ): AdminServerOptions {
   const addresses = allowedAddresses(config.jwksUriAllowPrivateAddresses);
@@ -182,6 +194,7 @@ function adminOptions(
     maxAccessTokenLifetime: config.accessTokenMaxLifetime,
     scrape,
     measured,
+    tracing,
     logger,
   };
 }

@@ -16,6 +16,8 @@ export interface OperationConfig {
   readonly rateLimitPerAddress?: number;
   /** Whether metrics of token requests name the client. */
   readonly metricsByClient: boolean;
+  /** Where traces are sent, and the share of those that begin here, from 0 to 1. */
+  readonly traces?: { readonly endpoint: string; readonly share: number };
   readonly shutdownDelayMs: number;
   readonly shutdownTimeoutMs: number;
 }
@@ -34,9 +36,24 @@ export function readOperationConfig(read: EnvironmentReader): OperationConfig {
     targetLatencyMs: integer('TARGET_LATENCY_MS', 100, 5, 10_000),
     ...readRateLimits(read),
     metricsByClient: read.flag('METRICS_CLIENT_ID', false),
+    ...readTraces(read),
     shutdownDelayMs: integer('SHUTDOWN_DELAY_MS', 0, 0, 60_000),
     shutdownTimeoutMs: integer('SHUTDOWN_TIMEOUT_MS', 10_000, 0, 600_000),
   };
+}
+
+function readTraces(read: EnvironmentReader): Pick<OperationConfig, 'traces'> {
+  const endpoint = read.text('OTEL_EXPORTER_OTLP_ENDPOINT');
+  const share = read.matching(
+    'OTEL_TRACES_SAMPLER_ARG',
+    /^(0(\.\d{1,9})?|1(\.0{1,9})?)$/,
+    'a number from 0 to 1',
+  );
+  if (endpoint === undefined) return {};
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '')
+    read.faults.push('OTEL_EXPORTER_OTLP_ENDPOINT must be an http or https URL without a query');
+  return { traces: { endpoint: endpoint.replace(/\/+$/, ''), share: Number(share ?? 1) } };
 }
 
 function readRateLimits(

@@ -1,14 +1,18 @@
+import type { Tracing } from '../ports/tracing.ts';
 import type { TokenEndpointSteps } from '../protocol/token/token-endpoint.ts';
 
 /** Does the work of a step, and sees when it begins and how it ends. */
 export type ObserveStep = <T>(step: string, work: () => Promise<T>) => Promise<T>;
 
-/** Measures a step. */
-export function timedStep(took: (step: string, seconds: number) => void): ObserveStep {
+/** Measures a step, and traces it where traces are sent. */
+export function timedStep(
+  took: (step: string, seconds: number) => void,
+  tracing: Pick<Tracing, 'step'> | undefined,
+): ObserveStep {
   return async (step, work) => {
     const began = performance.now();
     try {
-      return await work();
+      return await (tracing === undefined ? work() : tracing.step(step, work));
     } finally {
       took(step, (performance.now() - began) / 1000);
     }

@@ -7,6 +7,7 @@ import Fastify, {
 import type { Logger } from 'pino';
 import type { Measurements } from '../../ports/measurements.ts';
 import type { RandomId } from '../../ports/ports.ts';
+import type { Tracing } from '../../ports/tracing.ts';
 import { answerUnparsable, refuseAmbiguousMessages } from '../request/message-framing.ts';
 import { logRequests } from './request-log.ts';
 import { answerHalfClosed, boundConnections, inactivity, serverLimits } from './server-limits.ts';
@@ -17,6 +18,12 @@ import { answerHalfClosed, boundConnections, inactivity, serverLimits } from './
  */
 export type Validation = Pick<FastifyServerOptions, 'ajv'>;
 
+/** Who hears of every request. */
+export interface Observers {
+  readonly measured?: Pick<Measurements, 'request'>;
+  readonly tracing?: Tracing | undefined;
+}
+
 const noSchemas = (): never => {
   throw new Error('this listener checks nothing by a schema');
 };
@@ -26,14 +33,14 @@ const noValidation: FastifyServerOptions = {
 
 /**
  * A Fastify instance as both listeners need it: time-outs, request ids of our own, one log line a
- * request. `bodyLimit` in bytes; `measured` hears how each request ended.
+ * request. `bodyLimit` in bytes.
  */
 export function listener(
   logger: Logger,
   randomId: RandomId,
   bodyLimit: number,
   validation: Validation = noValidation,
-  measured?: Pick<Measurements, 'request'>,
+  { measured, tracing }: Observers = {},
 ): FastifyInstance {
   const app = Fastify({
     loggerInstance: logger as FastifyBaseLogger,
@@ -58,7 +65,7 @@ export function listener(
   }) as unknown as FastifyInstance;
   boundConnections(app.server);
   answerHalfClosed(app.server);
-  logRequests(app, measured);
+  logRequests(app, measured, tracing);
   refuseAmbiguousMessages(app);
   return app;
 }

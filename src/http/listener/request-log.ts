@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Measurements, RequestFields } from '../../ports/measurements.ts';
+import type { RequestSpan, Tracing } from '../../ports/tracing.ts';
 import { atRequestEnd } from '../request/request-end.ts';
+import { traceParent } from '../request/trace-parent.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -9,6 +11,8 @@ declare module 'fastify' {
      * reasons, never a credential.
      */
     logFields?: RequestFields;
+    /** Its span, where traces are sent. */
+    span?: RequestSpan;
   }
 }
 
@@ -18,23 +22,37 @@ declare module 'fastify' {
  * The route pattern stands for the URL, because a query may hold what a client put there by
  * mistake.
  */
-export function logRequests(app: FastifyInstance, measured?: Pick<Measurements, 'request'>): void {
+export function logRequests(
+  app: FastifyInstance,
+  measured?: Pick<Measurements, 'request'>,
+  tracing?: Tracing,
+): void {
   app.decorateRequest('logFields');
+  app.decorateRequest('span');
   app.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
     // Fastify's own end of a request does not come when the connection breaks first.
-    atRequestEnd(reply.raw, () => logRequest(request, reply, measured));
+    const parent = traceParent(request.raw);
+    const span = tracing?.begin(request.method, routeOf(request), parent);
+    if (span !== undefined) request.span = span;
+    const traceId = span?.traceId ?? parent?.traceId;
+    atRequestEnd(reply.raw, () => logRequest(request, reply, traceId, measured));
     done();
   });
+}
+
+function routeOf(request: FastifyRequest): string {
+  return request.routeOptions.url ?? 'unknown';
 }
 
 function logRequest(
   request: FastifyRequest,
   reply: FastifyReply,
+  traceId: string | undefined,
   measured?: Pick<Measurements, 'request'>,
 ): void {
   const { headersSent, writableFinished } = reply.raw;
-  const route = request.routeOptions.url ?? 'unknown';
+  const route = routeOf(request);
   const took = reply.elapsedTime;
   const fields = {
     reqId: request.id,
@@ -42,10 +60,12 @@ function logRequest(
     route,
     ...(headersSent && { status: reply.statusCode }),
     ms: Math.round(took * 10) / 10,
+    ...(traceId !== undefined && { trace_id: traceId }),
     ...(!writableFinished && { aborted: true }),
     ...request.logFields,
   };
   request.log.info(fields, 'request');
+  request.span?.end(headersSent ? reply.statusCode : undefined, request.logFields ?? {});
   measured?.request({
     route,
     ...(headersSent && { status: reply.statusCode }),

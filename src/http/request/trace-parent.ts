@@ -1,0 +1,18 @@
+import type { IncomingMessage } from 'node:http';
+import type { TraceParent } from '../../ports/tracing.ts';
+import { headerFields } from './header-fields.ts';
+
+const form =
+  /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-|$)/;
+
+/**
+ * The trace that a request belongs to, by its one `traceparent` (W3C Trace Context §3.2). One that
+ * is malformed counts as none. `tracestate` is not read: anything may stand there.
+ */
+export function traceParent(request: IncomingMessage): TraceParent | undefined {
+  const [field = '', ...more] = headerFields(request, 'traceparent');
+  const [, version, traceId, spanId, flags = '', rest] = form.exec(field) ?? [];
+  if (traceId === undefined || spanId === undefined || more.length > 0) return undefined;
+  if (version === '00' && rest === '-') return undefined;
+  return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
+}
