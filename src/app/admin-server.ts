@@ -19,6 +19,7 @@ import { trustedIssuerRoutes, trustedIssuerSchemas } from '../admin/trusted-issu
 import type { Clock } from '../domain/clock.ts';
 import { listener, type Validation } from '../http/listener/listener.ts';
 import { headerFields } from '../http/request/header-fields.ts';
+import { refuseContentCodings } from '../http/request/message-framing.ts';
 import { refuseOtherMethods } from '../http/routes/other-methods.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import {
@@ -90,6 +91,7 @@ const strict: Validation = {
 export async function adminServer(options: AdminServerOptions): Promise<FastifyInstance> {
   const { clock, randomId, verifyAdminToken, logger } = options;
   const app = listener(logger, randomId, 262_144, strict, options);
+  refuseContentCodings(app);
   app.setErrorHandler(problemHandler);
   app.setNotFoundHandler((request, reply) =>
     problemHandler(new Problem(404, 'there is nothing at this path'), request, reply),

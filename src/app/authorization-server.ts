@@ -10,6 +10,7 @@ import { shedLoad } from '../http/load/load-shedding.ts';
 import { rateLimits, type SharedCounters } from '../http/load/rate-limits.ts';
 import { formBodies } from '../http/request/form-body.ts';
 import { certificateSource, readAnchors } from '../http/request/forwarded-client-certificate.ts';
+import { refuseContentCodings } from '../http/request/message-framing.ts';
 import { clientJwksRoute } from '../http/routes/client-jwks-route.ts';
 import { allowCrossOrigin } from '../http/routes/cors.ts';
 import { type HealthChecks, healthPaths, healthRoutes } from '../http/routes/health-routes.ts';
@@ -67,6 +68,7 @@ export async function authorizationServer(
   );
 
   const app = listener(logger, ports.randomId, tokenBodyLimit, undefined, options);
+  refuseContentCodings(app);
   const { maxConcurrentRequests: most, targetLatencyMs: target } = config;
   const load = shedLoad(app, most, target, logger, undefined, measured);
   measured.places(load.places);

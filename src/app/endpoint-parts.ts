@@ -20,6 +20,9 @@ import {
 import { privateKeyJwt } from '../protocol/client-authentication/private-key-jwt.ts';
 import { tlsClientAuth } from '../protocol/client-authentication/tls-client-auth.ts';
 import { registeredKeys } from '../protocol/client-keys/registered-keys.ts';
+import { activeToken } from '../protocol/introspection/active-token.ts';
+import { findPresenter } from '../protocol/introspection/find-presenter.ts';
+import { verifyPresentedProof } from '../protocol/introspection/verify-presented-proof.ts';
 import type { Endpoints } from '../protocol/metadata/endpoint-uris.ts';
 import type { DpopNonces } from '../protocol/possession/dpop-nonce.ts';
 
@@ -39,6 +42,9 @@ export interface EndpointsOptions {
   readonly logger: Logger;
 }
 
+/** What the parts are made of. */
+export type EndpointPartsOptions = Omit<EndpointsOptions, 'observeStep' | 'statusLists'>;
+
 /** What more than one endpoint uses, made once. */
 export function endpointParts({
   config,
@@ -47,7 +53,7 @@ export function endpointParts({
   refusals,
   signingKeys,
   ...more
-}: EndpointsOptions) {
+}: EndpointPartsOptions) {
   const { clock, noteUse, wasUsed } = ports;
   const { nonces, countClient } = more;
   const keys = registeredKeys(ports.remoteJwkSets);
@@ -72,6 +78,19 @@ export function endpointParts({
     registrationId: registration.registration_id,
     clientId: registration.client_id,
   });
+  const proofs = {
+    clock,
+    nonces,
+    algs: config.dpopAlgs,
+    maxAge: config.dpopProofMaxAge,
+    maxFuture: config.dpopProofMaxFuture,
+    noteOffset: more.measured.proofOffset,
+  };
+  const judging = {
+    verify: verifyAccessToken({ ...config, verificationKey: signingKeys.verificationKey }),
+    activeHolders: activeHolders({ ...ports, keys }),
+    tokenStatus: tokenStatus({ ...ports, keys }),
+  };
   return {
     keys,
     instruments,
@@ -83,17 +102,14 @@ export function endpointParts({
         instrumentedAuthentication(authenticate, { ...instruments, identify }),
         refusals,
       ),
-    proofs: {
-      clock,
-      nonces,
-      algs: config.dpopAlgs,
-      maxAge: config.dpopProofMaxAge,
-      maxFuture: config.dpopProofMaxFuture,
-      noteOffset: more.measured.proofOffset,
-    },
-    verify: verifyAccessToken({ ...config, verificationKey: signingKeys.verificationKey }),
-    activeHolders: activeHolders({ ...ports, keys }),
-    tokenStatus: tokenStatus({ ...ports, keys }),
+    proofs,
+    ...judging,
+    activeToken: activeToken({ clock, ...judging }),
+    verifyPresentedProof: verifyPresentedProof({
+      ...proofs,
+      nonceRequired: config.dpopNonceRequired,
+      findPresenter: findPresenter({ ...ports, issuer: config.issuer }),
+    }),
   };
 }
 

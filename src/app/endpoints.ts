@@ -6,9 +6,7 @@ import {
   countRefusals,
   instrumentedAuthentication,
 } from '../protocol/client-authentication/instrumented-authentication.ts';
-import { activeToken } from '../protocol/introspection/active-token.ts';
 import { checkPresentedProof } from '../protocol/introspection/check-presented-proof.ts';
-import { findPresenter } from '../protocol/introspection/find-presenter.ts';
 import { introspectionEndpoint } from '../protocol/introspection/introspection-endpoint.ts';
 import { revocationEndpoint } from '../protocol/revocation/revocation-endpoint.ts';
 import { type EndpointParts, type EndpointsOptions, endpointParts } from './endpoint-parts.ts';
@@ -28,10 +26,9 @@ export function assembleEndpoints(options: EndpointsOptions) {
 }
 
 function introspection(
-  { config, ports, refusals }: EndpointsOptions,
-  { instruments, proofs, ...parts }: EndpointParts,
+  { ports, refusals }: EndpointsOptions,
+  { instruments, ...parts }: EndpointParts,
 ) {
-  const { issuer, dpopNonceRequired: nonceRequired } = config;
   const identify = (caller: Caller) =>
     'client' in caller
       ? { registrationId: caller.client.registration_id, clientId: caller.client.client_id }
@@ -41,12 +38,11 @@ function introspection(
       ...instruments,
       identify,
     }),
-    activeToken: activeToken({ ...ports, ...parts }),
+    activeToken: parts.activeToken,
     checkPresentedProof: checkPresentedProof({
-      ...proofs,
       replay: ports.replay,
-      nonceRequired,
-      findPresenter: findPresenter({ ...ports, issuer }),
+      nonces: parts.proofs.nonces,
+      verify: parts.verifyPresentedProof,
     }),
   });
   return countRefusals(endpoint, refusals);

@@ -1,29 +1,26 @@
+import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../domain/clock.ts';
 import { openListeners } from '../http/listener/listeners.ts';
 import { credentialUseRecorder } from '../observability/credential-use.ts';
-import { type Metrics, metrics } from '../observability/metrics.ts';
+import { metrics } from '../observability/metrics.ts';
 import { timedStep } from '../observability/observed-steps.ts';
 import { refusals } from '../observability/refusals.ts';
-import type { Scrape } from '../observability/scrape.ts';
 import { noPeers, type Peers } from '../ports/peers.ts';
 import type { RandomId } from '../ports/ports.ts';
 import type { Tracing } from '../ports/tracing.ts';
-import { allowedAddresses } from '../protocol/client-keys/remote-jwks/address.ts';
-import { mayBeFetched } from '../protocol/client-keys/remote-jwks/target.ts';
 import { openStores } from '../store/stores.ts';
-import type { AdminServerOptions } from './admin-server.ts';
+import { adminOptions, type Opened } from './admin-options.ts';
 import { authorizationServer } from './authorization-server.ts';
 import { backgroundJobs } from './background-jobs.ts';
-import { firstStartText, type PreparedSecrets, prepareSecrets, startText } from './first-start.ts';
+import { firstStartText, prepareSecrets, startText } from './first-start.ts';
+import type { GatewayServerOptions } from './gateway-server.ts';
 import { protocolPorts } from './protocol-ports.ts';
 import { readiness } from './readiness.ts';
-import { type ServerKeys, serverKeys } from './server-keys.ts';
+import { serverKeys } from './server-keys.ts';
 import { serverScrape } from './server-scrape.ts';
 import { stopServer } from './stop-server.ts';
-
-type Stores = Awaited<ReturnType<typeof openStores>>;
 
 /** What a process gives the server. */
 export interface ServerOptions {
@@ -45,6 +42,8 @@ export interface RunningServer {
   readonly adminPort: number;
   /** 0: metrics have no listener of their own. */
   readonly metricsPort: number;
+  /** 0: there is no listener for gateways, or it is a socket. */
+  readonly gatewayPort: number;
   /** Readiness fails first, requests in flight finish, then the stores close. */
   stop(): Promise<void>;
 }
@@ -72,13 +71,6 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     await stores.close();
     throw error;
   }
-}
-
-interface Opened {
-  readonly stores: Stores;
-  readonly secrets: PreparedSecrets;
-  readonly keys: ServerKeys;
-  readonly measured: Metrics;
 }
 
 async function serve(
@@ -112,10 +104,12 @@ async function serve(
     observeStep: timedStep(measured.step, tracing),
     ...(stores.counters !== undefined && { counters: stores.counters }),
   });
+  const gatewayApp = await gatewayListener({ ...common, tracing, stopping }, opened);
   const admin = adminOptions(config, options, { ...opened, scrape, tracing });
   const listeners = await openListeners({
     config,
     publicApp,
+    gatewayApp,
     loadAdmin: async () => (await import('./admin-server.ts')).adminServer(admin),
     scrape,
     // Each process with a socket of its own: one that dies takes no connections along that others
@@ -124,7 +118,7 @@ async function serve(
     stopping,
     logger,
   });
-  const { publicPort, adminPort, metricsPort } = listeners;
+  const { publicPort, adminPort, metricsPort, gatewayPort } = listeners;
   const stopWriting = ready.start();
   const work = backgroundJobs({ ...stores, ...keys, ...common, uses });
   print(
@@ -137,6 +131,7 @@ async function serve(
     publicPort,
     adminPort,
     metricsPort,
+    gatewayPort,
     async stop() {
       listeners.stopWatching();
       isStopping = true;
@@ -152,49 +147,20 @@ async function openTracing({ traces }: Config, logger: Logger): Promise<Tracing 
   return (await import('../observability/tracing.ts')).openTelemetry(traces, logger);
 }
 
-function adminOptions(
-  config: Config,
-  { clock, randomId, logger }: ServerOptions,
-  {
-    stores,
-    secrets,
-    keys: { signingKeys, gatewayKeys, nonceSecrets },
-    measured,
-    scrape,
-    tracing,
-  }: Opened & {
-    readonly scrape: Scrape;
-    readonly tracing: Tracing | undefined;
-  },
-): AdminServerOptions {
-  const addresses = allowedAddresses(config.jwksUriAllowPrivateAddresses);
-  return {
-    issuer: config.issuer,
-    clients: stores.clients,
-    clientRegistrations: stores.clients,
-    auditLog: stores.audit,
-    issuedTokens: stores.issuedTokens,
-    resourceServers: stores.resourceServers,
-    pairings: stores.pairings,
-    trustedIssuers: stores.trustedIssuers,
-    credentialUses: stores.credentialUses,
-    mayBeFetched: (uri) => mayBeFetched(uri, addresses),
-    clock,
-    randomId,
-    verifyAdminToken: secrets.verifyAdminToken,
-    signingKeys: { issuer: signingKeys, gateway: gatewayKeys },
-    ensureSigningKey: signingKeys.ensure,
-    nonceSecrets,
-    keyEncryption: {
-      encryption: secrets.encryption,
-      signingKeys: stores.signingKeys,
-      secrets: stores.secrets,
-      changes: stores.keyEncryption,
-    },
-    maxAccessTokenLifetime: config.accessTokenMaxLifetime,
-    scrape,
-    measured,
-    tracing,
-    logger,
-  };
+async function gatewayListener(
+  common: Pick<
+    GatewayServerOptions,
+    'config' | 'ports' | 'refusals' | 'measured' | 'tracing' | 'logger' | 'stopping'
+  >,
+  { keys }: Opened,
+): Promise<FastifyInstance | undefined> {
+  const { gateway } = common.config;
+  if (gateway === undefined) return undefined;
+  const { gatewayServer } = await import('./gateway-server.ts');
+  return gatewayServer({
+    ...common,
+    ...keys,
+    gateway,
+    nonceSecrets: keys.nonceSecrets.current,
+  });
 }

@@ -21,7 +21,8 @@ export type AuditEventType =
   | `signing_key_${'announced' | 'activated' | 'retired' | 'removed' | 'revoked'}`
   | `dpop_nonce_secret_${'announced' | 'replaced'}`
   | 'key_encryption_key_changed'
-  | 'refusals_sampled';
+  | 'refusals_sampled'
+  | 'gateway_refusals_reported';
 
 /** Who did it: `client:ID`, `resource_server:ID`, `admin` or `server`. */
 export type AuditActor = 'admin' | 'server' | `client:${string}` | `resource_server:${string}`;

@@ -87,3 +87,12 @@ export class CorruptRow extends Error {
     this.name = 'CorruptRow';
   }
 }
+
+/** The refusal that a thrown value stands for: itself, or that of an outage; else undefined. */
+export function refusalOf(thrown: unknown): OAuthError | undefined {
+  if (thrown instanceof OAuthError) return thrown;
+  if (thrown instanceof StoreUnavailable) return new OAuthError('store_unavailable');
+  if (thrown instanceof SigningKeyUnavailable) return new OAuthError('signing_key_unavailable');
+  if (thrown instanceof NoSigningKey) return new OAuthError('signing_key_missing');
+  return undefined;
+}

@@ -1,6 +1,7 @@
 import { additionalHolderRefusals } from './refusals/additional-holders.ts';
 import { clientAuthenticationRefusals } from './refusals/client-authentication.ts';
 import { confirmationRefusals } from './refusals/confirmation.ts';
+import { gatewayRefusals } from './refusals/gateway.ts';
 import { grantRefusals } from './refusals/grant.ts';
 import { possessionRefusals } from './refusals/possession.ts';
 import type { Refusal } from './refusals/refusal.ts';
@@ -14,6 +15,7 @@ export const refusalChapters = {
   'Proof of possession': possessionRefusals,
   'Additional holders': additionalHolderRefusals,
   Confirmation: confirmationRefusals,
+  'At a gateway': gatewayRefusals,
 };
 
 /** The closed set of reasons, for the log, the audit trail and the metrics. Never sent. */
@@ -29,4 +31,5 @@ export const refusalReasons: Readonly<Record<RefusalReason, Refusal>> = {
   ...possessionRefusals,
   ...additionalHolderRefusals,
   ...confirmationRefusals,
+  ...gatewayRefusals,
 };

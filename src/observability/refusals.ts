@@ -7,6 +7,7 @@ import type { RefusalReason } from '../domain/refusal-reasons.ts';
 import type { AuditTrail } from '../ports/audit-trail.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Refusals } from '../ports/refusals.ts';
+import { reportedRefusals } from './reported-refusals.ts';
 
 /** Names that are looked at for each reason: a sample, not a list. */
 const maxSamples = 5;
@@ -31,6 +32,7 @@ export function refusals(
     byAssertion.set(assertion.use.key, records + 1);
     return reason === 'assertion_replayed' || records >= maxByAssertion;
   };
+  const reported = reportedRefusals(audit);
   let counts = new Map<RefusalReason, number>();
   let claims = new Map<RefusalReason, Set<string>>();
   // Only names that are registered: what else a stranger sends, a secret in the wrong place for
@@ -72,7 +74,9 @@ export function refusals(
         .record({ type, actor: `client:${client_id}`, client_id, reason: fault.reason, ...key })
         .catch(() => undefined);
     },
+    reported: reported.note,
     async flush() {
+      await reported.flush();
       if (counts.size === 0) return;
       const [counted, claimed] = [counts, claims];
       [counts, claims] = [new Map(), new Map()];

@@ -35,6 +35,8 @@ export interface ClientRegistrations {
 export interface ResourceServers {
   /** The resource server with exactly this RFC 8707 resource identifier, or undefined. */
   findByAudience(audience: string): Promise<ResourceServer | undefined>;
+  /** The resource server with this `id`, or undefined. */
+  findById(id: string): Promise<ResourceServer | undefined>;
   /** The resource server that authenticates by this `client_id`, or undefined. */
   findByClientId(clientId: string): Promise<ResourceServer | undefined>;
   /** The only resource server there is, or undefined when there is none or more than one. */

@@ -1,4 +1,5 @@
 import type { AuthenticatedClient } from '../domain/client-registration.ts';
+import type { RefusalReason } from '../domain/refusal-reasons.ts';
 
 /** Keeps account of refused requests. */
 export interface Refusals {
@@ -18,6 +19,11 @@ export interface Refusals {
    * which there are as many as API calls. `claimed` is the unproven `client_id`, if any.
    */
   ofStranger(fault: unknown, claimed?: string): void;
-  /** Writes the counts since the last call as one record, if there are any. */
+  /**
+   * Counts what a gateway in `report` let pass and would have refused, by the client of the token,
+   * if there is one.
+   */
+  reported(reason: RefusalReason, audience: string, clientId: string | undefined): void;
+  /** Writes the counts since the last call as one record of each kind, if there are any. */
   flush(): Promise<void>;
 }

@@ -31,7 +31,12 @@ function registries() {
     clock: () => 0,
     clients: { findClient: clients.find },
     currentClients: { findClient: clients.load },
-    resourceServers: { findByClientId: servers.find, findByAudience: none, findSole: none },
+    resourceServers: {
+      findByClientId: servers.find,
+      findByAudience: none,
+      findById: none,
+      findSole: none,
+    },
     currentResourceServers: { findByClientId: servers.load },
   };
   return { store, ports };

@@ -58,6 +58,12 @@ describe('the direction of imports in src/ (docs/architecture.md)', () => {
     ['src/store/tables/a.ts', 'src/admin/b.ts'],
     ['src/http/routes/a.ts', 'src/store/tables/b.ts'],
     ['src/admin/a.ts', 'src/store/tables/b.ts'],
+    ['src/gateway/a.ts', 'src/store/tables/b.ts'],
+    ['src/gateway/a.ts', 'src/http/routes/b.ts'],
+    ['src/gateway/a.ts', 'src/admin/b.ts'],
+    ['src/http/routes/a.ts', 'src/gateway/b.ts'],
+    ['src/admin/a.ts', 'src/gateway/b.ts'],
+    ['src/protocol/token/a.ts', 'src/gateway/b.ts'],
     ['src/app/a.ts', 'src/cli/b.ts'],
     ['packages/resource-server/src/a.ts', 'src/http/routes/b.ts'],
   ])('refuses an import from %s of %s', (from, to) => {

@@ -24,6 +24,8 @@ export interface TestServer {
   /** Where the public listener is, `http://127.0.0.1:PORT`; behind it the paths of the issuer. */
   readonly url: string;
   readonly adminUrl: string;
+  /** Where gateways ask, if there is such a listener on a port. */
+  readonly gatewayUrl: string;
   /** Milliseconds since the epoch; assign `now` to move it. */
   readonly clock: { now: number };
   /** Everything that was logged, one parsed line an item. */
@@ -95,6 +97,7 @@ export async function testServer({
     issuer: config.issuer,
     url,
     adminUrl,
+    gatewayUrl: `http://127.0.0.1:${running.gatewayPort}`,
     clock,
     logs,
     printed,

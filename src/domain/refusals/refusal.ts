@@ -1,11 +1,14 @@
 /**
- * Error codes and their HTTP status (RFC 6749 §5.2, RFC 8707 §2, RFC 9449 §5 and §8,
+ * Error codes and their HTTP status (RFC 6749 §5.2, RFC 6750 §3.1, RFC 8707 §2, RFC 9449 §5, §8,
  * RFC 9200 §5.8.3, draft-ietf-ace-workflow-and-params §6).
  */
 export const oauthErrorStatus = {
   invalid_request: 400,
   invalid_client: 401,
   invalid_grant: 400,
+  invalid_token: 401,
+  insufficient_scope: 403,
+  access_denied: 403,
   unauthorized_client: 400,
   unsupported_grant_type: 400,
   invalid_scope: 400,

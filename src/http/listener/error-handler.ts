@@ -1,11 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import {
-  NoSigningKey,
-  OAuthError,
-  SigningKeyUnavailable,
-  StoreUnavailable,
-  TooManyRequests,
-} from '../../domain/oauth-error.ts';
+import { OAuthError, refusalOf, TooManyRequests } from '../../domain/oauth-error.ts';
 import { refusalReasons } from '../../domain/refusal-reasons.ts';
 import { JoseError } from '../../jose/jose-error.ts';
 
@@ -61,10 +55,8 @@ function tooMany(
 }
 
 function asOAuthError(thrown: unknown): OAuthError {
-  if (thrown instanceof OAuthError) return thrown;
-  if (thrown instanceof StoreUnavailable) return new OAuthError('store_unavailable');
-  if (thrown instanceof SigningKeyUnavailable) return new OAuthError('signing_key_unavailable');
-  if (thrown instanceof NoSigningKey) return new OAuthError('signing_key_missing');
+  const known = refusalOf(thrown);
+  if (known !== undefined) return known;
   const { statusCode } = (thrown ?? {}) as Partial<FastifyError>;
   if (statusCode === 415) return new OAuthError('content_type');
   if (statusCode === 413) return new OAuthError('body_too_large');

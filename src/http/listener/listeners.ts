@@ -13,7 +13,7 @@ import type { TlsListener } from './tls-listener.ts';
 export interface ListenersOptions {
   readonly config: Pick<
     Config,
-    'host' | 'port' | 'tls' | 'tlsClientCaFile' | 'adminHost' | 'adminPort' | 'metrics'
+    'host' | 'port' | 'tls' | 'tlsClientCaFile' | 'adminHost' | 'adminPort' | 'metrics' | 'gateway'
   >;
   /** The public routes, over plain HTTP and, where there is a certificate, over TLS. */
   readonly publicApp: FastifyInstance;
@@ -21,6 +21,8 @@ export interface ListenersOptions {
   readonly loadAdmin: () => Promise<FastifyInstance>;
   /** Answers on the listener of the metrics, where there is one. */
   readonly scrape: AnswerScrape;
+  /** The routes for gateways, where there is a listener for them. */
+  readonly gatewayApp: FastifyInstance | undefined;
   /** Whether each process has sockets of its own on the same ports. */
   readonly reusePort: boolean;
   /** Whether readiness fails already: every answer is the last one on its connection. */
@@ -35,6 +37,8 @@ export interface Listeners {
   readonly adminPort: number;
   /** 0: metrics have no listener of their own. */
   readonly metricsPort: number;
+  /** 0: there is no listener for gateways, or it is a socket. */
+  readonly gatewayPort: number;
   /** Files of certificates are looked at no more. */
   stopWatching(): void;
   /**
@@ -45,12 +49,13 @@ export interface Listeners {
 }
 
 /**
- * Opens the public listener, that of TLS where there is one, and the admin listener, one after
- * another. Throws what `listen` does.
+ * Opens the public listener, those of TLS and of gateways where there are any, and the admin
+ * listener, one after another. Throws what `listen` does.
  */
 export async function openListeners({
   config,
   publicApp,
+  gatewayApp,
   loadAdmin,
   scrape,
   reusePort,
@@ -65,6 +70,14 @@ export async function openListeners({
     config.tls === undefined
       ? undefined
       : await listenTls(publicApp, { ...config.tls, reusePort }, config.tlsClientCaFile, logger);
+  if (gatewayApp !== undefined && config.gateway !== undefined) {
+    const { listen } = config.gateway;
+    // Workers share a Unix socket by way of the process that supervises them.
+    const options = 'path' in listen ? listen : { ...listen, reusePort };
+    await gatewayApp.listen(options as FastifyListenOptions);
+    closeWhenStopping(gatewayApp.server, stopping);
+    boundHalfSentHeaders(gatewayApp.server, 'connection', logger);
+  }
   closeWhenStopping(publicApp.server, stopping);
   closeWhenStopping(admin, stopping);
   boundHalfSentHeaders(publicApp.server, 'connection', logger);
@@ -81,9 +94,10 @@ export async function openListeners({
     publicPort: portOf(publicApp.server),
     adminPort: portOf(admin),
     metricsPort: metrics === undefined ? 0 : portOf(metrics),
+    gatewayPort: gatewayApp === undefined ? 0 : portOf(gatewayApp.server),
     stopWatching: () => tls?.stopWatching(),
     async close(patience) {
-      const servers = [publicApp.server, admin, tls, metrics].filter(
+      const servers = [publicApp.server, gatewayApp?.server, admin, tls, metrics].filter(
         (server) => server !== undefined,
       );
       await quiet(servers, patience);
@@ -92,7 +106,7 @@ export async function openListeners({
       const stop = closingIdle(servers);
       await Promise.all(all);
       stop();
-      await Promise.all([publicApp.close(), admin.unload()]);
+      await Promise.all([publicApp.close(), gatewayApp?.close(), admin.unload()]);
     },
   };
 }

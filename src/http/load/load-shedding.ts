@@ -58,7 +58,8 @@ export interface LoadShedding {
  * any other; or whoever breaks connections could have any
  * amount of it done at once.
  * @param max requests at once; `target` milliseconds that one should be under way on average; `now`
- * monotonic milliseconds; `measured` hears of what is refused unread
+ * monotonic milliseconds; `measured` hears of what is refused unread; `isWork` says
+ * which methods do work, for the others are answered from memory
  */
 export function shedLoad(
   app: FastifyInstance,
@@ -67,6 +68,7 @@ export function shedLoad(
   logger: Logger,
   now: () => number = () => performance.now(),
   measured?: Pick<Measurements, 'shed'>,
+  isWork: (method: string | undefined) => boolean = (method) => method === 'POST',
 ): LoadShedding {
   const places = concurrencyLimit(max, target, now);
   const inTurn = eventLoopYield(places.crowded);
@@ -76,7 +78,7 @@ export function shedLoad(
     response: ServerResponse,
   ) => void)[];
   app.server.removeAllListeners('request').on('request', (request, response) => {
-    if (request.method !== 'POST' || places.open())
+    if (!isWork(request.method) || places.open())
       for (const handle of handlers) handle(request, response);
     else {
       refusing();
@@ -87,7 +89,7 @@ export function shedLoad(
   app.decorateRequest('place');
   // A request counts only when its whole body is here: one who sends slowly holds no place.
   app.addHook('preHandler', (request, reply, done) => {
-    if (request.method !== 'POST') return done();
+    if (!isWork(request.method)) return done();
     const place = places.take();
     if (place === undefined) {
       request.logFields = { error: 'temporarily_unavailable', reason: 'load_shed' };

@@ -23,8 +23,8 @@ import { inRanges, readAddress } from './trusted-proxies.ts';
  */
 export interface CertificateSourceOptions {
   readonly headerForm?: CertificateHeaderForm;
-  /** CIDR ranges of the proxies that may say it. */
-  readonly trustedProxies: readonly string[];
+  /** CIDR ranges of the proxies that may say it; `all` where nobody else can ask. */
+  readonly trustedProxies: readonly string[] | 'all';
   /**
    * Trust anchors for clients, PEM. With them the chain is checked here; without them the proxy's
    * word counts, where its form has one.
@@ -49,7 +49,7 @@ export function certificateSource({
   clientCa,
   clock,
 }: CertificateSourceOptions): ReadCertificate {
-  const isTrusted = inRanges(trustedProxies);
+  const isTrusted = trustedProxies === 'all' ? () => true : inRanges(trustedProxies);
   const anchors = clientCa.map((pem) => new X509Certificate(pem));
   const fromProxy = (
     request: IncomingMessage,

@@ -17,18 +17,23 @@ class AmbiguousMessage extends Error {
 
 /**
  * Refuses what Node's parser lets through and a proxy may read in another way: a repeated `Host`
- * (RFC 9112 §3.2), a transfer coding besides
- * `chunked` (§6.1), a content coding (RFC 9110 §8.4), and a zero byte in the target, which no
- * database stores.
+ * (RFC 9112 §3.2), a transfer coding besides `chunked` (§6.1), and a zero byte in the target, which
+ * no database stores.
  */
 export function refuseAmbiguousMessages(app: FastifyInstance): void {
   app.addHook('onRequest', ({ raw }, _reply, done) => {
-    const { 'transfer-encoding': transfer = 'chunked', 'content-encoding': content = 'identity' } =
-      raw.headers;
+    const { 'transfer-encoding': transfer = 'chunked' } = raw.headers;
     if (hosts(raw) > 1 || transfer.toLowerCase() !== 'chunked' || raw.url?.includes('%00') === true)
       done(new AmbiguousMessage(400));
-    else if (content.toLowerCase() !== 'identity') done(new AmbiguousMessage(415));
     else done();
+  });
+}
+
+/** Refuses bodies with a content coding (RFC 9110 §8.4), which nothing here undoes. */
+export function refuseContentCodings(app: FastifyInstance): void {
+  app.addHook('onRequest', ({ raw }, _reply, done) => {
+    const { 'content-encoding': content = 'identity' } = raw.headers;
+    done(content.toLowerCase() === 'identity' ? undefined : new AmbiguousMessage(415));
   });
 }
 

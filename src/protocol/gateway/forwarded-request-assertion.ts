@@ -1,5 +1,59 @@
-/** Seconds for which an upstream may accept the assertion of a gateway. */
+import type { Clock } from '../../domain/clock.ts';
+import type { CurrentSigningKey } from '../../ports/current-signing-key.ts';
+import type { AdmittedRequest } from './admitted-request.ts';
+
+/** Seconds for which an upstream may accept an assertion. */
 export const assertionLifetime = 30;
 
 /** One algorithm for all upstreams: every JWT library verifies it. */
 export const assertionAlg = 'ES256';
+
+/** What assertions are made with. */
+export interface ForwardedRequestAssertionOptions {
+  /** `iss`: never the issuer of tokens, so that nothing that trusts that one takes this. */
+  readonly gatewayIssuer: string;
+  readonly signingKey: CurrentSigningKey;
+  readonly clock: Clock;
+}
+
+/**
+ * Tells the upstream of a gateway which request was let through, and whose it is: a JWT that is
+ * good for this resource server's upstream only. Its type, issuer, audience and key are none of an
+ * access token's. Throws NoSigningKey, SigningKeyUnavailable, StoreUnavailable.
+ */
+export function forwardedRequestAssertion({
+  gatewayIssuer,
+  signingKey,
+  clock,
+}: ForwardedRequestAssertionOptions) {
+  return async ({
+    method,
+    uri,
+    claims,
+    presenter,
+    thumbprint,
+    resourceServer,
+  }: AdmittedRequest): Promise<string> => {
+    const iat = Math.floor(clock() / 1000);
+    const key = await signingKey(assertionAlg);
+    return key.signJwt('forwarded-request+jwt', {
+      iss: gatewayIssuer,
+      aud: upstreamOf(resourceServer.id),
+      iat,
+      exp: iat + assertionLifetime,
+      method,
+      uri,
+      sub: claims.sub,
+      client_id: claims.client_id,
+      presenter,
+      key: thumbprint,
+      ...(claims.scope !== undefined && { scope: claims.scope }),
+      token_id: claims.jti,
+    });
+  };
+}
+
+/** `aud` of the assertions for the upstream of a resource server. */
+function upstreamOf(resourceServerId: string): string {
+  return `urn:holdfast:upstream:${resourceServerId}`;
+}

@@ -52,10 +52,11 @@ export function cachedResourceServers(
   broadcast: () => Promise<void>,
 ): ResourceServerRegistry & ResourceServers & Forgetful {
   const byAudience = cached((audience) => store.findByAudience(audience), state);
+  const byId = cached((id) => store.findById(id), state);
   const byClientId = cached((clientId) => store.findByClientId(clientId), state);
   const sole = cached(() => store.findSole(), state);
   const forget = () => {
-    for (const cache of [byAudience, byClientId, sole]) cache.forget();
+    for (const cache of [byAudience, byId, byClientId, sole]) cache.forget();
   };
   const changed = async () => {
     forget();
@@ -64,6 +65,7 @@ export function cachedResourceServers(
   return {
     ...broadcasting(store, changed),
     findByAudience: byAudience.find,
+    findById: byId.find,
     findByClientId: byClientId.find,
     findSole: async () => sole.find(''),
     forget,

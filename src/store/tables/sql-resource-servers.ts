@@ -41,13 +41,14 @@ export function sqlResourceServers(
 
 function lookUps(database: Database): ResourceServers {
   const found = async (
-    where: { readonly audience: string } | { readonly clientId: string },
+    where: { readonly audience: string } | { readonly clientId: string } | { readonly id: string },
   ): Promise<ResourceServer | undefined> => {
     const row = await orStoreUnavailable(() => database.resourceServer.findUnique({ where }));
     return row === null ? undefined : toResourceServer(row);
   };
   return {
     findByAudience: (audience) => found({ audience }),
+    findById: (id) => found({ id }),
     findByClientId: (clientId) => found({ clientId }),
     async findSole() {
       const [row, other] = await orStoreUnavailable(() =>

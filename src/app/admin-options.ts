@@ -1,0 +1,70 @@
+import type { Logger } from 'pino';
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../domain/clock.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import type { Scrape } from '../observability/scrape.ts';
+import type { RandomId } from '../ports/ports.ts';
+import type { Tracing } from '../ports/tracing.ts';
+import { allowedAddresses } from '../protocol/client-keys/remote-jwks/address.ts';
+import { mayBeFetched } from '../protocol/client-keys/remote-jwks/target.ts';
+import type { openStores } from '../store/stores.ts';
+import type { AdminServerOptions } from './admin-server.ts';
+import type { PreparedSecrets } from './first-start.ts';
+import type { ServerKeys } from './server-keys.ts';
+
+/** What was opened before the listeners. */
+export interface Opened {
+  readonly stores: Awaited<ReturnType<typeof openStores>>;
+  readonly secrets: PreparedSecrets;
+  readonly keys: ServerKeys;
+  readonly measured: Metrics;
+}
+
+/** Gives the admin listener what it may use. */
+export function adminOptions(
+  config: Config,
+  {
+    clock,
+    randomId,
+    logger,
+  }: { readonly clock: Clock; readonly randomId: RandomId; readonly logger: Logger },
+  {
+    stores,
+    secrets,
+    keys: { signingKeys, gatewayKeys, nonceSecrets },
+    measured,
+    scrape,
+    tracing,
+  }: Opened & { readonly scrape: Scrape; readonly tracing: Tracing | undefined },
+): AdminServerOptions {
+  const addresses = allowedAddresses(config.jwksUriAllowPrivateAddresses);
+  return {
+    issuer: config.issuer,
+    clients: stores.clients,
+    clientRegistrations: stores.clients,
+    auditLog: stores.audit,
+    issuedTokens: stores.issuedTokens,
+    resourceServers: stores.resourceServers,
+    pairings: stores.pairings,
+    trustedIssuers: stores.trustedIssuers,
+    credentialUses: stores.credentialUses,
+    mayBeFetched: (uri) => mayBeFetched(uri, addresses),
+    clock,
+    randomId,
+    verifyAdminToken: secrets.verifyAdminToken,
+    signingKeys: { issuer: signingKeys, gateway: gatewayKeys },
+    ensureSigningKey: signingKeys.ensure,
+    nonceSecrets,
+    keyEncryption: {
+      encryption: secrets.encryption,
+      signingKeys: stores.signingKeys,
+      secrets: stores.secrets,
+      changes: stores.keyEncryption,
+    },
+    maxAccessTokenLifetime: config.accessTokenMaxLifetime,
+    scrape,
+    measured,
+    tracing,
+    logger,
+  };
+}

@@ -1,0 +1,64 @@
+import type { FastifyInstance } from 'fastify';
+import type { GatewayConfig } from '../config/gateway-config.ts';
+import { gatewayRoutes } from '../gateway/gateway-routes.ts';
+import { lastAnswers } from '../http/listener/drain.ts';
+import { listener } from '../http/listener/listener.ts';
+import { shedLoad } from '../http/load/load-shedding.ts';
+import { certificateSource } from '../http/request/forwarded-client-certificate.ts';
+import type { SigningKeys } from '../keys/signing-keys.ts';
+import type { Measurements } from '../ports/measurements.ts';
+import type { Tracing } from '../ports/tracing.ts';
+import { checkForwardedRequest } from '../protocol/gateway/check-forwarded-request.ts';
+import { forwardedRequestAssertion } from '../protocol/gateway/forwarded-request-assertion.ts';
+import { endpointsOf } from '../protocol/metadata/endpoint-uris.ts';
+import { dpopNonces, type NonceSecret } from '../protocol/possession/dpop-nonce.ts';
+import { type EndpointPartsOptions, endpointParts } from './endpoint-parts.ts';
+
+/** What the gateway listener stands on. */
+export interface GatewayServerOptions
+  extends Omit<EndpointPartsOptions, 'endpoints' | 'nonces' | 'countClient'> {
+  readonly gateway: GatewayConfig;
+  readonly gatewayKeys: Pick<SigningKeys, 'current'>;
+  /** Secrets of the DPoP nonces, shared by all replicas. */
+  readonly nonceSecrets: () => readonly NonceSecret[];
+  readonly measured: Pick<Measurements, 'request' | 'shed' | 'proofOffset'>;
+  readonly tracing: Tracing | undefined;
+  readonly stopping: () => boolean;
+}
+
+/** Makes the listener for gateways: what it reads of a request, and by what it judges it. */
+export function gatewayServer(options: GatewayServerOptions): FastifyInstance {
+  const { config, ports, refusals, gateway, gatewayKeys, measured, logger } = options;
+  const endpoints = endpointsOf(config.issuer);
+  const nonces = dpopNonces(options.nonceSecrets, config.dpopNonceLifetime, ports.clock);
+  const parts = endpointParts({ ...options, endpoints, nonces, countClient: undefined });
+  const { clientCertificateHeader: headerForm } = config;
+
+  const app = listener(logger, ports.randomId, 1, undefined, options);
+  const anyMethod = () => true;
+  const { maxConcurrentRequests: most, targetLatencyMs: target } = config;
+  shedLoad(app, most, target, logger, undefined, measured, anyMethod);
+  lastAnswers(app, options.stopping);
+  gatewayRoutes(app, {
+    ...parts,
+    gatewayToken: gateway.token,
+    resourceServers: ports.resourceServers,
+    check: checkForwardedRequest({ ...parts, replay: ports.replay }),
+    assertion: forwardedRequestAssertion({
+      gatewayIssuer: endpoints.gatewayIssuer,
+      signingKey: gatewayKeys.current,
+      clock: ports.clock,
+    }),
+    certificateOf: certificateSource({
+      ...(headerForm !== undefined && { headerForm }),
+      // Whoever may ask at all is a gateway.
+      trustedProxies: 'all',
+      clientCa: [],
+      clock: ports.clock,
+    }),
+    refusals,
+    nonces,
+    algs: config.dpopAlgs,
+  });
+  return app;
+}
