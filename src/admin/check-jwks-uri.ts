@@ -1,7 +1,7 @@
 import { Problem } from './problem.ts';
 
 /** Whether the host of a `jwks_uri` may ever be fetched from, as far as its name tells. */
-export type MayBeFetched = (uri: string) => boolean;
+export type MayBeFetched = (uri: string, allowPrivateAddresses?: boolean) => boolean;
 
 /** Refuses a `jwks_uri` that would never be fetched. Throws Problem. */
 export function checkJwksUri(uri: string, mayBeFetched: MayBeFetched): void {

@@ -42,6 +42,7 @@ const storedSecret = { id: 'b0Xk9TqL', created_at: time, expires_at: 1_798_761_6
 const pairingBody = { requester: 'orders-web', holder: 'orders-worker', scope: 'orders.read' };
 const trustedIssuerBody = {
   issuer: 'https://login.example.com',
+  purposes: ['id_token'],
   audience: 'orders-web',
   jwks_uri: 'https://login.example.com/jwks.json',
   clients: ['orders-web'],
@@ -101,6 +102,7 @@ export const examples: Readonly<Record<string, object>> = {
     created_at: time,
   },
   TrustedIssuerBody: trustedIssuerBody,
+  TrustedIssuerPatch: { max_lifetime: 3600 },
   TrustedIssuer: { ...trustedIssuerBody, id: parameterExamples.trustedIssuer },
   AuditEvent: {
     id: parameterExamples.jti,

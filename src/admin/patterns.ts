@@ -7,8 +7,10 @@ const patterns = {
   },
   clientId: {
     // No URL can name `.` or `..` as the last segment of its path (RFC 3986 §5.2.4).
-    source: '^(?!\\.{1,2}$)[\\x21-\\x7e]+$',
-    words: 'printable ASCII without spaces, and neither `.` nor `..`',
+    source: '^(?!\\.{1,2}$|urn:holdfast:)[\\x21-\\x7e]+$',
+    words:
+      'printable ASCII without spaces, neither `.` nor `..`, and without `urn:holdfast:` at its ' +
+      'beginning',
   },
   scopeToken: {
     source: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$',
@@ -32,9 +34,15 @@ const patterns = {
     source: '^(https://[a-z0-9.:_\\[\\]-]+|http://(localhost|127\\.[0-9.]+|\\[::1\\])(:[0-9]+)?)$',
     words: 'an https origin such as `https://api.example.com`, or an http one on loopback',
   },
-  issuer: {
-    source: '^https?://[^\\s#?@\\\\]+$',
-    words: 'an http or https URL without user, query, fragment, spaces and backslashes',
+  trustedIssuer: {
+    source: '^(https?://[^\\s#?@\\\\]+|spiffe://[a-z0-9._-]+)$',
+    words:
+      'an http or https URL without user, query, fragment, spaces and backslashes, or `spiffe://` ' +
+      'and a trust domain',
+  },
+  fileName: {
+    source: '^(?!.*\\.\\.)[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$',
+    words: 'a name of a file below the directory, without `..`',
   },
   limit: { source: '^[1-9][0-9]{0,8}$', words: 'a whole number from 1 to 999999999' },
   cursor: { source: '^[A-Za-z0-9_-]+$', words: 'the `next_cursor` of an earlier page' },

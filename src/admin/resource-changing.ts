@@ -12,6 +12,7 @@ import {
   inProse,
   notFound,
   type RestResource,
+  registryOf,
 } from './rest-resource.ts';
 
 const ifMatch = Type.Object({
@@ -26,8 +27,8 @@ export function createRoute<Value, Body extends object>(
   app: FastifyInstance,
   resource: RestResource<Value, Body>,
 ): void {
-  const { path, tag, registry, clock, read, show, idOf, schema, noun, answers, recordOf } =
-    resource;
+  const { path, tag, clock, read, show, idOf, schema, noun, answers, recordOf } = resource;
+  const { below } = resource;
   const thing = inProse(noun);
   const made = answer(`The ${thing} that was registered.`, ref(answers.changed), {
     etag: true,
@@ -37,13 +38,18 @@ export function createRoute<Value, Body extends object>(
     operationId: `create${noun}`,
     summary: `Register a ${thing}`,
     tag,
-    description: `Registers a ${thing}. A generated \`client_secret\` is in this answer alone.`,
+    description:
+      resource.about?.create ??
+      `Registers a ${thing}. A generated \`client_secret\` is in this answer alone.`,
+    ...(below && { params: Type.Object({ ...below }) }),
     body: ref(schema),
     answers: { 201: made },
-    refuses: [409] as const,
+    refuses: [...(below ? [404 as const] : []), 409 as const],
   };
   app.post<{ Body: Body }>(path, operation(create), async (request, reply) => {
-    const { value, once } = await read(request.body as Body);
+    const registry = await registryOf(resource, request);
+    const parameters = request.params as Record<string, string>;
+    const { value, once } = await read(request.body as Body, undefined, parameters);
     // Before the change, because a failure after it would answer 503 for a change that stands.
     const consequences = await resource.consequences?.(value);
     const created = await registry.create(value, {
@@ -53,7 +59,7 @@ export function createRoute<Value, Body extends object>(
     if (created === 'conflict') throw new Problem(409, 'the identifier is taken');
     return reply
       .code(201)
-      .header('location', `${path}/${encodeURIComponent(idOf(value))}`)
+      .header('location', `${request.url.split('?', 1)[0]}/${encodeURIComponent(idOf(value))}`)
       .header('etag', etag(created))
       .send({ ...show(created), ...once, ...consequences });
   });
@@ -64,7 +70,7 @@ export function changeRoutes<Value, Body extends object>(
   app: FastifyInstance,
   resource: RestResource<Value, Body>,
 ): void {
-  const { path, tag, registry, schema, noun, answers } = resource;
+  const { path, tag, schema, noun, answers } = resource;
   const thing = inProse(noun);
   const conditional = { ...byId(resource), headers: ifMatch };
   const changedTo = {
@@ -74,7 +80,9 @@ export function changeRoutes<Value, Body extends object>(
     operationId: `replace${noun}`,
     summary: `Replace a ${thing}; a member that is left out is cleared`,
     tag,
-    description: `Replaces all members. The secrets stay unless \`client_secret\` is given.`,
+    description:
+      resource.about?.replace ??
+      `Replaces all members. The secrets stay unless \`client_secret\` is given.`,
     body: ref(schema),
   };
   app.put(
@@ -86,7 +94,7 @@ export function changeRoutes<Value, Body extends object>(
         request,
         reply,
         request.body as Body,
-        await getStored(registry, request.params.id),
+        await getStored(await registryOf(resource, request), request.params.id),
       ),
   );
   const patch = {
@@ -101,7 +109,7 @@ export function changeRoutes<Value, Body extends object>(
     `${path}/:id`,
     operation({ ...patch, ...conditional, answers: changedTo, refuses: stale }),
     async (request: ById, reply) => {
-      const found = await getStored(registry, request.params.id);
+      const found = await getStored(await registryOf(resource, request), request.params.id);
       const merged = mergePatch(resource.toBody(found.value), request.body);
       const validate = request.compileValidationSchema(ref(schema) as Record<string, unknown>);
       if (!validate(merged))
@@ -112,16 +120,18 @@ export function changeRoutes<Value, Body extends object>(
 }
 
 async function changeStored<Value, Body extends object>(
-  { registry, clock, read, show, idOf, recordOf, consequences }: RestResource<Value, Body>,
+  resource: RestResource<Value, Body>,
   request: ById,
   reply: FastifyReply,
   body: Body,
   found: Stored<Value>,
 ): Promise<FastifyReply> {
+  const { clock, read, show, idOf, recordOf, consequences } = resource;
   checkMatch(request, found);
-  const { value, once } = await read(body, found.value);
+  const { value, once } = await read(body, found.value, request.params);
   // Before the change, because a failure after it would answer 503 for a change that stands.
   const following = await consequences?.(value);
+  const registry = await registryOf(resource, request);
   const changed = await registry.replace(value, found, {
     at: clock(),
     ...recordOf('changed', idOf(value), value, found.value),
@@ -135,7 +145,7 @@ export function deleteRoute<Value, Body extends object>(
   app: FastifyInstance,
   resource: RestResource<Value, Body>,
 ): void {
-  const { path, tag, registry, clock, noun, recordOf } = resource;
+  const { path, tag, clock, noun, recordOf } = resource;
   const thing = inProse(noun);
   const conditional = { ...byId(resource), headers: ifMatch };
   const gone = { 204: { description: `The ${thing} is deleted.` } };
@@ -143,12 +153,15 @@ export function deleteRoute<Value, Body extends object>(
     operationId: `delete${noun}`,
     summary: `Delete a ${thing}`,
     tag,
-    description: `Deletes the registration with its secrets. Its tokens become inactive.`,
+    description:
+      resource.about?.delete ??
+      `Deletes the registration with its secrets. Its tokens become inactive.`,
   };
   app.delete(
     `${path}/:id`,
     operation({ ...remove, ...conditional, answers: gone, refuses: stale }),
     async (request: ById, reply) => {
+      const registry = await registryOf(resource, request);
       const match = request.headers['if-match'];
       const found = match === undefined ? undefined : await getStored(registry, request.params.id);
       if (found !== undefined) checkMatch(request, found);

@@ -3,7 +3,15 @@ import Type from 'typebox';
 import { listAnswer, listQuery, page, readPage } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
 import { pattern } from './patterns.ts';
-import { type ById, byId, etag, getStored, inProse, type RestResource } from './rest-resource.ts';
+import {
+  type ById,
+  byId,
+  etag,
+  getStored,
+  inProse,
+  type RestResource,
+  registryOf,
+} from './rest-resource.ts';
 
 interface ListParameters {
   readonly limit?: string;
@@ -17,7 +25,7 @@ export function listRoute<Value, Body extends object>(
   app: FastifyInstance,
   resource: RestResource<Value, Body>,
 ): void {
-  const { path, tag, registry, idOf, show, noun, answers } = resource;
+  const { path, tag, idOf, show, noun, answers, nameParameter, below } = resource;
   const thing = inProse(noun);
   const named = Type.Optional(
     Type.String({
@@ -27,19 +35,22 @@ export function listRoute<Value, Body extends object>(
     }),
   );
   const querystring = listQuery({
-    name: named,
-    ...(resource.nameParameter === 'client_name' && { client_name: named }),
+    ...(nameParameter !== undefined && { name: named }),
+    ...(nameParameter === 'client_name' && { client_name: named }),
   });
   const list = {
     operationId: `list${noun}s`,
     summary: `List ${thing}s`,
     tag,
     description: 'Answers a page in the order of the identifiers; `next_cursor` leads to the next.',
+    ...(below && { params: Type.Object({ ...below }), refuses: [404] as const }),
     querystring,
     answers: { 200: listAnswer(ref(answers.shown)) },
   };
-  app.get<{ Querystring: ListParameters }>(path, operation(list), async ({ query }) => {
-    const name = query[resource.nameParameter] ?? query.name;
+  app.get<{ Querystring: ListParameters }>(path, operation(list), async (request) => {
+    const { query } = request;
+    const registry = await registryOf(resource, request);
+    const name = query[nameParameter ?? 'name'] ?? query.name;
     const { limit, ...from } = readPage(query);
     const found = await registry.list({
       ...from,
@@ -55,7 +66,7 @@ export function readRoute<Value, Body extends object>(
   app: FastifyInstance,
   resource: RestResource<Value, Body>,
 ): void {
-  const { path, tag, registry, show, noun, answers } = resource;
+  const { path, tag, show, noun, answers } = resource;
   const thing = inProse(noun);
   const shown = {
     200: answer(`The ${thing}.`, ref(answers.read ?? answers.shown), { etag: true }),
@@ -72,7 +83,7 @@ export function readRoute<Value, Body extends object>(
       refuses: [404],
     }),
     async (request: ById, reply) => {
-      const found = await getStored(registry, request.params.id);
+      const found = await getStored(await registryOf(resource, request), request.params.id);
       return reply
         .header('etag', etag(found))
         .send({ ...show(found), ...(await resource.more?.(found.value)) });

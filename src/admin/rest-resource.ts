@@ -13,12 +13,20 @@ export interface RestResource<Value, Body extends object> {
   readonly exampleId: string;
   /** Part of the names of operations: `Client` for `getClient` and `listClients`. */
   readonly noun: string;
-  readonly nameParameter: 'client_name' | 'name';
+  /** Absent: lists are not filtered by name. */
+  readonly nameParameter?: 'client_name' | 'name';
+  /** Sentences of the document about operations; absent: those for registrations with a secret. */
+  readonly about?: { readonly create: string; readonly replace: string; readonly delete: string };
+  /** The parameters of the path of what these are below, with their schemas. */
+  readonly below?: Readonly<Record<string, TSchema>>;
   readonly schema: TSchema;
   readonly patch: TSchema;
   /** `read`: the answer to GET of one, where that shows more. */
   readonly answers: { readonly shown: TSchema; readonly changed: TSchema; readonly read?: TSchema };
-  readonly registry: Registry<Value>;
+  /** `of`: those that are below what the path names. Throws Problem when there is no such thing. */
+  readonly registry:
+    | Registry<Value>
+    | { of(parameters: Readonly<Record<string, string>>): Promise<Registry<Value>> };
   readonly clock: Clock;
   readonly idOf: (value: Value) => string;
   /**
@@ -28,6 +36,7 @@ export interface RestResource<Value, Body extends object> {
   readonly read: (
     body: Body,
     stored?: Value,
+    parameters?: Readonly<Record<string, string>>,
   ) => Promise<{ readonly value: Value; readonly once?: object }>;
   readonly show: (stored: Stored<Value>) => object;
   /** Members that only GET of one shows. */
@@ -46,7 +55,18 @@ export interface RestResource<Value, Body extends object> {
 }
 
 /** A request for one registration. */
-export type ById = FastifyRequest<{ Params: { id: string }; Body: Record<string, unknown> }>;
+export type ById = FastifyRequest<{
+  Params: { readonly id: string; readonly [parent: string]: string };
+  Body: Record<string, unknown>;
+}>;
+
+/** The registry that a request is about. Throws Problem. */
+export async function registryOf<Value>(
+  { registry }: Pick<RestResource<Value, never>, 'registry'>,
+  { params }: Pick<FastifyRequest, 'params'>,
+): Promise<Registry<Value>> {
+  return 'of' in registry ? registry.of(params as Record<string, string>) : registry;
+}
 
 /** The noun in prose: `resource server` for `ResourceServer`. */
 export function inProse(noun: string): string {
@@ -58,9 +78,14 @@ export function etag({ version }: Stored<unknown>): string {
   return `"${version}"`;
 }
 
-/** The path parameter of one registration. */
-export function byId({ noun, exampleId }: { readonly noun: string; readonly exampleId: string }) {
-  return { params: Type.Object({ id: printable(`Of the ${inProse(noun)}.`, exampleId) }) };
+/** The path parameters of one registration. */
+export function byId({
+  noun,
+  exampleId,
+  below,
+}: Pick<RestResource<never, never>, 'noun' | 'exampleId' | 'below'>) {
+  const id = printable(`Of the ${inProse(noun)}.`, exampleId);
+  return { params: Type.Object({ ...below, id }) };
 }
 
 /** Reads one registration. Throws Problem. */

@@ -9,7 +9,8 @@ import { accessTokenSigningAlgorithms, signingAlgorithms } from '../jose/algorit
 import { idOf } from './operation.ts';
 import { pattern } from './patterns.ts';
 
-const text = (options: object) => Type.Unsafe<string>({ type: 'string', ...options });
+/** A text. */
+export const text = (options: object) => Type.Unsafe<string>({ type: 'string', ...options });
 export const oneOf = <T extends string>(values: readonly T[], options: object = {}) =>
   Type.Unsafe<T>({ type: 'string', enum: values, ...options });
 export const listOf = <T>(items: ReturnType<typeof Type.Unsafe<T>>, options: object = {}) =>
@@ -26,7 +27,8 @@ export const clientSecret = text({ pattern: pattern('printable'), minLength: 32,
 
 const subjectName = text({ minLength: 1, maxLength: 1024, pattern: pattern('plainText') });
 
-const jwkSet = Type.Object(
+/** A JWK Set (RFC 7517 §5). */
+export const jwkSet = Type.Object(
   {
     keys: Type.Array(Type.Unsafe<Readonly<Record<string, unknown>>>({ type: 'object' }), {
       minItems: 1,
@@ -132,10 +134,18 @@ export type ResourceServerBody = Type.Static<typeof resourceServerBody>;
 /** The schema of a merge patch (RFC 7396): every member is optional, and null clears it. */
 export function patchOf(body: TSchema & { readonly properties: TProperties }): TSchema {
   const nullable = Object.entries(body.properties).map(([name, schema]) => {
-    const { type, enum: values, ...more } = schema as { type?: string; enum?: readonly unknown[] };
+    const {
+      type,
+      enum: values,
+      ...more
+    } = schema as { type?: string | string[]; enum?: readonly unknown[] };
     return [
       name,
-      { ...more, type: [type, 'null'], ...(values !== undefined && { enum: [...values, null] }) },
+      {
+        ...more,
+        type: [type, 'null'].flat(),
+        ...(values !== undefined && { enum: [...values, null] }),
+      },
     ];
   });
   return Type.Unsafe({

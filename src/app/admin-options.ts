@@ -37,7 +37,6 @@ export function adminOptions(
     tracing,
   }: Opened & { readonly scrape: Scrape; readonly tracing: Tracing | undefined },
 ): AdminServerOptions {
-  const addresses = allowedAddresses(config.jwksUriAllowPrivateAddresses);
   return {
     issuer: config.issuer,
     clients: stores.clients,
@@ -48,7 +47,9 @@ export function adminOptions(
     pairings: stores.pairings,
     trustedIssuers: stores.trustedIssuers,
     credentialUses: stores.credentialUses,
-    mayBeFetched: (uri) => mayBeFetched(uri, addresses),
+    mayBeFetched: (uri, allowPrivate = false) =>
+      mayBeFetched(uri, allowedAddresses(allowPrivate || config.jwksUriAllowPrivateAddresses)),
+    hasTrustBundleDirectory: config.trustBundleDirectory !== undefined,
     clock,
     randomId,
     verifyAdminToken: secrets.verifyAdminToken,

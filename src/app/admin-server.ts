@@ -57,6 +57,8 @@ export interface AdminServerOptions {
   readonly keyEncryption: KeyEncryptionKeyOptions;
   /** Whether a `jwks_uri` may ever be fetched. */
   readonly mayBeFetched: MayBeFetched;
+  /** False: there is no directory for files of trust bundles. */
+  readonly hasTrustBundleDirectory: boolean;
   readonly clock: Clock;
   readonly randomId: RandomId;
   readonly verifyAdminToken: (presented: string) => boolean;
@@ -127,7 +129,7 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
   signingKeyRoutes(app, options.signingKeys);
   dpopNonceSecretRoutes(app, options.nonceSecrets);
   keyEncryptionKeyRoutes(app, async () => changeKeyEncryptionKey(options.keyEncryption));
-  trustedIssuerRoutes(app, { ...options, registry: options.trustedIssuers });
+  trustedIssuerRoutes(app, options);
   pairingRoutes(app, { ...options, clients: options.clientRegistrations });
   metricsRoute(app, options.scrape);
   return app;

@@ -25,6 +25,8 @@ import { findPresenter } from '../protocol/introspection/find-presenter.ts';
 import { verifyPresentedProof } from '../protocol/introspection/verify-presented-proof.ts';
 import type { Endpoints } from '../protocol/metadata/endpoint-uris.ts';
 import type { DpopNonces } from '../protocol/possession/dpop-nonce.ts';
+import { issuerKeys } from '../protocol/trusted-issuers/issuer-keys.ts';
+import { verifyIssuedToken } from '../protocol/trusted-issuers/verify-issued-token.ts';
 
 /** Configuration, stores and keys of the endpoints. */
 export interface EndpointsOptions {
@@ -93,6 +95,14 @@ export function endpointParts({
   };
   return {
     keys,
+    verifyIssuedToken: verifyIssuedToken({
+      ...ports,
+      keys: issuerKeys(ports.remoteJwkSets),
+      issuer: config.issuer,
+      // OpenID providers must offer RS256 (OpenID Connect Core §15.1), and few sign by another.
+      algs: [...new Set([...config.assertionAlgs, 'RS256' as const])],
+      clockTolerance: config.clockTolerance,
+    }),
     instruments,
     clientAuthentication,
     instrumented: <Request extends RequestWithCredentials>(

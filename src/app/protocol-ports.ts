@@ -1,14 +1,15 @@
 import type { Config } from '../config/config.ts';
+import type { KeySource } from '../domain/key-source.ts';
 import { waitingElsewhere } from '../http/load/waiting-elsewhere.ts';
 import type { Ports } from '../ports/ports.ts';
-import { jwkSetFetcher } from '../protocol/client-keys/remote-jwks/fetch.ts';
+import { fetchSource } from '../protocol/client-keys/remote-jwks/fetch-source.ts';
 import { remoteJwks } from '../protocol/client-keys/remote-jwks/remote-jwks.ts';
 
 type BesideStores = Pick<Ports, 'clock' | 'randomId' | 'noteUse'>;
 
 /** Gives the protocol the stores that it may use, and no others. */
 export function protocolPorts(
-  { jwksUriAllowPrivateAddresses: allowPrivateAddresses }: Config,
+  { jwksUriAllowPrivateAddresses: allowPrivateAddresses, ...config }: Config,
   stores: Omit<Ports, keyof BesideStores | 'remoteJwkSets'>,
   { clock, randomId, noteUse }: BesideStores,
 ): Ports {
@@ -29,8 +30,12 @@ export function protocolPorts(
     credentialUses: stores.credentialUses,
     trustedIssuers: stores.trustedIssuers,
     withdrawnHolders: stores.withdrawnHolders,
-    remoteJwkSets: remoteJwks({
-      fetch: jwkSetFetcher({ allowPrivateAddresses }),
+    remoteJwkSets: remoteJwks<KeySource>({
+      fetch: fetchSource({
+        allowPrivateAddresses,
+        directory: config.trustBundleDirectory,
+        proxy: config.egressProxy,
+      }),
       clock,
       waitingElsewhere,
     }),

@@ -29,7 +29,7 @@ export function assembleTokenEndpoint(
   const steps: TokenEndpointSteps = {
     refusals,
     authenticateClient: instrumented(requiringProof(clientAuthentication('token'))),
-    validateGrant: validateGrant(grants(config, ports, { keys, ...parts })),
+    validateGrant: validateGrant(grants(config, ports, parts)),
     provePossession: provePossession({
       dpop: dpop({
         ...proofs,
@@ -82,22 +82,20 @@ function grants(
   config: Config,
   ports: Ports,
   {
-    keys,
     verify,
+    verifyIssuedToken,
     tokenStatus,
     activeHolders,
-  }: Pick<EndpointParts, 'keys' | 'verify' | 'tokenStatus' | 'activeHolders'>,
+  }: Pick<EndpointParts, 'verify' | 'verifyIssuedToken' | 'tokenStatus' | 'activeHolders'>,
 ): Parameters<typeof validateGrant>[0] {
   return {
     client_credentials: clientCredentials(ports),
     'urn:ietf:params:oauth:grant-type:token-exchange': tokenExchange({
       ...ports,
       accessToken: subjectAccessToken({ ...ports, verify, tokenStatus, activeHolders }),
-      // OpenID providers must offer RS256 (OpenID Connect Core §15.1), and few sign by another.
       idToken: subjectIdToken({
         ...ports,
-        keys,
-        algs: [...config.assertionAlgs, 'RS256'],
+        verify: verifyIssuedToken,
         clockTolerance: config.clockTolerance,
         maxAge: config.idTokenMaxAge,
       }),

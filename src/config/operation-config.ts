@@ -20,6 +20,10 @@ export interface OperationConfig {
   readonly traces?: { readonly endpoint: string; readonly share: number };
   readonly shutdownDelayMs: number;
   readonly shutdownTimeoutMs: number;
+  /** Where the files of trust bundles are. */
+  readonly trustBundleDirectory?: string;
+  /** The proxy through which this server reaches others, and what it reaches without. */
+  readonly egressProxy?: { readonly url: string; readonly except: readonly string[] };
 }
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -37,6 +41,7 @@ export function readOperationConfig(read: EnvironmentReader): OperationConfig {
     ...readRateLimits(read),
     metricsByClient: read.flag('METRICS_CLIENT_ID', false),
     ...readTraces(read),
+    ...readEgress(read),
     shutdownDelayMs: integer('SHUTDOWN_DELAY_MS', 0, 0, 60_000),
     shutdownTimeoutMs: integer('SHUTDOWN_TIMEOUT_MS', 10_000, 0, 600_000),
   };
@@ -66,5 +71,18 @@ function readRateLimits(
   return {
     ...(rateLimitPerClient !== undefined && { rateLimitPerClient }),
     ...(rateLimitPerAddress !== undefined && { rateLimitPerAddress }),
+  };
+}
+
+function readEgress(
+  read: EnvironmentReader,
+): Pick<OperationConfig, 'trustBundleDirectory' | 'egressProxy'> {
+  const trustBundleDirectory = read.text('TRUST_BUNDLE_DIRECTORY');
+  const url = read.matching('HTTPS_PROXY', /^https?:\/\/[^\s/?#]+\/?$/, 'an http or https URL');
+  const except = read.text('NO_PROXY')?.split(/[ ,]+/) ?? [];
+  if (url !== undefined && !URL.canParse(url)) read.faults.push('HTTPS_PROXY must be a URL');
+  return {
+    ...(trustBundleDirectory !== undefined && { trustBundleDirectory }),
+    ...(url !== undefined && { egressProxy: { url, except } }),
   };
 }

@@ -42,6 +42,9 @@ export const variableNames = [
   'JWKS_MAX_AGE',
   'STATUS_LIST_MAX_AGE',
   'JWKS_URI_ALLOW_PRIVATE_ADDRESSES',
+  'TRUST_BUNDLE_DIRECTORY',
+  'HTTPS_PROXY',
+  'NO_PROXY',
   'SIGNING_KEY_ROTATION_INTERVAL',
   'SIGNING_KEY_ANNOUNCEMENT',
   'TLS_HOST',
@@ -92,8 +95,8 @@ export function renamedVariables(
   );
 }
 
-/** Set on every system, and two edits away from `HOST`. */
-const neverMeant: ReadonlySet<string> = new Set(['HOME']);
+/** Set on every system, two edits away from `HOST`; and what programs that fetch by http read. */
+const neverMeant: ReadonlySet<string> = new Set(['HOME', 'HTTP_PROXY']);
 
 /**
  * A sentence for each variable whose name is one or two edits away from one that Holdfast reads.

@@ -6,7 +6,8 @@ type RegisteredKind =
   | 'resource_server'
   | 'resource_server_secret'
   | 'pairing'
-  | 'trusted_issuer';
+  | 'trusted_issuer'
+  | 'trust_rule';
 
 /** What happened. */
 export type AuditEventType =

@@ -1,21 +1,77 @@
-import type { ListedClients } from './client-registration.ts';
+import type { SigningAlgorithm } from '../jose/algorithms.ts';
+import type { ListedClients, RegisteredJwk } from './client-registration.ts';
+import type { IssuerKeySource } from './key-source.ts';
 
-/** An OpenID provider whose ID tokens may be exchanged for access tokens (RFC 8693 §2.1). */
+/** What the tokens of an issuer count for here. */
+export const trustPurposes = [
+  /** Users' ID tokens are exchanged (RFC 8693 §2.1). */
+  'id_token',
+  /** Its tokens stand for workloads, by rules (RFC 7523 §2). */
+  'workload',
+  /** It speaks for users by identity assertion authorization grants. */
+  'id_jag',
+] as const;
+export type TrustPurpose = (typeof trustPurposes)[number];
+
+/** A set of keys by value. */
+export interface JwksByValue {
+  readonly keys: readonly RegisteredJwk[];
+}
+
+/**
+ * An issuer whose tokens count here. Its keys come from one of `jwks`, `jwks_uri` and the three
+ * `trust_bundle` members; without any of them, from its metadata (OpenID Connect Discovery §4,
+ * RFC 8414 §3).
+ */
 export interface TrustedIssuer {
   readonly id: string;
-  /** Compared whole with `iss`. */
+  /** Compared whole with `iss`; `spiffe://` and a trust domain for SPIFFE. */
   readonly issuer: string;
-  /** Must be in `aud`: the client identifier that the app has at the provider. */
-  readonly audience: string;
-  /** Where the provider's keys are; fetched as any client's `jwks_uri` is. */
-  readonly jwks_uri: string;
+  readonly purposes: readonly TrustPurpose[];
+  /**
+   * Every `aud` of its tokens must be among these: what an app is called at an OpenID provider.
+   * Absent: the issuer identifier of this server.
+   */
+  readonly audience?: string | readonly string[];
+  readonly jwks?: JwksByValue;
+  readonly jwks_uri?: string;
+  /** A SPIFFE trust bundle: by value, from an https endpoint, or from a file. */
+  readonly trust_bundle?: JwksByValue;
+  readonly trust_bundle_uri?: string;
+  readonly trust_bundle_file?: string;
+  /** True: its keys may come from private and loopback addresses. */
+  readonly allow_private_addresses?: boolean;
+  /** The only certificate authorities of the server that has its keys, as PEM or as a file. */
+  readonly ca?: string;
+  readonly ca_file?: string;
+  /** Absent: those of client assertions, and RS256. */
+  readonly algorithms?: readonly SigningAlgorithm[];
+  /** Most seconds from `iat` (else from now) to `exp`. Absent: a day. */
+  readonly max_lifetime?: number;
   /** Clients that may exchange its ID tokens; absent: every client with the grant. */
   readonly clients?: readonly string[];
   /** For which registrations the names in `clients` stood when they were listed. */
   readonly listed: ListedClients;
-  /** Put before the provider's `sub`, so that users of two providers cannot have one name. */
+  /** Put before its subjects, so that users of two providers cannot have one name. */
   readonly subject_prefix?: string;
 }
 
-/** An issuer that is to be trusted; the store knows whom the names in `clients` stand for. */
-export type NewTrustedIssuer = Omit<TrustedIssuer, 'listed'>;
+/** The trust domain of a SPIFFE issuer or ID, as its issuer identifier; else undefined. */
+export function trustDomainOf(spiffeId: string): string | undefined {
+  return /^(spiffe:\/\/[a-z0-9._-]{1,255})(?:\/[A-Za-z0-9._/-]+)?$/.exec(spiffeId)?.[1];
+}
+
+/** Where the keys of an issuer are published; undefined where they are registered by value. */
+export function keySourceOf(issuer: TrustedIssuer): IssuerKeySource | undefined {
+  const { jwks, jwks_uri, trust_bundle, trust_bundle_uri, trust_bundle_file, ca, ca_file } = issuer;
+  if (jwks !== undefined || trust_bundle !== undefined) return undefined;
+  if (trust_bundle_file !== undefined) return { kind: 'file', at: trust_bundle_file };
+  const network = {
+    ...(issuer.allow_private_addresses === true && { allowPrivateAddresses: true }),
+    ...(ca !== undefined && { ca: { pem: ca } }),
+    ...(ca_file !== undefined && { ca: { file: ca_file } }),
+  };
+  if (trust_bundle_uri !== undefined) return { kind: 'bundle', at: trust_bundle_uri, ...network };
+  if (jwks_uri !== undefined) return { kind: 'jwks', at: jwks_uri, ...network };
+  return { kind: 'discovery', at: issuer.issuer, ...network };
+}

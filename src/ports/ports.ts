@@ -2,9 +2,11 @@
 import type { AuditEvent } from '../domain/audit-event.ts';
 import type { ClientRegistration } from '../domain/client-registration.ts';
 import type { Clock } from '../domain/clock.ts';
+import type { KeySource } from '../domain/key-source.ts';
 import type { Pairing } from '../domain/pairing.ts';
 import type { ResourceServer } from '../domain/resource-server.ts';
 import type { SingleUse } from '../domain/single-use.ts';
+import type { TrustRule } from '../domain/trust-rule.ts';
 import type { TrustedIssuer } from '../domain/trusted-issuer.ts';
 import type { AuditTrail } from './audit-trail.ts';
 import type { NoteUse } from './credential-use-log.ts';
@@ -45,9 +47,11 @@ export interface ResourceServers {
 
 export interface TrustedIssuers {
   /**
-   * The OpenID provider with exactly this issuer identifier, or undefined when it is not trusted.
+   * The issuer with exactly this issuer identifier, or undefined when it is not trusted.
    */
   findTrustedIssuer(issuer: string): Promise<TrustedIssuer | undefined>;
+  /** The rules of one, in the order in which they are looked at. */
+  findRules(trustedIssuerId: string): Promise<readonly TrustRule[]>;
 }
 
 export interface WithdrawnHolders {
@@ -77,14 +81,14 @@ export interface Pairings {
   findByConsent(consent: string): Promise<Pairing | undefined>;
 }
 
-/** The JWK Sets behind registered `jwks_uri`s. Both reads throw when there is none to be had. */
+/** The JWK Sets of clients and trusted issuers that are published elsewhere. Both reads throw when there is none to be had. */
 export interface RemoteJwkSets {
   /** The copy in force. */
-  current(uri: string): Promise<object>;
+  current(source: KeySource): Promise<object>;
   /** The newest copy, fetched now within the cool-down; nobody's keys count or end by it alone. */
-  newest(uri: string): Promise<object>;
+  newest(source: KeySource): Promise<object>;
   /** Puts the newest copy in force: a signature by one of its keys was verified. */
-  adopt(uri: string, jwks: object): void;
+  adopt(source: KeySource, jwks: object): void;
 }
 
 /** Everything that steps of the protocol may ask for; each picks what it uses. */

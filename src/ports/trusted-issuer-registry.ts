@@ -1,17 +1,12 @@
-import type { AuditEvent } from '../domain/audit-event.ts';
-import type { NewTrustedIssuer, TrustedIssuer } from '../domain/trusted-issuer.ts';
-import type { Change } from './registry.ts';
+import type { TrustRule } from '../domain/trust-rule.ts';
+import type { TrustedIssuer } from '../domain/trusted-issuer.ts';
+import type { Registry } from './registry.ts';
 
 /**
- * Trusted OpenID providers as the admin sees them. Every change is one transaction with its record;
- * all throw StoreUnavailable when the store is away.
+ * Trusted issuers as the admin sees them. Removing one removes its rules with it, and revokes what
+ * was issued on its word.
  */
-export interface TrustedIssuerRegistry {
-  /** `conflict`: the issuer is trusted already. */
-  create(issuer: NewTrustedIssuer, change: Change): Promise<NewTrustedIssuer | 'conflict'>;
-  get(id: string): Promise<TrustedIssuer | undefined>;
-  /** In the order of their ids, those after `after`. */
-  list(limit: number, after?: string): Promise<readonly TrustedIssuer[]>;
-  /** False when there was none. */
-  remove(id: string, event: AuditEvent): Promise<boolean>;
+export interface TrustedIssuerRegistry extends Registry<TrustedIssuer> {
+  /** The rules of one issuer; `create` answers `conflict` when that is gone. */
+  rulesOf(trustedIssuerId: string): Registry<TrustRule>;
 }

@@ -96,13 +96,15 @@ function commonRefusals({
       ? { audience: 'urn:a:b' }
       : operation.operationId === 'rotateSigningKey'
         ? { alg: 'ML-DSA-65' }
-        : {};
+        : operation.operationId === 'replaceTrustedIssuer'
+          ? { issuer: 'https://op.example', purposes: ['workload'] }
+          : {};
   const body = bodied ? rightBody : undefined;
   const required =
     operation.operationId === 'createPairing'
       ? ['requester', 'holder']
       : operation.operationId === 'createTrustedIssuer'
-        ? ['issuer', 'audience', 'jwks_uri']
+        ? ['issuer']
         : [];
   const listed = operation.parameters?.some(({ name }) => name === 'cursor') ?? false;
   return [
@@ -364,8 +366,12 @@ describe('what each operation answers is what the document says', () => {
     await call('deletePairing', { params: { id: made.id } });
     const issuer = {
       issuer: 'https://op.example',
-      audience: 'app',
+      purposes: ['id_token', 'workload'],
+      audience: ['app', 'other-app'],
       jwks_uri: 'https://op.example/jwks',
+      allow_private_addresses: true,
+      algorithms: ['RS256', 'ES256'],
+      max_lifetime: 3600,
       clients: ['all'],
       subject_prefix: 'op:',
     };
@@ -373,7 +379,16 @@ describe('what each operation answers is what the document says', () => {
     expect(trusted).toMatchObject(issuer);
     expect((await call('createTrustedIssuer', { body: issuer })).status).toBe(409);
     await call('listTrustedIssuers');
-    await call('getTrustedIssuer', { params: { id: trusted.id } });
+    const params = { id: trusted.id };
+    await call('getTrustedIssuer', { params });
+    await call('replaceTrustedIssuer', { params, body: { ...issuer, audience: 'app' } });
+    await call('changeTrustedIssuer', { params, body: { max_lifetime: null } });
+    for (const operation of ['replace', 'change', 'delete'])
+      await call(`${operation}TrustedIssuer`, {
+        params,
+        headers: { 'if-match': '"1"' },
+        ...(operation !== 'delete' && { body: issuer }),
+      });
     await call('deleteTrustedIssuer', { params: { id: trusted.id } });
   });
   it('tokens, the audit trail, signing keys', async () => {
@@ -458,11 +473,8 @@ describe('what each operation answers is what the document says', () => {
       createResourceServer: { audience: 'urn:a:b' },
       replaceResourceServer: { audience: 'urn:a:b' },
       createPairing: { requester: 'x', holder: 'y' },
-      createTrustedIssuer: {
-        issuer: 'https://op.example',
-        audience: 'x',
-        jwks_uri: 'https://op.example/jwks',
-      },
+      createTrustedIssuer: { issuer: 'https://op.example', purposes: ['workload'] },
+      replaceTrustedIssuer: { issuer: 'https://op.example', purposes: ['workload'] },
       rotateSigningKey: { alg: 'ES256' },
     };
     for (const { operation } of operations()) {

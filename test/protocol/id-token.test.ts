@@ -217,7 +217,10 @@ describe('/admin/trusted-issuers', () => {
     });
     const listed = (await pair.server.admin('GET', 'trusted-issuers')).body.items;
     expect(listed).toEqual(
-      expect.arrayContaining([{ id: expect.any(String), ...trusted() }, body]),
+      expect.arrayContaining([
+        { id: expect.any(String), purposes: ['id_token'], ...trusted() },
+        body,
+      ]),
     );
     expect((await pair.server.admin('GET', `trusted-issuers/${body.id}`)).body).toEqual(body);
     expect((await pair.server.admin('DELETE', `trusted-issuers/${body.id}`)).status).toBe(204);
@@ -231,5 +234,45 @@ describe('/admin/trusted-issuers', () => {
     ['an issuer with a query', { issuer: 'https://b.example?x' }, 400],
     ['no audience', { audience: undefined }, 400],
     ['an unknown member', { secret: 'x' }, 400],
+    ['two places for keys', { jwks: { keys: [{}] } }, 400],
+    [
+      'keys of which none is of use',
+      { jwks_uri: undefined, jwks: { keys: [{ kty: 'oct' }] } },
+      400,
+    ],
+    [
+      'a private key',
+      {
+        jwks_uri: undefined,
+        jwks: { keys: [{ kty: 'EC', crv: 'P-256', x: 'x', y: 'y', d: 'd' }] },
+      },
+      400,
+    ],
+    [
+      'a trust bundle of an OpenID provider',
+      { jwks_uri: undefined, trust_bundle_uri: 'https://b.example/b' },
+      400,
+    ],
+    [
+      'a SPIFFE trust domain without a bundle',
+      { issuer: 'spiffe://b.example', purposes: ['workload'] },
+      400,
+    ],
+    [
+      'users of a SPIFFE trust domain',
+      {
+        issuer: 'spiffe://b.example',
+        jwks_uri: undefined,
+        trust_bundle_uri: 'https://b.example/b',
+      },
+      400,
+    ],
+    ['a file where there is no directory', { ca_file: 'ca.pem' }, 400],
+    ['a file outside the directory', { ca_file: '../ca.pem' }, 400],
+    ['a certificate that is none', { ca: 'x' }, 400],
+    ['a purpose that nobody knows', { purposes: ['admin'] }, 400],
+    ['metadata by http', { issuer: 'http://b.example', jwks_uri: undefined }, 400],
+    ['an algorithm that nobody knows', { algorithms: ['none'] }, 400],
+    ['a life without end', { max_lifetime: 1e9 }, 400],
   ])('refuses %s', async (_, body, status) => expect((await create(body)).status).toBe(status));
 });

@@ -1,3 +1,4 @@
+import { platformTokenRefusals } from './issued-tokens.ts';
 import { refusals } from './refusal.ts';
 
 /**
@@ -7,10 +8,13 @@ const failed = 'client authentication failed';
 const notSigned =
   'the client assertion is not signed by a registered key of a client with this client_id';
 const notValidYet = 'the client assertion is not valid yet';
+const platformToken = 'the token of the platform does not authenticate a client here';
+const svid = 'the X.509-SVID does not authenticate a client here';
 const certificate = 'the client certificate forwarded by the proxy is not acceptable';
 
 /** Who asks (RFC 6749 §2.3, RFC 7523 §3, RFC 8705 §2). */
 export const clientAuthenticationRefusals = {
+  ...platformTokenRefusals('platform_token', 'invalid_client', platformToken),
   ...refusals('invalid_request', {
     several_credentials: [
       'more than one client credential was sent',
@@ -113,6 +117,32 @@ export const clientAuthenticationRefusals = {
       'the client assertion needs a jti of 1 to 256 characters',
       'Set jti to a new random value for each assertion.',
     ],
+    platform_token_client_unusable: [
+      platformToken,
+      'The client of the rule is gone, disabled, or registered for another method.',
+    ],
+    platform_token_client_id_mismatch: [
+      platformToken,
+      'client_id names another client than the rule. Leave it out.',
+    ],
+    platform_token_without_proof: [
+      'tokens of platforms authenticate at the token endpoint only',
+      'Nothing proves a key here, so the token might be stolen. An admin can revoke.',
+    ],
+    svid_malformed: [
+      svid,
+      'It is a leaf for signatures, in force, with one URI: a SPIFFE ID (SPIFFE X509-SVID §4).',
+    ],
+    svid_not_anchored: [
+      svid,
+      'Its trust domain is not trusted, or no certificate of its bundle has issued it.',
+    ],
+    svid_no_rule: [svid, 'No rule matches; the audit trail says why not.'],
+    svid_client_unusable: [
+      svid,
+      'The client of the rule is gone, disabled, or registered for another method.',
+    ],
+    svid_client_id_mismatch: [svid, 'client_id is neither the SPIFFE ID nor the client.'],
     assertion_replayed: [
       'the client assertion was used before',
       'Make a new assertion for each request. If you did, somebody else may have a copy.',

@@ -1,4 +1,5 @@
 import type { ClientRegistration } from '../../domain/client-registration.ts';
+import type { KeySource } from '../../domain/key-source.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import {
   type EncryptionKey,
@@ -11,6 +12,12 @@ import { withoutUnknownMembers } from '../../jose/public-members.ts';
 import type { RemoteJwkSets } from '../../ports/ports.ts';
 import { RemoteJwksUnavailable } from './remote-jwks/unavailable.ts';
 
+/** Whose keys are looked for: a client, or an issuer, whose keys may come from elsewhere. */
+interface KeyOwner {
+  readonly jwks?: object;
+  readonly jwks_uri?: KeySource;
+}
+
 /** The registered keys of a client. All throw when a `jwks_uri` cannot be read. */
 export interface RegisteredKeys {
   /**
@@ -19,7 +26,7 @@ export interface RegisteredKeys {
    * replaced without a new `kid`. A key found there puts the set that it is in in force.
    */
   signer(
-    client: ClientRegistration,
+    owner: KeyOwner,
     kid: string | undefined,
     signed: (key: PublicKey) => boolean,
   ): Promise<PublicKey | undefined>;
@@ -47,10 +54,7 @@ function gate(set: object): readonly PublicKey[] {
 
 /** The checked public keys that a client registered, by value or by `jwks_uri`. */
 export function registeredKeys(remote: RemoteJwkSets): RegisteredKeys {
-  const keySet = async (
-    { jwks, jwks_uri }: ClientRegistration,
-    fresh: boolean,
-  ): Promise<object> => {
+  const keySet = async ({ jwks, jwks_uri }: KeyOwner, fresh: boolean): Promise<object> => {
     if (jwks !== undefined) return jwks;
     if (jwks_uri === undefined) return {};
     return fresh ? remote.newest(jwks_uri) : remote.current(jwks_uri);

@@ -14,6 +14,7 @@ import {
   pipe,
   record,
   string,
+  union,
   unknown,
 } from 'valibot';
 import {
@@ -30,7 +31,8 @@ import {
   multiKeyForms,
   type ResourceServerMetadata,
 } from '../../domain/resource-server.ts';
-import type { TrustedIssuer } from '../../domain/trusted-issuer.ts';
+import type { TrustRule } from '../../domain/trust-rule.ts';
+import { type TrustedIssuer, trustPurposes } from '../../domain/trusted-issuer.ts';
 import { accessTokenSigningAlgorithms, signingAlgorithms } from '../../jose/algorithms.ts';
 import { jsonColumn, noArray, object } from './json-column.ts';
 
@@ -110,11 +112,37 @@ export const readPairingLimits = jsonColumn(
 
 export const readTrustedIssuer = jsonColumn(
   object({
-    audience: text,
-    jwks_uri: text,
+    purposes: array(picklist(trustPurposes)),
+    audience: exactOptional(union([text, texts])),
+    jwks: jwkSet,
+    jwks_uri: optionalText,
+    trust_bundle: jwkSet,
+    trust_bundle_uri: optionalText,
+    trust_bundle_file: optionalText,
+    allow_private_addresses: optionalFlag,
+    ca: optionalText,
+    ca_file: optionalText,
+    algorithms: exactOptional(array(picklist(signingAlgorithms))),
+    max_lifetime: exactOptional(instant),
     clients: exactOptional(texts),
     subject_prefix: optionalText,
   } satisfies Members<Omit<TrustedIssuer, 'id' | 'issuer' | 'listed'>>),
+);
+
+export const readTrustRule = jsonColumn(
+  object({
+    name: optionalText,
+    claims: record(
+      text,
+      union([text, number(), flag, object({ exact: text }), object({ prefix: text })]),
+    ),
+    client_id: optionalText,
+    subject: optionalText,
+    scope: optionalText,
+    resources: exactOptional(texts),
+    access_token_lifetime: exactOptional(instant),
+    pin: optionalFlag,
+  } satisfies Members<Omit<TrustRule, 'id' | 'trusted_issuer_id' | 'priority' | 'listed'>>),
 );
 
 export const readDetail = jsonColumn(anyObject);

@@ -1,20 +1,23 @@
-import type { LookupFunction } from 'node:net';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import { allowedAddresses } from './address.ts';
-import { type FetchedJwkSet, type FetchJwkSet, parseJwkSet } from './jwk-set.ts';
+import { type EgressProxy, goesDirectly, tunnelThrough } from './egress-proxy.ts';
+import { type FetchJwkSet, parseJwkSet } from './jwk-set.ts';
 import { type ResolveHost, resolveByDns, resolveBySystem } from './resolve.ts';
 import { freshnessOf, readBody } from './response.ts';
-import { parseJwksUri, pinnedLookup } from './target.ts';
+import { checkedAddresses, parseJwksUri, pinnedLookup } from './target.ts';
 import { errorCode, RemoteJwksUnavailable } from './unavailable.ts';
 
-export interface JwkSetFetchOptions {
+/** What a fetch may reach, and how. */
+export interface FetchOptions {
   /**
    * True: connects to private and loopback addresses, and resolves names by the operating system.
    * Default: false.
    */
   readonly allowPrivateAddresses?: boolean;
-  /** PEM certificates trusted in addition to the ones that Node trusts. */
+  /** PEM certificates that are trusted, and no others. Default: the ones that Node trusts. */
   readonly ca?: string;
+  /** Through which requests leave. Default: none. */
+  readonly proxy?: EgressProxy | undefined;
   /** Milliseconds for name resolution, connection, headers and body together. Default: 3,000. */
   readonly deadlineMs?: number;
   /** Largest body in bytes. Default: 65,536. */
@@ -26,19 +29,29 @@ export interface JwkSetFetchOptions {
   readonly resolveHost?: ResolveHost;
 }
 
-async function request(
-  url: URL,
-  lookup: LookupFunction,
-  secureContext: SecureContext,
-  maxBytes: number,
-  signal: AbortSignal,
-): Promise<FetchedJwkSet> {
-  // One client for each request: no proxy from the environment, no shared connection.
+/** A body, and the freshness lifetime that its answer gave, in milliseconds. */
+export interface Fetched {
+  readonly body: Uint8Array;
+  readonly lifetimeMs: number | undefined;
+}
+
+/** Fetches JSON once. Throws only `RemoteJwksUnavailable`. */
+export type GuardedFetch = (uri: string) => Promise<Fetched>;
+
+interface Target {
+  readonly url: URL;
+  /** Checked. */
+  readonly addresses: readonly string[];
+  readonly proxy: EgressProxy | undefined;
+  readonly secureContext: SecureContext;
+  readonly signal: AbortSignal;
+}
+
+async function request(target: Target, maxBytes: number): Promise<Fetched> {
+  const { url, signal } = target;
+  // One client for each request: no shared connection.
   const { Client } = await import('undici');
-  const client = new Client(url.origin, {
-    connect: { lookup, secureContext, minVersion: 'TLSv1.2', signal },
-    allowH2: false,
-  });
+  const client = new Client(url.origin, { connect: await connector(target), allowH2: false });
   try {
     const response = await client.request({
       method: 'GET',
@@ -53,7 +66,7 @@ async function request(
     // Without a listener, the destruction below would surface as an uncaught error.
     response.body.on('error', () => {});
     return {
-      jwks: parseJwkSet(await readBody(response, maxBytes)),
+      body: await readBody(response, maxBytes),
       lifetimeMs: freshnessOf(response.headers),
     };
   } catch (error) {
@@ -67,29 +80,48 @@ async function request(
   }
 }
 
+/** Connects to the addresses that were checked, and to no others, also through a proxy. */
+async function connector({ url, addresses, proxy, secureContext, signal }: Target) {
+  const tls = { secureContext, minVersion: 'TLSv1.2', signal } as const;
+  const direct = { ...tls, lookup: pinnedLookup(addresses) };
+  if (proxy === undefined || goesDirectly(proxy, url, addresses)) return direct;
+  const httpSocket = await tunnelThrough(proxy, addresses[0] ?? '', url.port || '443', signal);
+  const { buildConnector } = await import('undici');
+  const connect = buildConnector(tls);
+  return ((options, callback) => {
+    connect({ ...options, httpSocket }, callback);
+  }) satisfies typeof connect;
+}
+
 /**
  * The only remote fetch of this server (ASVS 5.0 13.2.4, RFC 7591 §5): a GET over https to checked
- * addresses, without redirects, credentials, proxies or compression, within one deadline and size.
+ * addresses, without redirects, credentials or compression, within one deadline and size.
  */
-export function jwkSetFetcher({
+export function guardedFetch({
   allowPrivateAddresses = false,
   ca,
+  proxy,
   deadlineMs = 3_000,
   maxBytes = 65_536,
   resolveHost = allowPrivateAddresses ? resolveBySystem : resolveByDns,
-}: JwkSetFetchOptions = {}): FetchJwkSet {
+}: FetchOptions = {}): GuardedFetch {
   const isAllowed = allowedAddresses(allowPrivateAddresses);
   // Made with the first fetch: reading every root certificate would keep each start waiting.
   let secureContext: SecureContext | undefined;
-  const trusting = () =>
-    createSecureContext({
-      ca: ca === undefined ? getCACertificates() : [...getCACertificates(), ca],
-    });
   return async (uri) => {
     const url = parseJwksUri(uri);
     const signal = AbortSignal.timeout(deadlineMs);
-    const lookup = await pinnedLookup(url, isAllowed, resolveHost, signal);
-    secureContext ??= trusting();
-    return request(url, lookup, secureContext, maxBytes, signal);
+    const addresses = await checkedAddresses(url, isAllowed, resolveHost, signal);
+    secureContext ??= createSecureContext({ ca: ca ?? getCACertificates() });
+    return request({ url, addresses, proxy, secureContext, signal }, maxBytes);
+  };
+}
+
+/** Fetches the JWK Set of a client. */
+export function jwkSetFetcher(options: FetchOptions = {}): FetchJwkSet {
+  const fetch = guardedFetch(options);
+  return async (uri) => {
+    const { body, lifetimeMs } = await fetch(uri);
+    return { jwks: parseJwkSet(body), lifetimeMs };
   };
 }

@@ -14,7 +14,7 @@ export interface FetchedJwkSet {
 }
 
 /** Fetches a JWK Set once. Throws only `RemoteJwksUnavailable`. */
-export type FetchJwkSet = (uri: string) => Promise<FetchedJwkSet>;
+export type FetchJwkSet<Source = string> = (source: Source) => Promise<FetchedJwkSet>;
 
 /** More keys than any client rotates through; each one costs the key gate work. */
 export const maxKeys = 50;
@@ -24,11 +24,13 @@ export function bytesOf({ keys }: JwkSetDocument, text: string): number {
   return text.length * 6 + keys.length * importedKeyBytes;
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+/** Whether this is a JSON object. */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function parseJson(body: Uint8Array): unknown {
+/** Parses a JSON text that can be stored. Throws `RemoteJwksUnavailable`. */
+export function parseJson(body: Uint8Array): unknown {
   try {
     const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
     // A `kid` of these is stored.
@@ -43,10 +45,30 @@ function parseJson(body: Uint8Array): unknown {
  * Reads a JWK Set of at most 50 keys, which are not checked yet. Throws `RemoteJwksUnavailable`.
  */
 export function parseJwkSet(body: Uint8Array): JwkSetDocument {
-  const document = parseJson(body);
+  return readJwkSet(parseJson(body));
+}
+
+function readJwkSet(document: unknown): JwkSetDocument {
   if (!isObject(document)) throw new RemoteJwksUnavailable('body_not_jwk_set');
   const keys: unknown = document['keys'];
   if (!Array.isArray(keys) || keys.length > maxKeys || !keys.every(isObject))
     throw new RemoteJwksUnavailable('body_not_jwk_set');
   return { keys };
+}
+
+/**
+ * Reads a SPIFFE trust bundle: a JWK Set whose keys say by `use` what they are for, and which may
+ * say how soon to ask again (SPIFFE Trust Domain and Bundle §4). Throws `RemoteJwksUnavailable`.
+ */
+export function parseTrustBundle(body: Uint8Array): FetchedJwkSet {
+  const document = parseJson(body);
+  const jwks = trustBundleKeys(readJwkSet(document));
+  const { spiffe_refresh_hint: hint } = document as { readonly spiffe_refresh_hint?: unknown };
+  return { jwks, lifetimeMs: typeof hint === 'number' && hint >= 0 ? hint * 1000 : undefined };
+}
+
+/** The keys of a trust bundle with the `use` that they have elsewhere; a key without any is none. */
+export function trustBundleKeys({ keys }: JwkSetDocument): JwkSetDocument {
+  const kept = keys.filter(({ use }) => use === 'jwt-svid' || use === 'x509-svid');
+  return { keys: kept.map((jwk) => (jwk['use'] === 'jwt-svid' ? { ...jwk, use: 'sig' } : jwk)) };
 }

@@ -9,37 +9,39 @@ import { defaultRemoteJwksLimits, type RemoteJwksLimits } from './limits.ts';
 import { RemoteJwksUnavailable } from './unavailable.ts';
 
 /** What the copies of remote JWK Sets are made of. */
-export interface RemoteJwksOptions {
-  readonly fetch: FetchJwkSet;
+export interface RemoteJwksOptions<Source = string> {
+  readonly fetch: FetchJwkSet<Source>;
   readonly clock: Clock;
   readonly limits?: Partial<RemoteJwksLimits>;
   /** Called after every failed fetch, also when a stale copy hides it from the caller. */
-  readonly onFailure?: (uri: string, failure: RemoteJwksUnavailable) => void;
+  readonly onFailure?: (source: Source, failure: RemoteJwksUnavailable) => void;
   /** Around every wait for a fetch. Default: nothing is done. */
   readonly waitingElsewhere?: WaitingElsewhere;
 }
 
 /**
- * The JWK Sets behind URIs, as documents whose keys the caller still has to pass through the key
+ * The JWK Sets behind URIs and other sources, as documents whose keys the caller still has to pass through the key
  * gate. The same copy is answered as the same object. Both ways to a copy reject with
  * `RemoteJwksUnavailable`, whose `busy` says that there was no room to wait for it.
  */
-export interface RemoteJwks {
+export interface RemoteJwks<Source = string> {
   /** The copy in force: the last one that was due when it was fetched, or was adopted since. */
-  current(uri: string): Promise<JwkSetDocument>;
+  current(source: Source): Promise<JwkSetDocument>;
   /**
    * The newest copy, fetched now unless that was done within the cool-down. It is not in force:
    * whoever signed nothing can cause a fetch, and must not decide which keys have disappeared.
    */
-  newest(uri: string): Promise<JwkSetDocument>;
+  newest(source: Source): Promise<JwkSetDocument>;
   /**
    * Puts the newest copy in force, if it is this one: a signature by one of its keys was verified.
    */
-  adopt(uri: string, jwks: unknown): void;
+  adopt(source: Source, jwks: unknown): void;
 }
 
 /** Caches JWK Sets: one fetch at a time for each URI, and a cool-down after it. */
-export function remoteJwks(options: RemoteJwksOptions): RemoteJwks {
+export function remoteJwks<Source = string>(
+  options: RemoteJwksOptions<Source>,
+): RemoteJwks<Source> {
   const { clock, onFailure, waitingElsewhere = async (work) => work() } = options;
   const limits = { ...defaultRemoteJwksLimits, ...options.limits };
   const copies = heldCopies(limits.maxBytes);
@@ -48,9 +50,9 @@ export function remoteJwks(options: RemoteJwksOptions): RemoteJwks {
   const afterFailure = (key: string, failure: RemoteJwksUnavailable) =>
     staleOr(failure, copies.get(key), clock() - limits.staleMs);
 
-  async function fetchCopy(uri: string, key: string): Promise<Copy> {
+  async function fetchCopy(source: Source, key: string): Promise<Copy> {
     try {
-      const { jwks, lifetimeMs } = await options.fetch(uri);
+      const { jwks, lifetimeMs } = await options.fetch(source);
       const now = clock();
       const copy = copyOf(jwks, now + clampLifetimeMs(lifetimeMs, limits));
       copies.set(key, withCopy(copies.get(key)?.inForce, copy, now));
@@ -59,28 +61,28 @@ export function remoteJwks(options: RemoteJwksOptions): RemoteJwks {
     } catch (error) {
       if (!(error instanceof RemoteJwksUnavailable)) throw error;
       recent.begin(key, { until: clock() + limits.failureCoolDownMs, failure: error });
-      onFailure?.(uri, error);
+      onFailure?.(source, error);
       throw error;
     }
   }
 
-  async function fetched(uri: string, key: string): Promise<JwkSetDocument> {
+  async function fetched(source: Source, key: string): Promise<JwkSetDocument> {
     const coolDown = recent.of(key);
     if (coolDown !== undefined)
       return afterFailure(key, coolDown.failure ?? new RemoteJwksUnavailable('cooling_down'));
     if (recent.full()) throw new RemoteJwksUnavailable('too_many_fetches');
-    return (await fly(key, async () => fetchCopy(uri, key))).jwks;
+    return (await fly(key, async () => fetchCopy(source, key))).jwks;
   }
 
-  const fetchedOrStale = async (uri: string, key: string, { evenBusy }: { evenBusy: boolean }) =>
-    fetched(uri, key).catch((error: unknown) => {
+  const fetchedOrStale = async (source: Source, key: string, { evenBusy }: { evenBusy: boolean }) =>
+    fetched(source, key).catch((error: unknown) => {
       if (!(error instanceof RemoteJwksUnavailable) || (error.busy && !evenBusy)) throw error;
       return afterFailure(key, error);
     });
 
   return {
-    async current(uri) {
-      const key = keyOf(uri);
+    async current(source) {
+      const key = keyOf(source);
       const held = copies.get(key);
       const now = clock();
       if (held !== undefined && now < held.inForce.expiresAt) return held.inForce.jwks;
@@ -89,11 +91,11 @@ export function remoteJwks(options: RemoteJwksOptions): RemoteJwks {
         copies.set(key, { inForce: held.newer });
         return held.newer.jwks;
       }
-      return fetchedOrStale(uri, key, { evenBusy: true });
+      return fetchedOrStale(source, key, { evenBusy: true });
     },
-    newest: async (uri) => fetchedOrStale(uri, keyOf(uri), { evenBusy: false }),
-    adopt(uri, jwks) {
-      const key = keyOf(uri);
+    newest: async (source) => fetchedOrStale(source, keyOf(source), { evenBusy: false }),
+    adopt(source, jwks) {
+      const key = keyOf(source);
       const newer = copies.get(key)?.newer;
       if (newer?.jwks === jwks && newer !== undefined) copies.set(key, { inForce: newer });
     },
@@ -125,6 +127,7 @@ function withCopy(inForce: Copy | undefined, copy: Copy, now: number): Copies {
 }
 
 /** A URI may be long, and its text a part of a longer one. */
-function keyOf(uri: string): string {
-  return hash('sha256', uri, 'base64url');
+function keyOf(source: unknown): string {
+  const text = typeof source === 'string' ? source : JSON.stringify(source);
+  return hash('sha256', text, 'base64url');
 }

@@ -38,7 +38,7 @@ export function mayBeFetched(uri: string, isAllowed: IsAllowed): boolean {
  * The host without brackets. URL parsing has already turned 2130706433, 0x7f.1 and %31%32%37.0.0.1
  * into 127.0.0.1.
  */
-function hostOf({ hostname }: URL): string {
+export function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[(.*)\]$/, '$1');
 }
 
@@ -65,19 +65,24 @@ async function resolve(
 }
 
 /**
- * Checks every address of a host, then returns a lookup that knows only these, so a second DNS
- * answer (rebinding) is never asked for. Throws `RemoteJwksUnavailable`.
+ * The addresses of a host, each of them checked: a second DNS answer (rebinding) is never asked
+ * for. Throws `RemoteJwksUnavailable`.
  */
-export async function pinnedLookup(
+export async function checkedAddresses(
   url: URL,
   isAllowed: IsAllowed,
   resolveHost: ResolveHost,
   signal: AbortSignal,
-): Promise<LookupFunction> {
+): Promise<readonly string[]> {
   const host = hostOf(url);
   const addresses = isIP(host) === 0 ? await resolve(host, resolveHost, signal) : [host];
   // One bad address refuses all, since Node may try every address of a list.
   if (!addresses.every(isAllowed)) throw new RemoteJwksUnavailable('address_not_allowed');
+  return addresses;
+}
+
+/** A lookup that knows only these addresses. */
+export function pinnedLookup(addresses: readonly string[]): LookupFunction {
   const records = addresses.map((address) => ({ address, family: isIP(address) }));
   return (_hostname, { all }, callback) => {
     const [first] = records;

@@ -12,6 +12,9 @@ export type RemoteJwksReason =
   | 'body_not_json'
   | 'body_not_jwk_set'
   | 'metadata_not_of_issuer'
+  | 'file_not_allowed'
+  | 'file_not_readable'
+  | 'proxy_failed'
   | 'cooling_down'
   | 'too_many_fetches'
   | 'too_many_waiting';

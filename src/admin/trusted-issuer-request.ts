@@ -1,0 +1,110 @@
+import { X509Certificate } from 'node:crypto';
+import type { TrustedIssuer } from '../domain/trusted-issuer.ts';
+import { JoseError } from '../jose/jose-error.ts';
+import { readPublicKey } from '../jose/public-key.ts';
+import { withoutUnknownMembers } from '../jose/public-members.ts';
+import { trustBundleKeys } from '../protocol/client-keys/remote-jwks/jwk-set.ts';
+import type { MayBeFetched } from './check-jwks-uri.ts';
+import { Problem } from './problem.ts';
+import type { TrustedIssuerBody } from './trusted-issuer-schemas.ts';
+
+/** What trusted issuers are checked against. */
+export interface TrustedIssuerChecks {
+  readonly mayBeFetched: MayBeFetched;
+  /** False: there is no directory for files of trust bundles. */
+  readonly hasTrustBundleDirectory: boolean;
+}
+
+const bundleMembers = ['trust_bundle', 'trust_bundle_uri', 'trust_bundle_file'] as const;
+const sourceMembers = ['jwks', 'jwks_uri', ...bundleMembers] as const;
+
+/** Checks what the schema cannot: which members go together, and every key. Throws Problem. */
+export function checkTrustedIssuer(
+  body: TrustedIssuerBody,
+  id: string,
+  registered: TrustedIssuer | undefined,
+  checks: TrustedIssuerChecks,
+): TrustedIssuer {
+  const { purposes = ['id_token'] } = body;
+  if (!URL.canParse(body.issuer)) throw new Problem(400, 'the member is not a URL', 'issuer');
+  if (purposes.includes('id_token') && body.audience === undefined)
+    throw new Problem(400, 'ID tokens need the audience that the app is there', 'audience');
+  checkSource(body, purposes);
+  checkReachable(body, checks);
+  for (const member of ['jwks', 'trust_bundle'] as const)
+    if (body[member] !== undefined) checkKeys(body[member].keys, member);
+  const { ca } = body;
+  if (ca !== undefined && !isPem(ca)) throw new Problem(400, 'this is no certificate in PEM', 'ca');
+  return { ...body, purposes, id, listed: registered?.listed ?? new Map() } as TrustedIssuer;
+}
+
+/** Where the keys come from has to be clear, and to fit the kind of issuer. */
+function checkSource(body: TrustedIssuerBody, purposes: TrustedIssuer['purposes']): void {
+  const [first, second] = sourceMembers.filter((member) => body[member] !== undefined);
+  if (second !== undefined)
+    throw new Problem(400, `${first} and ${second} exclude each other`, second);
+  const isSpiffe = body.issuer.startsWith('spiffe://');
+  const isBundle = bundleMembers.some((member) => member === first);
+  if (isSpiffe !== isBundle)
+    throw new Problem(
+      400,
+      isSpiffe ? 'a SPIFFE trust domain needs a trust bundle' : 'a trust bundle is for SPIFFE only',
+      isSpiffe ? 'trust_bundle' : first,
+    );
+  if (isSpiffe && purposes.some((purpose) => purpose !== 'workload'))
+    throw new Problem(400, 'a SPIFFE trust domain has workloads only', 'purposes');
+  if (first === undefined && !body.issuer.startsWith('https://'))
+    throw new Problem(400, 'metadata is fetched by https only: give jwks or jwks_uri', 'jwks');
+  if (body.ca !== undefined && body.ca_file !== undefined)
+    throw new Problem(400, 'ca and ca_file exclude each other', 'ca_file');
+}
+
+function checkReachable(
+  body: TrustedIssuerBody,
+  { mayBeFetched, hasTrustBundleDirectory }: TrustedIssuerChecks,
+): void {
+  for (const member of ['trust_bundle_file', 'ca_file'] as const)
+    if (body[member] !== undefined && !hasTrustBundleDirectory)
+      throw new Problem(400, 'TRUST_BUNDLE_DIRECTORY is not set', member);
+  const isDiscovered = sourceMembers.every((member) => body[member] === undefined);
+  for (const member of [
+    'jwks_uri',
+    'trust_bundle_uri',
+    ...(isDiscovered ? ['issuer' as const] : []),
+  ] as const) {
+    const uri = body[member];
+    if (uri === undefined) continue;
+    if (!URL.canParse(uri) || !mayBeFetched(uri, body.allow_private_addresses))
+      throw new Problem(
+        400,
+        'nothing is fetched from this host: it is not public, or not in ASCII',
+        member,
+      );
+  }
+}
+
+/** Keys of a kind that this server does not use are passed over, but one must be of use. */
+function checkKeys(keys: readonly object[], member: 'jwks' | 'trust_bundle'): void {
+  const read = member === 'jwks' ? keys : trustBundleKeys({ keys: keys as never }).keys;
+  const isOfUse = (jwk: object) => {
+    try {
+      const { use, x5c } = jwk as { readonly use?: unknown; readonly x5c?: readonly unknown[] };
+      if (use !== 'x509-svid') return readPublicKey(withoutUnknownMembers(jwk)) !== undefined;
+      return new X509Certificate(Buffer.from(String(x5c?.[0]), 'base64')).ca;
+    } catch (fault) {
+      if (fault instanceof JoseError && fault.reason === 'private_member')
+        throw new Problem(400, 'a key has private or symmetric members', member);
+      return false;
+    }
+  };
+  if (read.filter(isOfUse).length === 0)
+    throw new Problem(400, 'no key is an acceptable public signature key', member);
+}
+
+function isPem(text: string): boolean {
+  try {
+    return new X509Certificate(text).ca;
+  } catch {
+    return false;
+  }
+}
