@@ -15,13 +15,8 @@ import { possessionAnswer, possessionOf, refuseImpossible } from './possible-tok
 import { Problem } from './problem.ts';
 import { restResource } from './resource.ts';
 import type { RestResource } from './rest-resource.ts';
-import {
-  type ClientBody,
-  changedClientAnswer,
-  clientAnswer,
-  clientBody,
-  patchOf,
-} from './schemas.ts';
+import { patchOf } from './schema-parts.ts';
+import { type ClientBody, changedClientAnswer, clientAnswer, clientBody } from './schemas.ts';
 import { secretRoutes } from './secrets.ts';
 
 type ClientResource = RestResource<ClientRegistration, ClientBody>;

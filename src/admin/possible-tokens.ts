@@ -10,7 +10,7 @@ import type { ResourceServers } from '../ports/ports.ts';
 import type { ResourceServerRegistry } from '../ports/registry.ts';
 import { methodsOfCertificate } from '../protocol/confirmation/x5t-s256.ts';
 import { Problem } from './problem.ts';
-import { listOf, oneOf } from './schemas.ts';
+import { listOf, oneOf } from './schema-parts.ts';
 
 /** Resource servers that one answer lists. */
 const maxListed = 100;

@@ -14,9 +14,9 @@ import { parameterExamples } from './examples.ts';
 import { Problem } from './problem.ts';
 import { restResource } from './resource.ts';
 import type { RestResource } from './rest-resource.ts';
+import { patchOf } from './schema-parts.ts';
 import {
   changedResourceServerMembers,
-  patchOf,
   type ResourceServerBody,
   resourceServerAnswer,
   resourceServerBody,

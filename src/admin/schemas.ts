@@ -1,4 +1,4 @@
-import Type, { type TProperties, type TSchema } from 'typebox';
+import Type from 'typebox';
 import {
   clientAssertionAudiences,
   grantTypes,
@@ -6,15 +6,9 @@ import {
 } from '../domain/client-registration.ts';
 import { confirmationMethods, gatewayModes, multiKeyForms } from '../domain/resource-server.ts';
 import { accessTokenSigningAlgorithms, signingAlgorithms } from '../jose/algorithms.ts';
-import { idOf } from './operation.ts';
 import { pattern } from './patterns.ts';
+import { jwkSet, listOf, oneOf, text } from './schema-parts.ts';
 
-/** A text. */
-export const text = (options: object) => Type.Unsafe<string>({ type: 'string', ...options });
-export const oneOf = <T extends string>(values: readonly T[], options: object = {}) =>
-  Type.Unsafe<T>({ type: 'string', enum: values, ...options });
-export const listOf = <T>(items: ReturnType<typeof Type.Unsafe<T>>, options: object = {}) =>
-  Type.Unsafe<T[]>({ type: 'array', items, uniqueItems: true, maxItems: 100, ...options });
 const scopeToken = text({ pattern: pattern('scopeToken'), maxLength: 100 });
 const clientIdentifier = text({ pattern: pattern('printable'), maxLength: 255 });
 const resourceIdentifier = text({
@@ -26,17 +20,6 @@ const resourceIdentifier = text({
 export const clientSecret = text({ pattern: pattern('printable'), minLength: 32, maxLength: 256 });
 
 const subjectName = text({ minLength: 1, maxLength: 1024, pattern: pattern('plainText') });
-
-/** A JWK Set (RFC 7517 §5). */
-export const jwkSet = Type.Object(
-  {
-    keys: Type.Array(Type.Unsafe<Readonly<Record<string, unknown>>>({ type: 'object' }), {
-      minItems: 1,
-      maxItems: 20,
-    }),
-  },
-  { additionalProperties: false },
-);
 
 /** Members of a client (RFC 7591 §2 and ours). */
 export const clientBody = Type.Object(
@@ -130,31 +113,6 @@ export const resourceServerBody = Type.Object(
   { $id: 'ResourceServerBody', additionalProperties: false },
 );
 export type ResourceServerBody = Type.Static<typeof resourceServerBody>;
-
-/** The schema of a merge patch (RFC 7396): every member is optional, and null clears it. */
-export function patchOf(body: TSchema & { readonly properties: TProperties }): TSchema {
-  const nullable = Object.entries(body.properties).map(([name, schema]) => {
-    const {
-      type,
-      enum: values,
-      ...more
-    } = schema as { type?: string | string[]; enum?: readonly unknown[] };
-    return [
-      name,
-      {
-        ...more,
-        type: [type, 'null'].flat(),
-        ...(values !== undefined && { enum: [...values, null] }),
-      },
-    ];
-  });
-  return Type.Unsafe({
-    $id: idOf(body).replace(/Body$/, 'Patch'),
-    type: 'object',
-    properties: Object.fromEntries(nullable),
-    additionalProperties: false,
-  });
-}
 
 const once = {
   client_secret: Type.Optional(

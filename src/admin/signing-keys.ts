@@ -11,7 +11,7 @@ import { parameterExamples } from './examples.ts';
 import { listAnswer, printable } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
-import { oneOf } from './schemas.ts';
+import { oneOf } from './schema-parts.ts';
 
 const purpose = oneOf(signingKeyPurposes, {
   description: '`issuer`, the default: signs tokens. `gateway`: signs the assertions of gateways.',

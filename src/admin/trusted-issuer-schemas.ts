@@ -2,7 +2,7 @@ import Type from 'typebox';
 import { type TrustPurpose, trustPurposes } from '../domain/trusted-issuer.ts';
 import { signingAlgorithms } from '../jose/algorithms.ts';
 import { pattern } from './patterns.ts';
-import { jwkSet, listOf, oneOf, patchOf, text } from './schemas.ts';
+import { jwkSet, listOf, oneOf, patchOf, text } from './schema-parts.ts';
 
 const httpsUrl = text({ pattern: pattern('httpsUrl'), maxLength: 2048 });
 const fileName = text({ pattern: pattern('fileName'), maxLength: 255 });

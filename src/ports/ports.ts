@@ -81,7 +81,10 @@ export interface Pairings {
   findByConsent(consent: string): Promise<Pairing | undefined>;
 }
 
-/** The JWK Sets of clients and trusted issuers that are published elsewhere. Both reads throw when there is none to be had. */
+/**
+ * The JWK Sets of clients and trusted issuers that are published elsewhere. Both reads throw when
+ * there is none to be had.
+ */
 export interface RemoteJwkSets {
   /** The copy in force. */
   current(source: KeySource): Promise<object>;

@@ -107,20 +107,28 @@ async function found(
   });
   try {
     const { jwks } = await fetch(source);
-    return jwks.keys.map(({ kid, use }) => `${String(kid)} ${String(use ?? '-')}`).join(', ');
+    return jwks.keys.map(({ kid, use }) => `${String(kid)} ${JSON.stringify(use)}`).join(', ');
   } catch (error) {
     if (error instanceof RemoteJwksUnavailable) return error.reason;
     throw error;
   }
 }
 const mine = () => ({ allowPrivateAddresses: true, ca: { pem: ca } });
-const fromBundle = 'jwt sig, x509 x509-svid';
+const fromBundle = 'jwt "sig", x509 "x509-svid"';
 
 describe('where the keys of a trusted issuer come from', () => {
   it.each<[string, () => Omit<IssuerKeySource, 'at'> & { at: string }, string]>([
-    ['a JWK Set', () => ({ kind: 'jwks', at: `${origin}/jwks`, ...mine() }), 'plain -'],
-    ['OpenID metadata', () => ({ kind: 'discovery', at: `${origin}/op`, ...mine() }), 'plain -'],
-    ['RFC 8414 metadata', () => ({ kind: 'discovery', at: `${origin}/as`, ...mine() }), 'plain -'],
+    ['a JWK Set', () => ({ kind: 'jwks', at: `${origin}/jwks`, ...mine() }), 'plain undefined'],
+    [
+      'OpenID metadata',
+      () => ({ kind: 'discovery', at: `${origin}/op`, ...mine() }),
+      'plain undefined',
+    ],
+    [
+      'RFC 8414 metadata',
+      () => ({ kind: 'discovery', at: `${origin}/as`, ...mine() }),
+      'plain undefined',
+    ],
     [
       'metadata of another issuer',
       () => ({ kind: 'discovery', at: `${origin}/liar`, ...mine() }),
@@ -140,7 +148,7 @@ describe('where the keys of a trusted issuer come from', () => {
     [
       'an authority from a file',
       () => ({ kind: 'jwks', at: `${origin}/jwks`, ...mine(), ca: { file: 'cluster/ca.pem' } }),
-      'plain -',
+      'plain undefined',
     ],
     [
       'another authority',
@@ -181,7 +189,7 @@ describe('HTTPS_PROXY', () => {
   const source = () => ({ kind: 'jwks', at: `${origin}/jwks`, ...mine() }) as const;
   it('leads to the address that was checked, with the same certificate and the same limits', async () => {
     const named = { ...source(), at: source().at.replace('127.0.0.1', 'localhost') };
-    expect(await found(source(), { proxy: { url: proxyUrl, except: [] } })).toBe('plain -');
+    expect(await found(source(), { proxy: { url: proxyUrl, except: [] } })).toBe('plain undefined');
     expect(led).toEqual([addressOf(keys)]);
     expect(authorizations).toEqual([
       `Basic ${Buffer.from('someone:pass word').toString('base64')}`,
@@ -199,7 +207,7 @@ describe('HTTPS_PROXY', () => {
   it('NO_PROXY goes without; a proxy that is away is a failure, not a way around it', async () => {
     const before = led.length;
     expect(await found(source(), { proxy: { url: proxyUrl, except: ['127.0.0.0/8'] } })).toBe(
-      'plain -',
+      'plain undefined',
     );
     expect(led.length).toBe(before);
     const away = { url: 'http://127.0.0.1:1', except: [] };

@@ -20,7 +20,7 @@ export interface FetchSourceOptions {
   readonly proxy: EgressProxy | undefined;
 }
 
-/** Fetches a set of keys from any source: of a client by its URI, of a trusted issuer as it says. */
+/** Fetches keys from any source: of a client by its URI, of a trusted issuer as it says. */
 export function fetchSource(options: FetchSourceOptions): FetchJwkSet<KeySource> {
   const { proxy, directory } = options;
   const read = readBelow(directory);
@@ -46,7 +46,7 @@ async function fromIssuer(
   read: ReadBelow,
   fetch: GuardedFetch,
 ): Promise<FetchedJwkSet> {
-  // A file is read again as soon as the limits of remote sets allow: each minute.
+  // A copy of a file lives as short as the limits of remote sets allow: a minute.
   if (kind === 'file') return { ...parseTrustBundle(await read(at)), lifetimeMs: 0 };
   const { body, lifetimeMs } = await fetch(kind === 'discovery' ? await discover(at, fetch) : at);
   if (kind !== 'bundle') return { jwks: parseJwkSet(body), lifetimeMs };

@@ -67,7 +67,7 @@ export function parseTrustBundle(body: Uint8Array): FetchedJwkSet {
   return { jwks, lifetimeMs: typeof hint === 'number' && hint >= 0 ? hint * 1000 : undefined };
 }
 
-/** The keys of a trust bundle with the `use` that they have elsewhere; a key without any is none. */
+/** The keys of a trust bundle, with the `use` that they have elsewhere; one without is none. */
 export function trustBundleKeys({ keys }: JwkSetDocument): JwkSetDocument {
   const kept = keys.filter(({ use }) => use === 'jwt-svid' || use === 'x509-svid');
   return { keys: kept.map((jwk) => (jwk['use'] === 'jwt-svid' ? { ...jwk, use: 'sig' } : jwk)) };

@@ -20,9 +20,9 @@ export interface RemoteJwksOptions<Source = string> {
 }
 
 /**
- * The JWK Sets behind URIs and other sources, as documents whose keys the caller still has to pass through the key
- * gate. The same copy is answered as the same object. Both ways to a copy reject with
- * `RemoteJwksUnavailable`, whose `busy` says that there was no room to wait for it.
+ * The JWK Sets behind URIs and other sources, as documents whose keys the caller still has to pass
+ * through the key gate. The same copy is answered as the same object. Both ways to a copy reject
+ * with `RemoteJwksUnavailable`, whose `busy` says that there was no room to wait for it.
  */
 export interface RemoteJwks<Source = string> {
   /** The copy in force: the last one that was due when it was fetched, or was adopted since. */

@@ -1,0 +1,49 @@
+import Type, { type TProperties, type TSchema } from 'typebox';
+import { idOf } from './operation.ts';
+
+/** A text. */
+export const text = (options: object) => Type.Unsafe<string>({ type: 'string', ...options });
+
+/** One of these texts. */
+export const oneOf = <T extends string>(values: readonly T[], options: object = {}) =>
+  Type.Unsafe<T>({ type: 'string', enum: values, ...options });
+
+/** Up to a hundred different ones. */
+export const listOf = <T>(items: ReturnType<typeof Type.Unsafe<T>>, options: object = {}) =>
+  Type.Unsafe<T[]>({ type: 'array', items, uniqueItems: true, maxItems: 100, ...options });
+
+/** A JWK Set (RFC 7517 §5). */
+export const jwkSet = Type.Object(
+  {
+    keys: Type.Array(Type.Unsafe<Readonly<Record<string, unknown>>>({ type: 'object' }), {
+      minItems: 1,
+      maxItems: 20,
+    }),
+  },
+  { additionalProperties: false },
+);
+
+/** The schema of a merge patch (RFC 7396): every member is optional, and null clears it. */
+export function patchOf(body: TSchema & { readonly properties: TProperties }): TSchema {
+  const nullable = Object.entries(body.properties).map(([name, schema]) => {
+    const {
+      type,
+      enum: values,
+      ...more
+    } = schema as { type?: string | string[]; enum?: readonly unknown[] };
+    return [
+      name,
+      {
+        ...more,
+        type: [type, 'null'].flat(),
+        ...(values !== undefined && { enum: [...values, null] }),
+      },
+    ];
+  });
+  return Type.Unsafe({
+    $id: idOf(body).replace(/Body$/, 'Patch'),
+    type: 'object',
+    properties: Object.fromEntries(nullable),
+    additionalProperties: false,
+  });
+}
