@@ -32,11 +32,18 @@ export const languages: readonly Language[] = [
     name: 'Go',
     here: needs.go.isHere(),
     client: (folder) => [goProgram('client', folder)],
+    resourceServer: (folder) => [goProgram('resource-server', folder)],
   },
   {
     name: 'Java',
     here: needs.java.isHere(),
     client: (folder) => ['java', '-cp', javaClasses('Client', folder), 'Client'],
+    resourceServer: (folder) => [
+      'java',
+      '-cp',
+      javaClasses('ResourceServer', folder),
+      'ResourceServer',
+    ],
   },
   {
     name: 'Ruby',
