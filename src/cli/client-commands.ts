@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { BridgeOptions } from './bridge/bridge.ts';
 import type { ProfileOptions } from './profile.ts';
 import type { ProofOptions } from './proof.ts';
 import type { Terminal } from './terminal.ts';
@@ -47,7 +48,33 @@ export function addClientCommands(
         ),
       ),
     );
+  clientOptions(program.command('bridge'))
+    .description('forward requests of local programs to one API, with token and proof')
+    .requiredOption('--to <origin>', 'the API, such as https://api.example.com')
+    .option('--listen <address>', 'unix:PATH or 127.0.0.1:9000 (default: a Unix socket of yours)')
+    .option('--any-local-user', 'without HOLDFAST_BRIDGE_SECRET: whoever reaches the TCP port')
+    .option('--allow-origin <origin...>', 'web pages that may use it')
+    .option('--idle-timeout <seconds>', 'without a byte, after which a request ends', '300')
+    .addHelpText('after', bridgeHelp)
+    .action(async (_options: unknown, command: Command) =>
+      (await import('./bridge/bridge.ts')).bridge(
+        terminal,
+        command.optsWithGlobals<BridgeOptions>(),
+      ),
+    );
 }
+
+const bridgeHelp = `
+  holdfast bridge --to https://api.example.com --listen unix:/run/user/1000/api.sock
+  curl --unix-socket /run/user/1000/api.sock http://localhost/reports
+
+  HOLDFAST_BRIDGE_SECRET_FILE=secret holdfast bridge --to https://api.example.com \\
+    --listen 127.0.0.1:9000
+  curl -H @field http://127.0.0.1:9000/reports      # field: Holdfast-Bridge-Secret: …
+
+The secret also counts as an API key: Authorization: Bearer SECRET. The address is printed when the
+bridge listens.
+`;
 
 const curlHelp = `
 Options of holdfast come first, then those of curl, then one URL:

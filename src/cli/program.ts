@@ -12,12 +12,14 @@ const examples = `Examples:
     --client-secret-file secret.txt --resource https://api.example.com
   holdfast token | holdfast decode -                    look into a token
   holdfast curl https://api.example.com/reports         call an API
+  holdfast bridge --to https://api.example.com          let other programs call it
 `;
 
 const after = `
 Secrets and tokens come from files, variables or standard input, never from arguments.
 Variables: HOLDFAST_PROFILE, HOLDFAST_ISSUER, HOLDFAST_CLIENT_ID, HOLDFAST_RESOURCE,
-  HOLDFAST_SCOPE, HOLDFAST_KEY_FILE, HOLDFAST_CLIENT_SECRET[_FILE], HOLDFAST_ACCESS_TOKEN[_FILE]
+  HOLDFAST_SCOPE, HOLDFAST_KEY_FILE, HOLDFAST_CLIENT_SECRET[_FILE], HOLDFAST_ACCESS_TOKEN[_FILE],
+  HOLDFAST_BRIDGE_SECRET[_FILE]
 Exit codes: 0 ok, 1 failed, 2 usage, 3 refused by the server, 4 cannot reach it,
   5 configuration faults, 6 differences found
 `;

@@ -51,7 +51,9 @@ export function presenter(context: FetchContext): Presenter {
     },
     async observe(target, { status, headers }) {
       const url = new URL(target);
-      const challenges = await challengesOf(new Response(null, { status, headers }));
+      // Only a 401 has challenges, and a Response has no status below 200.
+      const challenges =
+        status === 401 ? await challengesOf(new Response(null, { status, headers })) : [];
       const token = context.tokens.current();
       const sentAt = context.clock();
       return lessonOf(context, { url, sentAt, token, response: { status, headers }, challenges });

@@ -1,0 +1,92 @@
+import { once } from 'node:events';
+import { lstatSync, realpathSync, statSync, unlinkSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { configurationError, usageError } from '../exit-codes.ts';
+import { codeOf } from '../secret.ts';
+import type { Terminal } from '../terminal.ts';
+
+/** Where the bridge listens: a Unix socket, or TCP on this machine. */
+export type ListenAddress =
+  | { readonly path: string }
+  | { readonly host: string; readonly port: number };
+
+/** Reads `--listen`: `unix:PATH`, or host and port of loopback. Throws CommandError. */
+export function listenAddress(text: string): ListenAddress {
+  if (text.startsWith('unix:') && text.length > 5) return { path: resolve(text.slice(5)) };
+  const [, host = '', port = ''] =
+    /^(127(?:\.\d{1,3}){3}|localhost|\[::1\]):(\d{1,5})$/.exec(text) ?? [];
+  if (host === '' || Number(port) > 65_535)
+    throw usageError('--listen takes unix:PATH, or an address of this machine: 127.0.0.1:9000.');
+  return { host, port: Number(port) };
+}
+
+/** The Unix socket of a profile, in a folder of the user alone. */
+export async function defaultSocket(
+  { env: { XDG_RUNTIME_DIR: runtime, XDG_STATE_HOME: state } }: Pick<Terminal, 'env'>,
+  profile: string,
+): Promise<ListenAddress> {
+  const folder = join(runtime || state || join(homedir(), '.local/state'), 'holdfast');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  return { path: join(folder, `bridge-${encodeURIComponent(profile)}.sock`) };
+}
+
+/** Listens; answers the address as programs write it. Throws CommandError. */
+export async function listen(server: Server, address: ListenAddress): Promise<string> {
+  if ('path' in address) {
+    checkFolder(dirname(address.path));
+    await removeStale(address.path);
+  }
+  // Nobody else may connect, not even before a chmod.
+  const before = process.umask(0o177);
+  try {
+    if ('path' in address) server.listen(address.path);
+    else server.listen(address.port, address.host.replace(/^\[|\]$/g, ''));
+  } finally {
+    process.umask(before);
+  }
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    throw configurationError(`The bridge cannot listen there: ${codeOf(error)}.`);
+  }
+  if ('path' in address) return `unix:${address.path}`;
+  return `http://${address.host}:${(server.address() as AddressInfo).port}`;
+}
+
+/** Whoever can write to the folder could put a socket of his own there. */
+function checkFolder(folder: string): void {
+  let at: string;
+  try {
+    at = realpathSync(folder);
+  } catch (error) {
+    throw configurationError(`The folder ${folder} cannot be used: ${codeOf(error)}.`);
+  }
+  const { mode, uid } = statSync(at);
+  if ((mode & 0o022) !== 0 || (uid !== 0 && uid !== process.getuid?.()))
+    throw configurationError(`Others may write to ${folder}: the socket needs a folder of yours.`);
+  for (let above = dirname(at); ; above = dirname(above)) {
+    const { mode: bits } = statSync(above);
+    // In a folder such as /tmp nobody renames what belongs to others.
+    if ((bits & 0o002) !== 0 && (bits & 0o1000) === 0)
+      throw configurationError(`Others may replace ${folder}: everybody may write to ${above}.`);
+    if (above === dirname(above)) return;
+  }
+}
+
+/** Removes a socket on which nobody listens any more. */
+async function removeStale(path: string): Promise<void> {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isSocket()) throw configurationError(`${path} exists, and is not a socket.`);
+  const probe = connect(path);
+  const code = await new Promise<string>((done) => {
+    probe.once('connect', () => done('')).once('error', (error) => done(codeOf(error)));
+  });
+  probe.destroy();
+  if (code !== 'ECONNREFUSED') throw configurationError(`Another bridge listens on ${path}.`);
+  unlinkSync(path);
+}

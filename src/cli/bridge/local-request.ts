@@ -1,0 +1,103 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+
+/** Who may use the bridge. */
+export interface BridgePolicy {
+  /** Whether a `Host` field, in small letters, names the bridge. */
+  readonly isOwnHost: (host: string) => boolean;
+  /** Origins of pages that may use it. */
+  readonly origins: ReadonlySet<string>;
+  /** The local secret; undefined: whoever reaches the bridge may use it. */
+  readonly secret: string | undefined;
+  /** True: it listens on TCP, which web pages reach. */
+  readonly pagesReachIt: boolean;
+}
+
+/** Why a request is not forwarded. */
+export interface LocalRefusal {
+  /** HTTP status. */
+  readonly status: number;
+  readonly detail: string;
+}
+
+/** The field with the local secret. */
+export const secretField = 'holdfast-bridge-secret';
+
+/**
+ * Why a request of a local program is not forwarded; undefined: it may be. Reasons for the rules
+ * about browsers: docs/decisions/0011-who-may-use-the-bridge.md.
+ */
+export function localRefusal(
+  request: IncomingMessage,
+  policy: BridgePolicy,
+): LocalRefusal | undefined {
+  const { host: [host = '', ...more] = [] } = request.headersDistinct;
+  if (more.length > 0 || !policy.isOwnHost(host.toLowerCase()))
+    return { status: 421, detail: 'the Host field does not name this bridge' };
+  const target = localTarget(request.url ?? '', policy);
+  if (target === undefined)
+    return { status: 421, detail: 'the request is for another origin than that of this bridge' };
+  if (isFromPage(request, policy))
+    return { status: 403, detail: 'web pages may not use this bridge' };
+  return withoutSecret(request, policy) ?? withOwnToken(request, policy) ?? badFraming(request);
+}
+
+/**
+ * Path and query of a request target in origin-form, or in absolute-form that names the bridge
+ * (RFC 9112 §3.2); undefined: it is for somebody else, or for nobody.
+ */
+export function localTarget(
+  target: string,
+  { isOwnHost }: Pick<BridgePolicy, 'isOwnHost'>,
+): string | undefined {
+  if (target.includes('#')) return undefined;
+  if (target.startsWith('/')) return target;
+  const [, host = '', path = ''] = /^http:\/\/([^/?#]*)(.*)$/i.exec(target) ?? [];
+  if (!isOwnHost(host.toLowerCase())) return undefined;
+  return path.startsWith('/') ? path : `/${path}`;
+}
+
+function isFromPage(request: IncomingMessage, { origins, pagesReachIt }: BridgePolicy): boolean {
+  const { origin, 'user-agent': agent = [] } = request.headersDistinct;
+  if (origin !== undefined) return origin.some((name) => !origins.has(name));
+  const { 'sec-fetch-mode': mode, ...others } = request.headersDistinct;
+  if (Object.keys(others).some((name) => name.startsWith('sec-fetch-'))) return true;
+  // Node.js sends this one field alone; a page in these modes has Origin or Sec-Fetch-Site.
+  if (mode?.some((value) => !/^(cors|websocket)$/.test(value)) === true) return true;
+  return pagesReachIt && agent.some((name) => /^\s*(mozilla|opera)\//i.test(name));
+}
+
+function withoutSecret(
+  request: IncomingMessage,
+  { secret }: BridgePolicy,
+): LocalRefusal | undefined {
+  if (secret === undefined) return undefined;
+  const { [secretField]: given = [], authorization = [] } = request.headersDistinct;
+  const all = [...given, ...authorization.map((value) => value.replace(/^bearer +/i, ''))];
+  if (all.some((value) => same(value, secret))) return undefined;
+  return { status: 401, detail: 'the local secret of this bridge is missing or wrong' };
+}
+
+function withOwnToken(
+  { headersDistinct: { authorization, dpop, pop } }: IncomingMessage,
+  { secret }: BridgePolicy,
+): LocalRefusal | undefined {
+  const isSecret = (value: string) =>
+    secret !== undefined && same(value.replace(/^bearer +/i, ''), secret);
+  if (dpop === undefined && pop === undefined && (authorization ?? []).every(isSecret))
+    return undefined;
+  return { status: 400, detail: 'the bridge adds token and proof: send none of your own' };
+}
+
+/** Only what is decoded here may be forwarded as decoded (RFC 9112 §6.1). */
+function badFraming({ headersDistinct }: IncomingMessage): LocalRefusal | undefined {
+  const { 'transfer-encoding': encodings = [] } = headersDistinct;
+  if (encodings.every((value) => value.toLowerCase() === 'chunked') && encodings.length <= 1)
+    return undefined;
+  return { status: 501, detail: 'of transfer encodings the bridge knows chunked alone' };
+}
+
+function same(one: string, other: string): boolean {
+  const hash = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(hash(one), hash(other));
+}
