@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import type { Clock } from '../domain/clock.ts';
-import type { AuditLog, AuditQuery } from '../ports/audit-trail.ts';
+import { type AuditLog, type AuditQuery, followDelay } from '../ports/audit-trail.ts';
 import { examples } from './examples.ts';
 import { cursorAfter, listAnswer, listQuery, page, printable, readPage } from './list.ts';
 import { operation, ref } from './operation.ts';
@@ -93,12 +93,6 @@ const list = operation({
   answers: { 200: listed },
 });
 
-/**
- * Milliseconds after which no older event appears: longer than any commit and any difference of the
- * replicas' clocks, unless a replica was stopped between naming an event and writing it.
- */
-const holdBack = 60_000;
-
 /** The audit trail, oldest first, as JSON or, when `Accept` asks for them, as JSON Lines. */
 export function auditRoutes(app: FastifyInstance, log: AuditLog, clock: Clock): void {
   app.get<{ Querystring: Query }>(
@@ -112,7 +106,7 @@ export function auditRoutes(app: FastifyInstance, log: AuditLog, clock: Clock): 
       const end =
         query.follow === undefined
           ? until
-          : Math.min(until ?? Number.POSITIVE_INFINITY, clock() - holdBack);
+          : Math.min(until ?? Number.POSITIVE_INFINITY, clock() - followDelay);
       const events = await log.list({
         ...asked,
         ...(end !== undefined && { until: end }),

@@ -5,6 +5,7 @@ import type { Clock } from '../domain/clock.ts';
 import type { HealthChecks } from '../http/routes/health-routes.ts';
 import { stateNames } from '../keys/key-states.ts';
 import type { SigningKeys } from '../keys/signing-keys.ts';
+import type { AuditSink } from '../observability/audit-sink.ts';
 import type { CollectedSeries, Sample } from '../observability/collected.ts';
 
 /** What the series of the server are read from. */
@@ -18,6 +19,8 @@ export interface CollectedOptions {
   readonly countRegistrations: () => Promise<readonly (readonly [kind: string, count: number])[]>;
   readonly signingKeys: Pick<SigningKeys, 'list'>;
   readonly health: HealthChecks;
+  /** Absent: audit events are sent nowhere. */
+  readonly sink: Pick<AuditSink, 'lag'> | undefined;
 }
 
 const day = 86_400_000;
@@ -54,12 +57,25 @@ export function collectedSeries(options: CollectedOptions): readonly CollectedSe
         (await countRegistrations()).map(([kind, value]) => ({ labels: { kind }, value })),
     },
     ...keySeries(options),
+    ...sinkSeries(options),
     {
       name: 'holdfast_certificate_days',
       help: 'Days to the end of the first certificate to end in each file.',
       labelNames: ['file'],
       good: 60,
       read: async () => certificateDays(config, clock()),
+    },
+  ];
+}
+
+function sinkSeries({ sink }: CollectedOptions): readonly CollectedSeries[] {
+  if (sink === undefined) return [];
+  return [
+    {
+      name: 'holdfast_audit_sink_lag_seconds',
+      help: 'Age of the oldest audit event that AUDIT_SINK has not got and should have.',
+      good: 15,
+      read: async () => [{ value: await sink.lag() }],
     },
   ];
 }

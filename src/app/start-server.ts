@@ -16,6 +16,7 @@ import { authorizationServer } from './authorization-server.ts';
 import { backgroundJobs } from './background-jobs.ts';
 import { firstStartText, prepareSecrets, startText } from './first-start.ts';
 import type { GatewayServerOptions } from './gateway-server.ts';
+import { openAuditSink } from './open-audit-sink.ts';
 import { protocolPorts } from './protocol-ports.ts';
 import { readiness } from './readiness.ts';
 import { serverKeys } from './server-keys.ts';
@@ -85,9 +86,10 @@ async function serve(
   const ports = protocolPorts(config, stores, { clock, randomId, noteUse: uses.note });
   const ready = readiness({ ...stores, keys: [keys.signingKeys, keys.gatewayKeys] });
   const common = { config, ports, refusals: refusals(stores.audit, stores), measured, logger };
+  const sink = openAuditSink(config, { ...stores, clock, randomId, logger });
   const scrape = serverScrape(
     measured,
-    { ...stores, ...keys, config, clock, health: ready.checks },
+    { ...stores, ...keys, config, clock, health: ready.checks, sink },
     peers,
   );
   let isStopping = false;
@@ -126,7 +128,7 @@ async function serve(
       ? startText(config, adminPort)
       : firstStartText(config, adminPort, secrets.newAdminToken, terminal),
   );
-  const running = { ...common, listeners, work, stopWriting, uses, stores };
+  const running = { ...common, listeners, work, stopWriting, uses, sink, stores };
   return {
     publicPort,
     adminPort,

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import type { Listeners } from '../http/listener/listeners.ts';
+import type { AuditSink } from '../observability/audit-sink.ts';
 import type { CredentialUseRecorder } from '../observability/credential-use.ts';
 import type { Refusals } from '../ports/refusals.ts';
 import type { BackgroundJobs } from './background-jobs.ts';
@@ -14,6 +15,8 @@ export interface RunningParts {
   /** Ends the writes by which readiness is judged. */
   readonly stopWriting: () => void;
   readonly refusals: Pick<Refusals, 'flush'>;
+  /** Sends audit events elsewhere. */
+  readonly sink: Pick<AuditSink, 'stop'> | undefined;
   readonly uses: Pick<CredentialUseRecorder, 'flushAll'>;
   readonly stores: { close(): Promise<void> };
   readonly logger: Logger;
@@ -21,7 +24,7 @@ export interface RunningParts {
 
 /** Ends a server whose readiness fails already: requests in flight finish, then stores close. */
 export async function stopServer(parts: RunningParts): Promise<void> {
-  const { config, listeners, work, stopWriting, refusals, uses, stores, logger } = parts;
+  const { config, listeners, work, stopWriting, refusals, uses, sink, stores, logger } = parts;
   work.stopRefreshing();
   await sleep(config.shutdownDelayMs);
   await Promise.race([
@@ -36,5 +39,6 @@ export async function stopServer(parts: RunningParts): Promise<void> {
   await uses
     .flushAll()
     .catch((err: unknown) => logger.warn({ err }, 'the last uses of credentials are lost'));
+  await sink?.stop();
   await stores.close();
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { type AuditConfig, readAuditConfig } from './audit-config.ts';
 import { type DevelopmentConfig, developmentBanner, readDevelopmentConfig } from './development.ts';
 import { environmentReader } from './environment.ts';
 import { type GatewayConfig, readGatewayConfig } from './gateway-config.ts';
@@ -14,6 +15,7 @@ export interface Config
     StoreConfig,
     ProtocolConfig,
     OperationConfig,
+    AuditConfig,
     DevelopmentConfig {
   /** The listener for gateways; undefined: there is none. */
   readonly gateway?: GatewayConfig;
@@ -43,6 +45,7 @@ export function readConfig(
     ...listeners,
     ...readProtocolConfig(read),
     ...readOperationConfig(read),
+    ...readAuditConfig(read),
     ...development,
     ...(gateway !== undefined && { gateway }),
     warnings: [

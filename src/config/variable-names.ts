@@ -55,6 +55,10 @@ export const variableNames = [
   'TRUSTED_PROXIES',
   'CLIENT_CERTIFICATE_HEADER',
   'AUDIT_RETENTION',
+  'AUDIT_SINK',
+  'AUDIT_SINK_ALLOW_PRIVATE_ADDRESSES',
+  'AUDIT_WEBHOOK_SECRET',
+  'AUDIT_WEBHOOK_SECRET_FILE',
   'CLEANUP_INTERVAL',
   'WORKERS',
   'DATABASE_POOL_SIZE',
@@ -77,7 +81,12 @@ export const variableNames = [
 export type VariableName = (typeof variableNames)[number];
 
 /** Variables whose value is a secret, and may be in a file that `NAME_FILE` names. */
-export type SecretVariable = 'ADMIN_TOKEN' | 'GATEWAY_TOKEN' | 'DATABASE_URL' | 'REDIS_URL';
+export type SecretVariable =
+  | 'ADMIN_TOKEN'
+  | 'AUDIT_WEBHOOK_SECRET'
+  | 'GATEWAY_TOKEN'
+  | 'DATABASE_URL'
+  | 'REDIS_URL';
 
 /** New names of variables that were renamed. */
 const newNames: Readonly<Record<string, VariableName>> = {

@@ -1,29 +1,7 @@
+import type { AuditEventType } from './audit-event-types.ts';
 import type { RefusalReason } from './refusal-reasons.ts';
 
-type RegisteredKind =
-  | 'client'
-  | 'client_secret'
-  | 'resource_server'
-  | 'resource_server_secret'
-  | 'pairing'
-  | 'trusted_issuer'
-  | 'trust_rule';
-
-/** What happened. */
-export type AuditEventType =
-  | 'token_issued'
-  | 'token_refused'
-  | 'revocation_refused'
-  | 'token_revoked'
-  | 'client_tokens_revoked'
-  | 'key_tokens_revoked'
-  | `${RegisteredKind}_${'created' | 'changed' | 'deleted'}`
-  | 'pairing_revoked'
-  | `signing_key_${'announced' | 'activated' | 'retired' | 'removed' | 'revoked'}`
-  | `dpop_nonce_secret_${'announced' | 'replaced'}`
-  | 'key_encryption_key_changed'
-  | 'refusals_sampled'
-  | 'gateway_refusals_reported';
+export type { AuditEventType } from './audit-event-types.ts';
 
 /** Who did it: `client:ID`, `resource_server:ID`, `admin` or `server`. */
 export type AuditActor = 'admin' | 'server' | `client:${string}` | `resource_server:${string}`;

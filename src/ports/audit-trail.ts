@@ -19,6 +19,12 @@ export interface AuditQuery {
   readonly until?: number;
 }
 
+/**
+ * Milliseconds after which no older event appears: longer than any commit and any difference of the
+ * replicas' clocks, unless a replica was stopped between naming an event and writing it.
+ */
+export const followDelay = 60_000;
+
 /** The trail as the admin reads it, oldest first. */
 export interface AuditLog {
   list(query: AuditQuery): Promise<readonly RecordedEvent[]>;

@@ -13,6 +13,7 @@ import type { DatabaseKind } from './migrations/schema.ts';
 import { openRedis, type RedisConfig } from './redis/open-redis.ts';
 import { openIssuances } from './tables/open-issuances.ts';
 import { sqlAudit } from './tables/sql-audit.ts';
+import { sqlAuditSink } from './tables/sql-audit-sink.ts';
 import { sqlBoundKeys } from './tables/sql-bound-keys.ts';
 import { sqlClients } from './tables/sql-clients.ts';
 import { sqlCredentialUses } from './tables/sql-credential-uses.ts';
@@ -108,7 +109,7 @@ export async function openStores(
     nonceSecrets: sqlNonceSecrets(change),
     secrets,
     databaseSeconds: seconds,
-    countRegistrations: sqlRegistrationCounts(database),
+    ...forOperators(database, kind),
     pingDatabase,
     pingReplay: redis?.ping ?? pingDatabase,
     writeToDatabase: sqlWriteCheck(databaseUrl, database, clock),
@@ -119,6 +120,14 @@ export async function openStores(
       await issuances.close();
       await database.$disconnect();
     },
+  };
+}
+
+/** What is of no use to the protocol. */
+function forOperators(database: Database, kind: DatabaseKind) {
+  return {
+    auditSink: sqlAuditSink(database, kind),
+    countRegistrations: sqlRegistrationCounts(database),
   };
 }
 

@@ -3,6 +3,7 @@ import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { auditEventChapters } from '../../src/domain/audit-event-types.ts';
 import { testKey } from '../support/keys.ts';
 import { openPair, type Pair, pairSecret, unaware } from '../support/pair.ts';
 import { adminToken, basic, startOfTime, testServer } from '../support/server.ts';
@@ -237,6 +238,18 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     expect(found.at(-1)).toMatchObject({ type, at: now(), ...expected });
   });
 
+    it('has no type and no member that docs/reference/audit-events.md lacks', async () => {
+      const types: Readonly<Record<string, { readonly has: readonly string[] }>> = Object.assign(
+        {},
+        ...Object.values(auditEventChapters),
+      );
+      const undocumented = (await events()).flatMap(({ id: _, at: __, actor: ___, ...event }) =>
+        Object.keys(event)
+          .filter((member) => member !== 'type' && types[event.type]?.has.includes(member) !== true)
+          .map((member) => `${event.type} ${member}`),
+      );
+      expect([...new Set(undocumented)]).toEqual([]);
+    });
     it('nothing secret is in any entry, nor anything that could be used again', async () => {
       const text = await stored(store);
       expect(text).toContain('token_issued');

@@ -1,5 +1,6 @@
 import type { AuditEvent, RecordedEvent } from '../../domain/audit-event.ts';
 import type { Clock } from '../../domain/clock.ts';
+import { CorruptRow } from '../../domain/oauth-error.ts';
 import { timeOf, timeOrderedId, timePrefix } from '../../domain/time-ordered-id.ts';
 import type { AuditLog, AuditTrail } from '../../ports/audit-trail.ts';
 import { batched } from '../connection/batched.ts';
@@ -7,6 +8,7 @@ import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import { prepared } from '../connection/prepared-statements.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { readDetail } from './columns.ts';
+import { intact } from './json-column.ts';
 
 export const eventColumns =
   'id, at, type, actor, client_id, audience, jkt, jti, evidence, reason, token_expires_at, registration_id, resource_server_id, source, client_authority, grant_authority, detail';
@@ -103,8 +105,7 @@ export function sqlAudit(
             client_authority: clientAuthority,
             grant_authority: grantAuthority,
             token_expires_at: tokenExpiresAt === null ? null : Number(tokenExpiresAt),
-            detail:
-              detail === null ? null : readDetail(detail, { table: 'audit_event', key: row.id }),
+            detail: detail === null ? null : shownDetail(detail, row.id),
           };
           return Object.fromEntries(
             Object.entries(event).filter(([, value]) => value !== null),
@@ -113,4 +114,10 @@ export function sqlAudit(
       );
     },
   };
+}
+
+/** One damaged row must keep nobody from the others. */
+function shownDetail(text: string, id: string): object {
+  const detail = intact(() => readDetail(text, { table: 'audit_event', key: id }));
+  return detail instanceof CorruptRow ? { damaged: true } : detail;
 }

@@ -1,0 +1,29 @@
+-- CreateTable
+CREATE TABLE "admin_token" (
+    "id" TEXT NOT NULL,
+    "name" TEXT NOT NULL,
+    "hash" TEXT NOT NULL,
+    "scope" TEXT NOT NULL,
+    "created_at" BIGINT NOT NULL,
+    "created_by" TEXT NOT NULL,
+    "expires_at" BIGINT,
+    "last_used_at" BIGINT,
+
+    CONSTRAINT "admin_token_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "audit_sink" (
+    "sink" TEXT NOT NULL,
+    "position" TEXT NOT NULL DEFAULT '',
+    "holder" TEXT,
+    "held_until" BIGINT NOT NULL DEFAULT 0,
+
+    CONSTRAINT "audit_sink_pkey" PRIMARY KEY ("sink")
+);
+
+-- CreateIndex
+CREATE UNIQUE INDEX "admin_token_name_key" ON "admin_token"("name");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "admin_token_hash_key" ON "admin_token"("hash");
