@@ -3,7 +3,7 @@ import type { ResourceServer } from '../domain/resource-server.ts';
 import type { AdmittedRequest } from '../protocol/gateway/admitted-request.ts';
 
 /** Header fields of an answer. */
-export type Fields = Readonly<Record<string, string | string[]>>;
+export type Fields = Readonly<Record<string, string>>;
 
 /**
  * Who is let in, for the upstream. Each field is always there, so that none of the client's own of
@@ -56,12 +56,15 @@ export function refusal(error: OAuthError, challenged: Challenged, freshNonce: (
   return { status, fields, body };
 }
 
-/** One for each scheme in which a token of the resource server can be presented. */
+/**
+ * A challenge for each scheme in which a token of the resource server can be presented, in one
+ * field: gateways lose a second one.
+ */
 function challenges(
   error: string | undefined,
   description: string,
   { resourceServer, algs, scopes }: Challenged,
-): string[] {
+): string {
   const methods = resourceServer?.cnf_methods_supported ?? ['jkt'];
   const parameters = [
     ...(error === undefined
@@ -76,5 +79,5 @@ function challenges(
     ...(methods.includes('x5t#S256')
       ? [['Bearer', parameters.join(', ')].join(' ').trimEnd()]
       : []),
-  ];
+  ].join(', ');
 }

@@ -48,7 +48,8 @@ const methods = METHODS.filter((method) => method !== 'CONNECT') as HTTPMethods[
  */
 export function gatewayRoutes(app: FastifyInstance, options: GatewayRoutesOptions): void {
   const isGateway = gatewayTokens(options.gatewayToken);
-  for (const method of methods) app.addHttpMethod(method, { hasBody: false });
+  for (const method of methods)
+    app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
   // Bodies are the client's, and none of ours: whatever comes is dropped.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, payload, done) => {

@@ -62,9 +62,13 @@ export interface FrontDoorOptions {
   readonly command: (place: Place) => readonly [string, ...string[]];
 }
 
-/** The blocks of a page under docs/front-doors in this language. */
-export function blocksOf(page: string, language: string): readonly string[] {
-  const content = readFileSync(join(import.meta.dirname, '../../docs/front-doors', page), 'utf8');
+/** The blocks of a page in this language, of the front doors unless another folder is named. */
+export function blocksOf(
+  page: string,
+  language: string,
+  folder = 'front-doors',
+): readonly string[] {
+  const content = readFileSync(join(import.meta.dirname, '../../docs', folder, page), 'utf8');
   return [...content.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))].map(
     ([, block = '']) => block,
   );

@@ -19,6 +19,9 @@ export const goPath = '/usr/share/gocode';
 /** The folder of Apache's modules, where Debian puts them. */
 export const apacheModules = '/usr/lib/apache2/modules';
 
+/** The folder of nginx's modules, where Debian puts them. */
+export const nginxModules = '/usr/lib/nginx/modules';
+
 /** The folder of the public test vectors: beside the checkout, or beside a folder of worktrees. */
 export const vectorsFolder: string | undefined = ['../../..', '../../../..']
   .map((path) => join(import.meta.dirname, path, 'shared/vectors'))
@@ -52,12 +55,22 @@ export const needs = {
     isHere: starts('promtool'),
   },
   nginx: {
-    tests: 'mutual TLS behind nginx',
+    tests: 'nginx as a front door and as a gateway',
     how: 'apt-get install nginx',
     isHere: starts('nginx'),
   },
+  nginxJs: {
+    tests: 'DPoP proofs checked by nginx itself',
+    how: 'apt-get install libnginx-mod-http-js',
+    isHere: () => existsSync(`${nginxModules}/ngx_http_js_module.so`),
+  },
+  caddy: {
+    tests: 'Caddy as a gateway',
+    how: 'apt-get install caddy',
+    isHere: () => spawnSync('caddy', ['version']).error === undefined,
+  },
   haproxy: {
-    tests: 'mutual TLS behind HAProxy',
+    tests: 'HAProxy as a front door and as a gateway',
     how: 'apt-get install haproxy',
     isHere: starts('haproxy'),
   },
