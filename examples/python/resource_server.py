@@ -101,7 +101,7 @@ def verified(jws, typ, find_key):
     return claims, used[0]
 
 
-class Verifier:
+class TokenChecker:
     def __init__(self, issuer, audience, max_age=60, max_future=5):
         self.issuer, self.audience = issuer, audience
         self.max_age, self.max_future = max_age, max_future
@@ -159,7 +159,7 @@ class Verifier:
             raise ValueError("used before")
 
 
-verifier = Verifier(os.environ["ISSUER"], os.environ["AUDIENCE"])
+checker = TokenChecker(os.environ["ISSUER"], os.environ["AUDIENCE"])
 origin = os.environ["ORIGIN"]  # from the configuration: `Host` is the client's word
 
 
@@ -170,7 +170,7 @@ class Api(BaseHTTPRequestHandler):
         uri = origin + self.path.split("?")[0]
         fields = [self.headers.get_all(name, []) for name in ("Authorization", "DPoP")]
         try:
-            claims = verifier.check(self.command, uri, *fields)
+            claims = checker.check(self.command, uri, *fields)
         except Refused as refused:
             return self.answer(401, {"error": str(refused)}, f'DPoP error="{refused}", algs="ES256"')
         except Unavailable:

@@ -209,14 +209,14 @@ func (u *usedProofs) markUsed(proof string, until time.Time) error {
 
 const maxAge, maxFuture = 60 * time.Second, 5 * time.Second
 
-type verifier struct {
+type checker struct {
 	issuer, audience, origin string
 	keys                     issuerKeys
 	used                     usedProofs
 }
 
 // check answers the claims of the token of a request, and says why there are none.
-func (v *verifier) check(request *http.Request) (claims, error) {
+func (c *checker) check(request *http.Request) (claims, error) {
 	authorizations := request.Header.Values("Authorization")
 	if len(authorizations) != 1 {
 		return claims{}, errToken
@@ -225,19 +225,19 @@ func (v *verifier) check(request *http.Request) (claims, error) {
 	if !strings.EqualFold(scheme, "DPoP") {
 		return claims{}, errToken
 	}
-	_, body, err := verified(token, "at+jwt", func(head header) (*ecdsa.PublicKey, error) { return v.keys.find(head.Kid) })
+	_, body, err := verified(token, "at+jwt", func(head header) (*ecdsa.PublicKey, error) { return c.keys.find(head.Kid) })
 	if errors.Is(err, errUnavailable) {
 		return body, err
 	}
-	if err != nil || body.Iss != v.issuer || !v.isFor(body.Aud) || body.Cnf.Jkt == "" || body.Exp <= seconds(time.Now()) {
+	if err != nil || body.Iss != c.issuer || !c.isFor(body.Aud) || body.Cnf.Jkt == "" || body.Exp <= seconds(time.Now()) {
 		return body, errToken
 	}
-	return body, v.checkProof(request, token, body.Cnf.Jkt)
+	return body, c.checkProof(request, token, body.Cnf.Jkt)
 }
 
-func (v *verifier) isFor(audiences audience) bool {
+func (c *checker) isFor(audiences audience) bool {
 	for _, one := range audiences {
-		if one == v.audience {
+		if one == c.audience {
 			return true
 		}
 	}
@@ -245,7 +245,7 @@ func (v *verifier) isFor(audiences audience) bool {
 }
 
 // checkProof has the rules of RFC 9449 §4.3.
-func (v *verifier) checkProof(request *http.Request, token, jkt string) error {
+func (c *checker) checkProof(request *http.Request, token, jkt string) error {
 	proofs := request.Header.Values("DPoP")
 	if len(proofs) != 1 {
 		return errProof
@@ -262,24 +262,24 @@ func (v *verifier) checkProof(request *http.Request, token, jkt string) error {
 	uri, _, _ := strings.Cut(request.RequestURI, "?")
 	htu, _, _ := strings.Cut(proof.Htu, "?")
 	age := seconds(time.Now()) - proof.Iat
-	if proof.Htm != request.Method || htu != v.origin+uri || // for another request
+	if proof.Htm != request.Method || htu != c.origin+uri || // for another request
 		proof.Ath != digest(token) || head.Jwk.thumbprint() != jkt || // for another token, by another key
 		age > maxAge.Seconds() || age < -maxFuture.Seconds() ||
 		proof.Jti == "" || len(proof.Jti) > 256 {
 		return errProof
 	}
 	// Last, so that only a good proof is recorded.
-	return v.used.markUsed(jkt+" "+proof.Jti, time.Unix(int64(proof.Iat)+1, 0).Add(maxAge))
+	return c.used.markUsed(jkt+" "+proof.Jti, time.Unix(int64(proof.Iat)+1, 0).Add(maxAge))
 }
 
 func seconds(at time.Time) float64 { return float64(at.UnixMilli()) / 1000 }
 
 func main() {
-	v := &verifier{issuer: os.Getenv("ISSUER"), audience: os.Getenv("AUDIENCE"), origin: os.Getenv("ORIGIN")}
-	v.keys.issuer, v.used.until = v.issuer, map[string]time.Time{}
+	c := &checker{issuer: os.Getenv("ISSUER"), audience: os.Getenv("AUDIENCE"), origin: os.Getenv("ORIGIN")}
+	c.keys.issuer, c.used.until = c.issuer, map[string]time.Time{}
 	api := func(response http.ResponseWriter, request *http.Request) {
 		response.Header().Set("Content-Type", "application/json")
-		switch presented, err := v.check(request); {
+		switch presented, err := c.check(request); {
 		case err == nil:
 			json.NewEncoder(response).Encode(map[string]string{"client_id": presented.ClientID})
 		case errors.Is(err, errUnavailable):
