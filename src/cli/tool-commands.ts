@@ -1,4 +1,5 @@
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
+import { completionScript, type Shell, shells } from './completion.ts';
 import type { DecodeOptions } from './decode.ts';
 import type { DoctorProofOptions } from './doctor-proof.ts';
 import type { ServeOptions } from './serve-command.ts';
@@ -14,6 +15,12 @@ const variables = `
 
 README.md lists all of them. ADMIN_TOKEN_FILE, DATABASE_URL_FILE and REDIS_URL_FILE name
 files with the value. A fault in a variable stops the start with a sentence.
+`;
+
+const completionHelp = `
+  bash, in ~/.bashrc:   source <(holdfast completion bash)
+  zsh, in ~/.zshrc:     source <(holdfast completion zsh)
+  fish, once:           holdfast completion fish > ~/.config/fish/completions/holdfast.fish
 `;
 
 /** Adds the subcommands that need no key. */
@@ -44,6 +51,12 @@ export function addToolCommands(program: Command, terminal: Terminal): void {
         command.optsWithGlobals<DecodeOptions>(),
       ),
     );
+  program
+    .command('completion')
+    .description('print the script by which a shell completes this command')
+    .addArgument(new Argument('<shell>').choices(shells))
+    .addHelpText('after', completionHelp)
+    .action((shell: Shell) => void terminal.stdout.write(completionScript(program, shell)));
   const doctor = program.command('doctor').description('find out why something is refused');
   doctor
     .command('proof')

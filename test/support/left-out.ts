@@ -84,6 +84,16 @@ export const needs = {
     how: 'apt-get install curl',
     isHere: starts('curl'),
   },
+  fish: {
+    tests: 'completion in fish',
+    how: 'apt-get install fish',
+    isHere: starts('fish'),
+  },
+  zsh: {
+    tests: 'completion in zsh',
+    how: 'apt-get install zsh',
+    isHere: () => spawnSync('zsh', ['--version']).error === undefined,
+  },
   pgbouncer: {
     tests: 'PostgreSQL behind PgBouncer',
     how: 'apt-get install pgbouncer, and set TEST_DATABASE_URL',
