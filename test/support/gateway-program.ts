@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
@@ -8,7 +9,10 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
-import { certificateHeaderNames } from '../../src/x509/certificate-header.ts';
+import {
+  type CertificateHeaderForm,
+  certificateHeaderNames,
+} from '../../src/x509/certificate-header.ts';
 import { certificate, type TestCertificate } from './certificates.ts';
 import { apiOrigin, type GatewayFixture, gatewayFixture, gatewayToken } from './gateway.ts';
 import { randomJti, type TestKey } from './keys.ts';
@@ -29,6 +33,10 @@ export interface GatewayPlace {
   readonly resourceServerId: string;
   readonly folder: string;
   readonly own: TestCertificate;
+  /** Has issued the certificates of clients. */
+  readonly ca: TestCertificate;
+  /** The issuer's public key. */
+  readonly signingKeyPem: string;
   /** Writes a file into the folder; answers its path. */
   file(name: string, content: string): string;
 }
@@ -63,7 +71,7 @@ export interface GatewayProgram {
   proof(token: string, htu?: string, htm?: string): Promise<string>;
   token(scope?: string): Promise<string>;
   /** A token bound to this certificate. */
-  certificateToken(by: TestCertificate): Promise<string>;
+  certificateToken(by: TestCertificate, resource?: string): Promise<string>;
   certificates(): Promise<readonly [TestCertificate, TestCertificate]>;
   /** Ends the server, while the gateway goes on. */
   stopServer(): Promise<void>;
@@ -116,6 +124,7 @@ export async function openGatewayProgram({
     names: [{ type: 'dns', value: 'api.example.com' }],
     ...valid,
   });
+  const ca = await certificate({ subject: 'CN=clients', ca: true, ...valid });
   const upstream = await openUpstream();
   const fixture = await gatewayFixture(
     {
@@ -124,7 +133,7 @@ export async function openGatewayProgram({
     },
     { scopes: ['read', 'write'], ...members },
   );
-  const form = env['CLIENT_CERTIFICATE_HEADER'] === 'rfc9440' ? 'rfc9440' : 'nginx';
+  const form = (env['CLIENT_CERTIFICATE_HEADER'] ?? 'nginx') as CertificateHeaderForm;
   const { server, key, resourceServerId } = fixture;
   await server.admin('PATCH', 'clients/app', { scope: 'read write' });
   await server.admin('POST', 'clients', {
@@ -135,8 +144,16 @@ export async function openGatewayProgram({
   });
   const port = await freePort();
   const holdfast = server.gatewayUrl.replace('http://', '');
+  const { keys } = (await server.get('/jwks')).body as { keys: JsonWebKey[] };
+  const signingKeyPem = String(
+    createPublicKey({ format: 'jwk', key: keys[0] as JsonWebKey }).export({
+      type: 'spki',
+      format: 'pem',
+    }),
+  );
   const place = { port, upstream: upstream.address, holdfast, server, resourceServerId };
-  const child = await started(command({ ...place, folder, own, file }), port);
+  const files = { folder, own, ca, signingKeyPem, file };
+  const child = await started(command({ ...place, ...files }), port);
 
   let nonce: string | undefined;
   let stopped = false;
@@ -149,8 +166,17 @@ export async function openGatewayProgram({
       jti: randomJti(),
       ...(nonce !== undefined && { nonce }),
     });
-  const tokenWith = async (clientId: string, headers: Record<string, string>, scope = 'read') => {
-    const form = { grant_type: 'client_credentials', resource: apiOrigin, scope };
+  const tokenWith = async (
+    clientId: string,
+    headers: Record<string, string>,
+    scope = 'read',
+    resource = apiOrigin,
+  ) => {
+    const form = {
+      grant_type: 'client_credentials',
+      resource,
+      ...(resource === apiOrigin && { scope }),
+    };
     const fields = { authorization: basic(clientId, clientSecret), ...headers };
     return server.post('/token', form, fields);
   };
@@ -209,14 +235,12 @@ export async function openGatewayProgram({
       return send(call, shown, await proof(shown, url, method));
     },
     certificates: async () => [
-      await certificate({ subject: 'CN=mine', ...valid }),
-      await certificate({ subject: 'CN=other', ...valid }),
+      await certificate({ subject: 'CN=mine', issuer: ca, ...valid }),
+      await certificate({ subject: 'CN=other', issuer: ca, ...valid }),
     ],
-    async certificateToken(by) {
-      const { body } = await tokenWith('device', {
-        [certificateHeaderNames[form]]:
-          form === 'rfc9440' ? `:${by.der.toString('base64')}:` : encodeURIComponent(by.pem),
-      });
+    async certificateToken(by, resource) {
+      const field = certificateField(form, by);
+      const { body } = await tokenWith('device', field, 'read', resource);
       return body.access_token as string;
     },
     async stopServer() {
@@ -231,6 +255,15 @@ export async function openGatewayProgram({
       if (!stopped) await server.stop();
     },
   };
+}
+
+function certificateField(form: CertificateHeaderForm, { der, pem }: TestCertificate) {
+  const base64 = der.toString('base64');
+  const values: Partial<Record<CertificateHeaderForm, string>> = {
+    rfc9440: `:${base64}:`,
+    haproxy: base64,
+  };
+  return { [certificateHeaderNames[form]]: values[form] ?? encodeURIComponent(pem) };
 }
 
 /** Starts the program and waits until it speaks TLS. Throws what it complains of when it ends instead. */
