@@ -1,61 +1,24 @@
-import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Api, openApi, openStranger } from '../support/api.ts';
 import { type LiveServer, liveServer } from '../support/live-server.ts';
+import { cors, hasChromium, openPages, type Pages, preflight } from '../support/pages.ts';
 
-const executablePath = '/usr/bin/chromium';
-const args = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-const root = join(import.meta.dirname, '../..');
-
-/** Without it there is nothing to test: `apt-get install chromium`. */
-describe.skipIf(!existsSync(executablePath))('in Chromium, if /usr/bin/chromium exists', () => {
+describe.skipIf(!hasChromium)('in Chromium, if /usr/bin/chromium exists', () => {
   let server: LiveServer;
   let api: Api;
   let stranger: Awaited<ReturnType<typeof openStranger>>;
-  let pages: Server;
-  let browser: Browser;
-  let context: BrowserContext;
+  let pages: Pages;
   let page: Page;
-  const dist = mkdtempSync(join(tmpdir(), 'holdfast-dist-'));
-
-  /** What an API must say for pages of other origins to call it. */
-  const cors = {
-    'access-control-allow-origin': '*',
-    'access-control-allow-headers': 'Authorization, DPoP, Content-Type',
-    'access-control-allow-methods': 'GET, POST, PUT',
-    'access-control-expose-headers': 'DPoP-Nonce, WWW-Authenticate, Date',
-  };
-  const preflight = (request: IncomingMessage, response: ServerResponse) =>
-    request.method === 'OPTIONS' && Boolean(response.writeHead(204, cors).end());
 
   beforeAll(async () => {
-    const tsc = join(root, 'node_modules/typescript/bin/tsc');
-    const project = ['-p', join(root, 'packages/client'), '--outDir', dist];
-    execFileSync(process.execPath, [tsc, ...project]);
     server = await liveServer({ DPOP_NONCE: 'required' });
     api = await openApi(server.issuer, { nonceRequired: true, headers: cors, open: preflight });
     stranger = await openStranger();
     await server.admin('POST', 'resource-servers', { audience: api.origin, scopes: ['read'] });
-    pages = createServer(servePage).listen(0, '127.0.0.1');
-    await once(pages, 'listening');
-    browser = await chromium.launch({ executablePath, args });
-    context = await browser.newContext();
-    page = await opened();
+    const { issuer } = server;
+    pages = await openPages({ issuer, clientId: 'page', resource: api.origin });
+    page = await pages.open();
     const publicJwk = await page.evaluate(async () => (await globalThis.holder()).publicJwk);
     await server.admin('POST', 'clients', {
       client_id: 'page',
@@ -65,39 +28,8 @@ describe.skipIf(!existsSync(executablePath))('in Chromium, if /usr/bin/chromium 
     });
   });
   afterAll(async () => {
-    await browser?.close();
-    pages?.closeAllConnections();
-    pages?.close();
-    await Promise.all([api?.close(), stranger?.close(), server?.stop()]);
-    rmSync(dist, { recursive: true });
+    await Promise.all([pages?.close(), api?.close(), stranger?.close(), server?.stop()]);
   });
-
-  const module = readFileSync(join(root, 'node_modules/oauth4webapi/build/index.js'), 'utf8');
-  const html = () => `<!doctype html><title>page</title>
-    <script type="importmap">{"imports":{"oauth4webapi":"/oauth4webapi.js"}}</script>
-    <script type="module">
-      import { createHolder } from '/client/client.js';
-      const options = ${JSON.stringify({
-        issuer: server.issuer,
-        clientId: 'page',
-        resource: api.origin,
-      })};
-      const authentication = { method: 'private_key_jwt' };
-      globalThis.holder = (more) => createHolder({ ...options, authentication, ...more });
-    </script>`;
-  function servePage({ url = '/' }: IncomingMessage, response: ServerResponse): void {
-    const code = url.startsWith('/client/')
-      ? readFileSync(join(dist, url.replace('/client/', '')), 'utf8')
-      : url === '/oauth4webapi.js' && module;
-    response.setHeader('content-type', code === false ? 'text/html' : 'text/javascript');
-    response.end(code === false ? html() : code);
-  }
-  async function opened(): Promise<Page> {
-    const tab = await context.newPage();
-    await tab.goto(`http://127.0.0.1:${(pages.address() as AddressInfo).port}/`);
-    await tab.waitForFunction(() => globalThis.holder !== undefined);
-    return tab;
-  }
 
   it('a page authenticates by private_key_jwt, obtains a token and calls an API with it', async () => {
     const answer = await page.evaluate(async (url) => {
@@ -133,7 +65,7 @@ describe.skipIf(!existsSync(executablePath))('in Chromium, if /usr/bin/chromium 
   });
 
   it('tabs that start at once have one key', async () => {
-    const tabs = await Promise.all([opened(), opened(), opened()]);
+    const tabs = await Promise.all([pages.open(), pages.open(), pages.open()]);
     const holder = async (tab: Page) =>
       tab.evaluate(async () => (await globalThis.holder({ clientId: 'new' })).thumbprint);
     const thumbprints = await Promise.all([...tabs, ...tabs].map(holder));
@@ -182,11 +114,3 @@ describe.skipIf(!existsSync(executablePath))('in Chromium, if /usr/bin/chromium 
     expect(stranger.seen).toEqual([]);
   });
 });
-
-declare global {
-  var holder: (more?: object) => Promise<{
-    readonly publicJwk: object;
-    readonly thumbprint: string;
-    readonly fetch: typeof fetch;
-  }>;
-}
