@@ -107,6 +107,16 @@ describe('CORS without credentials (Fetch standard §3.2)', () => {
     expect(corsOf(answer.headers)).toEqual({});
   });
 
+  it('no page may read the listener for gateways', async () => {
+    const server = await testServer({ env: { GATEWAY_PORT: '0' } });
+    for (const method of ['GET', 'OPTIONS'])
+      for (const path of ['/auth-request', '/forward-auth', '/ext-authz/api/'])
+        expect(
+          corsOf((await fetch(server.gatewayUrl + path, { method, headers: { origin } })).headers),
+        ).toEqual({});
+    await server.stop();
+  });
+
   it.each(['credentials', 'a named origin'])('never allows %s', async () => {
     const answer = await fixture.server.post('/token', {}, { origin, cookie: 'session=1' });
     expect(answer.headers.get('access-control-allow-credentials')).toBeNull();

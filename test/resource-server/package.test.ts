@@ -102,9 +102,16 @@ it('has types that a strict TypeScript project compiles against', async () => {
   writeFileSync(
     join(folder, 'use.ts'),
     `import { resourceServer, TokenRefused, type Presented } from '@holdfast/resource-server';
-import { tokenRequired } from '@holdfast/resource-server/express';
+import { resourceMetadata, tokenRequired } from '@holdfast/resource-server/express';
 
-const verify = resourceServer({ issuer: 'https://as.example.com', audience: 'https://api.example.com' });
+const introspection = { clientId: 'api', clientSecret: 'secret' };
+const verify = resourceServer({
+  issuer: { issuer: 'https://as.example.com', introspection },
+  audience: 'https://api.example.com',
+  metadata: { scopes_supported: ['read'] },
+});
+export const serve = resourceMetadata(verify);
+export const url: string | undefined = verify.metadata?.url;
 export const presenterOf = async (url: string, headers: Headers): Promise<Presented['presenter'] | undefined> => {
   try {
     return (await verify({ method: 'GET', url, headers })).presenter;
