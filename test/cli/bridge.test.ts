@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { resourceServer } from '../../packages/resource-server/src/resource-server.ts';
 import { type Api, openApi } from '../support/api.ts';
@@ -389,6 +390,31 @@ describe('every end of a request', () => {
     outgoing.destroy();
   });
 
+  it('the API wants a nonce before it reads a stream: the stream goes with the second proof', async () => {
+    const nonces: unknown[] = [];
+    raw.behave = (socket, header) => {
+      const [, proof = ''] = /^dpop: (.+)\r$/im.exec(header) ?? [];
+      const { nonce } = decodeJwt(proof);
+      nonces.push([nonce, /^expect: 100-continue\r$/im.test(header)]);
+      if (nonce !== 'n1')
+        return socket.write(
+          'HTTP/1.1 401 Unauthorized\r\nDPoP-Nonce: n1\r\nContent-Length: 0\r\n' +
+            'WWW-Authenticate: DPoP error="use_dpop_nonce", algs="ES256"\r\n\r\n',
+        );
+      socket.write('HTTP/1.1 100 Continue\r\n\r\n');
+      return socket.once('data', () =>
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'),
+      );
+    };
+    const body = new Blob(['streamed']).stream();
+    const init = { method: 'POST', body, duplex: 'half' } as RequestInit;
+    expect((await fetch(own.address, init)).status).toBe(200);
+    expect(nonces).toEqual([
+      [undefined, true],
+      ['n1', true],
+    ]);
+  });
+
   it('the API restarts: connections that were kept are no reason to fail', async () => {
     raw.behave = (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
     expect((await fetch(own.address)).status).toBe(200);
@@ -410,11 +436,15 @@ describe('every end of a request', () => {
 /** An API on raw sockets: `behave` gets the socket of each request. */
 async function openRaw() {
   const sockets = new Set<Socket>();
-  const api = { behave: (_socket: Socket): unknown => undefined };
+  const api = { behave: (_socket: Socket, _header: string): unknown => undefined };
   const tcp = createNetServer((socket) => {
     sockets.add(socket);
     socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
-    socket.on('data', (chunk: Buffer) => /\r\n\r\n/.test(chunk.toString()) && api.behave(socket));
+    socket.on(
+      'data',
+      (chunk: Buffer) =>
+        /^\S+ \/.*\r\n\r\n/s.test(chunk.toString()) && api.behave(socket, chunk.toString()),
+    );
   });
   let port = 0;
   const open = async () => {

@@ -1,4 +1,4 @@
-import type { Agent, IncomingMessage, ServerResponse } from 'node:http';
+import type { Agent, ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import { request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
@@ -27,6 +27,8 @@ export interface Forwarded {
   readonly gone: AbortSignal;
   /** True: it asks for a WebSocket. */
   readonly upgrade: boolean;
+  /** Tells the client, if it asked, that its body is wanted. */
+  readonly whenReady: () => void;
 }
 
 /** What the API answered; with `socket`, the connection is a WebSocket now. */
@@ -34,6 +36,8 @@ export interface Answer {
   readonly message: IncomingMessage;
   readonly socket?: Duplex;
   readonly head?: Buffer;
+  /** False: the body was not begun, since the API answered the header alone. */
+  readonly begun: boolean;
 }
 
 /** Bytes of a body up to which it is kept, so that it can be sent again. */
@@ -42,16 +46,11 @@ export const keptBody = 64 * 1024;
 type Body = Buffer | 'stream';
 
 /** Sends a request with token and proof, and again where the answer says how to do better. */
-export async function answerOf(
-  bridge: Bridge,
-  forwarded: Forwarded,
-  whenReady: () => void = () => undefined,
-): Promise<Answer> {
+export async function answerOf(bridge: Bridge, forwarded: Forwarded): Promise<Answer> {
   const { request } = forwarded;
   const { method = 'GET' } = request;
   const url = new URL(`${bridge.to.origin}${localTarget(request.url ?? '', bridge.policy)}`);
-  whenReady();
-  const body = await bodyOf(request);
+  const body = await bodyOf(forwarded);
   const left: Record<Lesson | 'connection', number> = {
     nonce: 2,
     clock: 1,
@@ -71,9 +70,11 @@ export async function answerOf(
     const { statusCode: status = 0, rawHeaders } = answer.message;
     const headers = tellingFields(rawHeaders);
     const lesson = await bridge.holder.observe(url, { status, headers });
-    if (lesson === undefined || body === 'stream' || left[lesson]-- <= 0) return answer;
+    if (lesson === undefined || (body === 'stream' && answer.begun)) return answer;
+    if (left[lesson]-- <= 0) return answer;
     // The connection is worth keeping, a long answer is not worth reading.
-    if (Number(answer.message.headers['content-length'] ?? 0) > keptBody) answer.message.destroy();
+    const { 'content-length': length = 0 } = answer.message.headers;
+    if (Number(length) > keptBody || !answer.begun) answer.message.destroy();
     else answer.message.resume();
   }
 }
@@ -98,10 +99,12 @@ class ConnectionLost extends Error {}
 /** The API sent nothing for too long. */
 export class IdleTimeout extends Error {}
 
-async function bodyOf(request: IncomingMessage): Promise<Body> {
+async function bodyOf({ request, whenReady }: Forwarded): Promise<Body> {
   const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers;
   if (encoding !== undefined || Number(length) > keptBody) return 'stream';
-  return length === '0' ? Buffer.alloc(0) : buffer(request);
+  if (length === '0') return Buffer.alloc(0);
+  whenReady();
+  return buffer(request);
 }
 
 interface Outgoing {
@@ -113,7 +116,7 @@ interface Outgoing {
 
 async function sent(
   { to, agent, idleTimeout }: Bridge,
-  { request, gone, upgrade }: Forwarded,
+  { request, gone, upgrade, whenReady }: Forwarded,
   { method, url, own, body }: Outgoing,
 ): Promise<Answer> {
   const outgoing = (to.protocol === 'https:' ? tlsRequest : plainRequest)({
@@ -128,14 +131,20 @@ async function sent(
       'Via',
       '1.1 holdfast-bridge',
       ...Object.entries(own).flat(),
+      ...(body === 'stream' ? ['Expect', '100-continue'] : []),
       ...(upgrade ? ['Connection', 'Upgrade', 'Upgrade', 'websocket'] : framing(request, body)),
     ],
     agent,
     signal: gone,
   });
+  let begun = body !== 'stream';
   const answer = new Promise<Answer>((resolve, reject) => {
-    outgoing.once('response', (message) => resolve({ message }));
-    outgoing.once('upgrade', (message, socket, head) => resolve({ message, socket, head }));
+    outgoing.once('response', (message) => {
+      resolve({ message, begun });
+      // Whoever refuses a header does not wait for the body.
+      if (!begun) message.once('close', () => outgoing.destroy());
+    });
+    outgoing.once('upgrade', (message, socket, head) => resolve({ message, socket, head, begun }));
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
       request.unpipe(outgoing);
       const lost = outgoing.reusedSocket && error.code === 'ECONNRESET' && isIdempotent(method);
@@ -143,11 +152,29 @@ async function sent(
     });
   });
   outgoing.setTimeout(idleTimeout, () => outgoing.destroy(new IdleTimeout()));
-  if (body === 'stream') {
-    outgoing.flushHeaders();
-    request.pipe(outgoing);
-  } else outgoing.end(body);
+  if (body !== 'stream') outgoing.end(body);
+  else
+    whenWanted(outgoing, () => {
+      begun = true;
+      whenReady();
+      request.pipe(outgoing);
+    });
   return answer;
+}
+
+/**
+ * Calls when the API asks for the body, or says nothing for a second: not all know `Expect` (RFC
+ * 9110 §10.1.1). So a stream is still whole where the header alone is refused, for want of a nonce.
+ */
+function whenWanted(outgoing: ClientRequest, start: () => void): void {
+  const timer = setTimeout(start, 1000);
+  outgoing.once('continue', () => {
+    clearTimeout(timer);
+    start();
+  });
+  for (const event of ['response', 'error', 'close'])
+    outgoing.once(event, () => clearTimeout(timer));
+  outgoing.flushHeaders();
 }
 
 /** The length as it was received, or the encoding that is made anew (RFC 9112 §6). */

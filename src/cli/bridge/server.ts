@@ -83,10 +83,17 @@ async function serve({ bridge, log, request, response, webSocket, whenReady }: S
       localRefusal(request, bridge.policy) ??
       (webSocket === undefined ? undefined : upgradeRefusal(request));
     if (refusal !== undefined) throw new Refused(refusal.status, refusal.detail);
-    const forwarded = { request, gone: goneSignal(response), upgrade: webSocket !== undefined };
-    const answer = await answerOf(bridge, forwarded, whenReady);
+    const answer = await answerOf(bridge, {
+      request,
+      gone: goneSignal(response),
+      upgrade: webSocket !== undefined,
+      whenReady: whenReady ?? (() => undefined),
+    });
     if (answer.socket === undefined) return await handBack(answer, response);
-    if (webSocket === undefined) throw new Refused(502, 'the API switched protocols unasked');
+    if (webSocket === undefined || webSocket.socket.destroyed) {
+      answer.socket.destroy();
+      throw new Refused(502, 'the API switched protocols unasked');
+    }
     response.detachSocket(webSocket.socket as never);
     joinSockets(webSocket.socket, webSocket.head, answer, answer.socket);
   } catch (error) {
