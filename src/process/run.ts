@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { startServer } from '../app/start-server.ts';
 import type { Config } from '../config/config.ts';
@@ -12,7 +12,7 @@ export async function run(config: Config, logger: Logger, supervisor?: Superviso
   let text = '';
   const server = await startServer(config, {
     clock: Date.now,
-    randomId: () => randomBytes(16).toString('base64url'),
+    randomId: randomUUID,
     logger,
     print: (words) => {
       text += words;
