@@ -1,16 +1,13 @@
-import { randomBytes } from 'node:crypto';
-
-const base32hex = '0123456789abcdefghijklmnopqrstuv';
+import { randomUUID } from 'node:crypto';
 
 /**
  * An identifier that sorts by time: ten base32hex characters (RFC 4648 §7) of milliseconds since
- * the epoch, then 160 random bits. A token's `jti` and the audit event of its issuance share one,
- * so that either is found by the other's primary key.
+ * the epoch, then a random UUID in 32 hexadecimal digits. A token's `jti` and the audit event of
+ * its issuance share one, so that either is found by the other's primary key.
  */
 export function timeOrderedId(now: number): string {
-  let id = timePrefix(now);
-  for (const byte of randomBytes(32)) id += base32hex[byte & 31];
-  return id;
+  // Node makes UUIDs in stock: single random bytes cost twenty times as much.
+  return timePrefix(now) + randomUUID().replaceAll('-', '');
 }
 
 /** The first ten characters of every identifier made at this time, in milliseconds. */
