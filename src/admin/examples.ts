@@ -47,6 +47,15 @@ const trustedIssuerBody = {
   jwks_uri: 'https://login.example.com/jwks.json',
   clients: ['orders-web'],
 };
+const trustRuleBody = {
+  name: 'Workers of orders',
+  priority: 10,
+  claims: { sub: 'system:serviceaccount:orders:worker', '/kubernetes.io/namespace': 'orders' },
+  client_id: 'orders-worker',
+  scope: 'orders.read',
+  access_token_lifetime: 300,
+  pin: false,
+};
 const thumbprint = '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I';
 
 /** Examples of parameters. */
@@ -56,6 +65,7 @@ export const parameterExamples = {
   secret: storedSecret.id,
   pairing: 'hV6yB2rN4eJs0xQc',
   trustedIssuer: 'uC8wF3zP5tGo1mLd',
+  trustRule: 'kE2nR7xW0aSv9qTb',
   jti: 'AZuM2Yd0cAGfQyN1p9vTxw',
   jkt: thumbprint,
   kid: 'p4Wm1sUuQe',
@@ -102,6 +112,28 @@ export const examples: Readonly<Record<string, object>> = {
     created_at: time,
   },
   TrustedIssuerBody: trustedIssuerBody,
+  TrustRuleBody: trustRuleBody,
+  TrustRulePatch: { pin: true },
+  TrustRule: {
+    ...trustRuleBody,
+    id: parameterExamples.trustRule,
+    trusted_issuer_id: parameterExamples.trustedIssuer,
+  },
+  TokenToTry: { token: 'eyJhbGciOiJSUzI1NiJ9.e30.AA' },
+  TriedToken: {
+    verified: true,
+    rules: [
+      {
+        id: parameterExamples.trustRule,
+        leads_to: 'client',
+        matches: false,
+        wins: false,
+        unmet: [{ claim: '/kubernetes.io/namespace', because: 'another value' }],
+        client_id: 'orders-worker',
+      },
+    ],
+    warnings: [],
+  },
   TrustedIssuerPatch: { max_lifetime: 3600 },
   TrustedIssuer: { ...trustedIssuerBody, id: parameterExamples.trustedIssuer },
   AuditEvent: {

@@ -44,7 +44,7 @@ export function createRoute<Value, Body extends object>(
     ...(below && { params: Type.Object({ ...below }) }),
     body: ref(schema),
     answers: { 201: made },
-    refuses: [...(below ? [404 as const] : []), 409 as const],
+    refuses: [below ? (404 as const) : (409 as const)],
   };
   app.post<{ Body: Body }>(path, operation(create), async (request, reply) => {
     const registry = await registryOf(resource, request);
@@ -56,7 +56,8 @@ export function createRoute<Value, Body extends object>(
       at: clock(),
       ...recordOf('created', idOf(value), value),
     });
-    if (created === 'conflict') throw new Problem(409, 'the identifier is taken');
+    if (created === 'conflict')
+      throw below ? notFound() : new Problem(409, 'the identifier is taken');
     return reply
       .code(201)
       .header('location', `${request.url.split('?', 1)[0]}/${encodeURIComponent(idOf(value))}`)

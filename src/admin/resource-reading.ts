@@ -49,9 +49,9 @@ export function listRoute<Value, Body extends object>(
   };
   app.get<{ Querystring: ListParameters }>(path, operation(list), async (request) => {
     const { query } = request;
-    const registry = await registryOf(resource, request);
     const name = query[nameParameter ?? 'name'] ?? query.name;
     const { limit, ...from } = readPage(query);
+    const registry = await registryOf(resource, request);
     const found = await registry.list({
       ...from,
       limit: limit + 1,

@@ -4,7 +4,7 @@ export const tags = {
   'Resource servers': 'Registrations of the APIs that accept access tokens.',
   Secrets: 'The secrets of clients and resource servers: add, end and remove them one by one.',
   Pairings: 'Pairs of clients of which one may name the other as an additional holder.',
-  'Trusted issuers': 'OpenID providers whose ID tokens clients may exchange.',
+  'Trusted issuers': 'Issuers whose tokens count here, and the rules for whom they stand.',
   Tokens: 'Revocation of access tokens.',
   'Audit trail': 'What happened, and who did it.',
   'Keys and secrets': 'The keys of this server: signing keys, DPoP nonces, encryption at rest.',

@@ -3,14 +3,17 @@ import type { Config } from '../config/config.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Scrape } from '../observability/scrape.ts';
-import type { RandomId } from '../ports/ports.ts';
+import type { Ports, RandomId } from '../ports/ports.ts';
+import type { Refusals } from '../ports/refusals.ts';
 import type { Tracing } from '../ports/tracing.ts';
 import { allowedAddresses } from '../protocol/client-keys/remote-jwks/address.ts';
 import { mayBeFetched } from '../protocol/client-keys/remote-jwks/target.ts';
+import { tryToken } from '../protocol/trusted-issuers/try-token.ts';
 import type { openStores } from '../store/stores.ts';
 import type { AdminServerOptions } from './admin-server.ts';
 import type { PreparedSecrets } from './first-start.ts';
 import type { ServerKeys } from './server-keys.ts';
+import { trustParts } from './trust-parts.ts';
 
 /** What was opened before the listeners. */
 export interface Opened {
@@ -35,7 +38,14 @@ export function adminOptions(
     measured,
     scrape,
     tracing,
-  }: Opened & { readonly scrape: Scrape; readonly tracing: Tracing | undefined },
+    ports,
+    refusals,
+  }: Opened & {
+    readonly scrape: Scrape;
+    readonly tracing: Tracing | undefined;
+    readonly ports: Ports;
+    readonly refusals: Refusals;
+  },
 ): AdminServerOptions {
   return {
     issuer: config.issuer,
@@ -49,6 +59,10 @@ export function adminOptions(
     credentialUses: stores.credentialUses,
     mayBeFetched: (uri, allowPrivate = false) =>
       mayBeFetched(uri, allowedAddresses(allowPrivate || config.jwksUriAllowPrivateAddresses)),
+    tryToken: tryToken({
+      ...ports,
+      verify: trustParts(config, ports, refusals).verifyIssuedToken,
+    }),
     hasTrustBundleDirectory: config.trustBundleDirectory !== undefined,
     clock,
     randomId,

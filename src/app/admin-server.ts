@@ -15,7 +15,9 @@ import { resourceServerRoutes, resourceServerSchemas } from '../admin/resource-s
 import { secretSchemas } from '../admin/secret-schemas.ts';
 import { signingKeyRoutes, signingKeySchemas } from '../admin/signing-keys.ts';
 import { tokenRoutes } from '../admin/tokens.ts';
+import { trustRuleRoutes, trustRuleSchemas } from '../admin/trust-rules.ts';
 import { trustedIssuerRoutes, trustedIssuerSchemas } from '../admin/trusted-issuers.ts';
+import { tryTokenRoute, tryTokenSchemas } from '../admin/try-token.ts';
 import type { Clock } from '../domain/clock.ts';
 import { listener, type Validation } from '../http/listener/listener.ts';
 import { headerFields } from '../http/request/header-fields.ts';
@@ -39,6 +41,7 @@ import type { ClientRegistry, ResourceServerRegistry } from '../ports/registry.t
 import type { SigningKeyPurpose } from '../ports/signing-key-store.ts';
 import type { Tracing } from '../ports/tracing.ts';
 import type { TrustedIssuerRegistry } from '../ports/trusted-issuer-registry.ts';
+import type { TryToken } from '../protocol/trusted-issuers/try-token.ts';
 
 /** What the admin listener stands on. */
 export interface AdminServerOptions {
@@ -59,6 +62,8 @@ export interface AdminServerOptions {
   readonly mayBeFetched: MayBeFetched;
   /** False: there is no directory for files of trust bundles. */
   readonly hasTrustBundleDirectory: boolean;
+  /** Tries tokens of trusted issuers. */
+  readonly tryToken: TryToken;
   readonly clock: Clock;
   readonly randomId: RandomId;
   readonly verifyAdminToken: (presented: string) => boolean;
@@ -119,6 +124,8 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
     ...dpopNonceSecretSchemas,
     ...keyEncryptionKeySchemas,
     ...trustedIssuerSchemas,
+    ...trustRuleSchemas,
+    ...tryTokenSchemas,
     ...pairingSchemas,
   ]);
 
@@ -130,6 +137,8 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
   dpopNonceSecretRoutes(app, options.nonceSecrets);
   keyEncryptionKeyRoutes(app, async () => changeKeyEncryptionKey(options.keyEncryption));
   trustedIssuerRoutes(app, options);
+  trustRuleRoutes(app, options);
+  tryTokenRoute(app, options);
   pairingRoutes(app, { ...options, clients: options.clientRegistrations });
   metricsRoute(app, options.scrape);
   return app;

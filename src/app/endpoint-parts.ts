@@ -19,14 +19,14 @@ import {
 } from '../protocol/client-authentication/instrumented-authentication.ts';
 import { privateKeyJwt } from '../protocol/client-authentication/private-key-jwt.ts';
 import { tlsClientAuth } from '../protocol/client-authentication/tls-client-auth.ts';
+import { workloadAuthentication } from '../protocol/client-authentication/workload.ts';
 import { registeredKeys } from '../protocol/client-keys/registered-keys.ts';
 import { activeToken } from '../protocol/introspection/active-token.ts';
 import { findPresenter } from '../protocol/introspection/find-presenter.ts';
 import { verifyPresentedProof } from '../protocol/introspection/verify-presented-proof.ts';
 import type { Endpoints } from '../protocol/metadata/endpoint-uris.ts';
 import type { DpopNonces } from '../protocol/possession/dpop-nonce.ts';
-import { issuerKeys } from '../protocol/trusted-issuers/issuer-keys.ts';
-import { verifyIssuedToken } from '../protocol/trusted-issuers/verify-issued-token.ts';
+import { trustParts } from './trust-parts.ts';
 
 /** Configuration, stores and keys of the endpoints. */
 export interface EndpointsOptions {
@@ -60,9 +60,12 @@ export function endpointParts({
   const { nonces, countClient } = more;
   const keys = registeredKeys(ports.remoteJwkSets);
   const instruments = { noteUse, wasUsed, countClient };
+  const trust = trustParts(config, ports, refusals);
   const clientAuthentication = (endpoint: 'token' | 'revocation') =>
     authenticateClient({
       ...ports,
+      workloads: workloadAuthentication({ ...ports, ...trust }),
+      keysAreProven: endpoint === 'token',
       tlsClientAuth: tlsClientAuth(keys),
       privateKeyJwt: privateKeyJwt({
         clock,
@@ -95,14 +98,7 @@ export function endpointParts({
   };
   return {
     keys,
-    verifyIssuedToken: verifyIssuedToken({
-      ...ports,
-      keys: issuerKeys(ports.remoteJwkSets),
-      issuer: config.issuer,
-      // OpenID providers must offer RS256 (OpenID Connect Core §15.1), and few sign by another.
-      algs: [...new Set([...config.assertionAlgs, 'RS256' as const])],
-      clockTolerance: config.clockTolerance,
-    }),
+    ...trust,
     instruments,
     clientAuthentication,
     instrumented: <Request extends RequestWithCredentials>(

@@ -30,6 +30,7 @@ export function protocolPorts(
     credentialUses: stores.credentialUses,
     trustedIssuers: stores.trustedIssuers,
     withdrawnHolders: stores.withdrawnHolders,
+    assertionKeys: stores.assertionKeys,
     remoteJwkSets: remoteJwks<KeySource>({
       fetch: fetchSource({
         allowPrivateAddresses,

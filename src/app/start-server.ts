@@ -107,7 +107,7 @@ async function serve(
     ...(stores.counters !== undefined && { counters: stores.counters }),
   });
   const gatewayApp = await gatewayListener({ ...common, tracing, stopping }, opened);
-  const admin = adminOptions(config, options, { ...opened, scrape, tracing });
+  const admin = adminOptions(config, options, { ...opened, ...common, scrape, tracing });
   const listeners = await openListeners({
     config,
     publicApp,

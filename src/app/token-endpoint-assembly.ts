@@ -4,10 +4,12 @@ import type { Ports } from '../ports/ports.ts';
 import { requiringProof } from '../protocol/client-authentication/requiring-proof.ts';
 import { bind } from '../protocol/confirmation/binding.ts';
 import { clientCredentials } from '../protocol/grant/client-credentials.ts';
+import { jwtBearer } from '../protocol/grant/jwt-bearer.ts';
 import { subjectAccessToken } from '../protocol/grant/subject-access-token.ts';
 import { subjectIdToken } from '../protocol/grant/subject-id-token.ts';
 import { tokenExchange } from '../protocol/grant/token-exchange.ts';
 import { validateGrant } from '../protocol/grant/validate-grant.ts';
+import { claimKey } from '../protocol/issuance/claim-key.ts';
 import { issueAccessToken } from '../protocol/issuance/issue-access-token.ts';
 import { recordProvenKeys } from '../protocol/issuance/record-proven-keys.ts';
 import { statusListUri } from '../protocol/metadata/endpoint-uris.ts';
@@ -57,6 +59,7 @@ export function assembleTokenEndpoint(
     issueAccessToken: issueAccessToken({
       ...ports,
       issuer,
+      claimKey: claimKey(ports),
       signingKey: signingKeys.current,
       severalKeysMaxLifetime: config.altCnfMaxLifetime,
       statusEntry: statusEntries({
@@ -84,12 +87,17 @@ function grants(
   {
     verify,
     verifyIssuedToken,
+    match,
     tokenStatus,
     activeHolders,
-  }: Pick<EndpointParts, 'verify' | 'verifyIssuedToken' | 'tokenStatus' | 'activeHolders'>,
+  }: Pick<
+    EndpointParts,
+    'verify' | 'verifyIssuedToken' | 'match' | 'tokenStatus' | 'activeHolders'
+  >,
 ): Parameters<typeof validateGrant>[0] {
   return {
     client_credentials: clientCredentials(ports),
+    'urn:ietf:params:oauth:grant-type:jwt-bearer': jwtBearer({ ...ports, match }),
     'urn:ietf:params:oauth:grant-type:token-exchange': tokenExchange({
       ...ports,
       accessToken: subjectAccessToken({ ...ports, verify, tokenStatus, activeHolders }),

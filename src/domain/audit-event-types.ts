@@ -63,8 +63,12 @@ export const auditEventChapters = {
       ],
     },
     token_refused: {
-      when: 'a client that had authenticated was refused a token',
-      has: ['client_id', 'jkt', 'evidence', 'reason'],
+      when: 'a client that had authenticated, or a workload without a rule, was refused a token',
+      has: ['client_id', 'jkt', 'evidence', 'reason', 'detail'],
+    },
+    assertion_second_key: {
+      when: 'a token of a platform was used with another key than before; `first_jkt` is that one',
+      has: ['client_id', 'jkt', 'detail'],
     },
     revocation_refused: {
       when: 'a client that had authenticated was refused a revocation',

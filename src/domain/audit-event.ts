@@ -3,8 +3,11 @@ import type { RefusalReason } from './refusal-reasons.ts';
 
 export type { AuditEventType } from './audit-event-types.ts';
 
-/** Who did it: `client:ID`, `resource_server:ID`, `admin` or `server`. */
-export type AuditActor = 'admin' | 'server' | `client:${string}` | `resource_server:${string}`;
+/** Who did it: `client:ID`, `resource_server:ID`, `trusted_issuer:ID`, `admin` or `server`. */
+export type AuditActor =
+  | 'admin'
+  | 'server'
+  | `${'client' | 'resource_server' | 'trusted_issuer'}:${string}`;
 
 /** One entry of the audit trail. Nothing secret has a place in it. */
 export interface AuditEvent {

@@ -1,5 +1,6 @@
 import type { SigningAlgorithm } from '../jose/algorithms.ts';
 import type { Credential } from './credential-use.ts';
+import type { ByRule, Workload } from './platform-token.ts';
 import type { Proof } from './proven-key.ts';
 
 /** How a client authenticates at the token endpoint (RFC 7591 §2, RFC 7523 §2.2, RFC 8705 §2). */
@@ -9,6 +10,11 @@ export const tokenEndpointAuthMethods = [
   'private_key_jwt',
   'tls_client_auth',
   'self_signed_tls_client_auth',
+  // Ours: a token of the client's platform (RFC 7523 §2.2), by the rules of a trusted issuer.
+  'workload_jwt',
+  // draft-ietf-oauth-spiffe-client-auth.
+  'spiffe_jwt',
+  'spiffe_x509',
 ] as const;
 export type TokenEndpointAuthMethod = (typeof tokenEndpointAuthMethods)[number];
 
@@ -19,6 +25,7 @@ export type ClientAssertionAudiences = (typeof clientAssertionAudiences)[number]
 export const grantTypes = [
   'client_credentials',
   'urn:ietf:params:oauth:grant-type:token-exchange',
+  'urn:ietf:params:oauth:grant-type:jwt-bearer',
 ] as const;
 export type GrantType = (typeof grantTypes)[number];
 
@@ -145,8 +152,10 @@ export interface AuthenticatedClient {
   readonly assertion?: Proof;
   /** The secret or certificate, when it authenticated by one. */
   readonly credential?: Credential;
-  /** Id of the rule, when it authenticated by a token of its platform. */
-  readonly authority?: string;
+  /** The rule, when it authenticated as a workload. */
+  readonly byRule?: ByRule;
+  /** Whom its grant is for, when that is what named it. */
+  readonly workload?: Workload;
 }
 
 /** The keys registered by value that are for signatures. */

@@ -1,5 +1,6 @@
 import type { AuthenticatedClient, GrantType } from './client-registration.ts';
 import type { TokenRequest } from './oauth-request.ts';
+import type { ByRule } from './platform-token.ts';
 import type { ResourceServer } from './resource-server.ts';
 import type { SingleUse } from './single-use.ts';
 
@@ -12,6 +13,8 @@ export interface Grant {
   readonly scopes: readonly string[];
   /** True: the token is for a user, not for the client itself. */
   readonly ofUser?: boolean;
+  /** True: it is for a workload that a platform's token names. */
+  readonly ofWorkload?: boolean;
   /** Seconds since the epoch; the token must not outlive it. */
   readonly expiresAt?: number;
   /** Who acts for the subject (RFC 8693 §4.1). */
@@ -25,6 +28,8 @@ export interface Grant {
    * the token is inactive.
    */
   readonly authority?: string;
+  /** That rule, where it was one. */
+  readonly byRule?: ByRule;
   /**
    * Consents of the pairings that allowed the exchange; once one is revoked, the token is inactive.
    */

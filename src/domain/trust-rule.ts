@@ -1,4 +1,4 @@
-import type { ListedClients } from './client-registration.ts';
+import type { ClientRegistration, ListedClients } from './client-registration.ts';
 
 /** What a claim must be: a text with `*` at its end for any further characters, or as it says. */
 export type ClaimCondition =
@@ -34,25 +34,51 @@ export interface TrustRule {
   readonly pin?: boolean;
 }
 
-/** A token of a trusted issuer that met a rule. */
-export interface PlatformToken {
-  readonly rule: TrustRule;
-  /** base64url SHA-256 of the token without its signature, of which anybody can make another. */
-  readonly digest: string;
-  /** Seconds since the epoch. */
-  readonly expiresAt: number;
-  /** Thumbprint of the key that the token is bound to itself (RFC 7800 §3.1). */
-  readonly boundTo?: string;
-}
-
 const ruleClientPrefix = 'urn:holdfast:rule:';
-
-/** The `client_id` of a workload that no client is registered for. */
-export function ruleClientId(rule: string): string {
-  return ruleClientPrefix + rule;
-}
 
 /** Whether this names a rule: no client can be registered under it. */
 export function isRuleClientId(clientId: string): boolean {
   return clientId.startsWith(ruleClientPrefix);
+}
+
+/**
+ * The client that a workload is for which none is registered. Its tokens are bound to the
+ * certificate of the connection where `byCertificate` says so.
+ */
+export function ruleClient(
+  { id, scope, resources }: Pick<TrustRule, 'id' | 'scope' | 'resources'>,
+  byCertificate = false,
+): ClientRegistration {
+  return {
+    client_id: ruleClientPrefix + id,
+    registration_id: id,
+    token_endpoint_auth_method: 'workload_jwt',
+    grant_types: ['urn:ietf:params:oauth:grant-type:jwt-bearer'],
+    ...(scope !== undefined && { scope }),
+    ...(resources !== undefined && { resources }),
+    tls_client_certificate_bound_access_tokens: byCertificate,
+    dpop_bound_access_tokens: false,
+    dpop_nonce_required: false,
+    client_assertion_bound_access_tokens: false,
+    disabled: false,
+    clientSecrets: [],
+    listed: new Map(),
+  };
+}
+
+/** A client with no more scope and audiences than the rule has. */
+export function withinRule(
+  client: ClientRegistration,
+  { scope, resources }: Pick<TrustRule, 'scope' | 'resources'>,
+): ClientRegistration {
+  const had = new Set(client.scope?.split(' '));
+  const kept = scope?.split(' ').filter((one) => had.has(one));
+  const { resources: own } = client;
+  return {
+    ...client,
+    ...(kept !== undefined && { scope: kept.join(' ') }),
+    ...(resources !== undefined && {
+      resources: own === undefined ? resources : own.filter((one) => resources.includes(one)),
+    }),
+  };
 }

@@ -26,11 +26,15 @@ export function refusals(
   { clients, resourceServers }: Pick<Ports, 'clients' | 'resourceServers'>,
 ): Refusals {
   const byAssertion = new LRUCache<string, number>({ max: 10_000 });
-  const isShownAgain = ({ assertion }: AuthenticatedClient, { reason }: OAuthError) => {
-    if (assertion === undefined) return false;
-    const records = byAssertion.get(assertion.use.key) ?? 0;
-    byAssertion.set(assertion.use.key, records + 1);
-    return reason === 'assertion_replayed' || records >= maxByAssertion;
+  const recordsBy = (key: string) => {
+    const records = byAssertion.get(key) ?? 0;
+    byAssertion.set(key, records + 1);
+    return records;
+  };
+  const isShownAgain = ({ assertion, byRule }: AuthenticatedClient, { reason }: OAuthError) => {
+    const key = assertion?.use.key ?? byRule?.token?.digest;
+    if (key === undefined) return false;
+    return recordsBy(key) >= maxByAssertion || reason === 'assertion_replayed';
   };
   const reported = reportedRefusals(audit);
   let counts = new Map<RefusalReason, number>();
@@ -75,6 +79,10 @@ export function refusals(
         .catch(() => undefined);
     },
     reported: reported.note,
+    // The refusal itself is counted as a stranger's by whoever answers it.
+    ofWorkload(token, event) {
+      if (recordsBy(token) < 1) audit.record(event).catch(() => undefined);
+    },
     async flush() {
       await reported.flush();
       if (counts.size === 0) return;

@@ -27,6 +27,8 @@ export interface TokenState {
    * versions.
    */
   readonly ofUser: boolean | undefined;
+  /** Whether it is a workload that a platform's token named. */
+  readonly ofWorkload: boolean;
   /** The consents of the pairings by which it was exchanged. */
   readonly pairings: readonly string[];
   /** By `client_id` of an additional holder or actor: the pairing at issuance. */

@@ -8,6 +8,7 @@ import type { ResourceServer } from '../domain/resource-server.ts';
 import type { SingleUse } from '../domain/single-use.ts';
 import type { TrustRule } from '../domain/trust-rule.ts';
 import type { TrustedIssuer } from '../domain/trusted-issuer.ts';
+import type { AssertionKeys } from './assertion-keys.ts';
 import type { AuditTrail } from './audit-trail.ts';
 import type { NoteUse } from './credential-use-log.ts';
 import type { IssuedTokens } from './issued-tokens.ts';
@@ -113,6 +114,7 @@ export interface Ports {
   readonly noteUse: NoteUse;
   readonly trustedIssuers: TrustedIssuers;
   readonly withdrawnHolders: WithdrawnHolders;
+  readonly assertionKeys: AssertionKeys;
   readonly remoteJwkSets: RemoteJwkSets;
   readonly audit: AuditTrail;
   readonly issuedTokens: IssuedTokens;

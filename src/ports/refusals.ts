@@ -1,3 +1,4 @@
+import type { AuditEvent } from '../domain/audit-event.ts';
 import type { AuthenticatedClient } from '../domain/client-registration.ts';
 import type { RefusalReason } from '../domain/refusal-reasons.ts';
 
@@ -14,6 +15,11 @@ export interface Refusals {
     fault: unknown,
     what: 'token_refused' | 'revocation_refused',
   ): void;
+  /**
+   * One record of a workload whose token, by its digest, is genuine and meets no rule; shown again,
+   * it is counted as a stranger's.
+   */
+  ofWorkload(token: string, event: Omit<AuditEvent, 'reason'> & { reason?: RefusalReason }): void;
   /**
    * Counts a refusal of a stranger, who must not make the trail grow, or of an introspection, of
    * which there are as many as API calls. `claimed` is the unproven `client_id`, if any.

@@ -12,6 +12,7 @@ import { type DatabaseSeconds, databaseSeconds } from './connection/database-tim
 import type { DatabaseKind } from './migrations/schema.ts';
 import { openRedis, type RedisConfig } from './redis/open-redis.ts';
 import { openIssuances } from './tables/open-issuances.ts';
+import { sqlAssertionKeys } from './tables/sql-assertion-keys.ts';
 import { sqlAudit } from './tables/sql-audit.ts';
 import { sqlAuditSink } from './tables/sql-audit-sink.ts';
 import { sqlBoundKeys } from './tables/sql-bound-keys.ts';
@@ -151,6 +152,7 @@ function registries(
     currentResourceServers,
     trustedIssuers: sqlTrustedIssuers(database, kind, change, seconds),
     withdrawnHolders: sqlWithdrawnHolders(database, change),
+    assertionKeys: sqlAssertionKeys(database, change),
     pairings: sqlPairings(database, kind, change, seconds),
     /** Forgets every copy: another process on this machine has changed something. */
     forget() {

@@ -21,6 +21,10 @@ export interface ClientCertificate {
   readonly subject: DistinguishedName;
   /** Text, or for addresses the bytes in hexadecimal. */
   alternativeNames(kind: AlternativeNameKind): readonly string[];
+  /** Whether it signs nothing but data: no authority, with the key usage for signatures. */
+  readonly isSigningLeaf: boolean;
+  /** Whether this authority, in force at `now`, has issued it: a chain of one. */
+  issuedBy(authority: X509Certificate, now: number): boolean;
   /** Whether it is within its validity period at `now`, in milliseconds since the epoch. */
   validAt(now: number): boolean;
 }
@@ -50,7 +54,16 @@ export function readClientCertificate(der: Buffer, chainVerified: boolean): Clie
       names()
         .names.filter(({ tag }) => tag === kinds[kind])
         .flatMap(({ content }) => nameText(kind, content) ?? []),
-    validAt: (now) => parsed.validFromDate.getTime() <= now && now < parsed.validToDate.getTime(),
+    get isSigningLeaf() {
+      const { keyUsage } = names();
+      return !parsed.ca && (keyUsage & 0x80) !== 0 && (keyUsage & 0x06) === 0;
+    },
+    issuedBy: (authority, now) =>
+      authority.ca &&
+      isInForce(authority, now) &&
+      parsed.checkIssued(authority) &&
+      parsed.verify(authority.publicKey),
+    validAt: (now) => isInForce(parsed, now),
   };
 }
 
@@ -63,11 +76,14 @@ const kinds: Readonly<Record<AlternativeNameKind, number>> = {
 };
 
 const subjectAlternativeName = Buffer.from('0603551d11', 'hex');
+const keyUsageExtension = Buffer.from('0603551d0f', 'hex');
 
 /** The names in a certificate; none if they are not DER or are ambiguous. */
 function readNames(der: Buffer): {
   readonly subject: DistinguishedName;
   readonly names: readonly DerElement[];
+  /** The first eight bits of the key usage (RFC 5280 §4.2.1.3); 0 without one. */
+  readonly keyUsage: number;
 } {
   try {
     const [signed] = readDer(readDer(der)[0]?.content ?? der);
@@ -79,16 +95,22 @@ function readNames(der: Buffer): {
       readDer(fields.find(({ tag }) => tag === 0xa3)?.content ?? Buffer.alloc(0))[0]?.content ??
         Buffer.alloc(0),
     );
-    const [names, another] = extensions
-      .map(({ content }) => readDer(content))
-      .filter(([type]) => type?.encoded.equals(subjectAlternativeName));
+    const ofType = (wanted: Buffer) =>
+      extensions
+        .map(({ content }) => readDer(content))
+        .filter(([type]) => type?.encoded.equals(wanted));
+    const [names, another] = ofType(subjectAlternativeName);
+    const [usage, otherUsage] = ofType(keyUsageExtension);
+    // A BIT STRING: the number of unused bits, then the bits.
+    const bits = readDer(usage?.at(-1)?.content ?? Buffer.alloc(0))[0]?.content[1] ?? 0;
     const value = another === undefined ? names?.at(-1)?.content : undefined;
     return {
       subject,
       names: value === undefined ? [] : readDer(readDer(value)[0]?.content ?? value),
+      keyUsage: otherUsage === undefined ? bits : 0,
     };
   } catch {
-    return { subject: [], names: [] };
+    return { subject: [], names: [], keyUsage: 0 };
   }
 }
 
@@ -96,6 +118,11 @@ function readNames(der: Buffer): {
 function nameText(kind: AlternativeNameKind, bytes: Buffer): string | undefined {
   if (kind === 'ip') return bytes.toString('hex');
   return bytes.every((byte) => byte > 0x20 && byte < 0x7f) ? bytes.toString('latin1') : undefined;
+}
+
+function isInForce(certificate: X509Certificate, now: number): boolean {
+  const { validFromDate, validToDate } = certificate;
+  return validFromDate.getTime() <= now && now < validToDate.getTime();
 }
 
 function gated({ publicKey }: X509Certificate): PublicKey | undefined {

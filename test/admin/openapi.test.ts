@@ -71,6 +71,17 @@ function underAdmin(path: string): string {
   return path.startsWith('/admin/') ? path.slice('/admin/'.length) : `..${path}`;
 }
 
+/** The least that some operations take. */
+const issuerBody = { issuer: 'https://op.example', purposes: ['workload'] };
+const ruleBody = { claims: { sub: 'x' }, client_id: 'all' };
+const required: Readonly<Record<string, object>> = {
+  createTrustedIssuer: issuerBody,
+  replaceTrustedIssuer: issuerBody,
+  createTrustRule: ruleBody,
+  replaceTrustRule: ruleBody,
+  tryTokenOfTrustedIssuer: { token: 'x' },
+};
+
 interface Refused {
   readonly where: string;
   readonly body?: unknown;
@@ -96,16 +107,9 @@ function commonRefusals({
       ? { audience: 'urn:a:b' }
       : operation.operationId === 'rotateSigningKey'
         ? { alg: 'ML-DSA-65' }
-        : operation.operationId === 'replaceTrustedIssuer'
-          ? { issuer: 'https://op.example', purposes: ['workload'] }
-          : {};
+        : (required[operation.operationId] ?? {});
   const body = bodied ? rightBody : undefined;
-  const required =
-    operation.operationId === 'createPairing'
-      ? ['requester', 'holder']
-      : operation.operationId === 'createTrustedIssuer'
-        ? ['issuer']
-        : [];
+  const missing = operation.operationId === 'createPairing' ? ['requester', 'holder'] : [];
   const listed = operation.parameters?.some(({ name }) => name === 'cursor') ?? false;
   return [
     { where, body, headers: { authorization: 'Bearer x' }, expected: [401] },
@@ -135,7 +139,7 @@ function commonRefusals({
                 : rightBody),
               surprise: 1,
             },
-            expected: [400, ...required, 'surprise'],
+            expected: [400, ...missing, 'surprise'],
           },
           {
             where,
@@ -383,6 +387,42 @@ describe('what each operation answers is what the document says', () => {
     await call('getTrustedIssuer', { params });
     await call('replaceTrustedIssuer', { params, body: { ...issuer, audience: 'app' } });
     await call('changeTrustedIssuer', { params, body: { max_lifetime: null } });
+    const rule = {
+      name: 'workers',
+      priority: 5,
+      claims: {
+        sub: 'a*',
+        '/kubernetes.io/namespace': { exact: 'b' },
+        '"kubernetes.io".pod': { prefix: 'c' },
+        protected: true,
+        run: 7,
+      },
+      client_id: 'all',
+      subject: 'of:{sub}',
+      scope: 'read',
+      resources: ['https://rs.example.com'],
+      access_token_lifetime: 60,
+      pin: true,
+    };
+    const below = { trusted_issuer_id: trusted.id };
+    const { body: ruled } = await call('createTrustRule', { params: below, body: rule });
+    expect(ruled).toMatchObject(rule);
+    await call('createTrustRule', { params: below, body: ruleBody });
+    const ofRule = { ...below, id: ruled.id };
+    await call('listTrustRules', { params: below });
+    await call('getTrustRule', { params: ofRule });
+    await call('replaceTrustRule', { params: ofRule, body: ruleBody });
+    await call('changeTrustRule', { params: ofRule, body: { pin: null } });
+    for (const operation of ['replace', 'change', 'delete'])
+      await call(`${operation}TrustRule`, {
+        params: ofRule,
+        headers: { 'if-match': '"1"' },
+        ...(operation !== 'delete' && { body: ruleBody }),
+      });
+    await call('deleteTrustRule', { params: ofRule });
+    expect(
+      (await call('tryTokenOfTrustedIssuer', { params, body: { token: 'x' } })).body,
+    ).toMatchObject({ verified: false, fault: 'platform_token_malformed' });
     for (const operation of ['replace', 'change', 'delete'])
       await call(`${operation}TrustedIssuer`, {
         params,
@@ -462,6 +502,7 @@ describe('what each operation answers is what the document says', () => {
       'resource_server',
       'pairing',
       'trusted_issuer',
+      'trust_rule',
       'revoked_token',
       'audit_event',
       'signing_key',
@@ -473,8 +514,7 @@ describe('what each operation answers is what the document says', () => {
       createResourceServer: { audience: 'urn:a:b' },
       replaceResourceServer: { audience: 'urn:a:b' },
       createPairing: { requester: 'x', holder: 'y' },
-      createTrustedIssuer: { issuer: 'https://op.example', purposes: ['workload'] },
-      replaceTrustedIssuer: { issuer: 'https://op.example', purposes: ['workload'] },
+      ...required,
       rotateSigningKey: { alg: 'ES256' },
     };
     for (const { operation } of operations()) {

@@ -46,7 +46,13 @@ describe('RFC 6749 §2.3.1: a refusal takes as many looks into the store for an 
   const never = async () => Promise.reject(new Error('not by this method'));
   const { store, ports } = registries();
   const endpoints = {
-    token: authenticateClient({ ...ports, privateKeyJwt: never, tlsClientAuth: never }),
+    token: authenticateClient({
+      ...ports,
+      privateKeyJwt: never,
+      tlsClientAuth: never,
+      workloads: { byToken: never, bySvid: never, byGrant: never },
+      keysAreProven: true,
+    }),
     introspection: authenticateCaller(ports),
   };
   /** Looks into the store that the second of two equal requests takes: the first may fill a cache. */

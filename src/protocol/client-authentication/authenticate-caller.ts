@@ -30,8 +30,7 @@ export function authenticateCaller({
 >) {
   return async (request: Pick<TokenRequest, 'authorization' | 'parameters'>): Promise<Caller> => {
     const credentials = readCredentials(request);
-    if (credentials.method === 'private_key_jwt' || credentials.method === 'tls')
-      throw new OAuthError('auth_method_not_registered');
+    if (!('clientSecret' in credentials)) throw new OAuthError('auth_method_not_registered');
     const { clientId, clientSecret } = credentials;
     const resourceServer = await resourceServers.findByClientId(clientId);
     const client = resourceServer === undefined ? await clients.findClient(clientId) : undefined;

@@ -6,6 +6,7 @@ import type { ClientCertificate } from '../../x509/client-certificate.ts';
 import { matchingSecret } from './client-secret.ts';
 import { type RequestWithCredentials, readCredentials } from './credentials.ts';
 import { readAssertion, type UnverifiedAssertion } from './private-key-jwt.ts';
+import type { WorkloadAuthentication } from './workload.ts';
 
 /** Authenticates the client. Reads only. Throws `invalid_client` or `invalid_request`. */
 export type AuthenticateClient = (request: RequestWithCredentials) => Promise<AuthenticatedClient>;
@@ -22,6 +23,9 @@ export interface ClientAuthenticationOptions
     client: ClientRegistration,
     now: number,
   ) => Promise<boolean>;
+  readonly workloads: WorkloadAuthentication;
+  /** False: nothing proves a key here, so that a token that is shown many times is not enough. */
+  readonly keysAreProven: boolean;
 }
 
 /** Picks the method by the credentials; the client must be registered for it. */
@@ -31,6 +35,8 @@ export function authenticateClient({
   clock,
   privateKeyJwt,
   tlsClientAuth,
+  workloads,
+  keysAreProven,
 }: ClientAuthenticationOptions): AuthenticateClient {
   return async (request) => {
     const credentials = readCredentials(request);
@@ -41,8 +47,19 @@ export function authenticateClient({
       const client = admit(await clients.findClient(assertion.clientId), 'private_key_jwt');
       return { registration: client, assertion: await privateKeyJwt(assertion, client) };
     }
+    if (credentials.method === 'platform_token' || credentials.method === 'grant') {
+      if (!keysAreProven) throw new OAuthError('platform_token_without_proof');
+      if (credentials.method === 'grant') return workloads.byGrant(request);
+      return workloads.byToken(credentials.assertion, credentials.clientId);
+    }
     const client = await clients.findClient(credentials.clientId);
     if (credentials.method === 'tls') {
+      const { clientId } = credentials;
+      const isSvid =
+        client?.token_endpoint_auth_method === 'spiffe_x509' ||
+        (client === undefined && clientId.startsWith('spiffe://'));
+      if (isSvid && request.clientCertificate !== undefined)
+        return workloads.bySvid(request.clientCertificate, clientId);
       const method =
         client?.token_endpoint_auth_method === 'tls_client_auth'
           ? 'tls_client_auth'

@@ -1,5 +1,7 @@
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { TokenRequest } from '../../domain/oauth-request.ts';
+import { isRuleClientId } from '../../domain/trust-rule.ts';
+import { jsonPart } from '../../jose/compact-jws.ts';
 
 /** The credentials that a request carries; exactly one kind (RFC 6749 §2.3). */
 export type Credentials =
@@ -13,7 +15,15 @@ export type Credentials =
       readonly method: 'private_key_jwt';
       readonly clientId: string | undefined;
       readonly assertion: string;
-    };
+    }
+  /** Not the client itself has signed the assertion. */
+  | {
+      readonly method: 'platform_token';
+      readonly clientId: string | undefined;
+      readonly assertion: string;
+    }
+  /** The grant names the workload. */
+  | { readonly method: 'grant'; readonly clientId: string | undefined };
 
 /** The parts of a request that can hold credentials. */
 export type RequestWithCredentials = Pick<
@@ -22,6 +32,12 @@ export type RequestWithCredentials = Pick<
 >;
 
 const jwtBearer = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+/** draft-ietf-oauth-spiffe-client-auth §3.1. */
+const jwtSpiffe = 'urn:ietf:params:oauth:client-assertion-type:jwt-spiffe';
+const jwtBearerGrant = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+
+/** Characters of the claims of a platform's token; more is none. */
+const longestClaims = 16_384;
 
 /**
  * Finds the credentials in the request. A `client_id` beside them is accepted when equal; a second
@@ -50,10 +66,19 @@ export function readCredentials({
     return basic;
   }
   if (assertion !== undefined) {
+    if (assertionType === jwtSpiffe) return { method: 'platform_token', clientId, assertion };
     if (assertionType !== jwtBearer) throw new OAuthError('assertion_type_unknown');
-    return { method: 'private_key_jwt', clientId, assertion };
+    const method = isOfPlatform(assertion) ? 'platform_token' : 'private_key_jwt';
+    return { method, clientId, assertion };
   }
   if (assertionType !== undefined) throw new OAuthError('assertion_missing');
+  // Without a registered client, the grant says whose it is. A rule names no other.
+  if (
+    parameters.get('grant_type') === jwtBearerGrant &&
+    secret === undefined &&
+    (clientId === undefined || isRuleClientId(clientId))
+  )
+    return { method: 'grant', clientId };
   // A certificate names nobody: every request by mutual TLS carries its client_id (RFC 8705 §2).
   if (clientId !== undefined && secret === undefined && clientCertificate !== undefined)
     return { method: 'tls', clientId };
@@ -81,5 +106,19 @@ function formDecode(text: string): string | undefined {
     return /^[\x20-\x7e]*$/.test(decoded) ? decoded : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/**
+ * Whether an assertion is a platform's about a workload, by its unchecked claims: a client's own
+ * has its name twice (RFC 7523 §3).
+ */
+function isOfPlatform(assertion: string): boolean {
+  try {
+    const { iss, sub } = jsonPart(assertion.split('.', 2)[1]?.slice(0, longestClaims) ?? '');
+    if (iss === undefined) return typeof sub === 'string' && sub.startsWith('spiffe://');
+    return iss !== sub && typeof iss === 'string' && /^(?:https?|spiffe):\/\//.test(iss);
+  } catch {
+    return false;
   }
 }

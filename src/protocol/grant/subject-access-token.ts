@@ -35,8 +35,9 @@ export function subjectAccessToken(options: SubjectAccessTokenOptions): ReadSubj
     const isClient = (await options.currentClients.findClient(claims.sub)) !== undefined;
     // A version that did not record it knew only this.
     const ofUser = state.ofUser ?? !isClient;
-    // A client may have been registered since; the user must not pass for it (RFC 9700 §4.15).
-    if (ofUser && isClient) throw new OAuthError('subject_token_sub_is_a_client');
+    // A client may have been registered since; nobody else may pass for it (RFC 9700 §4.15).
+    if ((ofUser || state.ofWorkload) && isClient)
+      throw new OAuthError('subject_token_sub_is_a_client');
     const { pairing, ...entitled } =
       client.client_id === claims.client_id
         ? asOwner(claims, state)
@@ -51,7 +52,9 @@ export function subjectAccessToken(options: SubjectAccessTokenOptions): ReadSubj
       owners,
       ...entitled,
     };
-    return { subject: claims.sub, ofUser, jti: claims.jti, expiresAt: claims.exp, entitlement };
+    const { ofWorkload } = state;
+    const { sub: subject, jti, exp: expiresAt } = claims;
+    return { subject, ofUser, ofWorkload, jti, expiresAt, entitlement };
   };
 }
 

@@ -8,6 +8,8 @@ export interface SubjectToken {
   readonly subject: string;
   /** True: the subject is a user, not a client. */
   readonly ofUser: boolean;
+  /** True: it is a workload that a platform's token named. */
+  readonly ofWorkload?: boolean;
   /** Of an access token its `jti`. */
   readonly jti?: string;
   /** Seconds since the epoch; nothing that comes of the token outlives it. */

@@ -22,10 +22,7 @@ export function tokenExchange(options: TokenExchangeOptions): GrantHandler {
   const target = targetResourceServer(options);
   return async (request, { registration: client }) => {
     const { token, read } = subjectTokenOf(request, options);
-    const { subject, ofUser, jti, authority, expiresAt, use, entitlement } = await read(
-      token,
-      client,
-    );
+    const { jti, authority, use, entitlement, ...whom } = await read(token, client);
     const { keys, scopes: had, audience, act, owners = [], pairings = [] } = entitlement;
     const resourceServer = await target(withTarget(request, audience), client);
     // What an owner may not ask for, nobody may have in its name.
@@ -40,11 +37,9 @@ export function tokenExchange(options: TokenExchangeOptions): GrantHandler {
       throw new OAuthError('exchange_scope_not_covered');
     return {
       type: 'urn:ietf:params:oauth:grant-type:token-exchange',
-      subject,
-      ofUser,
+      ...whom,
       resourceServer,
       scopes,
-      expiresAt,
       ...(jti !== undefined && { source: jti }),
       ...(authority !== undefined && { authority }),
       ...(use !== undefined && { use }),

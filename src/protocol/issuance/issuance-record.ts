@@ -34,6 +34,7 @@ interface PairedClient {
 /** Further details of an issuance: its status list entry and pairings. */
 interface IssuanceDetail {
   readonly of_user?: true;
+  readonly of_workload?: true;
   readonly may_act?: readonly PairedClient[];
   readonly status?: StatusEntry;
   readonly pairings?: readonly string[];
@@ -41,7 +42,7 @@ interface IssuanceDetail {
 
 /** The record of an issuance in the audit trail, by which introspection knows the token. */
 export function issuanceRecord(
-  { registration: { registration_id }, authority: clientAuthority }: AuthenticatedClient,
+  { registration: { registration_id }, byRule }: AuthenticatedClient,
   { resourceServer, source, authority: grantAuthority }: Grant,
   { jti, client_id, aud, exp }: AccessTokenClaims,
   { boundKey }: Possession,
@@ -72,7 +73,7 @@ export function issuanceRecord(
     registration_id,
     resource_server_id: resourceServer.id,
     ...(source !== undefined && { source }),
-    ...(clientAuthority !== undefined && { client_authority: clientAuthority }),
+    ...(byRule !== undefined && { client_authority: byRule.rule }),
     ...(grantAuthority !== undefined && { grant_authority: grantAuthority }),
     ...(Object.keys(detail).length > 0 && { detail }),
   };

@@ -13,6 +13,7 @@ import { timeOrderedId } from '../../domain/time-ordered-id.ts';
 import type { AccessTokenSigningAlgorithm } from '../../jose/algorithms.ts';
 import type { Ports } from '../../ports/ports.ts';
 import type { NextStatusEntry } from '../status-list/status-entries.ts';
+import type { ClaimKey } from './claim-key.ts';
 import { issuanceRecord, mayActUnder } from './issuance-record.ts';
 
 /**
@@ -33,6 +34,8 @@ export interface IssueAccessTokenOptions extends Pick<Ports, 'issuances' | 'pair
   /** The key that signs tokens of this algorithm now. Throws when there is none. */
   readonly signingKey: (alg: AccessTokenSigningAlgorithm) => Promise<SigningKey>;
   readonly statusEntry: NextStatusEntry;
+  /** Claims the tokens of platforms that the request relies on for its key. */
+  readonly claimKey: ClaimKey;
   /** The URI of a status list. */
   readonly statusListUri: (list: string) => string;
 }
@@ -48,6 +51,7 @@ export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessT
     severalKeysMaxLifetime,
     statusEntry,
     statusListUri,
+    claimKey,
   } = options;
   return async (client, grant, possession, binding, holders) => {
     // The key first: a server that cannot sign must not use up what the client proved.
@@ -56,10 +60,13 @@ export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessT
     const now = clock();
     const jti = timeOrderedId(now);
     const { access_token_lifetime } = grant.resourceServer;
-    const lifetime =
-      holders.length === 0
-        ? access_token_lifetime
-        : Math.min(access_token_lifetime, severalKeysMaxLifetime);
+    const lifetime = Math.min(
+      access_token_lifetime,
+      ...[client.byRule?.maxLifetime, grant.byRule?.maxLifetime].filter(
+        (most) => most !== undefined,
+      ),
+      ...(holders.length === 0 ? [] : [severalKeysMaxLifetime]),
+    );
     const claims: AccessTokenClaims = {
       ...accessTokenClaims(
         issuer,
@@ -78,10 +85,12 @@ export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessT
     const record = issuanceRecord(client, grant, claims, possession, holders, {
       // Known only now: who is registered may change.
       ...(grant.ofUser === true && { of_user: true }),
+      ...(grant.ofWorkload === true && { of_workload: true }),
       ...(mayAct.length > 0 && { may_act: mayAct }),
       ...(entry !== undefined && { status: entry }),
       ...(grant.pairings !== undefined && { pairings: grant.pairings }),
     });
+    await claimKey(client, grant, possession.boundKey);
     // The record comes before the answer: introspection needs it. Signing goes on meanwhile.
     const committed = commit(issuances, record, client, grant, possession, holders);
     const [accessToken] = await Promise.all([key.signJwt('at+jwt', claims), committed]);

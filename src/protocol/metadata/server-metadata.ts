@@ -7,7 +7,7 @@ import type { Endpoints } from './endpoint-uris.ts';
 /** Authorization server metadata (RFC 8414 §2): only what is really switched on. */
 export function serverMetadata(config: Config, endpoints: Endpoints): object {
   const authMethods = tokenEndpointAuthMethods.filter(
-    (method) => !method.includes('tls_client_auth') || byCertificate(config).includes(method),
+    (method) => !certificateMethods.has(method) || byCertificate(config).includes(method),
   );
   return {
     issuer: config.issuer,
@@ -17,7 +17,9 @@ export function serverMetadata(config: Config, endpoints: Endpoints): object {
     introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
     introspection_signing_alg_values_supported: accessTokenSigningAlgorithms,
     revocation_endpoint: endpoints.revocation,
-    revocation_endpoint_auth_methods_supported: authMethods,
+    revocation_endpoint_auth_methods_supported: authMethods.filter(
+      (method) => method !== 'workload_jwt' && method !== 'spiffe_jwt',
+    ),
     revocation_endpoint_auth_signing_alg_values_supported: config.assertionAlgs,
     // Required by RFC 8414 §2 though empty: there is no authorization endpoint.
     response_types_supported: [],
@@ -39,6 +41,12 @@ export function serverMetadata(config: Config, endpoints: Endpoints): object {
   };
 }
 
+const certificateMethods: ReadonlySet<string> = new Set([
+  'tls_client_auth',
+  'self_signed_tls_client_auth',
+  'spiffe_x509',
+]);
+
 /**
  * The methods by which a certificate can authenticate: none where none can reach this server; by
  * its name only where somebody vouches for the chain.
@@ -53,6 +61,6 @@ function byCertificate({
     tlsClientCaFile !== undefined ||
     (clientCertificateHeader !== undefined && canVouch(clientCertificateHeader));
   return vouched
-    ? ['tls_client_auth', 'self_signed_tls_client_auth']
-    : ['self_signed_tls_client_auth'];
+    ? ['tls_client_auth', 'self_signed_tls_client_auth', 'spiffe_x509']
+    : ['self_signed_tls_client_auth', 'spiffe_x509'];
 }

@@ -1,5 +1,6 @@
 import type { PresentedBy } from '../../domain/grant.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
+import type { PlatformToken } from '../../domain/platform-token.ts';
 import type { ProvenKey } from '../../domain/proven-key.ts';
 
 /**
@@ -8,11 +9,20 @@ import type { ProvenKey } from '../../domain/proven-key.ts';
  */
 export function checkPresenter(
   { keys, ath }: PresentedBy,
-  { key, provenBy, 'x5t#S256': certificate }: ProvenKey,
+  proven: ProvenKey,
   provenAth: unknown,
 ): void {
-  if (![key?.jkt, certificate].some((name) => name !== undefined && keys.includes(name)))
-    throw new OAuthError('subject_token_key_mismatch');
-  if (ath !== undefined && provenBy === 'dpop_proof' && provenAth !== ath)
+  if (!isOneOf(keys, proven)) throw new OAuthError('subject_token_key_mismatch');
+  if (ath !== undefined && proven.provenBy === 'dpop_proof' && provenAth !== ath)
     throw new OAuthError('subject_token_ath_mismatch');
+}
+
+/** A platform's token that is bound itself needs a proof by that key. Throws an OAuthError. */
+export function checkPlatformToken(token: PlatformToken | undefined, proven: ProvenKey): void {
+  if (token?.boundTo !== undefined && !isOneOf([token.boundTo], proven))
+    throw new OAuthError(`${token.use}_key_mismatch`);
+}
+
+function isOneOf(keys: readonly string[], { key, 'x5t#S256': certificate }: ProvenKey): boolean {
+  return [key?.jkt, certificate].some((name) => name !== undefined && keys.includes(name));
 }

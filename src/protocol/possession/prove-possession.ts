@@ -7,14 +7,14 @@ import type { Possession } from '../../domain/possession.ts';
 import { type ProvenKey, recordedThumbprint } from '../../domain/proven-key.ts';
 import type { PublicKey } from '../../jose/public-key.ts';
 import type { DpopProof } from './dpop.ts';
-import { checkPresenter } from './presenter.ts';
+import { checkPlatformToken, checkPresenter } from './presenter.ts';
 import { type NamedKey, readReqCnf } from './req-cnf.ts';
 
 /** The step of the token endpoint that finds the key to bind. Reads only. */
 export type ProvePossession = (
   request: TokenRequest,
   client: AuthenticatedClient,
-  grant: Pick<Grant, 'presentedBy'>,
+  grant: Pick<Grant, 'presentedBy' | 'byRule'>,
 ) => Promise<Possession>;
 
 /** The ways to prove a key that are switched on. */
@@ -37,7 +37,7 @@ export interface PossessionMechanisms {
  * names the first key that was proven.
  */
 export function provePossession(mechanisms: PossessionMechanisms): ProvePossession {
-  return async (request, client, { presentedBy }) => {
+  return async (request, client, { presentedBy, byRule }) => {
     const { registration, assertion } = client;
     const reqCnf = request.parameters.get('req_cnf');
     const proof = dpopProof(request, registration, mechanisms);
@@ -52,6 +52,7 @@ export function provePossession(mechanisms: PossessionMechanisms): ProvePossessi
           ? onlyKey(proven)
           : await namedKey(readReqCnf(reqCnf), proven, registration, mechanisms);
       if (presentedBy !== undefined) checkPresenter(presentedBy, chosen, proof?.ath);
+      for (const by of [client.byRule, byRule]) checkPlatformToken(by?.token, chosen);
       return chosen;
     });
     const uses = [assertion?.use, proof?.use].filter((use) => use !== undefined);

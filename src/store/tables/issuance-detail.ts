@@ -14,6 +14,7 @@ const paired = object({
 export const readIssuanceDetail = jsonColumn(
   object({
     of_user: exactOptional(boolean()),
+    of_workload: exactOptional(boolean()),
     pairings: exactOptional(array(string())),
     holders: exactOptional(array(paired)),
     may_act: exactOptional(array(paired)),

@@ -95,6 +95,8 @@ export function listedRegistry<Value extends Listing, Found extends Row>(
       return unchanged(value.id);
     },
     async remove(id, { event }, version) {
+      // By its own parent only: an id alone would do elsewhere too.
+      if ((await find(id)) === null) return 'not_found';
       const steps = [deletion(table, 'id', id, version), ...(await of.removal(id))];
       return (await change(steps, event)) ? 'removed' : unchanged(id);
     },

@@ -46,6 +46,11 @@ export function sqlExpired(
         database.$executeRaw`delete from withdrawn_holder where jti in (select jti from withdrawn_holder where expires_at < ${BigInt(now - clockMargin)} limit ${batch})`,
     ],
     [
+      'assertion_key',
+      (now) =>
+        database.$executeRaw`delete from assertion_key where token in (select token from assertion_key where expires_at < ${BigInt(now - clockMargin)} limit ${batch})`,
+    ],
+    [
       'token_status_list',
       (now) =>
         database.$executeRaw`delete from token_status_list where id in (select id from token_status_list where expires_at < ${BigInt(now - clockMargin)} limit ${batch})`,

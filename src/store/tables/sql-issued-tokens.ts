@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import type { ClientRegistration } from '../../domain/client-registration.ts';
 import { heldBytes } from '../../domain/held-bytes.ts';
 import { CorruptRow } from '../../domain/oauth-error.ts';
+import { isRuleClientId, ruleClient } from '../../domain/trust-rule.ts';
 import { boundedCache } from '../../jose/bounded-cache.ts';
 import type { IssuedTokens, PairedAtIssuance, TokenState } from '../../ports/issued-tokens.ts';
 import type { AuditedTransaction } from '../connection/audited-transaction.ts';
@@ -39,6 +40,7 @@ interface StateRow {
   readonly id: string;
   readonly source: string | null;
   readonly issued_to: string | null;
+  readonly issued_client: string | null;
   readonly resource_server_id: string | null;
   readonly jkt: string | null;
   readonly evidence: string | null;
@@ -73,7 +75,7 @@ const maxDepth = 64;
 
 const readState = (kind: DatabaseKind): string =>
   prepared(
-    `with recursive chain(token, depth, id) as (select id, 0, id from audit_event where id in (${asked[kind]}) union all select chain.token, chain.depth + 1, e.source from chain join audit_event e on e.id = chain.id where e.source is not null and chain.depth < ${maxDepth}) select chain.token, chain.depth, e.id, e.source, e.registration_id as issued_to, e.resource_server_id, e.detail, ${unreadable(kind)} as unreadable, ${pairingRevoked(kind)} as pairing_revoked, ${authorityGone} as authority_gone, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.registration_id, c.listed_clients, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids from chain join audit_event e on e.id = chain.id and e.type = 'token_issued' left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) order by chain.depth`,
+    `with recursive chain(token, depth, id) as (select id, 0, id from audit_event where id in (${asked[kind]}) union all select chain.token, chain.depth + 1, e.source from chain join audit_event e on e.id = chain.id where e.source is not null and chain.depth < ${maxDepth}) select chain.token, chain.depth, e.id, e.source, e.registration_id as issued_to, e.client_id as issued_client, e.resource_server_id, e.detail, ${unreadable(kind)} as unreadable, ${pairingRevoked(kind)} as pairing_revoked, ${authorityGone} as authority_gone, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.registration_id, c.listed_clients, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids from chain join audit_event e on e.id = chain.id and e.type = 'token_issued' left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) order by chain.depth`,
   );
 
 /** Issued and revoked tokens in the database. */
@@ -123,7 +125,10 @@ type ReadClient = (row: StateRow) => ClientRegistration | undefined;
 /** Reads a client, and each text only once, so that its keys are imported once too. */
 function clientReader(): ReadClient {
   const parsed = boundedCache<ClientRegistration>(16 * 1024 * 1024);
-  return ({ client_id, registration_id, metadata, listed_clients }) => {
+  return ({ issued_client, issued_to, client_id, registration_id, metadata, listed_clients }) => {
+    // No client is registered for it. Whether the rule is still there is another column.
+    if (issued_client !== null && isRuleClientId(issued_client) && issued_to !== null)
+      return ruleClient({ id: issued_to });
     if (client_id === null || registration_id === null || metadata === null) return undefined;
     const key = hash('sha256', `${registration_id} ${listed_clients} ${metadata}`, 'base64url');
     const known = parsed.get(key);
@@ -160,6 +165,7 @@ function toState(
     exchanges: source === undefined ? 0 : source.exchanges + 1,
     resourceServer: row.resource_server_id ?? undefined,
     ofUser: row.issued_to === null ? undefined : detail.of_user === true,
+    ofWorkload: detail.of_workload === true,
     pairings: detail.pairings ?? [],
     pairedAtIssuance: new Map([...(detail.holders ?? []), ...(detail.may_act ?? [])].map(paired)),
     client: readClient(row),

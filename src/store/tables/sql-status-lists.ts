@@ -94,7 +94,7 @@ export function sqlStatusLists(
  */
 function sweeper(database: Database, kind: DatabaseKind, tokenLifetime: number) {
   const [after, now, before] = parameters[kind].split(', ');
-  const late = `insert into revoked_token (jti, expires_at) select e.id, e.token_expires_at from audit_event e left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) where e.id > ${after} and e.type = 'token_issued' and e.token_expires_at > ${now} and e.id < ${before} and (c.client_id is null or ${pairingRevoked(kind)} or ${authorityGone}) on conflict do nothing`;
+  const late = `insert into revoked_token (jti, expires_at) select e.id, e.token_expires_at from audit_event e left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) where e.id > ${after} and e.type = 'token_issued' and e.token_expires_at > ${now} and e.id < ${before} and ((c.client_id is null and e.client_id not like 'urn:holdfast:rule:%') or ${pairingRevoked(kind)} or ${authorityGone}) on conflict do nothing`;
   let sweptAt: number | undefined;
   return async (at: number): Promise<void> => {
     const first = Math.max((sweptAt ?? 0) - overlap, at - tokenLifetime);

@@ -1,0 +1,143 @@
+import type { FastifyInstance } from 'fastify';
+import Type from 'typebox';
+import type { ClaimCondition, TrustRule } from '../domain/trust-rule.ts';
+import { readClaimPath } from '../protocol/trusted-issuers/claim-path.ts';
+import { isSubjectTemplate } from '../protocol/trusted-issuers/subject-template.ts';
+import { changedMembers } from './changed-members.ts';
+import { parameterExamples } from './examples.ts';
+import { printable } from './list.ts';
+import { pattern } from './patterns.ts';
+import { Problem } from './problem.ts';
+import { restResource } from './resource.ts';
+import { listOf, patchOf, text } from './schema-parts.ts';
+import type { TrustedIssuerRoutesOptions } from './trusted-issuers.ts';
+
+const value = { type: 'string', minLength: 1, maxLength: 1024 };
+const claims = Type.Unsafe<Readonly<Record<string, ClaimCondition>>>({
+  type: 'object',
+  minProperties: 1,
+  maxProperties: 20,
+  additionalProperties: {
+    ...value,
+    type: ['string', 'number', 'boolean', 'object'],
+    properties: { exact: value, prefix: value },
+    additionalProperties: false,
+    minProperties: 1,
+    maxProperties: 1,
+  },
+  description:
+    'By JSON Pointer (`/kubernetes.io/namespace`) or quoted path (`"kubernetes.io".namespace`): ' +
+    'the value, a text with `*` at its end, `{ "exact": … }` or `{ "prefix": … }`. All must hold.',
+  examples: [{ '/kubernetes.io/namespace': 'orders' }],
+});
+
+const trustRuleBody = Type.Object(
+  {
+    name: Type.Optional(text({ maxLength: 200, pattern: pattern('plainText') })),
+    priority: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 1_000_000,
+        description: 'The lowest is looked at first, and the first match wins. Absent: 100.',
+      }),
+    ),
+    claims,
+    client_id: Type.Optional(text({ pattern: pattern('printable'), maxLength: 255 })),
+    subject: Type.Optional(
+      text({
+        minLength: 1,
+        maxLength: 512,
+        pattern: pattern('plainText'),
+        description: 'Whom the grant is for: a template such as `{sub}` or `{/a/b}:{c}`.',
+      }),
+    ),
+    scope: Type.Optional(text({ pattern: pattern('scope'), maxLength: 1000 })),
+    resources: Type.Optional(listOf(text({ pattern: pattern('resource'), maxLength: 512 }))),
+    access_token_lifetime: Type.Optional(Type.Integer({ minimum: 1, maximum: 604_800 })),
+    pin: Type.Optional(Type.Boolean()),
+  },
+  { $id: 'TrustRuleBody', additionalProperties: false },
+);
+type TrustRuleBody = Type.Static<typeof trustRuleBody>;
+
+const trustRulePatch = patchOf(trustRuleBody);
+const trustRuleAnswer = Type.Object(
+  { ...trustRuleBody.properties, id: Type.String(), trusted_issuer_id: Type.String() },
+  { $id: 'TrustRule' },
+);
+/** The schemas of rules that the OpenAPI document names. */
+export const trustRuleSchemas = [trustRuleBody, trustRulePatch, trustRuleAnswer];
+
+/** Mounts the rules below each trusted issuer. */
+export function trustRuleRoutes(
+  app: FastifyInstance,
+  { trustedIssuers, clock, randomId }: TrustedIssuerRoutesOptions,
+): void {
+  restResource<TrustRule, TrustRuleBody>(app, {
+    path: '/admin/trusted-issuers/:trusted_issuer_id/rules',
+    below: {
+      trusted_issuer_id: printable('Of the trusted issuer.', parameterExamples.trustedIssuer),
+    },
+    noun: 'TrustRule',
+    tag: 'Trusted issuers',
+    exampleId: parameterExamples.trustRule,
+    about: {
+      create: 'Says for which client or subject tokens with these claims stand.',
+      replace: 'Replaces all members.',
+      delete: 'Ends the rule from the next request on. What was issued by it becomes inactive.',
+    },
+    schema: trustRuleBody,
+    patch: trustRulePatch,
+    answers: { shown: trustRuleAnswer, changed: trustRuleAnswer },
+    registry: {
+      async of({ trusted_issuer_id = '' }) {
+        if ((await trustedIssuers.get(trusted_issuer_id)) === undefined)
+          throw new Problem(404, 'there is no such trusted issuer');
+        return trustedIssuers.rulesOf(trusted_issuer_id);
+      },
+    },
+    clock,
+    idOf: ({ id }) => id,
+    read: async (body, stored, parameters) => ({
+      value: {
+        ...checkRule(body),
+        id: stored?.id ?? randomId(),
+        trusted_issuer_id: parameters?.['trusted_issuer_id'] ?? '',
+        listed: stored?.listed ?? new Map(),
+      },
+    }),
+    show: ({ value: { listed: _, ...shown } }) => shown,
+    toBody: ({ id: _, trusted_issuer_id: __, listed: ___, ...body }) => body,
+    recordOf: (what, id, value, previous) => ({
+      event: {
+        type: `trust_rule_${what}`,
+        actor: 'admin',
+        detail: {
+          id,
+          ...(value !== undefined && { trusted_issuer: value.trusted_issuer_id }),
+          ...(what === 'changed' && { members: changedMembers(previous, value) }),
+        },
+      },
+    }),
+  });
+}
+
+/** Checks what the schema cannot. Throws Problem. */
+function checkRule(body: TrustRuleBody): Omit<TrustRule, 'id' | 'trusted_issuer_id' | 'listed'> {
+  const { client_id, subject, priority = 100 } = body;
+  if (client_id === undefined && subject === undefined)
+    throw new Problem(400, 'a rule leads to a client, to a subject, or both', 'client_id');
+  for (const [claim, condition] of Object.entries(body.claims)) {
+    if (readClaimPath(claim) === undefined)
+      throw new Problem(400, 'this is no JSON Pointer and no quoted path', `claims.${claim}`);
+    if (typeof condition === 'string' && condition.slice(0, -1).includes('*'))
+      throw new Problem(
+        400,
+        'a * stands at the end only; { "exact": … } takes every character as it is',
+        `claims.${claim}`,
+      );
+  }
+  if (subject !== undefined && !isSubjectTemplate(subject))
+    throw new Problem(400, 'in braces stand JSON Pointers or quoted paths only', 'subject');
+  return { ...body, priority } as Omit<TrustRule, 'id' | 'trusted_issuer_id' | 'listed'>;
+}

@@ -1,0 +1,66 @@
+import type { FastifyInstance } from 'fastify';
+import Type from 'typebox';
+import type { TryToken } from '../protocol/trusted-issuers/try-token.ts';
+import { parameterExamples } from './examples.ts';
+import { printable } from './list.ts';
+import { answer, operation, ref } from './operation.ts';
+import { Problem } from './problem.ts';
+import { oneOf, text } from './schema-parts.ts';
+import type { TrustedIssuerRoutesOptions } from './trusted-issuers.ts';
+
+const tokenBody = Type.Object(
+  { token: text({ minLength: 1, maxLength: 32_768 }) },
+  { $id: 'TokenToTry', additionalProperties: false },
+);
+const triedAnswer = Type.Object(
+  {
+    verified: Type.Boolean({ description: 'False: no rule was looked at, because of `fault`.' }),
+    fault: Type.Optional(Type.String()),
+    help: Type.Optional(Type.String()),
+    rules: Type.Array(
+      Type.Object({
+        id: Type.String(),
+        leads_to: oneOf(['client', 'subject']),
+        matches: Type.Boolean(),
+        wins: Type.Boolean({ description: 'It is the one that counts.' }),
+        unmet: Type.Array(
+          Type.Object({
+            claim: Type.String(),
+            because: oneOf(['absent', 'another type', 'another value']),
+          }),
+        ),
+        client_id: Type.Optional(Type.String()),
+        subject: Type.Optional(Type.String()),
+      }),
+    ),
+    warnings: Type.Array(Type.String()),
+  },
+  { $id: 'TriedToken' },
+);
+/** The schemas of a trial that the OpenAPI document names. */
+export const tryTokenSchemas = [tokenBody, triedAnswer];
+
+/** Mounts the trial of a token: which rule would match, and why others do not. */
+export function tryTokenRoute(
+  app: FastifyInstance,
+  { trustedIssuers, tryToken }: TrustedIssuerRoutesOptions & { readonly tryToken: TryToken },
+): void {
+  const trial = operation({
+    operationId: 'tryTokenOfTrustedIssuer',
+    summary: 'Try a token of a trusted issuer',
+    tag: 'Trusted issuers',
+    description: 'Answers which rule would match and why others do not. Nothing is issued.',
+    params: Type.Object({
+      id: printable('Of the trusted issuer.', parameterExamples.trustedIssuer),
+    }),
+    body: ref(tokenBody),
+    answers: { 200: answer('What would become of the token.', ref(triedAnswer)) },
+    refuses: [404],
+  });
+  type Route = { Params: { id: string }; Body: Type.Static<typeof tokenBody> };
+  app.post<Route>('/admin/trusted-issuers/:id/try', trial, async ({ params: { id }, body }) => {
+    if ((await trustedIssuers.get(id)) === undefined)
+      throw new Problem(404, 'there is no such trusted issuer');
+    return tryToken(id, body.token);
+  });
+}

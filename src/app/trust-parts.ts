@@ -1,0 +1,29 @@
+import type { Config } from '../config/config.ts';
+import type { Ports } from '../ports/ports.ts';
+import type { Refusals } from '../ports/refusals.ts';
+import { issuerKeys } from '../protocol/trusted-issuers/issuer-keys.ts';
+import { platformTokens } from '../protocol/trusted-issuers/platform-tokens.ts';
+import { verifyIssuedToken } from '../protocol/trusted-issuers/verify-issued-token.ts';
+import { matchSvid } from '../protocol/trusted-issuers/x509-svid.ts';
+
+/** What judges tokens and certificates of trusted issuers. */
+export function trustParts(
+  { issuer, assertionAlgs, clockTolerance }: Config,
+  ports: Ports,
+  refusals: Pick<Refusals, 'ofWorkload'>,
+) {
+  const keys = issuerKeys(ports.remoteJwkSets);
+  const verify = verifyIssuedToken({
+    ...ports,
+    keys,
+    issuer,
+    // OpenID providers must offer RS256 (OpenID Connect Core §15.1), and few sign by another.
+    algs: [...new Set([...assertionAlgs, 'RS256' as const])],
+    clockTolerance,
+  });
+  return {
+    verifyIssuedToken: verify,
+    match: platformTokens({ ...ports, verify, refusals, clockTolerance }),
+    matchSvid: matchSvid({ ...ports, keys, refusals }),
+  };
+}

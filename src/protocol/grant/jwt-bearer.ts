@@ -1,0 +1,56 @@
+import { type ClientRegistration, names } from '../../domain/client-registration.ts';
+import type { GrantHandler } from '../../domain/grant.ts';
+import { OAuthError } from '../../domain/oauth-error.ts';
+import type { Workload } from '../../domain/platform-token.ts';
+import { withinRule } from '../../domain/trust-rule.ts';
+import type { Ports } from '../../ports/ports.ts';
+import { type MatchPlatformToken, subjectOfMatch } from '../trusted-issuers/platform-tokens.ts';
+import { grantedScopes } from './scope.ts';
+import { targetResourceServer } from './target.ts';
+
+export interface JwtBearerOptions extends Pick<Ports, 'resourceServers' | 'currentClients'> {
+  readonly match: MatchPlatformToken;
+}
+
+/**
+ * A platform's token as grant (RFC 7523 §2.1): the token is for the subject that a rule makes of
+ * it. Without a registered client the authentication has looked at it already.
+ */
+export function jwtBearer(options: JwtBearerOptions): GrantHandler {
+  const target = targetResourceServer(options);
+  return async (request, client) => {
+    const { registration, workload } =
+      client.workload === undefined
+        ? await asGrant(request.parameters.get('assertion'), client.registration, options)
+        : { registration: client.registration, workload: client.workload };
+    const { subject, byRule } = workload;
+    // A workload must not pass for a client where only `sub` is looked at (RFC 9700 §4.15).
+    if ((await options.currentClients.findClient(subject)) !== undefined)
+      throw new OAuthError('grant_assertion_subject_is_a_client');
+    const resourceServer = await target(request, registration);
+    return {
+      type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+      subject,
+      ofWorkload: true,
+      resourceServer,
+      scopes: grantedScopes(request.parameters.get('scope'), registration, resourceServer),
+      authority: byRule.rule,
+      byRule,
+    };
+  };
+}
+
+async function asGrant(
+  assertion: string | undefined,
+  client: ClientRegistration,
+  { match }: JwtBearerOptions,
+): Promise<{ readonly registration: ClientRegistration; readonly workload: Workload }> {
+  if (assertion === undefined) throw new OAuthError('grant_assertion_missing');
+  const matched = await match(assertion, 'grant_assertion');
+  const { rule, byRule } = matched;
+  if (rule.client_id !== undefined && !names([rule.client_id], rule.listed, client))
+    throw new OAuthError('grant_assertion_client_mismatch');
+  const subject = subjectOfMatch(matched);
+  if (subject === undefined) throw new OAuthError('grant_assertion_subject_invalid');
+  return { registration: withinRule(client, rule), workload: { subject, byRule } };
+}

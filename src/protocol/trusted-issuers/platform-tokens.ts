@@ -1,0 +1,100 @@
+import { hash } from 'node:crypto';
+import { OAuthError } from '../../domain/oauth-error.ts';
+import type { ByRule } from '../../domain/platform-token.ts';
+import type { PlatformTokenUse } from '../../domain/refusals/issued-tokens.ts';
+import type { TrustRule } from '../../domain/trust-rule.ts';
+import type { TrustedIssuer } from '../../domain/trusted-issuer.ts';
+import type { Ports } from '../../ports/ports.ts';
+import type { Refusals } from '../../ports/refusals.ts';
+import { type Unmet, unmetConditions } from './match-rule.ts';
+import { subjectOf } from './subject-template.ts';
+import type { VerifyIssuedToken } from './verify-issued-token.ts';
+
+/** A workload by its token or X.509-SVID, and the rule that it met. */
+export interface MatchedWorkload {
+  readonly issuer: TrustedIssuer;
+  readonly rule: TrustRule;
+  readonly claims: Readonly<Record<string, unknown>>;
+  readonly byRule: ByRule;
+}
+
+/** Verifies a platform's token and finds its rule. Throws an OAuthError of that use. */
+export type MatchPlatformToken = (text: string, use: PlatformTokenUse) => Promise<MatchedWorkload>;
+
+/** What became of one rule. */
+export interface JudgedRule {
+  readonly rule: TrustRule;
+  /** Empty: it matches. */
+  readonly unmet: readonly Unmet[];
+}
+
+/** Whether a rule leads where a token of this use is to lead: to a client, or to a subject. */
+export function isForUse({ subject }: TrustRule, use: PlatformTokenUse): boolean {
+  return (subject === undefined) === (use === 'platform_token');
+}
+
+/** The rules of this use, in their order, each with the conditions that are not met. */
+export function judgeRules(
+  rules: readonly TrustRule[],
+  use: PlatformTokenUse,
+  claims: object,
+): readonly JudgedRule[] {
+  return rules
+    .filter((rule) => isForUse(rule, use))
+    .map((rule) => ({ rule, unmet: unmetConditions(rule, claims) }));
+}
+
+/** The first rule that matches; where none does, what is to be recorded of that. */
+export function firstRule(
+  judged: readonly JudgedRule[],
+  issuer: TrustedIssuer,
+  subject: unknown,
+): TrustRule | Parameters<Refusals['ofWorkload']>[1] {
+  const match = judged.find(({ unmet }) => unmet.length === 0);
+  if (match !== undefined) return match.rule;
+  const rules = judged.slice(0, maxRecorded).map(({ rule, unmet }) => ({ rule: rule.id, unmet }));
+  return {
+    type: 'token_refused',
+    actor: `trusted_issuer:${issuer.id}`,
+    detail: {
+      issuer: issuer.issuer,
+      ...(typeof subject === 'string' && { subject: subject.slice(0, 255) }),
+      rules,
+    },
+  };
+}
+
+/** Rules that one refusal names. */
+const maxRecorded = 20;
+
+export interface PlatformTokensOptions extends Pick<Ports, 'trustedIssuers'> {
+  readonly verify: VerifyIssuedToken;
+  readonly refusals: Pick<Refusals, 'ofWorkload'>;
+  readonly clockTolerance: number;
+}
+
+/** The first rule that matches decides; without one everything about that is in the audit trail. */
+export function platformTokens(options: PlatformTokensOptions): MatchPlatformToken {
+  const { verify, trustedIssuers, refusals, clockTolerance } = options;
+  return async (text, use) => {
+    const { issuer, jws, claims, expiresAt, boundTo } = await verify(text, use);
+    const judged = judgeRules(await trustedIssuers.findRules(issuer.id), use, claims);
+    const digest = hash('sha256', jws.signingInput, 'base64url');
+    const rule = firstRule(judged, issuer, claims['sub']);
+    if ('type' in rule) {
+      const reason = `${use}_no_rule` as const;
+      refusals.ofWorkload(digest, { ...rule, reason });
+      throw new OAuthError(reason);
+    }
+    const { id, access_token_lifetime: maxLifetime, pin = false } = rule;
+    const token = { use, digest, expiresAt: expiresAt + clockTolerance, pin, boundTo };
+    return { issuer, rule, claims, byRule: { rule: id, maxLifetime, token } };
+  };
+}
+
+/** The subject of a matched rule, with the prefix of its issuer; undefined if there is none. */
+export function subjectOfMatch({ issuer, rule, claims }: MatchedWorkload): string | undefined {
+  const subject = rule.subject === undefined ? undefined : subjectOf(rule.subject, claims);
+  const whole = (issuer.subject_prefix ?? '') + (subject ?? '');
+  return subject === undefined || whole.length > 255 ? undefined : whole;
+}

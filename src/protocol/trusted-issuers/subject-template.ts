@@ -1,0 +1,23 @@
+import { claimAt, readClaimPath } from './claim-path.ts';
+
+/** Whether every brace of a template is around the path of a claim. */
+export function isSubjectTemplate(template: string): boolean {
+  const paths = [...template.matchAll(/\{([^{}]+)\}/g)].map(([, path = '']) => path);
+  const rest = template.replaceAll(/\{[^{}]+\}/g, '');
+  return !/[{}]/.test(rest) && paths.every((path) => readClaimPath(path) !== undefined);
+}
+
+/**
+ * The subject that a template makes of these claims: each path in braces stands for the claim
+ * there. Undefined where one is empty or no string, or the whole is longer than 255 characters.
+ */
+export function subjectOf(template: string, claims: object): string | undefined {
+  let isWhole = true;
+  const subject = template.replaceAll(/\{([^{}]+)\}/g, (_, text: string) => {
+    const value = claimAt(claims, readClaimPath(text) ?? []);
+    if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value;
+    isWhole = false;
+    return '';
+  });
+  return isWhole && subject !== '' && subject.length <= 255 ? subject : undefined;
+}

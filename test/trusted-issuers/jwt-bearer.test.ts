@@ -1,0 +1,179 @@
+import { decodeJwt } from 'jose';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type TestKey, testKey } from '../support/keys.ts';
+import {
+  audience,
+  jwtBearerGrant,
+  openPlatform,
+  type Platform,
+  shortly,
+} from '../support/platform.ts';
+import { basic } from '../support/server.ts';
+import { stateAt } from '../support/status-list.ts';
+import { storeKinds } from '../support/stores.ts';
+
+const claims = { '/kubernetes.io/namespace': 'orders' };
+const secret = 's'.repeat(32);
+
+describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
+  'RFC 7523 §2.1: a platform’s token as grant, on $name',
+  (kind) => {
+    let [platform, mine]: [Platform, TestKey] = [] as never;
+    beforeEach(async () => {
+      mine = await testKey();
+      platform = await openPlatform({ kind }, { subject_prefix: 'k8s:' });
+    });
+    afterEach(async () => platform.server.stop());
+    const rule = async (more: object = {}) =>
+      platform.rule({ claims, subject: 'ns/{"kubernetes.io".namespace}', scope: 'read', ...more });
+    const active = async (token: string, authorization = basic('rs', 'r'.repeat(32))) =>
+      (await platform.server.post('/introspect', { token }, { authorization })).body.active;
+    const issued = async () =>
+      (await platform.grant(await platform.token(), { by: mine })).body.access_token as string;
+
+    it('needs no registered client: the token is for the subject, bound, and recorded as a workload’s', async () => {
+      const id = await rule({ access_token_lifetime: 120 });
+      const { body } = await platform.grant(await platform.token(), { by: mine });
+      const client_id = `urn:holdfast:rule:${id}`;
+      expect(body).toMatchObject({ token_type: 'DPoP', expires_in: 120, scope: 'read' });
+      expect(body.refresh_token).toBeUndefined();
+      expect(decodeJwt(body.access_token)).toMatchObject({
+        sub: 'k8s:ns/orders',
+        client_id,
+        aud: audience,
+        cnf: { jkt: mine.jkt },
+      });
+      expect(await platform.events('token_issued')).toMatchObject([
+        {
+          actor: `client:${client_id}`,
+          grant_authority: id,
+          client_authority: id,
+          detail: { of_workload: true },
+        },
+      ]);
+      expect(await active(body.access_token as string)).toBe(true);
+    });
+    it.each<[string, string, object]>([
+      ['no proof', '400 invalid_request', { proof: null }],
+      [
+        'the client_id of a rule that is another',
+        '400 invalid_grant',
+        { form: { client_id: 'urn:holdfast:rule:x' } },
+      ],
+      [
+        'the client_id of a registered client',
+        '401 invalid_client',
+        { form: { client_id: 'worker' } },
+      ],
+      ['no assertion', '400 invalid_request', { form: { assertion: undefined } }],
+      ['more scope than the rule has', '400 invalid_scope', { form: { scope: 'write' } }],
+    ])('with %s: %s', async (_, expected, options) => {
+      await rule();
+      expect(shortly(await platform.grant(await platform.token(), options))).toBe(expected);
+    });
+    it.each<[string, object]>([
+      ['empty', { 'kubernetes.io': { namespace: 'orders', pod: '' } }],
+      ['no string', { 'kubernetes.io': { namespace: 'orders', pod: { name: 'x' } } }],
+      ['missing', {}],
+      ['too long', { 'kubernetes.io': { namespace: 'orders', pod: 'x'.repeat(300) } }],
+    ])('a claim of the subject that is %s refuses', async (_, more) => {
+      await rule({ subject: '{/kubernetes.io/pod}' });
+      const token = await platform.token(more);
+      expect(shortly(await platform.grant(token))).toBe('400 invalid_grant');
+    });
+    it('a subject that has the name of a client is refused, and so is its token’s exchange later', async () => {
+      await rule();
+      await platform.server.admin('POST', 'clients', { client_id: 'k8s:ns/orders' });
+      expect(shortly(await platform.grant(await platform.token()))).toBe('400 invalid_grant');
+      await platform.server.admin('DELETE', 'clients/k8s:ns%2Forders');
+      expect(shortly(await platform.grant(await platform.token()))).toBe('200 k8s:ns/orders');
+    });
+    it('a rule that names a client wants that client to authenticate, and the token is its', async () => {
+      await platform.server.admin('POST', 'clients', {
+        client_id: 'gateway',
+        client_secret: secret,
+        scope: 'read',
+        grant_types: [jwtBearerGrant],
+      });
+      const others = { grant_types: [jwtBearerGrant], client_secret: secret };
+      await platform.server.admin('POST', 'clients', { client_id: 'thief', ...others });
+      await platform.server.admin('POST', 'clients', { client_id: 'plain', client_secret: secret });
+      await rule({ client_id: 'gateway' });
+      const token = await platform.token();
+      const as = async (client: string) =>
+        shortly(await platform.grant(token, { headers: { authorization: basic(client, secret) } }));
+      expect(shortly(await platform.grant(token))).toBe('400 invalid_grant');
+      expect(await as('thief')).toBe('400 invalid_grant');
+      expect(await as('plain')).toBe('400 unauthorized_client');
+      expect(await as('gateway')).toBe('200 k8s:ns/orders');
+      // And for nobody who gets the name later.
+      await platform.server.admin('DELETE', 'clients/gateway');
+      await platform.server.admin('POST', 'clients', { client_id: 'gateway', ...others });
+      expect(await as('gateway')).toBe('400 invalid_grant');
+    });
+    it('RFC 7800 §3.1: an assertion that is bound itself needs a proof by that key', async () => {
+      await rule();
+      const { kty, crv, x, y } = mine.jwk;
+      for (const cnf of [{ jkt: mine.jkt }, { jwk: { kty, crv, x, y } }]) {
+        const token = await platform.token({ cnf });
+        expect(shortly(await platform.grant(token))).toBe('400 invalid_grant');
+        expect(shortly(await platform.grant(token, { by: mine }))).toBe('200 k8s:ns/orders');
+      }
+    });
+    it('a pinned assertion counts with its first key only; otherwise a second key is an event', async () => {
+      const id = await rule();
+      const token = await platform.token();
+      await platform.grant(token, { by: mine });
+      expect((await platform.grant(token)).status).toBe(200);
+      expect(await platform.events('assertion_second_key')).toMatchObject([
+        { client_id: `urn:holdfast:rule:${id}`, detail: { rule: id, first_jkt: mine.jkt } },
+      ]);
+      const path = `trusted-issuers/${platform.id}/rules/${id}`;
+      await platform.server.admin('PATCH', path, { pin: true });
+      const next = await platform.token();
+      expect((await platform.grant(next, { by: mine })).status).toBe(200);
+      expect(shortly(await platform.grant(next))).toBe('400 invalid_grant');
+      expect((await platform.grant(next, { by: mine })).status).toBe(200);
+    });
+    it.each(['rule', 'trusted issuer'])(
+      'what was issued is inactive, on status lists too, when the %s is removed; meanwhile it is valid',
+      async (what) => {
+        const listed = 'https://listed.example.com';
+        await platform.server.admin('POST', 'resource-servers', {
+          audience: listed,
+          client_id: 'listed',
+          client_secret: secret,
+          status_list_enabled: true,
+        });
+        const id = await rule({ scope: undefined });
+        const options = { by: mine, form: { resource: listed } };
+        const token = (await platform.grant(await platform.token(), options)).body
+          .access_token as string;
+        const state = async () => {
+          platform.server.clock.now += 130_000;
+          const isActive = await active(token, basic('listed', secret));
+          return `${isActive} ${await stateAt(platform.server, token)}`;
+        };
+        expect([await state(), await state()]).toEqual(['true valid', 'true valid']);
+        const path = `trusted-issuers/${platform.id}`;
+        const rules = what === 'rule' ? `/rules/${id}` : '';
+        expect((await platform.server.admin('DELETE', `${path}${rules}`)).status).toBe(204);
+        expect(await state()).toBe('false invalid');
+      },
+    );
+    it('no client can be registered under the name of a rule', async () => {
+      const body = { client_id: 'urn:holdfast:rule:x' };
+      expect((await platform.server.admin('POST', 'clients', body)).status).toBe(400);
+    });
+    it('the operator revokes its tokens by their jti, their key, and the name of the rule', async () => {
+      const id = await rule();
+      const token = await issued();
+      await platform.server.admin('DELETE', `clients/urn:holdfast:rule:${id}/tokens`);
+      expect(await active(token)).toBe(false);
+      const another = await issued();
+      expect(await active(another)).toBe(true);
+      await platform.server.admin('DELETE', `keys/${mine.jkt}/tokens`);
+      expect(await active(another)).toBe(false);
+    });
+  },
+);

@@ -1,0 +1,209 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ClaimCondition, TrustRule } from '../../src/domain/trust-rule.ts';
+import { readClaimPath } from '../../src/protocol/trusted-issuers/claim-path.ts';
+import { unmetConditions } from '../../src/protocol/trusted-issuers/match-rule.ts';
+import {
+  isSubjectTemplate,
+  subjectOf,
+} from '../../src/protocol/trusted-issuers/subject-template.ts';
+import { openPlatform, type Platform } from '../support/platform.ts';
+
+describe('a path to a claim', () => {
+  it.each<[string, readonly string[] | undefined]>([
+    ['/kubernetes.io/namespace', ['kubernetes.io', 'namespace']],
+    ['/a~1b/c~0d', ['a/b', 'c~d']],
+    ['/~01', ['~1']],
+    ['/', ['']],
+    ['/a~2', undefined],
+    ['/a~', undefined],
+    ['sub', ['sub']],
+    ['"kubernetes.io".namespace', ['kubernetes.io', 'namespace']],
+    ['"https://example.com/c"', ['https://example.com/c']],
+    ['a."b\\"c\\\\".d', ['a', 'b"c\\', 'd']],
+    ['a.b', ['a', 'b']],
+    ['', undefined],
+    ['a.', undefined],
+    ['.a', undefined],
+    ['a b', undefined],
+    ['"a', undefined],
+    ['"a"b', undefined],
+    ['https://example.com/c', undefined],
+  ])('%s', (text, path) => expect(readClaimPath(text)).toEqual(path));
+});
+
+describe('the conditions of a rule', () => {
+  const token = {
+    sub: 'repo:acme/shop:ref:refs/heads/main',
+    empty: '',
+    star: 'a*',
+    run: 7,
+    protected: true,
+    list: ['a', 'b'],
+    deep: { er: { est: 'x' }, null: null },
+  };
+  it.each<[string, ClaimCondition, 'holds' | 'absent' | 'another type' | 'another value']>([
+    ['sub', 'repo:acme/shop:ref:refs/heads/main', 'holds'],
+    ['sub', 'repo:acme/*', 'holds'],
+    ['sub', 'repo:acme/shop', 'another value'],
+    ['sub', 'repo:ac*:main', 'another value'],
+    ['sub', { prefix: 'repo:acme/' }, 'holds'],
+    ['sub', { prefix: 'repo:acme/shop2' }, 'another value'],
+    ['sub', '*', 'holds'],
+    ['empty', '*', 'another value'],
+    ['star', { exact: 'a*' }, 'holds'],
+    ['star', { exact: 'a' }, 'another value'],
+    ['run', 7, 'holds'],
+    ['run', '7', 'another type'],
+    ['run', 8, 'another value'],
+    ['protected', true, 'holds'],
+    ['protected', 'true', 'another type'],
+    ['list', 'a', 'another type'],
+    ['/list/0', 'a', 'holds'],
+    ['/deep/er/est', 'x', 'holds'],
+    ['deep.er.est', 'x', 'holds'],
+    ['/deep/er', '*', 'another type'],
+    ['/deep/null', '*', 'another type'],
+    ['/deep/none', '*', 'absent'],
+    ['/sub/length', 34, 'absent'],
+    ['/list/length', 2, 'absent'],
+    ['/constructor/name', 'Object', 'absent'],
+    ['__proto__', '*', 'absent'],
+  ])('%s is %j: %s', (claim, condition, expected) => {
+    const [unmet] = unmetConditions(
+      { claims: { [claim]: condition } } as unknown as TrustRule,
+      token,
+    );
+    expect(unmet?.because ?? 'holds').toBe(expected);
+  });
+});
+
+describe('the template of a subject', () => {
+  it.each<[string, boolean, string?]>([
+    ['{sub}', true, 'alice'],
+    ['ns:{/kubernetes.io/namespace}:{"kubernetes.io".pod}', true, 'ns:orders:p-1'],
+    ['constant', true, 'constant'],
+    ['{none}', true],
+    ['{empty}', true],
+    ['{run}', true],
+    ['{/kubernetes.io}', true],
+    ['{', false],
+    ['{}', false],
+    ['{sub}}', false],
+    ['{a b}', false],
+  ])('%s', (template, isOne, expected) => {
+    const claims = {
+      sub: 'alice',
+      empty: '',
+      run: 7,
+      'kubernetes.io': { namespace: 'orders', pod: 'p-1' },
+    };
+    const made = isSubjectTemplate(template) ? subjectOf(template, claims) : 'no template';
+    expect(made).toBe(isOne ? expected : 'no template');
+  });
+});
+
+describe('/admin/trusted-issuers/{id}/rules and /try', () => {
+  let platform: Platform;
+  beforeAll(async () => {
+    platform = await openPlatform({}, { subject_prefix: 'k8s:' });
+  });
+  afterAll(async () => platform.server.stop());
+  const admin = async (method: string, path: string, body?: object) =>
+    platform.server.admin(method, `trusted-issuers/${platform.id}/${path}`, body);
+
+  it.each<[string, object]>([
+    ['no claims', { claims: {}, client_id: 'worker' }],
+    ['no path', { claims: { 'a b': 'x' }, client_id: 'worker' }],
+    ['a * in the middle', { claims: { sub: 'a*b' }, client_id: 'worker' }],
+    ['an empty value', { claims: { sub: '' }, client_id: 'worker' }],
+    ['a list of values', { claims: { sub: ['a'] }, client_id: 'worker' }],
+    [
+      'two conditions of one claim',
+      { claims: { sub: { exact: 'a', prefix: 'a' } }, client_id: 'w' },
+    ],
+    ['a condition that nobody knows', { claims: { sub: { suffix: 'a' } }, client_id: 'worker' }],
+    ['neither client nor subject', { claims: { sub: 'a' } }],
+    ['a subject with an open brace', { claims: { sub: 'a' }, subject: '{sub' }],
+    ['an unknown member', { claims: { sub: 'a' }, client_id: 'worker', audience: 'x' }],
+  ])('refuses %s', async (_, body) => {
+    expect((await admin('POST', 'rules', body)).status).toBe(400);
+  });
+  it('tells which rule would match, why others do not, and warns of a second one', async () => {
+    const [first, second, third, whom] = [
+      await platform.rule({ claims: { sub: 'x' }, client_id: 'worker', priority: 1 }),
+      await platform.rule({ claims: { sub: 'system:*' }, client_id: 'worker', priority: 2 }),
+      await platform.rule({ claims: { sub: '*' }, client_id: 'worker', priority: 3 }),
+      await platform.rule({ claims: { sub: '*' }, subject: '{/kubernetes.io/namespace}' }),
+    ];
+    const { body } = await admin('POST', 'try', { token: await platform.token() });
+    expect(body).toEqual({
+      verified: true,
+      rules: [
+        {
+          id: first,
+          leads_to: 'client',
+          matches: false,
+          wins: false,
+          unmet: [{ claim: 'sub', because: 'another value' }],
+          client_id: 'worker',
+        },
+        {
+          id: second,
+          leads_to: 'client',
+          matches: true,
+          wins: true,
+          unmet: [],
+          client_id: 'worker',
+        },
+        {
+          id: third,
+          leads_to: 'client',
+          matches: true,
+          wins: false,
+          unmet: [],
+          client_id: 'worker',
+        },
+        {
+          id: whom,
+          leads_to: 'subject',
+          matches: true,
+          wins: true,
+          unmet: [],
+          subject: 'k8s:orders',
+        },
+      ],
+      warnings: [`rule ${third} matches too, but ${second} comes before it`],
+    });
+  });
+  it.each<[string, object, string]>([
+    ['for somebody else', { aud: 'x' }, 'platform_token_aud_mismatch'],
+    ['of an unknown issuer', { iss: 'https://x.example' }, 'platform_token_issuer_not_trusted'],
+  ])('says what is wrong with a token %s', async (_, claims, fault) => {
+    const { status, body } = await admin('POST', 'try', { token: await platform.token(claims) });
+    expect([status, body.verified, body.fault, body.rules]).toEqual([200, false, fault, []]);
+  });
+  it('issues and records nothing, and knows no token of another issuer', async () => {
+    const { body } = await platform.server.admin('POST', 'trusted-issuers', {
+      issuer: 'https://other.example.com',
+      purposes: ['workload'],
+      jwks: { keys: [{ ...platform.key.jwk, kid: 'platform-1' }] },
+    });
+    const before = (await platform.server.admin('GET', 'audit-events?limit=200')).body.items.length;
+    const tried = await platform.server.admin('POST', `trusted-issuers/${body.id}/try`, {
+      token: await platform.token(),
+    });
+    expect(tried.body).toMatchObject({ verified: false, fault: 'token_of_another_issuer' });
+    const after = (await platform.server.admin('GET', 'audit-events?limit=200')).body.items.length;
+    expect(after).toBe(before);
+  });
+  it('a rule of one issuer is none of another', async () => {
+    const rule = await platform.rule({ claims: { sub: 'z' }, client_id: 'worker', priority: 9 });
+    const { body } = await platform.server.admin('GET', 'trusted-issuers');
+    const other = body.items.find(({ id }: { id: string }) => id !== platform.id).id as string;
+    for (const method of ['GET', 'DELETE'])
+      expect(
+        (await platform.server.admin(method, `trusted-issuers/${other}/rules/${rule}`)).status,
+      ).toBe(404);
+    expect((await admin('GET', `rules/${rule}`)).status).toBe(200);
+  });
+});
