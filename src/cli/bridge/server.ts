@@ -19,7 +19,13 @@ export interface BridgeServer {
 export function bridgeServer(bridge: Bridge, log: Log): BridgeServer {
   const { idleTimeout } = bridge;
   // An upload may take its time, but not stand still.
-  const server = createServer({ requestTimeout: 0, keepAliveTimeout: 65_000 });
+  const server = createServer({
+    requestTimeout: 0,
+    keepAliveTimeout: 65_000,
+    // Java offers h2c with every request and takes HTTP/1.1 instead (RFC 9110 §7.8). Node.js before
+    // 24.9 does not ask, so there such an offer is refused below.
+    shouldUpgradeCallback: isWebSocket,
+  });
   server.timeout = idleTimeout === 0 ? 0 : idleTimeout + 5_000;
   const webSockets = new Set<Duplex>();
   const on = (request: IncomingMessage, response: ServerResponse, more?: More) =>
@@ -101,8 +107,13 @@ async function serve({ bridge, log, request, response, webSocket, whenReady }: S
   }
 }
 
-function upgradeRefusal({ headers }: IncomingMessage): LocalRefusal | undefined {
-  if (headers.upgrade?.toLowerCase() !== 'websocket')
+function isWebSocket({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket';
+}
+
+function upgradeRefusal(request: IncomingMessage): LocalRefusal | undefined {
+  const { headers } = request;
+  if (!isWebSocket(request))
     return { status: 501, detail: 'of upgrades the bridge knows WebSocket alone' };
   if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined)
     return { status: 400, detail: 'a request for a WebSocket has no body' };
