@@ -1,12 +1,10 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Api, openApi } from '../support/api.ts';
 import { type LiveServer, liveServer } from '../support/live-server.ts';
-import { languages } from './languages.ts';
+import { languages, type Outcome, runClient } from './languages.ts';
 
 /** A secret that shows whether it is encoded (RFC 6749 §2.3.1). */
 const clientSecret = `${'s'.repeat(32)}+%/=`;
@@ -15,13 +13,6 @@ const cases = languages.flatMap((language) => [
   { ...language, nonces: 'off' },
   { ...language, nonces: 'required' },
 ]);
-
-/** The example's exit code, 0 for success, and its output. */
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 describe.each(cases)('examples: the client in $name, nonces $nonces', (language) => {
   const { here, client, nonces } = language;
@@ -47,21 +38,15 @@ describe.each(cases)('examples: the client in $name, nonces $nonces', (language)
   });
 
   const run = async (more: Readonly<Record<string, string>> = {}): Promise<Outcome> => {
-    const [program, ...args] = command;
-    const env = {
-      PATH: process.env['PATH'],
+    api.seen.length = 0;
+    return runClient(command, `${api.origin}/reports?year=2026`, {
       HOME: folder,
       ISSUER: server.issuer,
       CLIENT_ID: 'reports',
       CLIENT_SECRET: clientSecret,
       RESOURCE: api.origin,
       ...more,
-    };
-    api.seen.length = 0;
-    return promisify(execFile)(program, [...args, `${api.origin}/reports?year=2026`], { env }).then(
-      ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
-      (error: Outcome) => error,
-    );
+    });
   };
 
   it.skipIf(!here)('calls an API with a bound token, and answers nonces', async () => {

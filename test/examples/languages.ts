@@ -1,6 +1,10 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { goPath, needs, python } from '../support/left-out.ts';
+import { freePort } from '../support/ports.ts';
 
 const examples = join(import.meta.dirname, '../../examples');
 
@@ -56,6 +60,63 @@ export const languages: readonly Language[] = [
     client: () => ['php', join(examples, 'php/client.php')],
   },
 ];
+
+/** An example's exit code, 0 for success, and its output. */
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a client until it ends. */
+export async function runClient(
+  [program, ...args]: readonly [string, ...string[]],
+  url: string,
+  env: Readonly<Record<string, string>>,
+): Promise<Outcome> {
+  const own = { PATH: process.env['PATH'] };
+  return promisify(execFile)(program, [...args, url], { env: { ...own, ...env } }).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    (error: Outcome) => error,
+  );
+}
+
+/** A resource server that runs. */
+export interface RunningExample {
+  readonly origin: string;
+  /** Everything that it wrote. */
+  readonly output: () => string;
+  stop(): Promise<void>;
+}
+
+/** Starts a resource server, and waits until it listens. Throws what it wrote if it ends. */
+export async function startResourceServer(
+  [program, ...args]: readonly [string, ...string[]],
+  env: Readonly<Record<string, string>>,
+): Promise<RunningExample> {
+  const port = String(await freePort());
+  const origin = `http://127.0.0.1:${port}`;
+  const child = spawn(program, args, {
+    env: { PATH: process.env['PATH'], ORIGIN: origin, PORT: port, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  while ((await fetch(origin).catch(() => undefined)) === undefined) {
+    if (child.exitCode !== null) throw new Error(output);
+    await sleep(20);
+  }
+  return {
+    origin,
+    output: () => output,
+    async stop() {
+      const ended = once(child, 'exit');
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
 
 /** Builds a program with the packages that Debian installs, so nothing is fetched. */
 function goProgram(name: string, folder: string): string {

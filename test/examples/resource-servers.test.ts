@@ -1,16 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { randomJti, type TestKey, testKey } from '../support/keys.ts';
 import { ath } from '../support/pair.ts';
 import { freePort } from '../support/ports.ts';
 import { type RawAnswer, rawRequest } from '../support/raw-request.ts';
-import { languages } from './languages.ts';
+import { languages, type RunningExample, startResourceServer } from './languages.ts';
 
 type Fields = readonly (readonly [string, string])[];
 const audience = 'https://api.example.com';
@@ -30,7 +27,7 @@ const servers = languages.filter(({ resourceServer }) => resourceServer !== unde
 describe.each(servers)('examples: the resource server in $name', ({ here, resourceServer }) => {
   let [issuer, own, key, thief]: [string, TestKey, TestKey, TestKey] = [] as never;
   let [folder, origin, output]: [string, string, string] = ['', '', ''];
-  let [documents, child]: [Server, ChildProcess | undefined] = [] as never;
+  let [documents, running]: [Server, RunningExample | undefined] = [] as never;
   let fault: 'status' | 'no JSON' | 'another issuer' | undefined;
 
   beforeAll(async () => {
@@ -57,29 +54,18 @@ describe.each(servers)('examples: the resource server in $name', ({ here, resour
     if (folder !== '') rmSync(folder, { recursive: true });
   });
 
-  /** Starts the example, and waits until it listens. */
   const start = async () => {
-    const port = await freePort();
-    origin = `http://127.0.0.1:${port}`;
-    const [program, ...args] = resourceServer?.(folder) ?? [''];
-    const env = { ISSUER: issuer, AUDIENCE: audience, ORIGIN: origin, PORT: String(port) };
-    const running = spawn(program, args, {
-      env: { PATH: process.env['PATH'], HOME: folder, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+    const command = resourceServer?.(folder) ?? [''];
+    running = await startResourceServer(command, {
+      HOME: folder,
+      ISSUER: issuer,
+      AUDIENCE: audience,
     });
-    child = running;
-    for (const stream of [running.stdout, running.stderr])
-      stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    while ((await fetch(origin).catch(() => undefined)) === undefined) {
-      if (running.exitCode !== null) throw new Error(output);
-      await sleep(20);
-    }
+    ({ origin } = running);
   };
   const stop = async () => {
-    if (child === undefined) return;
-    const ended = once(child, 'exit');
-    child.kill('SIGKILL');
-    await ended;
+    output += running?.output() ?? '';
+    await running?.stop();
   };
 
   const tokenClaims = (claims: object) => ({
@@ -372,6 +358,6 @@ describe.each(servers)('examples: the resource server in $name', ({ here, resour
   );
 
   it.skipIf(!here)('wrote no token and no defect to its output', () => {
-    expect(output).not.toMatch(/eyJ|Traceback|panic|Exception/);
+    expect(output + (running?.output() ?? '')).not.toMatch(/eyJ|Traceback|panic|Exception/);
   });
 });
