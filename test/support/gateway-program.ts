@@ -201,7 +201,7 @@ export async function openGatewayProgram({
       agent: false,
       setHost: false,
       headers: [
-        ['Host', 'api.example.com'],
+        ...(fields.some(([name]) => name === 'Host') ? [] : [['Host', 'api.example.com']]),
         ...(scheme === null ? [] : [['Authorization', `${scheme} ${shown}`]]),
         ...(dpop === null ? [] : [['DPoP', dpop]]),
         ...(body === '' ? [] : [['Content-Length', String(body.length)]]),
