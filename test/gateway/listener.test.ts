@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,9 +10,10 @@ import { certificate } from '../support/certificates.ts';
 import { describeOn } from '../support/describe-on.ts';
 import { apiOrigin, type GatewayFixture, gatewayFixture } from '../support/gateway.ts';
 import { ath } from '../support/pair.ts';
+import { freeAddress, startProcess } from '../support/process.ts';
 import { scratchFolder } from '../support/scratch.ts';
 import { basic } from '../support/server.ts';
-import { onSqliteAndRedis } from '../support/stores.ts';
+import { onSqlite, onSqliteAndRedis } from '../support/stores.ts';
 import { tcpProxy } from '../support/tcp-proxy.ts';
 import { clientSecret } from '../support/token-endpoint-fixture.ts';
 
@@ -76,6 +78,30 @@ describe('where gateways ask', () => {
     const [response] = await once(outgoing, 'response');
     expect([response.statusCode, response.headers['holdfast-subject']]).toEqual([200, 'app']);
     response.resume();
+  });
+});
+
+describe('a process of its own with two workers, on a Unix socket', { timeout: 60_000 }, () => {
+  it('is asked there, and again after it was killed, though its socket was left behind', async () => {
+    const store = await onSqlite.make();
+    const socketPath = join(scratchFolder(), 'gateway.sock');
+    const address = await freeAddress();
+    const env = { ...store.env, WORKERS: '2', GATEWAY_PORT: `unix:${socketPath}` };
+    const statusOf = async () => {
+      const outgoing = request({ socketPath, path: '/auth-request', agent: false }).end();
+      const [response] = await once(outgoing, 'response');
+      response.resume();
+      return response.statusCode as number;
+    };
+    const first = await startProcess(env, address);
+    expect([await statusOf(), await statusOf()]).toEqual([403, 403]);
+    await first.end('SIGKILL');
+    await expect.poll(async () => statusOf().catch(() => 'gone'), { timeout: 10_000 }).toBe('gone');
+    expect(existsSync(socketPath)).toBe(true);
+    const second = await startProcess(env, address);
+    expect(await statusOf()).toBe(403);
+    await second.end('SIGTERM');
+    await store.remove();
   });
 });
 

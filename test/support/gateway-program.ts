@@ -37,6 +37,8 @@ export interface GatewayPlace {
   readonly ca: TestCertificate;
   /** The issuer's public key. */
   readonly signingKeyPem: string;
+  /** Its JWK Set, as it was fetched. */
+  readonly jwks: string;
   /** Writes a file into the folder; answers its path. */
   file(name: string, content: string): string;
 }
@@ -152,7 +154,8 @@ export async function openGatewayProgram({
     }),
   );
   const place = { port, upstream: upstream.address, holdfast, server, resourceServerId };
-  const files = { folder, own, ca, signingKeyPem, file };
+  const jwks = JSON.stringify({ keys });
+  const files = { folder, own, ca, signingKeyPem, jwks, file };
   const child = await started(command({ ...place, ...files }), port);
 
   let nonce: string | undefined;

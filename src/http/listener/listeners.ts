@@ -7,6 +7,7 @@ import { boundHalfSentHeaders } from '../load/half-sent-headers.ts';
 import { closeWhenStopping, closingIdle, quiet } from './drain.ts';
 import { type AnswerScrape, metricsListener } from './metrics-listener.ts';
 import { loadedOnDemand } from './on-demand-listener.ts';
+import { removeStaleSocket } from './stale-socket.ts';
 import type { TlsListener } from './tls-listener.ts';
 
 /** What the listeners answer with, and where. */
@@ -72,6 +73,7 @@ export async function openListeners({
       : await listenTls(publicApp, { ...config.tls, reusePort }, config.tlsClientCaFile, logger);
   if (gatewayApp !== undefined && config.gateway !== undefined) {
     const { listen } = config.gateway;
+    if ('path' in listen) await removeStaleSocket(listen.path);
     // Workers share a Unix socket by way of the process that supervises them.
     const options = 'path' in listen ? listen : { ...listen, reusePort };
     await gatewayApp.listen(options as FastifyListenOptions);
