@@ -42,6 +42,10 @@ export async function startBridge(
   rmSync(join(folder, 'state'), { recursive: true, force: true });
   const state = { XDG_STATE_HOME: join(folder, 'state'), XDG_RUNTIME_DIR: '' };
   const child = startCommand(folder, ['bridge', ...args], { ...state, ...env });
+  // A test that fails does not get to stop it.
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
   let talk = '';
   child.stderr.on('data', (chunk: Buffer) => (talk += chunk.toString()));
   const ended = once(child, 'exit');
