@@ -3,6 +3,7 @@ import { array, string, tuple } from 'valibot';
 import type { ListedClients } from '../../domain/client-registration.ts';
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
+import { inDialects, jsonRows, jsonTexts } from './dialect.ts';
 import { jsonColumn, type Place } from './json-column.ts';
 
 const readPairs = jsonColumn(array(tuple([string(), string()])));
@@ -31,16 +32,14 @@ export interface ClientIdentities {
   current(names: readonly string[]): Promise<ListedClients>;
 }
 
-const insert: Readonly<Record<DatabaseKind, string>> = {
-  sqlite: `insert into client_identity (client_id, registration_id) select value->>'name', value->>'id' from json_each(?) where true on conflict do nothing`,
-  postgresql: `insert into client_identity (client_id, registration_id) select name, id from jsonb_to_recordset($1::jsonb) as named(name text, id text) on conflict do nothing`,
-};
-const select: Readonly<Record<DatabaseKind, string>> = {
-  sqlite:
-    'select client_id, registration_id from client_identity where client_id in (select value from json_each(?))',
-  postgresql:
-    'select client_id, registration_id from client_identity where client_id in (select jsonb_array_elements_text($1::jsonb))',
-};
+const insert = inDialects(
+  (kind) =>
+    `insert into client_identity (client_id, registration_id) select name, id from ${jsonRows[kind]('name text, id text')} where true on conflict do nothing`,
+);
+const select = inDialects(
+  (kind) =>
+    `select client_id, registration_id from client_identity where client_id in (${jsonTexts[kind]})`,
+);
 
 /** Identities in the database. */
 export function clientIdentities(database: Database, kind: DatabaseKind): ClientIdentities {

@@ -2,6 +2,7 @@ import { array, boolean, exactOptional, integer, minValue, number, pipe, string 
 import { CorruptRow } from '../../domain/oauth-error.ts';
 import type { StatusEntry } from '../../ports/status-list-store.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
+import { contains } from './dialect.ts';
 import { intact, jsonColumn, object } from './json-column.ts';
 
 const paired = object({
@@ -42,19 +43,13 @@ const json: Readonly<Record<DatabaseKind, string>> = {
 export const unreadable = (kind: DatabaseKind): string =>
   `(e.detail is not null and ${json[kind]} is null)`;
 
-/** SQL for the position of a text in `e.detail`, greater than 0 if it is there. */
-export const position: Readonly<Record<DatabaseKind, string>> = {
-  sqlite: 'instr',
-  postgresql: 'strpos',
-};
-
 /** SQL for the pairings `p`, left joined, under which `e` was exchanged. */
 const pairingsOf: Readonly<Record<DatabaseKind, string>> = {
   sqlite: `json_each(${json.sqlite}, '$.pairings') x left join pairing p on p.consent = x.value`,
   postgresql: `jsonb_path_query(${json.postgresql}, '$.pairings[*]') x(value) left join pairing p on p.consent = x.value #>> '{}'`,
 };
 
-const hasPairings = (kind: DatabaseKind): string => `${position[kind]}(e.detail, '"pairings"') > 0`;
+const hasPairings = (kind: DatabaseKind): string => contains(kind, 'e.detail', '"pairings"');
 
 /** SQL for "the issuance `e` was exchanged under a pairing `p` of which `which` is true". */
 export const exchangedUnder = (kind: DatabaseKind, which: string): string =>

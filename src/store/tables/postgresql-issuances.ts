@@ -1,13 +1,12 @@
 import type { Database } from '../connection/database.ts';
 import { prepared } from '../connection/prepared-statements.ts';
 import type { CommitBatch } from './issuances.ts';
-import { columnTypes, eventColumns } from './sql-audit.ts';
+import { eventColumns, insertInto } from './sql-audit.ts';
 import { insertUses } from './sql-replay.ts';
 
 const commit = prepared(`with used as (${insertUses.postgresql}), recorded as (
-  insert into audit_event (${eventColumns}) select ${eventColumns}
-  from jsonb_to_recordset($2::jsonb) as issuance("row" jsonb, uses jsonb)
-  cross join lateral jsonb_to_record(issuance."row") as event(${columnTypes})
+  ${insertInto} jsonb_to_recordset($2::jsonb) as issuance("row" jsonb, uses jsonb)
+  cross join lateral jsonb_to_record(issuance."row") as event(${eventColumns})
   where not exists (
     select from jsonb_array_elements_text(issuance.uses) as needed(key)
     where needed.key not in (select used.key from used))

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Step } from '../connection/transaction.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
-import { authorityGone, exchangedUnder, holders, position } from './issuance-detail.ts';
+import { position } from './dialect.ts';
+import { authorityGone, exchangedUnder, holders } from './issuance-detail.ts';
 import { type Span, spans } from './spans.ts';
 
 /**
@@ -147,14 +148,9 @@ const fromRevoked =
  * What was issued in a span of time for a token that is revoked, and what came of it. Its
  * parameters: first and last id, time in seconds.
  */
-export const lateDerived: Readonly<Record<DatabaseKind, string>> = {
-  sqlite: revokeWithDescendants(
-    `${fromRevoked} and e.id > ?1 and e.id < ?2 and e.token_expires_at > ?3`,
-  ),
-  postgresql: revokeWithDescendants(
-    `${fromRevoked} and e.id > $1 and e.id < $2 and e.token_expires_at > $3`,
-  ),
-};
+export const lateDerived = revokeWithDescendants(
+  `${fromRevoked} and e.id > $1 and e.id < $2 and e.token_expires_at > $3`,
+);
 
 /**
  * Seconds that live tokens have left: bounds of slices, each within the time limit of a statement.

@@ -8,28 +8,20 @@ import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import { prepared } from '../connection/prepared-statements.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { readDetail } from './columns.ts';
+import { inDialects, jsonRows, namesOf } from './dialect.ts';
 import { intact } from './json-column.ts';
 
+/** Columns of `audit_event`, with their types. */
 export const eventColumns =
-  'id, at, type, actor, client_id, audience, jkt, jti, evidence, reason, token_expires_at, registration_id, resource_server_id, source, client_authority, grant_authority, detail';
-
-/** The same for `jsonb_to_recordset`. */
-export const columnTypes =
   'id text, at bigint, type text, actor text, client_id text, audience text, jkt text, jti text, evidence text, reason text, token_expires_at bigint, registration_id text, resource_server_id text, source text, client_authority text, grant_authority text, detail text';
 
-/**
- * All events of a batch travel as one JSON parameter, so that the statement is always the same
- * text.
- */
-export const insertEvents: Readonly<Record<DatabaseKind, string>> = {
-  sqlite: `insert into audit_event (${eventColumns}) select ${eventColumns
-    .split(', ')
-    .map((name) => `value->>'${name}'`)
-    .join(', ')} from json_each(?)`,
-  postgresql: prepared(
-    `insert into audit_event (${eventColumns}) select ${eventColumns} from jsonb_to_recordset($1::jsonb) as event(${columnTypes})`,
-  ),
-};
+/** Inserts events as `eventRow` makes them; what follows says where their columns come from. */
+export const insertInto = `insert into audit_event (${namesOf(eventColumns)}) select ${namesOf(eventColumns)} from`;
+
+/** Inserts the events of a batch. */
+export const insertEvents = inDialects((kind) =>
+  prepared(`${insertInto} ${jsonRows[kind](eventColumns)}`),
+);
 
 /**
  * An event with the columns as its members. Its time is that in its `id`, so that the order of one

@@ -1,6 +1,7 @@
 import type { BoundKey, BoundKeys } from '../../ports/bound-keys.ts';
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
+import { contains } from './dialect.ts';
 import { spans } from './spans.ts';
 
 interface Row {
@@ -8,21 +9,6 @@ interface Row {
   readonly jkt: string;
   readonly expires_at: bigint | number;
 }
-
-/** As in the index `client_jwks_uri_idx`, and so by the text. */
-const hasJwksUri: Readonly<Record<DatabaseKind, string>> = {
-  sqlite: `instr(c.metadata, '"jwks_uri":') > 0`,
-  postgresql: `strpos(c.metadata, '"jwks_uri":') > 0`,
-};
-/** A certificate is registered, so that the handshake proved a registered key. */
-const isSelfSigned: Readonly<Record<DatabaseKind, string>> = {
-  sqlite: `instr(c.metadata, '"self_signed_tls_client_auth"') > 0`,
-  postgresql: `strpos(c.metadata, '"self_signed_tls_client_auth"') > 0`,
-};
-const parameters: Readonly<Record<DatabaseKind, readonly string[]>> = {
-  sqlite: ['?', '?', '?', '?'],
-  postgresql: ['$1', '$2', '$3', '$4'],
-};
 
 /**
  * Keys to which live tokens are bound, from the records of their issuance. `tokenLifetime` in
@@ -33,10 +19,13 @@ export function sqlBoundKeys(
   kind: DatabaseKind,
   tokenLifetime: number,
 ): BoundKeys {
-  const [from, to, now, changed] = parameters[kind];
-  const bound = `select e.client_id, e.jkt, max(e.token_expires_at) as expires_at from client c cross join audit_event e where e.client_id = c.client_id and e.id > ${from} and e.id < ${to} and e.type = 'token_issued' and (e.evidence = 'client_assertion' or (e.evidence = 'tls_handshake' and ${isSelfSigned[kind]})) and e.token_expires_at > ${now}`;
-  const remote = `${bound} and ${hasJwksUri[kind]} group by e.client_id, e.jkt`;
-  const ofChanged = `${bound} and c.updated_at > ${changed} group by e.client_id, e.jkt`;
+  // By the text, as in the index `client_jwks_uri_idx`.
+  const hasJwksUri = contains(kind, 'c.metadata', '"jwks_uri":');
+  // A certificate is registered, so the handshake proved a registered key.
+  const isSelfSigned = contains(kind, 'c.metadata', '"self_signed_tls_client_auth"');
+  const bound = `select e.client_id, e.jkt, max(e.token_expires_at) as expires_at from client c cross join audit_event e where e.client_id = c.client_id and e.id > $1 and e.id < $2 and e.type = 'token_issued' and (e.evidence = 'client_assertion' or (e.evidence = 'tls_handshake' and ${isSelfSigned})) and e.token_expires_at > $3`;
+  const remote = `${bound} and ${hasJwksUri} group by e.client_id, e.jkt`;
+  const ofChanged = `${bound} and c.updated_at > $4 group by e.client_id, e.jkt`;
   const keys = async (
     statement: string,
     first: number,

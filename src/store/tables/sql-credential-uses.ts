@@ -2,6 +2,7 @@ import type { CredentialUseLog } from '../../ports/credential-use-log.ts';
 import type { CredentialUses } from '../../ports/ports.ts';
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
+import { inDialects, jsonRows, namesOf } from './dialect.ts';
 
 /** Credentials that one answer lists. */
 const maxListed = 100;
@@ -10,11 +11,11 @@ const maxListed = 100;
 const onConflict =
   'on conflict (client_id, kind, identifier) do update set kid = excluded.kid, used_at = excluded.used_at where excluded.used_at > credential_use.used_at';
 
-/** All uses travel as one JSON parameter, so that the statement is always the same text. */
-const upsert: Readonly<Record<DatabaseKind, string>> = {
-  sqlite: `insert into credential_use (client_id, kind, identifier, kid, used_at) select value->>'registrationId', value->>'kind', value->>'identifier', value->>'kid', value->>'usedAt' from json_each(?) where true ${onConflict}`,
-  postgresql: `insert into credential_use (client_id, kind, identifier, kid, used_at) select "registrationId", kind, identifier, kid, "usedAt" from jsonb_to_recordset($1::jsonb) as used("registrationId" text, kind text, identifier text, kid text, "usedAt" bigint) ${onConflict}`,
-};
+const columns = '"registrationId" text, kind text, identifier text, kid text, "usedAt" bigint';
+const upsert = inDialects(
+  (kind) =>
+    `insert into credential_use (client_id, kind, identifier, kid, used_at) select ${namesOf(columns)} from ${jsonRows[kind](columns)} where true ${onConflict}`,
+);
 
 /** When which credential of a client was last used, and which key was last proven. */
 export function sqlCredentialUses(

@@ -29,48 +29,24 @@ export function sqlExpired(
   seconds: DatabaseSeconds,
   auditRetention: number,
 ): readonly ExpiredRows[] {
-  const tables: readonly (readonly [string, (now: number) => Promise<number>])[] = [
-    [
-      'replay_record',
-      (now) =>
-        database.$executeRaw`delete from replay_record where key in (select key from replay_record where expires_at < ${BigInt(now - clockMargin)} limit ${batch})`,
-    ],
-    [
-      'revoked_token',
-      (now) =>
-        database.$executeRaw`delete from revoked_token where jti in (select jti from revoked_token where expires_at < ${BigInt(now - clockMargin)} limit ${batch})`,
-    ],
-    [
-      'withdrawn_holder',
-      (now) =>
-        database.$executeRaw`delete from withdrawn_holder where jti in (select jti from withdrawn_holder where expires_at < ${BigInt(now - clockMargin)} limit ${batch})`,
-    ],
-    [
-      'assertion_key',
-      (now) =>
-        database.$executeRaw`delete from assertion_key where token in (select token from assertion_key where expires_at < ${BigInt(now - clockMargin)} limit ${batch})`,
-    ],
-    [
-      'token_status_list',
-      (now) =>
-        database.$executeRaw`delete from token_status_list where id in (select id from token_status_list where expires_at < ${BigInt(now - clockMargin)} limit ${batch})`,
-    ],
-    [
-      'credential_use',
-      (now) =>
-        database.$executeRaw`delete from credential_use where (client_id, kind, identifier) in (select client_id, kind, identifier from credential_use where used_at < ${BigInt(now - useRetention) * 1000n} limit ${batch})`,
-    ],
-    [
-      'audit_event',
-      (now) =>
-        database.$executeRaw`delete from audit_event where id in (select id from audit_event where id < ${timePrefix((now - auditRetention) * 1000)} order by id limit ${batch})`,
-    ],
-  ];
-  return tables.map(([name, remove]) => ({
+  const expired = (now: number) => BigInt(now - clockMargin);
+  const unused = (now: number) => BigInt(now - useRetention) * 1000n;
+  const unaudited = (now: number) => timePrefix((now - auditRetention) * 1000);
+  const tables = [
+    ['replay_record', 'key', 'expires_at', expired],
+    ['revoked_token', 'jti', 'expires_at', expired],
+    ['withdrawn_holder', 'jti', 'expires_at', expired],
+    ['assertion_key', 'token', 'expires_at', expired],
+    ['token_status_list', 'id', 'expires_at', expired],
+    ['credential_use', 'client_id, kind, identifier', 'used_at', unused],
+    ['audit_event', 'id', 'id', unaudited],
+  ] as const;
+  return tables.map(([name, key, column, before]) => ({
     name,
     remove: async () => {
-      const now = await seconds();
-      return (await orStoreUnavailable(() => remove(now))) >= batch;
+      const bound = before(await seconds());
+      const sql = `delete from ${name} where (${key}) in (select ${key} from ${name} where ${column} < $1 order by ${column} limit ${batch})`;
+      return (await orStoreUnavailable(() => database.$executeRawUnsafe(sql, bound))) >= batch;
     },
   }));
 }

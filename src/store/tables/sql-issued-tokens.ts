@@ -13,6 +13,7 @@ import { prepared } from '../connection/prepared-statements.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { readListed } from './client-identities.ts';
 import { readClientMetadata } from './columns.ts';
+import { jsonTexts } from './dialect.ts';
 import {
   authorityGone,
   pairingRevoked,
@@ -57,11 +58,6 @@ interface StateRow {
   readonly authority_gone: unknown;
 }
 
-const asked: Readonly<Record<DatabaseKind, string>> = {
-  sqlite: 'select value from json_each(?)',
-  postgresql: 'select jsonb_array_elements_text($1::jsonb)',
-};
-
 const listed: Readonly<Record<DatabaseKind, string>> = {
   sqlite: 'group_concat(kid)',
   postgresql: "string_agg(kid, ',')",
@@ -75,7 +71,7 @@ const maxDepth = 64;
 
 const readState = (kind: DatabaseKind): string =>
   prepared(
-    `with recursive chain(token, depth, id) as (select id, 0, id from audit_event where id in (${asked[kind]}) union all select chain.token, chain.depth + 1, e.source from chain join audit_event e on e.id = chain.id where e.source is not null and chain.depth < ${maxDepth}) select chain.token, chain.depth, e.id, e.source, e.registration_id as issued_to, e.client_id as issued_client, e.resource_server_id, e.detail, ${unreadable(kind)} as unreadable, ${pairingRevoked(kind)} as pairing_revoked, ${authorityGone} as authority_gone, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.registration_id, c.listed_clients, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids from chain join audit_event e on e.id = chain.id and e.type = 'token_issued' left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) order by chain.depth`,
+    `with recursive chain(token, depth, id) as (select id, 0, id from audit_event where id in (${jsonTexts[kind]}) union all select chain.token, chain.depth + 1, e.source from chain join audit_event e on e.id = chain.id where e.source is not null and chain.depth < ${maxDepth}) select chain.token, chain.depth, e.id, e.source, e.registration_id as issued_to, e.client_id as issued_client, e.resource_server_id, e.detail, ${unreadable(kind)} as unreadable, ${pairingRevoked(kind)} as pairing_revoked, ${authorityGone} as authority_gone, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.registration_id, c.listed_clients, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids from chain join audit_event e on e.id = chain.id and e.type = 'token_issued' left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) order by chain.depth`,
   );
 
 /** Issued and revoked tokens in the database. */

@@ -3,20 +3,17 @@ import type { ReplayStore, WasUsed } from '../../ports/replay-store.ts';
 import { batched } from '../connection/batched.ts';
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
+import { inDialects, jsonRows } from './dialect.ts';
 
 interface Inserted {
   readonly key: string;
 }
 
-/**
- * All uses of a batch travel as one JSON parameter, so that the statement is always the same text.
- */
-export const insertUses: Readonly<Record<DatabaseKind, string>> = {
-  sqlite:
-    "insert into replay_record (key, expires_at) select value->>'key', value->>'expiresAt' from json_each(?) where true on conflict do nothing returning key",
-  postgresql:
-    'insert into replay_record (key, expires_at) select key, "expiresAt" from jsonb_to_recordset($1::jsonb) as used(key text, "expiresAt" bigint) on conflict do nothing returning key',
-};
+/** Inserts the uses of a batch that are new, and answers their keys. */
+export const insertUses = inDialects(
+  (kind) =>
+    `insert into replay_record (key, expires_at) select key, "expiresAt" from ${jsonRows[kind]('key text, "expiresAt" bigint')} where true on conflict do nothing returning key`,
+);
 
 /**
  * Replay records in the database: one statement marks the uses of all requests of one turn of the

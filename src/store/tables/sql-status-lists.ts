@@ -8,6 +8,7 @@ import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { readResourceServerMetadata } from './columns.ts';
+import { contains } from './dialect.ts';
 import { authorityGone, pairingRevoked, statusEntry } from './issuance-detail.ts';
 import { intact } from './json-column.ts';
 import { lateDerived } from './revocation-steps.ts';
@@ -27,25 +28,16 @@ interface EntryRow {
   readonly detail: string | null;
 }
 
-/**
- * By the text, as this server writes it: a cast would fail for all clients if one row is damaged.
- */
-const disabled: Readonly<Record<DatabaseKind, string>> = {
-  sqlite: `instr(c.metadata, '"disabled":true') > 0`,
-  postgresql: `strpos(c.metadata, '"disabled":true') > 0`,
-};
-const parameters: Readonly<Record<DatabaseKind, string>> = {
-  sqlite: '?1, ?2, ?3',
-  postgresql: '$1, $2, $3',
-};
+const revoked = `select r.jti as id, e.detail from revoked_token r join audit_event e on e.id = r.jti where r.jti > $1 and r.expires_at > $2 order by r.jti limit ${page}`;
 
-/** Their parameters: the id after which to look, time in seconds, the oldest id of a live token. */
+/** Their last parameters: the id after which to look, and the time in seconds. */
 function statements(kind: DatabaseKind) {
-  const [after, now, oldest] = parameters[kind].split(', ');
+  // By the text, as this server writes it: a cast would fail for all clients if one row is damaged.
+  const disabled = contains(kind, 'c.metadata', '"disabled":true');
   return {
-    revoked: `select r.jti as id, e.detail from revoked_token r join audit_event e on e.id = r.jti where r.jti > ${after} and r.expires_at > ${now} order by r.jti limit ${page}`,
-    ofDisabled: `select e.id, e.detail from client c join audit_event e on e.client_id = c.client_id where ${disabled[kind]} and e.id > ${after} and e.type = 'token_issued' and e.token_expires_at > ${now} order by e.id limit ${page}`,
-    ofDisabledOwner: `with recursive derived(id) as (select e.id from client c join audit_event s on s.client_id = c.client_id join audit_event e on e.source = s.id where ${disabled[kind]} and s.type = 'token_issued' and s.id > ${oldest} union select e.id from derived d join audit_event e on e.source = d.id) select e.id, e.detail from derived d join audit_event e on e.id = d.id where e.id > ${after} and e.token_expires_at > ${now} order by e.id limit ${page}`,
+    ofDisabled: `select e.id, e.detail from client c join audit_event e on e.client_id = c.client_id where ${disabled} and e.id > $1 and e.type = 'token_issued' and e.token_expires_at > $2 order by e.id limit ${page}`,
+    /** Its first parameter is the oldest id of a live token. */
+    ofDisabledOwner: `with recursive derived(id) as (select e.id from client c join audit_event s on s.client_id = c.client_id join audit_event e on e.source = s.id where ${disabled} and s.type = 'token_issued' and s.id > $1 union select e.id from derived d join audit_event e on e.source = d.id) select e.id, e.detail from derived d join audit_event e on e.id = d.id where e.id > $2 and e.token_expires_at > $3 order by e.id limit ${page}`,
   };
 }
 
@@ -59,7 +51,7 @@ export function sqlStatusLists(
   tokenLifetime: number,
   seconds: DatabaseSeconds,
 ): StatusListStore {
-  const { revoked, ofDisabled, ofDisabledOwner } = statements(kind);
+  const { ofDisabled, ofDisabledOwner } = statements(kind);
   const sweep = sweeper(database, kind, tokenLifetime);
   const exists = batched<string, boolean>(async (ids) => {
     const found = await orStoreUnavailable(() =>
@@ -93,8 +85,7 @@ export function sqlStatusLists(
  * deleted, or its pairing revoked; at first, whatever a process that died left undone.
  */
 function sweeper(database: Database, kind: DatabaseKind, tokenLifetime: number) {
-  const [after, now, before] = parameters[kind].split(', ');
-  const late = `insert into revoked_token (jti, expires_at) select e.id, e.token_expires_at from audit_event e left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) where e.id > ${after} and e.type = 'token_issued' and e.token_expires_at > ${now} and e.id < ${before} and ((c.client_id is null and e.client_id not like 'urn:holdfast:rule:%') or ${pairingRevoked(kind)} or ${authorityGone}) on conflict do nothing`;
+  const late = `insert into revoked_token (jti, expires_at) select e.id, e.token_expires_at from audit_event e left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) where e.id > $1 and e.type = 'token_issued' and e.token_expires_at > $2 and e.id < $3 and ((c.client_id is null and e.client_id not like 'urn:holdfast:rule:%') or ${pairingRevoked(kind)} or ${authorityGone}) on conflict do nothing`;
   let sweptAt: number | undefined;
   return async (at: number): Promise<void> => {
     const first = Math.max((sweptAt ?? 0) - overlap, at - tokenLifetime);
@@ -102,7 +93,7 @@ function sweeper(database: Database, kind: DatabaseKind, tokenLifetime: number) 
       await orStoreUnavailable(async () => {
         await database.$executeRawUnsafe(late, start, BigInt(at), end);
         // And what came of those, or of any other token that is revoked.
-        await database.$executeRawUnsafe(lateDerived[kind], start, end, BigInt(at));
+        await database.$executeRawUnsafe(lateDerived, start, end, BigInt(at));
       });
     sweptAt = at;
   };
@@ -113,13 +104,13 @@ async function entries(
   statement: string,
   first: string,
   at: number,
-  ...more: readonly string[]
+  ...before: readonly string[]
 ): Promise<readonly StatusEntry[]> {
   const found: StatusEntry[] = [];
   for (let from = first; ; ) {
     const start = from;
     const rows = await orStoreUnavailable(() =>
-      database.$queryRawUnsafe<EntryRow[]>(statement, start, BigInt(at), ...more),
+      database.$queryRawUnsafe<EntryRow[]>(statement, ...before, start, BigInt(at)),
     );
     for (const { detail } of rows)
       found.push(...[statusEntry(detail)].filter((entry) => entry !== undefined));

@@ -1,0 +1,41 @@
+import type { DatabaseKind } from '../migrations/schema.ts';
+
+// What SQLite and PostgreSQL write differently; every statement that uses it stands once.
+
+type Dialects<T> = Readonly<Record<DatabaseKind, T>>;
+
+/** One statement as each database reads it. */
+export const inDialects = (statement: (kind: DatabaseKind) => string): Dialects<string> => ({
+  sqlite: statement('sqlite'),
+  postgresql: statement('postgresql'),
+});
+
+/** The function that answers where a text is in another: greater than 0 if it is there. */
+export const position: Dialects<string> = { sqlite: 'instr', postgresql: 'strpos' };
+
+/** SQL for "the column contains this text", which has no quote in it. */
+export const contains = (kind: DatabaseKind, column: string, text: string): string =>
+  `${position[kind]}(${column}, '${text}') > 0`;
+
+/** SQL for the texts in the first parameter, a JSON array. */
+export const jsonTexts: Dialects<string> = {
+  sqlite: 'select value from json_each(?)',
+  postgresql: 'select jsonb_array_elements_text($1::jsonb)',
+};
+
+/** The names in a list of columns with their types. */
+export const namesOf = (columns: string): string => columns.replaceAll(/ (text|bigint)/g, '');
+
+/**
+ * SQL for the objects in the first parameter, a JSON array, as rows with these columns: names and
+ * types as PostgreSQL declares them. All rows of a batch travel in that one parameter, so that the
+ * statement is always the same text.
+ */
+export const jsonRows: Dialects<(columns: string) => string> = {
+  sqlite: (columns) => {
+    const names = namesOf(columns).replaceAll('"', '').split(', ');
+    const members = names.map((name) => `value->>'${name}' as "${name}"`);
+    return `(select ${members.join(', ')} from json_each(?)) as given`;
+  },
+  postgresql: (columns) => `jsonb_to_recordset($1::jsonb) as given(${columns})`,
+};
