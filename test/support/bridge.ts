@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
+import { afterAll } from 'vitest';
 import { runCommand, startCommand } from './command.ts';
 import type { TestServer } from './server.ts';
 
@@ -16,6 +17,12 @@ export interface RunningBridge {
   /** Ends it and answers its exit code. */
   stop(): Promise<number | null>;
 }
+
+// A test that fails does not get to stop its bridge.
+const running: ChildProcessWithoutNullStreams[] = [];
+afterAll(() => {
+  for (const child of running) child.kill('SIGKILL');
+});
 
 /** Makes the profile `default` for a client of this server, and registers the API. */
 export async function bridgeProfile(
@@ -42,10 +49,7 @@ export async function startBridge(
   rmSync(join(folder, 'state'), { recursive: true, force: true });
   const state = { XDG_STATE_HOME: join(folder, 'state'), XDG_RUNTIME_DIR: '' };
   const child = startCommand(folder, ['bridge', ...args], { ...state, ...env });
-  // A test that fails does not get to stop it.
-  const kill = () => child.kill('SIGKILL');
-  process.once('exit', kill);
-  child.once('exit', () => process.off('exit', kill));
+  running.push(child);
   let talk = '';
   child.stderr.on('data', (chunk: Buffer) => (talk += chunk.toString()));
   const ended = once(child, 'exit');
