@@ -11,8 +11,8 @@ import { checkJwks } from './check-jwks.ts';
 import { generateClientSecret, storedSecret } from './client-secrets.ts';
 import { clientsWithoutToken, clientsWithoutTokenAnswer } from './clients-without-token.ts';
 import { parameterExamples } from './examples.ts';
+import { restResource } from './mount-resource.ts';
 import { Problem } from './problem.ts';
-import { restResource } from './resource.ts';
 import type { RestResource } from './rest-resource.ts';
 import { patchOf } from './schema-parts.ts';
 import {

@@ -6,9 +6,9 @@ import { isSubjectTemplate } from '../protocol/trusted-issuers/subject-template.
 import { changedMembers } from './changed-members.ts';
 import { parameterExamples } from './examples.ts';
 import { printable } from './list.ts';
+import { restResource } from './mount-resource.ts';
 import { pattern } from './patterns.ts';
 import { Problem } from './problem.ts';
-import { restResource } from './resource.ts';
 import { listOf, patchOf, text } from './schema-parts.ts';
 import type { TrustedIssuerRoutesOptions } from './trusted-issuers.ts';
 

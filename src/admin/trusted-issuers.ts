@@ -5,7 +5,7 @@ import type { RandomId } from '../ports/ports.ts';
 import type { TrustedIssuerRegistry } from '../ports/trusted-issuer-registry.ts';
 import { changedMembers } from './changed-members.ts';
 import { parameterExamples } from './examples.ts';
-import { restResource } from './resource.ts';
+import { restResource } from './mount-resource.ts';
 import { checkTrustedIssuer, type TrustedIssuerChecks } from './trusted-issuer-request.ts';
 import {
   type TrustedIssuerBody,

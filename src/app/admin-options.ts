@@ -61,7 +61,7 @@ export function adminOptions(
       mayBeFetched(uri, allowedAddresses(allowPrivate || config.jwksUriAllowPrivateAddresses)),
     tryToken: tryToken({
       ...ports,
-      verify: trustParts(config, ports, refusals).verifyIssuedToken,
+      verify: trustParts(config, ports, refusals).verifyTrustedIssuerToken,
     }),
     hasTrustBundleDirectory: config.trustBundleDirectory !== undefined,
     clock,

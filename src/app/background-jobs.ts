@@ -43,7 +43,7 @@ export interface BackgroundJobsOptions {
 export interface BackgroundJobs {
   /** Ends the reading of keys and secrets. */
   stopRefreshing(): void;
-  /** Ends jobRunner, and waits for the batches under way. */
+  /** Stops the job runner, and waits for the batch in progress. */
   stopJobs(): Promise<void>;
 }
 

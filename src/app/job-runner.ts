@@ -18,8 +18,8 @@ export interface JobRunnerOptions {
 }
 
 /**
- * Runs every job again and again, each batch in a turn of its own. Answers a function that stops it
- * and waits for the batch under way.
+ * Runs every job repeatedly, each batch in its own turn of the event loop. Returns a function that
+ * stops it and waits for the batch in progress.
  */
 export function jobRunner({
   jobs,
@@ -36,7 +36,7 @@ export function jobRunner({
         measured?.job(name, false);
       } catch (err) {
         measured?.job(name, true);
-        logger.warn({ err, job: name }, 'a jobRunner job failed; it is tried again later');
+        logger.warn({ err, job: name }, 'a background job failed; it will be retried');
       }
     }
     running = undefined;

@@ -86,13 +86,13 @@ function grants(
   ports: Ports,
   {
     verify,
-    verifyIssuedToken,
+    verifyTrustedIssuerToken,
     match,
     tokenStatus,
     activeHolders,
   }: Pick<
     EndpointParts,
-    'verify' | 'verifyIssuedToken' | 'match' | 'tokenStatus' | 'activeHolders'
+    'verify' | 'verifyTrustedIssuerToken' | 'match' | 'tokenStatus' | 'activeHolders'
   >,
 ): Parameters<typeof validateGrant>[0] {
   return {
@@ -103,7 +103,7 @@ function grants(
       accessToken: subjectAccessToken({ ...ports, verify, tokenStatus, activeHolders }),
       idToken: subjectIdToken({
         ...ports,
-        verify: verifyIssuedToken,
+        verify: verifyTrustedIssuerToken,
         clockTolerance: config.clockTolerance,
         maxAge: config.idTokenMaxAge,
       }),

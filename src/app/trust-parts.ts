@@ -3,7 +3,7 @@ import type { Ports } from '../ports/ports.ts';
 import type { Refusals } from '../ports/refusals.ts';
 import { issuerKeys } from '../protocol/trusted-issuers/issuer-keys.ts';
 import { platformTokens } from '../protocol/trusted-issuers/platform-tokens.ts';
-import { verifyIssuedToken } from '../protocol/trusted-issuers/verify-issued-token.ts';
+import { verifyTrustedIssuerToken } from '../protocol/trusted-issuers/verify-trusted-issuer-token.ts';
 import { matchSvid } from '../protocol/trusted-issuers/x509-svid.ts';
 
 /** What judges tokens and certificates of trusted issuers. */
@@ -13,7 +13,7 @@ export function trustParts(
   refusals: Pick<Refusals, 'ofWorkload'>,
 ) {
   const keys = issuerKeys(ports.remoteJwkSets);
-  const verify = verifyIssuedToken({
+  const verify = verifyTrustedIssuerToken({
     ...ports,
     keys,
     issuer,
@@ -22,7 +22,7 @@ export function trustParts(
     clockTolerance,
   });
   return {
-    verifyIssuedToken: verify,
+    verifyTrustedIssuerToken: verify,
     match: platformTokens({ ...ports, verify, refusals, clockTolerance }),
     matchSvid: matchSvid({ ...ports, keys, refusals }),
   };

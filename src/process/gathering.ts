@@ -37,7 +37,7 @@ export function gatherings<Worker extends Peer>(workers: () => Iterable<Worker>)
       const late = setTimeout(answer, patience);
       open.set(round, { missing: new Set(others), parts, answer });
       if (others.length === 0) answer();
-      for (const worker of others) worker.send({ type: 'tell', round });
+      for (const worker of others) worker.send({ type: 'partWanted', round });
     },
     /** A worker that is gone has no part. */
     gone(worker: Worker): void {

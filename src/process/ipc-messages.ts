@@ -15,8 +15,8 @@ export type FromWorker =
 export type ToWorker =
   | { readonly type: 'forget'; readonly round: number }
   /** Every other worker has forgotten its copies. */
-  | { readonly type: 'told'; readonly change: number }
+  | { readonly type: 'invalidated'; readonly change: number }
   /** Another worker wants its part. */
-  | { readonly type: 'tell'; readonly round: number }
+  | { readonly type: 'partWanted'; readonly round: number }
   /** The parts that were gathered. */
   | { readonly type: 'gathered'; readonly request: number; readonly parts: readonly unknown[] };

@@ -5,8 +5,8 @@ interface Peer {
   send(message: ToWorker): void;
 }
 
-/** Carries the word of a change to every other worker, and back that they have forgotten. */
-export function rounds<Worker extends Peer>(workers: () => Iterable<Worker>) {
+/** Relays an invalidation; acknowledges it once every other worker has applied it. */
+export function relayInvalidations<Worker extends Peer>(workers: () => Iterable<Worker>) {
   const open = new Map<
     number,
     { readonly from: Worker; readonly change: number; readonly missing: Set<Worker> }
@@ -17,7 +17,7 @@ export function rounds<Worker extends Peer>(workers: () => Iterable<Worker>) {
     if (from === undefined || change === undefined || missing === undefined || missing.size > 0)
       return;
     open.delete(round);
-    from.send({ type: 'told', change });
+    from.send({ type: 'invalidated', change });
   };
   return {
     heard(from: Worker, message: Extract<FromWorker, { type: 'changed' | 'forgotten' }>): void {

@@ -2,7 +2,7 @@ import cluster, { type Worker } from 'node:cluster';
 import type { Logger } from 'pino';
 import { gatherings } from './gathering.ts';
 import type { FromWorker } from './ipc-messages.ts';
-import { rounds } from './peers.ts';
+import { relayInvalidations } from './peers.ts';
 
 /** What supervising stands on. */
 export interface SupervisionOptions {
@@ -33,7 +33,7 @@ type Alive = Map<Worker, { readonly number: number; readonly since: number }>;
 export async function supervise(options: SupervisionOptions): Promise<number> {
   const { workers: count, stopTimeout, logger, print } = options;
   const alive: Alive = new Map();
-  const copies = rounds(() => alive.keys());
+  const copies = relayInvalidations(() => alive.keys());
   const gathered = gatherings(() => alive.keys());
   const pauseBefore = pauses();
   const { promise: ended, resolve: end } = Promise.withResolvers<number>();

@@ -23,7 +23,7 @@ export function supervisor(): Supervisor {
   let forget = async (): Promise<void> => undefined;
   const gathering = gatherer(send);
   process.on('message', (message: ToWorker) => {
-    if (message.type === 'told') waiting.get(message.change)?.();
+    if (message.type === 'invalidated') waiting.get(message.change)?.();
     else if (message.type === 'forget')
       forget().then(
         () => send({ type: 'forgotten', round: message.round }),
@@ -37,11 +37,11 @@ export function supervisor(): Supervisor {
     peers: {
       async invalidate() {
         const change = ++changes;
-        const told = new Promise<void>((resolve) => waiting.set(change, resolve));
+        const invalidated = new Promise<void>((resolve) => waiting.set(change, resolve));
         send({ type: 'changed', change });
         const late = new AbortController();
         await Promise.race([
-          told,
+          invalidated,
           sleep(copiesLive, undefined, { signal: late.signal }).catch(() => undefined),
         ]);
         late.abort();
@@ -62,7 +62,7 @@ function gatherer(send: (message: FromWorker) => void) {
   let requests = 0;
   let partOf = async (): Promise<unknown> => undefined;
   return {
-    heard(message: Extract<ToWorker, { type: 'tell' | 'gathered' }>): void {
+    heard(message: Extract<ToWorker, { type: 'partWanted' | 'gathered' }>): void {
       if (message.type === 'gathered') {
         waiting.get(message.request)?.(message.parts);
         return;

@@ -72,7 +72,7 @@ afterEach(async () => {
 describe('the documentation runs as it is written', { timeout: 180_000 }, () => {
   it('README.md: the client gets through to the resource server', async () => {
     const printed = await startHoldfast();
-    const [client = '', api = ''] = blocks('README.md')
+    const [api = '', client = ''] = blocks('README.md')
       .filter(({ language }) => language === 'js')
       .map(({ code }) => code);
     writeFileSync(join(folder, 'client.mjs'), client);

@@ -3,9 +3,9 @@ export interface Place {
   /** Ends the work; further calls do nothing. */
   giveBack(): void;
   /**
-   * Waits for somebody else's server: meanwhile another request has the place, and the time counts
-   * in no mean. Afterwards the work goes on at once, for it was
-   * let in before; so whoever waits bounds the number of those that wait.
+   * Waits for a third-party server: meanwhile another request has the place, and the time is left
+   * out of the average. Afterwards the work goes on at once, because it was let in before; so the
+   * caller bounds how many wait.
    */
   aside<Result>(wait: () => Promise<Result>): Promise<Result>;
 }

@@ -2,8 +2,7 @@ import { OAuthError } from '../../domain/oauth-error.ts';
 
 /**
  * Parameters that must not be repeated (RFC 6749 §3.2): those of our endpoints, and those that IANA
- * has registered for token requests of
- * other kinds, since one who sends them twice means something that no server may guess.
+ * has registered for other token requests, because nobody may guess which of two values is meant.
  */
 const defined: ReadonlySet<string> = new Set([
   'grant_type',
@@ -48,11 +47,10 @@ export interface Form {
 
 /**
  * Reads `application/x-www-form-urlencoded` strictly: UTF-8 only; a defined parameter once,
- * whatever its value; empty ones are omitted;
- * unknown ones are ignored (RFC 6749 §3.2, Appendix B). This comes before the client is known, so
- * it costs what the body is long, no more: what is one
- * too many is refused at once. Throws `invalid_request`, and `invalid_target` for a second resource
- * (RFC 8707 §2).
+ * whatever its value; empty ones are omitted; unknown ones are ignored (RFC 6749 §3.2, Appendix
+ * B). The client is not known yet, so the cost is linear in the body, and one parameter too many
+ * is refused at once. Throws `invalid_request`, and `invalid_target` for a second resource (RFC
+ * 8707 §2).
  */
 export function readForm(body: string): Form {
   const parameters = new Map<string, string>();

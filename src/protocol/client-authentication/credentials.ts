@@ -16,7 +16,7 @@ export type Credentials =
       readonly clientId: string | undefined;
       readonly assertion: string;
     }
-  /** Not the client itself has signed the assertion. */
+  /** The platform signed the assertion, not the client. */
   | {
       readonly method: 'platform_token';
       readonly clientId: string | undefined;
@@ -36,7 +36,7 @@ const jwtBearer = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const jwtSpiffe = 'urn:ietf:params:oauth:client-assertion-type:jwt-spiffe';
 const jwtBearerGrant = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 
-/** Characters of the claims of a platform's token; more is none. */
+/** Characters of the claims that are looked at; longer ones are no platform token. */
 const longestClaims = 16_384;
 
 /**
@@ -72,7 +72,8 @@ export function readCredentials({
     return { method, clientId, assertion };
   }
   if (assertionType !== undefined) throw new OAuthError('assertion_missing');
-  // Without a registered client, the grant says whose it is. A rule names no other.
+  // An unregistered workload is identified by the assertion of its grant; a `client_id` beside it
+  // may only name a rule.
   if (
     parameters.get('grant_type') === jwtBearerGrant &&
     secret === undefined &&

@@ -5,12 +5,15 @@ import { type Acceptable, type SingleUse, singleUse } from '../../domain/single-
 import type { TrustedIssuer } from '../../domain/trusted-issuer.ts';
 import type { ParsedJws } from '../../jose/compact-jws.ts';
 import type { Ports } from '../../ports/ports.ts';
-import type { IssuedToken, VerifyIssuedToken } from '../trusted-issuers/verify-issued-token.ts';
+import type {
+  TrustedIssuerToken,
+  VerifyTrustedIssuerToken,
+} from '../trusted-issuers/verify-trusted-issuer-token.ts';
 import type { ReadSubjectToken } from './subject-token.ts';
 
 /** What an ID token is checked against. Times in seconds. */
 export interface SubjectIdTokenOptions extends Pick<Ports, 'currentClients' | 'clock'> {
-  readonly verify: VerifyIssuedToken;
+  readonly verify: VerifyTrustedIssuerToken;
   readonly clockTolerance: number;
   /** From `iat`. */
   readonly maxAge: number;
@@ -43,7 +46,7 @@ export function subjectIdToken(options: SubjectIdTokenOptions): ReadSubjectToken
 }
 
 function checkClaims(
-  { claims: { sub, aud, azp, iat }, issuer, expiresAt }: IssuedToken,
+  { claims: { sub, aud, azp, iat }, issuer, expiresAt }: TrustedIssuerToken,
   { clock, clockTolerance, maxAge }: SubjectIdTokenOptions,
 ): { readonly subject: string; readonly acceptable: Acceptable } {
   if (typeof sub !== 'string' || sub === '' || sub.length > 255 || sub.includes('\0'))

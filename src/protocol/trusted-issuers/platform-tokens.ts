@@ -8,7 +8,7 @@ import type { Ports } from '../../ports/ports.ts';
 import type { Refusals } from '../../ports/refusals.ts';
 import { type Unmet, unmetConditions } from './match-rule.ts';
 import { subjectOf } from './subject-template.ts';
-import type { VerifyIssuedToken } from './verify-issued-token.ts';
+import type { VerifyTrustedIssuerToken } from './verify-trusted-issuer-token.ts';
 
 /** A workload by its token or X.509-SVID, and the rule that it met. */
 export interface MatchedWorkload {
@@ -68,7 +68,7 @@ export function firstRule(
 const maxRecorded = 20;
 
 export interface PlatformTokensOptions extends Pick<Ports, 'trustedIssuers'> {
-  readonly verify: VerifyIssuedToken;
+  readonly verify: VerifyTrustedIssuerToken;
   readonly refusals: Pick<Refusals, 'ofWorkload'>;
   readonly clockTolerance: number;
 }

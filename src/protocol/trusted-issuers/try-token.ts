@@ -5,7 +5,10 @@ import type { Ports } from '../../ports/ports.ts';
 import { RemoteJwksUnavailable } from '../client-keys/remote-jwks/unavailable.ts';
 import { type JudgedRule, judgeRules } from './platform-tokens.ts';
 import { subjectOf } from './subject-template.ts';
-import type { IssuedToken, VerifyIssuedToken } from './verify-issued-token.ts';
+import type {
+  TrustedIssuerToken,
+  VerifyTrustedIssuerToken,
+} from './verify-trusted-issuer-token.ts';
 
 /** What would become of a token, for the operator. */
 export interface TriedToken {
@@ -35,9 +38,9 @@ export type TryToken = (trustedIssuerId: string, token: string) => Promise<Tried
 export function tryToken({
   verify,
   trustedIssuers,
-}: Pick<Ports, 'trustedIssuers'> & { readonly verify: VerifyIssuedToken }): TryToken {
+}: Pick<Ports, 'trustedIssuers'> & { readonly verify: VerifyTrustedIssuerToken }): TryToken {
   return async (trustedIssuerId, text) => {
-    let token: IssuedToken;
+    let token: TrustedIssuerToken;
     try {
       token = await verify(text, 'platform_token');
     } catch (error) {
@@ -67,7 +70,7 @@ function unverified(fault: NonNullable<TriedToken['fault']>, help: string): Trie
 function shown(
   { rule, unmet }: JudgedRule,
   winners: readonly (TrustRule | undefined)[],
-  { claims, issuer }: IssuedToken,
+  { claims, issuer }: TrustedIssuerToken,
 ): TriedToken['rules'][number] {
   const made = rule.subject === undefined ? undefined : subjectOf(rule.subject, claims);
   return {

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import SqliteDatabase from 'libsql';
-import type { Invalidated } from './writer-thread.ts';
+import type { ThreadReply } from './writer-thread.ts';
 
 // A thread of its own. It loads nothing but the driver, so that it costs little time and memory.
 
@@ -44,7 +44,7 @@ const commit = database.transaction(({ uses, issuances }: WriterRequest): Writer
   return [...keys];
 });
 
-function committed(request: WriterRequest): Invalidated<WriterAnswer> {
+function committed(request: WriterRequest): ThreadReply<WriterAnswer> {
   try {
     return { answer: commit.immediate(request) };
   } catch (error) {

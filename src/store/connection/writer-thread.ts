@@ -12,7 +12,7 @@ export interface Thread<Request, Answer> {
 }
 
 /** What a thread answers. */
-export type Invalidated<Answer> = { readonly answer: Answer } | { readonly fault: string };
+export type ThreadReply<Answer> = { readonly answer: Answer } | { readonly fault: string };
 
 /** Bytes that a thread may keep, in MiB: it holds one batch at a time. */
 const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 2 };
@@ -32,10 +32,10 @@ export function startWriterThread<Request, Answer>(
   let closing = false;
   let over = false;
   let reason: Error | undefined;
-  worker.on('message', (told: Invalidated<Answer>) => {
+  worker.on('message', (reply: ThreadReply<Answer>) => {
     const asked = waiting.shift();
-    if ('answer' in told) asked?.resolve(told.answer);
-    else asked?.reject(new Error(told.fault));
+    if ('answer' in reply) asked?.resolve(reply.answer);
+    else asked?.reject(new Error(reply.fault));
     if (waiting.length === 0) worker.unref();
   });
   worker.on('error', (error: Error) => (reason = error));

@@ -1,6 +1,6 @@
 import { RemoteJwksUnavailable } from './unavailable.ts';
 
-/** Runs work while which the caller waits for somebody else's server. */
+/** Runs work during which the caller waits for a third-party server. */
 export type WaitingElsewhere = <T>(work: () => Promise<T>) => Promise<T>;
 
 /** What bounds those who fetch and those who wait. */

@@ -43,7 +43,8 @@ interface Target {
 }
 
 /**
- * The only way in which this server asks another one (ASVS 5.0 13.2.4, RFC 7591 §5): over https, to
+ * The guard against SSRF, and the only way in which this server sends requests to another (ASVS 5.0
+ * 13.2.4, RFC 7591 §5): over https, to
  * checked addresses, without redirects, credentials or compression, within one deadline. `read`
  * makes something of the answer. Throws only `RemoteJwksUnavailable`.
  */

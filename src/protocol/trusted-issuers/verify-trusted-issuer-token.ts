@@ -13,7 +13,7 @@ import type { Ports } from '../../ports/ports.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
 
 /** What tokens of trusted issuers are checked against. Times in seconds. */
-export interface VerifyIssuedTokenOptions extends Pick<Ports, 'trustedIssuers' | 'clock'> {
+export interface VerifyTrustedIssuerTokenOptions extends Pick<Ports, 'trustedIssuers' | 'clock'> {
   readonly keys: IssuerKeys;
   /** Of this server: the audience where an issuer has no other. */
   readonly issuer: string;
@@ -22,7 +22,7 @@ export interface VerifyIssuedTokenOptions extends Pick<Ports, 'trustedIssuers' |
 }
 
 /** A token of a trusted issuer, verified for one use. */
-export interface IssuedToken {
+export interface TrustedIssuerToken {
   readonly issuer: TrustedIssuer;
   readonly jws: ParsedJws;
   readonly claims: Readonly<Record<string, unknown>>;
@@ -33,7 +33,10 @@ export interface IssuedToken {
 }
 
 /** Verifies a token for this use. Throws an OAuthError of that use. */
-export type VerifyIssuedToken = (text: string, use: IssuedTokenUse) => Promise<IssuedToken>;
+export type VerifyTrustedIssuerToken = (
+  text: string,
+  use: IssuedTokenUse,
+) => Promise<TrustedIssuerToken>;
 
 /** Characters of each part; ID tokens carry a user's profile. */
 const limits: JwsLimits = { header: 2048, payload: 16_384, signature: 6400 };
@@ -52,7 +55,9 @@ const types: Readonly<Record<IssuedTokenUse, ReadonlySet<unknown>>> = {
 const defaultMaxLifetime = 86_400;
 
 /** Checks form, issuer, signature, audience and times. */
-export function verifyIssuedToken(options: VerifyIssuedTokenOptions): VerifyIssuedToken {
+export function verifyTrustedIssuerToken(
+  options: VerifyTrustedIssuerTokenOptions,
+): VerifyTrustedIssuerToken {
   return async (text, use) => {
     const refuse = (fault: IssuedTokenFault, cause?: unknown): never => {
       throw new OAuthError(`${use}_${fault}`, { cause });
@@ -86,7 +91,7 @@ export function verifyIssuedToken(options: VerifyIssuedTokenOptions): VerifyIssu
 /** By `iss`, else by the trust domain in `sub`: a JWT-SVID needs no `iss`. */
 async function findIssuer(
   { iss, sub }: Readonly<Record<string, unknown>>,
-  { trustedIssuers }: VerifyIssuedTokenOptions,
+  { trustedIssuers }: VerifyTrustedIssuerTokenOptions,
 ): Promise<TrustedIssuer | undefined> {
   // An issuer identifier is a URL; nothing else is looked up.
   const named =
@@ -104,7 +109,7 @@ function checkClaims(
   { aud, exp, iat, nbf }: Readonly<Record<string, unknown>>,
   issuer: TrustedIssuer,
   use: IssuedTokenUse,
-  options: VerifyIssuedTokenOptions,
+  options: VerifyTrustedIssuerTokenOptions,
 ): { readonly fault?: IssuedTokenFault; readonly expiresAt: number } {
   const now = options.clock() / 1000;
   const latest = now + options.clockTolerance;
