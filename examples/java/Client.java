@@ -106,8 +106,12 @@ public class Client {
     public static void main(String[] args) throws Exception {
         Map<String, String> env = System.getenv();
         Holder holder = new Holder();
-        URI metadata = URI.create(env.get("ISSUER") + "/.well-known/oauth-authorization-server");
-        String endpoint = member("token_endpoint", holder.send(HttpRequest.newBuilder(metadata).build(), null).body());
+        URI place = URI.create(env.get("ISSUER") + "/.well-known/oauth-authorization-server");
+        String metadata = holder.send(HttpRequest.newBuilder(place).build(), null).body();
+        // Somebody else would get the secret (RFC 8414 §3.3).
+        if (!member("issuer", metadata).equals(env.get("ISSUER")))
+            throw new IllegalStateException("not the metadata of this issuer");
+        String endpoint = member("token_endpoint", metadata);
         Map<String, String> form = Map.of("grant_type", "client_credentials", "resource", env.get("RESOURCE"),
             "client_id", env.get("CLIENT_ID"), "client_secret", env.get("CLIENT_SECRET"));
         String body = form.entrySet().stream()

@@ -109,6 +109,10 @@ final class Holder
 
 $holder = new Holder();
 $metadata = json_decode(file_get_contents(getenv('ISSUER') . '/.well-known/oauth-authorization-server'), true);
+if (($metadata['issuer'] ?? null) !== getenv('ISSUER')) {
+    fwrite(STDERR, "not the metadata of this issuer\n"); // it would get the secret (RFC 8414 §3.3)
+    exit(1);
+}
 [$status, $body] = $holder->send($metadata['token_endpoint'], [
     'grant_type' => 'client_credentials',
     'resource' => getenv('RESOURCE'),

@@ -53,6 +53,7 @@ end
 
 issuer, client_id, client_secret, resource = ENV.values_at("ISSUER", "CLIENT_ID", "CLIENT_SECRET", "RESOURCE")
 metadata = JSON.parse(Net::HTTP.get(URI("#{issuer}/.well-known/oauth-authorization-server")))
+abort "not the metadata of this issuer" unless metadata["issuer"] == issuer # RFC 8414 §3.3
 holder = Holder.new
 
 token_endpoint = URI(metadata["token_endpoint"])

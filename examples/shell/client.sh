@@ -55,7 +55,10 @@ once() {
 }
 member() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
 
-token_endpoint=$(curl -sS "$ISSUER/.well-known/oauth-authorization-server" | member token_endpoint)
+metadata=$(curl -sS "$ISSUER/.well-known/oauth-authorization-server")
+# Metadata of somebody else would get the secret (RFC 8414 §3.3).
+[ "$(printf %s "$metadata" | member issuer)" = "$ISSUER" ] || { echo 'not the metadata of this issuer' >&2; exit 1; }
+token_endpoint=$(printf %s "$metadata" | member token_endpoint)
 once ask_token
 token=$(member access_token <"$dir/body")
 [ -n "$token" ] || { cat "$dir/body" >&2; exit 1; }

@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -37,9 +40,12 @@ describe.each(cases)('examples: the client in $name, nonces $nonces', (language)
     await server.stop();
   });
 
-  const run = async (more: Readonly<Record<string, string>> = {}): Promise<Outcome> => {
+  const run = async (
+    more: Readonly<Record<string, string>> = {},
+    target = '/reports?year=2026',
+  ): Promise<Outcome> => {
     api.seen.length = 0;
-    return runClient(command, `${api.origin}/reports?year=2026`, {
+    return runClient(command, api.origin + target, {
       HOME: folder,
       ISSUER: server.issuer,
       CLIENT_ID: 'reports',
@@ -84,6 +90,50 @@ describe.each(cases)('examples: the client in $name, nonces $nonces', (language)
     expect(stdout + stderr).toMatch(/invalid_client/);
     expect(stdout + stderr).not.toContain('wrong-secret');
     expect(api.seen).toEqual([]);
+  });
+
+  it.skipIf(!here)(
+    'RFC 8414 §3.3: sends nothing where the metadata names another issuer',
+    async () => {
+      const asked: string[] = [];
+      const liar = createServer(({ url = '', headers }, response) => {
+        asked.push(url);
+        const metadata = { issuer: server.issuer, token_endpoint: `http://${headers.host}/token` };
+        response.end(JSON.stringify(metadata));
+      }).listen(0, '127.0.0.1');
+      await once(liar, 'listening');
+      const { port } = liar.address() as AddressInfo;
+      const { code } = await run({ ISSUER: `http://127.0.0.1:${port}` });
+      liar.closeAllConnections();
+      liar.close();
+      expect([code > 0, asked]).toEqual([true, ['/.well-known/oauth-authorization-server']]);
+    },
+  );
+
+  it.skipIf(!here)('neither secret nor token follows a redirect', async () => {
+    const asked: string[] = [];
+    const elsewhere = createServer(({ url = '' }, response) => {
+      asked.push(url);
+      response.end('{}');
+    }).listen(0, '127.0.0.1');
+    await once(elsewhere, 'listening');
+    const { port } = elsewhere.address() as AddressInfo;
+    const location = `http://127.0.0.1:${port}/elsewhere`;
+    const issuer = createServer(({ url = '', headers }, response) => {
+      const own = `http://${headers.host}`;
+      if (url === '/token') response.writeHead(307, { location }).end();
+      else response.end(JSON.stringify({ issuer: own, token_endpoint: `${own}/token` }));
+    }).listen(0, '127.0.0.1');
+    await once(issuer, 'listening');
+    const own = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}`;
+    const byToken = await run({ ISSUER: own });
+    const to = encodeURIComponent(location);
+    const byApi = await run({}, `/reports?status=307&to=${to}`);
+    for (const one of [issuer, elsewhere]) {
+      one.closeAllConnections();
+      one.close();
+    }
+    expect([byToken.code > 0, byApi.code > 0, asked]).toEqual([true, true, []]);
   });
 
   it.skipIf(!here)('fails where the API refuses the token', async () => {

@@ -12,6 +12,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -125,9 +126,14 @@ func tokenEndpoint(issuer string) (string, error) {
 	}
 	defer answer.Body.Close()
 	var metadata struct {
+		Issuer        string
 		TokenEndpoint string `json:"token_endpoint"`
 	}
-	return metadata.TokenEndpoint, json.NewDecoder(answer.Body).Decode(&metadata)
+	err = json.NewDecoder(answer.Body).Decode(&metadata)
+	if err == nil && metadata.Issuer != issuer {
+		err = errors.New("not the metadata of this issuer") // it would get the secret (RFC 8414 §3.3)
+	}
+	return metadata.TokenEndpoint, err
 }
 
 func run(target string) error {
@@ -146,13 +152,13 @@ func run(target string) error {
 		EndpointParams: url.Values{"resource": {os.Getenv("RESOURCE")}},
 		AuthStyle:      oauth2.AuthStyleInHeader,
 	}
-	proven := &http.Client{Transport: &Transport{key: key}, Timeout: 10 * time.Second}
+	// A redirect would carry the secret or the token to another place.
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	proven := &http.Client{Transport: &Transport{key: key}, Timeout: 10 * time.Second, CheckRedirect: stay}
 	// The library takes this client for token requests, and its transport for calls of the API.
 	// It writes the token's type, DPoP, as the scheme.
 	client := config.Client(context.WithValue(context.Background(), oauth2.HTTPClient, proven))
-	client.CheckRedirect = func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse // elsewhere nobody should get the token
-	}
+	client.CheckRedirect = stay
 	answer, err := client.Get(target)
 	if err != nil {
 		return err
