@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { storeKinds, type TestStoreKind } from '../test/support/stores.ts';
 import { auditHead, measureAuditCost } from './audit-cost.ts';
 import { measureCrypto } from './crypto-cost.ts';
+import { gatewayHead, measureGateway } from './gateway-cost.ts';
 import { loadSheddingHead, measureLoadShedding } from './load-shedding.ts';
 import { type Measurement, measureStore } from './measure.ts';
 import { plot, type Results, table } from './report.ts';
@@ -13,7 +14,7 @@ import { measureTwoProcesses, processesHead } from './two-processes.ts';
 
 // npm run bench -- [--requests 10000] [--repetitions 3] [--connections 64] [--publish]
 // npm run bench -- --scale [--clients 100000] [--active 10000] [--replay 1000000] [--store NAME]
-// npm run bench -- --load-shedding [--seconds 10] | --processes | --audit [--store NAME]
+// npm run bench -- --load-shedding [--seconds 10] | --processes | --audit | --gateway [--store NAME]
 const { values } = parseArgs({
   options: {
     requests: { type: 'string', default: '10000' },
@@ -29,6 +30,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '10' },
     processes: { type: 'boolean', default: false },
     audit: { type: 'boolean', default: false },
+    gateway: { type: 'boolean', default: false },
   },
 });
 const extent = {
@@ -65,6 +67,7 @@ if (values['load-shedding'])
   );
 if (values.processes)
   await answer(processesHead, async (kind) => measureTwoProcesses(kind, extent));
+if (values.gateway) await answer(gatewayHead, async (kind) => measureGateway(kind, extent));
 if (values.audit) await answer(auditHead, async (kind) => measureAuditCost(kind, extent));
 
 /**

@@ -32,6 +32,7 @@ export async function prepare(port: number, adminPort: number): Promise<Fixture>
     audience: names.audience,
     client_id: names.resourceServer,
     client_secret: names.secret,
+    origins: [names.audience],
   });
   await register('clients', { client_id: names.basicClient, client_secret: names.secret });
   await register('clients', {

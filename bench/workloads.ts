@@ -1,6 +1,8 @@
 import {
   createPrivateKey,
+  createPublicKey,
   generateKeyPairSync,
+  hash,
   type KeyObject,
   randomUUID,
   sign,
@@ -9,13 +11,16 @@ import { basic, formBody } from '../test/support/server.ts';
 
 /** What is measured, in the order of the table. */
 export const workloads = ['W2', 'W3', 'W4', 'W5'] as const;
-export type Workload = (typeof workloads)[number];
+/** And what `--gateway` compares. */
+export type Workload = (typeof workloads)[number] | 'W6' | 'W7';
 
 export const workloadNames: Readonly<Record<Workload, string>> = {
   W2: 'client_secret_basic + DPoP',
   W3: 'private_key_jwt + DPoP',
   W4: 'JWK Set',
   W5: 'introspection of bound tokens',
+  W6: 'introspection with proof',
+  W7: 'question of a gateway',
 };
 
 /** ES256 operations that a request cannot do without. */
@@ -26,6 +31,8 @@ export const cryptoOperations: Readonly<
   W3: { verify: 2, sign: 1 },
   W4: { verify: 0, sign: 0 },
   W5: { verify: 1, sign: 0 },
+  W6: { verify: 2, sign: 0 },
+  W7: { verify: 2, sign: 0 },
 };
 
 /** Names and secrets that the server knows. Passed to the generator as JSON. */
@@ -39,7 +46,7 @@ export interface Fixture {
   readonly keyClient: string;
   readonly resourceServer: string;
   readonly secret: string;
-  /** Private JWK of `keyClient`. */
+  /** Private JWK of `keyClient`, to which the tokens below are bound. */
   readonly clientKey: object;
   /** Tokens to introspect, in turn. */
   readonly tokens: readonly string[];
@@ -90,6 +97,17 @@ export function requestsFor(
       privateKey,
     );
   };
+  const apiUrl = `${audience}/things`;
+  const apiHeader = {
+    typ: 'dpop+jwt',
+    jwk: createPublicKey(clientKey).export({ format: 'jwk' }),
+  };
+  const presented = (index: number) => {
+    const token = fixture.tokens[index % fixture.tokens.length] ?? '';
+    const ath = hash('sha256', token, 'base64url');
+    const claims = { jti: randomUUID(), htm: 'GET', htu: apiUrl, iat: now, ath };
+    return { token, dpop: signed(apiHeader, claims, clientKey) };
+  };
   const assertion = () =>
     signed(
       {},
@@ -135,6 +153,24 @@ export function requestsFor(
       post('/introspect', { token: fixture.tokens[index % fixture.tokens.length] ?? '' }, [
         `authorization: ${basic(fixture.resourceServer, secret)}`,
       ]),
+    W6: (index) => {
+      const { token, dpop } = presented(index);
+      return post('/introspect', { token, dpop_proof: dpop, htm: 'GET', htu: apiUrl }, [
+        `authorization: ${basic(fixture.resourceServer, secret)}`,
+      ]);
+    },
+    W7: (index) => {
+      const { token, dpop } = presented(index);
+      const head = [
+        `GET /auth-request?audience=${encodeURIComponent(audience)} HTTP/1.1`,
+        `host: 127.0.0.1:${port}`,
+        `authorization: DPoP ${token}`,
+        `dpop: ${dpop}`,
+        'x-original-method: GET',
+        `x-original-url: ${apiUrl}`,
+      ];
+      return Buffer.from(`${head.join('\r\n')}\r\n\r\n`);
+    },
   };
   return Array.from({ length: count }, (_, index) => make[workload](index));
 }
