@@ -121,9 +121,11 @@ async function answer(
       options.refusals.ofStranger(fault, client);
       return sendRefusal(options, request, reply, fault, { resourceServer, ...question });
     }
-    const { reason } = refusalOf(fault) ?? new OAuthError('server_error');
+    const { reason, code } = refusalOf(fault) ?? new OAuthError('server_error');
     options.refusals.reported(reason, aud, client);
     request.logFields = { ...request.logFields, would_refuse: reason };
+    // A client that is not told the nonce could not mend it before the mode changes.
+    if (code === 'use_dpop_nonce') void reply.header('DPoP-Nonce', options.nonces.current());
     return reply.code(200).header('Holdfast-Would-Refuse', reason).send();
   }
 }

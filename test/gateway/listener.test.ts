@@ -129,6 +129,13 @@ describe('DPOP_NONCE=required', () => {
       expect.stringMatching(/^DPoP algs="[^"]+", error="use_dpop_nonce"/),
     ]);
     const nonce = headers['dpop-nonce'];
+    const path = `resource-servers/${fixture.resourceServerId}`;
+    await fixture.server.admin('PATCH', path, { gateway_mode: 'report' });
+    expect((await fixture.ask({ token })).headers).toMatchObject({
+      'holdfast-would-refuse': 'nonce_missing',
+      'dpop-nonce': nonce,
+    });
+    await fixture.server.admin('PATCH', path, { gateway_mode: 'enforce' });
     const dpop = await fixture.proof(token, undefined, undefined, { nonce });
     expect(await fixture.outcome({ token, dpop })).toBe('200 app');
   });
