@@ -14,7 +14,7 @@ let [pair, token, forms]: [Pair, string, URLSearchParams[]] = [[], '', []] as ne
 const opened: Recipient[] = [];
 /** A resource server that asks the issuer; `answer` replaces what introspection says. */
 async function asking(
-  answer?: () => Promise<Response>,
+  answer?: (init: RequestInit) => Promise<Response>,
   options: RecipientOptions = {},
   account = { clientId: 'aware-rs', clientSecret: pairSecret },
 ): Promise<Recipient> {
@@ -24,7 +24,7 @@ async function asking(
     fetch: async (input, init) => {
       if (typeof input !== 'string' || !input.endsWith('/introspect')) return reached(input, init);
       forms.push(new URLSearchParams(init?.body as string));
-      return answer === undefined ? reached(input, init) : answer();
+      return answer === undefined ? reached(input, init) : answer(init ?? {});
     },
     ...options,
   });
@@ -132,18 +132,32 @@ describe('a resource server that spends proofs at the issuer', () => {
   });
 });
 
+/** A body without an end. */
+const endless = () =>
+  new ReadableStream({ pull: (stream) => stream.enqueue(new Uint8Array(65_536).fill(32)) });
+
 describe('fails closed', () => {
   const says =
     (body: unknown, status = 200) =>
     async () =>
       new Response(typeof body === 'string' ? body : JSON.stringify(body), { status });
-  it.each<[string, () => Promise<Response>, number, string]>([
+  it.each<[string, (init: RequestInit) => Promise<Response>, number, string]>([
     [
       'no connection',
       async () => Promise.reject(new TypeError('fetch failed')),
       503,
       'introspection_unavailable',
     ],
+    [
+      'no answer',
+      async ({ signal }) =>
+        new Promise((_, reject) => {
+          signal?.addEventListener('abort', () => reject(signal.reason as Error));
+        }),
+      503,
+      'introspection_unavailable',
+    ],
+    ['an endless answer', async () => new Response(endless()), 503, 'introspection_unavailable'],
     ['503', says({}, 503), 503, 'introspection_unavailable'],
     ['429', says({}, 429), 503, 'introspection_unavailable'],
     ['404', says({ active: true }, 404), 503, 'introspection_unavailable'],
