@@ -69,6 +69,15 @@ export const parameterExamples = {
   jti: 'AZuM2Yd0cAGfQyN1p9vTxw',
   jkt: thumbprint,
   kid: 'p4Wm1sUuQe',
+  adminToken: 'nT6vK1xRq8sLw3Yb',
+};
+
+const adminToken = {
+  id: parameterExamples.adminToken,
+  name: 'ci',
+  scopes: ['clients:read', 'clients:write'],
+  created_at: time,
+  created_by: 'bootstrap',
 };
 
 /** The example of each registered schema, by its `$id`. */
@@ -148,6 +157,10 @@ export const examples: Readonly<Record<string, object>> = {
     evidence: 'dpop_proof',
     token_expires_at: time + 600,
   },
+  AdminTokenBody: { name: 'ci', scopes: ['clients:read', 'clients:write'] },
+  AdminTokenRotation: { previous_expires_in: 3600 },
+  AdminToken: adminToken,
+  MadeAdminToken: { ...adminToken, token: `hfadm_${secret}` },
   Rotation: { alg: 'ES256', purpose: 'issuer', immediately: false },
   SigningKey: {
     kid: parameterExamples.kid,

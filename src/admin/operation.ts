@@ -34,6 +34,7 @@ export interface Operation {
 const refusals = {
   400: 'A member of the request is not acceptable; every such member is named.',
   401: 'The admin token is missing or wrong.',
+  403: 'The admin has not got the scope for this.',
   404: 'There is no such thing.',
   409: 'The identifier is taken, or the current state forbids the change; nothing was changed.',
   412: 'It was changed since the version that `If-Match` names.',
@@ -54,6 +55,12 @@ export function idOf(schema: TSchema): string {
 }
 
 const problem = { content: { 'application/problem+json': { schema: ref(problemSchema) } } };
+
+/** A refusal with this status, as the document shows it. */
+export function problemAnswer(status: 403): object {
+  return { description: refusals[status], ...problem };
+}
+
 const etag = { ETag: { type: 'string', description: 'The version, for `If-Match`.' } };
 const location = { Location: { type: 'string', description: 'The path of what was made.' } };
 

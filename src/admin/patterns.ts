@@ -12,6 +12,10 @@ const patterns = {
       'printable ASCII without spaces, neither `.` nor `..`, and without `urn:holdfast:` at its ' +
       'beginning',
   },
+  adminTokenName: {
+    source: '^(?!bootstrap$)[a-z0-9][a-z0-9._-]*$',
+    words: 'lower case letters, digits, `.`, `_` and `-`, and not `bootstrap`',
+  },
   scopeToken: {
     source: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$',
     words: 'printable ASCII without spaces, quotation marks and backslashes',

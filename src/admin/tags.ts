@@ -6,6 +6,7 @@ export const tags = {
   Pairings: 'Pairs of clients of which one may name the other as an additional holder.',
   'Trusted issuers': 'Issuers whose tokens count here, and the rules for whom they stand.',
   Tokens: 'Revocation of access tokens.',
+  'Admin tokens': 'Named tokens of this API, each with its scopes.',
   'Audit trail': 'What happened, and who did it.',
   'Keys and secrets': 'The keys of this server: signing keys, DPoP nonces, encryption at rest.',
   Metrics: 'What this server measures of itself.',

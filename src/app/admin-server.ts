@@ -1,6 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { adminTokenSchemas } from '../admin/admin-token-schemas.ts';
+import { adminTokenRoutes } from '../admin/admin-tokens.ts';
 import { auditRoutes, auditSchemas } from '../admin/audit-events.ts';
+import { adminAuthentication } from '../admin/authenticate-admin.ts';
+import { admitAdmins } from '../admin/authorization.ts';
 import type { MayBeFetched } from '../admin/check-jwks-uri.ts';
 import { clientRoutes, clientSchemas } from '../admin/clients.ts';
 import { dpopNonceSecretRoutes, dpopNonceSecretSchemas } from '../admin/dpop-nonce-secrets.ts';
@@ -31,6 +35,7 @@ import {
 import type { DpopNonceSecrets } from '../keys/dpop-nonce-secrets.ts';
 import type { SigningKeys } from '../keys/signing-keys.ts';
 import type { Scrape } from '../observability/scrape.ts';
+import type { AdminTokens } from '../ports/admin-tokens.ts';
 import type { AuditLog } from '../ports/audit-trail.ts';
 import type { CredentialUseLog } from '../ports/credential-use-log.ts';
 import type { IssuedTokens } from '../ports/issued-tokens.ts';
@@ -38,7 +43,7 @@ import type { Measurements } from '../ports/measurements.ts';
 import type { PairingRegistry } from '../ports/pairing-registry.ts';
 import type { ClientRegistrations, RandomId, ResourceServers } from '../ports/ports.ts';
 import type { ClientRegistry, ResourceServerRegistry } from '../ports/registry.ts';
-import type { SigningKeyPurpose } from '../ports/signing-key-store.ts';
+import type { SharedSecretStore, SigningKeyPurpose } from '../ports/signing-key-store.ts';
 import type { Tracing } from '../ports/tracing.ts';
 import type { TrustedIssuerRegistry } from '../ports/trusted-issuer-registry.ts';
 import type { TryToken } from '../protocol/trusted-issuers/try-token.ts';
@@ -66,7 +71,10 @@ export interface AdminServerOptions {
   readonly tryToken: TryToken;
   readonly clock: Clock;
   readonly randomId: RandomId;
-  readonly verifyAdminToken: (presented: string) => boolean;
+  /** base64url SHA-256 of the first admin token. */
+  readonly bootstrapHash: string;
+  readonly adminTokens: AdminTokens;
+  readonly secrets: SharedSecretStore;
   /**
    * Awaited before a resource server is stored, so that the JWKS has its key before the first
    * token.
@@ -96,20 +104,14 @@ const strict: Validation = {
 
 /** The admin listener: every path, the unknown ones too, needs the admin token. */
 export async function adminServer(options: AdminServerOptions): Promise<FastifyInstance> {
-  const { clock, randomId, verifyAdminToken, logger } = options;
+  const { clock, randomId, logger } = options;
   const app = listener(logger, randomId, 262_144, strict, options);
   refuseContentCodings(app);
   app.setErrorHandler(problemHandler);
   app.setNotFoundHandler((request, reply) =>
     problemHandler(new Problem(404, 'there is nothing at this path'), request, reply),
   );
-  app.addHook('onRequest', async (request, reply) => {
-    void reply.header('cache-control', 'no-store');
-    const [field, ...more] = headerFields(request.raw, 'authorization');
-    const [, token] = /^bearer +(\S+)$/i.exec(field ?? '') ?? [];
-    if (token === undefined || more.length > 0 || !verifyAdminToken(token))
-      throw new Problem(401, 'the admin token is required');
-  });
+  admitAdmins(app, adminAuthentication(options), headerFields);
   jsonBodies(app);
   refuseOtherMethods(app, () => {
     throw new Problem(405, 'the method is not for this path');
@@ -127,6 +129,7 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
     ...trustRuleSchemas,
     ...tryTokenSchemas,
     ...pairingSchemas,
+    ...adminTokenSchemas,
   ]);
 
   clientRoutes(app, options);
@@ -140,6 +143,7 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
   trustRuleRoutes(app, options);
   tryTokenRoute(app, options);
   pairingRoutes(app, { ...options, clients: options.clientRegistrations });
+  adminTokenRoutes(app, options);
   metricsRoute(app, options.scrape);
   return app;
 }

@@ -12,7 +12,7 @@ import type { CollectedSeries, Sample } from '../observability/collected.ts';
 export interface CollectedOptions {
   readonly config: Pick<
     Config,
-    'tls' | 'tlsClientCaFile' | 'workers' | 'signingKeyRotationInterval'
+    'tls' | 'adminTls' | 'tlsClientCaFile' | 'workers' | 'signingKeyRotationInterval'
   >;
   readonly clock: Clock;
   readonly databaseSeconds: () => Promise<number>;
@@ -140,10 +140,10 @@ const pemBlock = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /** A file that cannot be read has no days left. */
 async function certificateDays(
-  { tls, tlsClientCaFile }: Pick<Config, 'tls' | 'tlsClientCaFile'>,
+  { tls, adminTls, tlsClientCaFile }: CollectedOptions['config'],
   now: number,
 ): Promise<readonly Sample[]> {
-  const files = { tls: tls?.certFile, client_ca: tlsClientCaFile };
+  const files = { tls: tls?.certFile, admin_tls: adminTls?.certFile, client_ca: tlsClientCaFile };
   const samples = Object.entries(files).map(async ([file, path]) => {
     if (path === undefined) return [];
     const pem = await readFile(path, 'utf8').catch(() => '');

@@ -1,9 +1,5 @@
 import { existsSync } from 'node:fs';
-import {
-  adminTokenHash,
-  generateAdminToken,
-  verifyAdminTokenAgainst,
-} from '../admin/admin-token.ts';
+import { adminTokenHash, generateAdminToken } from '../admin/admin-token.ts';
 import type { Config } from '../config/config.ts';
 import { developmentBanner } from '../config/development.ts';
 import {
@@ -31,7 +27,8 @@ export interface NewAdminToken {
 /** Secrets that a start finds, or makes on the very first start. */
 export interface PreparedSecrets {
   readonly encryption: KeyEncryption;
-  readonly verifyAdminToken: (presented: string) => boolean;
+  /** base64url SHA-256 of the first admin token. */
+  readonly bootstrapHash: string;
   /** The admin token, and the file that it is in, only when this start made it. */
   readonly newAdminToken?: NewAdminToken;
 }
@@ -48,17 +45,13 @@ export async function prepareSecrets(
 ): Promise<PreparedSecrets> {
   const encryption = await prepareEncryption(config, stores);
   if (config.adminToken !== undefined)
-    return {
-      encryption,
-      verifyAdminToken: verifyAdminTokenAgainst(adminTokenHash(config.adminToken)),
-    };
+    return { encryption, bootstrapHash: adminTokenHash(config.adminToken) };
   const storedHash = await stores.secrets.getSecret(adminTokenName);
-  if (storedHash !== undefined)
-    return { encryption, verifyAdminToken: verifyAdminTokenAgainst(storedHash) };
+  if (storedHash !== undefined) return { encryption, bootstrapHash: storedHash };
   const { hash, made } = await makeAdminToken(config, stores.secrets);
   return {
     encryption,
-    verifyAdminToken: verifyAdminTokenAgainst(hash),
+    bootstrapHash: hash,
     ...(made !== undefined && { newAdminToken: made }),
   };
 }
@@ -174,6 +167,6 @@ function shellWord(text: string): string {
   return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-function adminUrl({ adminHost }: Config, port: number): string {
-  return `http://${adminHost.includes(':') ? `[${adminHost}]` : adminHost}:${port}/admin`;
+function adminUrl({ adminHost, adminTls }: Config, port: number): string {
+  return `http${adminTls === undefined ? '' : 's'}://${adminHost.includes(':') ? `[${adminHost}]` : adminHost}:${port}/admin`;
 }

@@ -13,6 +13,8 @@ export interface ListenerConfig {
   readonly port: number | undefined;
   readonly adminHost: string;
   readonly adminPort: number;
+  /** PEM files with which the admin listener speaks TLS. */
+  readonly adminTls?: { readonly certFile: string; readonly keyFile: string };
   /** A listener for metrics alone, which asks for no token. */
   readonly metrics?: { readonly host: string; readonly port: number };
   /** The listener that asks for client certificates. */
@@ -45,12 +47,22 @@ export function readListenerConfig(
     port,
     adminHost: read.text('ADMIN_HOST') ?? '127.0.0.1',
     adminPort: read.port('ADMIN_PORT', 8081),
+    ...readAdminTls(read),
     ...readMetrics(read),
     ...(tls !== undefined && { tls }),
     ...(tlsClientCaFile !== undefined && { tlsClientCaFile }),
     ...readProxies(read),
     warnings,
   };
+}
+
+function readAdminTls(read: EnvironmentReader): Pick<ListenerConfig, 'adminTls'> {
+  const certFile = read.text('ADMIN_TLS_CERT_FILE');
+  const keyFile = read.text('ADMIN_TLS_KEY_FILE');
+  if (certFile === undefined && keyFile === undefined) return {};
+  if (certFile === undefined || keyFile === undefined)
+    read.faults.push('ADMIN_TLS_CERT_FILE and ADMIN_TLS_KEY_FILE belong together');
+  return { adminTls: { certFile: certFile ?? '', keyFile: keyFile ?? '' } };
 }
 
 function readMetrics(read: EnvironmentReader): Pick<ListenerConfig, 'metrics'> {

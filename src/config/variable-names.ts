@@ -10,6 +10,8 @@ export const variableNames = [
   'ADMIN_HOST',
   'ADMIN_PORT',
   'ADMIN_TOKEN',
+  'ADMIN_TLS_CERT_FILE',
+  'ADMIN_TLS_KEY_FILE',
   'GATEWAY_HOST',
   'GATEWAY_PORT',
   'GATEWAY_TOKEN',

@@ -102,6 +102,7 @@ export const auditEventChapters = {
     ...registered('trusted_issuer', 'a trusted issuer', detail),
     ...registered('trust_rule', 'a rule of a trusted issuer', detail),
   },
+  Admins: registered('admin_token', 'an admin token', detail),
   Keys: {
     signing_key_announced: { when: 'a signing key was published', has: detail },
     signing_key_activated: { when: 'a signing key began to sign', has: detail },

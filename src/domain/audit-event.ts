@@ -3,11 +3,14 @@ import type { RefusalReason } from './refusal-reasons.ts';
 
 export type { AuditEventType } from './audit-event-types.ts';
 
-/** Who did it: `client:ID`, `resource_server:ID`, `trusted_issuer:ID`, `admin` or `server`. */
+/**
+ * Who did it: `client:ID`, `resource_server:ID`, `trusted_issuer:ID`, `admin:NAME` or `server`.
+ * `admin` stands for whichever admin acts, and is stored by its name.
+ */
 export type AuditActor =
   | 'admin'
   | 'server'
-  | `${'client' | 'resource_server' | 'trusted_issuer'}:${string}`;
+  | `${'admin' | 'client' | 'resource_server' | 'trusted_issuer'}:${string}`;
 
 /** One entry of the audit trail. Nothing secret has a place in it. */
 export interface AuditEvent {

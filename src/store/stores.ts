@@ -12,6 +12,7 @@ import { type DatabaseSeconds, databaseSeconds } from './connection/database-tim
 import type { DatabaseKind } from './migrations/schema.ts';
 import { openRedis, type RedisConfig } from './redis/open-redis.ts';
 import { openIssuances } from './tables/open-issuances.ts';
+import { sqlAdminTokens } from './tables/sql-admin-tokens.ts';
 import { sqlAssertionKeys } from './tables/sql-assertion-keys.ts';
 import { sqlAudit } from './tables/sql-audit.ts';
 import { sqlAuditSink } from './tables/sql-audit-sink.ts';
@@ -110,7 +111,7 @@ export async function openStores(
     nonceSecrets: sqlNonceSecrets(change),
     secrets,
     databaseSeconds: seconds,
-    ...forOperators(database, kind),
+    ...forOperators(database, kind, change),
     pingDatabase,
     pingReplay: redis?.ping ?? pingDatabase,
     writeToDatabase: sqlWriteCheck(databaseUrl, database, clock),
@@ -125,8 +126,9 @@ export async function openStores(
 }
 
 /** What is of no use to the protocol. */
-function forOperators(database: Database, kind: DatabaseKind) {
+function forOperators(database: Database, kind: DatabaseKind, change: AuditedTransaction) {
   return {
+    adminTokens: sqlAdminTokens(database, change),
     auditSink: sqlAuditSink(database, kind),
     countRegistrations: sqlRegistrationCounts(database),
   };

@@ -10,7 +10,8 @@ describe('routes that are loaded with the first request', () => {
   let server: DemandedListener;
   const lines: string[] = [];
   const listen = async (load: Parameters<typeof loadedOnDemand>[0]) => {
-    server = loadedOnDemand(load, pino({}, { write: (line: string) => void lines.push(line) }));
+    const logger = pino({}, { write: (line: string) => void lines.push(line) });
+    server = await loadedOnDemand(load, logger);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const address = server.address();
     return `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { adminScopes } from '../../src/domain/admin-scope.ts';
 import { testKey } from '../support/keys.ts';
 import { answerFaults, type Document, type OperationObject } from '../support/openapi.ts';
 import { type Answer, basic, type TestServer, testServer } from '../support/server.ts';
@@ -75,6 +76,7 @@ function underAdmin(path: string): string {
 const issuerBody = { issuer: 'https://op.example', purposes: ['workload'] };
 const ruleBody = { claims: { sub: 'x' }, client_id: 'all' };
 const required: Readonly<Record<string, object>> = {
+  createAdminToken: { name: 'x', scopes: ['clients:read'] },
   createTrustedIssuer: issuerBody,
   replaceTrustedIssuer: issuerBody,
   createTrustRule: ruleBody,
@@ -88,6 +90,13 @@ interface Refused {
   readonly headers?: Record<string, string>;
   /** Status, then the members named. */
   readonly expected: readonly (number | string)[];
+}
+
+/** Tokens that lack one scope each, by that scope. */
+const others = new Map<string, string>();
+
+function neededScope({ security }: OperationObject): string {
+  return security?.[0]?.admin_token[0] ?? '';
 }
 
 /** Requests that are refused for what they are, whatever the operation does. */
@@ -113,6 +122,17 @@ function commonRefusals({
   const listed = operation.parameters?.some(({ name }) => name === 'cursor') ?? false;
   return [
     { where, body, headers: { authorization: 'Bearer x' }, expected: [401] },
+    // Everything but what it needs.
+    ...(operation.security === undefined
+      ? []
+      : [
+          {
+            where,
+            body,
+            headers: { authorization: `Bearer ${others.get(neededScope(operation))}` },
+            expected: [403],
+          },
+        ]),
     ...(parameters.length === 0 ? [] : [{ where: odd, body, expected: [400, ...parameters] }]),
     ...(listed
       ? [
@@ -431,6 +451,16 @@ describe('what each operation answers is what the document says', () => {
       });
     await call('deleteTrustedIssuer', { params: { id: trusted.id } });
   });
+  it('admin tokens', async () => {
+    const made = { name: 'reader', scopes: ['clients:read'], expires_at: 2_000_000_000 };
+    const { body } = await call('createAdminToken', { body: made });
+    expect(body).toMatchObject(made);
+    expect((await call('createAdminToken', { body: made })).status).toBe(409);
+    const params = { id: body.id };
+    expect((await call('rotateAdminToken', { params, body: {} })).body.token).not.toBe(body.token);
+    expect((await call('listAdminTokens')).body.items).toHaveLength(1);
+    await call('deleteAdminToken', { params });
+  });
   it('tokens, the audit trail, signing keys', async () => {
     await server.admin('POST', 'clients', {
       client_id: 'app',
@@ -480,6 +510,13 @@ describe('what each operation answers is what the document says', () => {
     await connection.dispose();
   });
   it('refusals that every operation has in common', async () => {
+    for (const needed of adminScopes) {
+      // A token that may grant would end the first one, with its first use.
+      const scopes = adminScopes.filter((scope) => scope !== needed && scope !== 'admin:grant');
+      const name = needed.replace(':', '-');
+      const { body } = await server.admin('POST', 'admin-tokens', { name, scopes });
+      others.set(needed, body.token);
+    }
     for (const each of operations()) {
       for (const { where, body, headers, expected } of commonRefusals(each)) {
         const answer = await compared(
@@ -507,6 +544,7 @@ describe('what each operation answers is what the document says', () => {
       'audit_event',
       'signing_key',
       'shared_secret',
+      'admin_token',
     ];
     await connection.executeScript(tables.map((name) => `drop table ${name};`).join(''));
     await connection.dispose();

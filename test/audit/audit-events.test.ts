@@ -156,22 +156,22 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     ['a revocation by the operator', 'token_revoked', async () => {
       const token = await ofApp();
       await admin('DELETE', `tokens/${jti(token)}`);
-      return { actor: 'admin', client_id: 'app', jti: jti(token), ...keyOf(token) };
+      return { actor: 'admin:bootstrap', client_id: 'app', jti: jti(token), ...keyOf(token) };
     }],
     ['a revocation of the tokens of a client', 'client_tokens_revoked', async () => {
       await ofApp();
       await admin('DELETE', 'clients/app/tokens');
-      return { actor: 'admin', client_id: 'app', detail: { revoked: expect.any(Number) } };
+      return { actor: 'admin:bootstrap', client_id: 'app', detail: { revoked: expect.any(Number) } };
     }],
     ['a revocation by key', 'key_tokens_revoked', async () => {
       await ofApp();
       await admin('DELETE', `keys/${pair.appKey.jkt}/tokens`);
-      return { actor: 'admin', jkt: pair.appKey.jkt, detail: { revoked: 1 } };
+      return { actor: 'admin:bootstrap', jkt: pair.appKey.jkt, detail: { revoked: 1 } };
     }],
     ['a registration', 'client_created', async () => {
       const key = await testKey();
       await admin('POST', 'clients', { client_id: 'new', token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [key.jwk] } });
-      return { actor: 'admin', client_id: 'new', detail: { keys_added: [key.jkt] } };
+      return { actor: 'admin:bootstrap', client_id: 'new', detail: { keys_added: [key.jkt] } };
     }],
     ['a key that is replaced', 'client_changed', async () => {
       const [key, next] = [await testKey(), await testKey()];
@@ -179,57 +179,57 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       later();
       await admin('PATCH', 'clients/new', { jwks: { keys: [next.jwk] }, client_name: 'renamed' });
       const members = expect.arrayContaining(['client_name', 'jwks']);
-      return { actor: 'admin', client_id: 'new', detail: { members, keys_added: [next.jkt], keys_removed: [key.jkt] } };
+      return { actor: 'admin:bootstrap', client_id: 'new', detail: { members, keys_added: [next.jkt], keys_removed: [key.jkt] } };
     }],
     ['a client that is deleted', 'client_deleted', async () => {
       await admin('DELETE', 'clients/new');
-      return { actor: 'admin', client_id: 'new' };
+      return { actor: 'admin:bootstrap', client_id: 'new' };
     }],
     ['a secret that is added', 'client_secret_created', async () => {
       const { body } = await admin('POST', 'clients/thief/secrets', { client_secret: other });
-      return { actor: 'admin', client_id: 'thief', detail: { secret: body.id } };
+      return { actor: 'admin:bootstrap', client_id: 'thief', detail: { secret: body.id } };
     }],
     ['a secret that is replaced', 'client_changed', async () => {
       await admin('PATCH', 'clients/thief', { client_secret: pairSecret });
-      return { actor: 'admin', client_id: 'thief', detail: { members: ['client_secret'] } };
+      return { actor: 'admin:bootstrap', client_id: 'thief', detail: { members: ['client_secret'] } };
     }],
     ['a resource server', 'resource_server_created', async () => {
       const { body } = await admin('POST', 'resource-servers', { audience: 'urn:example:new' });
       secrets.push(body.client_secret as string);
-      return { actor: 'admin', audience: 'urn:example:new', detail: { id: body.id } };
+      return { actor: 'admin:bootstrap', audience: 'urn:example:new', detail: { id: body.id } };
     }],
     ['a resource server that changes', 'resource_server_changed', async () => {
       const { body } = await admin('POST', 'resource-servers', { audience: 'urn:example:changing' });
       const { body: changed } = await admin('PATCH', `resource-servers/${body.id}`, { name: 'renamed', client_secret: other });
       secrets.push(body.client_secret as string, String(changed.client_secret ?? other));
-      return { actor: 'admin', audience: 'urn:example:changing', detail: { id: body.id, members: expect.arrayContaining(['name', 'client_secret']) } };
+      return { actor: 'admin:bootstrap', audience: 'urn:example:changing', detail: { id: body.id, members: expect.arrayContaining(['name', 'client_secret']) } };
     }],
     ['a pairing', 'pairing_created', async () => {
       const { body } = await admin('POST', 'pairings', { requester: 'thief', holder: 'backend' });
-      return { actor: 'admin', client_id: 'thief', detail: { id: body.id, holder: 'backend' } };
+      return { actor: 'admin:bootstrap', client_id: 'thief', detail: { id: body.id, holder: 'backend' } };
     }],
     ['a pairing that is revoked', 'pairing_revoked', async () => {
       const { items } = (await admin('GET', 'pairings?requester=thief')).body;
       await admin('POST', `pairings/${items[0].id}/revoke`);
-      return { actor: 'admin', client_id: 'thief', detail: { id: items[0].id, holder: 'backend' } };
+      return { actor: 'admin:bootstrap', client_id: 'thief', detail: { id: items[0].id, holder: 'backend' } };
     }],
     ['a trusted issuer', 'trusted_issuer_created', async () => {
       const { body } = await admin('POST', 'trusted-issuers', { issuer: 'https://op.example.com', audience: 'x', jwks_uri: 'https://op.example.com/jwks' });
-      return { actor: 'admin', detail: { id: body.id, issuer: 'https://op.example.com' } };
+      return { actor: 'admin:bootstrap', detail: { id: body.id, issuer: 'https://op.example.com' } };
     }],
     ['a rotation by hand', 'signing_key_announced', async () => {
       const { body } = await admin('POST', 'signing-keys/rotate', { alg: 'ES256' });
-      return { actor: 'admin', detail: { kid: body.kid, alg: 'ES256', active_at: expect.any(Number) } };
+      return { actor: 'admin:bootstrap', detail: { kid: body.kid, alg: 'ES256', active_at: expect.any(Number) } };
     }],
     ['a rotation that is brought forward', 'signing_key_announced', async () => {
       const { body } = await admin('POST', 'signing-keys/rotate', { alg: 'ES256', immediately: true });
-      return { actor: 'admin', detail: { kid: body.kid, active_at: pair.server.clock.now } };
+      return { actor: 'admin:bootstrap', detail: { kid: body.kid, active_at: pair.server.clock.now } };
     }],
     ['a compromised signing key', 'signing_key_revoked', async () => {
       const { items } = (await admin('GET', 'signing-keys')).body;
       const { kid } = items.find(({ state }: { state: string }) => state === 'retired');
       await admin('POST', `signing-keys/${kid}/revoke`);
-      return { actor: 'admin', detail: { kid } };
+      return { actor: 'admin:bootstrap', detail: { kid } };
     }],
   ])('%s: who, what, which key, by which evidence, why', async (_, type, act) => {
     const time = later();

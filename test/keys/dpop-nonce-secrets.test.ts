@@ -273,8 +273,8 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       await states(fixture.server);
       expect(await outcome(fixture.server, await nonceOf(fixture.server))).toBe(200);
       expect(await events('dpop_nonce_secret_replaced')).toMatchObject([
-        { actor: 'admin' },
-        { actor: 'admin' },
+        { actor: 'admin:bootstrap' },
+        { actor: 'admin:bootstrap' },
       ]);
     });
 

@@ -104,7 +104,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       );
       expect(events.items).toMatchObject([
         {
-          actor: 'admin',
+          actor: 'admin:bootstrap',
           detail: { to: changes[0]?.body.key_id, signing_keys: 1, shared_secrets: 1 },
         },
       ]);

@@ -104,7 +104,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       const [before, recorded] = [await shown(), await announced()];
       await stores.signingKeys.advanceSigningKey(kid, startOfTime, {
         type: 'signing_key_announced',
-        actor: 'admin',
+        actor: 'admin:bootstrap',
         detail: { kid },
       });
       expect([await shown(), await announced()]).toEqual([before, recorded]);

@@ -24,6 +24,8 @@ export interface Document {
 /** An operation of the document. */
 export interface OperationObject {
   readonly operationId: string;
+  /** The scope that it needs; absent: none. */
+  readonly security?: readonly { readonly admin_token: readonly string[] }[];
   readonly tags: readonly string[];
   readonly description: string;
   readonly requestBody?: { readonly content: Content };

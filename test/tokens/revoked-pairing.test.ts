@@ -120,7 +120,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       const named = (found: { detail: object }[]) =>
         found.filter(({ detail }) => 'id' in detail && detail.id === made.body.id);
       const expected = {
-        actor: 'admin',
+        actor: 'admin:bootstrap',
         client_id: 'app',
         detail: { id: made.body.id, holder: 'unpaired' },
       };

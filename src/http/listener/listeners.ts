@@ -7,14 +7,22 @@ import { boundHalfSentHeaders } from '../load/half-sent-headers.ts';
 import { closeWhenStopping, closingIdle, quiet } from './drain.ts';
 import { type AnswerScrape, metricsListener } from './metrics-listener.ts';
 import { loadedOnDemand } from './on-demand-listener.ts';
+import type { TlsListener } from './reloading-tls.ts';
 import { removeStaleSocket } from './stale-socket.ts';
-import type { TlsListener } from './tls-listener.ts';
 
 /** What the listeners answer with, and where. */
 export interface ListenersOptions {
   readonly config: Pick<
     Config,
-    'host' | 'port' | 'tls' | 'tlsClientCaFile' | 'adminHost' | 'adminPort' | 'metrics' | 'gateway'
+    | 'host'
+    | 'port'
+    | 'tls'
+    | 'tlsClientCaFile'
+    | 'adminHost'
+    | 'adminPort'
+    | 'adminTls'
+    | 'metrics'
+    | 'gateway'
   >;
   /** The public routes, over plain HTTP and, where there is a certificate, over TLS. */
   readonly publicApp: FastifyInstance;
@@ -63,7 +71,7 @@ export async function openListeners({
   stopping,
   logger,
 }: ListenersOptions): Promise<Listeners> {
-  const admin = loadedOnDemand(loadAdmin, logger);
+  const admin = await loadedOnDemand(loadAdmin, logger, config.adminTls);
   const { host, port } = config;
   if (port === undefined) await publicApp.ready();
   else await publicApp.listen({ host, port, reusePort } as FastifyListenOptions);
@@ -83,7 +91,8 @@ export async function openListeners({
   closeWhenStopping(publicApp.server, stopping);
   closeWhenStopping(admin, stopping);
   boundHalfSentHeaders(publicApp.server, 'connection', logger);
-  boundHalfSentHeaders(admin, 'connection', logger);
+  const opened = config.adminTls === undefined ? 'connection' : 'secureConnection';
+  boundHalfSentHeaders(admin, opened, logger);
   if (tls !== undefined) boundHalfSentHeaders(tls, 'secureConnection', logger);
   admin.listen({ host: config.adminHost, port: config.adminPort, reusePort });
   await once(admin, 'listening');
@@ -97,7 +106,10 @@ export async function openListeners({
     adminPort: portOf(admin),
     metricsPort: metrics === undefined ? 0 : portOf(metrics),
     gatewayPort: gatewayApp === undefined ? 0 : portOf(gatewayApp.server),
-    stopWatching: () => tls?.stopWatching(),
+    stopWatching() {
+      tls?.stopWatching();
+      admin.stopWatching();
+    },
     async close(patience) {
       const servers = [publicApp.server, gatewayApp?.server, admin, tls, metrics].filter(
         (server) => server !== undefined,

@@ -1,7 +1,8 @@
-import type { Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { answerUnparsable } from '../request/message-framing.ts';
+import type { CertificateFiles } from './reloading-tls.ts';
 import { answerHalfClosed, boundConnections, inactivity, serverLimits } from './server-limits.ts';
 
 // An import of `node:http` reads each of its exports, and one of them loads Node's whole `fetch`.
@@ -11,24 +12,28 @@ const { createServer } = process.getBuiltinModule('node:http');
 export type DemandedListener = Server & {
   /** Closes what was loaded; the server itself is closed like any other. */
   readonly unload: () => Promise<void>;
+  /** Files of a certificate are looked at no more. */
+  readonly stopWatching: () => void;
 };
 
 /**
  * Listens at once and loads the routes when somebody asks for one: a start, and a replica that no
  * operator ever speaks to, carries neither their schemas nor their validators. A load that fails is
  * logged, answered with 500, and tried again by the next request.
+ * @param certificate with which it speaks TLS, and only that
  */
-export function loadedOnDemand(
+export async function loadedOnDemand(
   load: () => Promise<FastifyInstance>,
   logger: Logger,
-): DemandedListener {
+  certificate?: CertificateFiles,
+): Promise<DemandedListener> {
   let loaded: Promise<FastifyInstance> | undefined;
   const ready = async () => {
     const app = await load();
     await app.ready();
     return app;
   };
-  const server = createServer(serverLimits, (request, response) => {
+  const answer: RequestListener = (request, response) => {
     loaded ??= ready();
     loaded.then(
       (app) => app.routing(request, response),
@@ -40,12 +45,17 @@ export function loadedOnDemand(
           .end('{"title":"Internal Server Error","status":500}');
       },
     );
-  });
+  };
+  const unload = async () => (await loaded?.catch(() => undefined))?.close();
+  if (certificate !== undefined) {
+    // Loaded only where there is a certificate: a start without one is quicker and smaller.
+    const server = (await import('./reloading-tls.ts')).reloadingTls(certificate, answer, logger);
+    return Object.assign(server, { unload }).on('clientError', answerUnparsable);
+  }
+  const server = createServer(serverLimits, answer);
   server.setTimeout(inactivity);
   server.on('clientError', answerUnparsable);
   boundConnections(server);
   answerHalfClosed(server);
-  return Object.assign(server, {
-    unload: async () => (await loaded?.catch(() => undefined))?.close(),
-  });
+  return Object.assign(server, { unload, stopWatching: () => undefined });
 }

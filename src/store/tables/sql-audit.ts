@@ -1,3 +1,4 @@
+import { actingAdmin } from '../../domain/acting-admin.ts';
 import type { AuditEvent, RecordedEvent } from '../../domain/audit-event.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { CorruptRow } from '../../domain/oauth-error.ts';
@@ -30,11 +31,17 @@ export const insertEvents = inDialects((kind) =>
 export function eventRow(event: AuditEvent, now: number): object {
   const id = event.id ?? timeOrderedId(now);
   return {
-    ...event,
+    ...withActor(event),
     id,
     at: timeOf(id),
     ...(event.detail !== undefined && { detail: JSON.stringify(event.detail) }),
   };
+}
+
+/** Names the admin on whose behalf this is recorded. */
+function withActor(event: AuditEvent): AuditEvent {
+  const admin = event.actor === 'admin' ? actingAdmin() : undefined;
+  return admin === undefined ? event : { ...event, actor: `admin:${admin.name}` };
 }
 
 /** The audit trail in the database. */
@@ -53,7 +60,8 @@ export function sqlAudit(
   });
   return {
     async record(event) {
-      await append(event);
+      // Now: the batch is written on behalf of whoever came first.
+      await append(withActor(event));
     },
     async list({ limit, after, since, until, type, client_id, jkt, jti }) {
       const from = [after, since === undefined ? undefined : timePrefix(since)]

@@ -7,7 +7,9 @@ CREATE TABLE "admin_token" (
     "created_at" BIGINT NOT NULL,
     "created_by" TEXT NOT NULL,
     "expires_at" BIGINT,
-    "last_used_at" BIGINT
+    "last_used_at" BIGINT,
+    "previous_hash" TEXT,
+    "previous_until" BIGINT
 );
 
 -- CreateTable
@@ -23,3 +25,6 @@ CREATE UNIQUE INDEX "admin_token_name_key" ON "admin_token"("name");
 
 -- CreateIndex
 CREATE UNIQUE INDEX "admin_token_hash_key" ON "admin_token"("hash");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "admin_token_previous_hash_key" ON "admin_token"("previous_hash");

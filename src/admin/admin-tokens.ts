@@ -1,0 +1,189 @@
+import type { FastifyInstance } from 'fastify';
+import Type from 'typebox';
+import { actingAdmin } from '../domain/acting-admin.ts';
+import type { AdminScope } from '../domain/admin-scope.ts';
+import type { AuditEvent } from '../domain/audit-event.ts';
+import type { Clock } from '../domain/clock.ts';
+import type { AdminToken, AdminTokens } from '../ports/admin-tokens.ts';
+import type { RandomId } from '../ports/ports.ts';
+import { adminTokenHash, generateAdminToken } from './admin-token.ts';
+import {
+  adminTokenAnswer,
+  adminTokenBody,
+  madeTokenAnswer,
+  rotationBody,
+} from './admin-token-schemas.ts';
+import { parameterExamples } from './examples.ts';
+import { listAnswer, listQuery, page, printable, readPage } from './list.ts';
+import { answer, operation, ref } from './operation.ts';
+import { Problem } from './problem.ts';
+
+/** What the routes use. */
+export interface AdminTokenRoutesOptions {
+  readonly adminTokens: AdminTokens;
+  readonly clock: Clock;
+  readonly randomId: RandomId;
+}
+
+const path = '/admin/admin-tokens';
+const tag = 'Admin tokens' as const;
+const params = Type.Object({ id: printable('Of the token.', parameterExamples.adminToken) });
+interface ById {
+  Params: { id: string };
+}
+
+/** Named tokens of the admin API: list, make, rotate, remove. */
+export function adminTokenRoutes(app: FastifyInstance, options: AdminTokenRoutesOptions): void {
+  listRoute(app, options);
+  createRoute(app, options);
+  rotateRoute(app, options);
+  deleteRoute(app, options);
+}
+
+function listRoute(app: FastifyInstance, { adminTokens }: AdminTokenRoutesOptions): void {
+  const list = {
+    operationId: 'listAdminTokens',
+    summary: 'List the admin tokens',
+    tag,
+    description: 'Lists the named tokens with their scopes, expiry and last use; never the tokens.',
+    querystring: listQuery({}),
+    answers: { 200: listAnswer(ref(adminTokenAnswer)) },
+  };
+  app.get<{ Querystring: { limit?: string; cursor?: string } }>(
+    path,
+    operation(list),
+    async ({ query }) => {
+      const { limit, after } = readPage(query);
+      const found = await adminTokens.list({
+        limit: limit + 1,
+        ...(after !== undefined && { after }),
+      });
+      return page(found, limit, ({ id }) => id, show);
+    },
+  );
+}
+
+function createRoute(app: FastifyInstance, options: AdminTokenRoutesOptions): void {
+  const { adminTokens, clock, randomId } = options;
+  const create = {
+    operationId: 'createAdminToken',
+    summary: 'Make an admin token',
+    tag,
+    description: 'Makes a token with these scopes, none of which may be beyond those of its maker.',
+    body: ref(adminTokenBody),
+    answers: { 201: answer('The token, in clear this once.', ref(madeTokenAnswer)) },
+    refuses: [409] as const,
+  };
+  app.post<{ Body: Type.Static<typeof adminTokenBody> }>(
+    path,
+    operation(create),
+    async ({ body: { name, scopes, expires_at: end } }, reply) => {
+      const now = clock();
+      checkExpiry(end, now);
+      checkWithinOwn(scopes, 'scopes');
+      const token = generateAdminToken();
+      const made: AdminToken = {
+        id: randomId(),
+        name,
+        scopes,
+        createdAt: now,
+        createdBy: actingAdmin()?.name ?? '',
+        ...(end !== undefined && { expiresAt: end * 1000 }),
+      };
+      const event = eventOf('created', made, { scopes, ...(end && { expires_at: end }) });
+      if (!(await adminTokens.create(made, adminTokenHash(token), event)))
+        throw new Problem(409, 'there is an admin token of this name');
+      return reply.code(201).send({ ...show(made), token });
+    },
+  );
+}
+
+function rotateRoute(app: FastifyInstance, { adminTokens, clock }: AdminTokenRoutesOptions): void {
+  const rotate = {
+    operationId: 'rotateAdminToken',
+    summary: 'Replace an admin token without a gap',
+    tag,
+    description: 'Makes another token of this name; the one before counts for some time as well.',
+    params,
+    body: ref(rotationBody),
+    answers: { 200: answer('The new token, in clear this once.', ref(madeTokenAnswer)) },
+    refuses: [404] as const,
+  };
+  app.post<ById & { Body: Type.Static<typeof rotationBody> }>(
+    `${path}/:id/rotate`,
+    operation(rotate),
+    async ({ params: { id }, body: { previous_expires_in: overlap = 3600, expires_at: end } }) => {
+      const now = clock();
+      checkExpiry(end, now);
+      const found = (await adminTokens.get(id)) ?? notFound();
+      // Or whoever may rotate could get a token that may more.
+      checkWithinOwn(found.scopes);
+      const token = generateAdminToken();
+      const rotation = {
+        hash: adminTokenHash(token),
+        previousUntil: now + overlap * 1000,
+        ...(end !== undefined && { expiresAt: end * 1000 }),
+      };
+      const event = eventOf('changed', found, { rotated: true, previous_expires_in: overlap });
+      if (!(await adminTokens.rotate(id, rotation, event))) notFound();
+      return { ...show((await adminTokens.get(id)) ?? notFound()), token };
+    },
+  );
+}
+
+function deleteRoute(app: FastifyInstance, { adminTokens }: AdminTokenRoutesOptions): void {
+  const remove = {
+    operationId: 'deleteAdminToken',
+    summary: 'Remove an admin token',
+    tag,
+    description: 'Removes the token: it is refused from now on, on every machine.',
+    params,
+    answers: { 204: { description: 'The token is refused.' } },
+    refuses: [404] as const,
+  };
+  app.delete<ById>(`${path}/:id`, operation(remove), async ({ params: { id } }, reply) => {
+    const found = (await adminTokens.get(id)) ?? notFound();
+    if (!(await adminTokens.remove(id, eventOf('deleted', found, {})))) notFound();
+    return reply.code(204).send();
+  });
+}
+
+/** Nobody gives more than it has. Throws Problem. */
+export function checkWithinOwn(scopes: readonly AdminScope[], member?: string): void {
+  const own = actingAdmin()?.scopes ?? [];
+  const beyond = scopes.find((scope) => !own.includes(scope));
+  if (beyond !== undefined)
+    throw new Problem(403, `only an admin with the scope ${beyond} can give it`, member);
+}
+
+function checkExpiry(end: number | undefined, now: number): void {
+  if (end !== undefined && end * 1000 <= now)
+    throw new Problem(400, 'expires_at must be in the future', 'expires_at');
+}
+
+function notFound(): never {
+  throw new Problem(404, 'there is no such admin token');
+}
+
+function eventOf(
+  what: 'created' | 'changed' | 'deleted',
+  { id, name }: AdminToken,
+  detail: object,
+): AuditEvent {
+  return { type: `admin_token_${what}`, actor: 'admin', detail: { id, name, ...detail } };
+}
+
+function show(token: AdminToken): object {
+  const { id, name, scopes, createdAt, createdBy, expiresAt, lastUsedAt, previousUntil } = token;
+  const inSeconds = (at: number) => Math.floor(at / 1000);
+  return {
+    id,
+    name,
+    scopes,
+    created_at: inSeconds(createdAt),
+    created_by: createdBy,
+    ...(expiresAt !== undefined && { expires_at: inSeconds(expiresAt) }),
+    ...(lastUsedAt !== undefined && { last_used_at: inSeconds(lastUsedAt) }),
+    ...(previousUntil !== undefined && { previous_expires_at: inSeconds(previousUntil) }),
+  };
+}

@@ -1,0 +1,91 @@
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type ActingAdmin, actingAs } from '../domain/acting-admin.ts';
+import type { AdminScope } from '../domain/admin-scope.ts';
+import type { AdminAuthentication } from './authenticate-admin.ts';
+import { problemAnswer } from './operation.ts';
+import { Problem } from './problem.ts';
+import { refusedAddresses } from './refused-addresses.ts';
+import { requiredScope } from './required-scope.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What an admin needs for the route; absent: nothing. */
+    adminScope?: AdminScope;
+    /** True: the route reads no store. */
+    storeless?: boolean;
+  }
+  interface FastifyRequest {
+    /** Who sent it. */
+    admin?: ActingAdmin;
+  }
+}
+
+/** Every value of a header field, in order of the message. */
+export type ReadFields = (request: IncomingMessage, name: string) => readonly string[];
+
+/**
+ * Lets admins in, each to what its scopes allow. Every path, the unknown ones too, needs an admin;
+ * every route from now on gets the scope that it needs, which its document shows.
+ */
+export function admitAdmins(
+  app: FastifyInstance,
+  authentication: AdminAuthentication,
+  fields: ReadFields,
+): void {
+  app.decorateRequest('admin');
+  app.addHook('onRoute', (route) => {
+    if (route.schema?.hide === true) return;
+    const method = [route.method].flat()[0] ?? 'GET';
+    const scope = requiredScope(method, route.url);
+    const response = (route.schema?.response ?? {}) as Record<string, unknown>;
+    route.config = {
+      ...route.config,
+      storeless: !('503' in response),
+      ...(scope !== undefined && { adminScope: scope }),
+    };
+    if (scope === undefined) return;
+    route.schema = {
+      ...route.schema,
+      security: [{ admin_token: [scope] }],
+      response: { ...response, 403: problemAnswer(403) },
+    };
+  });
+  const authenticate = authenticating(authentication, fields);
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.header('cache-control', 'no-store');
+    const admin = await authenticate(request, reply);
+    const scope = request.routeOptions.config.adminScope;
+    request.admin = admin;
+    request.logFields = { ...request.logFields, admin: admin.name };
+    if (scope === undefined || admin.scopes.includes(scope)) return;
+    void reply.header('www-authenticate', `Bearer error="insufficient_scope", scope="${scope}"`);
+    throw new Problem(403, `this needs the admin scope ${scope}`);
+  });
+  // Only here: between the head of a request and its whole body the context would be lost.
+  app.addHook('preHandler', (request, _reply, done) => {
+    if (request.admin === undefined) done();
+    else actingAs(request.admin, done);
+  });
+}
+
+function authenticating({ authenticate, isKnown }: AdminAuthentication, fields: ReadFields) {
+  const refused = refusedAddresses();
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<ActingAdmin> => {
+    const address = request.raw.socket.remoteAddress ?? '';
+    const [field, ...more] = fields(request.raw, 'authorization');
+    const [, token] = /^bearer +(\S+)$/i.exec(field ?? '') ?? [];
+    // Who was an admin a moment ago waits for no stranger behind the same address.
+    const wait = token !== undefined && isKnown(token) ? undefined : refused.waitOf(address);
+    if (wait !== undefined) {
+      void reply.header('retry-after', String(wait));
+      throw new Problem(429, 'too many requests without an admin token, try again later');
+    }
+    const storeless = request.routeOptions.config.storeless === true;
+    const admin =
+      token === undefined || more.length > 0 ? undefined : await authenticate(token, storeless);
+    if (admin !== undefined) return admin;
+    refused.note(address);
+    throw new Problem(401, 'the admin token is required');
+  };
+}

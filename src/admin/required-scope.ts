@@ -1,0 +1,30 @@
+import type { AdminScope } from '../domain/admin-scope.ts';
+
+/** What reading and changing need, by the beginning of the path; the first one that fits. */
+const areas: readonly (readonly [path: RegExp, read: AdminScope, write: AdminScope])[] = [
+  [/^\/admin\/clients\/:client_id\/tokens$/, 'tokens:revoke', 'tokens:revoke'],
+  [/^\/admin\/(tokens|keys)\//, 'tokens:revoke', 'tokens:revoke'],
+  [/^\/admin\/clients\b/, 'clients:read', 'clients:write'],
+  [/^\/admin\/resource-servers\b/, 'resource-servers:read', 'resource-servers:write'],
+  [/^\/admin\/pairings\b/, 'pairings:read', 'pairings:write'],
+  [/^\/admin\/trusted-issuers\b/, 'trusted-issuers:read', 'trusted-issuers:write'],
+  [/^\/admin\/(signing-keys|dpop-nonce-secrets|key-encryption-key)\b/, 'keys:read', 'keys:rotate'],
+  [/^\/admin\/audit-events$/, 'audit:read', 'audit:read'],
+  [/^\/admin\/admin-tokens\b/, 'admin:read', 'admin:grant'],
+  [/^\/metrics$/, 'metrics:read', 'metrics:read'],
+];
+
+/** Paths that any admin may read. */
+const forAll: ReadonlySet<string> = new Set(['/admin/openapi.json']);
+
+/**
+ * The scope that a route needs; undefined: any admin may call it. A path of which nothing is known
+ * throws an Error, when it is mounted: none is open by oversight.
+ */
+export function requiredScope(method: string, path: string): AdminScope | undefined {
+  if (forAll.has(path)) return undefined;
+  const [, read, write] = areas.find(([beginning]) => beginning.test(path)) ?? [];
+  if (read === undefined || write === undefined)
+    throw new Error(`${path} is in no area of required-scope.ts`);
+  return method === 'GET' || method === 'HEAD' ? read : write;
+}

@@ -1,0 +1,24 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { AdminScope } from './admin-scope.ts';
+
+/** An admin who has authenticated. */
+export interface ActingAdmin {
+  /** Name of the token; `bootstrap`; or `client:ID`, which no token is called. */
+  readonly name: string;
+  readonly scopes: readonly AdminScope[];
+}
+
+const acting = new AsyncLocalStorage<ActingAdmin>();
+
+/**
+ * Does the work of an admin's request. Whatever is recorded meanwhile as done by `admin` names this
+ * one: no route can forget it.
+ */
+export function actingAs(admin: ActingAdmin, work: () => void): void {
+  acting.run(admin, work);
+}
+
+/** On whose behalf this is done; undefined where it is done for no admin. */
+export function actingAdmin(): ActingAdmin | undefined {
+  return acting.getStore();
+}
