@@ -55,8 +55,8 @@ export function readClientCertificate(der: Buffer, chainVerified: boolean): Clie
         .names.filter(({ tag }) => tag === kinds[kind])
         .flatMap(({ content }) => nameText(kind, content) ?? []),
     get isSigningLeaf() {
-      const { keyUsage } = names();
-      return !parsed.ca && (keyUsage & 0x80) !== 0 && (keyUsage & 0x06) === 0;
+      const { keyUsage, isAuthority } = names();
+      return !isAuthority && (keyUsage & 0x80) !== 0 && (keyUsage & 0x06) === 0;
     },
     issuedBy: (authority, now) =>
       authority.ca &&
@@ -77,6 +77,7 @@ const kinds: Readonly<Record<AlternativeNameKind, number>> = {
 
 const subjectAlternativeName = Buffer.from('0603551d11', 'hex');
 const keyUsageExtension = Buffer.from('0603551d0f', 'hex');
+const basicConstraints = Buffer.from('0603551d13', 'hex');
 
 /** The names in a certificate; none if they are not DER or are ambiguous. */
 function readNames(der: Buffer): {
@@ -84,6 +85,8 @@ function readNames(der: Buffer): {
   readonly names: readonly DerElement[];
   /** The first eight bits of the key usage (RFC 5280 §4.2.1.3); 0 without one. */
   readonly keyUsage: number;
+  /** What the basic constraints say (§4.2.1.9), whatever the key usage says. */
+  readonly isAuthority: boolean;
 } {
   try {
     const [signed] = readDer(readDer(der)[0]?.content ?? der);
@@ -102,15 +105,22 @@ function readNames(der: Buffer): {
     const [names, another] = ofType(subjectAlternativeName);
     const [usage, otherUsage] = ofType(keyUsageExtension);
     // A BIT STRING: the number of unused bits, then the bits.
+    const isAuthority = ofType(basicConstraints).some(([, ...value]) => {
+      const constraints = readDer(value.at(-1)?.content ?? Buffer.alloc(0))[0];
+      return readDer(constraints?.content ?? Buffer.alloc(0)).some(
+        ({ tag, content }) => tag === 1 && content[0] !== 0,
+      );
+    });
     const bits = readDer(usage?.at(-1)?.content ?? Buffer.alloc(0))[0]?.content[1] ?? 0;
     const value = another === undefined ? names?.at(-1)?.content : undefined;
     return {
       subject,
       names: value === undefined ? [] : readDer(readDer(value)[0]?.content ?? value),
       keyUsage: otherUsage === undefined ? bits : 0,
+      isAuthority,
     };
   } catch {
-    return { subject: [], names: [], keyUsage: 0 };
+    return { subject: [], names: [], keyUsage: 0, isAuthority: true };
   }
 }
 

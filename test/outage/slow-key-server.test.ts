@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type HttpsJwks, httpsJwks } from '../support/https-jwks.ts';
 import { randomJti, type TestKey, testKey } from '../support/keys.ts';
-import { type Answer, basic } from '../support/server.ts';
+import { type Answer, basic, issuer } from '../support/server.ts';
 import {
   assertionForm,
   clientSecret,
@@ -10,6 +10,7 @@ import {
 } from '../support/token-endpoint-fixture.ts';
 
 const provider = 'https://op.example.com';
+const platform = 'https://platform.example.com';
 const audience = 'https://other.example.com';
 const places = 3;
 let [fixture, published, rs, key, forger]: [
@@ -35,6 +36,11 @@ const open = async (env: object = {}) => {
     issuer: provider,
     audience: 'app-at-op',
     jwks_uri: `${published.uri}?provider`,
+  });
+  await fixture.server.admin('POST', 'trusted-issuers', {
+    issuer: platform,
+    purposes: ['workload'],
+    jwks_uri: `${published.uri}?platform`,
   });
   await fixture.server.admin('POST', 'clients', {
     client_id: 'remote',
@@ -63,6 +69,18 @@ const byAssertion = async (signer: TestKey) =>
       resource: audience,
     }),
   );
+const platformToken = async (signer: TestKey) =>
+  signer.sign(
+    { iss: platform, sub: 'worker', aud: issuer, iat: now(), exp: now() + 600, jti: randomJti() },
+    {},
+  );
+const byPlatformToken = async (signer: TestKey) =>
+  fixture.server.post('/token', assertionForm(await platformToken(signer), { resource: audience }));
+const byGrant = async (signer: TestKey) =>
+  fixture.server.post('/token', {
+    grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+    assertion: await platformToken(signer),
+  });
 const honest = async () =>
   fixture.server.post(
     '/token',
@@ -75,6 +93,8 @@ describe('while the key server of one client does not answer, others are served'
 
   it.each<[string, () => Promise<() => Promise<Answer>>]>([
     ['forged client assertions, RFC 7523 §3', async () => async () => byAssertion(forger)],
+    ['forged tokens of a platform, RFC 7523 §2.2', async () => async () => byPlatformToken(forger)],
+    ['forged tokens of a platform as grants, §2.1', async () => async () => byGrant(forger)],
     [
       'introspection of tokens bound to its keys, RFC 7662 §2.1',
       async () => {
@@ -145,5 +165,52 @@ describe('more requests than may wait for one key server', () => {
     await Promise.all(asked);
     expect(answers.slice(36).map(({ status }) => status)).toEqual(Array(64).fill(401));
     expect(published.requests).toEqual(['/jwks']);
+  });
+});
+
+describe('a platform whose keys cannot be had', () => {
+  beforeEach(async () => open());
+
+  it.each([
+    ['as client authentication', byPlatformToken],
+    ['as grant', byGrant],
+  ])(
+    '%s: 503 and not 401, with one fetch in 30 seconds, and 401 or 400 once they are there',
+    async (_, ask) => {
+      published.broken = true;
+      const fetched = () => published.requests.filter((url) => url.includes('platform')).length;
+      for (let count = 0; count < 5; count++) {
+        const { status, headers, body } = await ask(key);
+        expect([status, headers.get('retry-after'), body.error]).toEqual([
+          503,
+          '1',
+          'temporarily_unavailable',
+        ]);
+      }
+      expect(fetched()).toBe(1);
+      published.broken = false;
+      expect((await ask(key)).status).toBe(503);
+      fixture.server.clock.now += 31_000;
+      // There is no rule.
+      expect([400, 401]).toContain((await ask(key)).status);
+      expect(fetched()).toBe(2);
+      // A copy serves on while they are away again.
+      published.broken = true;
+      fixture.server.clock.now += 700_000;
+      expect([400, 401]).toContain((await ask(key)).status);
+    },
+  );
+  it('more requests than may wait for it are refused at once', async () => {
+    const gate = Promise.withResolvers<void>();
+    published.gate = gate.promise;
+    const answers: Answer[] = [];
+    const asked = Array.from({ length: 100 }, async () => {
+      answers.push(await byPlatformToken(forger));
+    });
+    await expect.poll(() => answers.length, { timeout: 2500, interval: 5 }).toBe(100 - 64);
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]));
+    gate.resolve();
+    await Promise.all(asked);
+    expect(answers.slice(36).map(({ status }) => status)).toEqual(Array(64).fill(401));
   });
 });

@@ -10,6 +10,9 @@ const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 /** Extended key usages (RFC 5280 §4.2.1.12). */
 export const [serverAuth, clientAuth] = ['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2'] as const;
 
+/** Key usages (RFC 5280 §4.2.1.3); join several by `|`. */
+export const keyUsages = x509.KeyUsageFlags;
+
 /** A certificate and its key, in every form that the tests hand on. */
 export interface TestCertificate {
   readonly pem: string;
@@ -38,6 +41,8 @@ export interface CertificateOptions {
   readonly ca?: boolean;
   /** Extended key usages, by object identifier. */
   readonly usages?: readonly string[];
+  /** What the key is for (RFC 5280 §4.2.1.3). */
+  readonly keyUsage?: number;
 }
 
 const day = 86_400_000;
@@ -52,7 +57,7 @@ export async function certificate(options: CertificateOptions = {}): Promise<Tes
     notAfter = startOfTime + 3650 * day,
     ca = false,
   } = options;
-  const { subject: given = 'CN=client', key, pathLength, usages } = options;
+  const { subject: given = 'CN=client', key, pathLength, usages, keyUsage } = options;
   const subject = typeof given === 'string' ? given : 'CN=replaced';
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const signer = (issuer?.keys ?? (keys as CryptoKeyPair)).privateKey;
@@ -74,6 +79,9 @@ export async function certificate(options: CertificateOptions = {}): Promise<Tes
       extensions: [
         new x509.BasicConstraintsExtension(ca, pathLength, true),
         ...(usages === undefined ? [] : [new x509.ExtendedKeyUsageExtension([...usages])]),
+        ...(keyUsage === undefined
+          ? []
+          : [new x509.KeyUsagesExtension(keyUsage as x509.KeyUsageFlags, true)]),
         ...(names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names)]),
         ...rawNames.map((value) => new x509.Extension('2.5.29.17', false, value)),
       ],
