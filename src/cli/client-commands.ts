@@ -96,6 +96,7 @@ function clientOptions(command: Command): Command {
     resource: '--resource <url>',
     scope: '--scope <scopes>',
     keyFile: '--key-file <file>',
+    workloadTokenFile: '--workload-token-file <file>',
   };
   for (const flags of Object.values(names)) command.option(flags);
   return command;

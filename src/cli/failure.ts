@@ -11,6 +11,7 @@ const exitCodeOf: Readonly<Record<HolderErrorCode, ExitCode>> = {
   invalid_options: exitCodes.configuration,
   secret_in_browser: exitCodes.configuration,
   key_unavailable: exitCodes.configuration,
+  platform_token_unavailable: exitCodes.configuration,
   server_unreachable: exitCodes.unreachable,
   server_metadata_invalid: exitCodes.configuration,
   token_refused: exitCodes.refused,

@@ -12,6 +12,7 @@ export interface ProfileSetOptions {
   readonly clientSecretFile?: string;
   readonly authentication?: NonNullable<Profile['authentication']>;
   readonly keyFile?: string;
+  readonly workloadTokenFile?: string;
   readonly kid?: string;
   readonly alg?: NonNullable<Profile['alg']>;
   readonly resource?: string;
@@ -40,11 +41,13 @@ async function changes(
   before: Profile | undefined,
 ): Promise<Profile> {
   const { issuer, clientId, authentication, keyFile, kid, alg, resource, scope, origin } = options;
+  const { workloadTokenFile } = options;
   const changed: Profile = {
     ...(issuer !== undefined && { issuer }),
     ...(clientId !== undefined && { client_id: clientId }),
     ...(authentication !== undefined && { authentication }),
     ...(keyFile !== undefined && { key_file: resolve(keyFile) }),
+    ...(workloadTokenFile !== undefined && { workload_token_file: resolve(workloadTokenFile) }),
     ...(kid !== undefined && { kid }),
     ...(alg !== undefined && { alg }),
     ...(resource !== undefined && { resource }),

@@ -17,10 +17,13 @@ export function addProfileCommands(program: Command, terminal: Terminal): void {
         'client_secret_basic',
         'client_secret_post',
         'private_key_jwt',
+        'workload_jwt',
+        'spiffe_jwt',
         'none',
       ]),
     )
     .option('--key-file <file>', 'private JWK, made on first use (default: made and kept)')
+    .option('--workload-token-file <file>', 'token of the platform, read there each time')
     .option('--kid <kid>', "name of the key in the client's registered jwks")
     .addOption(
       new Option('--alg <alg>', 'for a key that is made').choices([

@@ -12,6 +12,7 @@ export interface ProfileOptions {
   readonly resource?: string;
   readonly scope?: string;
   readonly keyFile?: string;
+  readonly workloadTokenFile?: string;
 }
 
 /** The profile of a run: options come first, then variables, then the profile in the file. */
@@ -39,6 +40,7 @@ export async function chosenProfile(
     resource: options.resource ?? variable(env, 'RESOURCE'),
     scope: options.scope ?? variable(env, 'SCOPE'),
     key_file: options.keyFile ?? variable(env, 'KEY_FILE'),
+    workload_token_file: options.workloadTokenFile ?? variable(env, 'WORKLOAD_TOKEN_FILE'),
   };
   const set = Object.fromEntries(Object.entries(over).filter(([, value]) => value !== undefined));
   // `origins` belong to the resource of the profile.
@@ -74,7 +76,12 @@ async function authenticationOf(
   profile: ChosenProfile,
 ): Promise<NonNullable<HolderOptions['authentication']>> {
   const { authentication: method, client_secret, client_secret_file } = profile;
+  const { workload_token_file: file } = profile;
   if (method === 'private_key_jwt' || method === 'none') return { method };
+  if (method === 'workload_jwt' || method === 'spiffe_jwt' || file !== undefined) {
+    if (file === undefined) throw missing('workload-token-file', profile);
+    return { method: method === 'spiffe_jwt' ? method : 'workload_jwt', token: { file } };
+  }
   const secret =
     (await secretOf({ env }, 'HOLDFAST_CLIENT_SECRET')) ??
     client_secret ??
@@ -88,7 +95,7 @@ async function authenticationOf(
 }
 
 function missing(option: string, { name }: ChosenProfile) {
-  const variableName = `HOLDFAST_${option.toUpperCase().replace('-', '_')}`;
+  const variableName = `HOLDFAST_${option.toUpperCase().replaceAll('-', '_')}`;
   return configurationError(
     `The profile ${JSON.stringify(name)} has no ${option}: ` +
       `give --${option}, set ${variableName}, or use holdfast profile set.`,

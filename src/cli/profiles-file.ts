@@ -16,8 +16,17 @@ const profileSchema = v.strictObject({
   client_secret_file: v.optional(text),
   client_secret: v.optional(text),
   authentication: v.optional(
-    v.picklist(['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none']),
+    v.picklist([
+      'client_secret_basic',
+      'client_secret_post',
+      'private_key_jwt',
+      'workload_jwt',
+      'spiffe_jwt',
+      'none',
+    ]),
   ),
+  /** Where the platform keeps its token of this workload. */
+  workload_token_file: v.optional(text),
   key_file: v.optional(text),
   kid: v.optional(text),
   alg: v.optional(

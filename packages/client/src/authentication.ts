@@ -20,6 +20,12 @@ export type Authentication =
       /** `kid` of the key in the client's registered JWK Set; default: its RFC 7638 thumbprint. */
       readonly kid?: string;
     }
+  | {
+      /** By a token of the platform (RFC 7523 §2.2); `spiffe_jwt`: a JWT-SVID. */
+      readonly method: 'workload_jwt' | 'spiffe_jwt';
+      /** Gives the token, asked with every token request; or the file that it is kept in. */
+      readonly token: (() => string | Promise<string>) | { readonly file: string };
+    }
   /** The `fetch` or `dispatcher` in the options presents the certificate. */
   | { readonly method: 'tls_client_auth' | 'self_signed_tls_client_auth' }
   | { readonly method: 'none' };
@@ -51,6 +57,9 @@ export function authenticate(
       return () => oauth.TlsClientAuth();
     case 'none':
       return () => oauth.None();
+    case 'workload_jwt':
+    case 'spiffe_jwt':
+      return () => byPlatformToken(authentication);
     case 'private_key_jwt': {
       if (key === undefined)
         throw new HolderError('invalid_options', 'private_key_jwt needs a key');
@@ -58,6 +67,26 @@ export function authenticate(
       return (now) => byAssertion(key, kid, now);
     }
   }
+}
+
+const assertionTypes = {
+  workload_jwt: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+  spiffe_jwt: 'urn:ietf:params:oauth:client-assertion-type:jwt-spiffe',
+} as const;
+
+function byPlatformToken({
+  method,
+  token,
+}: Extract<Authentication, { readonly token: unknown }>): oauth.ClientAuth {
+  return async (_server, { client_id }, body) => {
+    const assertion =
+      typeof token === 'function'
+        ? await token()
+        : await (await import('./token-file.ts')).tokenInFile(token.file);
+    body.set('client_id', client_id);
+    body.set('client_assertion_type', assertionTypes[method]);
+    body.set('client_assertion', assertion);
+  };
 }
 
 /** Seconds from `iat` to `exp` of a client assertion. */

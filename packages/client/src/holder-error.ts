@@ -6,6 +6,8 @@ export type HolderErrorCode =
   | 'secret_in_browser'
   /** The key cannot be made, read or used. */
   | 'key_unavailable'
+  /** The file with the token of the platform cannot be read. */
+  | 'platform_token_unavailable'
   /** The authorization server did not answer in time, or not at all. */
   | 'server_unreachable'
   /** The metadata of the authorization server (RFC 8414) cannot be used. */
