@@ -123,7 +123,7 @@ async function prepareEncryption(
 /** The text that every later start prints. */
 export function startText(config: Config, adminPort: number): string {
   const banner = config.development ? `${developmentBanner}\n` : '';
-  return `${banner}Holdfast is running.\n  issuer     ${config.issuer}\n  admin API  ${adminUrl(config, adminPort)}\n`;
+  return `${banner}Holdfast is running.\n  issuer     ${config.issuer}\n  admin API  ${adminUrl(config, adminPort)}\n${gatewayText(config)}`;
 }
 
 /**
@@ -162,11 +162,21 @@ export function firstStartText(
 `;
 }
 
+function gatewayText({ gateway }: Config): string {
+  if (gateway === undefined) return '';
+  const { listen } = gateway;
+  return `  gateways   ${'path' in listen ? `unix:${listen.path}` : `http://${authority(listen.host, listen.port)}`}\n`;
+}
+
 /** A word of a shell command, quoted where that is needed. */
 function shellWord(text: string): string {
   return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function adminUrl({ adminHost, adminTls }: Config, port: number): string {
-  return `http${adminTls === undefined ? '' : 's'}://${adminHost.includes(':') ? `[${adminHost}]` : adminHost}:${port}/admin`;
+  return `http${adminTls === undefined ? '' : 's'}://${authority(adminHost, port)}/admin`;
+}
+
+function authority(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -48,14 +48,9 @@ const methods = METHODS.filter((method) => method !== 'CONNECT') as HTTPMethods[
  */
 export function gatewayRoutes(app: FastifyInstance, options: GatewayRoutesOptions): void {
   const isGateway = gatewayTokens(options.gatewayToken);
+  // A body is the client's, and nothing here reads it.
   for (const method of methods)
     app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
-  // Bodies are the client's, and none of ours: whatever comes is dropped.
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', (_request, payload, done) => {
-    payload.resume();
-    done(null);
-  });
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('cache-control', 'no-store');
     if (!isGateway(headerFields(request.raw, 'holdfast-gateway-token')))
@@ -121,7 +116,7 @@ async function answer(
       options.refusals.ofStranger(fault, client);
       return sendRefusal(options, request, reply, fault, { resourceServer, ...question });
     }
-    const { reason, code } = refusalOf(fault) ?? new OAuthError('server_error');
+    const { reason, code } = loggedRefusal(request, fault);
     options.refusals.reported(reason, aud, client);
     request.logFields = { ...request.logFields, would_refuse: reason };
     // A client that is not told the nonce could not mend it before the mode changes.
@@ -166,10 +161,16 @@ async function sendRefusal(
     readonly scopes: readonly string[];
   },
 ): Promise<FastifyReply> {
-  const error = refusalOf(thrown) ?? new OAuthError('server_error');
+  const error = loggedRefusal(request, thrown);
   const { status, fields, body } = refusal(error, { ...known, algs }, nonces.current);
   request.logFields = { ...request.logFields, error: error.code, reason: error.reason };
-  if (status >= 500)
-    request.log.error({ reqId: request.id, err: thrown, reason: error.reason }, 'request failed');
   return reply.code(status).headers(fields).send(body);
+}
+
+/** The refusal that was thrown; a defect or an outage goes to the log, whole. */
+function loggedRefusal(request: FastifyRequest, thrown: unknown): OAuthError {
+  const error = refusalOf(thrown) ?? new OAuthError('server_error');
+  if (error.status >= 500)
+    request.log.error({ reqId: request.id, err: thrown, reason: error.reason }, 'request failed');
+  return error;
 }

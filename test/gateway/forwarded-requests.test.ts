@@ -176,7 +176,9 @@ describe.each(gatewayForms)('a request that a gateway forwards by /%s', (form) =
       ['Content-Type', 'application/octet-stream'],
       ['Content-Encoding', 'gzip'],
     ] as const;
-    expect(await outcome({ method: 'POST', fields })).toBe('200 app');
+    expect(await outcome({ method: 'POST', fields, body: 'hello' })).toBe('200 app');
+    // The connection of the gateway goes on.
+    expect(await outcome({ method: 'POST', fields, body: 'x'.repeat(100_000) })).toBe('200 app');
   });
 });
 

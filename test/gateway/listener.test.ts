@@ -95,6 +95,7 @@ describe('a process of its own with two workers, on a Unix socket', { timeout: 6
     };
     const first = await startProcess(env, address);
     expect([await statusOf(), await statusOf()]).toEqual([403, 403]);
+    await first.said(new RegExp(`gateways   unix:${socketPath}\n`));
     await first.end('SIGKILL');
     await expect.poll(async () => statusOf().catch(() => 'gone'), { timeout: 10_000 }).toBe('gone');
     expect(existsSync(socketPath)).toBe(true);

@@ -164,7 +164,7 @@ describe.skipIf(!needs.nginx.isHere() || !needs.nginxJs.isHere())(
       ]);
     });
 
-    it('it cannot see a replay, as its page says', async () => {
+    it('a replay is not seen, as its page says', async () => {
       const token = await door.token();
       const dpop = await door.proof(token);
       expect((await door.call({ token, dpop })).status).toBe(200);

@@ -30,6 +30,8 @@ export interface Question {
   readonly query?: string;
   /** Fields after all others. */
   readonly fields?: readonly Field[];
+  /** Of the request to the listener. */
+  readonly body?: string;
   /** Fields of the form that are left out. */
   readonly without?: readonly string[];
 }
@@ -109,7 +111,9 @@ export async function gatewayFixture(
         ...proofs.map((value) => ['DPoP', value] as const),
       ]
         .filter(([name]) => !without.includes(name))
-        .concat(fields),
+        .concat(fields)
+        .concat(question.body === undefined ? [] : [['Content-Length', `${question.body.length}`]]),
+      question.body,
     );
   };
   return {
