@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import type { StoredSecret } from '../domain/client-registration.ts';
 import { hashClientSecret } from '../protocol/client-authentication/client-secret.ts';
 
-/** A new secret with 256 bits, base64url; shown once. */
+/** Makes a secret of 256 random bits, base64url; it is shown once. */
 export function generateClientSecret(): string {
   return randomBytes(32).toString('base64url');
 }
 
-/** What is stored of a secret. Times in seconds since the epoch. */
+/** Makes the stored form of a secret. Times in seconds since the epoch. */
 export function storedSecret(secret: string, now: number, expiresAt?: number): StoredSecret {
   return {
     // Names the secret to the operator; tells nothing of it.

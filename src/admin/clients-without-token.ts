@@ -4,7 +4,7 @@ import type { ResourceServer } from '../domain/resource-server.ts';
 import type { ClientRegistry, IntactPage } from '../ports/registry.ts';
 import { methodsFor } from './possible-tokens.ts';
 
-/** How many clients one answer names, one page reads, and one answer examines. */
+/** The most clients that one answer names, that one page reads, and that one answer examines. */
 const [maxNamed, pageSize, maxLookedAt] = [100, 500, 10_000];
 
 /** Members of the answer to a change of a resource server. */
@@ -27,8 +27,9 @@ export const clientsWithoutTokenAnswer = {
 };
 
 /**
- * The clients that a resource server leaves without a token. A hint, not a refusal: clients that
- * still use a confirmation method must not delay its withdrawal (decision 3 in docs/decisions).
+ * Finds the clients that cannot get a token for a resource server. It informs and does not refuse:
+ * clients that still use a confirmation method must not delay its withdrawal
+ * (docs/decisions/0003-confirmation.md).
  */
 export async function clientsWithoutToken(
   resourceServer: ResourceServer,

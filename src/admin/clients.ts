@@ -104,7 +104,7 @@ function readBody(options: ClientRoutesOptions): ClientResource['read'] {
   };
 }
 
-/** A method that was not named stays unnamed. */
+/** Turns a registration into a request body. A method that was not named stays unnamed. */
 function toBody(client: ClientRegistration): object {
   const { token_endpoint_auth_method: method, ...unnamed } = withoutInternals(client);
   return client.secret_in_either_place === true
@@ -112,7 +112,10 @@ function toBody(client: ClientRegistration): object {
     : { ...unnamed, token_endpoint_auth_method: method };
 }
 
-/** Tokens bound to a removed key become inactive, and so do those for a removed holder. */
+/**
+ * Describes a change for the audit trail and for the store, which revokes tokens that are bound to
+ * a removed key or were issued for a removed holder.
+ */
 function recordOf(
   ...[what, id, value, previous]: Parameters<ClientResource['recordOf']>
 ): ReturnType<ClientResource['recordOf']> {
@@ -138,7 +141,7 @@ function recordOf(
   };
 }
 
-/** What only this server knows of a client is neither shown nor given. */
+/** Removes the members that are internal to this server. */
 function withoutInternals({
   clientSecrets: _,
   registration_id: __,

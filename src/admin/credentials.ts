@@ -39,7 +39,7 @@ export const credentialsAnswer = Type.Object(
   { additionalProperties: false },
 );
 
-/** Times of last use by identifier, as `last_used_at`. */
+/** Reads when each credential was last used: identifier to `last_used_at`. */
 export async function lastUsesOf(
   log: CredentialUseLog,
   registrationId: string,
@@ -54,7 +54,9 @@ export async function lastUsesOf(
   return { uses, shown };
 }
 
-/** The keys and certificates of a client, registered by value or seen in use. */
+/**
+ * Lists the keys and certificates of a client: those registered by value, and those seen in use.
+ */
 export async function credentialsOf(client: ClientRegistration, log: CredentialUseLog) {
   const keys = await lastUsesOf(log, client.registration_id, 'registered_key');
   const certificates = await lastUsesOf(log, client.registration_id, 'certificate');

@@ -3,7 +3,7 @@ import { type AnswerSchema, answer } from './operation.ts';
 import { pattern } from './patterns.ts';
 import { Problem } from './problem.ts';
 
-/** A filter or an identifier in a URL: printable ASCII. */
+/** The schema of a filter or an identifier in a URL: printable ASCII. */
 export const printable = (description: string, example?: string) =>
   Type.String({
     pattern: pattern('printable'),
@@ -12,7 +12,7 @@ export const printable = (description: string, example?: string) =>
     ...(example !== undefined && { examples: [example] }),
   });
 
-/** The query of a list: paging and these filters, and nothing else. */
+/** The schema of a list's query: paging and these filters, nothing else. */
 export function listQuery<Filters extends TProperties>(filters: Filters) {
   return Type.Object(
     {
@@ -35,7 +35,7 @@ export function listQuery<Filters extends TProperties>(filters: Filters) {
   );
 }
 
-/** A page of `items`. */
+/** The schema of an answer with one page of `items`. */
 export function listAnswer(items: TSchema): AnswerSchema {
   const next_cursor = Type.Unsafe<string | null>({
     type: ['string', 'null'],
@@ -47,7 +47,7 @@ export function listAnswer(items: TSchema): AnswerSchema {
   );
 }
 
-/** What a list query asks of the store: items after this key. Throws Problem. */
+/** Turns a list query into a question to the store: the items after a key. Throws Problem. */
 export function readPage({
   limit,
   cursor,
@@ -66,7 +66,9 @@ export function readPage({
   return { limit: items, after };
 }
 
-/** A cursor after this key, base64url so that nobody builds one by hand; null without a key. */
+/**
+ * Makes the cursor after this key, base64url so that nobody builds one by hand; null without a key.
+ */
 export function cursorAfter(key: string | undefined): string | null {
   return key === undefined ? null : Buffer.from(key).toString('base64url');
 }
@@ -76,7 +78,7 @@ interface Page {
   readonly next_cursor: string | null;
 }
 
-/** One page of `found`, which has one item more when there is a next page. */
+/** Makes one page of `found`, which has one item too many if there is a next page. */
 export function page<Item>(
   found: readonly Item[],
   limit: number,

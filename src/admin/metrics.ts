@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import { operation } from './operation.ts';
 
-/** `GET /metrics` for Prometheus, with the admin token. */
+/** Mounts `GET /metrics` for Prometheus, which takes an admin token. */
 export function metricsRoute(
   app: FastifyInstance,
   scrape: () => Promise<{ readonly contentType: string; readonly text: string }>,

@@ -1,6 +1,6 @@
 import { examples } from './examples.ts';
 
-/** As much of a JSON Schema as an example is composed from. */
+/** The parts of a JSON Schema that examples are composed from. */
 interface Schema {
   readonly $ref?: string;
   readonly type?: unknown;
@@ -14,7 +14,7 @@ interface Operation {
   readonly responses: Readonly<Record<string, { readonly content?: Content }>>;
 }
 
-/** The document with an example beside every schema of a body, of a refusal apart. */
+/** Adds an example beside the schema of every body, except those of refusals. */
 export function withExamples<Document extends { paths?: unknown }>(document: Document): Document {
   const paths = mapped(document.paths as Record<string, Record<string, Operation>>, (item) =>
     mapped(item, ({ requestBody, responses, ...operation }) => ({
@@ -36,7 +36,7 @@ function withExample<Body extends { readonly content?: Content }>(body: Body): B
   return { ...body, content };
 }
 
-/** Throws Error for a schema without an example. */
+/** Composes the example of a schema. Throws Error if it has none. */
 function exampleOf({ $ref, type, examples: given, items, properties }: Schema): unknown {
   if (given !== undefined) return given[0];
   if (items !== undefined) return [exampleOf(items)];

@@ -6,7 +6,7 @@ import type { tags } from './tags.ts';
 /** An answer as the OpenAPI document shows it. */
 export interface AnswerSchema {
   readonly description: string;
-  /** JSON unless `content` says otherwise; neither: no body. */
+  /** The JSON body. Without this and `content` there is no body. */
   readonly schema?: TSchema;
   readonly content?: Readonly<Record<string, { readonly schema: TSchema }>>;
   readonly headers?: Readonly<Record<string, object>>;
@@ -25,9 +25,9 @@ export interface Operation {
   /** Media types of the body; JSON when absent. */
   readonly consumes?: readonly string[];
   readonly answers: Readonly<Record<number, AnswerSchema>>;
-  /** Statuses of refusals beside those that follow from what the operation takes. */
+  /** Refusals besides those that follow from what the operation takes. */
   readonly refuses?: readonly (404 | 409 | 412)[];
-  /** True: it reads no store. */
+  /** True: it reads no store, so it never answers 503. */
   readonly storeless?: true;
 }
 
@@ -44,7 +44,7 @@ const refusals = {
   default: 'The server failed.',
 } as const;
 
-/** A registered schema by its `$id`. */
+/** Refers to a registered schema by its `$id`. */
 export function ref(schema: TSchema): TSchema {
   return Type.Unsafe({ $ref: `${idOf(schema)}#` });
 }
@@ -64,7 +64,7 @@ export function problemAnswer(status: 403): object {
 const etag = { ETag: { type: 'string', description: 'The version, for `If-Match`.' } };
 const location = { Location: { type: 'string', description: 'The path of what was made.' } };
 
-/** An answer with this JSON body. */
+/** Describes an answer with this JSON body. */
 export function answer(
   description: string,
   schema: TSchema,
@@ -74,7 +74,7 @@ export function answer(
   return { description, schema, ...(Object.keys(headers).length > 0 && { headers }) };
 }
 
-/** The schema of a route: requests are checked by it, answers are only described. */
+/** Makes the schema of a route: it checks requests and only describes answers. */
 export function operation({
   tag,
   answers,

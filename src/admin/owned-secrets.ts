@@ -9,7 +9,7 @@ import { printable } from './list.ts';
 import { Problem } from './problem.ts';
 import { inProse } from './rest-resource.ts';
 
-/** Attempts to change a registration that others are changing. */
+/** The number of attempts to change a registration that others are changing too. */
 const maxAttempts = 10;
 
 /** The group of these operations in the OpenAPI document. */
@@ -33,7 +33,7 @@ export interface SecretRoutesOptions<Value extends WithSecrets> {
   readonly registry: Registry<Value>;
   readonly credentialUses: CredentialUseLog;
   readonly clock: Clock;
-  /** The key under which the uses of its secrets are recorded. */
+  /** The identity under which the uses of its secrets are recorded. */
   readonly identityOf: (value: Value) => string;
   /** Whether it authenticates by secret. */
   readonly takesSecrets: (value: Value) => boolean;
@@ -58,7 +58,7 @@ export function oneSecretOf(noun: 'Client' | 'ResourceServer') {
   return Type.Object({ ...paramsOf(noun).properties, secret_id });
 }
 
-/** Changes the current secrets, however often others change the registration meanwhile. */
+/** Changes the secrets of a registration, and tries again if somebody else changed it meanwhile. */
 export async function changeSecrets<Value extends WithSecrets>(
   { registry, clock, eventOf }: SecretRoutesOptions<Value>,
   id: string,
@@ -78,28 +78,28 @@ export async function changeSecrets<Value extends WithSecrets>(
   throw new Problem(503, 'the registration is being changed by others, try again');
 }
 
-/** Seconds since the epoch. */
+/** The time in seconds since the epoch. */
 export function seconds(clock: Clock): number {
   return Math.floor(clock() / 1000);
 }
 
-/** Whether a secret has not ended. */
+/** Makes a check whether a secret is still good at this time. */
 export function isGoodAt(now: number): (secret: StoredSecret) => boolean {
   return ({ expires_at = Number.POSITIVE_INFINITY }) => expires_at > now;
 }
 
-/** Throws Problem. */
+/** Refuses an end that has passed already. Throws Problem. */
 export function checkExpiry(expiresAt: number | null | undefined, now: number): void {
   if (typeof expiresAt === 'number' && expiresAt <= now)
     throw new Problem(400, 'expires_at is past', 'expires_at');
 }
 
-/** A secret without its hash. */
+/** The secret as an answer shows it, without its hash. */
 export function show({ hash: _, ...shown }: StoredSecret): object {
   return shown;
 }
 
-/** Throws Problem. */
+/** Refuses a request for a secret that does not exist. Throws Problem. */
 export function notFound(): never {
   throw new Problem(404, 'there is no such secret');
 }

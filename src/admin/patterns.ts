@@ -1,4 +1,4 @@
-/** The patterns of the admin API's strings, each with the words that a refusal says it in. */
+/** The patterns of the admin API's strings, each with its wording in a refusal. */
 const patterns = {
   printable: { source: '^[\\x21-\\x7e]+$', words: 'printable ASCII without spaces' },
   printableOrEmpty: {
@@ -57,7 +57,7 @@ export function pattern(name: keyof typeof patterns): string {
   return patterns[name].source;
 }
 
-/** The words for a pattern; undefined for one that is not in the table. */
+/** Describes a pattern in words; undefined if it is not in the table. */
 export function patternInWords(source: unknown): string | undefined {
   return Object.values(patterns).find((each) => each.source === source)?.words;
 }

@@ -17,7 +17,7 @@ const maxListed = 100;
 
 const evidence = ['dpop_proof', 'tls_handshake', 'client_assertion'] as const;
 
-/** What a client can prove, and where that leads to a token. */
+/** The schema of what a client can prove, and for which resource servers it can get a token. */
 export const possessionAnswer = Type.Object(
   {
     proofs: listOf(oneOf(evidence), {
@@ -50,8 +50,8 @@ function proofsOf(client: ClientRegistration): readonly (typeof evidence)[number
 }
 
 /**
- * The resource server's methods by which this client gets a token when it does not ask for a key by
- * `req_cnf`: those that can name a key that it can prove, or, for `jwe`, give it one.
+ * The confirmation methods by which this client gets a token without `req_cnf`: those that can name
+ * a key that it can prove, and `jwe`, which gives it one.
  */
 export function methodsFor(
   client: ClientRegistration,
@@ -64,7 +64,7 @@ export function methodsFor(
     : methods;
 }
 
-/** The methods by which the client can get a token at all, by `req_cnf` too. */
+/** The confirmation methods by which the client can get a token, with or without `req_cnf`. */
 function nameable(
   client: ClientRegistration,
   { cnf_methods_supported }: ResourceServer,

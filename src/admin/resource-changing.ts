@@ -22,7 +22,7 @@ const ifMatch = Type.Object({
 });
 const stale = [404, 412] as const;
 
-/** POST. */
+/** Mounts POST, which creates a registration. */
 export function createRoute<Value, Body extends object>(
   app: FastifyInstance,
   resource: RestResource<Value, Body>,
@@ -66,7 +66,7 @@ export function createRoute<Value, Body extends object>(
   });
 }
 
-/** PUT and PATCH (RFC 7396). */
+/** Mounts PUT and PATCH (RFC 7396), which change a registration. */
 export function changeRoutes<Value, Body extends object>(
   app: FastifyInstance,
   resource: RestResource<Value, Body>,
@@ -141,7 +141,7 @@ async function changeStored<Value, Body extends object>(
   return reply.header('etag', etag(changed)).send({ ...show(changed), ...once, ...following });
 }
 
-/** DELETE. */
+/** Mounts DELETE, which removes a registration. */
 export function deleteRoute<Value, Body extends object>(
   app: FastifyInstance,
   resource: RestResource<Value, Body>,
@@ -178,7 +178,7 @@ export function deleteRoute<Value, Body extends object>(
   );
 }
 
-/** Throws Problem unless the version is one of those in `If-Match`. */
+/** Refuses a request whose `If-Match` does not name the current version. Throws Problem. */
 function checkMatch(request: ById, found: Stored<unknown>): void {
   const match = request.headers['if-match'];
   const tags = match?.split(',').map((tag) => tag.trim());

@@ -20,7 +20,7 @@ interface ListParameters {
   readonly client_name?: string;
 }
 
-/** GET of all, a page at a time. */
+/** Mounts GET of the list, one page at a time. */
 export function listRoute<Value, Body extends object>(
   app: FastifyInstance,
   resource: RestResource<Value, Body>,
@@ -61,7 +61,7 @@ export function listRoute<Value, Body extends object>(
   });
 }
 
-/** GET of one. */
+/** Mounts GET of one registration. */
 export function readRoute<Value, Body extends object>(
   app: FastifyInstance,
   resource: RestResource<Value, Body>,

@@ -46,7 +46,10 @@ export interface ResourceServerRoutesOptions {
   readonly credentialUses: CredentialUseLog;
   readonly clock: Clock;
   readonly randomId: RandomId;
-  /** Awaited before a resource server is stored: the JWKS has its key before the first token. */
+  /**
+   * Makes the signing key before a resource server is stored, so that the JWK Set has it before the
+   * first token.
+   */
   readonly ensureSigningKey: (alg: AccessTokenSigningAlgorithm) => Promise<void>;
   readonly maxAccessTokenLifetime: number;
 }

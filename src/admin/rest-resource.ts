@@ -13,25 +13,31 @@ export interface RestResource<Value, Body extends object> {
   readonly exampleId: string;
   /** Part of the names of operations: `Client` for `getClient` and `listClients`. */
   readonly noun: string;
-  /** Absent: lists are not filtered by name. */
+  /** The query parameter that filters lists by name, if there is one. */
   readonly nameParameter?: 'client_name' | 'name';
-  /** Sentences of the document about operations; absent: those for registrations with a secret. */
+  /**
+   * What the OpenAPI document says of two operations; absent: what it says of registrations with a
+   * secret.
+   */
   readonly about?: { readonly create: string; readonly replace: string; readonly delete: string };
-  /** The parameters of the path of what these are below, with their schemas. */
+  /** The path parameters of the parent resource, with their schemas. */
   readonly below?: Readonly<Record<string, TSchema>>;
   readonly schema: TSchema;
   readonly patch: TSchema;
-  /** `read`: the answer to GET of one, where that shows more. */
+  /** The schemas of answers; `read` is for GET of one, if that shows more. */
   readonly answers: { readonly shown: TSchema; readonly changed: TSchema; readonly read?: TSchema };
-  /** `of`: those that are below what the path names. Throws Problem when there is no such thing. */
+  /**
+   * The registry; `of` finds the one below a parent resource and throws Problem if that does not
+   * exist.
+   */
   readonly registry:
     | Registry<Value>
     | { of(parameters: Readonly<Record<string, string>>): Promise<Registry<Value>> };
   readonly clock: Clock;
   readonly idOf: (value: Value) => string;
   /**
-   * Checks a body, against the stored value where there is one. `once`: members that only this
-   * answer shows. Throws Problem.
+   * Checks a body, against the stored value if there is one. Only this answer shows the members in
+   * `once`. Throws Problem.
    */
   readonly read: (
     body: Body,
@@ -41,9 +47,9 @@ export interface RestResource<Value, Body extends object> {
   readonly show: (stored: Stored<Value>) => object;
   /** Members that only GET of one shows. */
   readonly more?: (value: Value) => Promise<object>;
-  /** Members of the answer to a change that tell its consequences elsewhere. */
+  /** Members of the answer to a change that name its consequences for others. */
   readonly consequences?: (value: Value) => Promise<object>;
-  /** The stored value as a body, for PATCH to change. */
+  /** Turns the stored value into a body, which PATCH changes. */
   readonly toBody: (value: Value) => object;
   /** The audit record of a change, stored in its transaction. */
   readonly recordOf: (
@@ -93,7 +99,7 @@ export async function getStored<Value>(registry: Registry<Value>, id: string) {
   return (await registry.get(id)) ?? notFound();
 }
 
-/** Throws Problem. */
+/** Refuses a request for a registration that does not exist. Throws Problem. */
 export function notFound(): never {
   throw new Problem(404, 'there is no such registration');
 }

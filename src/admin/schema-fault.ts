@@ -25,7 +25,7 @@ export function faultOf(fault: SchemaFault): Fault {
   return { member: path === '' ? 'body' : path, detail: `the member ${sentence}` };
 }
 
-/** A step of a JSON Pointer (RFC 6901 §4). */
+/** Decodes one step of a JSON Pointer (RFC 6901 §4). */
 function unescaped(step: string): string {
   return step.replaceAll('~1', '/').replaceAll('~0', '~');
 }
@@ -72,7 +72,7 @@ function typeInWords(type: unknown): string {
   return `${/^[aeiou]/.test(String(type)) ? 'an' : 'a'} ${String(type)}`;
 }
 
-/** The known member within two edits, separators and case aside. */
+/** Finds the known member that is at most two edits away, ignoring case and separators. */
 function nearestOf(name: string, members: readonly string[]): string | undefined {
   if (name.length > 100) return undefined;
   const plain = (text: string) => text.toLowerCase().replaceAll(/[^a-z0-9]/g, '');

@@ -1,18 +1,18 @@
 import Type, { type TProperties, type TSchema } from 'typebox';
 import { idOf } from './operation.ts';
 
-/** A text. */
+/** The schema of a string. */
 export const text = (options: object) => Type.Unsafe<string>({ type: 'string', ...options });
 
-/** One of these texts. */
+/** The schema of one of these strings. */
 export const oneOf = <T extends string>(values: readonly T[], options: object = {}) =>
   Type.Unsafe<T>({ type: 'string', enum: values, ...options });
 
-/** Up to a hundred different ones. */
+/** The schema of a list of up to a hundred different values. */
 export const listOf = <T>(items: ReturnType<typeof Type.Unsafe<T>>, options: object = {}) =>
   Type.Unsafe<T[]>({ type: 'array', items, uniqueItems: true, maxItems: 100, ...options });
 
-/** A JWK Set (RFC 7517 §5). */
+/** The schema of a JWK Set (RFC 7517 §5). */
 export const jwkSet = Type.Object(
   {
     keys: Type.Array(Type.Unsafe<Readonly<Record<string, unknown>>>({ type: 'object' }), {

@@ -16,7 +16,10 @@ const resourceIdentifier = text({
   maxLength: 512,
 });
 
-/** Printable, and long enough to be stored by a fast hash. */
+/**
+ * The schema of a client secret: printable, and long enough that a fast hash of it is safe to
+ * store.
+ */
 export const clientSecret = text({ pattern: pattern('printable'), minLength: 32, maxLength: 256 });
 
 const subjectName = text({ minLength: 1, maxLength: 1024, pattern: pattern('plainText') });
@@ -162,5 +165,5 @@ export const resourceServerAnswer = Type.Object(
   },
   { $id: 'ResourceServer' },
 );
-/** Answered to a change: with the secret where that made one. */
+/** Members of the answer to a change, with the secret if the change made one. */
 export const changedResourceServerMembers = { ...resourceServerAnswer.properties, ...once };

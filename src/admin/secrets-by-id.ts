@@ -19,7 +19,7 @@ import { Problem } from './problem.ts';
 import { inProse } from './rest-resource.ts';
 import { secretAnswer, secretPatch } from './secret-schemas.ts';
 
-/** PATCH: sets when a secret ends. */
+/** Mounts PATCH, which sets when a secret ends. */
 export function changeRoute<Value extends WithSecrets>(
   app: FastifyInstance,
   options: SecretRoutesOptions<Value>,
@@ -56,7 +56,7 @@ export function changeRoute<Value extends WithSecrets>(
   );
 }
 
-/** DELETE. */
+/** Mounts DELETE, which removes a secret. */
 export function deleteRoute<Value extends WithSecrets>(
   app: FastifyInstance,
   options: SecretRoutesOptions<Value>,

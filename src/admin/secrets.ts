@@ -22,10 +22,15 @@ import { inProse } from './rest-resource.ts';
 import { listedSecret, madeSecretAnswer, secretBody } from './secret-schemas.ts';
 import { changeRoute, deleteRoute } from './secrets-by-id.ts';
 
-/** Good secrets of one client: the one in use, its successor, and room for those that end. */
+/**
+ * The most good secrets of one client: the one in use, its successor, and room for those about to
+ * end.
+ */
 const maxSecrets = 5;
 
-/** The secrets of one client or resource server: add, list, end and remove. */
+/**
+ * Mounts the operations on the secrets of clients or resource servers: add, list, end and remove.
+ */
 export function secretRoutes<Value extends WithSecrets>(
   app: FastifyInstance,
   options: SecretRoutesOptions<Value>,

@@ -23,7 +23,7 @@ export interface Opened {
   readonly measured: Metrics;
 }
 
-/** Gives the admin listener what it may use. */
+/** Collects what the admin listener may use. */
 export function adminOptions(
   config: Config,
   {

@@ -76,8 +76,8 @@ export interface AdminServerOptions {
   readonly adminTokens: AdminTokens;
   readonly secrets: SharedSecretStore;
   /**
-   * Awaited before a resource server is stored, so that the JWKS has its key before the first
-   * token.
+   * Makes the signing key before a resource server is stored, so that the JWK Set has it before the
+   * first token.
    */
   readonly ensureSigningKey: (alg: AccessTokenSigningAlgorithm) => Promise<void>;
   readonly maxAccessTokenLifetime: number;
@@ -87,7 +87,7 @@ export interface AdminServerOptions {
   readonly logger: Logger;
 }
 
-/** What was sent is what is judged, whole: nothing is dropped, converted or filled in. */
+/** Validates requests as they were sent: nothing is dropped, converted or filled in. */
 const strict: Validation = {
   ajv: {
     customOptions: {
@@ -102,7 +102,7 @@ const strict: Validation = {
   },
 };
 
-/** The admin listener: every path, the unknown ones too, needs the admin token. */
+/** Makes the admin listener. Every path needs an admin token, even unknown ones. */
 export async function adminServer(options: AdminServerOptions): Promise<FastifyInstance> {
   const { clock, randomId, logger } = options;
   const app = listener(logger, randomId, 262_144, strict, options);

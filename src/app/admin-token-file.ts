@@ -23,9 +23,9 @@ export function adminTokenFile(keyEncryptionKeyFile: string): string {
 /** A new admin token on its way to its file. */
 export interface AdminTokenDraft {
   readonly token: string;
-  /** Puts it in its place, which nothing may take by now. Throws AdminTokenError. */
+  /** Moves the file into place. Throws AdminTokenError if that file exists by now. */
   keep(): void;
-  /** Removes it. */
+  /** Removes the draft. */
   discard(): void;
 }
 
@@ -64,7 +64,7 @@ export function draftAdminToken(file: string, token: string): AdminTokenDraft {
   };
 }
 
-/** The refusal of a first start that finds the file of another one. */
+/** The refusal of a first start that finds the token file of another installation. */
 export function adminTokenTaken(file: string): AdminTokenError {
   return new AdminTokenError(
     `${file} is there already, but this database has no admin token. Move the file away, or set ADMIN_TOKEN or ADMIN_TOKEN_FILE.`,

@@ -97,7 +97,10 @@ export async function authorizationServer(
   return app;
 }
 
-/** Only here: between the head of a request and its whole body the context would be lost. */
+/**
+ * Continues the span of a request once its body is complete; between head and body the context
+ * would be lost.
+ */
 function workWithinSpans(app: FastifyInstance): void {
   app.addHook('preHandler', (request, _reply, done) => {
     if (request.span === undefined) done();

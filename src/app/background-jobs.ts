@@ -15,7 +15,7 @@ import { registeredKeys } from '../protocol/client-keys/registered-keys.ts';
 import { type BackgroundJob, jobRunner } from './job-runner.ts';
 import { poller } from './poller.ts';
 
-/** What is done again and again, and on what. */
+/** What the background jobs work on. */
 export interface BackgroundJobsOptions {
   readonly config: Pick<Config, 'accessTokenMaxLifetime' | 'cleanupInterval'>;
   readonly ports: Pick<
@@ -27,7 +27,7 @@ export interface BackgroundJobsOptions {
   readonly nonceSecrets: Pick<DpopNonceSecrets, 'refresh'>;
   readonly boundKeys: UnregisteredKeysOptions['boundKeys'];
   /**
-   * Rows that mean nothing any more, a kind each; removes a batch, and answers whether there may be
+   * Expired rows, one entry per table; `remove` deletes a batch and answers whether there may be
    * more.
    */
   readonly expired: readonly { readonly name: string; remove(): Promise<boolean> }[];
@@ -39,7 +39,7 @@ export interface BackgroundJobsOptions {
   readonly logger: Logger;
 }
 
-/** Work under way. */
+/** Background jobs that are running. */
 export interface BackgroundJobs {
   /** Ends the reading of keys and secrets. */
   stopRefreshing(): void;
@@ -54,8 +54,8 @@ export interface BackgroundJobs {
 const keyRefreshInterval = 1000;
 
 /**
- * Starts what a server does besides answering: it reads keys again, writes down what it counted,
- * and removes what has expired.
+ * Starts the background work of a server: it rereads keys, writes what it counted, and removes what
+ * has expired.
  */
 export function backgroundJobs(options: BackgroundJobsOptions): BackgroundJobs {
   const { config, ports, signingKeys, nonceSecrets, boundKeys, expired, uses, refusals } = options;

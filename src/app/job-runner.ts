@@ -1,14 +1,14 @@
 import type { Logger } from 'pino';
 import type { Measurements } from '../ports/measurements.ts';
 
-/** One thing that is done again and again. */
+/** One background job. */
 export interface BackgroundJob {
   readonly name: string;
   /** Does at most one small batch and answers whether there may be more. */
   run(): Promise<boolean>;
 }
 
-/** What jobRunner works on. */
+/** Options of the job runner. */
 export interface JobRunnerOptions {
   readonly jobs: readonly BackgroundJob[];
   readonly logger: Logger;

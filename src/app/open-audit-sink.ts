@@ -11,7 +11,7 @@ import type { AuditSinkStore } from '../ports/audit-sink-store.ts';
 import type { AuditLog } from '../ports/audit-trail.ts';
 import type { RandomId } from '../ports/ports.ts';
 
-/** What the sink follows, and where its position is. */
+/** Options of the audit sink. */
 export interface OpenAuditSinkOptions {
   readonly audit: AuditLog;
   readonly auditSink: AuditSinkStore;
@@ -20,7 +20,7 @@ export interface OpenAuditSinkOptions {
   readonly logger: Logger;
 }
 
-/** Begins to send audit events where AUDIT_SINK says; undefined where it says nothing. */
+/** Starts sending audit events to AUDIT_SINK; undefined if that is not set. */
 export function openAuditSink(
   { auditSink: sink, egressProxy }: Config,
   { audit, auditSink: store, clock, randomId, logger }: OpenAuditSinkOptions,

@@ -8,10 +8,9 @@ export interface PolledReading {
 }
 
 /**
- * Reads each every `interval` milliseconds; answers a function that stops it. What only the
- * operator can mend, a key-encryption key that this replica has not got, is logged as an error once
- * until it is mended; all else passes by itself, and whoever needs the reading meanwhile hears of
- * it.
+ * Reads each every `interval` milliseconds; returns a function that stops it. A missing
+ * key-encryption key, which only the operator can supply, is logged as an error once until it is
+ * there. Other failures pass by themselves, and reach whoever needs the reading meanwhile.
  */
 export function poller(
   readings: readonly PolledReading[],

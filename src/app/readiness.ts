@@ -12,7 +12,10 @@ export interface ReadinessOptions {
   readonly keys: readonly Pick<SigningKeys, 'missing'>[];
 }
 
-/** What readiness goes by; `start` begins its writes, and answers what ends them. */
+/**
+ * Makes the checks of `/health/ready`. `start` begins the test writes, and returns a function that
+ * ends them.
+ */
 export function readiness({
   pingDatabase,
   pingReplay,
@@ -42,7 +45,7 @@ export function readiness({
   };
 }
 
-/** Goes by what was read last: that the database is away is said of the database. */
+/** Uses the last copy read; an outage is reported under `database`. */
 function checkKeys(keys: ReadinessOptions['keys']): void {
   const missing = keys.flatMap((each) => each.missing());
   if (missing.length > 0) throw new Error(`no signing key for ${missing.join(', ')}`);

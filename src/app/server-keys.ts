@@ -27,7 +27,10 @@ export interface ServerKeysOptions
 /** What the server signs with and makes nonces with, the same on all replicas. */
 export interface ServerKeys {
   readonly signingKeys: SigningKeys;
-  /** Sign assertions of gateways; there are none until a gateway listener has been switched on. */
+  /**
+   * The keys that sign assertions for upstreams; there are none until a gateway listener is
+   * switched on.
+   */
   readonly gatewayKeys: SigningKeys;
   readonly nonceSecrets: DpopNonceSecrets;
 }

@@ -12,7 +12,7 @@ export interface RunningParts {
   readonly config: Pick<Config, 'shutdownDelayMs' | 'shutdownTimeoutMs'>;
   readonly listeners: Pick<Listeners, 'close'>;
   readonly work: BackgroundJobs;
-  /** Ends the writes by which readiness is judged. */
+  /** Stops the test writes of the readiness check. */
   readonly stopWriting: () => void;
   readonly refusals: Pick<Refusals, 'flush'>;
   /** Sends audit events elsewhere. */
@@ -22,7 +22,7 @@ export interface RunningParts {
   readonly logger: Logger;
 }
 
-/** Ends a server whose readiness fails already: requests in flight finish, then stores close. */
+/** Stops a server that is no longer ready: requests in flight finish, then stores close. */
 export async function stopServer(parts: RunningParts): Promise<void> {
   const { config, listeners, work, stopWriting, refusals, uses, sink, stores, logger } = parts;
   work.stopRefreshing();

@@ -7,11 +7,11 @@ const [writeInterval, retryInterval, staleAfter] = [3000, 1000, 15_000];
 /** Proves by writes in the background that a store can be written to. */
 export interface WriteCheck {
   /**
-   * Says how the last write ended, and writes nothing itself; waits for the first. Throws its
+   * Reports the result of the last write without writing; waits for the first one. Throws its
    * error.
    */
   readonly check: () => Promise<void>;
-  /** Begins to write; the answer ends it. */
+  /** Starts writing; returns a function that stops it. */
   readonly start: () => () => void;
 }
 

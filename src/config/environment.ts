@@ -9,7 +9,7 @@ export interface EnvironmentReader {
   /** The value of a secret, or of the file that `NAME_FILE` names without its final newline. */
   secret(name: SecretVariable): string | undefined;
   matching(name: VariableName, pattern: RegExp, form: string): string | undefined;
-  /** As `matching`, of a value that `secret` read. */
+  /** Like `matching`, for a value that `secret` read. */
   matchingSecret(name: SecretVariable, pattern: RegExp, form: string): string | undefined;
   integer(name: VariableName, fallback: number, min: number, max: number): number;
   /** A port from 0 (the system chooses) to 65535. */

@@ -49,7 +49,7 @@ function issuerFault(issuer: string, allowHttp: boolean): string | undefined {
   return undefined;
 }
 
-/** What cannot be: the issuer's scheme is one that the listener at its port does not speak. */
+/** Faults: the scheme of the issuer is not the one that the listener on its port speaks. */
 function mismatch(issuer: URL, { port, tlsPort }: ListeningAt): string | undefined {
   if (!isLoopback(issuer.hostname)) return undefined;
   const asked = portOf(issuer);
@@ -62,7 +62,7 @@ function mismatch(issuer: URL, { port, tlsPort }: ListeningAt): string | undefin
   return undefined;
 }
 
-/** What only works with something in between, which this server cannot see. */
+/** Warnings: settings that work only behind a proxy, which this server cannot see. */
 function doubts(issuer: URL, { host, port, tlsPort }: ListeningAt): readonly string[] {
   if (!isLoopback(issuer.hostname)) return [];
   const listening = issuer.protocol === 'http:' ? port : tlsPort;

@@ -26,7 +26,7 @@ export interface ListenerConfig {
   };
   /** PEM file of trust anchors for client certificates. */
   readonly tlsClientCaFile?: string;
-  /** CIDR ranges. */
+  /** CIDR ranges of the proxies that are trusted. */
   readonly trustedProxies: readonly string[];
   readonly clientCertificateHeader?: CertificateHeaderForm;
 }

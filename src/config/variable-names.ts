@@ -1,7 +1,8 @@
 import { edits } from './edit-distance.ts';
 
 /**
- * Every variable that Holdfast reads. A name that is not here cannot be read, so none is missing.
+ * Every variable that Holdfast reads. A name that is not here cannot be read, so the list is
+ * complete.
  */
 export const variableNames = [
   'ISSUER',
@@ -106,7 +107,10 @@ export function renamedVariables(
   );
 }
 
-/** Set on every system, two edits away from `HOST`; and what programs that fetch by http read. */
+/**
+ * Names that are close to ours but belong to others: some that every system sets, and those of HTTP
+ * clients.
+ */
 const neverMeant: ReadonlySet<string> = new Set(['HOME', 'HTTP_PROXY']);
 
 /**

@@ -25,19 +25,19 @@ export interface AuditEvent {
   readonly jti?: string;
   /** How possession was shown. */
   readonly evidence?: string;
-  /** Of a refusal. */
+  /** The reason of a refusal. */
   readonly reason?: RefusalReason;
   /** Seconds since the epoch. */
   readonly token_expires_at?: number;
-  /** Of an issuance: the registration of the client, of which `client_id` is the label. */
+  /** For an issuance: the registration of the client; `client_id` is only its label. */
   readonly registration_id?: string;
-  /** Of an issuance: id of the resource server. */
+  /** For an issuance: the id of the resource server. */
   readonly resource_server_id?: string;
-  /** Of an issuance by token exchange: `jti` of the subject token. */
+  /** For an issuance by token exchange: the `jti` of the subject token. */
   readonly source?: string;
   /**
-   * Of an issuance by the word of a trusted issuer: id of the rule, or else of the issuer, by which
-   * the client was authenticated, and by which it was granted.
+   * For an issuance that rests on a trusted issuer: the id of the rule (or of the issuer) that
+   * authenticated the client, and of the one that granted the token.
    */
   readonly client_authority?: string;
   readonly grant_authority?: string;
@@ -48,6 +48,6 @@ export interface AuditEvent {
 export interface RecordedEvent extends Omit<AuditEvent, 'reason'> {
   readonly id: string;
   readonly at: number;
-  /** A reason of this or of an earlier version. */
+  /** A reason of this version or an earlier one. */
   readonly reason?: string;
 }

@@ -18,7 +18,7 @@ export const tokenEndpointAuthMethods = [
 ] as const;
 export type TokenEndpointAuthMethod = (typeof tokenEndpointAuthMethods)[number];
 
-/** Forms of `aud` in client assertions that older libraries send, each with those before it. */
+/** Forms of `aud` in client assertions that older libraries send; each includes those before it. */
 export const clientAssertionAudiences = ['issuer', 'endpoint'] as const;
 export type ClientAssertionAudiences = (typeof clientAssertionAudiences)[number];
 
@@ -133,10 +133,13 @@ export interface ClientRegistration extends ClientMetadata {
  */
 export type ListedClients = ReadonlyMap<string, string>;
 
-/** What tells one registration of a client from all others, and the name that it bears. */
+/** The unique id of a client's registration, and its name. */
 export type Identity = Pick<ClientRegistration, 'client_id' | 'registration_id'>;
 
-/** Whether a list of names, made when they stood for `listed`, has this very registration in it. */
+/**
+ * Whether a list of names includes this very registration; `listed` says for which registrations
+ * the names stood.
+ */
 export function names(
   list: readonly string[],
   listed: ListedClients,

@@ -10,7 +10,7 @@ export interface Credential {
   readonly identifier: string;
 }
 
-/** The last use of a credential that is known of. */
+/** The last known use of a credential. */
 export interface CredentialUse extends Credential {
   /** `registration_id` of the client, or `id` of the resource server. */
   readonly registrationId: string;

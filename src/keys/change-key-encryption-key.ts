@@ -8,7 +8,7 @@ import {
 import { type KeyEncryption, placeOfSecret, placeOfSigningKey } from './key-encryption.ts';
 import { damagedKey } from './open-keys.ts';
 
-/** What the change of the key-encryption key stands on. */
+/** Options of the change of the key-encryption key. */
 export interface KeyEncryptionKeyOptions {
   readonly encryption: KeyEncryption;
   readonly signingKeys: SigningKeyStore;
@@ -16,20 +16,20 @@ export interface KeyEncryptionKeyOptions {
   readonly changes: KeyEncryptionStore;
 }
 
-/** The key in force afterwards, and how much was sealed anew. */
+/** The key in force afterwards, and how many values were sealed under it. */
 export interface KeyEncryptionKeyChanged {
   readonly keyId: string;
   readonly signingKeys: number;
   readonly sharedSecrets: number;
 }
 
-/** Looks that find something changed before the commit, until the call gives up. */
+/** The number of attempts; each fails if something changed before its commit. */
 const tries = 10;
 
 /**
- * Seals everything anew under the next key-encryption key, in one transaction; when that was done
- * before, nothing. `no_next_key`: the server was started without one. Throws KeyEncryptionError
- * when something cannot be opened; nothing is changed then.
+ * Seals everything under the next key-encryption key in one transaction; does nothing if that is
+ * done already. `no_next_key`: the server was started without one. Throws KeyEncryptionError, and
+ * changes nothing, if something cannot be opened.
  */
 export async function changeKeyEncryptionKey(
   options: KeyEncryptionKeyOptions,

@@ -7,7 +7,8 @@ import type { NonceSecret } from '../protocol/possession/dpop-nonce.ts';
 import { type KeyEncryption, placeOfSecret } from './key-encryption.ts';
 
 /**
- * A secret in its life at one moment, without the secret. Times in milliseconds since the epoch.
+ * The state of a nonce secret at one moment, without the secret. Times in milliseconds since the
+ * epoch.
  */
 export interface NonceSecretInLife {
   readonly state: 'announced' | 'active' | 'retired';
@@ -23,16 +24,13 @@ export interface DpopNonceSecrets {
    * Reads the store again, for what another replica did, and announces the successor that is due.
    */
   refresh(): Promise<void>;
-  /** Every secret that still counts, and perhaps the last one that no longer does. */
+  /** Every secret whose nonces are still valid, and perhaps the last one whose nonces are not. */
   list(): Promise<readonly NonceSecretInLife[]>;
-  /**
-   * Puts a new secret in the place of all that there are: no nonce that was given out counts any
-   * more.
-   */
+  /** Replaces all secrets by a new one: every earlier nonce becomes invalid. */
   replace(): Promise<void>;
 }
 
-/** What the secrets live on. Times in seconds. */
+/** Options of the nonce secrets. Times in seconds. */
 export interface DpopNonceSecretsOptions {
   readonly secrets: SharedSecretStore;
   readonly nonceSecrets: NonceSecretStore;
@@ -42,9 +40,11 @@ export interface DpopNonceSecretsOptions {
   readonly databaseSeconds: () => Promise<number>;
   /** How long a secret makes nonces before its successor does. */
   readonly dpopNonceSecretRotationInterval: number;
-  /** For how long a nonce is good at least. */
+  /** The minimum time for which a nonce is valid. */
   readonly dpopNonceLifetime: number;
-  /** Tells the other processes on this machine of a change, before it is answered. */
+  /**
+   * Tells the other processes on this machine of a change; awaited before the change is answered.
+   */
   readonly changed: () => Promise<void>;
 }
 

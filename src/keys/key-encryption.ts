@@ -10,7 +10,7 @@ export interface KeyEncryption {
    * server has not got that key.
    */
   inForce(): Promise<string>;
-  /** Id of the key that is to come, when the server was started with one. */
+  /** Id of the next key, if the server was started with one. */
   readonly next?: string;
   /**
    * Seals under the key with this id, which `kid` in the header names (RFC 7516 §4.1.6). The header
@@ -54,7 +54,7 @@ export class KeyEncryptionError extends Error {
   override readonly name = 'KeyEncryptionError';
 }
 
-/** What tells key-encryption keys apart and gives nothing of them away: 22 base64url characters. */
+/** The id of a key-encryption key, which reveals nothing about it: 22 base64url characters. */
 export function keyEncryptionKeyId(key: Buffer): string {
   return createHmac('sha256', key)
     .update('Holdfast key-encryption key')

@@ -15,19 +15,19 @@ import { type KeyWithState, livesAt, type SigningKeyState } from './key-states.t
 import { damagedKey, openKeys } from './open-keys.ts';
 
 /**
- * Milliseconds that the copy may be old when a key is taken from it to sign. It is read every
- * second; older, this process or its database was away.
+ * The maximum age in milliseconds of a copy that is used for signing. It is read every second; an
+ * older one means that this process or its database was away.
  */
 const maxAge = 3000;
 
 /** The signing keys of one purpose as last read from the store, opened. */
 export interface KeyRing {
   readonly purpose: SigningKeyPurpose;
-  /** Reads them, and the database's clock. Throws StoreUnavailable. */
+  /** Reads the keys and the database's clock. Throws StoreUnavailable. */
   read(): Promise<void>;
   /**
-   * Reads them when the copy is older than one may be that is signed by: a key may have been
-   * revoked meanwhile. Throws StoreUnavailable.
+   * Reads the keys again if the copy is too old for signing: a key may have been revoked meanwhile.
+   * Throws StoreUnavailable.
    */
   recent(): Promise<void>;
   stored(): readonly StoredSigningKey[];
@@ -50,7 +50,7 @@ export interface KeyRing {
   verificationKey(kid: string): Promise<PublicKey | undefined>;
 }
 
-/** What the copy is made of. */
+/** Options of a key ring. */
 export interface KeyRingOptions {
   readonly purpose: SigningKeyPurpose;
   readonly store: Pick<SigningKeyStore, 'listSigningKeys'>;
@@ -61,7 +61,7 @@ export interface KeyRingOptions {
   readonly published: number;
 }
 
-/** A copy that is empty until it is read. */
+/** Makes a key ring, which is empty until it is read. */
 export function keyRing({ store, encryption, clock, shared, ...options }: KeyRingOptions): KeyRing {
   const open = openKeys(encryption);
   const published = publishedJwks((kid) => open.get(kid)?.publicJwk);
@@ -141,7 +141,7 @@ function publishedJwks(publicJwk: (kid: string) => JWK | undefined) {
   };
 }
 
-/** Readings that callers share: one that is under way, or one that begins after the call. */
+/** Shares readings between callers: each gets one that begins after its call. */
 function sharedReading(read: () => Promise<void>) {
   let underWay: Promise<void> | undefined;
   let waiting: Promise<void> | undefined;

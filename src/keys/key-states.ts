@@ -4,7 +4,7 @@ import { type Stage, type StoredSigningKey, stages } from '../ports/signing-key-
 export const stateNames = [...stages, 'revoked'] as const;
 export type SigningKeyState = (typeof stateNames)[number];
 
-/** A key in its life at one moment. Times in milliseconds since the epoch. */
+/** A key and its state at one moment. Times in milliseconds since the epoch. */
 export interface KeyWithState {
   readonly key: StoredSigningKey;
   readonly state: SigningKeyState;
@@ -13,9 +13,9 @@ export interface KeyWithState {
 }
 
 /**
- * Where each key is in its life at `now`. It follows from the instants in the store alone, so that
- * all replicas see the same: a key retires when a later one of its algorithm becomes active, and
- * leaves the JWK Set `published` milliseconds after that.
+ * Derives the state of each key at `now` from the times in the store alone, so that all replicas
+ * agree: a key retires when a later one of its algorithm becomes active, and leaves the JWK Set
+ * `published` milliseconds after that.
  */
 export function livesAt(
   keys: readonly StoredSigningKey[],
@@ -44,7 +44,7 @@ interface WithRetirement {
 }
 
 /**
- * Of each list of keys that was read: every token asks for it, and only another reading changes it.
+ * Retirement times by list of keys: every token needs them, and only another reading changes them.
  */
 const retirements = new WeakMap<readonly StoredSigningKey[], readonly WithRetirement[]>();
 
@@ -66,8 +66,8 @@ function withRetirement(keys: readonly StoredSigningKey[]): readonly WithRetirem
 }
 
 /**
- * What the audit trail does not have yet of a key's life, oldest first, and the stage that it has
- * when these are recorded.
+ * The changes of a key's state that the audit trail lacks, oldest first, and the stage that is on
+ * record once they are written.
  */
 export function unrecorded({ key, state, retiredAt, removedAt }: KeyWithState): {
   readonly stage: Stage;
@@ -98,10 +98,10 @@ export function unrecorded({ key, state, retiredAt, removedAt }: KeyWithState): 
   return { stage: reached, events: due.map((stage) => events[stage]) };
 }
 
-/** Who rotated: the operator, or the schedule. */
+/** Who rotated the key: the operator or the schedule. */
 export type Announcer = 'admin' | 'server';
 
-/** The record of a key that is new, or is to sign earlier. */
+/** Makes the record of a key that is new or will sign earlier. */
 export function announcement(
   { activeAt, ...key }: Pick<StoredSigningKey, 'kid' | 'alg' | 'purpose' | 'activeAt'>,
   actor: Announcer,
@@ -115,8 +115,7 @@ function nameOf({ kid, alg, purpose }: Pick<StoredSigningKey, 'kid' | 'alg' | 'p
 }
 
 /**
- * When the next key of these may become active at the earliest: not before one that is revoked,
- * which would have taken over from it.
+ * The earliest time at which the next key may become active: not before a revoked one would have.
  */
 export function earliest(keys: readonly StoredSigningKey[], now: number): number {
   return Math.max(
@@ -128,15 +127,15 @@ export function earliest(keys: readonly StoredSigningKey[], now: number): number
 }
 
 /**
- * One that was revoked after it had taken over did so for good: the key before it does not come
- * back.
+ * Whether a key replaces its predecessor. A key that was revoked while active still does: its
+ * predecessor does not come back.
  */
 function takesOver(other: StoredSigningKey, key: StoredSigningKey): boolean {
   if (other.revokedAt !== undefined) return hasItsTime(other) && other.activeAt > key.activeAt;
   return other.activeAt > key.activeAt || (other.activeAt === key.activeAt && other.kid > key.kid);
 }
 
-/** Signs, or will sign, or did before it was revoked. */
+/** Whether a key signs, will sign, or signed before it was revoked. */
 function hasItsTime({ activeAt, revokedAt }: StoredSigningKey): boolean {
   return revokedAt === undefined || activeAt <= revokedAt;
 }

@@ -9,7 +9,7 @@ import type { KeyEncryption } from './key-encryption.ts';
 import type { KeyRing } from './key-ring.ts';
 import { type Announcer, announcement, earliest, unrecorded } from './key-states.ts';
 
-/** What one key's succession by another works on. */
+/** What the succession of keys works on. */
 export interface Succession {
   readonly store: SigningKeyStore;
   readonly encryption: KeyEncryption;
@@ -73,7 +73,7 @@ export async function advance(
   await held.read();
 }
 
-/** Puts a key in the place of a revoked one, which whoever revoked it may not have come to. */
+/** Adds the successor of a revoked key if the process that revoked it did not get that far. */
 export async function fill(
   succession: Succession,
   alg: AccessTokenSigningAlgorithm,
@@ -87,14 +87,14 @@ export async function fill(
     await advance(succession, first.key, activeAt, 'server');
 }
 
-/** Records what became of the keys. */
+/** Records the state changes of keys that the audit trail lacks. */
 export async function record({ store, held }: Succession): Promise<void> {
   const due = held.lives().map((life) => ({ key: life.key, ...unrecorded(life) }));
   for (const { key, stage, events } of due)
     if (events.length > 0) await store.recordStage(key.kid, key.recordedStage, stage, events);
 }
 
-/** `kid` of the last key in the succession of an algorithm, revoked or damaged though it may be. */
+/** The `kid` of the last key of an algorithm, even if it is revoked or damaged. */
 function lastOf(alg: string, held: KeyRing): string | undefined {
   const beginning = beginningOf(held.purpose, alg);
   const next = new Map([

@@ -5,7 +5,7 @@ import type { DamagedSigningKey, StoredSigningKey } from '../ports/signing-key-s
 import { openKey } from './generate-key.ts';
 import { type KeyEncryption, KeyEncryptionError, placeOfSigningKey } from './key-encryption.ts';
 
-/** A key whose halves belong together. Nothing of any other key is published or used. */
+/** A key whose halves belong together; no other key is published or used. */
 interface OpenKey {
   /** What the sealed half names; a row that was changed since is opened anew. */
   readonly place: string;
@@ -20,7 +20,7 @@ export function openKeys(encryption: KeyEncryption) {
   const sealed = new Map<string, KeyEncryptionError>();
   return {
     get: (kid: string): OpenKey | undefined => open.get(kid),
-    /** Why the key cannot be opened, if it cannot. */
+    /** The reason why the key cannot be opened, if there is one. */
     fault: (kid: string): KeyEncryptionError | undefined => sealed.get(kid),
     async open(keys: readonly StoredSigningKey[]): Promise<void> {
       for (const key of keys) {
@@ -40,7 +40,7 @@ export function openKeys(encryption: KeyEncryption) {
   };
 }
 
-/** Why a row that cannot be read is no key, and what to do. */
+/** The error of a row that cannot be read as a key; it says what to do. */
 export const damagedKey = ({ kid, fault }: DamagedSigningKey): KeyEncryptionError =>
   new KeyEncryptionError(
     `The row ${kid} of signing_key is damaged: it signs nothing here and is not published. Restore it from a backup.`,

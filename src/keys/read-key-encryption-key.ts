@@ -14,7 +14,7 @@ export interface KeyEncryptionSource {
   readonly mayCreate: boolean;
 }
 
-/** The key-encryption key that is to come, if one is configured. Throws KeyEncryptionError. */
+/** Reads the next key-encryption key, if one is configured. Throws KeyEncryptionError. */
 export function readNextKeyEncryptionKey({
   value,
   file,
@@ -27,8 +27,8 @@ export function readNextKeyEncryptionKey({
 }
 
 /**
- * The key-encryption key, made as a 0600 file on the very first start when none is given. Throws
- * KeyEncryptionError.
+ * Reads the key-encryption key. On the very first start it makes one in a 0600 file if none is
+ * given. Throws KeyEncryptionError.
  */
 export function readKeyEncryptionKey({ value, file, mayCreate }: KeyEncryptionSource): Buffer {
   if (value !== undefined) return decodeKey(value, 'KEY_ENCRYPTION_KEY');

@@ -1,6 +1,6 @@
 import { fill, record, type Succession } from './key-succession.ts';
 
-/** Revokes a key as last read, with a successor in its place; false when nothing was revoked. */
+/** Revokes a key and puts a successor in its place; false if nothing was revoked. */
 export async function revokeSigningKey(keys: Succession, kid: string): Promise<boolean> {
   const { store, held, now } = keys;
   // What became of the key until now is recorded before its revocation.

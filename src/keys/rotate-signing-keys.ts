@@ -19,10 +19,10 @@ export interface RotationTimes {
   readonly announcement: number;
 }
 
-/** Attempts of a rotation by hand that others come in between. */
+/** The number of attempts of a rotation by hand; each fails if another replica comes first. */
 const rotationTries = 5;
 
-/** Announces the successors that the schedule is due to have. */
+/** Announces the successors that are due by the schedule. */
 export async function rotateOnSchedule(keys: Succession & RotationTimes): Promise<void> {
   const { held, now, rotationInterval } = keys;
   for (const alg of new Set(held.stored().map((key) => key.alg))) {
@@ -35,7 +35,7 @@ export async function rotateOnSchedule(keys: Succession & RotationTimes): Promis
   }
 }
 
-/** Announces a successor that signs from `activeAt` on, and answers how to find it afterwards. */
+/** Announces a successor that signs from `activeAt` on, and returns how to find it afterwards. */
 export async function rotateByHand(
   keys: Succession,
   alg: AccessTokenSigningAlgorithm,

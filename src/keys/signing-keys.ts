@@ -42,12 +42,11 @@ export interface SigningKeys {
    */
   verificationKey(kid: string): Promise<PublicKey | undefined>;
   /**
-   * Reads the store again, for what another replica did, announces the successors that are due, and
-   * records what became of the keys. Throws KeyEncryptionError when a key cannot be opened, after
-   * all that.
+   * Reads the store again to learn what other replicas did, announces the successors that are due,
+   * and records state changes. After that it throws KeyEncryptionError if a key cannot be opened.
    */
   refresh(): Promise<void>;
-  /** Every key in its life. */
+  /** Every key with its state. */
   list(): Promise<readonly KeyWithState[]>;
   /**
    * Announces a successor; it signs after `announcement` milliseconds, or at once. Of concurrent
@@ -58,22 +57,24 @@ export interface SigningKeys {
     options?: { readonly immediately?: boolean },
   ): Promise<StoredSigningKey | undefined>;
   /**
-   * Takes a compromised key out at once, a successor in its place; false when there is no such key
-   * or it was revoked before.
+   * Removes a compromised key at once and puts a successor in its place; false if there is no such
+   * key or it was revoked before.
    */
   revoke(kid: string): Promise<boolean>;
 }
 
-/** What the signing keys live on. Times in milliseconds. */
+/** Options of the signing keys. Times in milliseconds. */
 export interface SigningKeysOptions extends RotationTimes {
   readonly purpose: SigningKeyPurpose;
   readonly store: SigningKeyStore;
   readonly encryption: KeyEncryption;
-  /** This machine's; what the replicas must agree on goes by the database's. */
+  /** The clock of this machine; whatever replicas must agree on uses the database's clock. */
   readonly clock: Clock;
   /** How long a retired key stays published: until the last token that it signed has expired. */
   readonly published: number;
-  /** Tells the other processes on this machine of a change, before it is answered. */
+  /**
+   * Tells the other processes on this machine of a change; awaited before the change is answered.
+   */
   readonly changed: () => Promise<void>;
 }
 

@@ -1,9 +1,9 @@
 /** How far the audit trail has been sent, and who sends it: one process at a time. */
 export interface AuditSinkStore {
   /**
-   * Takes the sink, or keeps it, for so many milliseconds by the database's clock, in one atomic
-   * statement; answers the `id` of the last event that was delivered, empty before the first.
-   * Undefined: another process has it. Throws StoreUnavailable.
+   * Takes or keeps the sink for so many milliseconds by the database's clock, in one atomic
+   * statement; answers the `id` of the last delivered event, empty before the first. Undefined:
+   * another process has it. Throws StoreUnavailable.
    */
   hold(sink: string, holder: string, milliseconds: number): Promise<string | undefined>;
   /** Records what was delivered; false when the sink is no longer this holder's. */

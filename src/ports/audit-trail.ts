@@ -6,7 +6,7 @@ export interface AuditTrail {
   record(event: AuditEvent): Promise<void>;
 }
 
-/** Which entries are asked for; times in milliseconds since the epoch. */
+/** A query of the audit trail; times in milliseconds since the epoch. */
 export interface AuditQuery {
   readonly limit: number;
   /** Entries after this `id`. */

@@ -2,7 +2,7 @@ import type { AuditEvent } from '../domain/audit-event.ts';
 import type { ClientRegistration } from '../domain/client-registration.ts';
 import type { PairingMode } from '../domain/pairing.ts';
 
-/** Under what a client has a part in the token of another. */
+/** The pairing by which a client has a part in another client's token. */
 export interface PairedAtIssuance {
   /** The consent of the pairing. */
   readonly pairing: string;
@@ -10,22 +10,19 @@ export interface PairedAtIssuance {
   readonly form: PairingMode;
 }
 
-/** What is known of an issued token besides what it says itself. */
+/** What the store knows of an issued token, besides its claims. */
 export interface TokenState {
   /** The registration to which it was issued; undefined once that is deleted. */
   readonly client: ClientRegistration | undefined;
   /** Revoked, or exchanged under a revoked pairing or from a token without a record. */
   readonly revoked: boolean;
-  /** Of the token for which it was exchanged: once that counts no more, neither does this one. */
+  /** The state of the token for which it was exchanged: once that is inactive, so is this one. */
   readonly source: TokenState | undefined;
-  /** How many exchanges led to it. */
+  /** The number of exchanges that led to it. */
   readonly exchanges: number;
-  /** Id of the resource server that it was issued for; undefined in records of older versions. */
+  /** Id of the resource server that it was issued for; undefined if the record lacks it. */
   readonly resourceServer: string | undefined;
-  /**
-   * Whether its subject is a user, as known when it was issued; undefined in records of older
-   * versions.
-   */
+  /** Whether its subject was a user when it was issued; undefined if the record lacks it. */
   readonly ofUser: boolean | undefined;
   /** Whether it is a workload that a platform's token named. */
   readonly ofWorkload: boolean;
@@ -39,7 +36,7 @@ export interface TokenState {
   readonly jkt: string | undefined;
 }
 
-/** Tokens of a client, tokens bound to a key, or a client's that are bound to one. */
+/** All tokens of a client, all tokens bound to a key, or those of a client bound to a key. */
 export type TokensOf =
   | { readonly client_id: string; readonly jkt?: string }
   | { readonly client_id?: never; readonly jkt: string };
@@ -47,13 +44,13 @@ export type TokensOf =
 /** The tokens that were issued, as the audit trail knows them. */
 export interface IssuedTokens {
   /**
-   * Undefined: this server has no record of having issued it. Reads what every replica has
-   * committed.
+   * The state of a token, with the commits of every replica; undefined if there is no record of its
+   * issuance.
    */
   state(jti: string): Promise<TokenState | undefined>;
   /**
-   * Makes the token and all that came of it inactive until it has expired (seconds since the
-   * epoch), and records that; both durable when it resolves.
+   * Makes the token and all that came of it inactive until it expires (seconds since the epoch),
+   * and records that; both are durable when it resolves.
    */
   revoke(jti: string, expiresAt: number, event: AuditEvent): Promise<void>;
   /**

@@ -17,10 +17,10 @@ export type RequestFields = Readonly<Record<string, string>> & {
   readonly grant?: string;
 };
 
-/** What the parts of the server tell of themselves; nothing of it can fail or waits. */
+/** What the parts of the server report; no report waits or fails. */
 export interface Measurements {
   request(ended: EndedRequest): void;
-  /** A request was refused before it was read, for there was no place for it. */
+  /** Counts a request that load shedding refused unread. */
   shed(): void;
   /** A step of the token endpoint took so many seconds. */
   step(name: string, seconds: number): void;

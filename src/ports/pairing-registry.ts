@@ -7,10 +7,10 @@ import type { Change } from './registry.ts';
  * StoreUnavailable when the store is away.
  */
 export interface PairingRegistry {
-  /** `conflict`: the two clients are paired already. A revoked pairing of the two is replaced. */
+  /** Pairs two clients. `conflict`: they are paired already. A revoked pairing is replaced. */
   create(pairing: NewPairing, event: AuditEvent): Promise<NewPairing | 'conflict'>;
   get(id: string): Promise<Pairing | undefined>;
-  /** In the order of their ids, those after `after`; revoked ones included. */
+  /** Lists pairings by id, after `after`, revoked ones included. */
   list(query: {
     readonly limit: number;
     readonly after?: string;
@@ -18,8 +18,8 @@ export interface PairingRegistry {
     readonly holder?: string;
   }): Promise<readonly Pairing[]>;
   /**
-   * The pairing, revoked now or before, or undefined when there is none. What was exchanged under
-   * it is put among the revoked tokens; none lives longer than `tokenLifetime` in seconds.
+   * Revokes a pairing and what was exchanged under it; answers it, also if it was revoked before,
+   * or undefined if there is none. `tokenLifetime` is the longest life of a token in seconds.
    */
   revoke(id: string, change: Change, tokenLifetime: number): Promise<Pairing | undefined>;
 }

@@ -2,15 +2,15 @@
 export interface Peers {
   /** Invalidates what peers cache; resolves once they have dropped it. */
   invalidate(): Promise<void>;
-  /** Is called when one of them has changed something. */
+  /** Sets what runs when a peer has changed something. */
   onInvalidation(forget: () => Promise<void>): void;
-  /** The part of each of them that answers within a second. */
+  /** Collects the parts of the peers that answer within a second. */
   gather(): Promise<readonly unknown[]>;
-  /** Is called for the part of this process: plain data. */
+  /** Sets what answers the part of this process: plain data. */
   onGather(tell: () => Promise<unknown>): void;
 }
 
-/** A process that is the only one. */
+/** The peers of a process that is alone: none. */
 export const noPeers: Peers = {
   invalidate: async () => undefined,
   onInvalidation: () => undefined,

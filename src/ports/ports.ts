@@ -78,7 +78,10 @@ export interface CredentialUses {
 export interface Pairings {
   /** The pairing in force of these two clients, or undefined. */
   findPairing(requester: string, holder: string): Promise<Pairing | undefined>;
-  /** By its `consent`, also if revoked; undefined once withdrawn, deleted or replaced. */
+  /**
+   * The pairing with this `consent`, even if revoked; undefined once withdrawn, deleted or
+   * replaced.
+   */
   findByConsent(consent: string): Promise<Pairing | undefined>;
 }
 
@@ -103,10 +106,10 @@ export interface Ports {
   readonly wasUsed: WasUsed;
   readonly issuances: Issuances;
   readonly clients: ClientRegistrations;
-  /** As the store has them now, past every cache. */
+  /** Clients as the store has them now, without any cache. */
   readonly currentClients: ClientRegistrations;
   readonly resourceServers: ResourceServers;
-  /** As the store has it now, past every cache. */
+  /** Resource servers as the store has them now, without any cache. */
   readonly currentResourceServers: Pick<ResourceServers, 'findByClientId'>;
   readonly pairings: Pairings;
   readonly credentialUses: CredentialUses;

@@ -2,7 +2,7 @@ import type { AuditEvent } from '../domain/audit-event.ts';
 import type { AuthenticatedClient } from '../domain/client-registration.ts';
 import type { RefusalReason } from '../domain/refusal-reasons.ts';
 
-/** Keeps account of refused requests. */
+/** Records refused requests. */
 export interface Refusals {
   /**
    * One record for a refusal of an authenticated client, which names the proven key that the

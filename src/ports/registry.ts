@@ -29,7 +29,7 @@ export interface IntactPage<T> {
   readonly next: string | undefined;
 }
 
-/** When a change is made and what is recorded of it: both stand, or neither. */
+/** The time and the record of a change. */
 export interface Change {
   /** Milliseconds since the epoch. */
   readonly at: number;
@@ -58,19 +58,22 @@ export type NotChanged = 'not_found' | 'version_mismatch' | 'conflict';
  * StoreUnavailable when the store is away.
  */
 export interface Registry<T> {
-  /** `conflict`: the identifier (for a resource server also the audience) is taken. */
+  /**
+   * Stores a new registration. `conflict`: the identifier (for a resource server also the audience)
+   * is taken.
+   */
   create(value: T, change: RegistrationChange): Promise<Stored<T> | 'conflict'>;
   get(id: string): Promise<Stored<T> | undefined>;
-  /** In the order of the identifiers. */
+  /** Lists registrations by identifier. */
   list(query: ListQuery): Promise<readonly Stored<T>[]>;
   /** The same without rows that cannot be read. `next`: continue after it; undefined at the end. */
   listIntact(query: ListQuery): Promise<IntactPage<T>>;
   /** Replaces the registration if it is still as `found`. */
   replace(value: T, found: Stored<T>, change: RegistrationChange): Promise<Stored<T> | NotChanged>;
   /**
-   * Deletes the registration, whatever its version, or only at `version` when one is given. The
-   * tokens of a client that is deleted are revoked with it, what came of them included, and its
-   * pairings are gone: a later client of this id is another one.
+   * Deletes a registration, at any version unless `version` is given. The tokens of a deleted
+   * client are revoked with all that came of them, and its pairings are deleted: a later client of
+   * this id is another one.
    */
   remove(id: string, change: RegistrationChange, version?: number): Promise<'removed' | NotChanged>;
 }

@@ -2,8 +2,8 @@ import type { AuditEvent } from '../domain/audit-event.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 
 /**
- * The stages of a life, in their order. Announced: published, does not sign yet. Retired: signs no
- * more, published until its last token has expired.
+ * The stages of a key, in order. Announced: published, does not sign yet. Retired: no longer signs,
+ * published until its last token has expired.
  */
 export const stages = ['announced', 'active', 'retired', 'removed'] as const;
 export type Stage = (typeof stages)[number];
@@ -15,7 +15,7 @@ export type Stage = (typeof stages)[number];
 export const signingKeyPurposes = ['issuer', 'gateway'] as const;
 export type SigningKeyPurpose = (typeof signingKeyPurposes)[number];
 
-/** What stands in place of a predecessor on the first key of a purpose and algorithm. */
+/** Stands in for a predecessor on the first key of a purpose and algorithm. */
 export function beginningOf(purpose: SigningKeyPurpose, alg: string): string {
   return purpose === 'issuer' ? alg : `${purpose} ${alg}`;
 }
@@ -33,7 +33,7 @@ export interface StoredSigningKey {
   /** Private JWK as a compact JWE. */
   readonly privateJwe: string;
   readonly createdAt: number;
-  /** Signs from this time on; published before. */
+  /** The time from which it signs; it is published before. */
   readonly activeAt: number;
   /** Compromised since then: out of the JWK Set, and everything that it signed is inactive. */
   readonly revokedAt?: number;
@@ -42,7 +42,7 @@ export interface StoredSigningKey {
    * purpose and algorithm.
    */
   readonly predecessor?: string;
-  /** How far the audit trail knows its life. */
+  /** The last stage that the audit trail has recorded. */
   readonly recordedStage: Stage;
 }
 
@@ -54,7 +54,7 @@ export interface DamagedSigningKey {
   readonly fault: Error;
 }
 
-/** A key that is to be stored. */
+/** A key to store. */
 export interface NewSigningKey extends Omit<StoredSigningKey, 'recordedStage' | 'revokedAt'> {
   /** Id of the key-encryption key that sealed `privateJwe`. */
   readonly sealedBy: string;

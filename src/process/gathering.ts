@@ -1,14 +1,14 @@
 import type { FromWorker, ToWorker } from './ipc-messages.ts';
 
-/** A worker as far as messages go. */
+/** A worker that receives messages. */
 interface Peer {
   send(message: ToWorker): void;
 }
 
-/** Milliseconds after which an answer goes without the parts of workers that say nothing. */
+/** Milliseconds after which an answer leaves out workers that have not replied. */
 const patience = 1000;
 
-/** Asks every other worker for its part, and brings the parts to the one that wants them. */
+/** Asks every other worker for its part, and sends the parts to the worker that asked. */
 export function gatherings<Worker extends Peer>(workers: () => Iterable<Worker>) {
   const open = new Map<
     number,
@@ -39,7 +39,7 @@ export function gatherings<Worker extends Peer>(workers: () => Iterable<Worker>)
       if (others.length === 0) answer();
       for (const worker of others) worker.send({ type: 'partWanted', round });
     },
-    /** A worker that is gone has no part. */
+    /** Stops waiting for a worker that has ended. */
     gone(worker: Worker): void {
       for (const round of open.keys()) received(round, worker);
     },

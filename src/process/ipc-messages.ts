@@ -1,14 +1,14 @@
 /** What a worker says to the process that supervises it. */
 export type FromWorker =
-  /** It serves; `text` is for the operator. */
+  /** It is serving; `text` is for the operator. */
   | { readonly type: 'running'; readonly text: string }
-  /** It changed something that the others may have copies of. */
+  /** It changed something that other workers may have cached. */
   | { readonly type: 'changed'; readonly change: number }
-  /** It has forgotten its copies. */
+  /** It has dropped its cached copies. */
   | { readonly type: 'forgotten'; readonly round: number }
-  /** It wants a part of every other one. */
+  /** It asks every other worker for a part. */
   | { readonly type: 'gather'; readonly request: number }
-  /** Its part for another one. */
+  /** Its part for another worker. */
   | { readonly type: 'part'; readonly round: number; readonly part: unknown };
 
 /** What the supervising process says to a worker. */

@@ -1,6 +1,6 @@
 import type { FromWorker, ToWorker } from './ipc-messages.ts';
 
-/** A worker as far as messages go. */
+/** A worker that receives messages. */
 interface Peer {
   send(message: ToWorker): void;
 }
@@ -32,7 +32,7 @@ export function relayInvalidations<Worker extends Peer>(workers: () => Iterable<
       for (const worker of others) worker.send({ type: 'forget', round });
       closeIfComplete(round);
     },
-    /** A worker that is gone holds no copies, and waits for nobody. */
+    /** Forgets a worker that has ended: it holds no copies and waits for nobody. */
     gone(worker: Worker): void {
       for (const [round, { from, missing }] of open) {
         missing.delete(worker);

@@ -4,14 +4,14 @@ import { gatherings } from './gathering.ts';
 import type { FromWorker } from './ipc-messages.ts';
 import { relayInvalidations } from './peers.ts';
 
-/** What supervising stands on. */
+/** Options of the supervisor. */
 export interface SupervisionOptions {
   /** How many processes serve. */
   readonly workers: number;
   /** Milliseconds in which a worker that was asked to stop has to be gone. */
   readonly stopTimeout: number;
   readonly logger: Logger;
-  /** Variables that the workers get beside those of this process. */
+  /** Environment variables for the workers, in addition to those of this process. */
   readonly env: Readonly<Record<string, string>>;
   readonly print: (text: string) => void;
 }
@@ -22,7 +22,7 @@ export interface SupervisionOptions {
  */
 const [firstPause, longestPause, longEnough] = [100, 10_000, 60_000];
 
-/** The workers that live, and since when by `performance.now()`. */
+/** The running workers, and when each started by `performance.now()`. */
 type Alive = Map<Worker, { readonly number: number; readonly since: number }>;
 
 /**
@@ -119,7 +119,9 @@ function killAll(alive: Alive, logger: Logger): void {
   }
 }
 
-/** Counts deaths; answers how long to wait before the next start, by how long the worker lived. */
+/**
+ * Counts deaths; answers how long to wait before the next start, given how long the worker lived.
+ */
 function pauses(): (number: number, lived: number) => number {
   const deaths = new Map<number, number>();
   return (number, lived) => {

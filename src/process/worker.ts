@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Peers } from '../ports/peers.ts';
 import type { FromWorker, ToWorker } from './ipc-messages.ts';
 
-/** Milliseconds after which every copy that another process may hold has expired by itself. */
+/** Milliseconds after which every copy in another process has expired by itself. */
 const copiesLive = 1000;
 
 /** The supervising process, as a worker sees it. */

@@ -134,7 +134,7 @@ function forOperators(database: Database, kind: DatabaseKind, change: AuditedTra
   };
 }
 
-/** What the admin registers, and the copies of it that the protocol goes by. */
+/** The registries of the admin API, and the cached copies that the protocol uses. */
 function registries(
   database: Database,
   kind: DatabaseKind,
@@ -156,7 +156,7 @@ function registries(
     withdrawnHolders: sqlWithdrawnHolders(database, change),
     assertionKeys: sqlAssertionKeys(database, change),
     pairings: sqlPairings(database, kind, change, seconds),
-    /** Forgets every copy: another process on this machine has changed something. */
+    /** Drops every copy, because another process on this machine has changed something. */
     forget() {
       clients.forget();
       resourceServers.forget();

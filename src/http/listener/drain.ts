@@ -4,8 +4,8 @@ import type { FastifyInstance } from 'fastify';
 import { judgedByOldAnchors } from './trust-anchors.ts';
 
 /**
- * Tells clients by `Connection: close` that no further request will be answered where they sent
- * this one.
+ * Sends `Connection: close` during a stop, so that clients send no further request on this
+ * connection.
  */
 export function closeWhenStopping(server: Server, stopping: () => boolean): void {
   server.prependListener('request', (_request, response) => {
@@ -14,8 +14,8 @@ export function closeWhenStopping(server: Server, stopping: () => boolean): void
 }
 
 /**
- * The same for requests that were under way before, and where the client's certificate was judged
- * by anchors since replaced.
+ * Does the same for requests that began before the stop, and on connections whose certificate was
+ * verified with trust anchors that have since been replaced.
  */
 export function lastAnswers(app: FastifyInstance, stopping: () => boolean): void {
   app.addHook('onSend', (request, reply, payload, done) => {
@@ -48,7 +48,7 @@ export async function quiet(servers: readonly Server[], patience: number): Promi
 const sweep = 50;
 
 /**
- * Closes, until stopped, connections that have become idle: no server does so once it has closed.
+ * Closes connections as they become idle, until stopped; Node no longer does so on a closed server.
  */
 export function closingIdle(servers: readonly Server[]): () => void {
   const timer = setInterval(() => {

@@ -18,7 +18,7 @@ import { answerHalfClosed, boundConnections, inactivity, serverLimits } from './
  */
 export type Validation = Pick<FastifyServerOptions, 'ajv'>;
 
-/** Who hears of every request. */
+/** Observers of every request. */
 export interface Observers {
   readonly measured?: Pick<Measurements, 'request'>;
   readonly tracing?: Tracing | undefined;
@@ -32,7 +32,7 @@ const noValidation: FastifyServerOptions = {
 };
 
 /**
- * A Fastify instance as both listeners need it: time-outs, request ids of our own, one log line a
+ * Makes a Fastify instance for a listener: timeouts, request ids of our own, one log line per
  * request. `bodyLimit` in bytes.
  */
 export function listener(

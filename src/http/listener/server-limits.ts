@@ -1,11 +1,11 @@
 import type { Server, ServerOptions } from 'node:http';
 
 /**
- * What every listener puts up with. Milliseconds, bytes. A client that sends slowly (slow-loris)
- * is cut off when its header or its request is late; Node looks every
- * `connectionsCheckingInterval`. Idle connections stay longer than those of front doors, which
- * mostly keep them for 60 s. A proof by ML-DSA-87 has about 10,000 bytes of header, a certificate
- * handed on by a proxy some thousand more.
+ * Limits of every listener, in milliseconds and bytes. A client that sends slowly (slow-loris) is
+ * cut off when its header or its request is late; Node looks every `connectionsCheckingInterval`.
+ * Idle connections outlive those of front doors, which mostly keep them for 60 s. A proof by
+ * ML-DSA-87 has about 10,000 bytes of header, and a certificate that a proxy forwards adds a few
+ * thousand.
  */
 export const serverLimits = {
   headersTimeout: 5000,
@@ -18,22 +18,19 @@ export const serverLimits = {
 /** Milliseconds without a byte in either direction, within a request or an answer. */
 export const inactivity = 30_000;
 
-/** Connections of one listener; and from how many on idle ones make room. */
+/** The most connections of one listener, and the number from which on idle ones are closed. */
 const [maxConnections, crowded] = [20_000, 15_000];
 
 /**
- * Answers who closed one direction of the connection after the request, as some clients and load
- * balancers do: what a request used up is not used up for nothing. Node would close the other
- * direction at once.
+ * Answers clients that close their direction of the connection after the request, as some load
+ * balancers do. Node would close the other direction at once, and what the request used up would be
+ * lost.
  */
 export function answerHalfClosed(server: Server): void {
   Object.assign(server, { httpAllowHalfOpen: true });
 }
 
-/**
- * Bounds what the connections of a server can hold; when they get scarce, those without a request
- * are closed.
- */
+/** Limits the number of connections of a server; when few are left, idle ones are closed. */
 export function boundConnections(server: Server, room = crowded, most = maxConnections): void {
   server.maxConnections = most;
   let connections = 0;

@@ -3,24 +3,28 @@ import type { TLSSocket } from 'node:tls';
 
 /** Trust anchors of a listener, which can be replaced while connections are open. */
 export interface AnchorsInForce {
-  /** A connection has come, whose handshake begins with the present anchors. */
+  /** Notes a new connection, whose handshake uses the current anchors. */
   began(connection: Socket): void;
-  /** Its handshake is done. */
+  /** Notes that its handshake is done. */
   done(connection: TLSSocket): void;
-  /** Puts others in force; whether they are others. */
+  /** Replaces the anchors; answers whether they differ. */
   replace(anchors: string | Buffer | readonly string[]): boolean;
 }
 
 /**
- * By which anchors the client of a connection was judged: `current` as long as those are in force.
+ * The anchors with which the client of a connection was verified: `current` while those are in
+ * force.
  */
 const judgements = new WeakMap<Socket, { current: boolean }>();
 
-/** Begins with these anchors, PEM. */
+/** Starts with these anchors, PEM. */
 export function anchorsInForce(first: string | Buffer | readonly string[]): AnchorsInForce {
   let anchors = String(first);
   let judgement = { current: true };
-  /** By both ends, for Node does not say which connection is below which. */
+  /**
+   * Keyed by both ends of the connection, because Node does not say which socket carries which TLS
+   * connection.
+   */
   const handshakes = new Map<string, typeof judgement>();
   return {
     began(connection) {
@@ -52,9 +56,9 @@ function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket):
 }
 
 /**
- * Whether the client's certificate leads to an anchor that is still in force. OpenSSL judges in the
- * handshake only, and a connection lives for as long as its client wants: one that was judged by
- * anchors since replaced counts as unverified, and is closed after its answer.
+ * Whether the client's certificate leads to an anchor that is still in force. OpenSSL checks only
+ * in the handshake, and clients keep connections open: one that was verified with replaced anchors
+ * counts as unverified, and is closed after its answer.
  */
 export function chainHolds(connection: TLSSocket): boolean {
   return connection.authorized && judgements.get(connection)?.current === true;

@@ -8,17 +8,17 @@ const lookEvery = 500;
 /** Looks after which the content is compared though nothing about the files has changed. */
 const readEvery = 120;
 
-/** What a watch tells of. */
+/** The files to watch, and who hears of changes. */
 export interface WatchedFiles {
   readonly paths: readonly string[];
-  /** The content of a file is another one, and nobody is writing at this moment. */
+  /** Called when the content of a file has changed and nobody is writing it. */
   readonly onChange: () => void;
 }
 
 /**
- * Looks at files again and again, through links, and tells of new content; answers a function that
- * stops it. The system's own notices are not used: they concern a folder or a file, and none comes
- * when a link elsewhere on the way is turned.
+ * Polls files, through links, and reports new content; returns a function that stops it. The
+ * system's own notifications concern one folder or file, and do not come when a link elsewhere on
+ * the path is switched.
  */
 export function watchFiles({ paths, onChange }: WatchedFiles): () => void {
   let known = contentOf(paths);

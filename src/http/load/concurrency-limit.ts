@@ -1,6 +1,6 @@
 /** One of the places for requests that are worked on. */
 export interface Place {
-  /** Ends the work; further calls do nothing. */
+  /** Frees the place; further calls do nothing. */
   giveBack(): void;
   /**
    * Waits for a third-party server: meanwhile another request has the place, and the time is left
@@ -12,13 +12,13 @@ export interface Place {
 
 /** How many requests are worked on at once. */
 export interface ConcurrencyLimit {
-  /** A place for one more, or undefined while all are taken. */
+  /** Takes a place, or answers undefined while all are taken. */
   readonly take: () => Place | undefined;
   /** Whether there is a place. A request for which there is none is refused, and counts as such. */
   readonly open: () => boolean;
   /**
-   * Whether half of the places or more were taken at some time in this interval or the one before;
-   * a store that answers many at once frees them for a moment only.
+   * Whether at least half of the places were taken at some time in this interval or the one before;
+   * a store that answers many requests at once frees them only for a moment.
    */
   readonly crowded: () => boolean;
   readonly limit: () => number;
@@ -106,7 +106,7 @@ export function concurrencyLimit(max: number, target: number, now: () => number)
 interface Count {
   readonly enter: () => void;
   readonly leave: () => void;
-  /** A request is over whose work took so many milliseconds. */
+  /** Notes that a request ended after so many milliseconds of work. */
   readonly ended: (took: number) => void;
 }
 

@@ -5,9 +5,9 @@
 const few = 8;
 
 /**
- * Begins work in the order in which it came; while it crowds, only little of it in one turn of the
- * event loop: the rest waits for the next turns, between which connections are taken and refusals
- * sent. Otherwise all of it, for what begins in one turn shares its statements.
+ * Begins work in order of arrival. Under heavy load it begins only a few requests per turn of the
+ * event loop, so that new connections are accepted and refusals sent between turns. Otherwise it
+ * begins all of them, because requests that begin in one turn share SQL statements.
  */
 export function eventLoopYield(crowded: () => boolean): (work: () => void) => void {
   let waiting: (() => void)[] = [];

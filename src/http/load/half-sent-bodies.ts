@@ -26,7 +26,7 @@ export function boundHalfSentBodies(
   bodies = mostBodies,
   bytes = mostBytes,
 ): void {
-  /** The oldest first. */
+  /** Requests whose body is incomplete, the oldest first. */
   const open = new Map<FastifyRequest, { size: number; readonly reply: FastifyReply }>();
   let total = 0;
   const forget = (request: FastifyRequest) => {

@@ -14,7 +14,7 @@ declare module 'fastify' {
   }
 }
 
-/** The answer to what there is no place for; a refused client may try again after a second. */
+/** The answer when no place is free; a refused client may try again after a second. */
 const body = JSON.stringify({
   error: 'temporarily_unavailable',
   error_description: 'the server cannot answer now, try again',
@@ -38,7 +38,7 @@ const longestAfterwards = 10_000;
  */
 const longestRefusing = 5000;
 
-/** The health of load shedding. */
+/** The state of load shedding. */
 export interface LoadShedding {
   /** Throws when every request has been refused for some seconds. */
   readonly check: () => Promise<void>;

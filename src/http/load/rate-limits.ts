@@ -11,7 +11,7 @@ export interface SharedCounters {
 }
 
 /**
- * Counters of one process: beyond, the least recently used are forgotten, so that strangers cannot
+ * The most counters of one process; the least recently used are dropped, so that strangers cannot
  * fill the memory.
  */
 const maxCounters = 50_000;

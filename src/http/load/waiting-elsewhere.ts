@@ -3,14 +3,14 @@ import type { Place } from './concurrency-limit.ts';
 
 const placeOfRequest = new AsyncLocalStorage<Place>();
 
-/** Does the work of a request that holds this place. */
+/** Runs the work of a request that holds this place. */
 export function inPlace(place: Place, work: () => void): void {
   placeOfRequest.run(place, work);
 }
 
 /**
- * Waits for somebody else's server: the request on whose behalf it is done, if there is one, holds
- * no place meanwhile. Whoever calls this bounds the number of those that wait.
+ * Waits for a third-party server. The current request, if any, gives up its place meanwhile.
+ * Callers must limit how many wait.
  */
 export async function waitingElsewhere<Result>(wait: () => Promise<Result>): Promise<Result> {
   const place = placeOfRequest.getStore();

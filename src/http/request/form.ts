@@ -36,7 +36,7 @@ const defined: ReadonlySet<string> = new Set([
   'username',
 ]);
 
-/** Parameters of a form. The largest request that means something has a dozen. */
+/** The most parameters of a form; the largest meaningful request has a dozen. */
 const most = 100;
 
 /** A decoded form. */

@@ -4,8 +4,8 @@ import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 /**
- * A message that two readers could understand differently. The error handler of the listener
- * answers it by its status.
+ * A message that two parsers could understand differently. The listener's error handler answers it
+ * by its status.
  */
 class AmbiguousMessage extends Error {
   readonly statusCode: number;
@@ -77,8 +77,8 @@ function isNextToBeAnswered(socket: Socket): boolean {
 }
 
 /**
- * Answers on the bare socket what Node's parser refused, in the words of every other refusal and
- * with nothing of what was sent.
+ * Answers on the bare socket what Node's parser refused, in the same form as every other refusal;
+ * it repeats nothing that was sent.
  */
 export function answerUnparsable(error: Error & { readonly code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** What is to be done at the end of the requests that a connection still has. */
+/** What to do at the end of each request that a connection still has. */
 const open = new WeakMap<Socket, Set<() => void>>();
 
 function endsOf(socket: Socket): Set<() => void> {

@@ -4,8 +4,8 @@ import { forVerifiers } from '../../jose/public-members.ts';
 import type { ClientRegistrations } from '../../ports/ports.ts';
 
 /**
- * `GET /clients/{client_id}/jwks`: the registered keys of a client, for resource servers that get
- * `jku` and `kid` in `cnf` (RFC 7800 §3.5).
+ * Mounts `GET /clients/{client_id}/jwks`: the registered keys of a client, for resource servers
+ * that receive `jku` and `kid` in `cnf` (RFC 7800 §3.5).
  */
 export function clientJwksRoute(
   app: FastifyInstance,

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 /** Whether each part works; readiness needs all of them. */
 export type HealthChecks = Readonly<Record<string, () => Promise<void>>>;
 
-/** Where health is asked for. */
+/** Paths of the health checks. */
 export const healthPaths: readonly string[] = ['/health/live', '/health/ready'];
 
 /** Milliseconds for one check. */

@@ -16,7 +16,10 @@ export interface IntrospectionRouteOptions {
 
 const signedType = 'application/token-introspection+jwt';
 
-/** `POST /introspect` (RFC 7662 §2); signed when the resource server asks for it (RFC 9701 §4). */
+/**
+ * Mounts `POST /introspect` (RFC 7662 §2), which signs the answer if the resource server asks for
+ * it (RFC 9701 §4).
+ */
 export function introspectionRoute(
   app: FastifyInstance,
   path: string,

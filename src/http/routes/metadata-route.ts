@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 
-/** Authorization server metadata at one of its paths (RFC 8414 §3, §5). */
+/** Mounts the authorization server metadata at one of its paths (RFC 8414 §3, §5). */
 export function metadataRoute(app: FastifyInstance, path: string, metadata: object): void {
   const body = JSON.stringify(metadata);
   app.get(path, { config: { crossOrigin: 'document' } }, (_request, reply) =>

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { TokenRequest } from '../../domain/oauth-request.ts';
 import { readTokenRequest } from '../request/read-oauth-request.ts';
 
-/** `POST /revoke` (RFC 7009 §2): 200 and an empty body. */
+/** Mounts `POST /revoke` (RFC 7009 §2), which answers 200 with an empty body. */
 export function revocationRoute(
   app: FastifyInstance,
   path: string,

@@ -6,7 +6,7 @@ import { accepts } from '../request/accepts.ts';
 
 const type = 'application/statuslist+jwt';
 
-/** Ids as this server makes them: anything else is no list, without a look. */
+/** The form of our list ids: anything else is refused without a look-up. */
 const listId = /^[A-Za-z0-9_-]{22}$/;
 
 /**

@@ -8,7 +8,7 @@ import { readTokenRequest } from '../request/read-oauth-request.ts';
 /** Bytes of a token request's body; a request with ML-DSA keys has about 10,000. */
 export const tokenBodyLimit = 65_536;
 
-/** `POST /token` (RFC 6749 §3.2). */
+/** Mounts `POST /token` (RFC 6749 §3.2). */
 export function tokenRoute(
   app: FastifyInstance,
   path: string,
@@ -34,7 +34,7 @@ export function tokenRoute(
   });
 }
 
-/** The grant by its own name, where there is such a grant: the log repeats nothing unknown. */
+/** The name of the grant for the log, which repeats no unknown text. */
 function grantLabel(asked: string | undefined): string {
   return grantTypes.find((known) => known === asked) ?? (asked === undefined ? 'none' : 'other');
 }

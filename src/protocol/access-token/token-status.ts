@@ -5,7 +5,7 @@ import type { TokenState } from '../../ports/issued-tokens.ts';
 import type { Ports } from '../../ports/ports.ts';
 import { type RegisteredKeys, refuseIfBusy } from '../client-keys/registered-keys.ts';
 
-/** The state of a token that this server signed, or undefined when it counts no more. */
+/** The state of a token that this server signed, or undefined if it is inactive. */
 export type TokenStatus = (
   token: string,
   claims: AccessTokenClaims,

@@ -5,7 +5,7 @@ import type { RegisteredKeys } from '../client-keys/registered-keys.ts';
 
 export interface UnregisteredKeysOptions {
   readonly boundKeys: BoundKeys;
-  /** As they are this moment. */
+  /** The clients as the store has them now. */
   readonly clients: ClientRegistrations;
   readonly keys: Pick<RegisteredKeys, 'all'>;
   readonly issuedTokens: Pick<IssuedTokens, 'revokeAll'>;
@@ -45,7 +45,7 @@ export function unregisteredKeys({
     }
     last = now;
   };
-  /** What to watch on, or undefined. */
+  /** Checks one key; answers what to keep watching, or undefined. */
   const check = async (key: Watched): Promise<Watched | undefined> => {
     const { client_id, jkt, missedIn, expiresAt } = key;
     const client = await clients.findClient(client_id);

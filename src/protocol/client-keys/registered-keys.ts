@@ -12,7 +12,7 @@ import { withoutUnknownMembers } from '../../jose/public-members.ts';
 import type { RemoteJwkSets } from '../../ports/ports.ts';
 import { RemoteJwksUnavailable } from './remote-jwks/unavailable.ts';
 
-/** Whose keys are looked for: a client, or an issuer, whose keys may come from elsewhere. */
+/** The owner of keys: a client, or an issuer, whose keys may come from other sources. */
 interface KeyOwner {
   readonly jwks?: object;
   readonly jwks_uri?: KeySource;
@@ -21,9 +21,9 @@ interface KeyOwner {
 /** The registered keys of a client. All throw when a `jwks_uri` cannot be read. */
 export interface RegisteredKeys {
   /**
-   * The key among those that could have this `kid` (all when undefined) that `signed` says has
-   * signed. A `jwks_uri` is asked again, within the cool-down, when none has: a key may have been
-   * replaced without a new `kid`. A key found there puts the set that it is in in force.
+   * Finds the key that made a signature, by `signed`, among those that could have this `kid` (all
+   * if undefined). If none did, a `jwks_uri` is asked again, within the cool-down: a key may have
+   * been replaced without a new `kid`. A key found there puts its set in force.
    */
   signer(
     owner: KeyOwner,

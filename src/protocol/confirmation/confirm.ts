@@ -12,7 +12,7 @@ import { jwk } from './jwk.ts';
 import { jku, kid } from './kid.ts';
 import { methodsOfCertificate, x5tS256 } from './x5t-s256.ts';
 
-/** Each of these methods names the proven key, or answers undefined where it cannot. */
+/** Names the proven key by one method, or answers undefined if it cannot. */
 type Name = (
   proven: ProvenKey,
   client: ClientRegistration,
@@ -32,7 +32,7 @@ export interface Confirmed {
   readonly cnfForClient?: ClientConfirmation;
 }
 
-/** What a confirmation may need beside the proven key. */
+/** What a confirmation may need besides the proven key. */
 export interface ConfirmOptions {
   /** Symmetric keys leave in the clear only where this is https. */
   readonly issuer: string;

@@ -52,7 +52,7 @@ export async function jwe(
   };
 }
 
-/** RFC 7517 §7. */
+/** Encrypts a JWK (RFC 7517 §7). */
 async function encrypted(
   jwk: SymmetricJwk,
   { keyObject, alg, kid }: EncryptionKey,

@@ -5,10 +5,10 @@ import type { AdmittedRequest } from './admitted-request.ts';
 /** Seconds for which an upstream may accept an assertion. */
 export const assertionLifetime = 30;
 
-/** One algorithm for all upstreams: every JWT library verifies it. */
+/** The algorithm for all upstreams, which every JWT library verifies. */
 export const assertionAlg = 'ES256';
 
-/** What assertions are made with. */
+/** Options of the assertions. */
 export interface ForwardedRequestAssertionOptions {
   /** `iss`: never the issuer of tokens, so that nothing that trusts that one takes this. */
   readonly gatewayIssuer: string;

@@ -43,13 +43,13 @@ export function uriOf({ scheme, host, target }: UriParts): string {
   return uri;
 }
 
-/** The same for a URI in one piece. */
+/** Checks a whole URI in the same way. */
 export function wholeUri(text: string): string {
   const [, scheme = '', host = '', target = ''] = /^(https?):\/\/([^/]+)(\/.*)$/.exec(text) ?? [];
   return uriOf({ scheme, host, target });
 }
 
-/** The same without a scheme: it is that of the origin with this host. */
+/** Makes a URI without a given scheme, which is that of the origin with this host. */
 export function uriAtOrigin(
   { host, target }: Omit<UriParts, 'scheme'>,
   origins: readonly string[],

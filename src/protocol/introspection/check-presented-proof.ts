@@ -10,7 +10,7 @@ export interface ForwardedProof {
   readonly dpopProof?: string;
   readonly htm?: string;
   readonly htu?: string;
-  /** PEM. */
+  /** The client certificate, PEM. */
   readonly clientCertificate?: string;
 }
 

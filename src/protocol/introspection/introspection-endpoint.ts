@@ -62,7 +62,9 @@ function outcomeOf(proof: ProofVerdict | undefined): Pick<Introspection, 'proof'
   return proof === undefined ? {} : { proof: proof.valid ? 'valid' : (proof.reason ?? 'other') };
 }
 
-/** Nothing is said of an inactive token (RFC 7662 §2.2); the nonce has to reach the presenter. */
+/**
+ * Nothing is said about an inactive token (RFC 7662 §2.2), but the nonce must reach the presenter.
+ */
 function asksForNonce(proof: ProofVerdict | undefined): { readonly proof?: ProofVerdict } {
   return proof?.nonce === undefined ? {} : { proof };
 }

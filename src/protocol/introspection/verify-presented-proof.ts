@@ -14,7 +14,7 @@ export type PresentedProof =
       readonly htu: string;
     }
   | {
-      /** PEM. */
+      /** The client certificate, PEM. */
       readonly clientCertificate: string;
     }
   | {
@@ -49,7 +49,7 @@ export type VerifyPresentedProof = (
   claims: AccessTokenClaims,
 ) => Promise<ConfirmedToken>;
 
-/** Makes the check. */
+/** Makes the check of presented proofs. */
 export function verifyPresentedProof({
   nonceRequired,
   findPresenter,

@@ -180,7 +180,7 @@ async function registeredKey(
   return had(async () => (await keys.find(holder, kid))[0]);
 }
 
-/** The keys of a holder that cannot be had prove nothing. */
+/** Turns a failure to read a holder's keys into a refusal. */
 async function had<T>(keys: () => Promise<T>): Promise<T> {
   try {
     return await keys();

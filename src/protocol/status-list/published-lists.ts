@@ -8,7 +8,7 @@ import type {
 } from '../../ports/status-list-store.ts';
 import { statusListClaim } from './status-list.ts';
 
-/** What the published lists are made of. */
+/** Options of the published lists. */
 export interface PublishedListsOptions {
   readonly store: Pick<StatusListStore, 'exists' | 'lists' | 'inactive'>;
   readonly clock: Clock;
@@ -98,7 +98,10 @@ export function publishedLists({ store, clock, signingKey, uriOf, maxAge }: Publ
   };
 }
 
-/** The last look, when it is a few seconds old at most, and a new one, which all callers share. */
+/**
+ * Answers the last reading if it is at most a few seconds old, else a new one, which all callers
+ * share.
+ */
 function snapshots(clock: Clock, maxAge: number, lookAnew: () => Promise<Snapshot>) {
   const lookEvery = Math.min(5, maxAge / 6) * 1000;
   let last: Snapshot | undefined;
@@ -124,7 +127,7 @@ function snapshots(clock: Clock, maxAge: number, lookAnew: () => Promise<Snapsho
   return { current, fresh };
 }
 
-/** Asks for all lists at once, which happens only when one is wanted. */
+/** Reads all lists at once; called only when somebody asks for one. */
 async function look(store: PublishedListsOptions['store'], at: number): Promise<Snapshot> {
   const [lists, entries] = await Promise.all([store.lists(), store.inactive()]);
   const inactive = new Map<string, number[]>();

@@ -8,13 +8,13 @@ import { type JwkSetDocument, trustBundleKeys } from '../client-keys/remote-jwks
 
 /** The keys of trusted issuers. Both throw `temporarily_unavailable` when they cannot be had. */
 export interface IssuerKeys {
-  /** The key among those that could have this `kid` that `signed` says has signed. */
+  /** Finds the key that made a signature, by `signed`, among those that could have this `kid`. */
   signer(
     issuer: TrustedIssuer,
     kid: string | undefined,
     signed: (key: PublicKey) => boolean,
   ): Promise<PublicKey | undefined>;
-  /** Whether `issued` says that one of the certificates for X.509-SVIDs has issued something. */
+  /** Whether one of the certificates for X.509-SVIDs has issued something, by `issued`. */
   hasAnchor(issuer: TrustedIssuer, issued: (anchor: X509Certificate) => boolean): Promise<boolean>;
 }
 

@@ -1,16 +1,13 @@
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
 
-/**
- * Milliseconds that an answer holds, and after which the next one is asked for without anybody
- * waiting.
- */
+/** Milliseconds for which an answer is valid, and after which it is renewed in the background. */
 const [holds, renewed] = [1000, 500];
 
-/** Which state of the registries copies were made of. */
+/** Tells whether copies of registrations are current. */
 export interface CacheVersion {
   /**
-   * The same object as long as no client or resource server has changed, as the database said less
-   * than a second ago. Undefined when it took longer to say.
+   * Answers the same object until a client or resource server changes; the answer is less than a
+   * second old. Undefined if the database took longer.
    */
   current(): Promise<object | undefined>;
 }
@@ -29,8 +26,8 @@ export function sqlCacheVersion(database: Database): CacheVersion {
 }
 
 /**
- * One question for all copies of all requests, twice a second while there are requests: clients by
- * the ten thousand are asked for once, and no replica is more than a second behind.
+ * Asks the database twice a second, for all copies and all requests together, while there are
+ * requests: no replica is more than a second behind, however many clients there are.
  * @param read asks the database
  * @param now milliseconds of a clock that only goes forward
  */
@@ -39,7 +36,7 @@ export function cacheVersion(
   now: () => number = () => performance.now(),
 ): CacheVersion {
   let state: { readonly value: string } | undefined;
-  /** When the question was asked whose answer confirmed `state`. */
+  /** The time of the question whose answer confirmed `state`. */
   let confirmed = Number.NEGATIVE_INFINITY;
   let asking: { readonly began: number; readonly done: Promise<void> } | undefined;
   const ask = async (began: number) => {

@@ -29,8 +29,8 @@ function broadcasting<T>(registry: Registry<T>, changed: () => Promise<void>): R
 }
 
 /**
- * Clients with a cache for the protocol, of which `state` is at most a second behind; the admin's
- * own look-ups go to the store. `broadcast` makes the peers forget their copies.
+ * Adds a cache for the protocol, at most a second behind the store; look-ups of the admin API go to
+ * the store. `broadcast` makes the peers drop their copies.
  */
 export function cachedClients(
   store: ClientRegistry & ClientRegistrations,

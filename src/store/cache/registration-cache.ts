@@ -3,30 +3,26 @@ import { boundedCache } from '../../jose/bounded-cache.ts';
 import type { CacheVersion } from './cache-version.ts';
 
 /**
- * Milliseconds after which a look-up under way is not joined any more: its answer may be too old.
+ * Milliseconds after which callers no longer join a look-up in progress: its answer may be too old.
  */
 const joined = 1000;
 
 /**
- * Bytes of the copies, those not used longest forgotten first: some 15,000 clients with a secret,
- * or 4,000 with a key.
+ * The most bytes of copies: some 15,000 clients with a secret, or 4,000 with a key. The least
+ * recently used are dropped first.
  */
 const maxBytes = 32 * 1024 * 1024;
 
 /** Look-ups through a cache. */
 export interface Cached<Value> {
   find(key: string): Promise<Value | undefined>;
-  /**
-   * Forgets everything that could hold what just changed: this replica sees its own changes at
-   * once.
-   */
+  /** Drops every copy, so that this replica sees its own changes at once. */
   forget(): void;
 }
 
 /**
- * Remembers what was found as long as the registries are in the state in which it was asked for, of
- * which `state` is less than a second behind, and only what was found: a stranger can fill nothing.
- * Concurrent look-ups of one key are one.
+ * Caches what was found until a registry changes (`state` is less than a second behind), and only
+ * what was found, so that a stranger can fill nothing. Concurrent look-ups of one key are one.
  * @param now milliseconds of a clock that only goes forward
  */
 export function cached<Value extends object>(

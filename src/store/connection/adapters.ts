@@ -7,18 +7,18 @@ import { statementName } from './prepared-statements.ts';
 import { sqliteAdapter } from './sqlite-adapter.ts';
 
 /**
- * Milliseconds after which a database that does not answer counts as away: two of them in a row
- * stay below the 2 s that a client waits.
+ * Milliseconds after which a silent database counts as unavailable; two in a row stay below the 2 s
+ * that a client waits.
  */
 const answerTimeout = 900;
 
-/** What a process may ask of PostgreSQL. */
+/** How a process uses PostgreSQL. */
 export interface PostgresqlUse {
-  /** Most connections. */
+  /** The most connections. */
   readonly poolSize: number;
   /**
-   * False: nothing stays in a connection from one transaction to the next, as poolers want it that
-   * share connections between them.
+   * False: no state stays in a connection between transactions, as poolers in transaction mode
+   * require.
    */
   readonly preparedStatements: boolean;
   /** The schema of the tables; `public` unless given. */
@@ -62,7 +62,9 @@ export async function adapterFor(
   return measuredAdapter(factory, measured);
 }
 
-/** An adapter without time limits, for migrations: they may wait for another replica's. */
+/**
+ * Makes an adapter without time limits for migrations, which may wait for those of another replica.
+ */
 export async function migrationAdapterFor(
   url: string,
   schema?: string,

@@ -6,18 +6,18 @@ import type { Database } from './database.ts';
 import { inTransaction, type Step } from './transaction.ts';
 
 /**
- * What is to be recorded of a change; a function is told how many rows the last step changed, and
- * answers undefined where that needs no record.
+ * The record of a change. A function receives the number of rows that the last step changed, and
+ * answers undefined if no record is needed.
  */
 export type Recorded = AuditEvent | ((changed: number) => AuditEvent | undefined);
 
 /**
- * Makes a change and its record one transaction: neither stands without the other. False: a step
- * found nothing to change, and nothing was. Throws StoreUnavailable.
+ * Makes a change and its record in one transaction. False: a step found nothing to change, so
+ * nothing was changed. Throws StoreUnavailable.
  */
 export type AuditedTransaction = (steps: readonly Step[], event: Recorded) => Promise<boolean>;
 
-/** Changes on this database. */
+/** Makes audited transactions on this database. */
 export function auditedTransaction(
   url: string,
   database: Database,

@@ -1,4 +1,4 @@
-/** Most items a statement: a bound on what one statement can hold up. */
+/** The most items per statement, which bounds how long one statement takes. */
 const maxItems = 256;
 
 interface Waiting<Item, Result> {
@@ -8,9 +8,9 @@ interface Waiting<Item, Result> {
 }
 
 /**
- * Collects the calls of one turn of the event loop and runs them as one statement; while two are
- * under way, further calls wait for the next.
- * `run` answers one result an item, in order; when it throws, all its callers hear of it.
+ * Collects the calls of one turn of the event loop and runs them as one statement; while two are in
+ * progress, further calls wait for the next. `run` answers one result per item, in order; if it
+ * throws, all callers get the error.
  */
 export function batched<Item, Result>(
   run: (items: readonly Item[]) => Promise<readonly Result[]>,

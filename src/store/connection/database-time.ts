@@ -11,14 +11,14 @@ export const databaseTime: Readonly<Record<DatabaseKind, string>> = {
 };
 
 /**
- * Seconds by which the clock of a replica may be behind the database's. A row is deleted only when
- * it has been expired for that long, and a revocation covers tokens that expired within that time.
+ * Seconds by which a replica's clock may be behind the database's. A row is deleted only when it
+ * has been expired for that long, and a revocation covers tokens that expired within that time.
  */
 export const clockMargin = 300;
 
 /**
  * Answers the database's time in whole seconds since the epoch. Whatever all replicas must agree
- * on, above all what is deleted, goes by this clock: a replica's own may be wrong.
+ * on, above all what is deleted, uses this clock: a replica's own may be wrong.
  */
 export type DatabaseSeconds = () => Promise<number>;
 

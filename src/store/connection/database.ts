@@ -33,8 +33,8 @@ export async function openDatabase(
 }
 
 /**
- * What every connection to SQLite is set to. FULL: an answered token survives a power cut too, so
- * that its proof cannot count again.
+ * Settings of every SQLite connection. FULL: an answered token survives a power cut, so its proof
+ * cannot be used again.
  */
 export const sqlitePragmas: readonly string[] = [
   'busy_timeout = 1500',
@@ -75,7 +75,7 @@ async function sqliteClient(
   return client;
 }
 
-/** Runs one store operation; whatever it throws means that the database is away. */
+/** Runs one store operation; turns whatever it throws into StoreUnavailable. */
 export async function orStoreUnavailable<T>(operation: () => Promise<T>): Promise<T> {
   try {
     return await operation();

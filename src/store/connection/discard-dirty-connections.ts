@@ -3,11 +3,11 @@ import type {
   SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
 
-/** What is needed of a connection of `pg`, and of its pool. */
+/** The parts of a `pg` connection that are used. */
 interface Connection {
-  /** As PostgreSQL said last: `I` is idle, `T` in a transaction, `E` in a failed one. */
+  /** The last status from PostgreSQL: `I` idle, `T` in a transaction, `E` in a failed one. */
   getTransactionStatus(): string | null;
-  /** Ends it, at once while a statement is under way. */
+  /** Closes the connection, even while a statement runs. */
   end(): Promise<void>;
 }
 interface Pool {
@@ -15,10 +15,10 @@ interface Pool {
 }
 
 /**
- * A connection that comes back to the pool in the middle of a transaction is ended, and PostgreSQL
- * undoes what was begun. It comes back so when the answer to a statement took too long, and that to
- * ROLLBACK too: Prisma lets go of it all the same. Whoever got it next would write into that
- * transaction: answered as durable, seen by nobody, and gone with the connection.
+ * Closes a connection that returns to the pool in the middle of a transaction, which PostgreSQL
+ * then rolls back. That happens when the answer to a statement took too long, and that to ROLLBACK
+ * too: Prisma releases the connection anyway. Whoever got it next would write into that
+ * transaction: answered as durable, seen by nobody, and lost with the connection.
  */
 export function discardDirtyConnections(
   factory: SqlMigrationAwareDriverAdapterFactory,

@@ -8,9 +8,9 @@ export class DatabaseError extends Error {
 
 /** One schema of a PostgreSQL database, in which all statements find and make their tables. */
 export interface PostgresqlPlace {
-  /** A connection string whose sessions have the schema first in their `search_path`. */
+  /** A connection string that puts the schema first in the `search_path` of each session. */
   readonly url: string;
-  /** Its name, by which the statements of the models are qualified. */
+  /** The name of the schema, which qualifies the statements of the models. */
   readonly schema: string;
 }
 

@@ -25,8 +25,8 @@ export async function sqliteAdapter(file: string): Promise<SqlMigrationAwareDriv
 }
 
 /**
- * SQLite gives its other files the permissions of the first. A file that is another user's stays as
- * it is.
+ * Makes the file private to the server's user; SQLite gives its other files the same permissions. A
+ * file of another user stays as it is.
  */
 function makePrivate(path: string): void {
   const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0;

@@ -4,7 +4,7 @@ import type { ThreadReply } from './writer-thread.ts';
 
 // A thread of its own. It loads nothing but the driver, so that it costs little time and memory.
 
-/** What the thread is started with. */
+/** The data that the thread starts with. */
 export interface WriterData {
   readonly file: string;
   readonly pragmas: readonly string[];
@@ -14,15 +14,15 @@ export interface WriterData {
 }
 
 /**
- * What it is asked to commit: a JSON array of uses, and the records, each a JSON object, with the
- * keys that it needs.
+ * A batch to commit: a JSON array of uses, and the records, each a JSON object with the keys that
+ * it needs.
  */
 export interface WriterRequest {
   readonly uses: string;
   readonly issuances: readonly { readonly uses: readonly string[]; readonly row: string }[];
 }
 
-/** Its answer, when that is durable: the keys that were new. */
+/** The answer once the batch is durable: the keys that were new. */
 export type WriterAnswer = readonly string[];
 
 /** Records from one checkpoint to the next, some 10 MiB of the write-ahead log. */

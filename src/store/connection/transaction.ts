@@ -14,7 +14,7 @@ export interface Step {
   readonly sql: string;
   readonly values: Values | ((changedBefore: number) => Values);
   readonly rows?: 'any';
-  /** Its rows and those of the step before count together. */
+  /** True: its rows are added to those of the step before. */
   readonly adds?: boolean;
 }
 

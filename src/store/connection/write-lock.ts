@@ -1,9 +1,9 @@
 const last = new Map<string, Promise<void>>();
 
 /**
- * Waits until nobody else in this process writes to this SQLite file, in the order of the calls;
- * answers what ends the turn. SQLite has one writer, and a thread that waits for it within SQLite
- * does nothing else meanwhile: threads of one process take turns before they get there.
+ * Waits for the write lock of this SQLite file, in the order of the calls; returns a function that
+ * releases it. SQLite has one writer, and a thread that waits inside SQLite can do nothing else, so
+ * the threads of one process queue here first.
  */
 export async function withWriteLock(file: string): Promise<() => void> {
   const before = last.get(file);

@@ -1,25 +1,25 @@
 import { Worker } from 'node:worker_threads';
 
-/** A thread that answers what it is asked, one after another. */
+/** A thread that answers requests one after another. */
 export interface Thread<Request, Answer> {
   /**
-   * Throws what the thread says, or why it ended; then it is not known whether it did what it was
-   * asked.
+   * Throws the error of the thread, or why it ended; then it is unknown whether the request was
+   * carried out.
    */
   ask(request: Request): Promise<Answer>;
-  /** Ends it after what it was asked before. */
+  /** Ends the thread after the requests that were made before. */
   close(): Promise<void>;
 }
 
 /** What a thread answers. */
 export type ThreadReply<Answer> = { readonly answer: Answer } | { readonly fault: string };
 
-/** Bytes that a thread may keep, in MiB: it holds one batch at a time. */
+/** The memory of the thread in MiB; it holds one batch at a time. */
 const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 2 };
 
 /**
- * Starts the module, a path, in a thread, which keeps the process alive only while it is asked
- * something. `onEnd` hears of an end that nobody asked for.
+ * Starts the module, a path, in a thread, which keeps the process alive only while a request is
+ * pending. `onEnd` hears of an unexpected end.
  */
 export function startWriterThread<Request, Answer>(
   module: string,

@@ -7,19 +7,21 @@ import type {
 import { databaseFile, databaseKind, fileUrl } from '../../config/database-url.ts';
 import { migrationAdapterFor } from '../connection/adapters.ts';
 
-/** Any number that nobody else takes: advisory locks of a database share one space. */
+/** An arbitrary number; all advisory locks of a database share one space. */
 const advisoryLock = 7_800_2014;
 
-/** One lock a schema; that of `public` is as it always was. */
+/** One lock for each schema. */
 const advisoryLockOf = `select case current_schema() when 'public' then pg_advisory_xact_lock(${advisoryLock}) else pg_advisory_xact_lock(${advisoryLock}, hashtext(current_schema())) end`;
 
-/** Milliseconds between tries, and until another replica's migration counts as hung. */
+/**
+ * Milliseconds between attempts, and after which the migration of another replica counts as hung.
+ */
 const [retryEvery, giveUpAfter] = [50, 120_000];
 
 /**
- * Lets one replica at a time look and migrate; the others wait. The database itself holds the lock,
- * so it goes with the process that dies. The schema engine takes no lock when it works through a
- * driver adapter.
+ * Lets one replica at a time check and migrate; the others wait. The database itself holds the
+ * lock, so it ends with a process that dies. The schema engine takes no lock when it uses a driver
+ * adapter.
  */
 export async function withMigrationLock<T>(url: string, work: () => Promise<T>): Promise<T> {
   // SQLite has no advisory locks, and a lock on the database would keep the engine out: a file

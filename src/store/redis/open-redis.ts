@@ -6,13 +6,13 @@ import type { Measurements } from '../../ports/measurements.ts';
 import type { SharedSecretStore } from '../../ports/signing-key-store.ts';
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
 
-/** What the configuration says of Redis. */
+/** The configuration of Redis. */
 export type RedisConfig = Pick<
   Config,
   'redisUrl' | 'clockTolerance' | 'rateLimitPerClient' | 'rateLimitPerAddress'
 >;
 
-/** What a connection to Redis stands on. */
+/** What a connection to Redis needs besides its configuration. */
 export interface RedisSurroundings {
   readonly database: Database;
   readonly secrets: SharedSecretStore;
@@ -53,7 +53,7 @@ export async function openRedis(
   };
 }
 
-/** What names this installation in a shared Redis, and whether it has just got its name. */
+/** The name of this installation in a shared Redis, and whether it is new. */
 async function installationOf(
   secrets: SharedSecretStore,
   database: Database,

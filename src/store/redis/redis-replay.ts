@@ -81,7 +81,7 @@ export function redisReplay(options: RedisReplayOptions): ReplayStore & {
   };
 }
 
-/** Asks Redis, measured; whatever it throws means that Redis is away. */
+/** Measures questions to Redis; turns whatever one throws into StoreUnavailable. */
 function asking(time: <T>(work: () => Promise<T>) => Promise<T>) {
   return async <T>(ask: () => Promise<T>): Promise<T> => {
     try {
@@ -92,7 +92,7 @@ function asking(time: <T>(work: () => Promise<T>) => Promise<T>) {
   };
 }
 
-/** Sets each record that is not there, for so many milliseconds, and reads the marker. */
+/** Sets each record that does not exist yet, for so many milliseconds, and reads the marker. */
 async function setAll(
   redis: Redis,
   records: readonly (readonly [record: string, milliseconds: number])[],

@@ -4,13 +4,13 @@ import type { DatabaseClock } from '../../domain/database-clock.ts';
 import type { Measurements } from '../../ports/measurements.ts';
 import { checkNoCluster } from './connect-redis.ts';
 
-/** What the replay records in Redis stand on. */
+/** Options of the replay records in Redis. */
 export interface RedisReplayOptions {
   readonly url: string;
   readonly clock: Clock;
   /** Replaces the clock of Redis in a test. */
   readonly redisClock?: Clock | undefined;
-  /** Names this installation among those that share the Redis; kept in the database. */
+  /** The name of this installation among those that share the Redis; kept in the database. */
   readonly installation: string;
   /**
    * True: nothing has been marked used before this start, so no Redis can have forgotten anything.
@@ -22,7 +22,7 @@ export interface RedisReplayOptions {
   readonly onError: (error: Error) => void;
   /** Hears that records were lost. */
   readonly onLoss: () => void;
-  /** Hears that this Redis may throw records away to make room. */
+  /** Hears that this Redis may evict records. */
   readonly onEviction: () => void;
   readonly measured?: Measurements | undefined;
 }

@@ -8,27 +8,27 @@ import { jsonColumn, type Place } from './json-column.ts';
 
 const readPairs = jsonColumn(array(tuple([string(), string()])));
 
-/**
- * A column `listed_clients`. Null, as a version that did not know it leaves it: the names stand for
- * nobody.
- */
+/** Reads the column `listed_clients`. If it is null, the names stand for nobody. */
 export function readListed(text: string | null, place: Place): ListedClients {
   return new Map(text === null ? [] : readPairs(text, place));
 }
 
-/** The column's text. */
+/** Writes the column `listed_clients`. */
 export function writeListed(listed: ListedClients): string {
   return JSON.stringify([...listed]);
 }
 
-/** For which registrations names stand. */
+/** Knows which registration each name stands for. */
 export interface ClientIdentities {
   /**
-   * Now; for a name that nobody bears, the registration that will bear it first. Throws
-   * StoreUnavailable.
+   * The current registrations; for an unused name, the id of the next registration that gets it.
+   * Throws StoreUnavailable.
    */
   reserve(names: readonly string[]): Promise<ListedClients>;
-  /** Whoever of these names' registrations is no more is left out. Throws StoreUnavailable. */
+  /**
+   * The current registrations, without names whose registration is deleted. Throws
+   * StoreUnavailable.
+   */
   current(names: readonly string[]): Promise<ListedClients>;
 }
 
@@ -70,7 +70,7 @@ export function clientIdentities(database: Database, kind: DatabaseKind): Client
   };
 }
 
-/** The names of a list whose registrations are still there. */
+/** The names of a list whose registrations still exist. */
 export function stillThere(
   list: readonly string[],
   listed: ListedClients,

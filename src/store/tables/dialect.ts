@@ -10,7 +10,7 @@ export const inDialects = (statement: (kind: DatabaseKind) => string): Dialects<
   postgresql: statement('postgresql'),
 });
 
-/** The function that answers where a text is in another: greater than 0 if it is there. */
+/** The function for the position of a text in another: greater than 0 if it is found. */
 export const position: Dialects<string> = { sqlite: 'instr', postgresql: 'strpos' };
 
 /** SQL for "the column contains this text", which has no quote in it. */

@@ -9,7 +9,7 @@ import { orStoreUnavailable } from '../connection/database.ts';
 import { eventRow } from './sql-audit.ts';
 
 /**
- * One issuance of a batch: its row of the audit trail counts when each of its uses was inserted.
+ * One issuance of a batch; its row of the audit trail is inserted only if all of its uses were new.
  */
 export interface BatchedIssuance {
   readonly uses: readonly string[];
@@ -17,8 +17,8 @@ export interface BatchedIssuance {
 }
 
 /**
- * Inserts in one transaction the uses that are new, and the rows of the issuances all of whose uses
- * were; answers the keys of the new ones.
+ * Inserts in one transaction the new uses, and the rows of the issuances whose uses were all new;
+ * answers the keys of the new uses.
  */
 export type CommitBatch = (
   uses: readonly SingleUse[],
@@ -26,8 +26,8 @@ export type CommitBatch = (
 ) => Promise<readonly string[]>;
 
 /**
- * Issuances where uses and records lie in one database: one transaction for those of one turn of
- * the event loop.
+ * Issuances with uses and records in one database: one transaction for all of one turn of the event
+ * loop.
  */
 export function batchedIssuances(commitBatch: CommitBatch, clock: Clock): Issuances {
   const commit = batched<readonly [readonly SingleUse[], AuditEvent], readonly boolean[]>(
@@ -53,7 +53,7 @@ export function batchedIssuances(commitBatch: CommitBatch, clock: Clock): Issuan
 }
 
 /**
- * Issuances where uses lie elsewhere: first the uses, then the record. When the record fails,
+ * Issuances with the uses in another store: first the uses, then the record. If the record fails,
  * nothing is answered and the uses stay used.
  */
 export function issuancesInTwoSteps(replay: ReplayStore, audit: AuditTrail): Issuances {

@@ -17,7 +17,7 @@ export interface Place {
   readonly key: string;
 }
 
-/** Valibot takes a list for an object; here it would read as one without its optional members. */
+/** Refuses arrays, which Valibot takes for objects without members. */
 export const noArray = custom<object>((value) => !Array.isArray(value));
 
 /** An object that may have further members. */

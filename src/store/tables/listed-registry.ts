@@ -24,17 +24,17 @@ export interface ListedTable<Value extends Listing, Found extends Row> {
   readonly columns: (value: Value) => Readonly<Record<string, string | number>>;
   /** The clients that it names. */
   readonly names: (value: Value) => readonly string[];
-  /** As the operator sees it: without clients that are deleted. */
+  /** The value as the operator sees it, without deleted clients. */
   readonly shown: (value: Value, current: ListedClients) => Value;
-  /** SQL for what must be there when it is made, over `$1`, which is the value. */
+  /** SQL for what must exist when a row is made; `$1` is the value. */
   readonly needs?: { readonly sql: string; readonly of: (value: Value) => string };
-  /** What becomes of others when it is removed. */
+  /** Steps for other tables when a row is removed. */
   readonly removal: (id: string) => Promise<readonly Step[]>;
 }
 
 /**
- * Registrations in a table. A name in them stands for the registration that it stood for when it
- * was written: reading one and writing it back re-appoints nobody.
+ * Registrations in a table that name clients. A name stands for the registration that it stood for
+ * when it was written, so reading and writing back re-appoints nobody.
  */
 export function listedRegistry<Value extends Listing, Found extends Row>(
   of: ListedTable<Value, Found>,

@@ -6,7 +6,8 @@ import { authorityGone, exchangedUnder, holders } from './issuance-detail.ts';
 import { type Span, spans } from './spans.ts';
 
 /**
- * Takes a key out of the tokens of a span: first and last id, time in seconds, thumbprint twice.
+ * Removes a key from the tokens of a span. Parameters: first and last id, time in seconds, the
+ * thumbprint twice.
  */
 const withdrawKey = (kind: DatabaseKind): string => {
   const { rows, clientId, jkt } = holders[kind];
@@ -23,8 +24,8 @@ const revokeIssued =
 const [longestLifetime, longestWithHolders] = [604_800, 86_400];
 
 /**
- * Sorts after every id, in every collation: whatever the clock of the replica says that has issued
- * a token, it is among the latest.
+ * Sorts after every id in every collation, so that the newest span has every later token, whatever
+ * the clock of the replica that issued it.
  */
 const end = 'w';
 
@@ -39,8 +40,7 @@ function recentSpans(now: number, lifetime: number): readonly Span[] {
 }
 
 /**
- * Puts the live ones of these tokens among the revoked ones; the last step answers how many
- * those are. `now` in seconds.
+ * Revokes those of these tokens that have not expired; the last step counts them. `now` in seconds.
  */
 export function revokeTokensOf(
   of: { readonly client_id?: string; readonly jkt?: string | readonly string[] },
@@ -63,7 +63,7 @@ export function revokeTokensOf(
   }));
 }
 
-/** Takes an additional holder's key out of the live tokens that name it. `now` in seconds. */
+/** Removes an additional holder's key from the unexpired tokens that name it. `now` in seconds. */
 export function withdrawHolderKey(kind: DatabaseKind, jkt: string, now: number): readonly Step[] {
   return recentSpans(now, longestWithHolders).map((span) => ({
     sql: withdrawKey(kind),
@@ -73,8 +73,8 @@ export function withdrawHolderKey(kind: DatabaseKind, jkt: string, now: number):
 }
 
 /**
- * Puts what was exchanged under this pairing, given by its id, among the revoked tokens. `now` and
- * `tokenLifetime`, above which no token lives, in seconds.
+ * Revokes what was exchanged under the pairing with this id. `now` and `tokenLifetime`, the longest
+ * life of a token, in seconds.
  */
 export function revokeExchanged(
   kind: DatabaseKind,
@@ -91,8 +91,8 @@ export function revokeExchanged(
 }
 
 /**
- * Puts what was issued on the word of a trusted issuer or rule that is gone among the revoked
- * tokens, and what came of it. `now` in seconds.
+ * Revokes what was issued on the word of a removed trusted issuer or rule, and what came of it.
+ * `now` in seconds.
  */
 export function revokeWithoutAuthority(now: number): readonly Step[] {
   const sql = `${revokeIssued} ${authorityGone} on conflict do nothing`;
@@ -105,9 +105,9 @@ export function revokeWithoutAuthority(now: number): readonly Step[] {
 }
 
 /**
- * The requester lets the holder have its tokens no more: what was exchanged under their pairing is
- * revoked, and what else refers to the consent, or is just being issued, refers to nothing from now
- * on. Both by `client_id`; `now` in seconds.
+ * Ends the requester's consent to a holder: revokes what was exchanged under their pairing, and
+ * renews the consent id, so that other tokens, and those being issued now, refer to nothing. Both
+ * by `client_id`; `now` in seconds.
  */
 export function withdrawConsent(
   kind: DatabaseKind,
@@ -130,13 +130,12 @@ export function withdrawConsent(
 }
 
 /**
- * Adds what came of the tokens that `first` finds, through however many exchanges, to the revoked
- * tokens.
+ * Revokes the tokens that `first` finds and all that came of them, through any number of exchanges.
  */
 const revokeWithDescendants = (first: string): string =>
   `insert into revoked_token (jti, expires_at) with recursive derived(id, expires_at) as (select e.id, e.token_expires_at from audit_event e where ${first} union select e.id, e.token_expires_at from derived d join audit_event e on e.source = d.id) select id, expires_at from derived where true on conflict do nothing`;
 
-/** What came of this token. */
+/** Revokes what came of this token by exchange. */
 export function revokeDerivedFrom(jti: string): Step {
   return { sql: revokeWithDescendants('e.source = $1'), values: [jti], rows: 'any' };
 }
@@ -145,20 +144,22 @@ const fromRevoked =
   'e.source is not null and exists (select 1 from revoked_token r where r.jti = e.source)';
 
 /**
- * What was issued in a span of time for a token that is revoked, and what came of it. Its
- * parameters: first and last id, time in seconds.
+ * Revokes what was exchanged for a revoked token in a span of time, and what came of that.
+ * Parameters: first and last id, time in seconds.
  */
 export const lateDerived = revokeWithDescendants(
   `${fromRevoked} and e.id > $1 and e.id < $2 and e.token_expires_at > $3`,
 );
 
 /**
- * Seconds that live tokens have left: bounds of slices, each within the time limit of a statement.
+ * Bounds of slices by remaining lifetime in seconds; each slice stays within the time limit of a
+ * statement.
  */
 const left = [0, 300, 600, 1800, 3600, 21_600, 86_400, 10 * longestLifetime];
 
 /**
- * What came of any token that is revoked; counts together with the step before. `now` in seconds.
+ * Revokes what came of any revoked token; its count adds to that of the step before. `now` in
+ * seconds.
  */
 export function revokeDerived(now: number): readonly Step[] {
   const sql = revokeWithDescendants(

@@ -1,6 +1,6 @@
 import { timePrefix } from '../../domain/time-ordered-id.ts';
 
-/** The ids between which lies whatever was issued in a span of time. */
+/** The ids between which all tokens of a span of time lie. */
 export type Span = readonly [first: string, last: string];
 
 /**

@@ -25,8 +25,8 @@ export const insertEvents = inDialects((kind) =>
 );
 
 /**
- * An event with the columns as its members. Its time is that in its `id`, so that the order of one
- * is the order of the other.
+ * Makes the row of an event, with the columns as members. Its time is the one in its `id`, so that
+ * both sort in the same order.
  */
 export function eventRow(event: AuditEvent, now: number): object {
   const id = event.id ?? timeOrderedId(now);
@@ -116,7 +116,7 @@ export function sqlAudit(
   };
 }
 
-/** One damaged row must keep nobody from the others. */
+/** Reads the detail of an event; a damaged one must not hide the others. */
 function shownDetail(text: string, id: string): object {
   const detail = intact(() => readDetail(text, { table: 'audit_event', key: id }));
   return detail instanceof CorruptRow ? { damaged: true } : detail;

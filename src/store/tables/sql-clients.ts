@@ -38,8 +38,8 @@ function toClient(row: Row): ClientRegistration {
 }
 
 /**
- * As the operator sees it: whoever is deleted is in no list, whatever a later client of that name
- * is called.
+ * The client as the operator sees it: its lists have no deleted client, even if a later one has the
+ * same name.
  */
 function withoutDeleted(client: ClientRegistration, current: ListedClients): ClientRegistration {
   const { alt_cnf_holders, alt_cnf_requesters, listed } = client;
@@ -98,7 +98,7 @@ function update(
   return { sql, values };
 }
 
-/** Revokes what a client had by keys and for holders that its registration names no more. */
+/** Revokes the tokens that rest on keys and holders that the registration no longer names. */
 function withdrawal(
   kind: DatabaseKind,
   clientId: string,

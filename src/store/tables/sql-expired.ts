@@ -2,7 +2,7 @@ import { timePrefix } from '../../domain/time-ordered-id.ts';
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
 
-/** Rows a statement: few enough not to hold up a token request. */
+/** Rows per statement, few enough not to delay a token request. */
 const batch = 500;
 
 /**
@@ -11,9 +11,7 @@ const batch = 500;
  */
 const useRetention = 366 * 86_400;
 
-/**
- * Removes rows that mean nothing any more, a batch a call; each answers whether there may be more.
- */
+/** Removes expired rows, one batch per call, and answers whether there may be more. */
 export interface ExpiredRows {
   readonly name: string;
   remove(): Promise<boolean>;

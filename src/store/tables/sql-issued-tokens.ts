@@ -34,9 +34,9 @@ interface PairedClient {
 }
 
 interface StateRow {
-  /** The token that was asked for: of it, and of each that it came of, one row. */
+  /** The token that was asked for; it has one row, and so has each token that it came of. */
   readonly token: string;
-  /** Exchanges from it back to this one. */
+  /** The number of exchanges from this row to the token that was asked for. */
   readonly depth: number | bigint;
   readonly id: string;
   readonly source: string | null;
@@ -52,7 +52,7 @@ interface StateRow {
   readonly metadata: string | null;
   readonly revoked_kids: string | null;
   readonly detail: string | null;
-  /** The database cannot read `detail`. */
+  /** True: the database cannot read `detail`. */
   readonly unreadable: unknown;
   readonly pairing_revoked: unknown;
   readonly authority_gone: unknown;
@@ -63,10 +63,7 @@ const listed: Readonly<Record<DatabaseKind, string>> = {
   postgresql: "string_agg(kid, ',')",
 };
 
-/**
- * Exchanges that are looked back at: more than there can be in a row
- * (`grant/subject-access-token.ts`).
- */
+/** The most exchanges to follow back: more than `grant/subject-access-token.ts` allows. */
 const maxDepth = 64;
 
 const readState = (kind: DatabaseKind): string =>
@@ -118,7 +115,9 @@ export function sqlIssuedTokens(
 
 type ReadClient = (row: StateRow) => ClientRegistration | undefined;
 
-/** Reads a client, and each text only once, so that its keys are imported once too. */
+/**
+ * Makes a reader that parses each client's text only once, so that its keys are imported once too.
+ */
 function clientReader(): ReadClient {
   const parsed = boundedCache<ClientRegistration>(16 * 1024 * 1024);
   return ({ issued_client, issued_to, client_id, registration_id, metadata, listed_clients }) => {

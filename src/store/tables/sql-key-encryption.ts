@@ -1,7 +1,7 @@
 import { type KeyEncryptionStore, keyInForceName } from '../../ports/signing-key-store.ts';
 import type { AuditedTransaction } from '../connection/audited-transaction.ts';
 
-/** A compare-and-set: value, name, the value that it takes the place of. */
+/** A compare-and-set. Parameters: new value, name, old value. */
 export const replaceSecret = 'update shared_secret set value = $1 where name = $2 and value = $3';
 const replaceKey = 'update signing_key set private_jwe = $1 where kid = $2 and private_jwe = $3';
 const noOtherKey =

@@ -4,7 +4,7 @@ import type { AuditedTransaction } from '../connection/audited-transaction.ts';
 import { replaceSecret } from './sql-key-encryption.ts';
 
 /**
- * The secrets behind the nonces in the database: one value, so that whoever looked at an older one
+ * The secrets behind the nonces in the database: one value, so that a writer that read an older one
  * changes nothing.
  */
 export function sqlNonceSecrets(change: AuditedTransaction): NonceSecretStore {

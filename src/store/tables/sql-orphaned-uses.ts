@@ -1,12 +1,12 @@
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import type { ExpiredRows } from './sql-expired.ts';
 
-/** Rows a call, looked at or removed. */
+/** Rows that one call reads or removes. */
 const batch = 500;
 
 /**
- * Uses of credentials of clients and resource servers that are deleted. Each call looks at the next
- * rows in the order of their key, so that however large the table is, a call is short.
+ * Removes credential uses of deleted clients and resource servers. Each call reads the next rows in
+ * key order, so a call is short however large the table is.
  */
 export function sqlOrphanedUses(database: Database): ExpiredRows {
   let after = '';

@@ -1,6 +1,6 @@
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
 
-/** Rows that are counted at most: beyond, a count would read too much. */
+/** The most rows that are counted; counting more would read too much. */
 const mostCounted = 100_000;
 
 /**

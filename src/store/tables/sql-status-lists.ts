@@ -14,13 +14,10 @@ import { intact } from './json-column.ts';
 import { lateDerived } from './revocation-steps.ts';
 import { spans } from './spans.ts';
 
-/** Rows a statement: small enough to end within the time limit of a statement. */
+/** Rows per statement, few enough for its time limit. */
 const page = 20_000;
 
-/**
- * Seconds before the last sweep from which on it looks again: for issuances that were under way
- * then, and clocks behind.
- */
+/** Seconds by which two sweeps overlap, for issuances in progress and clocks that are behind. */
 const overlap = 120;
 
 interface EntryRow {
@@ -42,8 +39,8 @@ function statements(kind: DatabaseKind) {
 }
 
 /**
- * Token status lists in the database: which tokens are inactive follows from what introspection
- * goes by, not from a second record. `tokenLifetime` in seconds.
+ * Token status lists in the database. Inactive tokens are derived from the records that
+ * introspection uses, not from a second record. `tokenLifetime` in seconds.
  */
 export function sqlStatusLists(
   database: Database,
@@ -81,8 +78,8 @@ export function sqlStatusLists(
 }
 
 /**
- * Revokes what another replica issued in the moment in which its client, trusted issuer or rule was
- * deleted, or its pairing revoked; at first, whatever a process that died left undone.
+ * Revokes what another replica issued just as its client, trusted issuer or rule was deleted, or
+ * its pairing revoked. The first sweep also finishes the work of a process that died.
  */
 function sweeper(database: Database, kind: DatabaseKind, tokenLifetime: number) {
   const late = `insert into revoked_token (jti, expires_at) select e.id, e.token_expires_at from audit_event e left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) where e.id > $1 and e.type = 'token_issued' and e.token_expires_at > $2 and e.id < $3 and ((c.client_id is null and e.client_id not like 'urn:holdfast:rule:%') or ${pairingRevoked(kind)} or ${authorityGone}) on conflict do nothing`;

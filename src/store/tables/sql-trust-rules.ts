@@ -9,7 +9,7 @@ import { readTrustRule } from './columns.ts';
 import { listedRegistry } from './listed-registry.ts';
 import type { RegistrationRow } from './stored.ts';
 
-/** More rules than an issuer may have in use; all are looked at with each token. */
+/** More rules than an issuer may use; every token is checked against all of them. */
 const maxRules = 1000;
 
 interface Row extends RegistrationRow {

@@ -21,7 +21,9 @@ interface Row extends RegistrationRow {
   readonly listed: string | null;
 }
 
-/** Reads an issuer, and each text only once, so that keys by value are imported once too. */
+/**
+ * Makes a reader that parses each issuer's text only once, so that its keys are imported once too.
+ */
 function issuerReader(): (row: Row) => TrustedIssuer {
   const known = boundedCache<TrustedIssuer>(16 * 1024 * 1024);
   return ({ id, issuer, metadata, listed }) => {

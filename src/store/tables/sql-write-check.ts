@@ -7,15 +7,16 @@ const upsert =
   'insert into write_check (id, value) values (1, $1) on conflict (id) do update set value = excluded.value';
 
 /**
- * Makes SQLite find 16 pages, and gives them back: an update alone would not notice a full file.
+ * Allocates 16 pages in SQLite and frees them again, because an update alone would not notice a
+ * full file.
  */
 const takePages =
   "insert into write_check (id, value) values (2, replace($1, ' ', hex(zeroblob(32768))))";
 const givePagesBack = 'delete from write_check where id = $1';
 
 /**
- * Proves that the database can be written to: by one row that exists for that, and on SQLite by
- * space for more. Throws StoreUnavailable.
+ * Proves that the database takes writes: updates a row kept for that, and on SQLite checks for free
+ * space. Throws StoreUnavailable.
  */
 export function sqlWriteCheck(url: string, database: Database, clock: Clock): () => Promise<void> {
   if (databaseKind(url) === 'postgresql')

@@ -11,7 +11,7 @@ export interface RegistrationRow {
   readonly updatedAt: bigint;
 }
 
-/** A registration with what its row says about it. */
+/** Makes a stored registration from its row and its value. */
 export function stored<T>(row: RegistrationRow, value: T): Stored<T> {
   return {
     value,
@@ -21,7 +21,7 @@ export function stored<T>(row: RegistrationRow, value: T): Stored<T> {
   };
 }
 
-/** Leaves out the rows of a page of at most `limit` rows that cannot be read. */
+/** Makes a page of at most `limit` rows, without those that cannot be read. */
 export function intactPage<Row, T>(
   rows: readonly Row[],
   limit: number,
@@ -38,7 +38,7 @@ export function intactPage<Row, T>(
   };
 }
 
-/** Deletes one registration, whatever its version, or only at the one that is given. */
+/** Deletes a registration, at any version unless one is given. */
 export function deletion(
   table: string,
   key: string,

@@ -9,10 +9,7 @@ const ipv6GlobalUnicast = ipaddr.IPv6.parseCIDR('2000::/3');
 
 type Range = ReturnType<ipaddr.IPv4['range']> | ReturnType<ipaddr.IPv6['range']>;
 
-/**
- * Networks of the operator's own. Link-local is not among them: that is where clouds answer with
- * credentials.
- */
+/** Networks of the operator. Link-local is excluded: there, clouds answer with credentials. */
 const privateRanges: readonly Range[] = ['private', 'loopback', 'carrierGradeNat', 'uniqueLocal'];
 
 function parse(address: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {

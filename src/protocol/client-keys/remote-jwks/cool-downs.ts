@@ -1,23 +1,23 @@
 import type { Clock } from '../../../domain/clock.ts';
 import type { RemoteJwksUnavailable } from './unavailable.ts';
 
-/** Until when nothing may be fetched again, and how the last fetch failed, if it did. */
+/** The time until which a source is not fetched again, and how the last fetch failed, if it did. */
 export interface CoolDown {
   /** Milliseconds since the epoch. */
   readonly until: number;
   readonly failure?: RemoteJwksUnavailable;
 }
 
-/** The fetches of a moment ago. Not a cache: what limits is never pushed out by something else. */
+/** Recent fetches. This is not a cache: a limit is never evicted by other entries. */
 export interface CoolDowns {
-  /** The cool-down that is not over; undefined: a fetch may begin. */
+  /** The cool-down in progress; undefined: a fetch may begin. */
   of(key: string): CoolDown | undefined;
   begin(key: string, coolDown: CoolDown): void;
-  /** True: as many as can be kept are not over yet, so that nothing more may be fetched. */
+  /** True: the maximum number of cool-downs is in progress, so nothing more may be fetched. */
   full(): boolean;
 }
 
-/** Milliseconds between two searches for what is over, each of which looks at everything. */
+/** Milliseconds between two searches for expired entries, each of which reads all entries. */
 const searchInterval = 1000;
 
 /** @param max cool-downs at a time */

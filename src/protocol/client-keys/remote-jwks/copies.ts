@@ -6,17 +6,17 @@ export interface Copy {
   readonly jwks: JwkSetDocument;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
-  /** Its members as text, by which two copies are compared. */
+  /** A digest of its members, by which two copies are compared. */
   readonly digest: string;
-  /** Bytes that it holds, its keys once they were imported included. */
+  /** Bytes that it holds, imported keys included. */
   readonly bytes: number;
 }
 
-/** What is held of a URI. */
+/** The copies of one URI. */
 export interface Copies {
-  /** The copy by which keys count, and disappear. */
+  /** The copy that decides which keys are registered. */
   readonly inForce: Copy;
-  /** A later copy that says something else; nobody has signed by a key of it yet. */
+  /** A later, different copy; nobody has signed by a key of it yet. */
   readonly newer?: Copy;
 }
 
@@ -24,8 +24,8 @@ export interface Copies {
 const small = 32 * 1024;
 
 /**
- * The copies by URI. The large ones have a quarter of the room for themselves, so that clients
- * with sets of the largest size push out nobody's small one.
+ * The copies by URI. Large ones have a quarter of the room to themselves, so that they evict
+ * nobody's small one.
  */
 export function heldCopies(maxBytes: number) {
   const smallOnes = boundedCache<Copies>((maxBytes * 3) / 4);

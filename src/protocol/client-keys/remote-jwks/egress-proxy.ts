@@ -10,7 +10,7 @@ import { errorCode, RemoteJwksUnavailable } from './unavailable.ts';
 export interface EgressProxy {
   /** `http` or `https`, with user and password where it wants them. */
   readonly url: string;
-  /** What is reached without it, as `NO_PROXY` has it. */
+  /** The hosts that are reached without it, as in `NO_PROXY`. */
   readonly except: readonly string[];
 }
 

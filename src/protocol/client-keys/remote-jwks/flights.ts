@@ -16,8 +16,8 @@ interface Flight<T> {
 }
 
 /**
- * One fetch at a time for each key, shared by those who wait for it. Whoever would be one too many
- * is refused at once (`RemoteJwksUnavailable`): other people's servers decide how long it takes.
+ * Runs one fetch at a time for each key, shared by all who wait for it. One waiter too many is
+ * refused at once (`RemoteJwksUnavailable`), because third-party servers decide how long it takes.
  */
 export function flights<T>(
   { maxFetches, maxWaiting, maxWaitingForAll }: FlightLimits,

@@ -6,7 +6,7 @@ import { type ResolveHost, resolveByDns, resolveBySystem } from './resolve.ts';
 import { checkedAddresses, parseJwksUri, pinnedLookup } from './target.ts';
 import { errorCode, RemoteJwksUnavailable } from './unavailable.ts';
 
-/** Whom a request to another server may reach, and how. */
+/** Which servers a request may reach, and how. */
 export interface GuardedRequestOptions {
   /**
    * True: connects to private and loopback addresses, and resolves names by the operating system.
@@ -35,7 +35,7 @@ export interface GuardedRequest {
 
 interface Target {
   readonly url: URL;
-  /** Checked. */
+  /** Checked addresses of the host. */
   readonly addresses: readonly string[];
   readonly proxy: EgressProxy | undefined;
   readonly secureContext: SecureContext;

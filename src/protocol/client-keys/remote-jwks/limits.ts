@@ -1,6 +1,6 @@
 import type { FreshnessLimits } from './freshness.ts';
 
-/** What bounds fetches and copies. Times in milliseconds. */
+/** Limits of fetches and copies. Times in milliseconds. */
 export interface RemoteJwksLimits extends FreshnessLimits {
   /**
    * After a fetch of a URI nothing causes another one for so long: no unknown `kid`, no forgery.

@@ -8,7 +8,7 @@ import { bytesOf, type FetchJwkSet, type JwkSetDocument } from './jwk-set.ts';
 import { defaultRemoteJwksLimits, type RemoteJwksLimits } from './limits.ts';
 import { RemoteJwksUnavailable } from './unavailable.ts';
 
-/** What the copies of remote JWK Sets are made of. */
+/** Options of the remote JWK Sets. */
 export interface RemoteJwksOptions<Source = string> {
   readonly fetch: FetchJwkSet<Source>;
   readonly clock: Clock;
@@ -120,13 +120,13 @@ function copyOf(jwks: JwkSetDocument, expiresAt: number): Copy {
   return { jwks, expiresAt, digest, bytes: bytesOf(jwks, text) };
 }
 
-/** What is held once a copy was fetched: it is in force when it is due or says the same. */
+/** The copies after a fetch: the new one is in force if it was due or is unchanged. */
 function withCopy(inForce: Copy | undefined, copy: Copy, now: number): Copies {
   const isDue = inForce === undefined || now >= inForce.expiresAt || inForce.digest === copy.digest;
   return isDue ? { inForce: copy } : { inForce, newer: copy };
 }
 
-/** A URI may be long, and its text a part of a longer one. */
+/** The cache key of a source, hashed because a URI may be long. */
 function keyOf(source: unknown): string {
   const text = typeof source === 'string' ? source : JSON.stringify(source);
   return hash('sha256', text, 'base64url');

@@ -19,7 +19,7 @@ export type RemoteJwksReason =
   | 'too_many_fetches'
   | 'too_many_waiting';
 
-/** Reasons that are none of the server behind the URI: it was not asked. */
+/** Reasons that are not the fault of the server behind the URI: it was not asked. */
 const busyReasons: ReadonlySet<RemoteJwksReason> = new Set([
   'cooling_down',
   'too_many_fetches',
