@@ -1,15 +1,17 @@
 // `npm run build`: the server and its libraries as a few plain JavaScript files in dist/, so that a
 // start reads these instead of hundreds of modules. Does nothing while dist/ is newer than its
 // sources. Prints nothing on stdout.
-import { globSync, rmSync, statSync } from 'node:fs';
+import { globSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
+import { licenceText } from './bundled-packages.ts';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
 const sources = [
   'package-lock.json',
   'scripts/build.ts',
+  'scripts/bundled-packages.ts',
   'src/**/*.ts',
   'packages/client/src/**/*.ts',
   'prisma/generated/**/*.ts',
@@ -46,4 +48,5 @@ if (!isCurrent) {
     chunkFileNames: '[name]-[hash].js',
   });
   await bundle.close();
+  writeFileSync(join(dist, 'third-party-licences.txt'), licenceText(root));
 }

@@ -26,13 +26,28 @@ export async function freeAddress(): Promise<{
   return { port: await freePort(), adminPort: await freePort() };
 }
 
+/** How it is started, when not from dist/. */
+export interface ProcessOptions {
+  readonly program: readonly [string, ...string[]];
+  readonly cwd?: string;
+  /** Signals go to all that the program started, as a terminal sends them. */
+  readonly group?: boolean;
+}
+
+const fromDist = [process.execPath, join(import.meta.dirname, '../../dist/main.js')] as const;
+
 /** Starts the process and waits until it is ready. Throws what it said when it ends before that. */
 export async function startProcess(
   env: Readonly<Record<string, string>>,
   address: { port: number; adminPort: number },
+  { program: [program, ...args], cwd, group = false }: ProcessOptions = {
+    program: fromDist,
+  },
 ): Promise<ServerProcess> {
   const url = `http://127.0.0.1:${address.port}`;
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../../dist/main.js')], {
+  const child = spawn(program, args, {
+    cwd,
+    detached: group,
     env: {
       PATH: process.env['PATH'],
       ISSUER: url,
@@ -66,7 +81,8 @@ export async function startProcess(
     async end(signal) {
       if (child.exitCode !== null) return child.exitCode;
       const ended = once(child, 'exit');
-      child.kill(signal);
+      if (group && child.pid !== undefined) process.kill(-child.pid, signal);
+      else child.kill(signal);
       await ended;
       return child.exitCode;
     },
