@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import { adminScopes } from '../domain/admin-scope.ts';
+import { adminScopes } from '../domain/admin-access.ts';
 import { pattern } from './patterns.ts';
 import { listOf, oneOf, text } from './schema-parts.ts';
 

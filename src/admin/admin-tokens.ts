@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import { actingAdmin } from '../domain/acting-admin.ts';
-import type { AdminScope } from '../domain/admin-scope.ts';
+import type { AdminScope } from '../domain/admin-access.ts';
 import type { AuditEvent } from '../domain/audit-event.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { AdminToken, AdminTokens } from '../ports/admin-tokens.ts';

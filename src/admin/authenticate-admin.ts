@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { ActingAdmin } from '../domain/acting-admin.ts';
-import { adminScopes } from '../domain/admin-scope.ts';
+import { adminScopes } from '../domain/admin-access.ts';
 import type { Clock } from '../domain/clock.ts';
 import { StoreUnavailable } from '../domain/oauth-error.ts';
 import type { AdminTokens } from '../ports/admin-tokens.ts';

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type ActingAdmin, actingAs } from '../domain/acting-admin.ts';
-import type { AdminScope } from '../domain/admin-scope.ts';
+import type { AdminScope } from '../domain/admin-access.ts';
 import type { AdminAuthentication } from './authenticate-admin.ts';
+import { type BoundAdmins, boundAdmin } from './bound-admins.ts';
 import { problemAnswer } from './operation.ts';
 import { Problem } from './problem.ts';
 import { refusedAddresses } from './refused-addresses.ts';
@@ -31,6 +32,7 @@ export type ReadFields = (request: IncomingMessage, name: string) => readonly st
 export function admitAdmins(
   app: FastifyInstance,
   authentication: AdminAuthentication,
+  bound: BoundAdmins,
   fields: ReadFields,
 ): void {
   app.decorateRequest('admin');
@@ -51,7 +53,7 @@ export function admitAdmins(
       response: { ...response, 403: problemAnswer(403) },
     };
   });
-  const authenticate = authenticating(authentication, fields);
+  const authenticate = authenticating(authentication, bound, fields);
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('cache-control', 'no-store');
     const admin = await authenticate(request, reply);
@@ -69,21 +71,37 @@ export function admitAdmins(
   });
 }
 
-function authenticating({ authenticate, isKnown }: AdminAuthentication, fields: ReadFields) {
+function authenticating(
+  { authenticate, isKnown, endBootstrap }: AdminAuthentication,
+  bound: BoundAdmins,
+  fields: ReadFields,
+) {
   const refused = refusedAddresses();
+  const adminOf = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    [, scheme, token]: readonly string[],
+  ) => {
+    if (scheme === undefined || token === undefined) return undefined;
+    const storeless = request.routeOptions.config.storeless === true;
+    if (/^bearer$/i.test(scheme)) return authenticate(token, storeless);
+    const dpopProofs = fields(request.raw, 'dpop');
+    const admin = await boundAdmin(bound, { token, dpopProofs }, request, reply);
+    if (admin?.scopes.includes('admin:grant') === true) await endBootstrap();
+    return admin;
+  };
   return async (request: FastifyRequest, reply: FastifyReply): Promise<ActingAdmin> => {
     const address = request.raw.socket.remoteAddress ?? '';
-    const [field, ...more] = fields(request.raw, 'authorization');
-    const [, token] = /^bearer +(\S+)$/i.exec(field ?? '') ?? [];
+    const [field = '', ...more] = fields(request.raw, 'authorization');
+    const credentials = more.length > 0 ? [] : (/^(bearer|dpop) +(\S+)$/i.exec(field) ?? []);
+    const [, , token] = credentials;
     // Who was an admin a moment ago waits for no stranger behind the same address.
     const wait = token !== undefined && isKnown(token) ? undefined : refused.waitOf(address);
     if (wait !== undefined) {
       void reply.header('retry-after', String(wait));
       throw new Problem(429, 'too many requests without an admin token, try again later');
     }
-    const storeless = request.routeOptions.config.storeless === true;
-    const admin =
-      token === undefined || more.length > 0 ? undefined : await authenticate(token, storeless);
+    const admin = await adminOf(request, reply, credentials);
     if (admin !== undefined) return admin;
     refused.note(address);
     throw new Problem(401, 'the admin token is required');

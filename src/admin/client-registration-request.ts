@@ -1,3 +1,4 @@
+import { adminAudience } from '../domain/admin-access.ts';
 import {
   type ClientRegistration,
   type StoredSecret,
@@ -56,6 +57,8 @@ export function checkClient(
       'a client with this token_endpoint_auth_method has no secret',
       'client_secret',
     );
+  if (members.admin_scopes !== undefined && members.resources?.includes(adminAudience) !== true)
+    throw new Problem(400, `admin_scopes needs ${adminAudience} in resources`, 'admin_scopes');
   checkTlsSubject(members, method);
   if (method !== 'private_key_jwt' && members.client_assertion_bound_access_tokens) {
     throw new Problem(

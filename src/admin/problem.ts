@@ -64,7 +64,8 @@ export function problemHandler(
   // The rest of the body is read and dropped, because closing the connection could lose the answer.
   if (status === 413) void reply.removeHeader('connection');
   if (status === 503) void reply.header('retry-after', '1');
-  if (status === 401) void reply.header('www-authenticate', 'Bearer realm="holdfast admin"');
+  if (status === 401 && !reply.hasHeader('www-authenticate'))
+    void reply.header('www-authenticate', 'Bearer realm="holdfast admin"');
   const [first] = faults;
   const body: Type.Static<typeof problemSchema> = {
     type: 'about:blank',

@@ -1,4 +1,4 @@
-import type { AdminScope } from '../domain/admin-scope.ts';
+import type { AdminScope } from '../domain/admin-access.ts';
 
 /** What reading and changing need, by the beginning of the path; the first one that fits. */
 const areas: readonly (readonly [path: RegExp, read: AdminScope, write: AdminScope])[] = [

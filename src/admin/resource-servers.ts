@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
+import { isReservedAudience } from '../domain/admin-access.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { ResourceServer } from '../domain/resource-server.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
@@ -140,6 +141,8 @@ export function resourceServerRoutes(
 function readBody(options: ResourceServerRoutesOptions): Resource['read'] {
   const { clock, randomId, ensureSigningKey, maxAccessTokenLifetime } = options;
   return async ({ client_id: clientId, client_secret: given, ...body }, stored) => {
+    if (isReservedAudience(body.audience))
+      throw new Problem(400, 'an audience that begins with urn:holdfast: is reserved', 'audience');
     if (stored !== undefined && body.audience !== stored.audience)
       throw new Problem(400, 'audience cannot be changed, for tokens name it', 'audience');
     if (stored !== undefined && clientId !== undefined && clientId !== stored.client_id)

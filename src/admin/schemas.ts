@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { adminScopes } from '../domain/admin-access.ts';
 import {
   clientAssertionAudiences,
   grantTypes,
@@ -65,6 +66,14 @@ export const clientBody = Type.Object(
     dpop_nonce_required: Type.Optional(Type.Boolean()),
     client_assertion_bound_access_tokens: Type.Optional(Type.Boolean()),
     resources: Type.Optional(listOf(resourceIdentifier, { minItems: 1 })),
+    admin_scopes: Type.Optional(
+      listOf(oneOf(adminScopes), {
+        minItems: 1,
+        description:
+          'What it may do at this API, by tokens for `urn:holdfast:admin`, which `resources` must ' +
+          'name. Only an admin with `admin:grant` sets it.',
+      }),
+    ),
     alt_cnf_holders: Type.Optional(listOf(clientIdentifier)),
     alt_cnf_requesters: Type.Optional(listOf(clientIdentifier)),
     alt_cnf_registered_key: Type.Optional(Type.Boolean()),

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { guardedClients } from '../admin/guarded-clients.ts';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { Metrics } from '../observability/metrics.ts';
@@ -11,6 +12,7 @@ import { mayBeFetched } from '../protocol/client-keys/remote-jwks/target.ts';
 import { tryToken } from '../protocol/trusted-issuers/try-token.ts';
 import type { openStores } from '../store/stores.ts';
 import type { AdminServerOptions } from './admin-server.ts';
+import { boundAdmins } from './bound-admins.ts';
 import type { PreparedSecrets } from './first-start.ts';
 import type { ServerKeys } from './server-keys.ts';
 import { trustParts } from './trust-parts.ts';
@@ -34,7 +36,7 @@ export function adminOptions(
   {
     stores,
     secrets,
-    keys: { signingKeys, gatewayKeys, nonceSecrets },
+    keys,
     measured,
     scrape,
     tracing,
@@ -47,9 +49,10 @@ export function adminOptions(
     readonly refusals: Refusals;
   },
 ): AdminServerOptions {
+  const { signingKeys, gatewayKeys, nonceSecrets } = keys;
   return {
     issuer: config.issuer,
-    clients: stores.clients,
+    clients: guardedClients(stores.clients),
     clientRegistrations: stores.clients,
     auditLog: stores.audit,
     issuedTokens: stores.issuedTokens,
@@ -68,6 +71,7 @@ export function adminOptions(
     randomId,
     bootstrapHash: secrets.bootstrapHash,
     adminTokens: stores.adminTokens,
+    boundAdmins: boundAdmins({ config, ports, refusals, measured, logger }, keys),
     secrets: stores.secrets,
     signingKeys: { issuer: signingKeys, gateway: gatewayKeys },
     ensureSigningKey: signingKeys.ensure,

@@ -5,6 +5,7 @@ import { adminTokenRoutes } from '../admin/admin-tokens.ts';
 import { auditRoutes, auditSchemas } from '../admin/audit-events.ts';
 import { adminAuthentication } from '../admin/authenticate-admin.ts';
 import { admitAdmins } from '../admin/authorization.ts';
+import type { BoundAdmins } from '../admin/bound-admins.ts';
 import type { MayBeFetched } from '../admin/check-jwks-uri.ts';
 import { clientRoutes, clientSchemas } from '../admin/clients.ts';
 import { dpopNonceSecretRoutes, dpopNonceSecretSchemas } from '../admin/dpop-nonce-secrets.ts';
@@ -74,6 +75,7 @@ export interface AdminServerOptions {
   /** base64url SHA-256 of the first admin token. */
   readonly bootstrapHash: string;
   readonly adminTokens: AdminTokens;
+  readonly boundAdmins: BoundAdmins;
   readonly secrets: SharedSecretStore;
   /**
    * Makes the signing key before a resource server is stored, so that the JWK Set has it before the
@@ -111,7 +113,7 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
   app.setNotFoundHandler((request, reply) =>
     problemHandler(new Problem(404, 'there is nothing at this path'), request, reply),
   );
-  admitAdmins(app, adminAuthentication(options), headerFields);
+  admitAdmins(app, adminAuthentication(options), options.boundAdmins, headerFields);
   jsonBodies(app);
   refuseOtherMethods(app, () => {
     throw new Problem(405, 'the method is not for this path');

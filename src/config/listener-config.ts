@@ -13,6 +13,8 @@ export interface ListenerConfig {
   readonly port: number | undefined;
   readonly adminHost: string;
   readonly adminPort: number;
+  /** The origin under which admins call the admin API; absent: where it listens. */
+  readonly adminUrl?: string;
   /** PEM files with which the admin listener speaks TLS. */
   readonly adminTls?: { readonly certFile: string; readonly keyFile: string };
   /** A listener for metrics alone, which asks for no token. */
@@ -47,6 +49,7 @@ export function readListenerConfig(
     port,
     adminHost: read.text('ADMIN_HOST') ?? '127.0.0.1',
     adminPort: read.port('ADMIN_PORT', 8081),
+    ...readAdminUrl(read),
     ...readAdminTls(read),
     ...readMetrics(read),
     ...(tls !== undefined && { tls }),
@@ -54,6 +57,17 @@ export function readListenerConfig(
     ...readProxies(read),
     warnings,
   };
+}
+
+function readAdminUrl(read: EnvironmentReader): Pick<ListenerConfig, 'adminUrl'> {
+  const url = read.text('ADMIN_URL');
+  if (url === undefined) return {};
+  const origin = URL.canParse(url) ? new URL(url).origin : undefined;
+  if (origin === undefined || !/^https?:/.test(url) || url.replace(/\/$/, '') !== origin)
+    read.faults.push(
+      'ADMIN_URL must be an http or https origin, such as https://admin.example.com',
+    );
+  return { adminUrl: origin ?? '' };
 }
 
 function readAdminTls(read: EnvironmentReader): Pick<ListenerConfig, 'adminTls'> {

@@ -11,6 +11,7 @@ export const variableNames = [
   'ADMIN_HOST',
   'ADMIN_PORT',
   'ADMIN_TOKEN',
+  'ADMIN_URL',
   'ADMIN_TLS_CERT_FILE',
   'ADMIN_TLS_KEY_FILE',
   'GATEWAY_HOST',

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { AdminScope } from './admin-scope.ts';
+import type { AdminScope } from './admin-access.ts';
 
 /** An admin who has authenticated. */
 export interface ActingAdmin {

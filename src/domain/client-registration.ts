@@ -80,6 +80,11 @@ export interface ClientMetadata extends TlsClientAuthSubject {
   readonly client_assertion_bound_access_tokens: boolean;
   /** Ours. Audiences of the resource servers that the client may ask for; absent: all. */
   readonly resources?: readonly string[];
+  /**
+   * Ours. What it may do at this server's own admin API, of which its `resources` must name the
+   * audience too; absent: nothing.
+   */
+  readonly admin_scopes?: readonly string[];
   /** Ours. Clients whose keys this one may add to its tokens (`alt_cnf`); absent: none. */
   readonly alt_cnf_holders?: readonly string[];
   /**

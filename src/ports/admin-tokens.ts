@@ -1,4 +1,4 @@
-import type { AdminScope } from '../domain/admin-scope.ts';
+import type { AdminScope } from '../domain/admin-access.ts';
 import type { AuditEvent } from '../domain/audit-event.ts';
 
 /** A named token of the admin API, without the token. Times in milliseconds since the epoch. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requiredScope } from '../../src/admin/required-scope.ts';
-import { adminScopes } from '../../src/domain/admin-scope.ts';
+import { adminScopes } from '../../src/domain/admin-access.ts';
 import { type Answer, type TestServer, testServer } from '../support/server.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
 

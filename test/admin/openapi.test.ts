@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { adminScopes } from '../../src/domain/admin-scope.ts';
+import { adminScopes } from '../../src/domain/admin-access.ts';
 import { testKey } from '../support/keys.ts';
 import { answerFaults, type Document, type OperationObject } from '../support/openapi.ts';
 import { type Answer, basic, type TestServer, testServer } from '../support/server.ts';

@@ -1,6 +1,7 @@
 import type { AuthenticatedClient } from '../../domain/client-registration.ts';
 import type { GrantHandler } from '../../domain/grant.ts';
 import type { Ports } from '../../ports/ports.ts';
+import { adminTarget, isForAdminApi } from './admin-target.ts';
 import { grantedScopes } from './scope.ts';
 import { targetResourceServer } from './target.ts';
 
@@ -8,15 +9,14 @@ import { targetResourceServer } from './target.ts';
 export function clientCredentials(ports: Pick<Ports, 'resourceServers'>): GrantHandler {
   const target = targetResourceServer(ports);
   return async (request, client: AuthenticatedClient) => {
-    const resourceServer = await target(request, client.registration);
-    const scopes = grantedScopes(
-      request.parameters.get('scope'),
-      client.registration,
-      resourceServer,
-    );
+    const { registration } = client;
+    const { resourceServer, scope } = isForAdminApi(request)
+      ? adminTarget(client)
+      : { resourceServer: await target(request, registration), scope: registration.scope };
+    const scopes = grantedScopes(request.parameters.get('scope'), { scope }, resourceServer);
     return {
       type: 'client_credentials',
-      subject: client.registration.client_id,
+      subject: registration.client_id,
       resourceServer,
       scopes,
     };

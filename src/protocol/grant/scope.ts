@@ -1,4 +1,3 @@
-import type { ClientRegistration } from '../../domain/client-registration.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { ResourceServer } from '../../domain/resource-server.ts';
 
@@ -14,7 +13,7 @@ const userScopes: ReadonlySet<string> = new Set(['openid', 'offline_access']);
  */
 export function grantedScopes(
   requested: string | undefined,
-  client: ClientRegistration,
+  client: { readonly scope?: string | undefined },
   resourceServer: ResourceServer,
 ): readonly string[] {
   const registered = new Set(client.scope?.split(' ').filter((scope) => scope !== ''));

@@ -1,3 +1,4 @@
+import { isReservedAudience } from '../../domain/admin-access.ts';
 import type { ClientRegistration } from '../../domain/client-registration.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { TokenRequest } from '../../domain/oauth-request.ts';
@@ -6,7 +7,8 @@ import type { Ports } from '../../ports/ports.ts';
 
 /**
  * The one resource server that the token is for (RFC 8707 §2, RFC 9068 §3). Without `resource` it
- * is the client's only one, or the only one there is. Throws `invalid_target`.
+ * is the client's only one, or the only one there is. This server's own admin API is none of them,
+ * whoever was registered under its name. Throws `invalid_target`.
  */
 export function targetResourceServer({ resourceServers }: Pick<Ports, 'resourceServers'>) {
   return async (
@@ -18,17 +20,20 @@ export function targetResourceServer({ resourceServers }: Pick<Ports, 'resourceS
     if (requested !== undefined && !isResourceIdentifier(requested)) {
       throw new OAuthError('resource_malformed');
     }
+    if (requested !== undefined && isReservedAudience(requested))
+      throw new OAuthError('resource_not_allowed');
     if (
       requested !== undefined &&
       client.resources !== undefined &&
       !client.resources.includes(requested)
     )
       throw new OAuthError('resource_not_allowed');
-    const audience =
-      requested ?? (client.resources?.length === 1 ? client.resources[0] : undefined);
+    const [only, ...more] = client.resources?.filter((each) => !isReservedAudience(each)) ?? [];
+    const audience = requested ?? (more.length === 0 ? only : undefined);
     if (audience === undefined) {
       const sole = client.resources === undefined ? await resourceServers.findSole() : undefined;
-      if (sole === undefined) throw new OAuthError('resource_missing');
+      if (sole === undefined || isReservedAudience(sole.audience))
+        throw new OAuthError('resource_missing');
       return sole;
     }
     const found = await resourceServers.findByAudience(audience);

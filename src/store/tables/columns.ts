@@ -67,6 +67,7 @@ export const readClientMetadata = jsonColumn(
     dpop_nonce_required: flag,
     client_assertion_bound_access_tokens: flag,
     resources: exactOptional(texts),
+    admin_scopes: exactOptional(texts),
     alt_cnf_holders: exactOptional(texts),
     alt_cnf_requesters: exactOptional(texts),
     alt_cnf_registered_key: optionalFlag,

@@ -1,4 +1,4 @@
-import { knownAdminScopes } from '../../domain/admin-scope.ts';
+import { knownAdminScopes } from '../../domain/admin-access.ts';
 import type { AdminToken, AdminTokens } from '../../ports/admin-tokens.ts';
 import type { AuditedTransaction } from '../connection/audited-transaction.ts';
 import { type Database, orStoreUnavailable } from '../connection/database.ts';

@@ -1,3 +1,5 @@
+import type { ResourceServer } from './resource-server.ts';
+
 /** What an admin may do. `admin:grant`: make tokens and clients that are admins themselves. */
 export const adminScopes = [
   'clients:read',
@@ -31,3 +33,18 @@ export function knownAdminScopes(scopes: Iterable<string>): readonly AdminScope[
   const given = new Set(scopes);
   return adminScopes.filter((scope) => given.has(scope));
 }
+
+/**
+ * The admin API as a resource server, which nobody registers: its `id` is none that could be given.
+ * Its tokens count by a DPoP proof alone.
+ */
+export const adminResourceServer: ResourceServer = {
+  id: adminAudience,
+  audience: adminAudience,
+  client_id: adminAudience,
+  clientSecrets: [],
+  scopes: adminScopes,
+  cnf_methods_supported: ['jkt'],
+  access_token_lifetime: 300,
+  access_token_signing_alg: 'ES256',
+};

@@ -1,0 +1,57 @@
+import type { IncomingMessage } from 'node:http';
+import { TLSSocket } from 'node:tls';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ActingAdmin } from '../domain/acting-admin.ts';
+import { OAuthError } from '../domain/oauth-error.ts';
+import type { CheckAdminAccess } from '../protocol/admin-access/check-admin-access.ts';
+
+/** Admins who are clients of this server, with a token of it and a DPoP proof (RFC 9449 §7.1). */
+export interface BoundAdmins {
+  readonly check: CheckAdminAccess;
+  /** A nonce for the next proof. */
+  readonly freshNonce: () => string;
+  readonly algs: readonly string[];
+  /** The origin under which admins call the listener; undefined: where it listens. */
+  readonly origin: string | undefined;
+}
+
+/**
+ * The admin whose token and proof these are. Undefined: nobody's, and the answer has the challenge
+ * of RFC 9449 §7.1. Throws StoreUnavailable.
+ */
+export async function boundAdmin(
+  { check, freshNonce, algs, origin }: BoundAdmins,
+  { token, dpopProofs }: { readonly token: string; readonly dpopProofs: readonly string[] },
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<ActingAdmin | undefined> {
+  const [path] = request.url.split('?', 1);
+  const origins = origin === undefined ? originsOf(request.raw) : [origin];
+  try {
+    return await check({
+      token,
+      dpopProofs,
+      method: request.method,
+      uris: origins.map((each) => `${each}${path}`),
+    });
+  } catch (fault) {
+    if (!(fault instanceof OAuthError)) throw fault;
+    request.logFields = { ...request.logFields, reason: fault.reason };
+    const error = fault.code === 'use_dpop_nonce' ? fault.code : 'invalid_token';
+    if (error === 'use_dpop_nonce') void reply.header('dpop-nonce', freshNonce());
+    void reply.header('www-authenticate', `DPoP error="${error}", algs="${algs.join(' ')}"`);
+    return undefined;
+  }
+}
+
+/** By the server's end of the connection: `Host` is the client's word. */
+function originsOf({ socket }: IncomingMessage): readonly string[] {
+  const { localAddress = '', localPort = 0 } = socket;
+  const scheme = socket instanceof TLSSocket ? 'https' : 'http';
+  const address = localAddress.replace(/^::ffff:/, '');
+  const host = address.includes(':') ? `[${address}]` : address;
+  const isLoopback = address === '::1' || address.startsWith('127.');
+  return [host, ...(isLoopback ? ['localhost'] : [])].map(
+    (each) => `${scheme}://${each}:${localPort}`,
+  );
+}

@@ -1,0 +1,29 @@
+import type { BoundAdmins } from '../admin/bound-admins.ts';
+import { checkAdminAccess } from '../protocol/admin-access/check-admin-access.ts';
+import { endpointsOf } from '../protocol/metadata/endpoint-uris.ts';
+import { dpopNonces } from '../protocol/possession/dpop-nonce.ts';
+import { type EndpointPartsOptions, endpointParts } from './endpoint-parts.ts';
+import type { ServerKeys } from './server-keys.ts';
+
+/** What judges the tokens of admins who are clients of this server. */
+export function boundAdmins(
+  options: Omit<EndpointPartsOptions, 'endpoints' | 'nonces' | 'countClient' | 'signingKeys'>,
+  { signingKeys, nonceSecrets }: ServerKeys,
+): BoundAdmins {
+  const { config, ports } = options;
+  const nonces = dpopNonces(nonceSecrets.current, config.dpopNonceLifetime, ports.clock);
+  const endpoints = endpointsOf(config.issuer);
+  const parts = endpointParts({
+    ...options,
+    signingKeys,
+    endpoints,
+    nonces,
+    countClient: undefined,
+  });
+  return {
+    check: checkAdminAccess({ ...ports, ...parts }),
+    freshNonce: nonces.current,
+    algs: config.dpopAlgs,
+    origin: config.adminUrl,
+  };
+}
