@@ -85,7 +85,6 @@ describe('a process of its own with two workers, on a Unix socket', { timeout: 6
   it('is asked there, and again after it was killed, though its socket was left behind', async () => {
     const store = await onSqlite.make();
     const socketPath = join(scratchFolder(), 'gateway.sock');
-    const address = await freeAddress();
     const env = { ...store.env, WORKERS: '2', GATEWAY_PORT: `unix:${socketPath}` };
     const statusOf = async () => {
       const outgoing = request({ socketPath, path: '/auth-request', agent: false }).end();
@@ -93,13 +92,13 @@ describe('a process of its own with two workers, on a Unix socket', { timeout: 6
       response.resume();
       return response.statusCode as number;
     };
-    const first = await startProcess(env, address);
+    const first = await startProcess(env, await freeAddress());
     expect([await statusOf(), await statusOf()]).toEqual([403, 403]);
     await first.said(new RegExp(`gateways   unix:${socketPath}\n`));
     await first.end('SIGKILL');
     await expect.poll(async () => statusOf().catch(() => 'gone'), { timeout: 10_000 }).toBe('gone');
     expect(existsSync(socketPath)).toBe(true);
-    const second = await startProcess(env, address);
+    const second = await startProcess(env, await freeAddress());
     expect(await statusOf()).toBe(403);
     await second.end('SIGTERM');
     await store.remove();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { apiOrigin } from './gateway.ts';
+import { apiOrigin, gatewayForms } from './gateway.ts';
 import { type Called, type GatewayProgram, smuggledFields } from './gateway-program.ts';
 
 /** Fields of ours that reached the API, by any spelling. */
@@ -88,12 +88,15 @@ export function gatewayProgramRules(
     expect(headers['www-authenticate']).toContain('error="');
   });
 
-  it('a proof counts once', async () => {
+  it('a proof counts once, here and at a second gateway', async () => {
     await door().call();
     const token = await door().token();
     const dpop = await door().proof(token);
     expect((await door().call({ token, dpop })).status).toBe(200);
     expect(await door().call({ token, dpop })).toMatchObject({ status: 401, upstream: undefined });
+    const url = `${apiOrigin}/things`;
+    for (const form of gatewayForms)
+      expect(await door().fixture.outcome({ form, url, token, dpop })).toBe('401 proof_replayed');
   });
 
   describe.each(smuggledFields())('a client that sends %s: %s', (name, value) => {
