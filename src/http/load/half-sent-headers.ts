@@ -9,16 +9,25 @@ const mostBytes = 33_554_432;
 /** Milliseconds between two looks at the connections, while there are enough of them to matter. */
 const interval = 100;
 
-/** What may differ between the bytes of a header and those of its parsed fields: white space. */
+/** By how much the bytes of a header may exceed those of its parsed fields: white space. */
 const slack = 1024;
 
 const answer =
   'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n';
 
+/** What is known of a connection. */
+interface Reading {
+  /** Bytes that belong to requests whose header was complete. */
+  accounted: number;
+  /** Requests that have no complete answer yet. */
+  inProgress: number;
+}
+
 /**
  * Bounds what half-sent headers hold: nobody has been authenticated, counted, or even routed by
- * then. Node tells nothing about them, so the bytes that each connection has read are compared with
- * those of its requests. Beyond the bound the longest ones are refused.
+ * then. Node tells nothing about them, so the bytes that a connection has read are compared with
+ * those of its requests. Beyond the bound the longest ones are refused; a connection with a request
+ * in progress is left alone, for other limits bound those.
  * @param opening the event of `server` that brings a connection: `secureConnection` with TLS
  */
 export function boundHalfSentHeaders(
@@ -27,17 +36,21 @@ export function boundHalfSentHeaders(
   logger: Logger,
   most = mostBytes,
 ): void {
-  /** Bytes of each connection that belong to requests whose header was complete. */
-  const accounted = new Map<Socket, number>();
+  const readings = new Map<Socket, Reading>();
   const few = most / serverLimits.maxHeaderSize;
-  const halfSent = (socket: Socket, of: number) =>
-    Math.min(Math.max(0, socket.bytesRead - of), serverLimits.maxHeaderSize);
+  const halfSent = (socket: Socket, { accounted, inProgress }: Reading) =>
+    inProgress > 0
+      ? 0
+      : Math.min(Math.max(0, socket.bytesRead - accounted), serverLimits.maxHeaderSize);
   let looking = false;
   const look = () => {
-    looking = accounted.size > few;
+    looking = readings.size > few;
     if (!looking) return;
     setTimeout(look, interval).unref();
-    const held = [...accounted].map(([socket, of]) => ({ socket, bytes: halfSent(socket, of) }));
+    const held = [...readings].map(([socket, reading]) => ({
+      socket,
+      bytes: halfSent(socket, reading),
+    }));
     let total = held.reduce((sum, { bytes }) => sum + bytes, 0);
     if (total <= most) return;
     let refused = 0;
@@ -51,23 +64,33 @@ export function boundHalfSentHeaders(
     logger.warn({ refused, reason: 'header_half_sent' }, 'half-sent headers are refused');
   };
   server.on(opening, (socket: Socket) => {
-    accounted.set(socket, 0);
-    socket.once('close', () => accounted.delete(socket));
+    readings.set(socket, { accounted: 0, inProgress: 0 });
+    socket.once('close', () => readings.delete(socket));
     if (!looking) look();
   });
-  server.prependListener('request', (request) => {
-    const { socket } = request;
-    const before = accounted.get(socket);
-    if (before === undefined) return;
-    const body = Number(request.headers['content-length'] ?? 0) || 0;
-    // Another header may have come behind this one; only among many does it matter.
-    const through = looking ? before + headBytes(request) : socket.bytesRead;
-    const rest = socket.bytesRead - through - body;
-    accounted.set(
-      socket,
-      rest > slack ? through + body : Math.max(socket.bytesRead, through + body),
-    );
+  server.prependListener('request', (request, response) => {
+    const reading = readings.get(request.socket);
+    if (reading === undefined) return;
+    account(reading, request);
+    // Nobody can tell where its body ended: among many, this is the last request here.
+    if (looking && request.headers['transfer-encoding'] !== undefined)
+      response.shouldKeepAlive = false;
+    reading.inProgress++;
+    response.once('close', () => {
+      reading.inProgress--;
+      // The chunks of a body are known only as a whole.
+      if (!looking && request.headers['transfer-encoding'] !== undefined)
+        reading.accounted = request.socket.bytesRead;
+    });
   });
+}
+
+/** Adds a request to what is accounted for; another header may have come behind it. */
+function account(reading: Reading, request: IncomingMessage): void {
+  const body = Number(request.headers['content-length'] ?? 0) || 0;
+  const through = reading.accounted + headBytes(request) + body;
+  const rest = request.socket.bytesRead - through;
+  reading.accounted = rest > 0 && rest <= slack ? request.socket.bytesRead : through;
 }
 
 /** Bytes of a header: the request line, and `name: value` of each field. */
