@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-const code = (text: unknown) => `\`${text}\``;
+const code = (text: unknown) => `\`${String(text)}\``;
 const row = (...cells: readonly string[]) =>
   `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`;
 const table = (...head: readonly string[]) => row(...head) + row(...head.map(() => '---'));
