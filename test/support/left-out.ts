@@ -54,6 +54,11 @@ export const needs = {
     how: 'apt-get install prometheus',
     isHere: starts('promtool'),
   },
+  mountNamespace: {
+    tests: 'what the image has in it, on a read-only root',
+    how: 'run the tests as root, on Linux with unshare and setpriv (apt-get install util-linux)',
+    isHere: () => spawnSync('unshare', ['-m', 'setpriv', '--version']).status === 0,
+  },
   nginx: {
     tests: 'nginx as a front door and as a gateway',
     how: 'apt-get install nginx',
