@@ -55,6 +55,9 @@ const auditEventAnswer = Type.Object(
     source: Type.Optional(
       Type.String({ description: 'Of an issuance by token exchange: `jti` of the subject token.' }),
     ),
+    actor_source: Type.Optional(
+      Type.String({ description: 'Of a delegation: `jti` of the actor token.' }),
+    ),
     client_authority: Type.Optional(
       Type.String({ description: 'Of an issuance: the rule by which the client authenticated.' }),
     ),

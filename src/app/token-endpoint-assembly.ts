@@ -3,6 +3,7 @@ import { observedSteps } from '../observability/observed-steps.ts';
 import type { Ports } from '../ports/ports.ts';
 import { requiringProof } from '../protocol/client-authentication/requiring-proof.ts';
 import { bind } from '../protocol/confirmation/binding.ts';
+import { actorToken } from '../protocol/grant/actor-token.ts';
 import { clientCredentials } from '../protocol/grant/client-credentials.ts';
 import { jwtBearer } from '../protocol/grant/jwt-bearer.ts';
 import { subjectAccessToken } from '../protocol/grant/subject-access-token.ts';
@@ -16,6 +17,7 @@ import { statusListUri } from '../protocol/metadata/endpoint-uris.ts';
 import { dpop } from '../protocol/possession/dpop.ts';
 import { proveAdditionalHolders } from '../protocol/possession/prove-additional-holders.ts';
 import { provePossession } from '../protocol/possession/prove-possession.ts';
+import { subjectTokenProof } from '../protocol/possession/subject-token-proof.ts';
 import { statusEntries } from '../protocol/status-list/status-entries.ts';
 import { type TokenEndpointSteps, tokenEndpoint } from '../protocol/token/token-endpoint.ts';
 import type { EndpointParts, EndpointsOptions } from './endpoint-parts.ts';
@@ -39,6 +41,7 @@ export function assembleTokenEndpoint(
         ...(endpoints.mtls !== undefined && { alias: endpoints.mtls.token }),
       }),
       clock,
+      subjectTokenProof: subjectTokenProof({ ...proofs, issuer, clockTolerance }),
       nonceRequired,
       registeredKey: keys.signer,
     }),
@@ -100,6 +103,7 @@ function grants(
     'urn:ietf:params:oauth:grant-type:jwt-bearer': jwtBearer({ ...ports, match }),
     'urn:ietf:params:oauth:grant-type:token-exchange': tokenExchange({
       ...ports,
+      actor: actorToken({ ...ports, verify, tokenStatus }),
       accessToken: subjectAccessToken({ ...ports, verify, tokenStatus, activeHolders }),
       idToken: subjectIdToken({
         ...ports,

@@ -35,6 +35,8 @@ export interface AuditEvent {
   readonly resource_server_id?: string;
   /** For an issuance by token exchange: the `jti` of the subject token. */
   readonly source?: string;
+  /** Of a delegation: `jti` of the actor token. */
+  readonly actor_source?: string;
   /**
    * For an issuance that rests on a trusted issuer: the id of the rule (or of the issuer) that
    * authenticated the client, and of the one that granted the token.

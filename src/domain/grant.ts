@@ -23,6 +23,10 @@ export interface Grant {
   readonly presentedBy?: PresentedBy;
   /** `jti` of the exchanged token; once that is inactive, so is the new one. */
   readonly source?: string;
+  /** Of a delegation: `jti` of the actor token, of which the same holds. */
+  readonly actorSource?: string;
+  /** Of a delegation: the proof by the key of the subject token that the request needs. */
+  readonly subjectProof?: SubjectProof;
   /**
    * Id of the trusted issuer, or of its rule, on whose word this is granted; once that is removed,
    * the token is inactive.
@@ -47,8 +51,19 @@ export interface ActClaim {
   readonly act?: ActClaim;
 }
 
+/** A `subject_token_proof` that is still unchecked, and what it must fit (docs/delegation.md). */
+export interface SubjectProof {
+  readonly text: string;
+  /** Thumbprints of the keys of the subject token; the proof is signed by one of these. */
+  readonly keys: readonly string[];
+  /** What its `ath` must be. */
+  readonly ath: string;
+}
+
 /** Keys of a bound grant. */
 export interface PresentedBy {
+  /** The token that names the keys. */
+  readonly token: 'subject_token' | 'actor_token';
   /** Thumbprints; a proof by any one of these keys will do. */
   readonly keys: readonly string[];
   /** What `ath` of a DPoP proof must be. */

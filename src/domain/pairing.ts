@@ -41,15 +41,23 @@ export interface Pairing {
 /** A pairing that is to be made; the store knows whom the two names stand for. */
 export type NewPairing = Omit<Pairing, 'requesterId' | 'holderId' | 'consent'>;
 
+/** Whether a pairing is of these two registrations. */
+export function isPairingOf(
+  { requesterId, holderId }: Pairing,
+  requester: Identity,
+  holder: Identity,
+): boolean {
+  return requesterId === requester.registration_id && holderId === holder.registration_id;
+}
+
 /** Whether a pairing is of these two registrations, and the requester lists the holder. */
 export function isAgreed(
-  { requesterId, holderId }: Pairing,
+  pairing: Pairing,
   requester: ClientRegistration,
   holder: Identity,
 ): boolean {
   return (
-    requesterId === requester.registration_id &&
-    holderId === holder.registration_id &&
+    isPairingOf(pairing, requester, holder) &&
     names(requester.alt_cnf_holders ?? [], requester.listed, holder)
   );
 }

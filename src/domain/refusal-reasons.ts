@@ -6,6 +6,7 @@ import { grantRefusals } from './refusals/grant.ts';
 import { possessionRefusals } from './refusals/possession.ts';
 import type { Refusal } from './refusals/refusal.ts';
 import { requestRefusals } from './refusals/request.ts';
+import { subjectTokenProofRefusals } from './refusals/subject-token-proof.ts';
 
 /** Every reason for which a request is refused, by chapter of docs/errors.md. */
 export const refusalChapters = {
@@ -13,6 +14,7 @@ export const refusalChapters = {
   'Client authentication': clientAuthenticationRefusals,
   'Grant, resource and scope': grantRefusals,
   'Proof of possession': possessionRefusals,
+  'Delegation: proof of the subject': subjectTokenProofRefusals,
   'Additional holders': additionalHolderRefusals,
   Confirmation: confirmationRefusals,
   'At a gateway': gatewayRefusals,
@@ -29,6 +31,7 @@ export const refusalReasons: Readonly<Record<RefusalReason, Refusal>> = {
   ...clientAuthenticationRefusals,
   ...grantRefusals,
   ...possessionRefusals,
+  ...subjectTokenProofRefusals,
   ...additionalHolderRefusals,
   ...confirmationRefusals,
   ...gatewayRefusals,

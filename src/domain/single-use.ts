@@ -6,6 +6,7 @@ export type SingleUseKind =
   | 'client_assertion'
   | 'pop_proof'
   | 'cnf_proof'
+  | 'subject_token_proof'
   | 'id_token';
 
 /** Seconds since the epoch. */

@@ -18,6 +18,8 @@ export interface TokenState {
   readonly revoked: boolean;
   /** The state of the token for which it was exchanged: once that is inactive, so is this one. */
   readonly source: TokenState | undefined;
+  /** Of the actor token, where it is of a delegation; the same holds for that. */
+  readonly actor: TokenState | undefined;
   /** The number of exchanges that led to it. */
   readonly exchanges: number;
   /** Id of the resource server that it was issued for; undefined if the record lacks it. */

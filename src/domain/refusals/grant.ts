@@ -2,6 +2,7 @@ import { issuedTokenRefusals, platformTokenRefusals } from './issued-tokens.ts';
 import { refusals } from './refusal.ts';
 
 const invalidToken = 'the subject token is invalid, expired or revoked';
+const invalidActor = 'the actor token is invalid, expired or revoked';
 const invalidIdToken = 'the subject token is invalid, expired or not of a trusted issuer';
 const invalidAssertion = 'the assertion is invalid, expired or not of a trusted issuer';
 const notCovered = 'the subject token may not be exchanged for this resource or scope';
@@ -21,9 +22,27 @@ export const grantRefusals = {
       'this subject_token_type is not supported',
       'Use the token type of access tokens or of ID tokens (RFC 8693 §3).',
     ],
-    actor_token_sent: [
-      'actor_token is not supported: the authenticated client is the actor',
-      'Leave actor_token out; authenticate as the actor.',
+    actor_token_incomplete: [
+      'a delegation needs actor_token, actor_token_type and subject_token_proof',
+      'Send all three, or none of them (docs/delegation.md).',
+    ],
+    actor_token_type: [
+      'a delegation takes access tokens only',
+      'Set subject_token_type and actor_token_type to the token type of access tokens.',
+    ],
+    actor_token_not_ours: [invalidActor, 'This server did not sign the actor token.'],
+    actor_token_expired: [invalidActor, 'Ask for a new actor token.'],
+    actor_token_not_in_force: [
+      invalidActor,
+      'The token was revoked, its client is disabled, or its key is no longer registered.',
+    ],
+    actor_token_exchanged: [
+      'the actor token results from an exchange',
+      'Send a token that the actor obtained for itself, by another grant.',
+    ],
+    actor_is_subject: [
+      'subject token and actor token are of one client',
+      'A client exchanges its own tokens without actor_token.',
     ],
     requested_token_type: ['only access tokens are issued', 'Leave requested_token_type out.'],
     subject_token_not_ours: [invalidToken, 'This server did not sign the subject token.'],
@@ -65,6 +84,26 @@ export const grantRefusals = {
     subject_token_ath_mismatch: [
       'ath of the DPoP proof is not the hash of the subject token',
       'Set ath to the base64url SHA-256 of the subject token.',
+    ],
+    actor_token_key_mismatch: [
+      'the actor token is bound to a key that is not proven in this request',
+      'Prove the key that the actor token names, by DPoP or the client certificate.',
+    ],
+    actor_token_ath_mismatch: [
+      'ath of the DPoP proof is not the hash of the actor token',
+      'Set ath to the base64url SHA-256 of the actor token.',
+    ],
+    actor_token_of_another_client: [
+      'the actor token is of another client',
+      'The actor authenticates, and sends a token of its own.',
+    ],
+    delegation_not_permitted: [
+      'the client may not act for the client of the subject token',
+      'An admin pairs the two; for a user the pairing has first_party.',
+    ],
+    delegation_too_deep: [
+      'too many clients act for each other already',
+      'At most 7 actors are nested in act.',
     ],
     subject_token_not_for_actor: [
       'the subject token is bound to a key of another client, which does not let this one act',

@@ -21,6 +21,7 @@ const defined: ReadonlySet<string> = new Set([
   'req_alt_cnf',
   'subject_token',
   'subject_token_type',
+  'subject_token_proof',
   'actor_token',
   'actor_token_type',
   'requested_token_type',

@@ -22,10 +22,11 @@ export interface TokenStatusOptions extends Pick<Ports, 'issuedTokens'> {
  */
 export function tokenStatus({ issuedTokens, keys }: TokenStatusOptions): TokenStatus {
   const counts = async (state: TokenState): Promise<boolean> => {
-    const { revoked, client, source, jkt } = state;
+    const { revoked, client, source, actor, jkt } = state;
     if (revoked || client === undefined || client.disabled) return false;
     if (provedByRegisteredKey(state, client) && !(await isRegistered(keys, client, jkt)))
       return false;
+    if (actor !== undefined && !(await counts(actor))) return false;
     return source === undefined || counts(source);
   };
   return async (token, { jti }) => {

@@ -1,36 +1,40 @@
 import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
 import type { ClientRegistration } from '../../domain/client-registration.ts';
+import type { ActClaim } from '../../domain/grant.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
-import { isAgreed, type Pairing } from '../../domain/pairing.ts';
+import { isAgreed, isPairingOf, type Pairing } from '../../domain/pairing.ts';
 import type { TokenState } from '../../ports/issued-tokens.ts';
 import type { Ports } from '../../ports/ports.ts';
 import type { ActiveHolders } from '../access-token/active-holders.ts';
-import { thumbprints } from '../access-token/confirmed-thumbprints.ts';
-import type { TokenStatus } from '../access-token/token-status.ts';
-import type { VerifyAccessToken } from '../access-token/verify-access-token.ts';
+import type { Actor } from './actor-token.ts';
+import {
+  type OwnAccessToken,
+  type OwnAccessTokenOptions,
+  ownAccessToken,
+} from './own-access-token.ts';
 import type { Entitlement, ReadSubjectToken } from './subject-token.ts';
 
 export interface SubjectAccessTokenOptions
-  extends Pick<Ports, 'currentClients' | 'pairings' | 'clock'> {
-  readonly verify: VerifyAccessToken;
-  readonly tokenStatus: TokenStatus;
+  extends OwnAccessTokenOptions,
+    Pick<Ports, 'currentClients' | 'pairings'> {
   readonly activeHolders: ActiveHolders;
 }
 
 /** Most successive exchanges; each use of the last token looks at every one before it. */
 const maxExchanges = 32;
 
+/** Most actors, one inside the other: the claims around them are one more level of JSON. */
+const maxActors = 7;
+
 /**
  * An access token of this server as subject token. The owner and additional holders prove a key
- * that the token names; only an actor in `may_act` brings a key of its own (docs/protocol.md).
+ * that the token names; only an actor in `may_act`, or one with a proof of the owner, brings a key
+ * of its own (docs/protocol.md, docs/delegation.md).
  */
 export function subjectAccessToken(options: SubjectAccessTokenOptions): ReadSubjectToken {
-  return async (token, client) => {
-    const claims = await options.verify(token);
-    if (claims === undefined) throw new OAuthError('subject_token_not_ours');
-    if (claims.exp <= options.clock() / 1000) throw new OAuthError('subject_token_expired');
-    const state = await options.tokenStatus(token, claims);
-    if (state === undefined) throw new OAuthError('subject_token_not_in_force');
+  return async (token, client, actor) => {
+    const subjectToken = await ownAccessToken(token, 'subject_token', options);
+    const { claims, state } = subjectToken;
     if (state.exchanges >= maxExchanges) throw new OAuthError('subject_token_exchanged_too_often');
     const isClient = (await options.currentClients.findClient(claims.sub)) !== undefined;
     // A version that did not record it knew only this.
@@ -39,9 +43,12 @@ export function subjectAccessToken(options: SubjectAccessTokenOptions): ReadSubj
     if ((ofUser || state.ofWorkload) && isClient)
       throw new OAuthError('subject_token_sub_is_a_client');
     const { pairing, ...entitled } =
-      client.client_id === claims.client_id
-        ? asOwner(claims, state)
-        : await asAnother(claims, state, client, ofUser, options);
+      actor !== undefined
+        ? await asDelegate(subjectToken, actor, client, ofUser, options)
+        : client.client_id === claims.client_id
+          ? asOwner(subjectToken)
+          : await asAnother(claims, state, client, ofUser, options);
+    if (actorsOf(entitled.act) > maxActors) throw new OAuthError('delegation_too_deep');
     const pairings = await agreedBefore(state, options);
     if (pairing !== undefined) pairings.push(pairing);
     const owners = await ownersOf(pairings, options);
@@ -59,12 +66,40 @@ export function subjectAccessToken(options: SubjectAccessTokenOptions): ReadSubj
 }
 
 /** By which keys, as whom, and under which pairing with the client of the token. */
-interface Entitled extends Pick<Entitlement, 'keys' | 'act'> {
+interface Entitled extends Pick<Entitlement, 'keys' | 'act' | 'proofKeys'> {
   readonly pairing?: Pairing;
 }
 
-function asOwner(claims: AccessTokenClaims, { jkt }: TokenState): Entitled {
-  return { keys: ownKeys(claims, jkt), ...(claims.act !== undefined && { act: claims.act }) };
+function asOwner({ claims: { act }, keys }: OwnAccessToken): Entitled {
+  return { keys, ...(act !== undefined && { act }) };
+}
+
+/** With a proof by the owner, which stands for `may_act`; the operator has paired the two. */
+async function asDelegate(
+  { claims, state, keys }: OwnAccessToken,
+  actor: Actor,
+  client: ClientRegistration,
+  ofUser: boolean,
+  { pairings }: SubjectAccessTokenOptions,
+): Promise<Entitled> {
+  const { client_id } = client;
+  if (state.client.registration_id === client.registration_id)
+    throw new OAuthError('actor_is_subject');
+  const pairing = await pairings.findPairing(claims.client_id, client_id);
+  if (
+    pairing === undefined ||
+    !isPairingOf(pairing, state.client, client) ||
+    (ofUser && !pairing.first_party)
+  )
+    throw new OAuthError('delegation_not_permitted');
+  const before = claims.act === undefined ? {} : { act: claims.act };
+  // A certificate cannot sign the proof; its key can, and the record has the name of that.
+  const proofKeys = state.jkt === undefined ? keys : [...keys, state.jkt];
+  return { act: { client_id, sub: actor.subject, ...before }, pairing, proofKeys };
+}
+
+function actorsOf(act: ActClaim | undefined): number {
+  return act === undefined ? 0 : 1 + actorsOf(act.act);
 }
 
 async function asAnother(
@@ -122,13 +157,4 @@ async function ownersOf(
   ) as ClientRegistration[];
   if (owners.length < pairings.length) throw new OAuthError('subject_token_owner_gone');
   return owners;
-}
-
-/** `kid` and `jku` do not say which key it was; the record of the issuance does. */
-function ownKeys(
-  { cnf, client_id }: AccessTokenClaims,
-  boundTo: string | undefined,
-): readonly string[] {
-  const named = thumbprints(cnf, client_id);
-  return named.length > 0 || boundTo === undefined ? named : [boundTo];
 }

@@ -2,6 +2,7 @@ import type { ClientRegistration } from '../../domain/client-registration.ts';
 import type { ActClaim } from '../../domain/grant.ts';
 import type { Pairing } from '../../domain/pairing.ts';
 import type { SingleUse } from '../../domain/single-use.ts';
+import type { Actor } from './actor-token.ts';
 
 /** What a subject token says, once it has been verified (RFC 8693 §2.1). */
 export interface SubjectToken {
@@ -29,6 +30,8 @@ export interface Entitlement {
    * do.
    */
   readonly keys?: readonly string[];
+  /** Of a delegation: thumbprints of the keys of the subject token. */
+  readonly proofKeys?: readonly string[];
   /** Scope that the token had; absent: what the client is registered for. */
   readonly scopes?: readonly string[];
   /** Audience of the token; absent: none that matters here. */
@@ -44,5 +47,9 @@ export interface Entitlement {
   readonly owners?: readonly ClientRegistration[];
 }
 
-/** Verifies one type of subject token for this client. Throws OAuthError. */
-export type ReadSubjectToken = (token: string, client: ClientRegistration) => Promise<SubjectToken>;
+/** Verifies one type of subject token for this client, or actor. Throws OAuthError. */
+export type ReadSubjectToken = (
+  token: string,
+  client: ClientRegistration,
+  actor?: Actor,
+) => Promise<SubjectToken>;

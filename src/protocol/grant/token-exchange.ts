@@ -1,17 +1,19 @@
-import { createHash } from 'node:crypto';
-import type { GrantHandler } from '../../domain/grant.ts';
+import { hash } from 'node:crypto';
+import type { Grant, GrantHandler } from '../../domain/grant.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { TokenRequest } from '../../domain/oauth-request.ts';
 import { withinPairing } from '../../domain/pairing.ts';
 import type { Ports } from '../../ports/ports.ts';
+import type { Actor, ReadActor } from './actor-token.ts';
 import { grantedScopes } from './scope.ts';
-import type { ReadSubjectToken } from './subject-token.ts';
+import type { Entitlement, ReadSubjectToken } from './subject-token.ts';
 import { targetResourceServer } from './target.ts';
 import { tokenTypes } from './token-type.ts';
 
 export interface TokenExchangeOptions extends Pick<Ports, 'resourceServers'> {
   readonly accessToken: ReadSubjectToken;
   readonly idToken: ReadSubjectToken;
+  readonly actor: ReadActor;
 }
 
 /**
@@ -22,8 +24,9 @@ export function tokenExchange(options: TokenExchangeOptions): GrantHandler {
   const target = targetResourceServer(options);
   return async (request, { registration: client }) => {
     const { token, read } = subjectTokenOf(request, options);
-    const { jti, authority, use, entitlement, ...whom } = await read(token, client);
-    const { keys, scopes: had, audience, act, owners = [], pairings = [] } = entitlement;
+    const actor = await options.actor(request, client);
+    const { jti, authority, use, entitlement, ...whom } = await read(token, client, actor);
+    const { scopes: had, audience, act, owners = [], pairings = [] } = entitlement;
     const resourceServer = await target(withTarget(request, audience), client);
     // What an owner may not ask for, nobody may have in its name.
     if (owners.some(({ resources }) => resources?.includes(resourceServer.audience) === false))
@@ -46,16 +49,29 @@ export function tokenExchange(options: TokenExchangeOptions): GrantHandler {
       issuedTokenType: tokenTypes.accessToken,
       ...(act !== undefined && { act }),
       ...(pairings.length > 0 && { pairings: pairings.map(({ consent }) => consent) }),
-      ...(keys !== undefined && {
-        presentedBy: {
-          keys,
-          ...(read === options.accessToken && {
-            ath: createHash('sha256').update(token).digest('base64url'),
-          }),
-        },
-      }),
+      ...provenBy(
+        entitlement,
+        read === options.accessToken ? hash('sha256', token, 'base64url') : undefined,
+        actor,
+      ),
+      ...(actor !== undefined && { expiresAt: Math.min(whom.expiresAt, actor.expiresAt) }),
     };
   };
+}
+
+/** Which keys the request must prove, and how; `ath` is the hash of the subject token. */
+function provenBy(
+  { keys, proofKeys }: Entitlement,
+  ath: string | undefined,
+  actor: Actor | undefined,
+): Pick<Grant, 'presentedBy' | 'subjectProof' | 'actorSource'> {
+  if (actor !== undefined) {
+    if (proofKeys === undefined || ath === undefined) throw new OAuthError('actor_token_type');
+    const { jti: actorSource, presentedBy, proof: text } = actor;
+    return { actorSource, presentedBy, subjectProof: { text, keys: proofKeys, ath } };
+  }
+  if (keys === undefined) return {};
+  return { presentedBy: { token: 'subject_token', keys, ...(ath !== undefined && { ath }) } };
 }
 
 function subjectTokenOf(
@@ -65,8 +81,6 @@ function subjectTokenOf(
   const token = parameters.get('subject_token');
   const type = parameters.get('subject_token_type');
   if (token === undefined || type === undefined) throw new OAuthError('subject_token_missing');
-  if (parameters.has('actor_token') || parameters.has('actor_token_type'))
-    throw new OAuthError('actor_token_sent');
   const requested = parameters.get('requested_token_type');
   if (requested !== undefined && requested !== tokenTypes.accessToken)
     throw new OAuthError('requested_token_type');

@@ -43,14 +43,16 @@ interface IssuanceDetail {
 /** The record of an issuance in the audit trail, by which introspection knows the token. */
 export function issuanceRecord(
   { registration: { registration_id }, byRule }: AuthenticatedClient,
-  { resourceServer, source, authority: grantAuthority }: Grant,
+  { resourceServer, source, actorSource, authority: grantAuthority }: Grant,
   { jti, client_id, aud, exp }: AccessTokenClaims,
-  { boundKey }: Possession,
+  { boundKey, subject }: Possession,
   holders: readonly AdditionalHolder[],
   more: IssuanceDetail,
 ): AuditEvent {
   const detail = {
     ...more,
+    // `jkt` of the event is the key of the actor.
+    ...(subject !== undefined && { subject_jkt: subject.jkt }),
     ...(holders.length > 0 && {
       holders: holders.map(({ registration, key, provenBy, pairing }) => ({
         client_id: registration.client_id,
@@ -73,6 +75,7 @@ export function issuanceRecord(
     registration_id,
     resource_server_id: resourceServer.id,
     ...(source !== undefined && { source }),
+    ...(actorSource !== undefined && { actor_source: actorSource }),
     ...(byRule !== undefined && { client_authority: byRule.rule }),
     ...(grantAuthority !== undefined && { grant_authority: grantAuthority }),
     ...(Object.keys(detail).length > 0 && { detail }),

@@ -127,7 +127,9 @@ async function commit(
 ): Promise<void> {
   const uses = [
     ...possession.uses,
-    ...[grant.use, ...holders.map(({ use }) => use)].filter((use) => use !== undefined),
+    ...[possession.subject?.use, grant.use, ...holders.map(({ use }) => use)].filter(
+      (use) => use !== undefined,
+    ),
   ];
   const first = await issuances.commit(uses, event);
   const replayed = uses.filter((_, index) => first[index] !== true);
@@ -135,6 +137,8 @@ async function commit(
     throw new OAuthError('assertion_replayed');
   }
   if (replayed.some((use) => possession.uses.includes(use))) throw new OAuthError('proof_replayed');
+  if (replayed.some((use) => use === possession.subject?.use))
+    throw new OAuthError('subject_proof_replayed');
   if (replayed.some((use) => use === grant.use)) throw new OAuthError('id_token_replayed');
   if (replayed.length > 0) {
     throw new OAuthError('cnf_proof_replayed');

@@ -37,6 +37,7 @@ export function serverMetadata(config: Config, endpoints: Endpoints): object {
     alt_cnf_supported: true,
     alt_cnf_max: config.altCnfMax,
     cnf_proof_signing_alg_values_supported: config.dpopAlgs,
+    subject_token_proof_signing_alg_values_supported: config.dpopAlgs,
     req_cnf_methods_supported: ['jwk', 'jkt', 'kid'],
   };
 }

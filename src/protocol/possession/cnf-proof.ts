@@ -1,22 +1,17 @@
 import type { ClientRegistration } from '../../domain/client-registration.ts';
-import type { Clock } from '../../domain/clock.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { ProvenKey } from '../../domain/proven-key.ts';
 import type { SingleUse } from '../../domain/single-use.ts';
-import { type Acceptable, singleUse } from '../../domain/single-use.ts';
+import { singleUse } from '../../domain/single-use.ts';
 import type { SigningAlgorithm } from '../../jose/algorithms.ts';
 import { type ParsedJws, parseCompactJws } from '../../jose/compact-jws.ts';
+import { type ConsentOptions, consentClaims, isTime } from './consent-claims.ts';
 import type { DpopNonces } from './dpop-nonce.ts';
 
-/** What a `cnf-proof+jwt` is checked against. Times in seconds. */
-export interface CnfProofOptions {
-  readonly clock: Clock;
+/** What a `cnf-proof+jwt` is checked against. */
+export interface CnfProofOptions extends ConsentOptions {
   readonly nonces: DpopNonces;
-  /** The only acceptable `aud`. */
-  readonly issuer: string;
   readonly algs: readonly SigningAlgorithm[];
-  readonly maxLifetime: number;
-  readonly clockTolerance: number;
 }
 
 /** The request that a proof must have been made for. */
@@ -66,15 +61,18 @@ export function checkCnfProof(
   context: ProofContext,
   options: CnfProofOptions,
 ): { readonly use: SingleUse; readonly byCertificate: boolean } {
-  const { aud, client_id, cnf, cnf_method: method = 'jkt', jti, resource, scope } = jws.payload;
+  const { cnf_method: method = 'jkt', consent_exp, resource, scope } = jws.payload;
   if ('sub' in jws.payload) throw new OAuthError('cnf_proof_has_sub');
-  if (aud !== options.issuer) throw new OAuthError('cnf_proof_aud_mismatch');
-  if (client_id !== context.requester.client_id) throw new OAuthError('cnf_proof_client_mismatch');
-  if (!namesKey(cnf, context.boundKey)) throw new OAuthError('cnf_proof_key_mismatch');
+  const { requester, boundKey } = context;
+  const { jti, acceptable } = consentClaims(
+    'cnf_proof',
+    jws.payload,
+    { clientId: requester.client_id, boundKey },
+    options,
+  );
   if (method !== 'jkt' && method !== 'x5t#S256') throw new OAuthError('cnf_proof_method_unknown');
-  const acceptable = checkTimes(jws.payload, options);
-  if (typeof jti !== 'string' || jti === '' || jti.length > 256)
-    throw new OAuthError('cnf_proof_jti_invalid');
+  if (consent_exp !== undefined && !(isTime(consent_exp) && consent_exp > options.clock() / 1000))
+    throw new OAuthError('cnf_proof_consent_expired');
   if (resource !== undefined && !(Array.isArray(resource) && resource.includes(context.audience)))
     throw new OAuthError('cnf_proof_resource_mismatch');
   if (
@@ -91,32 +89,4 @@ export function checkCnfProof(
     use: singleUse('cnf_proof', iss, '', jti, acceptable),
     byCertificate: method === 'x5t#S256',
   };
-}
-
-// `cnf` of the proof names the requester's key, so a stolen proof is useless with another key.
-function namesKey(cnf: unknown, { key, 'x5t#S256': certificate }: ProvenKey): boolean {
-  if (typeof cnf !== 'object' || cnf === null) return false;
-  const [member, ...more] = Object.entries(cnf);
-  const expected = certificate === undefined ? ['jkt', key?.jkt] : ['x5t#S256', certificate];
-  return more.length === 0 && member?.[0] === expected[0] && member?.[1] === expected[1];
-}
-
-function checkTimes(
-  { iat, exp, nbf, consent_exp }: Record<string, unknown>,
-  { clock, maxLifetime, clockTolerance }: CnfProofOptions,
-): Acceptable {
-  const now = clock() / 1000;
-  const time = (value: unknown): value is number =>
-    typeof value === 'number' && Number.isFinite(value);
-  if (!time(iat) || !time(exp)) throw new OAuthError('cnf_proof_times_missing');
-  if (exp - iat > maxLifetime || exp <= iat) throw new OAuthError('cnf_proof_lifetime');
-  if (exp + clockTolerance <= now) throw new OAuthError('cnf_proof_expired');
-  if (
-    iat > now + clockTolerance ||
-    (nbf !== undefined && !(time(nbf) && nbf <= now + clockTolerance))
-  )
-    throw new OAuthError('cnf_proof_not_yet_valid');
-  if (consent_exp !== undefined && !(time(consent_exp) && consent_exp > now))
-    throw new OAuthError('cnf_proof_consent_expired');
-  return { from: iat - clockTolerance, until: exp + clockTolerance };
 }

@@ -4,17 +4,17 @@ import type { PlatformToken } from '../../domain/platform-token.ts';
 import type { ProvenKey } from '../../domain/proven-key.ts';
 
 /**
- * A bound subject token needs a proof by one of its keys, and, if it is an access token, with its
- * hash in `ath` (RFC 9449 §4.3 item 12). Throws `invalid_grant`.
+ * A bound subject or actor token needs a proof by one of its keys, and, if it is an access token,
+ * with its hash in `ath` (RFC 9449 §4.3 item 12). Throws `invalid_grant`.
  */
 export function checkPresenter(
-  { keys, ath }: PresentedBy,
+  { token, keys, ath }: PresentedBy,
   proven: ProvenKey,
   provenAth: unknown,
 ): void {
-  if (!isOneOf(keys, proven)) throw new OAuthError('subject_token_key_mismatch');
+  if (!isOneOf(keys, proven)) throw new OAuthError(`${token}_key_mismatch`);
   if (ath !== undefined && proven.provenBy === 'dpop_proof' && provenAth !== ath)
-    throw new OAuthError('subject_token_ath_mismatch');
+    throw new OAuthError(`${token}_ath_mismatch`);
 }
 
 /** A platform's token that is bound itself needs a proof by that key. Throws an OAuthError. */

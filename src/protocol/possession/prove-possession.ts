@@ -9,12 +9,13 @@ import type { PublicKey } from '../../jose/public-key.ts';
 import type { DpopProof } from './dpop.ts';
 import { checkPlatformToken, checkPresenter } from './presenter.ts';
 import { type NamedKey, readReqCnf } from './req-cnf.ts';
+import type { CheckSubjectTokenProof } from './subject-token-proof.ts';
 
 /** The step of the token endpoint that finds the key to bind. Reads only. */
 export type ProvePossession = (
   request: TokenRequest,
   client: AuthenticatedClient,
-  grant: Pick<Grant, 'presentedBy' | 'byRule'>,
+  grant: Pick<Grant, 'presentedBy' | 'byRule' | 'subjectProof' | 'resourceServer'>,
 ) => Promise<Possession>;
 
 /** The ways to prove a key that are switched on. */
@@ -23,6 +24,7 @@ export interface PossessionMechanisms {
   /** True: every client needs a nonce in its proof. */
   readonly nonceRequired: boolean;
   readonly clock: Clock;
+  readonly subjectTokenProof: CheckSubjectTokenProof;
   /** The registered key of the client with this `kid` that was proven, if there is one. */
   readonly registeredKey: (
     client: ClientRegistration,
@@ -37,7 +39,7 @@ export interface PossessionMechanisms {
  * names the first key that was proven.
  */
 export function provePossession(mechanisms: PossessionMechanisms): ProvePossession {
-  return async (request, client, { presentedBy, byRule }) => {
+  return async (request, client, { presentedBy, byRule, subjectProof, resourceServer }) => {
     const { registration, assertion } = client;
     const reqCnf = request.parameters.get('req_cnf');
     const proof = dpopProof(request, registration, mechanisms);
@@ -46,7 +48,7 @@ export function provePossession(mechanisms: PossessionMechanisms): ProvePossessi
     );
     const boundKey = await withProvenKey(proven[0], async () => {
       if (proven.length === 0 && presentedBy !== undefined)
-        throw new OAuthError('subject_token_key_mismatch');
+        throw new OAuthError(`${presentedBy.token}_key_mismatch`);
       const chosen =
         reqCnf === undefined
           ? onlyKey(proven)
@@ -55,9 +57,17 @@ export function provePossession(mechanisms: PossessionMechanisms): ProvePossessi
       for (const by of [client.byRule, byRule]) checkPlatformToken(by?.token, chosen);
       return chosen;
     });
+    const { client_id: clientId } = registration;
+    const { audience } = resourceServer;
+    const subject = await withProvenKey(boundKey, async () =>
+      subjectProof === undefined
+        ? undefined
+        : mechanisms.subjectTokenProof(subjectProof, { clientId, boundKey, audience }),
+    );
     const uses = [assertion?.use, proof?.use].filter((use) => use !== undefined);
     const nonce = proof?.freshNonce === undefined ? {} : { dpopNonce: proof.freshNonce };
-    return { boundKey, keyNamed: reqCnf !== undefined, uses, ...nonce };
+    const named = { keyNamed: reqCnf !== undefined, ...(subject !== undefined && { subject }) };
+    return { boundKey, uses, ...named, ...nonce };
   };
 }
 

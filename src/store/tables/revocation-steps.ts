@@ -133,15 +133,16 @@ export function withdrawConsent(
  * Revokes the tokens that `first` finds and all that came of them, through any number of exchanges.
  */
 const revokeWithDescendants = (first: string): string =>
-  `insert into revoked_token (jti, expires_at) with recursive derived(id, expires_at) as (select e.id, e.token_expires_at from audit_event e where ${first} union select e.id, e.token_expires_at from derived d join audit_event e on e.source = d.id) select id, expires_at from derived where true on conflict do nothing`;
+  `insert into revoked_token (jti, expires_at) with recursive derived(id, expires_at) as (select e.id, e.token_expires_at from audit_event e where ${first} union select e.id, e.token_expires_at from derived d join audit_event e on e.source = d.id or e.actor_source = d.id) select id, expires_at from derived where true on conflict do nothing`;
 
 /** Revokes what came of this token by exchange. */
 export function revokeDerivedFrom(jti: string): Step {
-  return { sql: revokeWithDescendants('e.source = $1'), values: [jti], rows: 'any' };
+  const sql = revokeWithDescendants('e.source = $1 or e.actor_source = $2');
+  return { sql, values: [jti, jti], rows: 'any' };
 }
 
 const fromRevoked =
-  'e.source is not null and exists (select 1 from revoked_token r where r.jti = e.source)';
+  'e.source is not null and exists (select 1 from revoked_token r where r.jti in (e.source, e.actor_source))';
 
 /**
  * Revokes what was exchanged for a revoked token in a span of time, and what came of that.

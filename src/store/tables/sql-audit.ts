@@ -14,7 +14,7 @@ import { intact } from './json-column.ts';
 
 /** Columns of `audit_event`, with their types. */
 export const eventColumns =
-  'id text, at bigint, type text, actor text, client_id text, audience text, jkt text, jti text, evidence text, reason text, token_expires_at bigint, registration_id text, resource_server_id text, source text, client_authority text, grant_authority text, detail text';
+  'id text, at bigint, type text, actor text, client_id text, audience text, jkt text, jti text, evidence text, reason text, token_expires_at bigint, registration_id text, resource_server_id text, source text, actor_source text, client_authority text, grant_authority text, detail text';
 
 /** Inserts events as `eventRow` makes them; what follows says where their columns come from. */
 export const insertInto = `insert into audit_event (${namesOf(eventColumns)}) select ${namesOf(eventColumns)} from`;
@@ -91,6 +91,7 @@ export function sqlAudit(
           tokenExpiresAt,
           registrationId,
           resourceServerId,
+          actorSource,
           clientAuthority,
           grantAuthority,
           detail,
@@ -102,6 +103,7 @@ export function sqlAudit(
             client_id: clientId,
             registration_id: registrationId,
             resource_server_id: resourceServerId,
+            actor_source: actorSource,
             client_authority: clientAuthority,
             grant_authority: grantAuthority,
             token_expires_at: tokenExpiresAt === null ? null : Number(tokenExpiresAt),

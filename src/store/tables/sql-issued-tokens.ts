@@ -40,6 +40,7 @@ interface StateRow {
   readonly depth: number | bigint;
   readonly id: string;
   readonly source: string | null;
+  readonly actor_source: string | null;
   readonly issued_to: string | null;
   readonly issued_client: string | null;
   readonly resource_server_id: string | null;
@@ -68,7 +69,7 @@ const maxDepth = 64;
 
 const readState = (kind: DatabaseKind): string =>
   prepared(
-    `with recursive chain(token, depth, id) as (select id, 0, id from audit_event where id in (${jsonTexts[kind]}) union all select chain.token, chain.depth + 1, e.source from chain join audit_event e on e.id = chain.id where e.source is not null and chain.depth < ${maxDepth}) select chain.token, chain.depth, e.id, e.source, e.registration_id as issued_to, e.client_id as issued_client, e.resource_server_id, e.detail, ${unreadable(kind)} as unreadable, ${pairingRevoked(kind)} as pairing_revoked, ${authorityGone} as authority_gone, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.registration_id, c.listed_clients, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids from chain join audit_event e on e.id = chain.id and e.type = 'token_issued' left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) order by chain.depth`,
+    `with recursive chain(token, depth, id) as (select id, 0, id from audit_event where id in (${jsonTexts[kind]}) union all select chain.token, chain.depth + 1, e.source from chain join audit_event e on e.id = chain.id where e.source is not null and chain.depth < ${maxDepth}) select chain.token, chain.depth, e.id, e.source, e.actor_source, e.registration_id as issued_to, e.client_id as issued_client, e.resource_server_id, e.detail, ${unreadable(kind)} as unreadable, ${pairingRevoked(kind)} as pairing_revoked, ${authorityGone} as authority_gone, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.registration_id, c.listed_clients, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids from chain join audit_event e on e.id = chain.id and e.type = 'token_issued' left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) order by chain.depth`,
   );
 
 /** Issued and revoked tokens in the database. */
@@ -89,7 +90,14 @@ export function sqlIssuedTokens(
   });
   return {
     // Read after the batch: a damaged row is refused to whoever asked for it, and to nobody else.
-    state: async (jti) => toState(await stateRows(jti), readClient),
+    async state(jti) {
+      const rows = await stateRows(jti);
+      const actors = rows.map(({ actor_source }) => actor_source).filter((id) => id !== null);
+      const ofActors = await Promise.all(
+        actors.map(async (id) => [id, await stateRows(id)] as const),
+      );
+      return toState(rows, readClient, new Map(ofActors));
+    },
     async revoke(jti, expiresAt, event) {
       // The recorded expiry, where there is a record: the caller's clock may be behind.
       const sql =
@@ -144,6 +152,7 @@ function clientReader(): ReadClient {
 function toState(
   [row, ...sources]: readonly StateRow[],
   readClient: ReadClient,
+  actors: ReadonlyMap<string, readonly StateRow[]>,
   depth = 0,
 ): TokenState | undefined {
   // A gap: the record of a token from which this one came is gone.
@@ -151,12 +160,20 @@ function toState(
   const place = { table: 'audit_event', key: row.id };
   if (Number(row.unreadable) === 1) throw new CorruptRow(place.table, place.key, 'detail');
   const detail = row.detail === null ? {} : readIssuanceDetail(row.detail, place);
-  const source = row.source === null ? undefined : toState(sources, readClient, depth + 1);
+  const source = row.source === null ? undefined : toState(sources, readClient, actors, depth + 1);
+  // An actor token is no derived token, so it has no actors.
+  const actor =
+    row.actor_source === null
+      ? undefined
+      : toState(actors.get(row.actor_source) ?? [], readClient, new Map());
   const gone = [row.pairing_revoked, row.authority_gone];
-  const isLost = row.source !== null && source === undefined;
+  const isLost =
+    (row.source !== null && source === undefined) ||
+    (row.actor_source !== null && actor === undefined);
   return {
     revoked: row.revoked !== null || gone.some((flag) => Number(flag) === 1) || isLost,
     source,
+    actor,
     exchanges: source === undefined ? 0 : source.exchanges + 1,
     resourceServer: row.resource_server_id ?? undefined,
     ofUser: row.issued_to === null ? undefined : detail.of_user === true,

@@ -34,7 +34,7 @@ function statements(kind: DatabaseKind) {
   return {
     ofDisabled: `select e.id, e.detail from client c join audit_event e on e.client_id = c.client_id where ${disabled} and e.id > $1 and e.type = 'token_issued' and e.token_expires_at > $2 order by e.id limit ${page}`,
     /** Its first parameter is the oldest id of a live token. */
-    ofDisabledOwner: `with recursive derived(id) as (select e.id from client c join audit_event s on s.client_id = c.client_id join audit_event e on e.source = s.id where ${disabled} and s.type = 'token_issued' and s.id > $1 union select e.id from derived d join audit_event e on e.source = d.id) select e.id, e.detail from derived d join audit_event e on e.id = d.id where e.id > $2 and e.token_expires_at > $3 order by e.id limit ${page}`,
+    ofDisabledOwner: `with recursive derived(id) as (select e.id from client c join audit_event s on s.client_id = c.client_id join audit_event e on e.source = s.id or e.actor_source = s.id where ${disabled} and s.type = 'token_issued' and s.id > $1 union select e.id from derived d join audit_event e on e.source = d.id or e.actor_source = d.id) select e.id, e.detail from derived d join audit_event e on e.id = d.id where e.id > $2 and e.token_expires_at > $3 order by e.id limit ${page}`,
   };
 }
 

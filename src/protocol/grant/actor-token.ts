@@ -1,0 +1,52 @@
+import { hash } from 'node:crypto';
+import type { ClientRegistration } from '../../domain/client-registration.ts';
+import type { PresentedBy } from '../../domain/grant.ts';
+import { OAuthError } from '../../domain/oauth-error.ts';
+import type { TokenRequest } from '../../domain/oauth-request.ts';
+import { type OwnAccessTokenOptions, ownAccessToken } from './own-access-token.ts';
+import { tokenTypes } from './token-type.ts';
+
+/** Who is to act for the client of a subject token, by a token of its own (RFC 8693 §2.1). */
+export interface Actor {
+  /** `sub` of its token. */
+  readonly subject: string;
+  readonly jti: string;
+  /** Seconds since the epoch. */
+  readonly expiresAt: number;
+  readonly presentedBy: PresentedBy;
+  /** The `subject_token_proof` of the request. */
+  readonly proof: string;
+}
+
+/** The actor of a delegation; undefined: the request is none. Throws an OAuthError. */
+export type ReadActor = (
+  request: TokenRequest,
+  client: ClientRegistration,
+) => Promise<Actor | undefined>;
+
+/**
+ * An access token that the authenticated client obtained for itself. What came of an exchange is
+ * no actor token, so that a token has one line of sources, each with one actor beside it.
+ */
+export function actorToken(options: OwnAccessTokenOptions): ReadActor {
+  return async ({ parameters }, client) => {
+    const [token, type, proof] = ['actor_token', 'actor_token_type', 'subject_token_proof'].map(
+      (name) => parameters.get(name),
+    );
+    if (token === undefined && type === undefined && proof === undefined) return undefined;
+    if (token === undefined || type === undefined || proof === undefined)
+      throw new OAuthError('actor_token_incomplete');
+    if (
+      type !== tokenTypes.accessToken ||
+      parameters.get('subject_token_type') !== tokenTypes.accessToken
+    )
+      throw new OAuthError('actor_token_type');
+    const { claims, state, keys } = await ownAccessToken(token, 'actor_token', options);
+    if (state.client.registration_id !== client.registration_id)
+      throw new OAuthError('actor_token_of_another_client');
+    if (state.source !== undefined) throw new OAuthError('actor_token_exchanged');
+    const ath = hash('sha256', token, 'base64url');
+    const { sub: subject, jti, exp: expiresAt } = claims;
+    return { subject, jti, expiresAt, proof, presentedBy: { token: 'actor_token', keys, ath } };
+  };
+}
