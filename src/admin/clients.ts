@@ -46,12 +46,14 @@ export interface ClientRoutesOptions {
   readonly randomId: RandomId;
 }
 
-/** Mounts `/admin/clients` (metadata of RFC 7591 §2) and the secrets of each client. */
-export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions): void {
+/** Clients as a REST resource. */
+export function clientResource(options: ClientRoutesOptions): ClientResource {
   const { clients, resourceServers, issuer, credentialUses, clock } = options;
-  const shared = { path: '/admin/clients', noun: 'Client', registry: clients, clock } as const;
-  restResource<ClientRegistration, ClientBody>(app, {
-    ...shared,
+  return {
+    path: '/admin/clients',
+    noun: 'Client',
+    registry: clients,
+    clock,
     tag: 'Clients',
     exampleId: parameterExamples.client,
     nameParameter: 'client_name',
@@ -64,16 +66,25 @@ export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions)
     }),
     idOf: ({ client_id }) => client_id,
     read: readBody(options),
-    show: ({ value, createdAt }) => ({
+    show: ({ value, createdAt, managedBy }) => ({
       ...withoutInternals(value),
       client_id_issued_at: Math.floor(createdAt / 1000),
+      ...(managedBy !== undefined && { managed_by: managedBy }),
     }),
     toBody,
     recordOf,
-  });
+  };
+}
+
+/** Mounts `/admin/clients` (metadata of RFC 7591 §2) and the secrets of each client. */
+export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions): void {
+  restResource(app, clientResource(options));
   secretRoutes<ClientRegistration>(app, {
-    ...shared,
-    credentialUses,
+    path: '/admin/clients',
+    noun: 'Client',
+    registry: options.clients,
+    clock: options.clock,
+    credentialUses: options.credentialUses,
     identityOf: ({ registration_id }) => registration_id,
     takesSecrets: ({ token_endpoint_auth_method: method }) =>
       method === 'client_secret_basic' || method === 'client_secret_post',

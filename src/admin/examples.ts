@@ -128,6 +128,19 @@ export const examples: Readonly<Record<string, object>> = {
     id: parameterExamples.trustRule,
     trusted_issuer_id: parameterExamples.trustedIssuer,
   },
+  ConfigurationBody: {
+    resource_servers: [resourceServerBody],
+    clients: [{ ...clientBody, client_secret: secret }],
+    trusted_issuers: [{ ...trustedIssuerBody, rules: [trustRuleBody] }],
+    pairings: [pairingBody],
+  },
+  ConfigurationPlan: {
+    dry_run: true,
+    changes: [
+      { kind: 'client', name: 'orders-web', action: 'change', members: [{ member: 'scope' }] },
+    ],
+    unchanged: 3,
+  },
   TokenToTry: { token: 'eyJhbGciOiJSUzI1NiJ9.e30.AA' },
   TriedToken: {
     verified: true,

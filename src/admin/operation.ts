@@ -38,7 +38,7 @@ const refusals = {
   404: 'There is no such thing.',
   409: 'The identifier is taken, or the current state forbids the change; nothing was changed.',
   412: 'It was changed since the version that `If-Match` names.',
-  413: 'The body is larger than 256 KiB.',
+  413: 'The body is larger than 256 KiB (a configuration: 8 MiB).',
   415: 'The body has another media type.',
   503: 'The store is away; nothing was changed.',
   default: 'The server failed.',

@@ -1,6 +1,7 @@
 import Type from 'typebox';
 import { type NewPairing, type Pairing, pairingModes } from '../domain/pairing.ts';
 import { pattern } from './patterns.ts';
+import { managedBy as managedByMember } from './schema-parts.ts';
 
 export const clientId = Type.String({ pattern: pattern('printable'), maxLength: 255 });
 export const pairingBody = Type.Object(
@@ -35,6 +36,7 @@ export const pairingAnswer = Type.Object(
     revoked: Type.Boolean(),
     created_at: Type.Integer({ description: 'Seconds since the epoch.' }),
     revoked_at: Type.Optional(Type.Integer({ description: 'Seconds since the epoch.' })),
+    managed_by: managedByMember,
   },
   { $id: 'Pairing' },
 );
@@ -51,6 +53,7 @@ export function show({
   resources,
   createdAt,
   revokedAt,
+  managedBy,
 }: NewPairing): object {
   return {
     id,
@@ -63,5 +66,6 @@ export function show({
     revoked: revokedAt !== undefined,
     created_at: Math.floor(createdAt / 1000),
     ...(revokedAt !== undefined && { revoked_at: Math.floor(revokedAt / 1000) }),
+    ...(managedBy !== undefined && { managed_by: managedBy }),
   };
 }

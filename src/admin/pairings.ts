@@ -20,6 +20,12 @@ export interface PairingRoutesOptions {
   readonly randomId: RandomId;
 }
 
+/** What a new pairing is checked against. */
+export interface PairingChecks extends Pick<PairingRoutesOptions, 'clock' | 'randomId'> {
+  /** Whether there is a client of this `client_id`. */
+  readonly exists: (clientId: string) => Promise<boolean>;
+}
+
 const tag = 'Pairings' as const;
 const path = '/admin/pairings';
 const querystring = listQuery({
@@ -38,6 +44,28 @@ export function pairingRoutes(app: FastifyInstance, options: PairingRoutesOption
   routesOfOne(app, options);
 }
 
+/** Checks a body. Throws Problem. */
+export async function readPairing(
+  body: PairingBody,
+  { exists, clock, randomId }: PairingChecks,
+): Promise<NewPairing> {
+  const { requester, holder, mode = 'proof', first_party = false, scope, resources } = body;
+  if (requester === holder)
+    throw new Problem(400, 'a client cannot be paired with itself', 'holder');
+  for (const member of ['requester', 'holder'] as const)
+    if (!(await exists(body[member]))) throw new Problem(400, 'there is no such client', member);
+  return {
+    id: randomId(),
+    requester,
+    holder,
+    mode,
+    first_party,
+    ...(scope !== undefined && { scope }),
+    ...(resources !== undefined && { resources }),
+    createdAt: clock(),
+  };
+}
+
 function createRoute(
   app: FastifyInstance,
   { pairings, clients, clock, randomId }: PairingRoutesOptions,
@@ -53,31 +81,9 @@ function createRoute(
     refuses: [409] as const,
   };
   app.post<{ Body: PairingBody }>(path, operation(create), async (request, reply) => {
-    const {
-      requester,
-      holder,
-      mode = 'proof',
-      first_party = false,
-      scope,
-      resources,
-    } = request.body;
-    if (requester === holder)
-      throw new Problem(400, 'a client cannot be paired with itself', 'holder');
-    if ((await clients.findClient(requester)) === undefined)
-      throw new Problem(400, 'there is no such client', 'requester');
-    if ((await clients.findClient(holder)) === undefined)
-      throw new Problem(400, 'there is no such client', 'holder');
-    const pairing: NewPairing = {
-      id: randomId(),
-      requester,
-      holder,
-      mode,
-      first_party,
-      ...(scope !== undefined && { scope }),
-      ...(resources !== undefined && { resources }),
-      createdAt: clock(),
-    };
-    const created = await pairings.create(pairing, eventOf('pairing_created', pairing));
+    const exists = async (id: string) => (await clients.findClient(id)) !== undefined;
+    const pairing = await readPairing(request.body, { exists, clock, randomId });
+    const created = await pairings.create(pairing, pairingEvent('pairing_created', pairing));
     if (created === 'conflict') throw new Problem(409, 'the two clients are paired already');
     return reply.code(201).header('location', `${path}/${created.id}`).send(show(created));
   });
@@ -117,7 +123,7 @@ function routesOfOne(
     return (
       (await pairings.revoke(
         id,
-        { at: clock(), event: eventOf('pairing_revoked', found) },
+        { at: clock(), event: pairingEvent('pairing_revoked', found) },
         maxAccessTokenLifetime,
       )) ?? notFound()
     );
@@ -166,7 +172,8 @@ function routesOfOne(
   });
 }
 
-function eventOf(
+/** The audit record of a change. */
+export function pairingEvent(
   type: 'pairing_created' | 'pairing_revoked',
   { id, requester, holder }: NewPairing,
 ): AuditEvent {

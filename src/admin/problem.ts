@@ -51,7 +51,7 @@ export const problemSchema = Type.Object(
 );
 
 /** Faults that one answer names at most. */
-const maxFaults = 50;
+const maxFaults = 1000;
 
 /** Answers anything thrown as `application/problem+json`; only a Problem tells its cause. */
 export function problemHandler(

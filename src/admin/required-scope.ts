@@ -9,6 +9,7 @@ const areas: readonly (readonly [path: RegExp, read: AdminScope, write: AdminSco
   [/^\/admin\/pairings\b/, 'pairings:read', 'pairings:write'],
   [/^\/admin\/trusted-issuers\b/, 'trusted-issuers:read', 'trusted-issuers:write'],
   [/^\/admin\/(signing-keys|dpop-nonce-secrets|key-encryption-key)\b/, 'keys:read', 'keys:rotate'],
+  [/^\/admin\/configuration$/, 'configuration:read', 'configuration:write'],
   [/^\/admin\/audit-events$/, 'audit:read', 'audit:read'],
   [/^\/admin\/admin-tokens\b/, 'admin:read', 'admin:grant'],
   [/^\/metrics$/, 'metrics:read', 'metrics:read'],

@@ -9,17 +9,13 @@ import {
   byId,
   etag,
   getStored,
+  ifMatch,
   inProse,
   notFound,
   type RestResource,
   registryOf,
 } from './rest-resource.ts';
 
-const ifMatch = Type.Object({
-  'if-match': Type.Optional(
-    Type.String({ description: 'Entity tags, or `*` (RFC 9110 §13.1.1).' }),
-  ),
-});
 const stale = [404, 412] as const;
 
 /** Mounts POST, which creates a registration. */

@@ -90,20 +90,14 @@ const defaults = {
   access_token_signing_alg: 'ES256' as const,
 };
 
-/** Mounts `/admin/resource-servers`; each gets credentials for the introspection endpoint. */
-export function resourceServerRoutes(
-  app: FastifyInstance,
-  options: ResourceServerRoutesOptions,
-): void {
-  const { resourceServers: registry, clients, issuer, credentialUses, clock } = options;
-  const shared = {
+/** Resource servers as a REST resource. */
+export function resourceServerResource(options: ResourceServerRoutesOptions): Resource {
+  const { resourceServers: registry, clients, issuer, clock } = options;
+  return {
     path: '/admin/resource-servers',
     noun: 'ResourceServer',
     registry,
     clock,
-  } as const;
-  restResource<ResourceServer, ResourceServerBody>(app, {
-    ...shared,
     tag: 'Resource servers',
     exampleId: parameterExamples.resourceServer,
     nameParameter: 'name',
@@ -112,7 +106,10 @@ export function resourceServerRoutes(
     answers: { shown: resourceServerAnswer, changed: changedResourceServerAnswer },
     idOf: ({ id }) => id,
     read: readBody(options),
-    show: ({ value: { clientSecrets: _, ...shown } }) => shown,
+    show: ({ value: { clientSecrets: _, ...shown }, managedBy }) => ({
+      ...shown,
+      ...(managedBy !== undefined && { managed_by: managedBy }),
+    }),
     consequences: async (value) => clientsWithoutToken(value, clients, issuer),
     toBody: ({ id: _, client_id: __, clientSecrets: ___, ...body }) => body,
     recordOf: (what, id, value, previous) => ({
@@ -123,10 +120,21 @@ export function resourceServerRoutes(
         detail: { id, ...(what === 'changed' && { members: changedMembers(previous, value) }) },
       },
     }),
-  });
+  };
+}
+
+/** Mounts `/admin/resource-servers`; each gets credentials for the introspection endpoint. */
+export function resourceServerRoutes(
+  app: FastifyInstance,
+  options: ResourceServerRoutesOptions,
+): void {
+  restResource(app, resourceServerResource(options));
   secretRoutes<ResourceServer>(app, {
-    ...shared,
-    credentialUses,
+    path: '/admin/resource-servers',
+    noun: 'ResourceServer',
+    registry: options.resourceServers,
+    clock: options.clock,
+    credentialUses: options.credentialUses,
     identityOf: ({ id }) => id,
     takesSecrets: () => true,
     eventOf: (what, { id, audience }, detail) => ({

@@ -60,6 +60,13 @@ export interface RestResource<Value, Body extends object> {
   ) => Omit<RegistrationChange, 'at'>;
 }
 
+/** The condition of a change. */
+export const ifMatch = Type.Object({
+  'if-match': Type.Optional(
+    Type.String({ description: 'Entity tags, or `*` (RFC 9110 §13.1.1).' }),
+  ),
+});
+
 /** A request for one registration. */
 export type ById = FastifyRequest<{
   Params: { readonly id: string; readonly [parent: string]: string };

@@ -12,6 +12,14 @@ export const oneOf = <T extends string>(values: readonly T[], options: object = 
 export const listOf = <T>(items: ReturnType<typeof Type.Unsafe<T>>, options: object = {}) =>
   Type.Unsafe<T[]>({ type: 'array', items, uniqueItems: true, maxItems: 100, ...options });
 
+/** In answers: what made it. */
+export const managedBy = Type.Optional(
+  text({
+    enum: ['configuration'],
+    description: 'Made by a declared configuration, which may remove it; absent: by one request.',
+  }),
+);
+
 /** The schema of a JWK Set (RFC 7517 §5). */
 export const jwkSet = Type.Object(
   {

@@ -8,7 +8,7 @@ import {
 import { confirmationMethods, gatewayModes, multiKeyForms } from '../domain/resource-server.ts';
 import { accessTokenSigningAlgorithms, signingAlgorithms } from '../jose/algorithms.ts';
 import { pattern } from './patterns.ts';
-import { jwkSet, listOf, oneOf, text } from './schema-parts.ts';
+import { jwkSet, listOf, managedBy, oneOf, text } from './schema-parts.ts';
 
 const scopeToken = text({ pattern: pattern('scopeToken'), maxLength: 100 });
 const clientIdentifier = text({ pattern: pattern('printable'), maxLength: 255 });
@@ -25,10 +25,13 @@ export const clientSecret = text({ pattern: pattern('printable'), minLength: 32,
 
 const subjectName = text({ minLength: 1, maxLength: 1024, pattern: pattern('plainText') });
 
+/** The `client_id` of a client that is registered. */
+export const newClientId = text({ pattern: pattern('clientId'), maxLength: 255 });
+
 /** Members of a client (RFC 7591 §2 and ours). */
 export const clientBody = Type.Object(
   {
-    client_id: Type.Optional(text({ pattern: pattern('clientId'), maxLength: 255 })),
+    client_id: Type.Optional(newClientId),
     client_secret: Type.Optional(clientSecret),
     client_name: Type.Optional(text({ maxLength: 200, pattern: pattern('plainText') })),
     token_endpoint_auth_method: Type.Optional(
@@ -152,6 +155,7 @@ export const clientAnswer = Type.Object(
     dpop_nonce_required: Type.Boolean(),
     client_assertion_bound_access_tokens: Type.Boolean(),
     disabled: Type.Boolean(),
+    managed_by: managedBy,
   },
   { $id: 'Client' },
 );
@@ -171,6 +175,7 @@ export const resourceServerAnswer = Type.Object(
     cnf_methods_supported: listOf(oneOf(confirmationMethods), { minItems: 1 }),
     access_token_lifetime: Type.Integer({ description: 'Seconds.' }),
     access_token_signing_alg: oneOf(accessTokenSigningAlgorithms),
+    managed_by: managedBy,
   },
   { $id: 'ResourceServer' },
 );

@@ -9,7 +9,8 @@ import { printable } from './list.ts';
 import { restResource } from './mount-resource.ts';
 import { pattern } from './patterns.ts';
 import { Problem } from './problem.ts';
-import { listOf, patchOf, text } from './schema-parts.ts';
+import type { RestResource } from './rest-resource.ts';
+import { listOf, managedBy, patchOf, text } from './schema-parts.ts';
 import type { TrustedIssuerRoutesOptions } from './trusted-issuers.ts';
 
 const value = { type: 'string', minLength: 1, maxLength: 1024 };
@@ -31,7 +32,8 @@ const claims = Type.Unsafe<Readonly<Record<string, ClaimCondition>>>({
   examples: [{ '/kubernetes.io/namespace': 'orders' }],
 });
 
-const trustRuleBody = Type.Object(
+/** Members of a rule. */
+export const trustRuleBody = Type.Object(
   {
     name: Type.Optional(text({ maxLength: 200, pattern: pattern('plainText') })),
     priority: Type.Optional(
@@ -58,22 +60,31 @@ const trustRuleBody = Type.Object(
   },
   { $id: 'TrustRuleBody', additionalProperties: false },
 );
-type TrustRuleBody = Type.Static<typeof trustRuleBody>;
+export type TrustRuleBody = Type.Static<typeof trustRuleBody>;
 
 const trustRulePatch = patchOf(trustRuleBody);
 const trustRuleAnswer = Type.Object(
-  { ...trustRuleBody.properties, id: Type.String(), trusted_issuer_id: Type.String() },
+  {
+    ...trustRuleBody.properties,
+    id: Type.String(),
+    trusted_issuer_id: Type.String(),
+    managed_by: managedBy,
+  },
   { $id: 'TrustRule' },
 );
 /** The schemas of rules that the OpenAPI document names. */
 export const trustRuleSchemas = [trustRuleBody, trustRulePatch, trustRuleAnswer];
 
-/** Mounts the rules below each trusted issuer. */
-export function trustRuleRoutes(
-  app: FastifyInstance,
-  { trustedIssuers, clock, randomId }: TrustedIssuerRoutesOptions,
-): void {
-  restResource<TrustRule, TrustRuleBody>(app, {
+/** The rules of a trusted issuer as a REST resource. */
+export function trustRuleResource({
+  trustedIssuers,
+  clock,
+  randomId,
+}: Pick<TrustedIssuerRoutesOptions, 'trustedIssuers' | 'clock' | 'randomId'>): RestResource<
+  TrustRule,
+  TrustRuleBody
+> {
+  return {
     path: '/admin/trusted-issuers/:trusted_issuer_id/rules',
     below: {
       trusted_issuer_id: printable('Of the trusted issuer.', parameterExamples.trustedIssuer),
@@ -83,7 +94,7 @@ export function trustRuleRoutes(
     exampleId: parameterExamples.trustRule,
     about: {
       create: 'Says for which client or subject tokens with these claims stand.',
-      replace: 'Replaces all members.',
+      replace: 'Replaces all members of the rule.',
       delete: 'Ends the rule from the next request on. What was issued by it becomes inactive.',
     },
     schema: trustRuleBody,
@@ -106,7 +117,10 @@ export function trustRuleRoutes(
         listed: stored?.listed ?? new Map(),
       },
     }),
-    show: ({ value: { listed: _, ...shown } }) => shown,
+    show: ({ value: { listed: _, ...shown }, managedBy }) => ({
+      ...shown,
+      ...(managedBy !== undefined && { managed_by: managedBy }),
+    }),
     toBody: ({ id: _, trusted_issuer_id: __, listed: ___, ...body }) => body,
     recordOf: (what, id, value, previous) => ({
       event: {
@@ -119,7 +133,12 @@ export function trustRuleRoutes(
         },
       },
     }),
-  });
+  };
+}
+
+/** Mounts the rules below each trusted issuer. */
+export function trustRuleRoutes(app: FastifyInstance, options: TrustedIssuerRoutesOptions): void {
+  restResource(app, trustRuleResource(options));
 }
 
 /** Checks what the schema cannot. Throws Problem. */

@@ -2,7 +2,7 @@ import Type from 'typebox';
 import { type TrustPurpose, trustPurposes } from '../domain/trusted-issuer.ts';
 import { signingAlgorithms } from '../jose/algorithms.ts';
 import { pattern } from './patterns.ts';
-import { jwkSet, listOf, oneOf, patchOf, text } from './schema-parts.ts';
+import { jwkSet, listOf, managedBy, oneOf, patchOf, text } from './schema-parts.ts';
 
 const httpsUrl = text({ pattern: pattern('httpsUrl'), maxLength: 2048 });
 const fileName = text({ pattern: pattern('fileName'), maxLength: 255 });
@@ -63,6 +63,6 @@ export type TrustedIssuerBody = Type.Static<typeof trustedIssuerBody>;
 
 export const trustedIssuerPatch = patchOf(trustedIssuerBody);
 export const trustedIssuerAnswer = Type.Object(
-  { ...trustedIssuerBody.properties, id: Type.String() },
+  { ...trustedIssuerBody.properties, id: Type.String(), managed_by: managedBy },
   { $id: 'TrustedIssuer' },
 );

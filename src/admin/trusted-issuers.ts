@@ -6,6 +6,7 @@ import type { TrustedIssuerRegistry } from '../ports/trusted-issuer-registry.ts'
 import { changedMembers } from './changed-members.ts';
 import { parameterExamples } from './examples.ts';
 import { restResource } from './mount-resource.ts';
+import type { RestResource } from './rest-resource.ts';
 import { checkTrustedIssuer, type TrustedIssuerChecks } from './trusted-issuer-request.ts';
 import {
   type TrustedIssuerBody,
@@ -24,13 +25,12 @@ export interface TrustedIssuerRoutesOptions extends TrustedIssuerChecks {
   readonly randomId: RandomId;
 }
 
-/** Mounts `/admin/trusted-issuers`; tokens of a removed one are refused from then on. */
-export function trustedIssuerRoutes(
-  app: FastifyInstance,
+/** Trusted issuers as a REST resource. */
+export function trustedIssuerResource(
   options: TrustedIssuerRoutesOptions,
-): void {
+): RestResource<TrustedIssuer, TrustedIssuerBody> {
   const { trustedIssuers: registry, clock, randomId } = options;
-  restResource<TrustedIssuer, TrustedIssuerBody>(app, {
+  return {
     path: '/admin/trusted-issuers',
     noun: 'TrustedIssuer',
     tag: 'Trusted issuers',
@@ -50,7 +50,10 @@ export function trustedIssuerRoutes(
     read: async (body, stored) => ({
       value: checkTrustedIssuer(body, stored?.id ?? randomId(), stored, options),
     }),
-    show: ({ value: { listed: _, ...shown } }) => shown,
+    show: ({ value: { listed: _, ...shown }, managedBy }) => ({
+      ...shown,
+      ...(managedBy !== undefined && { managed_by: managedBy }),
+    }),
     toBody: ({ id: _, listed: __, ...body }) => body,
     recordOf: (what, id, value, previous) => ({
       event: {
@@ -63,5 +66,13 @@ export function trustedIssuerRoutes(
         },
       },
     }),
-  });
+  };
+}
+
+/** Mounts `/admin/trusted-issuers`; tokens of a removed one are refused from then on. */
+export function trustedIssuerRoutes(
+  app: FastifyInstance,
+  options: TrustedIssuerRoutesOptions,
+): void {
+  restResource(app, trustedIssuerResource(options));
 }

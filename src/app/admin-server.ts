@@ -8,6 +8,8 @@ import { admitAdmins } from '../admin/authorization.ts';
 import type { BoundAdmins } from '../admin/bound-admins.ts';
 import type { MayBeFetched } from '../admin/check-jwks-uri.ts';
 import { clientRoutes, clientSchemas } from '../admin/clients.ts';
+import { configurationRoutes } from '../admin/configuration/routes.ts';
+import { configurationSchemas } from '../admin/configuration/schemas.ts';
 import { dpopNonceSecretRoutes, dpopNonceSecretSchemas } from '../admin/dpop-nonce-secrets.ts';
 import { jsonBodies } from '../admin/json-body.ts';
 import { keyEncryptionKeyRoutes, keyEncryptionKeySchemas } from '../admin/key-encryption-key.ts';
@@ -38,6 +40,7 @@ import type { SigningKeys } from '../keys/signing-keys.ts';
 import type { Scrape } from '../observability/scrape.ts';
 import type { AdminTokens } from '../ports/admin-tokens.ts';
 import type { AuditLog } from '../ports/audit-trail.ts';
+import type { ConfigurationChanges } from '../ports/configuration.ts';
 import type { CredentialUseLog } from '../ports/credential-use-log.ts';
 import type { IssuedTokens } from '../ports/issued-tokens.ts';
 import type { Measurements } from '../ports/measurements.ts';
@@ -58,6 +61,7 @@ export interface AdminServerOptions {
   readonly clientRegistrations: ClientRegistrations;
   readonly pairings: PairingRegistry;
   readonly trustedIssuers: TrustedIssuerRegistry;
+  readonly configuration: ConfigurationChanges;
   readonly auditLog: AuditLog;
   readonly issuedTokens: IssuedTokens;
   readonly credentialUses: CredentialUseLog;
@@ -132,6 +136,7 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
     ...tryTokenSchemas,
     ...pairingSchemas,
     ...adminTokenSchemas,
+    ...configurationSchemas,
   ]);
 
   clientRoutes(app, options);
@@ -146,6 +151,7 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
   tryTokenRoute(app, options);
   pairingRoutes(app, { ...options, clients: options.clientRegistrations });
   adminTokenRoutes(app, options);
+  configurationRoutes(app, options);
   metricsRoute(app, options.scrape);
   return app;
 }

@@ -10,6 +10,8 @@ export const adminScopes = [
   'pairings:write',
   'trusted-issuers:read',
   'trusted-issuers:write',
+  'configuration:read',
+  'configuration:write',
   'tokens:revoke',
   'keys:read',
   'keys:rotate',

@@ -36,6 +36,8 @@ export interface Pairing {
   readonly createdAt: number;
   /** Milliseconds since the epoch; from then on nobody may use the pairing. */
   readonly revokedAt?: number;
+  /** What made it, where that was no single request. */
+  readonly managedBy?: string;
 }
 
 /** A pairing that is to be made; the store knows whom the two names stand for. */

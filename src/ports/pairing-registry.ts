@@ -16,6 +16,8 @@ export interface PairingRegistry {
     readonly after?: string;
     readonly requester?: string;
     readonly holder?: string;
+    /** True: only those that a declared configuration made. */
+    readonly managed?: boolean | undefined;
   }): Promise<readonly Pairing[]>;
   /**
    * Revokes a pairing and what was exchanged under it; answers it, also if it was revoked before,

@@ -12,6 +12,8 @@ export interface Stored<T> {
   readonly version: number;
   readonly createdAt: number;
   readonly updatedAt: number;
+  /** What made it, where that was no single request. */
+  readonly managedBy?: string;
 }
 
 export interface ListQuery {
@@ -21,6 +23,8 @@ export interface ListQuery {
   readonly after?: string;
   /** Only items whose name contains this text, without regard to ASCII case. */
   readonly name?: string;
+  /** True: only those that a declared configuration made. */
+  readonly managed?: boolean | undefined;
 }
 
 /** Registrations that could be read, of one page. */
@@ -36,8 +40,13 @@ export interface Change {
   readonly event: AuditEvent;
 }
 
+/** A declared configuration: it removes only what it made. */
+export type ManagedBy = 'configuration';
+
 /** A change of a registration. */
 export interface RegistrationChange extends Change {
+  /** Of a creation: what makes it, where that is no single request. */
+  readonly managedBy?: ManagedBy;
   /**
    * Thumbprints of the keys that a client has no more: the tokens that are bound to them are
    * revoked with it.

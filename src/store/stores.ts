@@ -18,6 +18,7 @@ import { sqlAudit } from './tables/sql-audit.ts';
 import { sqlAuditSink } from './tables/sql-audit-sink.ts';
 import { sqlBoundKeys } from './tables/sql-bound-keys.ts';
 import { sqlClients } from './tables/sql-clients.ts';
+import { sqlConfiguration } from './tables/sql-configuration.ts';
 import { sqlCredentialUses } from './tables/sql-credential-uses.ts';
 import { sqlExpired } from './tables/sql-expired.ts';
 import { sqlIssuedTokens } from './tables/sql-issued-tokens.ts';
@@ -95,7 +96,7 @@ export async function openStores(
   const pingDatabase = async () =>
     void (await orStoreUnavailable(() => database.$queryRaw`select 1`));
   return {
-    ...registries(database, kind, change, seconds, peers),
+    ...registries({ url: databaseUrl, database, kind, clock, change, seconds, peers }),
     credentialUses: sqlCredentialUses(database, kind),
     audit,
     issuances,
@@ -135,18 +136,26 @@ function forOperators(database: Database, kind: DatabaseKind, change: AuditedTra
 }
 
 /** The registries of the admin API, and the cached copies that the protocol uses. */
-function registries(
-  database: Database,
-  kind: DatabaseKind,
-  change: AuditedTransaction,
-  seconds: DatabaseSeconds,
-  peers: Peers,
-) {
+function registries(store: {
+  readonly url: string;
+  readonly database: Database;
+  readonly kind: DatabaseKind;
+  readonly clock: Clock;
+  readonly change: AuditedTransaction;
+  readonly seconds: DatabaseSeconds;
+  readonly peers: Peers;
+}) {
+  const { database, kind, change, seconds, peers } = store;
   const state = sqlCacheVersion(database);
   const currentClients = sqlClients(database, kind, change, seconds);
   const clients = cachedClients(currentClients, state, peers.invalidate);
   const currentResourceServers = sqlResourceServers(database, change);
   const resourceServers = cachedResourceServers(currentResourceServers, state, peers.invalidate);
+  /** Drops every copy, because another process on this machine has changed something. */
+  const forget = () => {
+    clients.forget();
+    resourceServers.forget();
+  };
   return {
     clients,
     currentClients,
@@ -156,10 +165,19 @@ function registries(
     withdrawnHolders: sqlWithdrawnHolders(database, change),
     assertionKeys: sqlAssertionKeys(database, change),
     pairings: sqlPairings(database, kind, change, seconds),
-    /** Drops every copy, because another process on this machine has changed something. */
-    forget() {
-      clients.forget();
-      resourceServers.forget();
-    },
+    configuration: sqlConfiguration({
+      ...store,
+      registrations: (by) => ({
+        clients: sqlClients(database, kind, by, seconds),
+        resourceServers: sqlResourceServers(database, by),
+        trustedIssuers: sqlTrustedIssuers(database, kind, by, seconds),
+        pairings: sqlPairings(database, kind, by, seconds),
+      }),
+      async changed() {
+        forget();
+        await peers.invalidate();
+      },
+    }),
+    forget,
   };
 }

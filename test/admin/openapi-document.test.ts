@@ -58,13 +58,13 @@ describe('the OpenAPI document as its readers use it', () => {
         )
         .find(([, , { operationId }]) => operationId === name) ?? [''];
       const example = Object.values(operation?.requestBody?.content ?? {})[0]?.example;
-      const to = path.replace(/\{\w+\}/, ids.get(path.split('/')[2] ?? '') ?? '');
+      const to = path.replace(/([\w-]+)\/\{\w+\}/g, (_, of: string) => `${of}/${ids.get(of)}`);
       const answer = await server.admin(
         String(method).toUpperCase(),
         to.replace('/admin/', ''),
         example,
       );
-      if (path.split('/').length === 3) ids.set(path.split('/')[2] ?? '', answer.body.id);
+      if (!path.endsWith('}')) ids.set(path.split('/').at(-1) ?? '', answer.body.id);
       return [name, answer.status, answer.body.errors];
     };
     await server.admin('POST', 'clients', { client_id: 'orders-worker' });

@@ -168,11 +168,14 @@ function commonRefusals({
             expected: [400, 'body'],
           },
           { where, body: '<x/>', headers: { 'content-type': 'application/xml' }, expected: [415] },
-          { where, body: JSON.stringify({ name: 'x'.repeat(300_000) }), expected: [413] },
+          { where, body: JSON.stringify({ name: 'x'.repeat(tooLarge(where)) }), expected: [413] },
         ]
       : []),
   ];
 }
+
+/** More bytes than a body at this path may have. */
+const tooLarge = (where: string) => (where.startsWith('configuration') ? 9_000_000 : 300_000);
 
 describe('the OpenAPI 3.1 document', () => {
   it('is valid', async () => {
@@ -508,6 +511,15 @@ describe('what each operation answers is what the document says', () => {
       `update shared_secret set value = '${changed.body.key_id}' where name = 'key_encryption_key'`,
     );
     await connection.dispose();
+  });
+  it('configurations', async () => {
+    const { body, headers } = await call('getConfiguration', {});
+    expect(body.clients).not.toEqual([]);
+    const etag = String(headers.get('etag'));
+    const client = { client_id: 'declared', client_secret: 'd'.repeat(32) };
+    const declared = { body: { clients: [client] }, headers: { 'if-match': etag } };
+    expect((await call('applyConfiguration', declared)).body.changes).toHaveLength(1);
+    expect((await call('applyConfiguration', declared)).status).toBe(412);
   });
   it('refusals that every operation has in common', async () => {
     for (const needed of adminScopes) {

@@ -1,6 +1,7 @@
 import { databaseKind } from '../../config/database-url.ts';
 import type { AuditEvent } from '../../domain/audit-event.ts';
 import type { Clock } from '../../domain/clock.ts';
+import type { DatabaseKind } from '../migrations/schema.ts';
 import { eventRow, insertEvents } from '../tables/sql-audit.ts';
 import type { Database } from './database.ts';
 import { inTransaction, type Step } from './transaction.ts';
@@ -23,14 +24,21 @@ export function auditedTransaction(
   database: Database,
   clock: Clock,
 ): AuditedTransaction {
-  return async (steps, recorded) => {
-    const values = (changed: number) => {
-      const event = typeof recorded === 'function' ? recorded(changed) : recorded;
-      return [JSON.stringify(event === undefined ? [] : [eventRow(event, clock())])];
-    };
-    return inTransaction(url, database, [
-      ...steps,
-      { sql: insertEvents[databaseKind(url)], values, rows: 'any' },
-    ]);
+  const kind = databaseKind(url);
+  return async (steps, recorded) =>
+    inTransaction(url, database, auditedSteps(kind, clock, steps, recorded));
+}
+
+/** The steps of a change, and the one that records it. */
+export function auditedSteps(
+  kind: DatabaseKind,
+  clock: Clock,
+  steps: readonly Step[],
+  recorded: Recorded,
+): readonly Step[] {
+  const values = (changed: number) => {
+    const event = typeof recorded === 'function' ? recorded(changed) : recorded;
+    return [JSON.stringify(event === undefined ? [] : [eventRow(event, clock())])];
   };
+  return [...steps, { sql: insertEvents[kind], values, rows: 'any' }];
 }

@@ -75,6 +75,12 @@ async function sqliteClient(
   return client;
 }
 
+/** Does this while no other replica does it, and none migrates the database. */
+export async function withDatabaseLock<T>(url: string, work: () => Promise<T>): Promise<T> {
+  const at = databaseKind(url) === 'sqlite' ? url : (await postgresqlPlace(url)).url;
+  return withMigrationLock(at, work);
+}
+
 /** Runs one store operation; turns whatever it throws into StoreUnavailable. */
 export async function orStoreUnavailable<T>(operation: () => Promise<T>): Promise<T> {
   try {

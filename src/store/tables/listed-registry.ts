@@ -53,13 +53,14 @@ export function listedRegistry<Value extends Listing, Found extends Row>(
   const unchanged = async (id: string) =>
     (await find(id)) === null ? 'not_found' : 'version_mismatch';
   return {
-    async create(value, { at, event }) {
+    async create(value, { at, event, managedBy }) {
       const row = {
         id: value.id,
         ...written(value, await identities.reserve(names(value))),
         version: 1,
         created_at: at,
         updated_at: at,
+        ...(managedBy !== undefined && { managed_by: managedBy }),
       };
       const values = Object.values(row);
       const marks = values.map((_, index) => `$${index + 1}`);

@@ -10,7 +10,7 @@ import type { DatabaseKind } from '../migrations/schema.ts';
 import { clientIdentities, readListed, stillThere, writeListed } from './client-identities.ts';
 import { readClientMetadata, readSecrets } from './columns.ts';
 import { revokeDerived, revokeTokensOf, withdrawConsent } from './revocation-steps.ts';
-import { deletion, intactPage, type RegistrationRow, stored } from './stored.ts';
+import { deletion, intactPage, managedOnly, type RegistrationRow, stored } from './stored.ts';
 
 interface Row extends RegistrationRow {
   readonly clientId: string;
@@ -70,12 +70,13 @@ function rows(database: Database) {
   return {
     find: (clientId: string) =>
       orStoreUnavailable(() => database.client.findUnique({ where: { clientId } })),
-    page: ({ limit, after, name }: ListQuery) =>
+    page: ({ limit, after, name, managed }: ListQuery) =>
       orStoreUnavailable(() =>
         database.client.findMany({
           where: {
             clientId: { gt: after ?? '' },
             ...(name !== undefined && { clientName: { contains: name.toLowerCase() } }),
+            ...managedOnly({ managed }),
           },
           orderBy: { clientId: 'asc' },
           take: limit,
@@ -148,13 +149,14 @@ export function sqlClients(
       const row = await find(clientId);
       return row === null ? undefined : toClient(row);
     },
-    async create(value, { at, event }) {
+    async create(value, { at, event, managedBy = '' }) {
       const { clientId, clientName, metadata, secrets } = columns(value);
       const listed = await identities.reserve(lists(value));
       // A trigger gives the registration its identity, in the same transaction.
       const sql =
-        'insert into client (client_id, client_name, metadata, secrets, listed_clients, version, created_at, updated_at) values ($1, $2, $3, $4, $5, 1, $6, $7) on conflict do nothing';
-      const values = [clientId, clientName, metadata, secrets, writeListed(listed), at, at];
+        "insert into client (client_id, client_name, metadata, secrets, listed_clients, managed_by, version, created_at, updated_at) values ($1, $2, $3, $4, $5, nullif($6, ''), 1, $7, $8) on conflict do nothing";
+      const which = writeListed(listed);
+      const values = [clientId, clientName, metadata, secrets, which, managedBy, at, at];
       const made = await change([{ sql, values }], event);
       return made ? { value, version: 1, createdAt: at, updatedAt: at } : 'conflict';
     },

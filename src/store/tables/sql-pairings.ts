@@ -1,13 +1,15 @@
-import { type Pairing, pairingModes } from '../../domain/pairing.ts';
+import { type NewPairing, type Pairing, pairingModes } from '../../domain/pairing.ts';
 import type { PairingRegistry } from '../../ports/pairing-registry.ts';
 import type { Pairings } from '../../ports/ports.ts';
 import type { AuditedTransaction } from '../connection/audited-transaction.ts';
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
+import type { Step } from '../connection/transaction.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { readPairingLimits } from './columns.ts';
 import { knownValue } from './json-column.ts';
 import { revokeDerived, revokeExchanged } from './revocation-steps.ts';
+import { managedOnly } from './stored.ts';
 
 interface Row {
   readonly id: string;
@@ -21,6 +23,7 @@ interface Row {
   readonly metadata: string;
   readonly revokedAt: bigint | null;
   readonly createdAt: bigint;
+  readonly managedBy: string | null;
 }
 
 const toPairing = ({
@@ -35,6 +38,7 @@ const toPairing = ({
   holderId,
   consent,
   mode,
+  managedBy,
 }: Row): Pairing => ({
   ...readPairingLimits(metadata, { table: 'pairing', key: id }),
   id,
@@ -48,7 +52,36 @@ const toPairing = ({
   first_party: firstParty,
   createdAt: Number(createdAt),
   ...(revokedAt !== null && { revokedAt: Number(revokedAt) }),
+  ...(managedBy !== null && { managedBy }),
 });
+
+function insertion(pairing: NewPairing): Step {
+  const { id, requester, holder, mode, first_party, scope, resources, createdAt } = pairing;
+  const { managedBy = '' } = pairing;
+  const metadata = JSON.stringify({
+    ...(scope !== undefined && { scope }),
+    ...(resources !== undefined && { resources }),
+  });
+  // A revoked pairing makes room for a new one of the same two clients, as does one of clients
+  // that had their names before; one in force is never replaced.
+  const sql =
+    "insert into pairing (id, consent, requester, holder, requester_id, holder_id, mode, first_party, metadata, managed_by, version, created_at, updated_at) values ($1, $2, $3, $4, (select registration_id from client where client_id = $5), (select registration_id from client where client_id = $6), $7, $8 = 1, $9, nullif($10, ''), 1, $11, $12) on conflict (requester, holder) do update set id = excluded.id, consent = excluded.consent, requester_id = excluded.requester_id, holder_id = excluded.holder_id, mode = excluded.mode, first_party = excluded.first_party, metadata = excluded.metadata, managed_by = excluded.managed_by, revoked_at = null, version = 1, created_at = excluded.created_at, updated_at = excluded.updated_at where pairing.revoked_at is not null or pairing.requester_id is distinct from excluded.requester_id or pairing.holder_id is distinct from excluded.holder_id";
+  const values = [
+    id,
+    id,
+    requester,
+    holder,
+    requester,
+    holder,
+    mode,
+    Number(first_party),
+    metadata,
+    managedBy,
+    createdAt,
+    createdAt,
+  ];
+  return { sql, values };
+}
 
 /** Pairings, for the protocol and for the admin. */
 export function sqlPairings(
@@ -76,37 +109,16 @@ export function sqlPairings(
       return row === null ? undefined : toPairing(row);
     },
     async create(pairing, event) {
-      const { id, requester, holder, mode, first_party, scope, resources, createdAt } = pairing;
-      const metadata = JSON.stringify({
-        ...(scope !== undefined && { scope }),
-        ...(resources !== undefined && { resources }),
-      });
-      // A revoked pairing makes room for a new one of the same two clients, as does one of clients
-      // that had their names before; one in force is never replaced.
-      const sql =
-        'insert into pairing (id, consent, requester, holder, requester_id, holder_id, mode, first_party, metadata, version, created_at, updated_at) values ($1, $2, $3, $4, (select registration_id from client where client_id = $5), (select registration_id from client where client_id = $6), $7, $8 = 1, $9, 1, $10, $11) on conflict (requester, holder) do update set id = excluded.id, consent = excluded.consent, requester_id = excluded.requester_id, holder_id = excluded.holder_id, mode = excluded.mode, first_party = excluded.first_party, metadata = excluded.metadata, revoked_at = null, version = 1, created_at = excluded.created_at, updated_at = excluded.updated_at where pairing.revoked_at is not null or pairing.requester_id is distinct from excluded.requester_id or pairing.holder_id is distinct from excluded.holder_id';
-      const values = [
-        id,
-        id,
-        requester,
-        holder,
-        requester,
-        holder,
-        mode,
-        Number(first_party),
-        metadata,
-        createdAt,
-        createdAt,
-      ];
-      return (await change([{ sql, values }], event)) ? pairing : 'conflict';
+      return (await change([insertion(pairing)], event)) ? pairing : 'conflict';
     },
-    async list({ limit, after, requester, holder }) {
+    async list({ limit, after, requester, holder, managed }) {
       const rows = await orStoreUnavailable(() =>
         database.pairing.findMany({
           where: {
             id: { gt: after ?? '' },
             ...(requester !== undefined && { requester }),
             ...(holder !== undefined && { holder }),
+            ...managedOnly({ managed }),
           },
           orderBy: { id: 'asc' },
           take: limit,

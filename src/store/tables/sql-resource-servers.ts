@@ -4,7 +4,7 @@ import type { ListQuery, ResourceServerRegistry } from '../../ports/registry.ts'
 import type { AuditedTransaction } from '../connection/audited-transaction.ts';
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import { readResourceServerMetadata, readSecrets } from './columns.ts';
-import { deletion, intactPage, type RegistrationRow, stored } from './stored.ts';
+import { deletion, intactPage, managedOnly, type RegistrationRow, stored } from './stored.ts';
 
 interface Row extends RegistrationRow {
   readonly id: string;
@@ -62,26 +62,25 @@ function lookUps(database: Database): ResourceServers {
 function registry(database: Database, change: AuditedTransaction): ResourceServerRegistry {
   const find = (id: string) =>
     orStoreUnavailable(() => database.resourceServer.findUnique({ where: { id } }));
-  const page = ({ limit, after, name }: ListQuery) =>
+  const page = ({ limit, after, name, managed }: ListQuery) =>
     orStoreUnavailable(() =>
       database.resourceServer.findMany({
         where: {
           id: { gt: after ?? '' },
           ...(name !== undefined && { name: { contains: name.toLowerCase() } }),
+          ...managedOnly({ managed }),
         },
         orderBy: { id: 'asc' },
         take: limit,
       }),
     );
   return {
-    async create(value, { at, event }) {
+    async create(value, { at, event, managedBy = '' }) {
       const { id, clientId, secrets, audience, name, metadata } = columns(value);
       const sql =
-        'insert into resource_server (id, client_id, secrets, audience, name, metadata, version, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, 1, $7, $8) on conflict do nothing';
-      const made = await change(
-        [{ sql, values: [id, clientId, secrets, audience, name, metadata, at, at] }],
-        event,
-      );
+        "insert into resource_server (id, client_id, secrets, audience, name, metadata, managed_by, version, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, nullif($7, ''), 1, $8, $9) on conflict do nothing";
+      const values = [id, clientId, secrets, audience, name, metadata, managedBy, at, at];
+      const made = await change([{ sql, values }], event);
       return made ? { value, version: 1, createdAt: at, updatedAt: at } : 'conflict';
     },
     async get(id) {

@@ -7,7 +7,7 @@ import type { Step } from '../connection/transaction.ts';
 import { type ClientIdentities, readListed, stillThere } from './client-identities.ts';
 import { readTrustRule } from './columns.ts';
 import { listedRegistry } from './listed-registry.ts';
-import type { RegistrationRow } from './stored.ts';
+import { managedOnly, type RegistrationRow } from './stored.ts';
 
 /** More rules than an issuer may use; every token is checked against all of them. */
 const maxRules = 1000;
@@ -61,10 +61,10 @@ export function sqlTrustRules(
             orStoreUnavailable(() =>
               database.trustRule.findUnique({ where: { id, trustedIssuerId } }),
             ),
-          page: ({ limit, after }) =>
+          page: ({ limit, after, managed }) =>
             orStoreUnavailable(() =>
               database.trustRule.findMany({
-                where: { trustedIssuerId, id: { gt: after ?? '' } },
+                where: { trustedIssuerId, id: { gt: after ?? '' }, ...managedOnly({ managed }) },
                 orderBy: { id: 'asc' },
                 take: limit,
               }),

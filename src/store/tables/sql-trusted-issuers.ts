@@ -13,7 +13,7 @@ import { readTrustedIssuer } from './columns.ts';
 import { listedRegistry } from './listed-registry.ts';
 import { revokeWithoutAuthority } from './revocation-steps.ts';
 import { sqlTrustRules } from './sql-trust-rules.ts';
-import type { RegistrationRow } from './stored.ts';
+import { managedOnly, type RegistrationRow } from './stored.ts';
 
 interface Row extends RegistrationRow {
   readonly id: string;
@@ -56,10 +56,10 @@ export function sqlTrustedIssuers(
     {
       table: 'trusted_issuer',
       find: (id) => orStoreUnavailable(() => database.trustedIssuer.findUnique({ where: { id } })),
-      page: ({ limit, after }) =>
+      page: ({ limit, after, managed }) =>
         orStoreUnavailable(() =>
           database.trustedIssuer.findMany({
-            where: { id: { gt: after ?? '' } },
+            where: { id: { gt: after ?? '' }, ...managedOnly({ managed }) },
             orderBy: { id: 'asc' },
             take: limit,
           }),

@@ -1,5 +1,5 @@
 import { CorruptRow } from '../../domain/oauth-error.ts';
-import type { IntactPage, Stored } from '../../ports/registry.ts';
+import type { IntactPage, ListQuery, Stored } from '../../ports/registry.ts';
 import type { Step } from '../connection/transaction.ts';
 import { intact } from './json-column.ts';
 
@@ -9,6 +9,7 @@ export interface RegistrationRow {
   readonly version: number;
   readonly createdAt: bigint;
   readonly updatedAt: bigint;
+  readonly managedBy: string | null;
 }
 
 /** Makes a stored registration from its row and its value. */
@@ -18,7 +19,13 @@ export function stored<T>(row: RegistrationRow, value: T): Stored<T> {
     version: row.version,
     createdAt: Number(row.createdAt),
     updatedAt: Number(row.updatedAt),
+    ...(row.managedBy !== null && { managedBy: row.managedBy }),
   };
+}
+
+/** A column `managed_by` as part of a filter: all rows, or only what a configuration made. */
+export function managedOnly({ managed }: Pick<ListQuery, 'managed'>) {
+  return managed === true ? { managedBy: 'configuration' } : {};
 }
 
 /** Makes a page of at most `limit` rows, without those that cannot be read. */

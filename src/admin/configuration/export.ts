@@ -1,0 +1,38 @@
+import { clientResource } from '../clients.ts';
+import { resourceServerResource } from '../resource-servers.ts';
+import { trustRuleResource } from '../trust-rules.ts';
+import { trustedIssuerResource } from '../trusted-issuers.ts';
+import { all } from './plan-kind.ts';
+import { allPairings, terms } from './plan-pairings.ts';
+import type { ConfigurationOptions } from './planning.ts';
+
+/** Everything that is registered, as a configuration declares it; without secrets. */
+export async function exportConfiguration(options: ConfigurationOptions): Promise<object> {
+  const { registrations } = options.configuration;
+  const given = { ...options, ...registrations };
+  const servers = resourceServerResource(given);
+  const clients = clientResource(given);
+  const issuers = trustedIssuerResource(given);
+  const rules = trustRuleResource(given);
+  const { trustedIssuers, pairings } = registrations;
+  const trusted = (await all(trustedIssuers, issuers.idOf)).map(async ({ value }) => {
+    const below = await all(trustedIssuers.rulesOf(value.id), rules.idOf);
+    return {
+      ...issuers.toBody(value),
+      ...(below.length > 0 && { rules: below.map((rule) => rules.toBody(rule.value)) }),
+    };
+  });
+  return {
+    resource_servers: (await all(registrations.resourceServers, servers.idOf)).map(({ value }) => ({
+      client_id: value.client_id,
+      ...servers.toBody(value),
+    })),
+    clients: (await all(registrations.clients, clients.idOf)).map(({ value }) =>
+      clients.toBody(value),
+    ),
+    trusted_issuers: await Promise.all(trusted),
+    pairings: (await allPairings(pairings))
+      .filter(({ revokedAt }) => revokedAt === undefined)
+      .map(terms),
+  };
+}

@@ -1,0 +1,56 @@
+import type { ClientRegistration } from '../../domain/client-registration.ts';
+import type { Registrations } from '../../ports/configuration.ts';
+import { clientResource } from '../clients.ts';
+import { guardedClients } from '../guarded-clients.ts';
+import type { ClientBody } from '../schemas.ts';
+import { namesPruned, once } from './checks.ts';
+import { all, listIn, type Planner, planDeletion, planOne } from './plan-kind.ts';
+import type { Planning } from './planning.ts';
+
+/** Plans clients. `findByAudience`: resource servers as they will be. */
+export async function planClients(
+  { configuration, prune, options, registrations, faults, add }: Planning,
+  findByAudience: Registrations['resourceServers']['findByAudience'],
+) {
+  const resource = clientResource({
+    ...options,
+    ...registrations,
+    resourceServers: { ...registrations.resourceServers, findByAudience },
+  });
+  const planner: Planner<ClientRegistration, ClientBody> = {
+    kind: 'client',
+    resource,
+    registry: ({ clients }) => guardedClients(clients),
+  };
+  const bodies = listIn(configuration, 'clients');
+  const declared = new Set(
+    bodies.map((body) => (body as { client_id?: string } | null)?.client_id),
+  );
+  const managed = prune ? await all(registrations.clients, resource.idOf, true) : [];
+  const pruned = new Map(
+    managed
+      .filter(({ value }) => !declared.has(value.client_id))
+      .map((stored) => [stored.value.client_id, stored]),
+  );
+  const seen = new Set<string>();
+  for (const [index, body] of bodies.entries())
+    await faults.check(`clients[${index}]`, async () => {
+      const { client_id: name } = body;
+      once(seen, name, 'client_id');
+      for (const list of ['alt_cnf_holders', 'alt_cnf_requesters'] as const)
+        if (body[list]?.some((other) => pruned.has(other)) === true) throw namesPruned(list);
+      const { change } = await planOne(
+        planner,
+        { body, name },
+        await registrations.clients.get(name),
+      );
+      add(change);
+    });
+  for (const [name, stored] of pruned) add(planDeletion(planner, name, stored));
+  return {
+    isPruned: (clientId: string) => pruned.has(clientId),
+    exists: async (clientId: string) =>
+      declared.has(clientId) ||
+      (!pruned.has(clientId) && (await registrations.clients.get(clientId)) !== undefined),
+  };
+}

@@ -1,0 +1,104 @@
+import type { NewPairing, Pairing } from '../../domain/pairing.ts';
+import type { PairingRegistry } from '../../ports/pairing-registry.ts';
+import { changedMembers } from '../changed-members.ts';
+import { pairingEvent, readPairing } from '../pairings.ts';
+import { once } from './checks.ts';
+import { listIn, memberChanges, type PlannedChange } from './plan-kind.ts';
+import type { Planning } from './planning.ts';
+
+/** Plans pairings. `exists`: whether there will be a client of this `client_id`. */
+export async function planPairings(
+  planning: Planning,
+  exists: (clientId: string) => Promise<boolean>,
+): Promise<void> {
+  const { configuration, prune, options, registrations, faults, add } = planning;
+  const declared = new Set<string>();
+  for (const [index, body] of listIn(configuration, 'pairings').entries())
+    await faults.check(`pairings[${index}]`, async () => {
+      once(declared, nameOf(body), 'holder');
+      const pairing = await readPairing(body, { ...options, exists });
+      add(
+        changeOf(
+          planning,
+          pairing,
+          await registrations.pairings.findPairing(body.requester, body.holder),
+        ),
+      );
+    });
+  for (const pairing of prune ? await managedPairings(registrations.pairings) : [])
+    if (!declared.has(nameOf(pairing)))
+      add({
+        kind: 'pairing',
+        name: nameOf(pairing),
+        action: 'delete',
+        members: [],
+        make: async (of) => revoke(planning, of.pairings, pairing),
+      });
+}
+
+/** A pairing does not change: one that differs is revoked and made again. */
+function changeOf(
+  planning: Planning,
+  pairing: NewPairing,
+  stored: Pairing | undefined,
+): PlannedChange | undefined {
+  const after = terms(pairing);
+  const before = stored && terms(stored);
+  const names = changedMembers(before, after);
+  if (before !== undefined && names.length === 0) return undefined;
+  const isOurs = stored === undefined || stored.managedBy === 'configuration';
+  const made: NewPairing = { ...pairing, ...(isOurs && { managedBy: 'configuration' }) };
+  return {
+    kind: 'pairing',
+    name: nameOf(pairing),
+    action: stored === undefined ? 'create' : 'replace',
+    members: memberChanges(names, before ?? {}, after),
+    async make({ pairings }) {
+      if (stored !== undefined) await revoke(planning, pairings, stored);
+      await pairings.create(made, pairingEvent('pairing_created', made));
+    },
+  };
+}
+
+async function revoke(
+  { options: { clock, maxAccessTokenLifetime } }: Planning,
+  pairings: PairingRegistry,
+  pairing: Pairing,
+): Promise<void> {
+  const change = { at: clock(), event: pairingEvent('pairing_revoked', pairing) };
+  await pairings.revoke(pairing.id, change, maxAccessTokenLifetime);
+}
+
+/** Those in force that a configuration made. */
+async function managedPairings(pairings: PairingRegistry): Promise<readonly Pairing[]> {
+  return (await allPairings(pairings, true)).filter(({ revokedAt }) => revokedAt === undefined);
+}
+
+/** Every pairing, revoked ones too, or only what a configuration made. */
+export async function allPairings(
+  pairings: PairingRegistry,
+  managed?: true,
+): Promise<readonly Pairing[]> {
+  const found: Pairing[] = [];
+  for (;;) {
+    const page = await pairings.list({ limit: 500, after: found.at(-1)?.id ?? '', managed });
+    found.push(...page);
+    if (page.length < 500) return found;
+  }
+}
+
+/** What a pairing says, as a body does. */
+export function terms({ requester, holder, mode, first_party, scope, resources }: NewPairing) {
+  return {
+    requester,
+    holder,
+    mode,
+    first_party,
+    ...(scope !== undefined && { scope }),
+    ...(resources !== undefined && { resources }),
+  };
+}
+
+function nameOf({ requester, holder }: Pick<Pairing, 'requester' | 'holder'>): string {
+  return `${requester} ${holder}`;
+}

@@ -1,0 +1,49 @@
+import type { ResourceServer } from '../../domain/resource-server.ts';
+import type { Fault } from '../schema-fault.ts';
+import { faultCollector } from './checks.ts';
+import { planClients } from './plan-clients.ts';
+import type { PlannedChange } from './plan-kind.ts';
+import { planPairings } from './plan-pairings.ts';
+import { planResourceServers } from './plan-resource-servers.ts';
+import { planTrust } from './plan-trust.ts';
+import type { ConfigurationOptions, Planning } from './planning.ts';
+import { type Configuration, declaredKinds } from './schemas.ts';
+
+/** What has to change, each in the order of `declaredKinds`. */
+export interface Plan {
+  readonly changes: readonly PlannedChange[];
+  readonly unchanged: number;
+  /** Signing keys that must be there first. */
+  readonly algorithms: ReadonlySet<ResourceServer['access_token_signing_alg']>;
+}
+
+/**
+ * Compares a configuration with what is registered. `known`: what the schema found. Throws Faults,
+ * with every one.
+ */
+export async function planConfiguration(
+  configuration: Configuration,
+  { prune, known }: { readonly prune: boolean; readonly known: readonly Fault[] },
+  options: ConfigurationOptions,
+): Promise<Plan> {
+  const changes: PlannedChange[] = [];
+  let unchanged = 0;
+  const planning: Planning = {
+    configuration,
+    prune,
+    options,
+    registrations: options.configuration.registrations,
+    faults: faultCollector(known),
+    add(change) {
+      if (change === undefined) unchanged += 1;
+      else changes.push(change);
+    },
+  };
+  const { algorithms, findByAudience } = await planResourceServers(planning);
+  const clients = await planClients(planning, findByAudience);
+  await planTrust(planning, clients.isPruned);
+  await planPairings(planning, clients.exists);
+  planning.faults.refuse();
+  const order = ({ kind }: PlannedChange) => declaredKinds.indexOf(kind);
+  return { changes: changes.sort((a, b) => order(a) - order(b)), unchanged, algorithms };
+}

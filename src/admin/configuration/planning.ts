@@ -1,0 +1,26 @@
+import type { ConfigurationChanges, Registrations } from '../../ports/configuration.ts';
+import type { ClientRoutesOptions } from '../clients.ts';
+import type { ResourceServerRoutesOptions } from '../resource-servers.ts';
+import type { TrustedIssuerRoutesOptions } from '../trusted-issuers.ts';
+import type { FaultCollector } from './checks.ts';
+import type { PlannedChange } from './plan-kind.ts';
+import type { Configuration } from './schemas.ts';
+
+/** What configurations are checked against. */
+export interface ConfigurationOptions
+  extends Omit<ClientRoutesOptions, 'clients' | 'resourceServers'>,
+    Omit<ResourceServerRoutesOptions, 'clients' | 'resourceServers'>,
+    Omit<TrustedIssuerRoutesOptions, 'trustedIssuers'> {
+  readonly configuration: ConfigurationChanges;
+}
+
+/** What a plan is made of, and for. */
+export interface Planning {
+  readonly configuration: Configuration;
+  readonly prune: boolean;
+  readonly options: ConfigurationOptions;
+  readonly registrations: Registrations;
+  readonly faults: FaultCollector;
+  /** Takes a change; undefined: something is as it should be. */
+  readonly add: (change: PlannedChange | undefined) => void;
+}

@@ -1,0 +1,103 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type Type from 'typebox';
+import { answer, operation, ref } from '../operation.ts';
+import { Problem } from '../problem.ts';
+import { ifMatch } from '../rest-resource.ts';
+import { type Fault, faultOf } from '../schema-fault.ts';
+import { exportConfiguration } from './export.ts';
+import { type Plan, planConfiguration } from './plan.ts';
+import type { ConfigurationOptions } from './planning.ts';
+import { applyQuery, type Configuration, configurationBody, planned } from './schemas.ts';
+
+const path = '/admin/configuration';
+const tag = 'Configuration' as const;
+/** Bytes: some ten thousand clients. */
+const bodyLimit = 8 * 1024 * 1024;
+/** How often a plan is made anew because somebody changed something meanwhile. */
+const tries = 3;
+
+type Apply = FastifyRequest<{
+  Querystring: Type.Static<typeof applyQuery>;
+  Headers: Type.Static<typeof ifMatch>;
+  Body: Configuration;
+}>;
+
+/** Many registrations at once: what should exist, and what does. */
+export function configurationRoutes(app: FastifyInstance, options: ConfigurationOptions): void {
+  const { configuration } = options;
+  const whole = answer('What is registered.', ref(configurationBody), { etag: true });
+  const read = operation({
+    operationId: 'getConfiguration',
+    summary: 'Read everything that is registered',
+    tag,
+    description: 'Answers all registrations as a configuration declares them, without secrets.',
+    answers: { 200: whole },
+  });
+  app.get(path, read, async (_request, reply) => {
+    // First: what changes meanwhile makes it stale.
+    const version = await configuration.version();
+    return reply.header('etag', `"${version}"`).send(await exportConfiguration(options));
+  });
+  applyRoute(app, options);
+}
+
+function applyRoute(app: FastifyInstance, options: ConfigurationOptions): void {
+  const apply = operation({
+    operationId: 'applyConfiguration',
+    summary: 'Make the registrations what a configuration declares',
+    tag,
+    description:
+      'Creates and changes what differs from the body, in one transaction; answers what that is. ' +
+      'Secrets stay unless another one is given. `ETag` is the state of all registrations.',
+    querystring: applyQuery,
+    headers: ifMatch,
+    body: ref(configurationBody),
+    answers: { 200: planned },
+    refuses: [412],
+  });
+  const route = { ...apply, attachValidation: true, bodyLimit };
+  app.post(path, route, async (request: Apply, reply) => {
+    const known = schemaFaults(request);
+    const { dry_run: dryRun = 'false', prune = 'false' } = request.query;
+    const asked = { known, prune: prune === 'true', dryRun: dryRun === 'true' };
+    const { version, plan } = await applied(request, asked, options);
+    const { changes, unchanged } = plan;
+    return reply.header('etag', `"${version}"`).send({
+      dry_run: asked.dryRun,
+      changes: changes.map(({ make: _, ...shown }) => shown),
+      unchanged,
+    });
+  });
+}
+
+/** What the schema refuses of the body. Throws what it refuses of anything else. */
+function schemaFaults({ validationError }: Apply): readonly Fault[] {
+  if (validationError === undefined) return [];
+  if (validationError.validationContext !== 'body') throw validationError;
+  return validationError.validation.map(faultOf);
+}
+
+async function applied(
+  { body, headers: { 'if-match': match } }: Apply,
+  asked: { readonly known: readonly Fault[]; readonly prune: boolean; readonly dryRun: boolean },
+  options: ConfigurationOptions,
+): Promise<{ readonly version: string; readonly plan: Plan }> {
+  const { configuration } = options;
+  const tags = match?.split(',').map((each) => each.trim());
+  for (let tried = 0; ; tried += 1) {
+    const version = await configuration.version();
+    if (tags !== undefined && match !== '*' && !tags.includes(`"${version}"`))
+      throw new Problem(412, 'something was registered, changed or deleted since it was read');
+    const plan = await planConfiguration(body, asked, options);
+    if (asked.dryRun || plan.changes.length === 0) return { version, plan };
+    for (const alg of plan.algorithms) await options.ensureSigningKey(alg);
+    const isDone = await configuration.commit(version, async (registrations) => {
+      const deletions = plan.changes.filter(({ action }) => action === 'delete');
+      const others = plan.changes.filter(({ action }) => action !== 'delete');
+      for (const { make } of [...deletions.reverse(), ...others]) await make(registrations);
+    });
+    if (isDone) return { version: await configuration.version(), plan };
+    if (tried === tries)
+      throw new Problem(412, 'the registrations were changed again and again meanwhile');
+  }
+}

@@ -1,0 +1,170 @@
+import Type from 'typebox';
+import { answer, ref } from '../operation.ts';
+import { type PairingBody, pairingBody } from '../pairing-schemas.ts';
+import { oneOf, text } from '../schema-parts.ts';
+import {
+  type ClientBody,
+  clientBody,
+  newClientId,
+  type ResourceServerBody,
+  resourceServerBody,
+} from '../schemas.ts';
+import { type TrustRuleBody, trustRuleBody } from '../trust-rules.ts';
+import { type TrustedIssuerBody, trustedIssuerBody } from '../trusted-issuer-schemas.ts';
+
+/** Kinds of what is declared, in the order in which one names the other. */
+export const declaredKinds = [
+  'resource_server',
+  'client',
+  'trusted_issuer',
+  'trust_rule',
+  'pairing',
+] as const;
+export type DeclaredKind = (typeof declaredKinds)[number];
+
+/** A client in a configuration: its name is part of it. */
+export type DeclaredClient = ClientBody & { readonly client_id: string };
+/** A trusted issuer in a configuration, with its rules. */
+export type DeclaredTrustedIssuer = TrustedIssuerBody & {
+  readonly rules?: readonly TrustRuleBody[];
+};
+
+/** What should exist. */
+export interface Configuration {
+  readonly resource_servers?: readonly ResourceServerBody[];
+  readonly clients?: readonly DeclaredClient[];
+  readonly trusted_issuers?: readonly DeclaredTrustedIssuer[];
+  readonly pairings?: readonly PairingBody[];
+}
+
+const declaredClient = Type.Object(
+  { ...clientBody.properties, client_id: newClientId },
+  { $id: 'DeclaredClient', additionalProperties: false },
+);
+const declaredTrustedIssuer = Type.Object(
+  {
+    ...trustedIssuerBody.properties,
+    rules: Type.Optional(
+      Type.Array(ref(trustRuleBody), {
+        maxItems: 1000,
+        description: 'Known by their `name`, one without by its `claims`.',
+      }),
+    ),
+  },
+  { $id: 'DeclaredTrustedIssuer', additionalProperties: false },
+);
+
+/** Members of a configuration. */
+export const configurationBody = Type.Object(
+  {
+    resource_servers: Type.Optional(
+      Type.Array(ref(resourceServerBody), { description: 'Known by their `audience`.' }),
+    ),
+    clients: Type.Optional(
+      Type.Array(ref(declaredClient), { description: 'Known by their `client_id`.' }),
+    ),
+    trusted_issuers: Type.Optional(
+      Type.Array(ref(declaredTrustedIssuer), { description: 'Known by their `issuer`.' }),
+    ),
+    pairings: Type.Optional(
+      Type.Array(ref(pairingBody), { description: 'Known by their `requester` and `holder`.' }),
+    ),
+  },
+  { $id: 'ConfigurationBody', additionalProperties: false },
+);
+
+const value = (description: string) => Type.Optional(Type.Unknown({ description }));
+const planAnswer = Type.Object(
+  {
+    dry_run: Type.Boolean({ description: 'True: nothing was changed.' }),
+    changes: Type.Array(
+      Type.Object({
+        kind: oneOf(declaredKinds),
+        name: Type.String({
+          description: 'Audience, `client_id`, issuer, issuer and rule, or the two clients.',
+        }),
+        action: oneOf(['create', 'change', 'replace', 'delete'], {
+          description:
+            '`replace`, of a pairing: it is revoked and made again, with what was exchanged under it.',
+        }),
+        members: Type.Array(
+          Type.Object({
+            member: Type.String(),
+            before: value('Absent: there was none, or it is a secret.'),
+            after: value('Absent: there is none, or it is a secret.'),
+          }),
+        ),
+      }),
+    ),
+    unchanged: Type.Integer({ description: 'How many of the declared are as they should be.' }),
+  },
+  { $id: 'ConfigurationPlan' },
+);
+
+/** The schemas of configurations that the OpenAPI document names. */
+export const configurationSchemas = [
+  configurationBody,
+  declaredClient,
+  declaredTrustedIssuer,
+  planAnswer,
+];
+
+/** The answer with a plan. */
+export const planned = answer('What differs, in the order of the kinds.', ref(planAnswer), {
+  etag: true,
+});
+
+/** The parameters of applying. */
+export const applyQuery = Type.Object(
+  {
+    dry_run: Type.Optional(
+      oneOf(['true', 'false'], { description: '`true`: answers what differs, changes nothing.' }),
+    ),
+    prune: Type.Optional(
+      oneOf(['true', 'false'], {
+        description: '`true`: deletes what a configuration made and this one has not.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+/** A secret in a file: the name of a variable, or of a file. */
+const fileSecret = {
+  description:
+    'A variable of the environment, or a file (relative paths: from the folder of this file).',
+  oneOf: [
+    text({ pattern: '^\\$\\{[A-Za-z_][A-Za-z0-9_]*\\}$' }),
+    {
+      type: 'object',
+      properties: { file: { type: 'string', minLength: 1 } },
+      required: ['file'],
+      additionalProperties: false,
+    },
+  ],
+};
+
+/** The JSON Schema (2020-12) of a configuration file: the schemas of the API, secrets apart. */
+export function configurationFileSchema(): object {
+  const parts = [...configurationSchemas, resourceServerBody, trustRuleBody, pairingBody];
+  const [body, ...defined] = parts.map(
+    (schema) =>
+      JSON.parse(JSON.stringify(schema), (key, member: unknown) => {
+        if (key === '$id') return undefined;
+        if (key === 'client_secret') return fileSecret;
+        return key === '$ref' ? `#/$defs/${String(member).replace(/#$/, '')}` : member;
+      }) as { readonly properties?: object },
+  );
+  const named = defined.map((schema, index) => [nameOf(parts[index + 1]), schema] as const);
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'Holdfast configuration',
+    ...body,
+    properties: { $schema: { type: 'string' }, ...body?.properties },
+    $defs: Object.fromEntries(named.filter(([name]) => name !== nameOf(planAnswer))),
+  };
+}
+
+function nameOf(schema: unknown): string {
+  return (schema as { readonly $id: string }).$id;
+}

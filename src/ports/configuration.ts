@@ -1,0 +1,30 @@
+import type { PairingRegistry } from './pairing-registry.ts';
+import type { Pairings, ResourceServers, TrustedIssuers } from './ports.ts';
+import type { ClientRegistry, ResourceServerRegistry } from './registry.ts';
+import type { TrustedIssuerRegistry } from './trusted-issuer-registry.ts';
+
+/** Everything that a configuration may declare, as the store has it now, past every cache. */
+export interface Registrations {
+  readonly clients: ClientRegistry;
+  readonly resourceServers: ResourceServerRegistry & ResourceServers;
+  readonly trustedIssuers: TrustedIssuerRegistry & Pick<TrustedIssuers, 'findTrustedIssuer'>;
+  readonly pairings: PairingRegistry & Pick<Pairings, 'findPairing'>;
+}
+
+/** Changes of many registrations that stand together, or not at all. */
+export interface ConfigurationChanges {
+  readonly registrations: Registrations;
+  /** Does this while no other replica does it, and none migrates the database. */
+  alone<T>(work: () => Promise<T>): Promise<T>;
+  /** Names the state of all registrations; no later state has the name. Throws StoreUnavailable. */
+  version(): Promise<string>;
+  /**
+   * Makes every change that `changes` asks of the registries it is given, with its record, in one
+   * transaction. False, and nothing is changed: they are no longer at `version`, or an identifier
+   * is taken. Throws StoreUnavailable.
+   */
+  commit(
+    version: string,
+    changes: (registrations: Registrations) => Promise<void>,
+  ): Promise<boolean>;
+}
