@@ -59,6 +59,16 @@ export const needs = {
     how: 'run the tests as root, on Linux with unshare and setpriv (apt-get install util-linux)',
     isHere: () => spawnSync('unshare', ['-m', 'setpriv', '--version']).status === 0,
   },
+  systemd: {
+    tests: 'the systemd unit',
+    how: 'apt-get install systemd',
+    isHere: () => spawnSync('systemd-analyze', ['--version']).status === 0,
+  },
+  strace: {
+    tests: 'the system calls that the systemd unit allows',
+    how: 'apt-get install strace, and run the tests where processes may be traced',
+    isHere: () => spawnSync('strace', ['-qq', '-o', '/dev/null', 'true']).status === 0,
+  },
   nginx: {
     tests: 'nginx as a front door and as a gateway',
     how: 'apt-get install nginx',
