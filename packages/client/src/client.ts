@@ -1,5 +1,6 @@
 export type { AdditionalHolder, ConsentRequest } from './additional-holders.ts';
 export type { Authentication } from './authentication.ts';
+export type { DelegatedToken, DelegationRequest, Delegator } from './delegation.ts';
 export { createHolder, type Holder, type RegistrableJwk } from './holder.ts';
 export { HolderError, type HolderErrorCode } from './holder-error.ts';
 export type { Token } from './issued-token.ts';

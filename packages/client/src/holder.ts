@@ -1,4 +1,11 @@
 import { type ConsentRequest, cnfProof } from './additional-holders.ts';
+import {
+  type DelegatedToken,
+  type DelegationRequest,
+  type Delegator,
+  delegationParameters,
+  subjectTokenProof,
+} from './delegation.ts';
 import { HolderError } from './holder-error.ts';
 import { hidden } from './issued-token.ts';
 import type { PublicJwk } from './keys/public-jwk.ts';
@@ -6,7 +13,7 @@ import { type HolderOptions, originsOf, type Target } from './options.ts';
 import { type Presenter, presenter } from './presenter.ts';
 import { requesterOf } from './requester.ts';
 import { type Exchange, exchangeParameters } from './token-exchange.ts';
-import { requestToken } from './token-request.ts';
+import { type Requester, requestToken, type TokenRequest } from './token-request.ts';
 import { givenToken, renewedTokens, type Tokens } from './tokens.ts';
 
 /** The public key of a holder, ready for the `jwks` of a client registration. */
@@ -35,6 +42,13 @@ export interface Holder extends Presenter {
    * a client whose session you have checked.
    */
   proveFor(other: ConsentRequest): Promise<string>;
+  /**
+   * Lets another client act for this one, once: the token (default: this holder's) and a proof by
+   * its key for this actor. Only sign for a client whose session you have checked.
+   */
+  proveDelegation(actor: DelegationRequest, accessToken?: string): Promise<DelegatedToken>;
+  /** Acts for another client: the tokens are bound to this holder's key and name it in `act`. */
+  actFor(delegator: Delegator, target?: Target): Presenter;
 }
 
 const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
@@ -46,7 +60,7 @@ const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
 export async function createHolder(options: HolderOptions): Promise<Holder> {
   const { clientId, clock = Date.now, additionalHolders = [], allowInsecureRequests } = options;
   const requester = await requesterOf(options);
-  const { key, certificateThumbprint, offsets } = requester;
+  const { key, certificateThumbprint } = requester;
   const kid = options.kid ?? key?.thumbprint ?? '';
   const present = (tokens: Tokens, target: Target): Presenter =>
     presenter({
@@ -67,8 +81,22 @@ export async function createHolder(options: HolderOptions): Promise<Holder> {
     known.set(name, tokens);
     return present(tokens, target);
   };
+  const exchanged = (
+    asked: Pick<TokenRequest, 'target' | 'additionalHolders'>,
+    parameters: () => Promise<Pick<TokenRequest, 'parameters' | 'boundToken'>>,
+    target: Target,
+  ): Presenter => {
+    const request = async () =>
+      requestToken(requester, {
+        grantType: exchangeGrant,
+        ...asked,
+        ...(await parameters()),
+      });
+    return present(renewedTokens(request, clock), target);
+  };
+  const own = obtained(options);
   return {
-    ...obtained(options),
+    ...own,
     clientId,
     thumbprint: key?.thumbprint,
     certificateThumbprint,
@@ -76,23 +104,44 @@ export async function createHolder(options: HolderOptions): Promise<Holder> {
     for: (target) =>
       obtained(target.resource === undefined ? { ...targetOf(options), ...target } : target),
     exchange(exchange) {
-      const request = async () =>
-        requestToken(requester, {
-          grantType: exchangeGrant,
-          target: exchange,
-          additionalHolders,
-          ...(await exchangeParameters(exchange)),
-        });
       const origins = exchange.resource === undefined ? targetOf(options) : {};
-      return present(renewedTokens(request, clock), { ...origins, ...exchange });
+      const asked = { target: exchange, additionalHolders };
+      return exchanged(asked, async () => exchangeParameters(exchange), {
+        ...origins,
+        ...exchange,
+      });
     },
     withToken: (accessToken, target = options) =>
       present(givenToken(tokenOfAnother(accessToken, certificateThumbprint)), target),
-    async proveFor(other) {
-      if (key === undefined) throw new HolderError('invalid_options', 'this holder has no key');
-      const byCertificate = certificateThumbprint !== undefined;
-      const now = offsets.seconds(new URL(options.issuer));
-      return cnfProof({ clientId, kid, key, issuer: options.issuer, byCertificate, now }, other);
+    actFor(delegator, target = targetOf(options)) {
+      const { resource } = target;
+      const actor = { clientId, thumbprint: key?.thumbprint, certificateThumbprint, resource };
+      const parameters = async () =>
+        delegationParameters(delegator, actor, (await own.token()).accessToken);
+      return exchanged({ target, additionalHolders: [] }, parameters, target);
+    },
+    ...consents(requester, options, own, kid),
+  };
+}
+
+/** What the holder signs for other clients. */
+function consents(
+  { key, certificateThumbprint, offsets, clientId }: Requester,
+  { issuer }: HolderOptions,
+  own: Presenter,
+  kid: string,
+): Pick<Holder, 'proveFor' | 'proveDelegation'> {
+  const signer = () => {
+    if (key === undefined) throw new HolderError('invalid_options', 'this holder has no key');
+    return { key, issuer, now: offsets.seconds(new URL(issuer)) };
+  };
+  const byCertificate = certificateThumbprint !== undefined;
+  return {
+    proveFor: async (other) => cnfProof({ ...signer(), clientId, kid, byCertificate }, other),
+    async proveDelegation(actor, accessToken) {
+      const subjectToken = accessToken ?? (await own.token()).accessToken;
+      const proof = await subjectTokenProof(subjectToken, actor, signer());
+      return { subjectToken, subjectTokenProof: proof };
     },
   };
 }
