@@ -100,7 +100,11 @@ function grants(
 ): Parameters<typeof validateGrant>[0] {
   return {
     client_credentials: clientCredentials(ports),
-    'urn:ietf:params:oauth:grant-type:jwt-bearer': jwtBearer({ ...ports, match }),
+    'urn:ietf:params:oauth:grant-type:jwt-bearer': jwtBearer({
+      ...ports,
+      match,
+      verify: verifyTrustedIssuerToken,
+    }),
     'urn:ietf:params:oauth:grant-type:token-exchange': tokenExchange({
       ...ports,
       actor: actorToken({ ...ports, verify, tokenStatus }),

@@ -63,7 +63,7 @@ export interface SubjectProof {
 /** Keys of a bound grant. */
 export interface PresentedBy {
   /** The token that names the keys. */
-  readonly token: 'subject_token' | 'actor_token';
+  readonly token: 'subject_token' | 'actor_token' | 'id_jag';
   /** Thumbprints; a proof by any one of these keys will do. */
   readonly keys: readonly string[];
   /** What `ath` of a DPoP proof must be. */

@@ -17,7 +17,7 @@ const helps = {
 export type IssuedTokenFault = keyof typeof helps;
 
 /** As what a token of a trusted issuer is sent. */
-export type IssuedTokenUse = 'id_token' | 'platform_token' | 'grant_assertion';
+export type IssuedTokenUse = 'id_token' | 'platform_token' | 'grant_assertion' | 'id_jag';
 
 /** The refusals of one use: they all have one sentence. */
 export function issuedTokenRefusals<Use extends IssuedTokenUse>(
@@ -30,7 +30,7 @@ export function issuedTokenRefusals<Use extends IssuedTokenUse>(
 }
 
 /** As what a token of a platform is sent: a client's credential, or the grant itself. */
-export type PlatformTokenUse = Exclude<IssuedTokenUse, 'id_token'>;
+export type PlatformTokenUse = 'platform_token' | 'grant_assertion';
 
 /** The refusals of a token that stands for a workload. */
 export function platformTokenRefusals<Use extends PlatformTokenUse>(

@@ -5,23 +5,47 @@ import type { Workload } from '../../domain/platform-token.ts';
 import { withinRule } from '../../domain/trust-rule.ts';
 import type { Ports } from '../../ports/ports.ts';
 import { type MatchPlatformToken, subjectOfMatch } from '../trusted-issuers/platform-tokens.ts';
+import type { VerifyTrustedIssuerToken } from '../trusted-issuers/verify-trusted-issuer-token.ts';
+import { identityAssertion, isIdentityAssertion } from './identity-assertion.ts';
 import { grantedScopes } from './scope.ts';
 import { targetResourceServer } from './target.ts';
 
 export interface JwtBearerOptions extends Pick<Ports, 'resourceServers' | 'currentClients'> {
   readonly match: MatchPlatformToken;
+  readonly verify: VerifyTrustedIssuerToken;
 }
 
 /**
  * A platform's token as grant (RFC 7523 §2.1): the token is for the subject that a rule makes of
- * it. Without a registered client the authentication has looked at it already.
+ * it. Without a registered client the authentication has looked at it already. An identity
+ * assertion is for a user, and a registered client.
  */
 export function jwtBearer(options: JwtBearerOptions): GrantHandler {
   const target = targetResourceServer(options);
+  const identify = identityAssertion(options);
   return async (request, client) => {
+    const assertion = request.parameters.get('assertion');
+    if (
+      client.workload === undefined &&
+      assertion !== undefined &&
+      isIdentityAssertion(assertion)
+    ) {
+      const { registration, boundTo, ...user } = await identify(assertion, client.registration);
+      const resourceServer = await target(request, registration);
+      return {
+        type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+        ...user,
+        ofUser: true,
+        resourceServer,
+        scopes: grantedScopes(request.parameters.get('scope'), registration, resourceServer),
+        ...(boundTo !== undefined && {
+          presentedBy: { token: 'id_jag' as const, keys: [boundTo] },
+        }),
+      };
+    }
     const { registration, workload } =
       client.workload === undefined
-        ? await asGrant(request.parameters.get('assertion'), client.registration, options)
+        ? await asGrant(assertion, client.registration, options)
         : { registration: client.registration, workload: client.workload };
     const { subject, byRule } = workload;
     // A workload must not pass for a client where only `sub` is looked at (RFC 9700 §4.15).

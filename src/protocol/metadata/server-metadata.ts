@@ -31,6 +31,7 @@ export function serverMetadata(config: Config, endpoints: Endpoints): object {
       },
     }),
     grant_types_supported: grantTypes,
+    authorization_grant_profiles_supported: ['urn:ietf:params:oauth:grant-profile:id-jag'],
     token_endpoint_auth_methods_supported: authMethods,
     token_endpoint_auth_signing_alg_values_supported: config.assertionAlgs,
     dpop_signing_alg_values_supported: config.dpopAlgs,

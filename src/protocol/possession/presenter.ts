@@ -4,8 +4,8 @@ import type { PlatformToken } from '../../domain/platform-token.ts';
 import type { ProvenKey } from '../../domain/proven-key.ts';
 
 /**
- * A bound subject or actor token needs a proof by one of its keys, and, if it is an access token,
- * with its hash in `ath` (RFC 9449 §4.3 item 12). Throws `invalid_grant`.
+ * A bound subject or actor token, or ID-JAG, needs a proof by one of its keys, and, if it is an
+ * access token, with its hash in `ath` (RFC 9449 §4.3 item 12). Throws `invalid_grant`.
  */
 export function checkPresenter(
   { token, keys, ath }: PresentedBy,
@@ -13,7 +13,8 @@ export function checkPresenter(
   provenAth: unknown,
 ): void {
   if (!isOneOf(keys, proven)) throw new OAuthError(`${token}_key_mismatch`);
-  if (ath !== undefined && proven.provenBy === 'dpop_proof' && provenAth !== ath)
+  if (token === 'id_jag' || ath === undefined) return;
+  if (proven.provenBy === 'dpop_proof' && provenAth !== ath)
     throw new OAuthError(`${token}_ath_mismatch`);
 }
 

@@ -49,6 +49,7 @@ const types: Readonly<Record<IssuedTokenUse, ReadonlySet<unknown>>> = {
   id_token: new Set([undefined, 'jwt', 'dpop+id_token']),
   platform_token: new Set([undefined, 'jwt', 'jose']),
   grant_assertion: new Set([undefined, 'jwt', 'jose']),
+  id_jag: new Set(['oauth-id-jag+jwt']),
 };
 
 /** Most seconds from `iat` to `exp` of a platform's token, unless its issuer says otherwise. */
@@ -71,7 +72,7 @@ export function verifyTrustedIssuerToken(
     const { typ, kid } = jws.header;
     if (!types[use].has(typeof typ === 'string' ? typ.toLowerCase() : typ)) refuse('typ_mismatch');
     const issuer = await findIssuer(jws.payload, options);
-    const purpose = use === 'id_token' ? use : 'workload';
+    const purpose = use === 'id_token' || use === 'id_jag' ? use : 'workload';
     if (issuer === undefined || !issuer.purposes.includes(purpose))
       return refuse('issuer_not_trusted');
     if (kid !== undefined && typeof kid !== 'string') return refuse('kid_invalid');
@@ -115,7 +116,9 @@ function checkClaims(
   const latest = now + options.clockTolerance;
   const time = (value: unknown): value is number =>
     typeof value === 'number' && Number.isFinite(value);
-  const expected = [issuer.audience ?? options.issuer].flat();
+  // An ID-JAG is for this server, whatever an app is called at its issuer.
+  const ours = use === 'id_jag' ? undefined : issuer.audience;
+  const expected = [ours ?? options.issuer].flat();
   const audiences: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
   const refused = (fault: IssuedTokenFault) => ({ fault, expiresAt: 0 });
   // Another audience is not known to be trusted, and it holds the same token.
