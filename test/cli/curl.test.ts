@@ -257,6 +257,10 @@ describe('holdfast curl refuses', () => {
     ['another resolution for http', ['--resolve', '127.0.0.1:1:127.0.0.2', 'URL']],
     ['a file name that curl adds to the URL', ['-T', 'package.json', 'URL']],
     ['two methods', ['-I', '-d', 'x', 'URL']],
+    ['TRACE', ['-X', 'TRACE', 'URL']],
+    ['TRACE in small letters', ['-sXtrace', 'URL']],
+    ['TRACK', ['--request', 'Track', 'URL']],
+    ['TRACE behind another method', ['-XGET', '-XTRACE', 'URL']],
     ['the URL as it stands', ['--path-as-is', 'URL../x']],
     ['an option that it does not know', ['--unheard-of', 'URL']],
   ])('%s', async (_case, args) => {

@@ -31,6 +31,9 @@ export function localRefusal(
   request: IncomingMessage,
   policy: BridgePolicy,
 ): LocalRefusal | undefined {
+  // Their answer is the request as it came in, with token and proof (RFC 9110 §9.3.8).
+  if (/^TRAC[EK]$/i.test(request.method ?? ''))
+    return { status: 405, detail: 'TRACE and TRACK are not for this bridge' };
   const { host: [host = '', ...more] = [] } = request.headersDistinct;
   if (more.length > 0 || !policy.isOwnHost(host.toLowerCase()))
     return { status: 421, detail: 'the Host field does not name this bridge' };

@@ -125,6 +125,10 @@ export function checkField(field: string): void {
 function methodOf(given: Given): string {
   const has = (pattern: RegExp) => given.some(([name]) => pattern.test(name));
   const chosen = given.findLast(([name]) => name === 'request')?.[1];
+  if (chosen !== undefined && /^trac[ek]$/i.test(chosen))
+    throw usageError(
+      `The answer to ${chosen} is the request as it was sent, with token and proof.`,
+    );
   if (chosen !== undefined) return httpMethod(chosen);
   const found = [
     ...(has(/^head$/) ? ['HEAD'] : []),
