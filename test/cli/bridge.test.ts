@@ -2,12 +2,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request as httpRequest, type IncomingMessage } from 'node:http';
-import { connect, createServer as createNetServer, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { resourceServer } from '../../packages/resource-server/src/resource-server.ts';
 import { type Api, openApi } from '../support/api.ts';
@@ -166,6 +164,9 @@ describe('holdfast bridge refuses', () => {
     ['another scheme', `GET ftp://127.0.0.1/ HTTP/1.1\r\n${own}${key}\r\n`, 421],
     ['the server as target', `OPTIONS * HTTP/1.1\r\n${own}${key}\r\n`, 421],
     ['CONNECT', `CONNECT api.example.com:443 HTTP/1.1\r\n${own}${key}\r\n`, 405],
+    ['TRACE', `TRACE / HTTP/1.1\r\n${own}${key}\r\n`, 405],
+    ['TRACK', `TRACK / HTTP/1.1\r\n${own}${key}\r\n`, 400],
+    ['trace', `trace / HTTP/1.1\r\n${own}${key}\r\n`, 400],
     ['Origin', `GET / HTTP/1.1\r\n${own}${key}Origin: http://127.0.0.1\r\n\r\n`, 403],
     ['an opaque Origin', `GET / HTTP/1.1\r\n${own}${key}Origin: null\r\n\r\n`, 403],
     ['Sec-Fetch-Site', `GET / HTTP/1.1\r\n${own}${key}Sec-Fetch-Site: none\r\n\r\n`, 403],
@@ -328,151 +329,6 @@ describe('a WebSocket through the bridge', () => {
     await target.close();
   });
 });
-
-describe('every end of a request', () => {
-  let raw: Awaited<ReturnType<typeof openRaw>>;
-  let own: RunningBridge;
-  beforeAll(async () => {
-    raw = await openRaw();
-    await server.admin('POST', 'resource-servers', { audience: raw.origin });
-    own = await startBridge(folder, [
-      '--to',
-      raw.origin,
-      '--resource',
-      raw.origin,
-      '--listen',
-      '127.0.0.1:0',
-      '--any-local-user',
-      '--idle-timeout',
-      '1',
-    ]);
-  });
-  afterAll(async () => {
-    await own.stop();
-    raw.close();
-  });
-
-  it('the API breaks off: so does the answer', async () => {
-    raw.behave = (socket) => {
-      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc');
-      setTimeout(() => socket.destroy(), 50);
-    };
-    const answer = await fetch(own.address);
-    await expect(answer.text()).rejects.toThrow('terminated');
-  });
-
-  it('the API says nothing: 504', async () => {
-    raw.behave = () => undefined;
-    expect((await fetch(own.address)).status).toBe(504);
-  });
-
-  it('the API answers two lengths: 502', async () => {
-    raw.behave = (socket) =>
-      socket.write(
-        'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
-      );
-    expect((await fetch(own.address)).status).toBe(502);
-  });
-
-  it('the client breaks off: the API is let go, while it answers or before', async () => {
-    for (const start of ['HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc', '']) {
-      const reached = Promise.withResolvers<Socket>();
-      raw.behave = (socket) => {
-        socket.write(start);
-        reached.resolve(socket);
-      };
-      const client = httpRequest(own.address)
-        .on('error', () => undefined)
-        .end();
-      const socket = await reached.promise;
-      const closed = once(socket, 'close');
-      await sleep(20);
-      client.destroy();
-      await closed;
-      expect(socket.destroyed).toBe(true);
-    }
-  });
-
-  it('the API answers before the upload ends: the answer gets through', async () => {
-    raw.behave = (socket) => socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno');
-    const outgoing = httpRequest(own.address, { method: 'POST' }).on('error', () => undefined);
-    outgoing.write('x'.repeat(1000));
-    const [answer] = (await once(outgoing, 'response')) as [IncomingMessage];
-    expect([answer.statusCode, await text(answer)]).toEqual([413, 'no']);
-    outgoing.destroy();
-  });
-
-  it('the API wants a nonce before it reads a stream: the stream goes with the second proof', async () => {
-    const nonces: unknown[] = [];
-    raw.behave = (socket, header) => {
-      const [, proof = ''] = /^dpop: (.+)\r$/im.exec(header) ?? [];
-      const { nonce } = decodeJwt(proof);
-      nonces.push([nonce, /^expect: 100-continue\r$/im.test(header)]);
-      if (nonce !== 'n1')
-        return socket.write(
-          'HTTP/1.1 401 Unauthorized\r\nDPoP-Nonce: n1\r\nContent-Length: 0\r\n' +
-            'WWW-Authenticate: DPoP error="use_dpop_nonce", algs="ES256"\r\n\r\n',
-        );
-      socket.write('HTTP/1.1 100 Continue\r\n\r\n');
-      return socket.once('data', () =>
-        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'),
-      );
-    };
-    const body = new Blob(['streamed']).stream();
-    const init = { method: 'POST', body, duplex: 'half' } as RequestInit;
-    expect((await fetch(own.address, init)).status).toBe(200);
-    expect(nonces).toEqual([
-      [undefined, true],
-      ['n1', true],
-    ]);
-  });
-
-  it('the API restarts: connections that were kept are no reason to fail', async () => {
-    raw.behave = (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
-    expect((await fetch(own.address)).status).toBe(200);
-    // The kept connection dies at the moment of the next request.
-    let first = true;
-    raw.behave = (socket) => {
-      if (first) socket.resetAndDestroy();
-      else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
-      first = false;
-    };
-    expect((await fetch(own.address)).status).toBe(200);
-    raw.close();
-    expect((await fetch(own.address)).status).toBe(502);
-    await raw.open();
-    expect((await fetch(own.address)).status).toBe(200);
-  });
-});
-
-/** An API on raw sockets: `behave` gets the socket of each request. */
-async function openRaw() {
-  const sockets = new Set<Socket>();
-  const api = { behave: (_socket: Socket, _header: string): unknown => undefined };
-  const tcp = createNetServer((socket) => {
-    sockets.add(socket);
-    socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
-    socket.on(
-      'data',
-      (chunk: Buffer) =>
-        /^\S+ \/.*\r\n\r\n/s.test(chunk.toString()) && api.behave(socket, chunk.toString()),
-    );
-  });
-  let port = 0;
-  const open = async () => {
-    await once(tcp.listen(port, '127.0.0.1'), 'listening');
-    port = (tcp.address() as { port: number }).port;
-  };
-  await open();
-  return Object.assign(api, {
-    origin: `http://127.0.0.1:${port}`,
-    open,
-    close() {
-      tcp.close();
-      for (const socket of sockets) socket.destroy();
-    },
-  });
-}
 
 /** An API whose WebSockets send every small text back; it wants a nonce. */
 async function openEcho({ issuer }: LiveServer) {

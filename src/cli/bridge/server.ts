@@ -3,8 +3,9 @@ import type { Duplex } from 'node:stream';
 import { HolderError } from '../../../packages/client/src/holder-error.ts';
 import { codeOf } from '../secret.ts';
 import { endToEnd } from './fields.ts';
-import { type Answer, answerOf, type Bridge, handBack, IdleTimeout } from './forward.ts';
+import { answerOf, handBack } from './forward.ts';
 import { type LocalRefusal, localRefusal } from './local-request.ts';
+import { type Answer, type Bridge, IdleTimeout } from './send.ts';
 
 /** Says what was refused or failed, a line each, without anything of the request but its method. */
 type Log = (line: string) => void;
