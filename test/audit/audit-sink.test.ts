@@ -216,7 +216,7 @@ describe('AUDIT_SINK=stdout', () => {
     );
     await server.end('SIGTERM');
     const created = server.output().match(/^\{.*"type":"client_created".*\}$/gm) ?? [];
-    const clients = created.map((line) => (JSON.parse(line) as Line).client_id);
+    const clients = created.map((line) => (JSON.parse(line) as Line).client_id ?? '');
     // Both happened in one millisecond, so either may come first.
     expect(clients).toHaveLength(2);
     expect(clients).toEqual(expect.arrayContaining(['a', 'b']));

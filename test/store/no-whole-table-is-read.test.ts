@@ -13,6 +13,7 @@ import {
 import { sqlAudit } from '../../src/store/tables/sql-audit.ts';
 import { sqlBoundKeys } from '../../src/store/tables/sql-bound-keys.ts';
 import { sqlExpired } from '../../src/store/tables/sql-expired.ts';
+import { sqlRegistrationCounts } from '../../src/store/tables/sql-registration-counts.ts';
 import { onPostgresqlServer, onSqlite, storeKinds, type TestStore } from '../support/stores.ts';
 
 const now = 1_800_000_000;
@@ -124,6 +125,17 @@ describe.each([onSqlite, onPostgresqlServer].filter((kind) => storeKinds.include
     it('a revocation of what came of tokens, as subject or as actor, goes by indexes', async () => {
       for (const { sql, values } of [revokeDerivedFrom('x'), ...revokeDerived(now).slice(0, 1)])
         expect(`${sql}\n${await planOf(sql, values)}`).not.toMatch(wholeTrail);
+    });
+
+    it('a scrape counts registrations up to a bound', async () => {
+      heard.length = 0;
+      const counts = new Map(await sqlRegistrationCounts(database)());
+      expect(counts.get('client')).toBe(1);
+      expect(heard).toHaveLength(4);
+      for (const { sql, args } of heard) {
+        expect(sql).toMatch(/\(SELECT .* LIMIT (\?|\$\d)/i);
+        expect(args.map(Number)).toContain(100_000);
+      }
     });
 
     it.each([
