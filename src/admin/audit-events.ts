@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import type { Clock } from '../domain/clock.ts';
+import { defined } from '../domain/defined.ts';
 import { type AuditLog, type AuditQuery, followDelay } from '../ports/audit-trail.ts';
 import { examples } from './examples.ts';
 import { cursorAfter, listAnswer, listQuery, page, printable, readPage } from './list.ts';
@@ -138,14 +139,7 @@ function filters(query: Query): Omit<AuditQuery, 'limit' | 'after'> {
   const { type, client_id, jkt, jti } = query;
   const since = readTime(query.since, 'since');
   const until = readTime(query.until, 'until');
-  return {
-    ...(type !== undefined && { type }),
-    ...(client_id !== undefined && { client_id }),
-    ...(jkt !== undefined && { jkt }),
-    ...(jti !== undefined && { jti }),
-    ...(since !== undefined && { since }),
-    ...(until !== undefined && { until }),
-  };
+  return defined({ type, client_id, jkt, jti, since, until });
 }
 
 function readTime(text: string | undefined, member: string): number | undefined {

@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { defined } from '../domain/defined.ts';
 import { type NewPairing, type Pairing, pairingModes } from '../domain/pairing.ts';
 import { pattern } from './patterns.ts';
 import { managedBy as managedByMember } from './schema-parts.ts';
@@ -61,8 +62,7 @@ export function show({
     holder,
     mode,
     first_party,
-    ...(scope !== undefined && { scope }),
-    ...(resources !== undefined && { resources }),
+    ...defined({ scope, resources }),
     revoked: revokedAt !== undefined,
     created_at: Math.floor(createdAt / 1000),
     ...(revokedAt !== undefined && { revoked_at: Math.floor(revokedAt / 1000) }),

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import type { AuditEvent } from '../domain/audit-event.ts';
 import type { Clock } from '../domain/clock.ts';
+import { defined } from '../domain/defined.ts';
 import type { NewPairing, Pairing } from '../domain/pairing.ts';
 import type { PairingRegistry } from '../ports/pairing-registry.ts';
 import type { ClientRegistrations, RandomId } from '../ports/ports.ts';
@@ -101,10 +102,7 @@ function listRoute(app: FastifyInstance, { pairings }: PairingRoutesOptions): vo
   app.get<{ Querystring: Query }>(path, operation(list), async ({ query }) => {
     const { limit, ...from } = readPage(query);
     const { requester, holder } = query;
-    const filters = {
-      ...(requester !== undefined && { requester }),
-      ...(holder !== undefined && { holder }),
-    };
+    const filters = defined({ requester, holder });
     return page(
       await pairings.list({ ...from, ...filters, limit: limit + 1 }),
       limit,

@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import type { AuditEvent } from '../domain/audit-event.ts';
 import type { Clock } from '../domain/clock.ts';
-import type { IssuedTokens } from '../ports/issued-tokens.ts';
+import { defined } from '../domain/defined.ts';
+import type { IssuedTokens, TokensOf } from '../ports/issued-tokens.ts';
 import { parameterExamples } from './examples.ts';
 import { printable } from './list.ts';
-import { answer, operation } from './operation.ts';
+import { answer, type Operation, operation } from './operation.ts';
 import { Problem } from './problem.ts';
 
 /** What the routes of tokens use. */
@@ -20,13 +20,23 @@ type Params<Name extends string> = { Params: Record<Name, string> };
 
 const tag = 'Tokens' as const;
 const count = Type.Object({ revoked: Type.Integer({ examples: [3] }) });
-const counted = { 200: answer('How many tokens were revoked.', count) };
+const answers = { 200: answer('How many tokens were revoked.', count) };
 
 /** Revokes one token, all tokens of a client, or all tokens bound to a key. */
 export function tokenRoutes(app: FastifyInstance, options: TokenRoutesOptions): void {
   revokeOneRoute(app, options);
-  revokeOfClientRoute(app, options);
-  revokeOfKeyRoute(app, options);
+  revokeAllRoute(app, options, 'client_id', '/admin/clients/:client_id/tokens', {
+    operationId: 'revokeTokensOfClient',
+    summary: 'Revoke all tokens of a client',
+    description: 'Makes every token that was issued to the client inactive.',
+    params: Type.Object({ client_id: printable('Of the client.', parameterExamples.client) }),
+  });
+  revokeAllRoute(app, options, 'jkt', '/admin/keys/:jkt/tokens', {
+    operationId: 'revokeTokensOfKey',
+    summary: 'Revoke all tokens bound to a key',
+    description: 'Makes every token bound to the key inactive, for example because the key leaked.',
+    params: Type.Object({ jkt: printable('RFC 7638 thumbprint.', parameterExamples.jkt) }),
+  });
 }
 
 function revokeOneRoute(
@@ -51,54 +61,27 @@ function revokeOneRoute(
       type: 'token_revoked',
       actor: 'admin',
       jti,
-      ...(client !== undefined && { client_id: client.client_id }),
-      ...(jkt !== undefined && { jkt }),
-      ...(evidence !== undefined && { evidence }),
+      ...defined({ client_id: client?.client_id, jkt, evidence }),
     });
     return reply.code(204).send();
   });
 }
 
-function revokeOfClientRoute(app: FastifyInstance, { issuedTokens }: TokenRoutesOptions): void {
-  const ofClient = operation({
-    operationId: 'revokeTokensOfClient',
-    summary: 'Revoke all tokens of a client',
-    tag,
-    description: 'Makes every token that was issued to the client inactive.',
-    params: Type.Object({ client_id: printable('Of the client.', parameterExamples.client) }),
-    answers: counted,
-  });
-  app.delete<Params<'client_id'>>(
-    '/admin/clients/:client_id/tokens',
-    ofClient,
-    async ({ params: { client_id } }) => {
-      const eventOf = (revoked: number): AuditEvent => ({
-        type: 'client_tokens_revoked',
-        actor: 'admin',
-        client_id,
-        detail: { revoked },
-      });
-      return { revoked: await issuedTokens.revokeAll({ client_id }, eventOf) };
-    },
-  );
-}
-
-function revokeOfKeyRoute(app: FastifyInstance, { issuedTokens }: TokenRoutesOptions): void {
-  const ofKey = operation({
-    operationId: 'revokeTokensOfKey',
-    summary: 'Revoke all tokens bound to a key',
-    tag,
-    description: 'Makes every token bound to the key inactive, for example because the key leaked.',
-    params: Type.Object({ jkt: printable('RFC 7638 thumbprint.', parameterExamples.jkt) }),
-    answers: counted,
-  });
-  app.delete<Params<'jkt'>>('/admin/keys/:jkt/tokens', ofKey, async ({ params: { jkt } }) => {
-    const eventOf = (revoked: number): AuditEvent => ({
-      type: 'key_tokens_revoked',
-      actor: 'admin',
-      jkt,
-      detail: { revoked },
-    });
-    return { revoked: await issuedTokens.revokeAll({ jkt }, eventOf) };
+/** Mounts a route that revokes all tokens that have this in common. */
+function revokeAllRoute<Name extends 'client_id' | 'jkt'>(
+  app: FastifyInstance,
+  { issuedTokens }: TokenRoutesOptions,
+  name: Name,
+  path: string,
+  described: Pick<Operation, 'operationId' | 'summary' | 'description' | 'params'>,
+): void {
+  app.delete<Params<Name>>(path, operation({ ...described, tag, answers }), async ({ params }) => {
+    const of = { [name]: (params as Record<Name, string>)[name] } as Record<Name, string>;
+    const type = name === 'jkt' ? 'key_tokens_revoked' : 'client_tokens_revoked';
+    return {
+      revoked: await issuedTokens.revokeAll(of as TokensOf, (revoked) => {
+        return { type, actor: 'admin', ...of, detail: { revoked } };
+      }),
+    };
   });
 }

@@ -1,20 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { atRequestEnd } from '../request/request-end.ts';
+import { shedBody, shedFields } from './shed-answer.ts';
 
 /** Bodies on their way that a process holds at once, and bytes of them together. */
 const [mostBodies, mostBytes] = [2000, 33_554_432];
-
-const body = JSON.stringify({
-  error: 'temporarily_unavailable',
-  error_description: 'the server cannot answer now, try again',
-});
-const fields = {
-  'content-type': 'application/json; charset=utf-8',
-  'cache-control': 'no-store',
-  'retry-after': '1',
-  'content-length': body.length,
-  connection: 'close',
-};
 
 /**
  * Bounds what half-sent bodies hold, which are in memory before anybody is authenticated and hold
@@ -62,5 +51,5 @@ function refuse(request: FastifyRequest, reply: FastifyReply): void {
   reply.hijack();
   // With them goes what has been read so far.
   for (const event of ['data', 'end', 'error']) request.raw.removeAllListeners(event);
-  reply.raw.writeHead(503, fields).end(body);
+  reply.raw.writeHead(503, { ...shedFields, connection: 'close' }).end(shedBody);
 }

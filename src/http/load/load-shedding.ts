@@ -5,6 +5,7 @@ import type { Measurements } from '../../ports/measurements.ts';
 import { atRequestEnd } from '../request/request-end.ts';
 import { type ConcurrencyLimit, concurrencyLimit, type Place } from './concurrency-limit.ts';
 import { eventLoopYield } from './event-loop-yield.ts';
+import { shedBody, shedFields } from './shed-answer.ts';
 import { inPlace } from './waiting-elsewhere.ts';
 
 declare module 'fastify' {
@@ -13,18 +14,6 @@ declare module 'fastify' {
     place?: Place;
   }
 }
-
-/** The answer when no place is free; a refused client may try again after a second. */
-const body = JSON.stringify({
-  error: 'temporarily_unavailable',
-  error_description: 'the server cannot answer now, try again',
-});
-const fields = {
-  'content-type': 'application/json; charset=utf-8',
-  'cache-control': 'no-store',
-  'retry-after': '1',
-  'content-length': body.length,
-};
 
 /**
  * Milliseconds for which the work for a connection that is gone may go on in its place. Every store
@@ -83,7 +72,7 @@ export function shedLoad(
     else {
       refusing();
       measured?.shed();
-      response.writeHead(503, fields).end(body);
+      response.writeHead(503, shedFields).end(shedBody);
     }
   });
   app.decorateRequest('place');
@@ -93,7 +82,7 @@ export function shedLoad(
     const place = places.take();
     if (place === undefined) {
       request.logFields = { error: 'temporarily_unavailable', reason: 'load_shed' };
-      void reply.code(503).headers(fields).send(body);
+      void reply.code(503).headers(shedFields).send(shedBody);
       return;
     }
     request.place = place;

@@ -1,4 +1,5 @@
 import { tokenTypeOf } from '../../domain/confirmation.ts';
+import { defined } from '../../domain/defined.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { TokenRequest } from '../../domain/oauth-request.ts';
 import type { ResourceServer } from '../../domain/resource-server.ts';
@@ -76,10 +77,5 @@ function presentedProof(parameters: TokenRequest['parameters']) {
     'htu',
     'client_certificate',
   ].map((name) => parameters.get(name));
-  return {
-    ...(dpopProof !== undefined && { dpopProof }),
-    ...(htm !== undefined && { htm }),
-    ...(htu !== undefined && { htu }),
-    ...(clientCertificate !== undefined && { clientCertificate }),
-  };
+  return defined({ dpopProof, htm, htu, clientCertificate });
 }

@@ -1,6 +1,7 @@
 import { actingAdmin } from '../../domain/acting-admin.ts';
 import type { AuditEvent, RecordedEvent } from '../../domain/audit-event.ts';
 import type { Clock } from '../../domain/clock.ts';
+import { defined } from '../../domain/defined.ts';
 import { CorruptRow } from '../../domain/oauth-error.ts';
 import { timeOf, timeOrderedId, timePrefix } from '../../domain/time-ordered-id.ts';
 import type { AuditLog, AuditTrail } from '../../ports/audit-trail.ts';
@@ -71,14 +72,8 @@ export function sqlAudit(
       const rows = await orStoreUnavailable(() =>
         database.auditEvent.findMany({
           where: {
-            id: {
-              ...(from !== undefined && { gt: from }),
-              ...(until !== undefined && { lt: timePrefix(until) }),
-            },
-            ...(type !== undefined && { type }),
-            ...(client_id !== undefined && { clientId: client_id }),
-            ...(jkt !== undefined && { jkt }),
-            ...(jti !== undefined && { jti }),
+            id: defined({ gt: from, lt: until === undefined ? undefined : timePrefix(until) }),
+            ...defined({ type, clientId: client_id, jkt, jti }),
           },
           orderBy: { id: 'asc' },
           take: limit,

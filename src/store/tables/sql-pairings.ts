@@ -1,3 +1,4 @@
+import { defined } from '../../domain/defined.ts';
 import { type NewPairing, type Pairing, pairingModes } from '../../domain/pairing.ts';
 import type { PairingRegistry } from '../../ports/pairing-registry.ts';
 import type { Pairings } from '../../ports/ports.ts';
@@ -116,8 +117,7 @@ export function sqlPairings(
         database.pairing.findMany({
           where: {
             id: { gt: after ?? '' },
-            ...(requester !== undefined && { requester }),
-            ...(holder !== undefined && { holder }),
+            ...defined({ requester, holder }),
             ...managedOnly({ managed }),
           },
           orderBy: { id: 'asc' },

@@ -1,0 +1,13 @@
+/** The body of a 503 to a request that there is no room for. */
+export const shedBody = JSON.stringify({
+  error: 'temporarily_unavailable',
+  error_description: 'the server cannot answer now, try again',
+});
+
+/** Its header fields; a refused client may try again after a second. */
+export const shedFields = {
+  'content-type': 'application/json; charset=utf-8',
+  'cache-control': 'no-store',
+  'retry-after': '1',
+  'content-length': shedBody.length,
+};
