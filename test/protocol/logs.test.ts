@@ -1,9 +1,10 @@
 import { expect, it } from 'vitest';
-import { adminToken, basic } from '../support/server.ts';
+import { adminToken, basic, issuer } from '../support/server.ts';
 import { storeKinds } from '../support/stores.ts';
 import {
   assertionForm,
   clientSecret,
+  seconds,
   tokenEndpointFixture,
 } from '../support/token-endpoint-fixture.ts';
 
@@ -39,6 +40,30 @@ it.each(storeKinds)(
         req_cnf: JSON.stringify({ jwk: { kty: 'oct', k: clientSecret } }),
       },
     });
+    const { body: trusted } = await fixture.server.admin('POST', 'trusted-issuers', {
+      issuer: 'https://platform.example.com',
+      purposes: ['workload'],
+      jwks: { keys: [fixture.key.jwk] },
+    });
+    const platformToken = await fixture.key.sign(
+      { iss: 'https://platform.example.com', sub: 'w', aud: issuer, exp: seconds + 600 },
+      {},
+    );
+    assertions.push(platformToken);
+    const asGrant = {
+      grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+      assertion: platformToken,
+    };
+    for (const form of [assertionForm(platformToken), asGrant])
+      await ask({ authorization: null, form });
+    await fixture.server.admin('POST', `trusted-issuers/${trusted.id}/rules`, {
+      claims: { sub: 'w' },
+      subject: '{sub}',
+    });
+    await ask({ authorization: null, form: asGrant });
+    await fixture.server.admin('POST', `trusted-issuers/${trusted.id}/try`, {
+      token: platformToken,
+    });
     await fixture.server.get(`/jwks?access_token=${tokens[0]}&client_secret=${clientSecret}`);
     await fixture.server.get(`/nowhere/${clientSecret}`);
     await fixture.server.post(
@@ -63,7 +88,7 @@ it.each(storeKinds)(
 
     const logged = JSON.stringify(fixture.server.logs);
     expect(fixture.server.logs.length).toBeGreaterThan(15);
-    expect(tokens.length).toBeGreaterThanOrEqual(3);
+    expect(tokens.length).toBeGreaterThanOrEqual(4);
     const secrets = [
       clientSecret,
       adminToken,
