@@ -69,6 +69,15 @@ export const needs = {
     how: 'apt-get install strace, and run the tests where processes may be traced',
     isHere: () => spawnSync('strace', ['-qq', '-o', '/dev/null', 'true']).status === 0,
   },
+  helm: {
+    tests: 'the Helm chart',
+    how: 'apt-get install golang-go golang-github-masterminds-sprig-dev golang-k8s-sigs-yaml-dev',
+    isHere: () =>
+      starts('go', 'version')() &&
+      ['github.com/Masterminds/sprig', 'sigs.k8s.io/yaml'].every((name) =>
+        existsSync(`${goPath}/src/${name}`),
+      ),
+  },
   nginx: {
     tests: 'nginx as a front door and as a gateway',
     how: 'apt-get install nginx',
