@@ -94,7 +94,7 @@ export interface AdminServerOptions {
 }
 
 /** Validates requests as they were sent: nothing is dropped, converted or filled in. */
-const strict: Validation = {
+export const strict: Validation = {
   ajv: {
     customOptions: {
       removeAdditional: false,
@@ -107,6 +107,24 @@ const strict: Validation = {
     },
   },
 };
+
+/** The schemas that routes of the admin API refer to. */
+export const adminSchemas = [
+  problemSchema,
+  ...clientSchemas,
+  ...resourceServerSchemas,
+  ...secretSchemas,
+  ...auditSchemas,
+  ...signingKeySchemas,
+  ...dpopNonceSecretSchemas,
+  ...keyEncryptionKeySchemas,
+  ...trustedIssuerSchemas,
+  ...trustRuleSchemas,
+  ...tryTokenSchemas,
+  ...pairingSchemas,
+  ...adminTokenSchemas,
+  ...configurationSchemas,
+];
 
 /** Makes the admin listener. Every path needs an admin token, even unknown ones. */
 export async function adminServer(options: AdminServerOptions): Promise<FastifyInstance> {
@@ -122,22 +140,7 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
   refuseOtherMethods(app, () => {
     throw new Problem(405, 'the method is not for this path');
   });
-  await openapiDocument(app, [
-    problemSchema,
-    ...clientSchemas,
-    ...resourceServerSchemas,
-    ...secretSchemas,
-    ...auditSchemas,
-    ...signingKeySchemas,
-    ...dpopNonceSecretSchemas,
-    ...keyEncryptionKeySchemas,
-    ...trustedIssuerSchemas,
-    ...trustRuleSchemas,
-    ...tryTokenSchemas,
-    ...pairingSchemas,
-    ...adminTokenSchemas,
-    ...configurationSchemas,
-  ]);
+  await openapiDocument(app, adminSchemas);
 
   clientRoutes(app, options);
   resourceServerRoutes(app, options);

@@ -8,16 +8,11 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 
 /** The admin token cannot be kept for the operator. The message says what to do. */
 export class AdminTokenError extends Error {
   override readonly name = 'AdminTokenError';
-}
-
-/** Where the first start writes the admin token: beside the key-encryption key. */
-export function adminTokenFile(keyEncryptionKeyFile: string): string {
-  return join(dirname(keyEncryptionKeyFile), 'holdfast.admin-token');
 }
 
 /** A new admin token on its way to its file. */

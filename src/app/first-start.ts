@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { adminTokenHash, generateAdminToken } from '../admin/admin-token.ts';
 import type { Config } from '../config/config.ts';
 import { developmentBanner } from '../config/development.ts';
+import { adminTokenFile } from '../config/store-config.ts';
 import {
   type KeyEncryption,
   keyEncryption,
@@ -16,7 +17,7 @@ import {
   type SharedSecretStore,
   type SigningKeyStore,
 } from '../ports/signing-key-store.ts';
-import { adminTokenFile, adminTokenTaken, draftAdminToken } from './admin-token-file.ts';
+import { adminTokenTaken, draftAdminToken } from './admin-token-file.ts';
 
 /** The admin token in clear, and the file from which the operator reads it. */
 export interface NewAdminToken {

@@ -12,6 +12,7 @@ import type { RandomId } from '../ports/ports.ts';
 import type { Tracing } from '../ports/tracing.ts';
 import { openStores } from '../store/stores.ts';
 import { adminOptions, type Opened } from './admin-options.ts';
+import type { AdminServerOptions } from './admin-server.ts';
 import { authorizationServer } from './authorization-server.ts';
 import { backgroundJobs } from './background-jobs.ts';
 import { firstStartText, prepareSecrets, startText } from './first-start.ts';
@@ -108,6 +109,7 @@ async function serve(
   });
   const gatewayApp = await gatewayListener({ ...common, tracing, stopping }, opened);
   const admin = adminOptions(config, options, { ...opened, ...common, scrape, tracing });
+  await applyDeclared(config, admin);
   const listeners = await openListeners({
     config,
     publicApp,
@@ -141,6 +143,16 @@ async function serve(
       await tracing?.stop();
     },
   };
+}
+
+/** Applies the file of CONFIG_FILE, before anybody can ask for a token. */
+async function applyDeclared(
+  { configurationFile }: Config,
+  admin: AdminServerOptions,
+): Promise<void> {
+  if (configurationFile === undefined) return;
+  const { applyConfigurationFile } = await import('./configuration-file.ts');
+  await applyConfigurationFile(configurationFile, admin);
 }
 
 /** Loaded only where there is a collector. */

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addClientCommands } from './client-commands.ts';
+import { addConfigurationCommands } from './configuration-commands.ts';
 import { exitCodes } from './exit-codes.ts';
 import { failureOf } from './failure.ts';
 import { addProfileCommands } from './profile-commands.ts';
@@ -19,7 +20,7 @@ const after = `
 Secrets and tokens come from files, variables or standard input, never from arguments.
 Variables: HOLDFAST_PROFILE, HOLDFAST_ISSUER, HOLDFAST_CLIENT_ID, HOLDFAST_RESOURCE,
   HOLDFAST_SCOPE, HOLDFAST_KEY_FILE, HOLDFAST_CLIENT_SECRET[_FILE], HOLDFAST_ACCESS_TOKEN[_FILE],
-  HOLDFAST_BRIDGE_SECRET[_FILE]
+  HOLDFAST_BRIDGE_SECRET[_FILE], HOLDFAST_ADMIN_URL, HOLDFAST_ADMIN_TOKEN[_FILE]
 Exit codes: 0 ok, 1 failed, 2 usage, 3 refused by the server, 4 cannot reach it,
   5 configuration faults, 6 differences found
 `;
@@ -45,6 +46,7 @@ export function holdfastCommand(
   addToolCommands(program, terminal);
   addClientCommands(program, terminal, finish);
   addProfileCommands(program, terminal);
+  addConfigurationCommands(program, terminal, finish);
   return program;
 }
 

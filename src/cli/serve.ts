@@ -13,6 +13,7 @@ import { processLog } from '../process/logger.ts';
 const operatorFaults: ReadonlySet<string> = new Set([
   'AdminTokenError',
   'ConfigError',
+  'ConfigurationFileError',
   'DatabaseError',
   'KeyEncryptionError',
   'MigrationError',

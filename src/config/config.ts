@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { type AuditConfig, readAuditConfig } from './audit-config.ts';
+import { type DeclaredSecrets, declaredSecrets } from './declared-secrets.ts';
 import { type DevelopmentConfig, developmentBanner, readDevelopmentConfig } from './development.ts';
 import { environmentReader } from './environment.ts';
 import { type GatewayConfig, readGatewayConfig } from './gateway-config.ts';
 import { type ListenerConfig, readListenerConfig } from './listener-config.ts';
 import { type OperationConfig, readOperationConfig } from './operation-config.ts';
 import { type ProtocolConfig, readProtocolConfig } from './protocol-config.ts';
-import { readStoreConfig, type StoreConfig } from './store-config.ts';
+import { adminTokenFile, readStoreConfig, type StoreConfig } from './store-config.ts';
 import { misspeltVariables, renamedVariables } from './variable-names.ts';
 
 /** Everything an operator can set. Times in seconds unless a name says otherwise. */
@@ -21,6 +22,8 @@ export interface Config
   readonly gateway?: GatewayConfig;
   /** Sentences for the log about what is dangerous or probably not meant. */
   readonly warnings: readonly string[];
+  /** The file that declares what is registered, and the secrets that it may name. */
+  readonly configurationFile?: { readonly path: string; readonly secrets: DeclaredSecrets };
 }
 
 /** The environment has faults; the message names every one of them. */
@@ -40,14 +43,25 @@ export function readConfig(
   const listeners = readListenerConfig(read);
   const gateway = readGatewayConfig(read);
   const development = readDevelopmentConfig(read, listeners, gateway);
+  const stores = readStoreConfig(read);
+  const path = read.text('CONFIG_FILE');
   const config: Config = {
-    ...readStoreConfig(read),
+    ...stores,
     ...listeners,
     ...readProtocolConfig(read),
     ...readOperationConfig(read),
     ...readAuditConfig(read),
     ...development,
     ...(gateway !== undefined && { gateway }),
+    ...(path !== undefined && {
+      configurationFile: {
+        path,
+        secrets: declaredSecrets(env, [
+          stores.keyEncryptionKeyFile,
+          adminTokenFile(stores.keyEncryptionKeyFile),
+        ]),
+      },
+    }),
     warnings: [
       ...(development.development ? [developmentBanner] : []),
       ...misspeltVariables(env),

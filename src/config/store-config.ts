@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import { DatabaseUrlError, databaseFile, databaseKind } from './database-url.ts';
 import type { EnvironmentReader } from './environment.ts';
 
@@ -14,6 +15,11 @@ export interface StoreConfig {
   /** The next key-encryption key, by itself or in a file. */
   readonly nextKeyEncryptionKey: { readonly value?: string; readonly file?: string };
   readonly adminToken?: string;
+}
+
+/** Where the first start writes the admin token: beside the key-encryption key. */
+export function adminTokenFile(keyEncryptionKeyFile: string): string {
+  return join(dirname(keyEncryptionKeyFile), 'holdfast.admin-token');
 }
 
 /** Reads the variables of the databases and of the secrets. */

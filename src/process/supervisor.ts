@@ -57,7 +57,7 @@ export async function supervise(options: SupervisionOptions): Promise<number> {
   const start = async (number: number): Promise<string> => {
     const { promise: running, resolve } = Promise.withResolvers<string>();
     if (stopping) return running;
-    const worker = fork(number, options);
+    const worker = fork(number, options, number === 1 && !serving);
     alive.set(worker, { number, since: performance.now() });
     worker.on('message', (message: FromWorker) => {
       if (message.type === 'running') resolve(message.text);
@@ -104,9 +104,10 @@ async function startAll(
   return text;
 }
 
-function fork(number: number, { env, logger }: SupervisionOptions): Worker {
+/** Starts a worker. Only the first one of a start applies CONFIG_FILE. */
+function fork(number: number, { env, logger }: SupervisionOptions, isFirst: boolean): Worker {
   cluster.setupPrimary({ args: [String(number)] });
-  const worker = cluster.fork(env);
+  const worker = cluster.fork(isFirst ? env : { ...env, CONFIG_FILE: '' });
   // A message to a worker that is just dying.
   worker.on('error', (err) => logger.debug({ err, worker: number }, 'the worker does not listen'));
   return worker;

@@ -1,0 +1,50 @@
+import type { Command } from 'commander';
+import type { ApplyOptions } from './configuration.ts';
+import type { Terminal } from './terminal.ts';
+
+const help = `
+  HOLDFAST_ADMIN_URL                  where the admin API is (http://127.0.0.1:8081)
+  HOLDFAST_ADMIN_TOKEN, …_TOKEN_FILE  an admin token with configuration:read, configuration:write
+
+In the file a secret is named, as a variable or a file, and never printed:
+  clients:
+    - client_id: orders
+      client_secret: \${ORDERS_SECRET}        # or { file: orders.secret }
+`;
+
+/** Adds the subcommands for what is registered. */
+export function addConfigurationCommands(
+  program: Command,
+  terminal: Terminal,
+  finish: (exitCode: number) => void,
+): void {
+  const load = async () => import('./configuration.ts');
+  const withFile = (name: string) =>
+    program
+      .command(name)
+      .requiredOption('-f, --file <file>', 'YAML or JSON; - is standard input')
+      .option('--prune', 'delete what a file made and this one has not')
+      .option('--admin-url <url>', 'where the admin API is (HOLDFAST_ADMIN_URL)')
+      .option('--json', 'print JSON')
+      .addHelpText('after', help);
+  withFile('apply')
+    .description('make what is registered what a file declares; prints the plan first')
+    .option('--dry-run', 'print the plan only')
+    .action(async (options: ApplyOptions) => (await load()).apply(terminal, options));
+  withFile('diff')
+    .description('show what differs between a file and what is registered; exit code 6 if any')
+    .action(async (options: ApplyOptions) => finish(await (await load()).diff(terminal, options)));
+  program
+    .command('export')
+    .description('print what is registered as a file, without secrets')
+    .option('--admin-url <url>', 'where the admin API is (HOLDFAST_ADMIN_URL)')
+    .option('--json', 'print JSON')
+    .addHelpText('after', help)
+    .action(async (options: Pick<ApplyOptions, 'json' | 'adminUrl'>) =>
+      (await load()).printExport(terminal, options),
+    );
+  program
+    .command('schema')
+    .description('print the JSON Schema of such a file, by which editors complete and check')
+    .action(async () => (await load()).printSchema(terminal));
+}

@@ -1,0 +1,98 @@
+import { rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { readConfigurationFile } from '../../src/admin/configuration/file.ts';
+import { declaredSecrets } from '../../src/config/declared-secrets.ts';
+import { scratchFolder } from '../support/scratch.ts';
+
+const folder = scratchFolder();
+/** How a file names a variable. */
+const named = (name: string) => `\${${name}}`;
+afterAll(() => rmSync(folder, { recursive: true }));
+const value = 'never-to-be-shown'.repeat(3);
+for (const name of ['secret', 'own', 'key']) writeFileSync(join(folder, name), `${value}\n`);
+symlinkSync(join(folder, 'own'), join(folder, 'link'));
+writeFileSync(join(folder, 'empty'), '');
+const env = {
+  ORDERS_SECRET: value,
+  ADMIN_TOKEN: value,
+  ADMIN_TOKEN_FILE: join(folder, 'own'),
+  HOLDFAST_ADMIN_TOKEN: value,
+  EMPTY: '',
+};
+const read = (text: string) =>
+  readConfigurationFile(
+    join(folder, 'holdfast.yaml'),
+    text,
+    declaredSecrets(env, [join(folder, 'key')]),
+  );
+const client = (secret: string) => `clients:\n  - client_id: a\n    client_secret: ${secret}\n`;
+
+describe('a configuration file', () => {
+  it.each([named('ORDERS_SECRET'), '{ file: secret }', `{ file: ${folder}/secret }`])(
+    'has the secret that %s names',
+    (secret) => {
+      const { body, faults } = read(client(secret));
+      expect(faults).toEqual([]);
+      expect(body).toEqual({ clients: [{ client_id: 'a', client_secret: value }] });
+    },
+  );
+
+  it.each([
+    [named('ADMIN_TOKEN'), 'ADMIN_TOKEN is a variable of Holdfast itself'],
+    [named('HOLDFAST_ADMIN_TOKEN'), 'HOLDFAST_ADMIN_TOKEN is a variable of Holdfast itself'],
+    [named('NOT_SET'), 'the variable NOT_SET is not set'],
+    [named('EMPTY'), 'the variable EMPTY is not set'],
+    ['{ file: own }', 'this is a file of Holdfast itself'],
+    ['{ file: link }', 'this is a file of Holdfast itself'],
+    ['{ file: key }', 'this is a file of Holdfast itself'],
+    ['{ file: nowhere }', 'the file cannot be read (ENOENT)'],
+    ['{ file: empty }', 'the file must have a value'],
+    [value, 'no secret stands here'],
+    [`x${named('ORDERS_SECRET')}`, 'no secret stands here'],
+    ['{ file: secret, more: 1 }', 'no secret stands here'],
+    ['7', 'no secret stands here'],
+  ])('refuses the secret %s, with its place and without any value', (secret, detail) => {
+    const { faults, lines, body } = read(client(secret));
+    const told = lines(faults);
+    expect(told).toContain(`holdfast.yaml:3:5 clients[0].client_secret: ${detail}`);
+    expect(`${told}${JSON.stringify(body)}`).not.toContain(value);
+  });
+
+  it('names variables in secrets only: elsewhere a reference is a fault, not a text', () => {
+    const { faults, body } = read(`clients:\n  - client_id: ${named('ORDERS_SECRET')}\n`);
+    expect(faults).toEqual([
+      { member: 'clients[0].client_id', detail: 'only a client_secret may name a variable' },
+    ]);
+    expect(JSON.stringify(body)).not.toContain(value);
+  });
+
+  it.each([
+    ['clients:\n  - client_id: a\n    client_id: b\n', 'holdfast.yaml:3:5 Map keys must be unique'],
+    ['clients: [\n', 'holdfast.yaml:2:1'],
+    ['clients: *nobody\n', 'holdfast.yaml:1:10 there is no anchor nobody'],
+    ['clients: !secret aGk=\n', 'holdfast.yaml:1:10'],
+    ['', 'the file must have members such as clients'],
+    ['- a\n', 'the file must have members such as clients'],
+    ['clients: &a [*a]\n', 'holdfast.yaml:1:1'],
+    ['a: 1\n---\nb: 2\n', 'holdfast.yaml'],
+  ])('refuses %j', (text, message) => {
+    expect(() => read(text)).toThrow(message);
+  });
+
+  it('takes JSON, and the member by which editors find the schema', () => {
+    const { body } = read('{ "$schema": "./holdfast.schema.json", "clients": [] }');
+    expect(body).toEqual({ clients: [] });
+  });
+
+  it('finds members with dots in their names, and what is missing in its parent', () => {
+    const { lines } = read(
+      'trusted_issuers:\n  - issuer: x\n    rules:\n      - claims:\n          /a.b: 1\n',
+    );
+    const faults = ['.claims./a.b', '.name', ''].map((below) => ({
+      member: `trusted_issuers[0].rules[0]${below}`,
+      detail: 'x',
+    }));
+    expect(lines(faults).match(/:\d+:\d+ /g)).toEqual([':4:9 ', ':4:9 ', ':5:11 ']);
+  });
+});

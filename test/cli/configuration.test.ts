@@ -1,0 +1,235 @@
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { runCommand } from '../support/command.ts';
+import { freeAddress, startProcess } from '../support/process.ts';
+import { scratchFolder } from '../support/scratch.ts';
+import { adminToken, type TestServer, testServer } from '../support/server.ts';
+
+const folder = scratchFolder();
+/** How a file names a variable. */
+const named = (name: string) => `\${${name}}`;
+const example = join(folder, 'holdfast.yaml');
+const secrets = {
+  WEB_SHOP_SECRET: 'w'.repeat(40),
+  BACK_OFFICE_SECRET: 'b'.repeat(40),
+  REPORTS_SECRET: 'r'.repeat(40),
+  OLD_SHOP_SECRET: 'o'.repeat(40),
+};
+copyFileSync(join(import.meta.dirname, '../../examples/holdfast.yaml'), example);
+writeFileSync(join(folder, 'orders-api.secret'), `${'a'.repeat(40)}\n`);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const none = /w{40}|b{40}|r{40}|o{40}|a{40}/;
+const clientsIn = (yaml: string): string[] =>
+  parse(yaml)
+    .clients.map(({ client_id }: { client_id: string }) => client_id)
+    .sort();
+
+describe('holdfast apply, diff, export, schema', () => {
+  let server: TestServer;
+  let env: Record<string, string>;
+  beforeAll(async () => {
+    server = await testServer();
+    env = {
+      HOLDFAST_ADMIN_URL: server.adminUrl,
+      HOLDFAST_ADMIN_TOKEN: adminToken,
+      ...secrets,
+    };
+  });
+  afterAll(() => server.stop());
+  const run = async (...args: readonly string[]) => runCommand(folder, args, { env });
+
+  it('diff shows what is missing, and answers 6', async () => {
+    const { code, stdout, stderr } = await run('diff', '-f', example);
+    expect([code, stderr]).toEqual([6, '']);
+    expect(stdout).toContain('+ client web-shop\n    client_id: "web-shop"');
+    expect(stdout).toContain('16 to create, 0 as declared');
+    expect(stdout).not.toMatch(none);
+  });
+
+  it('apply --dry-run prints the plan and changes nothing', async () => {
+    const { code, stdout } = await run('apply', '-f', example, '--dry-run');
+    expect([code, stdout]).toEqual([0, expect.stringContaining('+ pairing web-shop courier\n')]);
+    expect((await server.admin('GET', 'clients')).body.items).toEqual([]);
+  });
+
+  it('apply makes ten clients of one file; the second time there is nothing to do', async () => {
+    const first = await run('apply', '-f', example);
+    expect([first.code, first.stderr]).toEqual([0, '']);
+    expect(first.stdout).toContain('16 to create, 0 as declared\nApplied.\n');
+    expect((await server.admin('GET', 'clients')).body.items).toHaveLength(10);
+    const second = await run('apply', '-f', example, '--json');
+    expect(JSON.parse(second.stdout)).toEqual({ dry_run: true, changes: [], unchanged: 16 });
+    expect((await run('diff', '-f', example)).code).toBe(0);
+    expect(first.stdout + second.stdout).not.toMatch(none);
+  });
+
+  it('export prints a file that changes nothing when it is applied', async () => {
+    const { code, stdout } = await run('export');
+    expect([code, clientsIn(stdout)]).toEqual([0, expect.arrayContaining(['web-shop'])]);
+    expect(stdout).not.toMatch(/client_secret:/);
+    const again = await runCommand(folder, ['diff', '--prune', '-f', '-'], { env, input: stdout });
+    expect([again.code, again.stdout]).toEqual([0, '16 as declared\n']);
+  });
+
+  it('shows each change with its values, but not those of a secret', async () => {
+    const changed = join(folder, 'changed.yaml');
+    const { stdout: exported } = await run('export');
+    writeFileSync(
+      changed,
+      exported.replace('scope: invoices.read\n', 'scope: invoices.read invoices.write\n'),
+    );
+    const { code, stdout } = await run('diff', '-f', changed);
+    expect(code).toBe(6);
+    expect(stdout).toContain('    scope: "invoices.read" -> "invoices.read invoices.write"');
+    const other = { ...env, WEB_SHOP_SECRET: 'z'.repeat(40) };
+    const renewed = await runCommand(folder, ['diff', '-f', example], { env: other });
+    expect(renewed.stdout).toContain('~ client web-shop\n    client_secret: (a secret)\n');
+    expect(renewed.stdout).not.toMatch(/z{40}/);
+  });
+
+  it('names every fault at once with line and column, and answers 5', async () => {
+    const faulty = join(folder, 'faulty.yaml');
+    writeFileSync(
+      faulty,
+      [
+        'clients:',
+        '  - client_id: a',
+        `    client_secret: ${named('NOT_SET')}`,
+        '    scop: read',
+        '  - client_id: b',
+        '    token_endpoint_auth_method: private_key_jwt',
+        '  - client_id: c',
+        `    client_secret: ${named('ADMIN_TOKEN')}`,
+        'resource_serverz: []',
+      ].join('\n'),
+    );
+    const { code, stdout, stderr } = await run('apply', '-f', faulty);
+    expect([code, stdout]).toEqual([5, '']);
+    expect(stderr.replaceAll(`${faulty}:`, '')).toBe(
+      [
+        'holdfast: The file has faults:',
+        '3:5 clients[0].client_secret: the variable NOT_SET is not set',
+        '4:5 clients[0].scop: the member is unknown; the nearest known member is scope',
+        '5:5 clients[1].jwks: this token_endpoint_auth_method needs jwks or jwks_uri',
+        '8:5 clients[2].client_secret: ADMIN_TOKEN is a variable of Holdfast itself; give the secret another name',
+        '9:1 resource_serverz: the member is unknown; the nearest known member is resource_servers',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it.each([
+    ['a wrong token', { HOLDFAST_ADMIN_TOKEN: 'x'.repeat(40) }, 3],
+    ['no server', { HOLDFAST_ADMIN_URL: 'http://127.0.0.1:1' }, 4],
+    ['no token', { HOLDFAST_ADMIN_TOKEN: '' }, 5],
+  ])('answers %s by its exit code', async (_, more, expected) => {
+    const run = await runCommand(folder, ['apply', '-f', example], { env: { ...env, ...more } });
+    expect([run.code, run.stdout]).toEqual([expected, '']);
+  });
+
+  it('prints a JSON Schema that takes the example, and refuses a secret that stands in the file', async () => {
+    const { code, stdout } = await run('schema');
+    const ajv = new Ajv2020({ allowUnionTypes: true, strictTypes: false });
+    addFormats.default(ajv);
+    const validate = ajv.compile(JSON.parse(stdout));
+    const declared = () =>
+      runCommand(folder, ['export'], { env }).then(({ stdout: text }) => parse(text));
+    expect([code, validate(await declared())]).toEqual([0, true]);
+    const client = { client_id: 'a', client_secret: named('A_SECRET') };
+    expect(validate({ $schema: 'x', clients: [client] })).toBe(true);
+    expect(validate({ clients: [{ ...client, client_secret: 'a'.repeat(40) }] })).toBe(false);
+    expect(validate({ clients: [{ client_secret: named('A_SECRET') }] })).toBe(false);
+    expect(validate({ client: [] })).toBe(false);
+  });
+});
+
+describe('docs/operations/configuration-file.md', () => {
+  it('begins with a file and commands that do what it says', async () => {
+    const page = join(import.meta.dirname, '../../docs/operations/configuration-file.md');
+    const blocks = [...readFileSync(page, 'utf8').matchAll(/^```\w+\n([\s\S]*?)^```$/gm)];
+    const [file = '', script = ''] = blocks.map(([, code = '']) => code);
+    writeFileSync(join(folder, 'page.yaml'), file);
+    const server = await testServer();
+    const env = {
+      HOLDFAST_ADMIN_URL: server.adminUrl,
+      HOLDFAST_ADMIN_TOKEN: adminToken,
+      REPORTS_SECRET: 'p'.repeat(40),
+    };
+    const commands = [...script.matchAll(/^npx holdfast (\w+) -f holdfast\.yaml$/gm)];
+    const codes: unknown[] = [];
+    for (const [, name = ''] of commands)
+      codes.push([
+        name,
+        (await runCommand(folder, [name, '-f', join(folder, 'page.yaml')], { env })).code,
+      ]);
+    expect(codes).toEqual([
+      ['diff', 6],
+      ['apply', 0],
+    ]);
+    expect((await server.admin('GET', 'clients/reports')).body.scope).toBe('read');
+    await server.stop();
+  });
+});
+
+describe('CONFIG_FILE', () => {
+  it('takes a new machine to ten clients: one file, one command; and a restart changes nothing', async () => {
+    const address = await freeAddress();
+    const data = join(folder, 'data.db');
+    const start = async (more = {}) =>
+      startProcess(
+        { DATABASE_URL: `file:${data}`, CONFIG_FILE: example, ...secrets, ...more },
+        address,
+      );
+    const env = {
+      HOLDFAST_ADMIN_URL: `http://127.0.0.1:${address.adminPort}`,
+      HOLDFAST_ADMIN_TOKEN: adminToken,
+      ...secrets,
+    };
+    const first = await start({ WORKERS: '2' });
+    const { stdout } = await runCommand(folder, ['export'], { env });
+    expect(clientsIn(stdout)).toHaveLength(10);
+    expect(first.output().match(/CONFIG_FILE is applied/g)).toHaveLength(1);
+    expect(first.output()).not.toMatch(none);
+    await first.end('SIGTERM');
+    const again = await start();
+    expect(again.output()).toMatch(/"changes":0,"msg":"CONFIG_FILE is applied"/);
+    expect((await runCommand(folder, ['diff', '-f', example], { env })).code).toBe(0);
+    const events = await fetch(`${again.adminUrl}/audit-events?type=client_created`, {
+      headers: { authorization: `Bearer ${adminToken}` },
+    });
+    const { items } = (await events.json()) as { items: { actor: string }[] };
+    expect(new Set(items.map(({ actor }) => actor))).toEqual(new Set(['admin:CONFIG_FILE']));
+    await again.end('SIGTERM');
+  }, 60_000);
+
+  it('stops the start with every fault, and with no value', async () => {
+    const address = await freeAddress();
+    const faulty = join(folder, 'start.yaml');
+    writeFileSync(
+      faulty,
+      `clients:\n  - client_id: a\n    client_secret: ${named('A_SECRET')}\n    scop: x\n`,
+    );
+    const start = startProcess(
+      {
+        DATABASE_URL: `file:${join(folder, 'other.db')}`,
+        CONFIG_FILE: faulty,
+        A_SECRET: 'short-secret',
+      },
+      address,
+    );
+    const message = await start.then(
+      () => '',
+      (error: Error) => error.message,
+    );
+    expect(message).toContain(
+      `${faulty}:3:5 clients[0].client_secret: the member must have at least 32`,
+    );
+    expect(message).toContain(`${faulty}:4:5 clients[0].scop: the member is unknown`);
+    expect(message).not.toContain('short-secret');
+  });
+});
