@@ -23,6 +23,9 @@ const operatorFaults: ReadonlySet<string> = new Set([
 
 async function main(): Promise<void> {
   const given = readConfig(process.env);
+  // The socket for gateways is closed to other users from the moment it is there.
+  if (given.gateway !== undefined && 'path' in given.gateway.listen)
+    process.umask(process.umask() | 0o007);
   const config = cluster.isWorker ? given : await withChosenPorts(given);
   if (config.workers === 1) {
     const { run } = await import('../process/run.ts');

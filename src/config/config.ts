@@ -41,7 +41,7 @@ export function readConfig(
 ): Config {
   const read = environmentReader(env, readFile);
   const listeners = readListenerConfig(read);
-  const gateway = readGatewayConfig(read);
+  const gateway = readGatewayConfig(read, listeners.clientCertificateHeader !== undefined);
   const development = readDevelopmentConfig(read, listeners, gateway);
   const stores = readStoreConfig(read);
   const path = read.text('CONFIG_FILE');

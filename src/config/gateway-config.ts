@@ -5,14 +5,20 @@ import { isLoopback } from './issuer.ts';
 export interface GatewayConfig {
   readonly listen:
     | { readonly host: string; readonly port: number }
-    /** A Unix socket; whoever may open it may ask. */
+    /** A Unix socket, for its user and group. */
     | { readonly path: string };
   /** What gateways send as `Holdfast-Gateway-Token`. */
   readonly token?: string;
 }
 
-/** Reads `GATEWAY_*`; undefined without `GATEWAY_PORT`: there is no such listener. */
-export function readGatewayConfig(read: EnvironmentReader): GatewayConfig | undefined {
+/**
+ * Reads `GATEWAY_*`; undefined without `GATEWAY_PORT`: there is no such listener.
+ * `forwardsCertificates`: whether proxies forward certificates of clients, which are public.
+ */
+export function readGatewayConfig(
+  read: EnvironmentReader,
+  forwardsCertificates: boolean,
+): GatewayConfig | undefined {
   const token = read.matchingSecret(
     'GATEWAY_TOKEN',
     /^[\x21-\x7e]{32,512}$/,
@@ -31,6 +37,10 @@ export function readGatewayConfig(read: EnvironmentReader): GatewayConfig | unde
     read.faults.push('GATEWAY_PORT must name a Unix socket by its absolute path: unix:/PATH');
   else if (token === undefined && !isLoopback(host))
     read.faults.push('GATEWAY_TOKEN is required where GATEWAY_HOST is not on loopback');
+  else if (token === undefined && forwardsCertificates)
+    read.faults.push(
+      'GATEWAY_TOKEN is required with CLIENT_CERTIFICATE_HEADER, or every user of this machine could claim any certificate',
+    );
   const port = given.startsWith('unix:') ? 0 : read.port('GATEWAY_PORT', 0);
   return { listen: { host, port }, ...optional };
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,6 +17,8 @@ import { onSqlite, onSqliteAndRedis } from '../support/stores.ts';
 import { tcpProxy } from '../support/tcp-proxy.ts';
 import { clientSecret } from '../support/token-endpoint-fixture.ts';
 
+const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
+
 const fixtures: GatewayFixture[] = [];
 const open = async (...options: Parameters<typeof gatewayFixture>) => {
   const fixture = await gatewayFixture(...options);
@@ -30,6 +32,10 @@ afterEach(async () => {
 describe('where gateways ask', () => {
   it.each([
     [{ GATEWAY_HOST: '0.0.0.0' }, 'GATEWAY_TOKEN is required'],
+    [
+      { CLIENT_CERTIFICATE_HEADER: 'nginx', TRUSTED_PROXIES: '127.0.0.0/8' },
+      'GATEWAY_TOKEN is required with CLIENT_CERTIFICATE_HEADER',
+    ],
     [{ GATEWAY_TOKEN: 'short' }, 'GATEWAY_TOKEN must be'],
     [{ GATEWAY_PORT: 'unix:relative' }, 'absolute path'],
     [{ GATEWAY_PORT: '70000' }, 'GATEWAY_PORT must be a whole number'],
@@ -42,6 +48,11 @@ describe('where gateways ask', () => {
     const read = () => readConfig({ GATEWAY_PORT: '8082', ...env });
     expect(read).toThrow(ConfigError);
     expect(read).toThrow(sentence);
+  });
+  it('on a socket, which other users cannot open, certificates need no GATEWAY_TOKEN', () => {
+    const env = { CLIENT_CERTIFICATE_HEADER: 'nginx', TRUSTED_PROXIES: '127.0.0.0/8' };
+    const { gateway } = readConfig({ ...env, GATEWAY_PORT: 'unix:/run/holdfast/gateway.sock' });
+    expect(gateway).toEqual({ listen: { path: '/run/holdfast/gateway.sock' } });
   });
   it('without GATEWAY_PORT there is no such listener', () => {
     expect(readConfig({})).not.toHaveProperty('gateway');
@@ -77,6 +88,7 @@ describe('where gateways ask', () => {
     }).end();
     const [response] = await once(outgoing, 'response');
     expect([response.statusCode, response.headers['holdfast-subject']]).toEqual([200, 'app']);
+    expect(modeOf(socketPath)).toBe('660');
     response.resume();
   });
 });
@@ -92,7 +104,9 @@ describe('a process of its own with two workers, on a Unix socket', { timeout: 6
       response.resume();
       return response.statusCode as number;
     };
-    const first = await startProcess(env, await freeAddress());
+    const umask = process.umask(0);
+    const first = await startProcess(env, await freeAddress()).finally(() => process.umask(umask));
+    expect(modeOf(socketPath)).toBe('660');
     expect([await statusOf(), await statusOf()]).toEqual([403, 403]);
     await first.said(new RegExp(`gateways   unix:${socketPath}\n`));
     await first.end('SIGKILL');

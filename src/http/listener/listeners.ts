@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { chmodSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { FastifyInstance, FastifyListenOptions } from 'fastify';
 import type { Logger } from 'pino';
@@ -85,6 +86,8 @@ export async function openListeners({
     // Workers share a Unix socket by way of the process that supervises them.
     const options = 'path' in listen ? listen : { ...listen, reusePort };
     await gatewayApp.listen(options as FastifyListenOptions);
+    // Whatever the umask is: who may write to it may ask.
+    if ('path' in listen) chmodSync(listen.path, 0o660);
     closeWhenStopping(gatewayApp.server, stopping);
     boundHalfSentHeaders(gatewayApp.server, 'connection', logger);
   }
