@@ -51,7 +51,7 @@ export function gatewayServer(options: GatewayServerOptions): FastifyInstance {
     }),
     certificateOf: certificateSource({
       ...(headerForm !== undefined && { headerForm }),
-      // Whoever may ask at all is a gateway.
+      // Whoever may ask at all is a gateway, and says so where the field is its own.
       trustedProxies: 'all',
       clientCa: [],
       clock: ports.clock,

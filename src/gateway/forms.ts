@@ -8,16 +8,19 @@ import {
   wholeUri,
 } from '../protocol/gateway/forwarded-request.ts';
 
-/** What a gateway asks, and whether its upstream wants an assertion. */
+/** What a gateway asks, beside the request that it is about. */
 export interface GatewayQuestion
   extends Pick<ForwardedRequest, 'target' | 'method' | 'uri' | 'scopes'> {
+  /** Whether its upstream wants an assertion. */
   readonly wantsAssertion: boolean;
+  /** Whether it sets the field of the client certificate, which is the client's own otherwise. */
+  readonly readsCertificate: boolean;
 }
 
 /** Reads a question from the fields of its form, and from no others. Throws OAuthError. */
 export type ReadQuestion = (request: IncomingMessage) => GatewayQuestion;
 
-/** Caddy and Traefik: `GET /forward-auth?audience=…`. */
+/** Caddy, HAProxy and Traefik: `GET /forward-auth?audience=…`. */
 export const forwardAuth: ReadQuestion = (request) => {
   const [method, scheme, host, target] = ['method', 'proto', 'host', 'uri'].map((part) =>
     once(request, `x-forwarded-${part}`),
@@ -26,7 +29,7 @@ export const forwardAuth: ReadQuestion = (request) => {
   return { ...queryOf(request), method: methodOf(method), uri: () => uri };
 };
 
-/** nginx: `GET /auth-request?audience=…`. */
+/** nginx: `GET /auth-request?audience=…`. Not for gateways that let a `Host` with a slash in. */
 export const authRequest: ReadQuestion = (request) => {
   const uri = wholeUri(once(request, 'x-original-url'));
   return {
@@ -47,6 +50,7 @@ export const extAuthz: ReadQuestion = (request) => {
     uri: (origins) => uriAtOrigin({ host, target }, origins),
     scopes: scopesOf(onceAtMost(request, 'holdfast-required-scope')),
     wantsAssertion: isTrue(onceAtMost(request, 'holdfast-want-assertion')),
+    readsCertificate: isTrue(onceAtMost(request, 'holdfast-read-certificate')),
   };
 };
 
@@ -70,12 +74,10 @@ function methodOf(text: string): string {
   return text;
 }
 
-const parameters: ReadonlySet<string> = new Set(['audience', 'scope', 'assertion']);
+const parameters: ReadonlySet<string> = new Set(['audience', 'scope', 'assertion', 'certificate']);
 
 /** A parameter that is unknown or repeated is a mistake that might leave out a check. */
-function queryOf({
-  url = '',
-}: IncomingMessage): Pick<GatewayQuestion, 'target' | 'scopes' | 'wantsAssertion'> {
+function queryOf({ url = '' }: IncomingMessage): Omit<GatewayQuestion, 'method' | 'uri'> {
   const given = [...new URLSearchParams(url.slice(url.indexOf('?') + 1))];
   const query = new Map(given);
   const audience = query.get('audience');
@@ -89,6 +91,7 @@ function queryOf({
     target: { audience },
     scopes: scopesOf(query.get('scope')),
     wantsAssertion: isTrue(query.get('assertion')),
+    readsCertificate: isTrue(query.get('certificate')),
   };
 }
 

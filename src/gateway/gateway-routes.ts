@@ -87,13 +87,13 @@ async function answer(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const { raw } = request;
-  const { wantsAssertion, ...question } = read(raw);
+  const { wantsAssertion, readsCertificate, ...question } = read(raw);
   const resourceServer = await targetOf(options, question);
   const forwarded: ForwardedRequest = {
     ...question,
     authorization: headerFields(raw, 'authorization'),
     dpop: headerFields(raw, 'dpop'),
-    certificate: () => options.certificateOf(raw),
+    certificate: () => (readsCertificate ? options.certificateOf(raw) : undefined),
   };
   try {
     const admitted = await options.check(forwarded, resourceServer);

@@ -1,6 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  certificateHeaderForms,
+  certificateHeaderNames,
+} from '../../src/x509/certificate-header.ts';
 import { adapted, blocksOf } from '../support/front-door.ts';
 import {
   type GatewayPlace,
@@ -13,8 +17,8 @@ import { apacheModules, needs } from '../support/left-out.ts';
 import { issuer } from '../support/server.ts';
 
 const [certificates = ''] = blocksOf('apache.md', 'apache', 'gateways');
-const names = ['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'ssl', 'oauth2', 'setenvif'];
-const modules = [...names, 'proxy', 'proxy_http']
+const names = ['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'ssl', 'oauth2', 'headers'];
+const modules = [...names, 'setenvif', 'proxy', 'proxy_http']
   .map((name) => `LoadModule ${name}_module ${apacheModules}/mod_${name}.so`)
   .join('\n');
 
@@ -88,12 +92,27 @@ describe.skipIf(!needs.apache.isHere())(
         ['OAUTH2-sub', 'admin'],
         ['Oauth2_sub', 'admin'],
         ['Oauth2-invented', 'admin'],
+        ['OAUTH2-CLIENT-ID', 'admin'],
+        ['Oauth2_client-id', 'admin'],
+        ['Oauth2-client-id', ''],
+        ['Holdfast-Scope', ''],
+        ['Connection', 'Oauth2-client_id'],
+        ['Connection', 'keep-alive, oauth2-SUB'],
+        ...certificateHeaderForms.map((form) => [certificateHeaderNames[form], 'admin'] as const),
+        ['X-SSL-Client-Verify', 'admin'],
       ] as const;
       for (const field of [...smuggledFields(), ...own]) {
         const { status, upstream } = await door.call({ ...bound, by: mine, fields: [field] });
         expect([200, 401, 403]).toContain(status);
-        expect(upstream === undefined || Object.keys(oursIn(upstream)).length === 0).toBe(true);
-        expect(JSON.stringify(upstream ?? '')).not.toContain('admin');
+        if (upstream === undefined) continue;
+        expect([field, oursIn(upstream)]).toEqual([field, {}]);
+        expect(JSON.stringify(upstream)).not.toContain('admin');
+        const {
+          'oauth2-client_id': client,
+          'oauth2-sub': sub,
+          'oauth2-client-id': none,
+        } = upstream;
+        expect([field, client, sub, none]).toEqual([field, 'device', 'device', undefined]);
       }
     });
   },

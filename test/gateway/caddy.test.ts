@@ -6,19 +6,24 @@ import {
   type GatewayProgram,
   openGatewayProgram,
 } from '../support/gateway-program.ts';
-import { gatewayProgramRules, oursIn } from '../support/gateway-program-rules.ts';
+import { gatewayProgramRules, leftOutRules, oursIn } from '../support/gateway-program-rules.ts';
 import { needs } from '../support/left-out.ts';
 
-/** Caddy with the page's lines. */
-function caddy({
-  folder,
-  file,
-  port,
-  upstream,
-  holdfast,
-  own,
-}: GatewayPlace): readonly [string, ...string[]] {
-  const block = adapted(blocksOf('caddy.md', 'caddyfile', 'gateways')[0] ?? '', [
+const [page = ''] = blocksOf('caddy.md', 'caddyfile', 'gateways');
+
+/** Lines that the page lets one leave out. */
+const certificateField =
+  '\t\t\theader_up Client-Cert :{http.request.tls.client.certificate_der_base64}:\n';
+const clientAuth = ' {\n\t\tclient_auth {\n\t\t\tmode request\n\t\t}\n\t}';
+const parameter = '&certificate=true';
+
+/** Caddy with the page's lines, or without some. */
+function caddy(
+  { folder, file, port, upstream, holdfast, own }: GatewayPlace,
+  leftOut: readonly string[] = [],
+): readonly [string, ...string[]] {
+  const block = adapted(page, [
+    ...leftOut.map((text) => [text, ''] as const),
     ['https://api.example.com {', `https://api.example.com:${port} {\n\tbind 127.0.0.1`],
     ['/etc/caddy/tls.crt', file('tls.crt', own.pem)],
     ['/etc/caddy/tls.key', file('tls.key', own.keyPem)],
@@ -44,10 +49,10 @@ describe.skipIf(!needs.caddy.isHere())(
   'Caddy with forward_auth, configured as its page says',
   { timeout: 30_000 },
   () => {
+    const env = { DPOP_NONCE: 'required', CLIENT_CERTIFICATE_HEADER: 'rfc9440' };
     let door: GatewayProgram;
     beforeAll(async () => {
-      const env = { DPOP_NONCE: 'required', CLIENT_CERTIFICATE_HEADER: 'rfc9440' };
-      door = await openGatewayProgram({ command: caddy, env });
+      door = await openGatewayProgram({ command: (place) => caddy(place), env });
     }, 30_000);
     afterAll(async () => door.close());
 
@@ -63,6 +68,14 @@ describe.skipIf(!needs.caddy.isHere())(
       expect((await door.call({ ...bound, fields, by: other })).status).toBe(401);
     });
 
-    gatewayProgramRules(() => door, { reports: false });
+    leftOutRules(
+      [
+        { name: 'the line of the certificate', leftOut: [certificateField] },
+        { name: 'client_auth', leftOut: [clientAuth] },
+        { name: 'all for certificates', leftOut: [certificateField, clientAuth, parameter] },
+      ],
+      async (leftOut) => openGatewayProgram({ command: (place) => caddy(place, leftOut), env }),
+    );
+    gatewayProgramRules(() => door, { reports: false, upgrades: true });
   },
 );

@@ -8,7 +8,7 @@ import {
   type GatewayProgram,
   openGatewayProgram,
 } from '../support/gateway-program.ts';
-import { gatewayProgramRules } from '../support/gateway-program-rules.ts';
+import { gatewayProgramRules, leftOutRules } from '../support/gateway-program-rules.ts';
 
 const program = join(import.meta.dirname, '../support/documented-gateway.ts');
 
@@ -47,18 +47,31 @@ function traefik(place: GatewayPlace): readonly [string, ...string[]] {
     program: 'traefik',
     ...common(place),
     ask: /address: (\S+)/.exec(block)?.[1] ?? '',
-    before: { 'holdfast-gateway-token': /Holdfast-Gateway-Token: ([\w-]+)/.exec(block)?.[1] ?? '' },
+    dropsUnderscores: false,
+    before: Object.fromEntries(
+      [
+        ...between(block, 'customRequestHeaders', 'forwardAuth').matchAll(/^ +([\w-]+): (\S+)$/gm),
+      ].map(([, name = '', value = '']) => [name.toLowerCase(), value.replaceAll('"', '')]),
+    ),
     handedOn: listed(block, 'authRequestHeaders'),
     added: {},
-    toApi: listed(block, 'authResponseHeaders'),
+    toApi: /authResponseHeadersRegex: '\(\?i\)([^']+)'/.exec(block)?.[1] ?? '^$',
     toClient: 'all',
-    after: all(block, /^ +([\w-]+): ""$/gm),
+    removed: [],
   });
 }
 
-function envoy(place: GatewayPlace): readonly [string, ...string[]] {
+/** Lines of Envoy's page that are for certificates alone. */
+const certificateField = '          - exact: x-forwarded-client-cert\n';
+const readsCertificate = '            - { key: holdfast-read-certificate, value: "true" }\n';
+
+function envoy(
+  place: GatewayPlace,
+  leftOut: readonly string[] = [],
+): readonly [string, ...string[]] {
   const [filter = '', mutation = ''] = blocksOf('envoy.md', 'yaml', 'gateways');
   const block = adapted(filter, [
+    ...leftOut.map((text) => [text, ''] as const),
     ['127.0.0.1:8082', place.holdfast],
     ['GATEWAY_TOKEN', gatewayToken],
     ['RESOURCE_SERVER_ID', place.resourceServerId],
@@ -66,11 +79,12 @@ function envoy(place: GatewayPlace): readonly [string, ...string[]] {
   ]);
   const uri = /uri: ([^,\s]+), cluster/.exec(block)?.[1] ?? '';
   const prefix = /path_prefix: (\S+)/.exec(block)?.[1] ?? '';
-  const added = [...block.matchAll(/\{ key: ([\w-]+), value: ([\w-]+) \}/g)];
+  const added = [...block.matchAll(/\{ key: ([\w-]+), value: "?([\w-]+)"? \}/g)];
   return started(place, {
     program: 'envoy',
     ...common(place),
     ask: `${uri}${prefix}`,
+    dropsUnderscores: /headers_with_underscores_action: DROP_HEADER/.test(mutation),
     before: {},
     // Host, Method, Path, Content-Length and Authorization go along without being named.
     handedOn: [
@@ -81,29 +95,37 @@ function envoy(place: GatewayPlace): readonly [string, ...string[]] {
     toApi: all(
       between(block, 'allowed_upstream_headers', 'allowed_client_headers'),
       /prefix: ([\w-]+)/g,
-    ).map((name) => `${name}*`),
+    )
+      .map((name) => `^${name}`)
+      .join('|'),
     toClient: all(between(block, 'allowed_client_headers', 'router'), /exact: ([\w-]+)/g),
-    after: [
-      ...all(mutation, /remove: ([\w-]+)/g),
-      ...['subject'].map((name) => `holdfast_${name}`),
-    ],
+    removed: all(mutation, /remove: ([\w-]+)/g),
   });
 }
 
 describe.each([
-  { name: 'Traefik', command: traefik, certificateHeader: 'rfc9440' },
-  { name: 'Envoy', command: envoy, certificateHeader: 'envoy' },
+  { name: 'Traefik', command: traefik, certificateHeader: 'rfc9440', leftOut: [] },
+  {
+    name: 'Envoy',
+    command: envoy,
+    certificateHeader: 'envoy',
+    leftOut: [[certificateField], [readsCertificate], [certificateField, readsCertificate]],
+  },
 ])(
   'what the documentation of $name says that it does, with the lines of its page',
   { timeout: 30_000 },
-  ({ command, certificateHeader }) => {
+  ({ command, certificateHeader, leftOut }) => {
+    const env = { DPOP_NONCE: 'required', CLIENT_CERTIFICATE_HEADER: certificateHeader };
     let door: GatewayProgram;
     beforeAll(async () => {
-      const env = { DPOP_NONCE: 'required', CLIENT_CERTIFICATE_HEADER: certificateHeader };
-      door = await openGatewayProgram({ command, env });
+      door = await openGatewayProgram({ command: (place) => command(place), env });
     }, 30_000);
     afterAll(async () => door.close());
 
-    gatewayProgramRules(() => door, { namesScope: true });
+    leftOutRules(
+      leftOut.map((lines) => ({ name: lines.join(' and ').trim(), leftOut: lines })),
+      async (lines) => openGatewayProgram({ command: (place) => command(place, lines), env }),
+    );
+    gatewayProgramRules(() => door);
   },
 );

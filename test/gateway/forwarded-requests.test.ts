@@ -211,6 +211,7 @@ describe('the fields of one form', () => {
   it.each([
     ['Holdfast-Required-Scope', 'read'],
     ['Holdfast-Want-Assertion', 'true'],
+    ['Holdfast-Read-Certificate', 'true'],
   ] as const)('%s twice is refused by /ext-authz', async (name, value) => {
     const fields = [
       [name, value],
@@ -265,6 +266,8 @@ describe('the query of a gateway', () => {
     [`audience=${apiOrigin}&scope=read&scope=`, 'gateway_parameters_invalid'],
     [`audience=${apiOrigin}&scopes=write`, 'gateway_parameters_invalid'],
     [`audience=${apiOrigin}&assertion=1`, 'gateway_parameters_invalid'],
+    [`audience=${apiOrigin}&certificate=`, 'gateway_parameters_invalid'],
+    [`audience=${apiOrigin}&certificate=true&certificate=true`, 'gateway_parameters_invalid'],
     [`audience=${apiOrigin}&scope=%22`, 'gateway_parameters_invalid'],
     ['', 'gateway_parameters_invalid'],
     ['audience=https://nobody.example.com', 'gateway_audience_unknown'],

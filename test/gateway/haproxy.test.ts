@@ -5,8 +5,9 @@ import {
   type GatewayPlace,
   type GatewayProgram,
   openGatewayProgram,
+  smuggledFields,
 } from '../support/gateway-program.ts';
-import { gatewayProgramRules, oursIn } from '../support/gateway-program-rules.ts';
+import { gatewayProgramRules, leftOutRules, oursIn } from '../support/gateway-program-rules.ts';
 import { needs } from '../support/left-out.ts';
 import { issuer } from '../support/server.ts';
 
@@ -14,22 +15,34 @@ const [withLua = '', byItself = ''] = blocksOf('haproxy.md', 'haproxy', 'gateway
 const [lua = ''] = blocksOf('haproxy.md', 'lua', 'gateways');
 const backend = withLua.slice(withLua.indexOf('\nbackend api'));
 
-const listening = ({ port, upstream, file, own, ca }: GatewayPlace) =>
+const listening = ({ port, upstream, file, own, ca }: GatewayPlace, withoutClients = false) =>
   [
     ['bind :443 ssl', `bind 127.0.0.1:${port} ssl`],
     ['/etc/haproxy/tls.pem', file('tls.pem', own.pem + own.keyPem)],
-    ['/etc/haproxy/clients-ca.crt', file('clients-ca.crt', ca.pem)],
+    ...(withoutClients
+      ? []
+      : [['/etc/haproxy/clients-ca.crt', file('clients-ca.crt', ca.pem)] as const]),
     ['127.0.0.1:3000', upstream],
   ] as const;
 
-/** HAProxy with the page's lines. */
-function haproxy(place: GatewayPlace): readonly [string, ...string[]] {
+/** Lines of the page that are for certificates alone. */
+const shown = / {2}if txn.f:ssl_c_used\(\).+?\n {2}end\n/s.exec(lua)?.[0] ?? 'the certificate';
+const verify = ' ca-file /etc/haproxy/clients-ca.crt verify optional';
+
+/** HAProxy with the page's lines, or without some. */
+function haproxy(
+  place: GatewayPlace,
+  leftOut: readonly string[] = [],
+): readonly [string, ...string[]] {
+  const without = (page: string) =>
+    leftOut.filter((text) => page.includes(text)).map((text) => [text, ''] as const);
   const script = adapted(lua, [
+    ...without(lua),
     ['127.0.0.1:8082', place.holdfast],
     ['GATEWAY_TOKEN', gatewayToken],
   ]);
-  const block = adapted(withLua, [
-    ...listening(place),
+  const block = adapted(adapted(withLua, without(withLua)), [
+    ...listening(place, leftOut.includes(verify)),
     ['/etc/haproxy/holdfast.lua', place.file('holdfast.lua', script)],
     ['global\n', 'global\n  maxconn 100\n'],
   ]);
@@ -53,7 +66,7 @@ describe.skipIf(!needs.haproxy.isHere())('HAProxy', { timeout: 30_000 }, () => {
     let door: GatewayProgram;
     beforeAll(async () => {
       door = await openGatewayProgram({
-        command: haproxy,
+        command: (place) => haproxy(place),
         env: { ...env, DPOP_NONCE: 'required' },
       });
     }, 30_000);
@@ -70,7 +83,15 @@ describe.skipIf(!needs.haproxy.isHere())('HAProxy', { timeout: 30_000 }, () => {
       expect((await door.call({ ...bound, fields, by: other })).status).toBe(401);
     });
 
-    gatewayProgramRules(() => door);
+    leftOutRules(
+      [
+        { name: 'the lines of the certificate', leftOut: [shown] },
+        { name: 'verify', leftOut: [verify] },
+        { name: 'all for certificates', leftOut: [shown, verify, '&certificate=true'] },
+      ],
+      async (leftOut) => openGatewayProgram({ command: (place) => haproxy(place, leftOut), env }),
+    );
+    gatewayProgramRules(() => door, { upgrades: true });
   });
 
   describe('by itself with jwt_verify, for certificate-bound tokens, as its page says', () => {
@@ -87,6 +108,30 @@ describe.skipIf(!needs.haproxy.isHere())('HAProxy', { timeout: 30_000 }, () => {
       expect((await door.call({ ...bound, by: other })).status).toBe(401);
       expect((await door.call(bound)).status).toBe(401);
       expect((await door.call({ scheme: null, dpop: null, by: mine })).status).toBe(401);
+    });
+    it.each([
+      ['read', 200],
+      ['write read', 200],
+      ['write', 403],
+      ['reader', 403],
+    ])('a token with the scope "%s": %i', async (scope, status) => {
+      const [mine] = await door.certificates();
+      const token = await door.certificateToken(mine, undefined, scope);
+      const called = await door.call({ token, scheme: 'Bearer', dpop: null, by: mine });
+      expect([called.status, called.upstream === undefined]).toEqual([status, status !== 200]);
+    });
+    it('no field of ours reaches the API from a client', async () => {
+      const [mine] = await door.certificates();
+      const token = await door.certificateToken(mine);
+      for (const field of smuggledFields()) {
+        const call = { token, scheme: 'Bearer', dpop: null, by: mine, fields: [field] };
+        const { status, upstream } = await door.call(call);
+        expect([status, oursIn(upstream), upstream?.connection ?? '']).toEqual([
+          200,
+          {},
+          expect.not.stringMatching(/holdfast/i),
+        ]);
+      }
     });
     it('neither a token bound by jkt, nor one for another resource server, nor a changed one', async () => {
       const [mine] = await door.certificates();

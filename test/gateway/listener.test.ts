@@ -8,7 +8,12 @@ import { ConfigError, readConfig } from '../../src/config/config.ts';
 import { identityFields } from '../../src/gateway/answers.ts';
 import { certificate } from '../support/certificates.ts';
 import { describeOn } from '../support/describe-on.ts';
-import { apiOrigin, type GatewayFixture, gatewayFixture } from '../support/gateway.ts';
+import {
+  apiOrigin,
+  type GatewayFixture,
+  gatewayFixture,
+  gatewayForms,
+} from '../support/gateway.ts';
 import { ath } from '../support/pair.ts';
 import { freeAddress, startProcess } from '../support/process.ts';
 import { scratchFolder } from '../support/scratch.ts';
@@ -156,7 +161,7 @@ describe('DPOP_NONCE=required', () => {
 });
 
 describe('certificate-bound tokens (RFC 8705 §3)', () => {
-  it('are let in with the certificate that the gateway forwards, and with no other', async () => {
+  it('are let in with the certificate that the gateway says it forwards, and with no other', async () => {
     const [mine, other] = [
       await certificate({ subject: 'CN=mine' }),
       await certificate({ subject: 'CN=other' }),
@@ -178,7 +183,8 @@ describe('certificate-bound tokens (RFC 8705 §3)', () => {
         'x-ssl-client-cert': encodeURIComponent(mine.pem),
       },
     );
-    const asked = { token: body.access_token as string, scheme: 'Bearer', dpop: null };
+    const bound = { token: body.access_token as string, scheme: 'Bearer', dpop: null };
+    const asked = { ...bound, certificate: true };
     const { status, headers } = await fixture.ask({ ...asked, fields: field(mine) });
     expect([status, headers['holdfast-presenter'], headers['holdfast-key']]).toEqual([
       200,
@@ -195,6 +201,11 @@ describe('certificate-bound tokens (RFC 8705 §3)', () => {
     ];
     for (const [expected, fields] of rows)
       expect(await fixture.outcome({ ...asked, fields })).toBe(expected);
+    for (const form of gatewayForms)
+      for (const certificate of [undefined, true]) {
+        const outcome = await fixture.outcome({ ...bound, form, certificate, fields: field(mine) });
+        expect(outcome).toBe(certificate ? '200 device' : '401 token_as_bearer');
+      }
     const token = asked.token;
     const dpop = await fixture.key.proof({
       htm: 'GET',

@@ -10,7 +10,7 @@ import {
   openGatewayProgram,
   smuggledFields,
 } from '../support/gateway-program.ts';
-import { gatewayProgramRules, oursIn } from '../support/gateway-program-rules.ts';
+import { gatewayProgramRules, leftOutRules, oursIn } from '../support/gateway-program-rules.ts';
 import { type TestKey, testKey } from '../support/keys.ts';
 import { needs, nginxModules } from '../support/left-out.ts';
 import { ath } from '../support/pair.ts';
@@ -42,8 +42,9 @@ function nginx(
   return ['nginx', '-p', folder, '-c', file('nginx.conf', configuration), '-e', 'stderr'];
 }
 
-const withQuestion = (place: GatewayPlace) =>
+const withQuestion = (place: GatewayPlace, leftOut: readonly string[] = []) =>
   nginx(place, asking, [
+    ...leftOut.map((text) => [text, ''] as const),
     ['127.0.0.1:8082', place.holdfast],
     ['GATEWAY_TOKEN', gatewayToken],
   ]);
@@ -62,9 +63,10 @@ describe.skipIf(!needs.nginx.isHere())(
   'nginx with auth_request, configured as its page says',
   { timeout: 30_000 },
   () => {
+    const env = { DPOP_NONCE: 'required' };
     let door: GatewayProgram;
     beforeAll(async () => {
-      door = await openGatewayProgram({ command: withQuestion, env: { DPOP_NONCE: 'required' } });
+      door = await openGatewayProgram({ command: (place) => withQuestion(place), env });
     }, 30_000);
     afterAll(async () => door.close());
 
@@ -86,6 +88,17 @@ describe.skipIf(!needs.nginx.isHere())(
       expect((await door.call({ path: '/holdfast' })).status).toBe(404);
     });
 
+    const field = 'proxy_set_header X-SSL-Client-Cert      $ssl_client_escaped_cert;';
+    const verify = 'ssl_verify_client optional_no_ca;';
+    leftOutRules(
+      [
+        { name: 'the line of the certificate', leftOut: [field] },
+        { name: 'ssl_verify_client', leftOut: [verify] },
+        { name: 'all for certificates', leftOut: [field, verify, '&certificate=true'] },
+      ],
+      async (leftOut) =>
+        openGatewayProgram({ command: (place) => withQuestion(place, leftOut), env }),
+    );
     gatewayProgramRules(() => door, { namesScope: false });
   },
 );

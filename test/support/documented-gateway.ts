@@ -14,21 +14,31 @@ export interface DocumentedGateway {
   readonly upstream: string;
   /** Traefik: `address`. Envoy: `uri` and `path_prefix`. */
   readonly ask: string;
-  /** Set on the client's request before the question. */
+  /** Whether fields with `_` in their names are dropped. */
+  readonly dropsUnderscores: boolean;
+  /** Set on the client's request before the question; empty: removed. */
   readonly before: Readonly<Record<string, string>>;
   /** Of the client's fields, for the question. */
   readonly handedOn: readonly string[];
   /** Set on the question, over the client's own. */
   readonly added: Readonly<Record<string, string>>;
-  /** Whole names, or prefixes with `*`, that go from the answer to the API. */
-  readonly toApi: readonly string[];
+  /** Names that go from the answer to the API: a regular expression. */
+  readonly toApi: string;
   /** Whole names that go from a refusal to the client; Traefik: all. */
   readonly toClient: readonly string[] | 'all';
-  /** Removed from what the API gets. */
-  readonly after: readonly string[];
+  /** Removed from the client's request before all else. */
+  readonly removed: readonly string[];
 }
 
 type Fields = (readonly [string, string])[];
+
+/** RFC 9110 §7.6.1: without the fields that `Connection` names, except for an upgrade. */
+const endToEnd = (fields: Fields): Fields => {
+  const named = fields
+    .filter(([name]) => name === 'connection')
+    .flatMap(([, value]) => value.toLowerCase().split(/[\s,]+/));
+  return without(fields, ['connection', ...named.filter((name) => name !== 'upgrade')]);
+};
 
 const fieldsOf = ({ rawHeaders }: IncomingMessage): Fields =>
   rawHeaders.flatMap((name, index) =>
@@ -37,14 +47,10 @@ const fieldsOf = ({ rawHeaders }: IncomingMessage): Fields =>
 const without = (fields: Fields, names: readonly string[]) =>
   fields.filter(([name]) => !names.includes(name));
 const only = (fields: Fields, names: readonly string[]) =>
-  fields.filter(([name]) =>
-    names.some((known) =>
-      known.endsWith('*') ? name.startsWith(known.slice(0, -1)) : name === known,
-    ),
-  );
+  fields.filter(([name]) => names.includes(name));
 const set = (fields: Fields, values: Readonly<Record<string, string>>): Fields => [
   ...without(fields, Object.keys(values)),
-  ...Object.entries(values),
+  ...Object.entries(values).filter(([, value]) => value !== ''),
 ];
 
 async function send(url: string, method: string, fields: Fields, body?: Buffer) {
@@ -89,8 +95,14 @@ async function ask(config: DocumentedGateway, incoming: IncomingMessage, fields:
 
 async function answer(config: DocumentedGateway, incoming: IncomingMessage, out: ServerResponse) {
   const body = await buffer(incoming);
+  // Both delete what `Connection` names as a request comes in; Envoy also a certificate that a
+  // client names, unless `forward_client_cert_details` has it otherwise.
+  const received = without(endToEnd(fieldsOf(incoming)), [
+    ...(config.program === 'envoy' ? ['x-forwarded-client-cert'] : []),
+    ...config.removed,
+  ]);
   const fields = set(
-    without(fieldsOf(incoming), config.program === 'envoy' ? config.after : []),
+    received.filter(([name]) => !config.dropsUnderscores || !name.includes('_')),
     config.before,
   );
   const verdict = await ask(config, incoming, fields);
@@ -102,13 +114,13 @@ async function answer(config: DocumentedGateway, incoming: IncomingMessage, out:
     out.writeHead(verdict.statusCode ?? 500, shown.flat()).end(text);
     return;
   }
-  const given = only(said, config.toApi);
-  // Traefik deletes each name of the list; Envoy only puts the answer in place of the client's.
-  const replaced = config.program === 'traefik' ? config.toApi : given.map(([name]) => name);
-  const onward = without(
-    [...without(fields, replaced), ...given],
-    config.after.filter((name) => config.program === 'traefik' || !name.startsWith('holdfast-')),
-  );
+  const isForApi = new RegExp(config.toApi, 'i');
+  const given = said.filter(([name]) => isForApi.test(name));
+  // Traefik deletes whatever matches; Envoy only puts the answer in place of the client's.
+  const replaced = (config.program === 'traefik' ? fields : given)
+    .map(([name]) => name)
+    .filter((name) => isForApi.test(name));
+  const onward = [...without(fields, replaced), ...given];
   const api = await send(
     `http://${config.upstream}${incoming.url}`,
     incoming.method ?? '',

@@ -1,6 +1,15 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  certificateHeaderForms,
+  certificateHeaderNames,
+} from '../../src/x509/certificate-header.ts';
 import { apiOrigin, gatewayForms } from './gateway.ts';
-import { type Called, type GatewayProgram, smuggledFields } from './gateway-program.ts';
+import {
+  type Called,
+  certificateField,
+  type GatewayProgram,
+  smuggledFields,
+} from './gateway-program.ts';
 
 /** Fields of ours that reached the API, by any spelling. */
 export function oursIn(upstream: Called['upstream']): Readonly<Record<string, unknown>> {
@@ -18,12 +27,57 @@ interface Abilities {
   readonly namesScope?: boolean;
   /** Tells the API what would be refused. */
   readonly reports?: boolean;
+  /** Hands an upgrade to WebSocket on. */
+  readonly upgrades?: boolean;
+}
+
+/** Who stole a token that is bound to a certificate has the certificate too, for it is public. */
+function certificateRules(door: () => GatewayProgram): void {
+  it.each(certificateHeaderForms)(
+    'RFC 8705 §6.5: a certificate that a client names itself is none (%s)',
+    async (form) => {
+      const [mine, other] = await door().certificates();
+      const token = await door().certificateToken(mine);
+      const own = certificateField(form, mine);
+      for (const fields of [
+        [own],
+        [own, ['X-SSL-Client-Verify', 'SUCCESS'], ['Holdfast-Read-Certificate', 'true']] as const,
+        [own, ['Connection', own[0]]] as const,
+      ])
+        for (const by of [undefined, other]) {
+          const { status, upstream } = await door().call({
+            token,
+            scheme: 'Bearer',
+            dpop: null,
+            fields,
+            ...(by !== undefined && { by }),
+          });
+          expect([status === 200, upstream]).toEqual([false, undefined]);
+        }
+    },
+  );
+}
+
+/** What a page lets one leave out opens nothing. */
+export function leftOutRules(
+  rows: readonly { readonly name: string; readonly leftOut: readonly string[] }[],
+  open: (leftOut: readonly string[]) => Promise<GatewayProgram>,
+): void {
+  describe.each(rows)('without $name', ({ leftOut }) => {
+    let door: GatewayProgram;
+    beforeAll(async () => {
+      door = await open(leftOut);
+    }, 30_000);
+    afterAll(async () => door.close());
+
+    certificateRules(() => door);
+  });
 }
 
 /** What holds at every gateway that asks Holdfast. */
 export function gatewayProgramRules(
   door: () => GatewayProgram,
-  { namesScope = true, reports = true }: Abilities = {},
+  { namesScope = true, reports = true, upgrades = false }: Abilities = {},
 ): void {
   const identity = () => ({
     'holdfast-subject': 'app',
@@ -116,6 +170,52 @@ export function gatewayProgramRules(
       expect([none.status === 200, none.upstream]).toEqual([false, undefined]);
     });
   });
+
+  certificateRules(door);
+
+  it('no certificate that a client names reaches the API', async () => {
+    const fields = certificateHeaderForms.map(
+      (form) => [certificateHeaderNames[form], 'x'] as const,
+    );
+    const { upstream } = await door().call({ fields: [...fields, ['X-SSL-Client-Verify', 'x']] });
+    expect(Object.values(upstream ?? {})).not.toContain('x');
+  });
+
+  it('RFC 9110 §7.6.1: a client cannot have a field of ours dropped on the way to the API', async () => {
+    const fields = [['Connection', 'close, Holdfast-Scope']] as const;
+    const { upstream } = await door().call({ fields });
+    expect(upstream?.connection ?? '').not.toMatch(/holdfast/i);
+  });
+
+  it.runIf(upgrades)('RFC 6455: an upgrade is let in, with all that the API is told', async () => {
+    const websocket = [
+      ['Upgrade', 'websocket'],
+      ['Sec-WebSocket-Version', '13'],
+      ['Sec-WebSocket-Key', 'dGhlIHNhbXBsZSBub25jZQ=='],
+    ] as const;
+    for (const connection of ['Upgrade', 'keep-alive, upgrade']) {
+      const fields = [['Connection', connection], ...websocket] as const;
+      const { status, upstream } = await door().call({ fields });
+      expect([status, oursIn(upstream)]).toEqual([101, identity()]);
+      const thief = await door().call({ fields, scheme: null, dpop: null });
+      expect([thief.status, thief.upstream]).toEqual([401, undefined]);
+    }
+    const fields = [['Connection', 'Upgrade, Holdfast-Scope'], ...websocket] as const;
+    const { upstream } = await door().call({ fields });
+    expect([identity(), undefined]).toContainEqual(upstream && oursIn(upstream));
+  });
+
+  it.each(['/public?', '/public#', '?', '#', ':443/public?', '\\'])(
+    'a proof for one URL does not count for another by a Host that ends in %s',
+    async (end) => {
+      await door().call();
+      const token = await door().token();
+      const dpop = await door().proof(token, `${apiOrigin}/public`);
+      const fields = [['Host', `api.example.com${end}`]] as const;
+      const { status, upstream } = await door().call({ token, dpop, path: '/secret', fields });
+      expect([status === 200, upstream]).toEqual([false, undefined]);
+    },
+  );
 
   it('a foreign Host gets nowhere', async () => {
     const fields = [['Host', 'evil.example.com']] as const;

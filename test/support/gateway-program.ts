@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createPublicKey, type JsonWebKey } from 'node:crypto';
+import { createHash, createPublicKey, type JsonWebKey } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import { request } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -73,7 +73,7 @@ export interface GatewayProgram {
   proof(token: string, htu?: string, htm?: string): Promise<string>;
   token(scope?: string): Promise<string>;
   /** A token bound to this certificate. */
-  certificateToken(by: TestCertificate, resource?: string): Promise<string>;
+  certificateToken(by: TestCertificate, resource?: string, scope?: string): Promise<string>;
   certificates(): Promise<readonly [TestCertificate, TestCertificate]>;
   /** Ends the server, while the gateway goes on. */
   stopServer(): Promise<void>;
@@ -103,6 +103,19 @@ async function openUpstream() {
       response.setHeader('x-method', incoming.method ?? '').end(`api ${incoming.url} ${body}`);
     });
   }).listen(0, '127.0.0.1');
+  server.on('upgrade', (incoming, socket) => {
+    seen.push(incoming.headers);
+    // RFC 6455 §4.2.2; HAProxy checks it.
+    const accepted = createHash('sha1')
+      .update(`${incoming.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+      .digest('base64');
+    const fields = [
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      `Sec-WebSocket-Accept: ${accepted}`,
+    ];
+    socket.end(['HTTP/1.1 101 Switching Protocols', ...fields, '', ''].join('\r\n'));
+  });
   await once(server, 'listening');
   return { seen, server, address: `127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
@@ -133,7 +146,7 @@ export async function openGatewayProgram({
       clock: realClock,
       env: { TRUSTED_PROXIES: '127.0.0.0/8', CLIENT_CERTIFICATE_HEADER: 'nginx', ...env },
     },
-    { scopes: ['read', 'write'], ...members },
+    { scopes: ['read', 'write', 'reader'], ...members },
   );
   const form = (env['CLIENT_CERTIFICATE_HEADER'] ?? 'nginx') as CertificateHeaderForm;
   const { server, key, resourceServerId } = fixture;
@@ -141,7 +154,7 @@ export async function openGatewayProgram({
   await server.admin('POST', 'clients', {
     client_id: 'device',
     client_secret: clientSecret,
-    scope: 'read',
+    scope: 'read write reader',
     tls_client_certificate_bound_access_tokens: true,
   });
   const port = await freePort();
@@ -213,11 +226,15 @@ export async function openGatewayProgram({
       ...(by !== undefined && { cert: by.pem, key: by.keyPem }),
     });
     outgoing.end(body);
-    const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
+    const [response] = (await Promise.race([
+      once(outgoing, 'response'),
+      once(outgoing, 'upgrade'),
+    ])) as [IncomingMessage, Socket?];
+    if (response.statusCode === 101) response.socket.destroy();
     return {
       status: response.statusCode ?? 0,
       headers: response.headers,
-      body: await text(response),
+      body: response.statusCode === 101 ? '' : await text(response),
       upstream: upstream.seen[before],
     };
   };
@@ -241,9 +258,9 @@ export async function openGatewayProgram({
       await certificate({ subject: 'CN=mine', issuer: ca, ...valid }),
       await certificate({ subject: 'CN=other', issuer: ca, ...valid }),
     ],
-    async certificateToken(by, resource) {
-      const field = certificateField(form, by);
-      const { body } = await tokenWith('device', field, 'read', resource);
+    async certificateToken(by, resource, scope) {
+      const field = Object.fromEntries([certificateField(form, by)]);
+      const { body } = await tokenWith('device', field, scope, resource);
       return body.access_token as string;
     },
     async stopServer() {
@@ -260,13 +277,18 @@ export async function openGatewayProgram({
   };
 }
 
-function certificateField(form: CertificateHeaderForm, { der, pem }: TestCertificate) {
+/** The field in which a front door of this form says who has which certificate. */
+export function certificateField(
+  form: CertificateHeaderForm,
+  { der, pem }: Pick<TestCertificate, 'der' | 'pem'>,
+): readonly [string, string] {
   const base64 = der.toString('base64');
   const values: Partial<Record<CertificateHeaderForm, string>> = {
     rfc9440: `:${base64}:`,
     haproxy: base64,
+    envoy: `Cert="${encodeURIComponent(pem)}"`,
   };
-  return { [certificateHeaderNames[form]]: values[form] ?? encodeURIComponent(pem) };
+  return [certificateHeaderNames[form], values[form] ?? encodeURIComponent(pem)];
 }
 
 /** Starts the program and waits until it speaks TLS. Throws what it complains of when it ends instead. */
@@ -315,4 +337,12 @@ export const smuggledFields = (): readonly (readonly [string, string])[] => [
   ['Holdfast-Assertion', 'x.y.z'],
   ['Holdfast_Subject', 'admin'],
   ['holdfast-subject', 'admin'],
+  ['Holdfast-Client_Id', 'admin'],
+  ['Holdfast_Client-Id', 'admin'],
+  ['HOLDFAST_CLIENT_ID', 'admin'],
+  ['Holdfast_Token-Id', 'x'],
+  ['Holdfast-Would_Refuse', 'no'],
+  ['Holdfast-Read-Certificate', 'true'],
+  ['Connection', 'Holdfast-Scope, Holdfast-Presenter'],
+  ['Connection', 'keep-alive, holdfast-subject, Holdfast-Key, Holdfast-Would-Refuse'],
 ];

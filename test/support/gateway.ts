@@ -27,6 +27,7 @@ export interface Question {
   /** Takes the place of the query, or of the fields of `ext-authz` for the same. */
   readonly scope?: string;
   readonly assertion?: boolean;
+  readonly certificate?: boolean | undefined;
   readonly query?: string;
   /** Fields after all others. */
   readonly fields?: readonly Field[];
@@ -100,6 +101,7 @@ export async function gatewayFixture(
     const query = new URLSearchParams({ audience: apiOrigin });
     if (question.scope !== undefined) query.set('scope', question.scope);
     if (question.assertion === true) query.set('assertion', 'true');
+    if (question.certificate === true) query.set('certificate', 'true');
     const of = formOf(form, { method, url, id: resourceServerId, question, query: `${query}` });
     return rawRequest(
       `${server.gatewayUrl}${of.path}`,
@@ -175,6 +177,9 @@ function formOf(form: GatewayForm, { method, url, id, query, question }: Asked) 
             ? []
             : [['Holdfast-Required-Scope', question.scope] as const]),
           ...(question.assertion === true ? [['Holdfast-Want-Assertion', 'true'] as const] : []),
+          ...(question.certificate === true
+            ? [['Holdfast-Read-Certificate', 'true'] as const]
+            : []),
         ] as Field[],
       };
   }

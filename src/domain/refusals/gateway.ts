@@ -12,7 +12,7 @@ export const gatewayRefusals = {
     ],
     gateway_parameters_invalid: [
       notForGateway,
-      'Name one audience in the query, and scope and assertion once at most.',
+      'Name one audience in the query, and scope, assertion and certificate once at most.',
     ],
     gateway_audience_unknown: [
       notForGateway,
@@ -42,7 +42,7 @@ export const gatewayRefusals = {
     ],
     token_as_bearer: [
       'the access token is bound to a key, which was not proven in this request',
-      'Send a DPoP proof, or the client certificate. If you did, look at what the gateway forwards.',
+      'Send a DPoP proof, or the client certificate. If you did, look at what the gateway asks.',
     ],
     key_mismatch: [
       'the access token is not bound to the key that was proven in this request',

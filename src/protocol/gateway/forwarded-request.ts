@@ -17,7 +17,10 @@ export interface ForwardedRequest {
   readonly authorization: readonly string[];
   /** Every `DPoP` header field. */
   readonly dpop: readonly string[];
-  /** Reads the client certificate that the gateway forwards. Throws OAuthError. */
+  /**
+   * Reads the client certificate that the gateway forwards; undefined where it forwards none.
+   * Throws OAuthError.
+   */
   readonly certificate: () => ClientCertificate | undefined;
 }
 
@@ -43,7 +46,10 @@ export function uriOf({ scheme, host, target }: UriParts): string {
   return uri;
 }
 
-/** Checks a whole URI in the same way. */
+/**
+ * Checks a whole URI in the same way. Where a client's `Host` had a path in it, nothing here can
+ * tell: the gateway must refuse a `Host` with a slash.
+ */
 export function wholeUri(text: string): string {
   const [, scheme = '', host = '', target = ''] = /^(https?):\/\/([^/]+)(\/.*)$/.exec(text) ?? [];
   return uriOf({ scheme, host, target });
