@@ -104,6 +104,8 @@ function grants(
       ...ports,
       match,
       verify: verifyTrustedIssuerToken,
+      issuer: config.issuer,
+      clockTolerance: config.clockTolerance,
     }),
     'urn:ietf:params:oauth:grant-type:token-exchange': tokenExchange({
       ...ports,

@@ -7,7 +7,8 @@ export type SingleUseKind =
   | 'pop_proof'
   | 'cnf_proof'
   | 'subject_token_proof'
-  | 'id_token';
+  | 'id_token'
+  | 'id_jag';
 
 /** Seconds since the epoch. */
 export interface Acceptable {

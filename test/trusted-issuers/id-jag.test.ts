@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type TestKey, testKey } from '../support/keys.ts';
+import { randomJti, type TestKey, testKey } from '../support/keys.ts';
 import {
   audience,
   jwtBearerGrant,
@@ -45,7 +45,7 @@ const idJag = (claims: object = {}, header: object = {}, by = op) =>
       sub: 'alice',
       aud: issuer,
       client_id: 'agent',
-      jti: 'jag-1',
+      jti: randomJti(),
       iat: seconds,
       exp: seconds + 300,
       resource: audience,
@@ -85,23 +85,25 @@ describe('an identity assertion authorization grant (ID-JAG)', () => {
       'urn:ietf:params:oauth:grant-profile:id-jag',
     ]);
   });
-  it('may be shown again while it lives, in place of a refresh token', async () => {
-    const assertion = await idJag();
-    expect(shortly(await ask(assertion))).toBe('200 idp:alice');
-    expect(shortly(await ask(assertion))).toBe('200 idp:alice');
+  it('of this server itself is none', async () => {
+    const jwks = { keys: [{ ...op.jwk, kid: 'idp-1' }] };
+    const own = { issuer, purposes: ['id_jag'], jwks };
+    expect((await platform.server.admin('POST', 'trusted-issuers', own)).status).toBe(201);
+    expect(shortly(await ask(await idJag({ iss: issuer })))).toBe('400 invalid_grant');
   });
   it('resource and scope are bounds', async () => {
     const within = await idJag({
       resource: [audience, 'https://third.example.com'],
       scope: 'read admin',
     });
-    expect(shortly(await ask(within, { form: { resource: audience } }))).toBe('200 idp:alice');
     expect(shortly(await ask(within, { form: { resource: audience, scope: 'write' } }))).toBe(
       '400 invalid_scope',
     );
     expect(shortly(await ask(within, { form: { resource: 'https://other.example.com' } }))).toBe(
       '400 invalid_target',
     );
+    // What was refused was not used up.
+    expect(shortly(await ask(within, { form: { resource: audience } }))).toBe('200 idp:alice');
   });
   it('with cnf.jkt it needs a proof by that key', async () => {
     const assertion = await idJag({ cnf: { jkt: mine.jkt } });
@@ -131,6 +133,7 @@ describe('an identity assertion authorization grant (ID-JAG)', () => {
     ],
     ['a life that is over', async () => idJag({ exp: seconds }), '400 invalid_grant'],
     ['a start in the future', async () => idJag({ iat: seconds + 60 }), '400 invalid_grant'],
+    ['a long jti', async () => idJag({ jti: 'j'.repeat(257) }), '400 invalid_grant'],
     ['no jti', async () => idJag({ jti: undefined }), '400 invalid_grant'],
     ['no iat', async () => idJag({ iat: undefined }), '400 invalid_grant'],
     ['a sub that is an object', async () => idJag({ sub: {} }), '400 invalid_grant'],

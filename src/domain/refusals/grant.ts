@@ -70,10 +70,14 @@ export const grantRefusals = {
       'the assertion is bound to a key that is not proven in this request',
       'Prove the key that cnf of the assertion names.',
     ],
+    id_jag_replayed: [
+      'the assertion was used before',
+      'Every ID-JAG counts once. Ask the identity provider for a new one.',
+    ],
     id_jag_client_mismatch: [invalidAssertion, 'client_id is not the authenticated client.'],
     id_jag_claims_invalid: [
       invalidAssertion,
-      'sub has 1 to 255 characters; jti and iat are there; resource and scope are texts.',
+      'sub has 1 to 255 characters; jti has 1 to 256, iat is there; resource and scope are texts.',
     ],
     id_jag_subject_is_a_client: [
       invalidAssertion,

@@ -1,9 +1,13 @@
 import { decodeProtectedHeader } from 'jose/decode/protected_header';
 import { type ClientRegistration, names } from '../../domain/client-registration.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
+import { type SingleUse, singleUse } from '../../domain/single-use.ts';
 import { withinRule } from '../../domain/trust-rule.ts';
 import type { Ports } from '../../ports/ports.ts';
-import type { VerifyTrustedIssuerToken } from '../trusted-issuers/verify-trusted-issuer-token.ts';
+import type {
+  TrustedIssuerToken,
+  VerifyTrustedIssuerToken,
+} from '../trusted-issuers/verify-trusted-issuer-token.ts';
 
 /** What an identity assertion authorization grant gives a client. */
 export interface IdentityAssertion {
@@ -14,10 +18,15 @@ export interface IdentityAssertion {
   readonly authority: string;
   /** Thumbprint of the key that the assertion is bound to. */
   readonly boundTo: string | undefined;
+  readonly use: SingleUse;
 }
 
 export interface IdentityAssertionOptions extends Pick<Ports, 'currentClients'> {
   readonly verify: VerifyTrustedIssuerToken;
+  /** Of this server. */
+  readonly issuer: string;
+  /** Seconds. */
+  readonly clockTolerance: number;
 }
 
 /** Whether an assertion says that it is one; its signature is not looked at. */
@@ -32,26 +41,33 @@ export function isIdentityAssertion(assertion: string): boolean {
 
 /**
  * Reads an identity assertion authorization grant for this client
- * (draft-ietf-oauth-identity-assertion-authz-grant §4.4.1). It may be shown again while it lives,
- * in place of a refresh token. Throws an OAuthError.
+ * (draft-ietf-oauth-identity-assertion-authz-grant §4.4.1). It counts once, and is not of this
+ * server itself, which would widen what it gave for elsewhere. Throws an OAuthError.
  */
-export function identityAssertion({ verify, currentClients }: IdentityAssertionOptions) {
+export function identityAssertion(options: IdentityAssertionOptions) {
+  const { verify, currentClients } = options;
   return async (assertion: string, client: ClientRegistration): Promise<IdentityAssertion> => {
-    const { issuer, claims, boundTo } = await verify(assertion, 'id_jag');
+    const token = await verify(assertion, 'id_jag');
+    const { issuer, claims, boundTo } = token;
+    if (issuer.issuer === options.issuer) throw new OAuthError('id_jag_issuer_not_trusted');
     if (claims['client_id'] !== client.client_id) throw new OAuthError('id_jag_client_mismatch');
     if (issuer.clients !== undefined && !names(issuer.clients, issuer.listed, client))
       throw new OAuthError('id_jag_client_not_allowed');
-    const { sub, ...bounds } = checkClaims(claims);
+    const { sub, jti, iat, ...bounds } = checkClaims(claims);
     const subject = (issuer.subject_prefix ?? '') + sub;
     // A user must not pass for a client where only `sub` is looked at (RFC 9700 §4.15).
     if ((await currentClients.findClient(subject)) !== undefined)
       throw new OAuthError('id_jag_subject_is_a_client');
-    return { subject, registration: withinRule(client, bounds), authority: issuer.id, boundTo };
+    const use = useOf(token, jti, iat, options);
+    const registration = withinRule(client, bounds);
+    return { subject, registration, authority: issuer.id, boundTo, use };
   };
 }
 
 function checkClaims({ sub, jti, iat, scope, resource }: Readonly<Record<string, unknown>>): {
   readonly sub: string;
+  readonly jti: string;
+  readonly iat: number;
   readonly scope?: string;
   readonly resources?: readonly string[];
 } {
@@ -62,6 +78,7 @@ function checkClaims({ sub, jti, iat, scope, resource }: Readonly<Record<string,
     sub.length > 255 ||
     sub.includes('\0') ||
     !isText(jti) ||
+    jti.length > 256 ||
     typeof iat !== 'number' ||
     !(scope === undefined || typeof scope === 'string') ||
     !resources.every(isText)
@@ -69,7 +86,19 @@ function checkClaims({ sub, jti, iat, scope, resource }: Readonly<Record<string,
     throw new OAuthError('id_jag_claims_invalid');
   return {
     sub,
+    jti,
+    iat,
     ...(scope !== undefined && { scope }),
     ...(resource !== undefined && { resources }),
   };
+}
+
+function useOf(
+  { issuer, expiresAt }: TrustedIssuerToken,
+  jti: string,
+  iat: number,
+  { clockTolerance }: IdentityAssertionOptions,
+): SingleUse {
+  const until = expiresAt + 1 + clockTolerance;
+  return singleUse('id_jag', issuer.issuer, '', jti, { from: iat - clockTolerance, until });
 }

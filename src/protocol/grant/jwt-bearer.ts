@@ -5,14 +5,16 @@ import type { Workload } from '../../domain/platform-token.ts';
 import { withinRule } from '../../domain/trust-rule.ts';
 import type { Ports } from '../../ports/ports.ts';
 import { type MatchPlatformToken, subjectOfMatch } from '../trusted-issuers/platform-tokens.ts';
-import type { VerifyTrustedIssuerToken } from '../trusted-issuers/verify-trusted-issuer-token.ts';
-import { identityAssertion, isIdentityAssertion } from './identity-assertion.ts';
+import {
+  type IdentityAssertionOptions,
+  identityAssertion,
+  isIdentityAssertion,
+} from './identity-assertion.ts';
 import { grantedScopes } from './scope.ts';
 import { targetResourceServer } from './target.ts';
 
-export interface JwtBearerOptions extends Pick<Ports, 'resourceServers' | 'currentClients'> {
+export interface JwtBearerOptions extends IdentityAssertionOptions, Pick<Ports, 'resourceServers'> {
   readonly match: MatchPlatformToken;
-  readonly verify: VerifyTrustedIssuerToken;
 }
 
 /**

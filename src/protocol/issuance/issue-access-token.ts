@@ -139,7 +139,12 @@ async function commit(
   if (replayed.some((use) => possession.uses.includes(use))) throw new OAuthError('proof_replayed');
   if (replayed.some((use) => use === possession.subject?.use))
     throw new OAuthError('subject_proof_replayed');
-  if (replayed.some((use) => use === grant.use)) throw new OAuthError('id_token_replayed');
+  if (replayed.some((use) => use === grant.use))
+    throw new OAuthError(
+      grant.type === 'urn:ietf:params:oauth:grant-type:jwt-bearer'
+        ? 'id_jag_replayed'
+        : 'id_token_replayed',
+    );
   if (replayed.length > 0) {
     throw new OAuthError('cnf_proof_replayed');
   }
