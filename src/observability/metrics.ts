@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Measurements } from '../ports/measurements.ts';
+import { quickHistogram } from './quick-histogram.ts';
 import { durations, type MakeCounter, requestSeries } from './request-series.ts';
 
 /** Seconds by which `iat` may be off, both ways. */
@@ -31,12 +32,11 @@ export function metrics({ byClient = false }: { readonly byClient?: boolean } = 
   new Gauge({ name: 'holdfast_workers', help: 'Processes that serve.', registers }).set(1);
   const counter = (name: string, help: string, ...labelNames: string[]) =>
     new Counter({ name, help, labelNames, registers });
-  const steps = new Histogram({
+  const step = quickHistogram(registry, {
     name: 'holdfast_token_step_seconds',
     help: 'Seconds of each step of the token endpoint.',
-    labelNames: ['step'],
+    label: 'step',
     buckets: durations,
-    registers,
   });
   const offset = new Histogram({
     name: 'holdfast_proof_iat_offset_seconds',
@@ -53,7 +53,7 @@ export function metrics({ byClient = false }: { readonly byClient?: boolean } = 
     registry,
     request: requestSeries(registry, counter, byClient),
     shed: () => shed.inc(),
-    step: (step, seconds) => steps.observe({ step }, seconds),
+    step,
     proofOffset: (seconds) => offset.observe(seconds),
     places: (read) => placeGauges(registry, read),
     ...storeSeries(registry, counter),
@@ -81,18 +81,18 @@ function placeGauges(registry: Registry, read: () => Places): void {
 }
 
 function storeSeries(registry: Registry, counter: MakeCounter) {
-  const seconds = new Histogram({
+  const seconds = quickHistogram(registry, {
     name: 'holdfast_store_seconds',
     help: 'Seconds of each question to the database or Redis.',
-    labelNames: ['store'],
+    label: 'store',
     buckets: durations,
-    registers: [registry],
   });
   const errors = counter(
     'holdfast_store_errors_total',
     'Questions that the database or Redis did not answer.',
     'store',
   );
+  for (const store of ['database', 'redis']) errors.inc({ store }, 0);
   const evicts = new Gauge({
     name: 'holdfast_redis_may_evict',
     help: '1: this Redis may throw replay records away, so that a proof could count twice.',
@@ -101,8 +101,8 @@ function storeSeries(registry: Registry, counter: MakeCounter) {
   });
   return {
     store(store: 'database' | 'redis', took: number, failed: boolean) {
-      seconds.observe({ store }, took);
-      errors.inc({ store }, failed ? 1 : 0);
+      seconds(store, took);
+      if (failed) errors.inc({ store });
     },
     redisMayEvict: (may: boolean) => evicts.set(may ? 1 : 0),
   };

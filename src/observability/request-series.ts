@@ -1,7 +1,8 @@
-import { type Counter, Histogram, type Registry } from 'prom-client';
+import type { Counter, Registry } from 'prom-client';
 import { refusalReasons } from '../domain/refusal-reasons.ts';
 import type { EndedRequest, Measurements } from '../ports/measurements.ts';
 import { proofRule } from './proof-rules.ts';
+import { quickHistogram } from './quick-histogram.ts';
 
 /** Clients that are told apart at most; what comes later is `other`. */
 const maxClients = 1000;
@@ -50,19 +51,18 @@ export function requestSeries(
     'Answers that ask for a nonce in the proof.',
     'reason',
   );
-  const seconds = new Histogram({
+  const seconds = quickHistogram(registry, {
     name: 'holdfast_request_seconds',
     help: 'Seconds from the head of a request to the end of its answer.',
-    labelNames: ['route'],
+    label: 'route',
     buckets: durations,
-    registers: [registry],
   });
   const clientOf = namedClients();
   return ({ route, status, seconds: took, fields }: EndedRequest): void => {
     const { reason = '', grant = 'none', client_id: client, proof } = fields;
     const outcome = outcomeOf(status, fields);
     requests.inc({ route, status: status ?? 'none' });
-    seconds.observe({ route }, took);
+    seconds(route, took);
     if (route.endsWith('/token'))
       tokens.inc({ grant, outcome, reason, ...(byClient && { client_id: clientOf(client) }) });
     if (route.endsWith('/introspect')) introspections.inc({ outcome });
