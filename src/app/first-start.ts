@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { adminTokenHash, generateAdminToken } from '../admin/admin-token.ts';
 import type { Config } from '../config/config.ts';
 import { developmentBanner } from '../config/development.ts';
+import { packageFolder } from '../config/package-folder.ts';
 import { adminTokenFile } from '../config/store-config.ts';
 import {
   type KeyEncryption,
@@ -156,11 +158,17 @@ export function firstStartText(
   ${post('resource-servers', `'${JSON.stringify(resourceServer)}'`)}
   ${post('clients', `'${JSON.stringify(client).slice(0, -1)},"client_secret":"'$CLIENT_SECRET'"}'`)}
 
-2. Obtain its first bound token, and verify it as a resource server would:
-
-  npm run -s first-token -- ${config.issuer} first-client
+2. Obtain its first bound token, and ${firstTokenStep(config.issuer)}
 
 `;
+}
+
+/** An installed package has the command in the path; a checkout has an example that verifies. */
+function firstTokenStep(issuer: string): string {
+  if (existsSync(join(packageFolder, 'examples/first-token.ts')))
+    return `verify it as a resource server would:\n\n  npm run -s first-token -- ${issuer} first-client`;
+  return `look into it:\n\n  HOLDFAST_CLIENT_SECRET=$CLIENT_SECRET holdfast token --issuer ${issuer} \\
+    --client-id first-client --resource https://api.example.com | holdfast decode -`;
 }
 
 function gatewayText({ gateway }: Config): string {

@@ -55,29 +55,43 @@ describe('the packed server, installed where nothing else is', () => {
     const from = tarballs.map((name) => join(folder, name));
     await run('npm', ['install', ...quiet, ...more, ...from], cwd);
   };
-  const started = async (program: readonly [string, ...string[]], cwd: string) => {
-    const server = await startProcess(
-      { HOME: cwd, XDG_DATA_HOME: join(cwd, 'data'), PATH: process.env['PATH'] ?? '' },
-      await freeAddress(),
-      { program, cwd, group: true },
-    );
+  const started = async (program: readonly [string, ...string[]], cwd: string, more = {}) => {
+    const env = { HOME: cwd, XDG_DATA_HOME: join(cwd, 'data'), PATH: process.env['PATH'] ?? '' };
+    return startProcess({ ...env, ...more }, await freeAddress(), { program, cwd, group: true });
+  };
+
+  it('by npm i -g: the commands that the first start of holdfast serve prints lead to a bound token', async () => {
+    const prefix = join(folder, 'global');
+    await install(prefix, ['--global', '--prefix', prefix]);
+    const command = join(prefix, 'bin/holdfast');
+    const server = await started([command, 'serve'], prefix, { ADMIN_TOKEN: '' });
     try {
-      return await firstTokenType(server);
+      await server.said(/holdfast decode -\n/);
+      const [, first, second] =
+        /client:\n\n([\s\S]*)\n2\. .*\n\n([\s\S]*?decode -)\n/.exec(server.output()) ?? [];
+      const PATH = `${join(prefix, 'bin')}:${process.env['PATH']}`;
+      const { stdout, stderr } = spawnSync('bash', ['-euc', `{ ${first}\n} >&2\n${second}`], {
+        encoding: 'utf8',
+        env: { PATH, HOME: prefix },
+      });
+      expect([stdout, stderr]).toEqual([
+        expect.stringMatching(/first-client[\s\S]*jkt/),
+        expect.stringContaining('"client_id":"first-client"'),
+      ]);
     } finally {
       await server.end('SIGTERM');
     }
-  };
-
-  it('by npm i -g: holdfast serve issues a token, and its data are where the user keeps data', async () => {
-    const prefix = join(folder, 'global');
-    await install(prefix, ['--global', '--prefix', prefix]);
-    expect(await started([join(prefix, 'bin/holdfast'), 'serve'], prefix)).toBe('DPoP');
     expect(existsSync(join(prefix, 'data/holdfast/holdfast.db'))).toBe(true);
   });
   it('by npm i: npx holdfast serve issues a token', async () => {
     const own = join(folder, 'local');
     await install(own, []);
-    expect(await started(['npx', '--offline', 'holdfast', 'serve'], own)).toBe('DPoP');
+    const server = await started(['npx', '--offline', 'holdfast', 'serve'], own);
+    try {
+      expect(await firstTokenType(server)).toBe('DPoP');
+    } finally {
+      await server.end('SIGTERM');
+    }
   });
   it.skipIf(systemNode === undefined || !/^v2[01]\./.test(systemVersion ?? ''))(
     `on an older Node.js, here ${systemVersion}, it says which one it needs`,
