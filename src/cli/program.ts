@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { addAdminCommands } from './admin-commands.ts';
 import { addClientCommands } from './client-commands.ts';
 import { addConfigurationCommands } from './configuration-commands.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -47,6 +48,7 @@ export function holdfastCommand(
   addClientCommands(program, terminal, finish);
   addProfileCommands(program, terminal);
   addConfigurationCommands(program, terminal, finish);
+  addAdminCommands(program, terminal);
   return program;
 }
 

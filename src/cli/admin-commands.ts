@@ -1,0 +1,84 @@
+import { type Command, Option } from 'commander';
+import { accessTokenSigningAlgorithms } from '../jose/algorithms.ts';
+import { signingKeyPurposes } from '../ports/signing-key-store.ts';
+import type { TailOptions } from './audit-tail.ts';
+import type { AdminOptions, RotateOptions } from './keys.ts';
+import type { Terminal } from './terminal.ts';
+
+const help = `
+  HOLDFAST_ADMIN_URL                  where the admin API is (http://127.0.0.1:8081)
+  HOLDFAST_ADMIN_TOKEN, …_TOKEN_FILE  an admin token with the scope for it
+`;
+
+/** What can be listed, read, created and deleted, and the members that a table of it shows. */
+const resources = {
+  clients: ['client_id', 'client_name', 'token_endpoint_auth_method', 'disabled'],
+  'resource-servers': ['id', 'audience', 'name'],
+  pairings: ['id', 'mode', 'requester', 'holder', 'revoked'],
+} as const;
+
+/** Adds the subcommands that ask the admin API for one thing. */
+export function addAdminCommands(program: Command, terminal: Terminal): void {
+  for (const [name, columns] of Object.entries(resources))
+    addResource(program, terminal, name, columns);
+  const keys = program.command('keys').description('list, rotate and revoke signing keys');
+  const load = async () => import('./keys.ts');
+  onAdminApi(keys.command('list'), 'list the signing keys with their states').action(
+    async (options: AdminOptions) => (await load()).listKeys(terminal, options),
+  );
+  onAdminApi(keys.command('rotate'), 'announce the next signing key')
+    .addOption(new Option('--alg <alg>').choices(accessTokenSigningAlgorithms).default('ES256'))
+    .addOption(new Option('--purpose <purpose>').choices(signingKeyPurposes))
+    .option('--immediately', 'do not wait until every copy of the JWK Set has it')
+    .action(async (options: RotateOptions) => (await load()).rotateKey(terminal, options));
+  onAdminApi(keys.command('revoke'), 'revoke a leaked key: all that it signed is inactive')
+    .argument('<kid>')
+    .action(async (kid: string, options: AdminOptions) =>
+      (await load()).revokeKey(terminal, kid, options),
+    );
+  const audit = program.command('audit').description('read the audit trail');
+  onAdminApi(audit.command('tail'), 'print audit events, oldest first; --json prints JSON Lines')
+    .option('--follow', 'go on with what comes; events are shown a minute late, none is missed')
+    .option('--since <time>', 'such as 2026-11-24T09:00:00Z (default: an hour ago)')
+    .option('--type <type>', 'only events of this type')
+    .option('--client-id <id>', 'only events of this client')
+    .action(async (options: TailOptions) =>
+      (await import('./audit-tail.ts')).tailAudit(terminal, options),
+    );
+}
+
+function addResource(
+  program: Command,
+  terminal: Terminal,
+  name: string,
+  columns: readonly string[],
+): void {
+  const command = program.command(name).description(`list, get, create and delete ${name}`);
+  const load = async () => import('./resources.ts');
+  onAdminApi(command.command('list'), `list the ${name}`).action(async (options: AdminOptions) =>
+    (await load()).listResources(terminal, { name, columns }, options),
+  );
+  onAdminApi(command.command('get'), 'print one as JSON')
+    .argument('<id>')
+    .action(async (id: string, options: AdminOptions) =>
+      (await load()).getResource(terminal, name, id, options),
+    );
+  onAdminApi(command.command('create'), 'create one, and print it as JSON')
+    .argument('[file]', 'JSON as the admin API takes it; - is standard input', '-')
+    .action(async (file: string, options: AdminOptions) =>
+      (await load()).createResource(terminal, name, file, options),
+    );
+  onAdminApi(command.command('delete'), 'delete one')
+    .argument('<id>')
+    .action(async (id: string, options: AdminOptions) =>
+      (await load()).deleteResource(terminal, name, id, options),
+    );
+}
+
+function onAdminApi(command: Command, description: string): Command {
+  return command
+    .description(description)
+    .option('--admin-url <url>', 'where the admin API is (HOLDFAST_ADMIN_URL)')
+    .option('--json', 'print JSON')
+    .addHelpText('after', help);
+}

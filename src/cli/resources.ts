@@ -1,0 +1,70 @@
+import { adminApi } from './admin-api.ts';
+import { allPages } from './admin-pages.ts';
+import { usageError } from './exit-codes.ts';
+import type { AdminOptions } from './keys.ts';
+import { readInput } from './secret.ts';
+import { printJson, printTable, type Terminal } from './terminal.ts';
+
+/** Prints every registration of this kind: a table of some members, or one JSON array. */
+export async function listResources(
+  terminal: Terminal,
+  { name, columns }: { readonly name: string; readonly columns: readonly string[] },
+  options: AdminOptions,
+): Promise<void> {
+  const items = await allPages(await adminApi(terminal, options.adminUrl), [name]);
+  if (options.json === true) printJson(terminal, items);
+  else
+    printTable(terminal, [
+      columns.map((column) => column.toUpperCase()),
+      ...items.map((item) => columns.map((column) => String(item[column] ?? ''))),
+    ]);
+}
+
+/** Prints one registration as JSON. */
+export async function getResource(
+  terminal: Terminal,
+  name: string,
+  id: string,
+  { adminUrl, json }: AdminOptions,
+): Promise<void> {
+  const api = await adminApi(terminal, adminUrl);
+  print(terminal, (await api({ method: 'GET', path: [name, id] })).body, json);
+}
+
+/** Creates a registration from a JSON file, and prints the answer: secrets are in it this once. */
+export async function createResource(
+  terminal: Terminal,
+  name: string,
+  file: string,
+  { adminUrl, json }: AdminOptions,
+): Promise<void> {
+  const body = jsonIn(await readInput(terminal, file));
+  const api = await adminApi(terminal, adminUrl);
+  print(terminal, (await api({ method: 'POST', path: [name], body })).body, json);
+}
+
+/** Deletes a registration. */
+export async function deleteResource(
+  terminal: Terminal,
+  name: string,
+  id: string,
+  { adminUrl, json }: AdminOptions,
+): Promise<void> {
+  const api = await adminApi(terminal, adminUrl);
+  await api({ method: 'DELETE', path: [name, id] });
+  if (json === true) printJson(terminal, { deleted: id });
+}
+
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    // Without the parser's words, which repeat a part of the text: it may hold a secret.
+    throw usageError('The input is not JSON.');
+  }
+}
+
+function print(terminal: Terminal, value: unknown, json = false): void {
+  if (json) printJson(terminal, value);
+  else terminal.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+}
