@@ -108,7 +108,7 @@ describe.each(storeKinds)('delegation with two proofs, on $name', (kind) => {
     ]);
     expect(outcome(await (await delegation(pair, subjectToken)).ask())).toBe('token');
   });
-  it('it lives no longer than either token', async () => {
+  it('lives no longer than either token', async () => {
     const start = pair.server.clock.now;
     const first = await delegation(pair);
     pair.server.clock.now += 100_000;
