@@ -113,7 +113,7 @@ export function renamedVariables(
  * Names that are close to ours but belong to others: some that every system sets, and those of HTTP
  * clients.
  */
-const neverMeant: ReadonlySet<string> = new Set(['HOME', 'HTTP_PROXY']);
+const neverMeant: ReadonlySet<string> = new Set(['HOME', 'HTTP_PROXY', 'SSL_CERT_FILE']);
 
 /**
  * A sentence for each variable whose name is one or two edits away from one that Holdfast reads.

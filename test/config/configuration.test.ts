@@ -218,6 +218,8 @@ describe('a name that nobody reads', () => {
     'NODE_ENV',
     'ISSUER_URL_OLD',
     'TZ',
+    'HTTP_PROXY',
+    'SSL_CERT_FILE',
     '_',
   ])('%s gets none', (name) => {
     expect(warned(name)).toEqual([]);
