@@ -1,9 +1,20 @@
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { answerIn } from '../../src/cli/curl/answer.ts';
 import { redacted } from '../../src/cli/curl/redact.ts';
+import { runCurl } from '../../src/cli/curl/run-curl.ts';
 import { type Api, openApi } from '../support/api.ts';
 import { runCommand, startCommand } from '../support/command.ts';
 import { needs } from '../support/left-out.ts';
@@ -151,6 +162,55 @@ describe.skipIf(!curlIsHere)('holdfast curl', () => {
     });
   });
 
+  it.each([
+    ['-d', ['-d', '@/dev/fd/3']],
+    ['-d by another path', ['-d', '@/dev/../proc/self/fd/3']],
+    ['--data-binary', ['--data-binary', '@/dev/fd/3']],
+    ['--data-urlencode', ['--data-urlencode', 'a@/dev/fd/3']],
+    ['--json', ['--json', '@/dev/fd/3']],
+    ['--url-query', ['--url-query', 'a@/dev/fd/3']],
+    ['-F', ['-F', 'a=@/dev/fd/3']],
+    ['-F as text', ['-F', 'a=</dev/fd/3']],
+    ['-T', ['-T', '/dev/fd/3']],
+    ['-b', ['-b', '/dev/fd/3']],
+    ['-w', ['-w', '@/dev/fd/3']],
+    ['-w by a link', ['-w', '@LINK']],
+  ])('its own pipe is empty for an option that reads a file: %s', async (_case, args) => {
+    const link = join(folder, 'link');
+    rmSync(link, { force: true });
+    symlinkSync('/dev/fd/3', link);
+    const named = args.map((arg) => arg.replace('LINK', link));
+    const { stdout, stderr } = await run(['-sS', ...named, `${api.origin}/x`]);
+    expect(api.seen).not.toEqual([]);
+    for (const { headers, path, body } of api.seen) {
+      expect(headers.authorization).toMatch(/^DPoP eyJ/);
+      expect(path + body + headers.cookie + stdout + stderr).not.toMatch(/DPoP eyJ|dpop: eyJ/i);
+    }
+  });
+
+  it('hands on what it cannot read, and keeps no more than 1 MiB of it', async () => {
+    const received = Promise.withResolvers<void>();
+    const own = createServer((_request, response) => {
+      response.write('x'.repeat(2 * 1024 * 1024));
+      void received.promise.then(() => response.end());
+    });
+    const { port, close } = await listening(own);
+    let bytes = 0;
+    const stdout = new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        bytes += chunk.length;
+        received.resolve();
+        done();
+      },
+    });
+    const terminal = { env: process.env, stdout, stderr: process.stderr } as never;
+    const args = ['-sS', `http://127.0.0.1:${port}/`];
+    const wanted = async () => undefined;
+    expect(await runCurl(terminal, { args, fields: '', secrets: undefined, wanted })).toBe(0);
+    expect(bytes).toBe(2 * 1024 * 1024);
+    await close();
+  });
+
   it('hands a redirect back', async () => {
     const url = `${api.origin}/?to=${encodeURIComponent(`${api.origin}/new`)}`;
     const { stdout } = await run(['-s', '-w', '%{redirect_url}', url]);
@@ -252,6 +312,7 @@ describe('holdfast curl refuses', () => {
     ['a field inside a cookie', ['-b', 'a=b\r\nDPoP: x', 'URL']],
     ['fields of standard input', ['-H', '@-', 'URL']],
     ['fields of its own pipe', ['-H', '@/dev/fd/3', 'URL']],
+    ['fields of its own pipe by another path', ['-H', '@/usr/../dev/fd/3', 'URL']],
     ['a proxy for http', ['-x', 'http://127.0.0.1:1', 'URL']],
     ['another address for http', ['--connect-to', '::127.0.0.1:1', 'URL']],
     ['another resolution for http', ['--resolve', '127.0.0.1:1:127.0.0.2', 'URL']],
@@ -269,6 +330,25 @@ describe('holdfast curl refuses', () => {
     expect(refused).toMatchObject({ code: 2, stdout: '' });
     expect(api.seen).toEqual([]);
   });
+});
+
+describe('the answer of curl', () => {
+  it.each([
+    ['plain', 'HTTP/1.1 401 No\r\nDPoP-Nonce: n\r\n\r\n'],
+    ['with line feeds alone', 'HTTP/1.1 401 No\nDPoP-Nonce: n\n\n'],
+    ['behind interim ones', 'HTTP/1.1 100 Continue\r\n\r\nHTTP/2 401 \r\ndpop-nonce: n\r\n\r\n'],
+    ['with a bare CR in a field', 'HTTP/1.1 401 No\r\nX: a\rb\r\nDPoP-Nonce: n\r\n\r\n'],
+    ['with a bare CR in the status line', 'HTTP/1.1 401 N\ro\r\nDPoP-Nonce: n\r\n\r\n'],
+    ['with two CR at the end', 'HTTP/1.1 401 No\r\nDPoP-Nonce: n\r\r\n\r\r\n'],
+  ])('is understood %s', (_case, dump) => {
+    const answer = answerIn(dump);
+    expect([answer?.status, answer?.headers.get('dpop-nonce')]).toEqual([401, 'n']);
+  });
+
+  it.each(['', 'HTTP/1.1 401 No\r\nDPoP-Nonce: n\r\n', 'HTTP/1.1 100 Continue\r\n\r\n'])(
+    'is not there yet: %j',
+    (dump) => expect(answerIn(dump)).toBeUndefined(),
+  );
 });
 
 describe('the talk of curl', () => {

@@ -11,8 +11,10 @@ const telling = /^(date|age|dpop-nonce|www-authenticate):[ \t]*([^\r\n\0]*)/i;
  * its header is not there, or not complete yet.
  */
 export function answerIn(dump: string): CurlAnswer | undefined {
+  // Lines end with LF alone, and a header with the first line that is empty or begins with CR: so
+  // curl reads it. A bare CR elsewhere is part of a field.
   for (const [, status, fields = ''] of dump.matchAll(
-    /HTTP\/[\d.]+ (\d{3}).*\r?\n((?:.+\r?\n)*)\r?\n/gy,
+    /HTTP\/[\d.]+ (\d{3})[^\n]*\n((?:[^\r\n][^\n]*\n)*)(?:\r[^\n]*)?\n/gy,
   )) {
     if (status === undefined || status.startsWith('1')) continue;
     const headers = new Headers();

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { usageError } from '../exit-codes.ts';
 import { httpMethod, httpUrl } from '../http-target.ts';
 import { curlOption, whyRefused } from './options.ts';
@@ -105,14 +106,15 @@ function checkValue(name: string, value: string): void {
   if (/^(request|header|user-agent|referer|cookie|range)$/.test(name) && /[\r\n]/.test(value))
     throw usageError(`The value of --${name} has a line break, which could add a header field.`);
   if (
-    (name === 'header' && /^@(-|\/dev\/(fd|std).*|\/proc\/.*)$/.test(value)) ||
-    isOtherInput(name, value)
+    (name === 'header' && value.startsWith('@') && isInput(value.slice(1))) ||
+    (name === 'cookie' && value === '-') ||
+    (name === 'write-out' && value === '@-')
   )
     throw usageError(`--${name} cannot read standard input, which is for the body.`);
 }
 
-function isOtherInput(name: string, value: string): boolean {
-  return (name === 'cookie' && value === '-') || (name === 'write-out' && value === '@-');
+function isInput(path: string): boolean {
+  return path === '-' || /^\/(dev\/(fd|std)|proc\/)/.test(resolve(path));
 }
 
 /** Refuses header fields (`Name: value`, `Name;`) that are the holder's, or name another host. */

@@ -1,7 +1,8 @@
-import { rmSync } from 'node:fs';
+import { createReadStream, rmSync } from 'node:fs';
 import { copyFile, mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { createHolder, type Holder } from '../../../packages/client/src/holder.ts';
 import type { Lesson } from '../../../packages/client/src/refused-request.ts';
 import { configurationError } from '../exit-codes.ts';
@@ -11,7 +12,7 @@ import { codeOf } from '../secret.ts';
 import type { Terminal } from '../terminal.ts';
 import { answerIn } from './answer.ts';
 import { type CurlRequest, checkField, curlRequest } from './arguments.ts';
-import { runCurl } from './run-curl.ts';
+import { heldAtMost, runCurl } from './run-curl.ts';
 
 /** Runs curl with token and proof of the profile. Answers the exit status of curl. */
 export async function curl(
@@ -57,7 +58,7 @@ async function attempts(
     let lesson: Lesson | undefined;
     const again = () => lesson !== undefined && lesson !== 'token' && !learnt.has(lesson);
     const wanted = async () => {
-      const header = await readFile(dump, 'latin1').catch(() => '');
+      const header = await startOf(dump);
       const answer = answerIn(header);
       if (answer === undefined) return undefined;
       lesson = await holder.observe(url, answer);
@@ -94,6 +95,9 @@ function argumentsOf(
   return [
     // First of all: no ~/.curlrc.
     '-q',
+    // curl reads files in the order of its options: behind this one the pipe is empty for them all.
+    '--header',
+    '@/dev/fd/3',
     ...args,
     // The token goes in the clear to this machine, and to no proxy.
     ...(url.protocol === 'http:' ? ['--noproxy', '*'] : []),
@@ -103,11 +107,17 @@ function argumentsOf(
     '--suppress-connect-headers',
     '--dump-header',
     dump,
-    '--header',
-    '@/dev/fd/3',
     '--url',
     url.href,
   ];
+}
+
+/** As much of the file as is held of an answer, in Latin-1; empty: it is not there yet. */
+async function startOf(path: string): Promise<string> {
+  const bytes = await buffer(createReadStream(path, { end: heldAtMost - 1 })).catch(
+    () => undefined,
+  );
+  return bytes?.toString('latin1') ?? '';
 }
 
 async function keepHeader(dump: string, path: string): Promise<void> {

@@ -14,7 +14,7 @@ export interface CurlRun {
   readonly secrets: readonly string[] | undefined;
   /**
    * Whether what curl writes is for the user; undefined: it is too early to say. Asked after each
-   * piece of output until it is known.
+   * piece of output until it is known; what cannot be told of 1 MiB is for the user.
    */
   readonly wanted: () => Promise<boolean | undefined>;
 }
@@ -24,6 +24,8 @@ export interface CurlRun {
  * of the other. 4 tells the process id, for signals; 5 is the user's standard input.
  */
 const script = `cat <&3 | exec sh -c 'echo $$ >&4; exec curl "$@" 3<&0 <&5 4>&- 5<&-' curl "$@"`;
+/** Bytes of an answer that are held until it is known whether it is wanted. */
+export const heldAtMost = 1024 * 1024;
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Runs curl with standard input of this process. Answers its exit status. */
@@ -87,9 +89,11 @@ async function handOn(
     for (const part of held.splice(0)) if (!to.write(part)) await once(to, 'drain');
   };
   let known: boolean | undefined;
+  let bytes = 0;
   for await (const chunk of from as AsyncIterable<Buffer>) {
     held.push(chunk);
-    known ??= await wanted();
+    bytes += chunk.length;
+    known ??= (await wanted()) ?? (bytes > heldAtMost ? true : undefined);
     if (known === false) return stop();
     if (known === true) await write();
   }
