@@ -1,6 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -216,6 +225,22 @@ describe('holdfast bridge refuses', () => {
     expect(api.seen).toEqual([]);
   });
 
+  it.each([
+    'AppleCoreMedia/1.0.0.21G93 (Macintosh; U; Intel Mac OS X 12_5_1; en_us)',
+    'Safari/19618.1.15 CFNetwork/1494.0.7 Darwin/23.4.0',
+    'MobileSafari/8617.2 CFNetwork/1494.0.7 Darwin/23.4.0',
+    'com.apple.WebKit.Networking/8617.2 CFNetwork/1494.0.7 Darwin/23.4.0',
+    'NetworkingExtension/8617.2.4 Network/4277.102.2 iOS/17.4.1',
+    'stagefright/1.2 (Linux;Android 5.0)',
+    'QuickTime/7.6.6 (qtver=7.6.6;os=Windows NT 6.1)',
+    'NSPlayer/12.0.7601.17514 WMFSDK/12.0.7601.17514',
+    'Windows-Media-Player/12.0.7601.17514',
+  ])('what a page has fetched by a part of the browser that is no Mozilla: %s', async (agent) => {
+    const fields = [...Object.entries(withSecret), ['User-Agent', agent]] as const;
+    expect((await rawRequest(bridge.address, 'GET', fields)).status).toBe(403);
+    expect(api.seen).toEqual([]);
+  });
+
   it('but takes what the fetch and the WebSocket of Node.js send, and pages that are named', async () => {
     const named = await startBridge(folder, [
       '--to',
@@ -280,6 +305,50 @@ describe('holdfast bridge listens', () => {
     chmodSync(open, mode);
     await expect(start(['--listen', `unix:${open}/a.sock`])).rejects.toThrow('Others may write');
   });
+
+  it.each([
+    ['below a folder that everybody may write to', 0o777, undefined, 'own'],
+    ['below a folder of a group', 0o770, undefined, 'own'],
+    ['behind a link in a folder of a group', 0o770, '../safe', 'link'],
+    ['behind a link to such a link', 0o770, '../safe', '../first'],
+  ])('in no folder %s', async (_case, mode, to, path) => {
+    const above = madeFolders(mode, to);
+    const listenAt = `unix:${join(above, path)}/a.sock`;
+    await expect(start(['--listen', listenAt])).rejects.toThrow(`Others may write to ${above}:`);
+  });
+
+  it('in a folder of its user below one such as /tmp, also by a link', async () => {
+    const above = madeFolders(0o1777, '../safe');
+    for (const path of ['own', 'link', '../first']) {
+      const own = await start(['--listen', `unix:${join(above, path)}/a.sock`]);
+      expect(await own.stop()).toBe(0);
+    }
+  });
+
+  // Only root can give files away.
+  it.skipIf(process.getuid?.() !== 0).each([
+    ['below a folder of another user', 0o755, 'own', ''],
+    ['below one such as /tmp of another user', 0o1777, 'own', ''],
+    ['that is of another user', 0o1777, 'own', 'own'],
+    ['by a link of another user', 0o1777, 'link', 'link'],
+  ])('in no folder %s', async (_case, mode, path, foreign) => {
+    const above = madeFolders(mode, '../safe');
+    lchownSync(join(above, foreign), 65_534, 65_534);
+    await expect(start(['--listen', `unix:${join(above, path)}/a.sock`])).rejects.toThrow(
+      `Others may write to ${join(above, foreign).replace(/\/$/, '')}:`,
+    );
+  });
+
+  /** `above` with the folder `own` and a link, beside a link to that link and the folder `safe`. */
+  const madeFolders = (mode: number, to = 'own'): string => {
+    const above = join(mkdtempSync(join(folder, 'at-')), 'above');
+    for (const path of [above, join(above, 'own'), join(above, '../safe')])
+      mkdirSync(path, { mode: 0o700 });
+    symlinkSync(to, join(above, 'link'));
+    symlinkSync('above/link', join(above, '../first'));
+    chmodSync(above, mode);
+    return above;
+  };
 
   it.each([
     ['TCP without a secret', ['--to', 'API', '--listen', '127.0.0.1:0'], 5],

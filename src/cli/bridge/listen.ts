@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import { lstatSync, realpathSync, statSync, unlinkSync } from 'node:fs';
+import { lstatSync, readlinkSync, realpathSync, unlinkSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { homedir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { configurationError, usageError } from '../exit-codes.ts';
 import { codeOf } from '../secret.ts';
 import type { Terminal } from '../terminal.ts';
@@ -57,23 +57,31 @@ export async function listen(server: Server, address: ListenAddress): Promise<st
   return `http://${address.host}:${(server.address() as AddressInfo).port}`;
 }
 
-/** Whoever can write to the folder could put a socket of his own there. */
+/** Whoever can write to the folder, or to one on the way, could put a socket of his own there. */
 function checkFolder(folder: string): void {
-  let at: string;
   try {
-    at = realpathSync(folder);
+    realpathSync(folder);
   } catch (error) {
     throw configurationError(`The folder ${folder} cannot be used: ${codeOf(error)}.`);
   }
-  const { mode, uid } = statSync(at);
-  if ((mode & 0o022) !== 0 || (uid !== 0 && uid !== process.getuid?.()))
-    throw configurationError(`Others may write to ${folder}: the socket needs a folder of yours.`);
-  for (let above = dirname(at); ; above = dirname(above)) {
-    const { mode: bits } = statSync(above);
+  const left = resolve(folder).split('/');
+  let at = '/';
+  for (let name = left.shift(); name !== undefined; name = left.shift()) {
+    const next = join(at, name);
+    const found = lstatSync(next);
+    const isLink = found.isSymbolicLink();
     // In a folder such as /tmp nobody renames what belongs to others.
-    if ((bits & 0o002) !== 0 && (bits & 0o1000) === 0)
-      throw configurationError(`Others may replace ${folder}: everybody may write to ${above}.`);
-    if (above === dirname(above)) return;
+    const isSafe =
+      isLink || (found.mode & 0o022) === 0 || (left.length > 0 && (found.mode & 0o1000) !== 0);
+    if (!isSafe || (found.uid !== 0 && found.uid !== process.getuid?.()))
+      throw configurationError(
+        `Others may write to ${next}: the socket needs a folder that only you can replace.`,
+      );
+    if (isLink) {
+      const to = readlinkSync(next);
+      left.unshift(...to.split('/'));
+      at = isAbsolute(to) ? '/' : at;
+    } else at = next;
   }
 }
 

@@ -60,6 +60,23 @@ export function localTarget(
   return path.startsWith('/') ? path : `/${path}`;
 }
 
+/** Names in `User-Agent` of browsers, and of those parts of them that fetch media and icons. */
+const browsers: ReadonlySet<string> = new Set([
+  'applecoremedia',
+  'com.apple.webkit.gpu',
+  'com.apple.webkit.networking',
+  'com.apple.webkit.webcontent',
+  'mobilesafari',
+  'mozilla',
+  'networkingextension',
+  'nsplayer',
+  'opera',
+  'quicktime',
+  'safari',
+  'stagefright',
+  'windows-media-player',
+]);
+
 function isFromPage(request: IncomingMessage, { origins, pagesReachIt }: BridgePolicy): boolean {
   const { origin, 'user-agent': agent = [] } = request.headersDistinct;
   if (origin !== undefined) return origin.some((name) => !origins.has(name));
@@ -67,7 +84,9 @@ function isFromPage(request: IncomingMessage, { origins, pagesReachIt }: BridgeP
   if (Object.keys(others).some((name) => name.startsWith('sec-fetch-'))) return true;
   // Node.js sends this one field alone; a page in these modes has Origin or Sec-Fetch-Site.
   if (mode?.some((value) => !/^(cors|websocket)$/.test(value)) === true) return true;
-  return pagesReachIt && agent.some((name) => /^\s*(mozilla|opera)\//i.test(name));
+  return (
+    pagesReachIt && agent.some((text) => browsers.has(text.replace(/\/.*/s, '').toLowerCase()))
+  );
 }
 
 function withoutSecret(
