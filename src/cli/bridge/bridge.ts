@@ -53,9 +53,11 @@ export async function bridge(terminal: Terminal, options: BridgeOptions): Promis
     terminal.stderr.write(`holdfast bridge: ${line}\n`),
   );
   const where = await listen(server, address);
+  // Whoever reads the address may end it at once.
+  const stopped = stopSignal();
   terminal.stdout.write(`${where}\n`);
   terminal.stderr.write(`holdfast bridge: forwards to ${to.origin}\n`);
-  await stopSignal();
+  await stopped;
   await stop(stopTimeout);
   agent.destroy();
   await save();
