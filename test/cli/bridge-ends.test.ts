@@ -4,6 +4,7 @@ import { rmSync } from 'node:fs';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { finished } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -26,6 +27,9 @@ afterAll(async () => {
   await server.stop();
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** Waits until the socket is closed, by a reset too. */
+const end = async (socket: Socket) => finished(socket).catch(() => undefined);
 
 /** A bridge to the raw API that lets its requests stand still for so many seconds; 0: for ever. */
 const startOwn = async (idleTimeout: number) => {
@@ -77,7 +81,7 @@ describe('every end of a request', () => {
         .on('error', () => undefined)
         .end();
       const socket = await reached.promise;
-      const closed = once(socket, 'close');
+      const closed = end(socket);
       await sleep(20);
       client.destroy();
       await closed;
@@ -177,7 +181,7 @@ describe('every end of a request', () => {
       };
       expect((await fetch(patient.address)).status).toBe(204);
       const socket = await refused.promise;
-      if (!socket.destroyed) await once(socket, 'close');
+      await end(socket);
       expect(socket.destroyed).toBe(true);
     },
   );
@@ -193,7 +197,7 @@ describe('every end of a request', () => {
     };
     expect((await fetch(patient.address)).status).toBe(502);
     const socket = await reached.promise;
-    if (!socket.destroyed) await once(socket, 'close');
+    await end(socket);
     expect(socket.destroyed).toBe(true);
   });
 
