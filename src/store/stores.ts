@@ -167,11 +167,11 @@ function registries(store: {
     pairings: sqlPairings(database, kind, change, seconds),
     configuration: sqlConfiguration({
       ...store,
-      registrations: (by) => ({
-        clients: sqlClients(database, kind, by, seconds),
+      registrations: (by, now) => ({
+        clients: sqlClients(database, kind, by, now),
         resourceServers: sqlResourceServers(database, by),
-        trustedIssuers: sqlTrustedIssuers(database, kind, by, seconds),
-        pairings: sqlPairings(database, kind, by, seconds),
+        trustedIssuers: sqlTrustedIssuers(database, kind, by, now),
+        pairings: sqlPairings(database, kind, by, now),
       }),
       async changed() {
         forget();

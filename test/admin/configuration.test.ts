@@ -1,9 +1,17 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { scratchFolder } from '../support/scratch.ts';
 import { type Answer, basic, type TestServer, testServer } from '../support/server.ts';
 import { storeKinds } from '../support/stores.ts';
 
 const audience = 'https://api.example.com';
 const [secret, other] = ['s'.repeat(40), 't'.repeat(40)];
+/** A client that needs no secret. */
+const declaredKey = {
+  token_endpoint_auth_method: 'private_key_jwt',
+  jwks_uri: 'https://client.example.com/jwks',
+};
 const declared = {
   resource_servers: [{ audience, scopes: ['read', 'write'] }],
   clients: [
@@ -184,6 +192,24 @@ describe.each(storeKinds)('POST /admin/configuration on $name', (kind) => {
     expect((await apply({ clients })).status).toBe(400);
     expect((await server.admin('GET', 'clients/fine')).status).toBe(404);
     expect(await events()).toEqual(before);
+  });
+
+  it('replicas that start at once with CONFIG_FILE make it once, under the migration lock', async () => {
+    const folder = scratchFolder();
+    const file = join(folder, 'holdfast.yaml');
+    writeFileSync(file, JSON.stringify({ clients: [{ ...declaredKey, client_id: 'from-file' }] }));
+    const store = await kind.make();
+    const start = async () => testServer({ kind, store, env: { CONFIG_FILE: file } });
+    const replicas = await Promise.all([start(), start(), start()]);
+    const made = replicas.flatMap(({ logs }) =>
+      logs.filter(({ msg }) => msg === 'CONFIG_FILE is applied').map(({ changes }) => changes),
+    );
+    expect(made.sort()).toEqual([0, 0, 1]);
+    const events = await replicas[0]?.admin('GET', 'audit-events?type=client_created');
+    expect(events?.body.items).toMatchObject([{ actor: 'admin:CONFIG_FILE' }]);
+    for (const replica of replicas) await replica.stop();
+    await store.remove();
+    rmSync(folder, { recursive: true });
   });
 
   it('prunes all of it', async () => {
