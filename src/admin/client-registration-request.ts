@@ -11,7 +11,7 @@ import { parseDistinguishedName } from '../x509/distinguished-name.ts';
 import { checkJwks } from './check-jwks.ts';
 import { checkJwksUri, type MayBeFetched } from './check-jwks-uri.ts';
 import { generateClientSecret, storedSecret } from './client-secrets.ts';
-import { Problem } from './problem.ts';
+import { checkAll, Problem, refuseIf } from './problem.ts';
 import type { ClientBody } from './schemas.ts';
 
 const tlsSubjectMembers = [
@@ -43,41 +43,7 @@ export function checkClient(
   const stored: readonly StoredSecret[] = registered?.clientSecrets ?? [];
   const method = members.token_endpoint_auth_method ?? 'client_secret_basic';
   const usesSecret = method === 'client_secret_basic' || method === 'client_secret_post';
-  if (members.jwks !== undefined && members.jwks_uri !== undefined)
-    throw new Problem(400, 'jwks and jwks_uri exclude each other', 'jwks_uri');
-  if (
-    (method === 'private_key_jwt' || method === 'self_signed_tls_client_auth') &&
-    members.jwks === undefined &&
-    members.jwks_uri === undefined
-  )
-    throw new Problem(400, 'this token_endpoint_auth_method needs jwks or jwks_uri', 'jwks');
-  if (!usesSecret && client_secret !== undefined)
-    throw new Problem(
-      400,
-      'a client with this token_endpoint_auth_method has no secret',
-      'client_secret',
-    );
-  if (members.admin_scopes !== undefined && members.resources?.includes(adminAudience) !== true)
-    throw new Problem(400, `admin_scopes needs ${adminAudience} in resources`, 'admin_scopes');
-  checkTlsSubject(members, method);
-  if (method !== 'private_key_jwt' && members.client_assertion_bound_access_tokens) {
-    throw new Problem(
-      400,
-      'only a client that authenticates by private_key_jwt has an assertion key to bind',
-      'client_assertion_bound_access_tokens',
-    );
-  }
-  if (method !== 'private_key_jwt' && members.client_assertion_audiences !== undefined)
-    throw new Problem(
-      400,
-      'only a client that authenticates by private_key_jwt sends assertions',
-      'client_assertion_audiences',
-    );
-  if (members.jwks_uri !== undefined) checkJwksUri(members.jwks_uri, mayBeFetched);
-  if (members.jwks !== undefined) {
-    checkJwks(members.jwks.keys);
-    checkUsable(members, method);
-  }
+  checkMembers(body, method, usesSecret, mayBeFetched);
   const clientSecret = usesSecret
     ? (client_secret ?? (stored.length === 0 ? generateClientSecret() : undefined))
     : undefined;
@@ -98,6 +64,58 @@ export function checkClient(
     clientSecrets: usesSecret ? replacement : [],
   } as ClientRegistration;
   return { client, ...(clientSecret !== undefined && { clientSecret }) };
+}
+
+function checkMembers(
+  body: ClientBody,
+  method: string,
+  usesSecret: boolean,
+  mayBeFetched: MayBeFetched,
+): void {
+  const { jwks, jwks_uri, admin_scopes, resources } = body;
+  const byKey = method === 'private_key_jwt' || method === 'self_signed_tls_client_auth';
+  const asserts = method === 'private_key_jwt';
+  checkAll(
+    refuseIf(
+      jwks !== undefined && jwks_uri !== undefined,
+      'jwks and jwks_uri exclude each other',
+      'jwks_uri',
+    ),
+    refuseIf(
+      byKey && jwks === undefined && jwks_uri === undefined,
+      'this token_endpoint_auth_method needs jwks or jwks_uri',
+      'jwks',
+    ),
+    refuseIf(
+      !usesSecret && body.client_secret !== undefined,
+      'a client with this token_endpoint_auth_method has no secret',
+      'client_secret',
+    ),
+    refuseIf(
+      admin_scopes !== undefined && resources?.includes(adminAudience) !== true,
+      `admin_scopes needs ${adminAudience} in resources`,
+      'admin_scopes',
+    ),
+    () => checkTlsSubject(body, method),
+    refuseIf(
+      !asserts && body.client_assertion_bound_access_tokens === true,
+      'only a client that authenticates by private_key_jwt has an assertion key to bind',
+      'client_assertion_bound_access_tokens',
+    ),
+    refuseIf(
+      !asserts && body.client_assertion_audiences !== undefined,
+      'only a client that authenticates by private_key_jwt sends assertions',
+      'client_assertion_audiences',
+    ),
+    () => {
+      if (jwks_uri !== undefined) checkJwksUri(jwks_uri, mayBeFetched);
+    },
+    () => {
+      if (jwks === undefined) return;
+      checkJwks(jwks.keys);
+      checkUsable(body, method);
+    },
+  );
 }
 
 /** Refuses keys that could never authenticate the client; those of a `jwks_uri` may change. */

@@ -24,6 +24,27 @@ export class Faults extends Problem {
   }
 }
 
+/** Runs every check. Throws one refusal with the faults of all. */
+export function checkAll(...checks: readonly (() => void)[]): void {
+  const [first, ...more] = checks.flatMap((check) => {
+    try {
+      check();
+      return [];
+    } catch (refusal) {
+      if (refusal instanceof Problem && refusal.faults.length > 0) return refusal.faults;
+      throw refusal;
+    }
+  });
+  if (first !== undefined) throw new Faults([first, ...more]);
+}
+
+/** A check that refuses a member where this is true. */
+export function refuseIf(isFault: boolean, detail: string, member: string): () => void {
+  return () => {
+    if (isFault) throw new Problem(400, detail, member);
+  };
+}
+
 /** The body of every refusal of the admin API. */
 export const problemSchema = Type.Object(
   {

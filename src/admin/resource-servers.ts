@@ -13,7 +13,7 @@ import { generateClientSecret, storedSecret } from './client-secrets.ts';
 import { clientsWithoutToken, clientsWithoutTokenAnswer } from './clients-without-token.ts';
 import { parameterExamples } from './examples.ts';
 import { restResource } from './mount-resource.ts';
-import { Problem } from './problem.ts';
+import { checkAll, Problem, refuseIf } from './problem.ts';
 import type { RestResource } from './rest-resource.ts';
 import { patchOf } from './schema-parts.ts';
 import {
@@ -151,14 +151,25 @@ function readBody(options: ResourceServerRoutesOptions): Resource['read'] {
   return async ({ client_id: clientId, client_secret: given, ...body }, stored) => {
     if (isReservedAudience(body.audience))
       throw new Problem(400, 'an audience that begins with urn:holdfast: is reserved', 'audience');
-    if (stored !== undefined && body.audience !== stored.audience)
-      throw new Problem(400, 'audience cannot be changed, for tokens name it', 'audience');
-    if (stored !== undefined && clientId !== undefined && clientId !== stored.client_id)
-      throw new Problem(400, 'client_id cannot be changed', 'client_id');
-    if ((body.access_token_lifetime ?? 0) > maxAccessTokenLifetime)
-      throw new Problem(400, 'access_token_lifetime is above the maximum', 'access_token_lifetime');
-    checkConfirmation(body);
-    checkOrigins(body);
+    checkAll(
+      refuseIf(
+        stored !== undefined && body.audience !== stored.audience,
+        'audience cannot be changed, for tokens name it',
+        'audience',
+      ),
+      refuseIf(
+        stored !== undefined && clientId !== undefined && clientId !== stored.client_id,
+        'client_id cannot be changed',
+        'client_id',
+      ),
+      refuseIf(
+        (body.access_token_lifetime ?? 0) > maxAccessTokenLifetime,
+        'access_token_lifetime is above the maximum',
+        'access_token_lifetime',
+      ),
+      () => checkConfirmation(body),
+      () => checkOrigins(body),
+    );
     const secret = given ?? (stored === undefined ? generateClientSecret() : undefined);
     const value: ResourceServer = {
       ...defaults,

@@ -5,7 +5,7 @@ import { readPublicKey } from '../jose/public-key.ts';
 import { withoutUnknownMembers } from '../jose/public-members.ts';
 import { trustBundleKeys } from '../protocol/client-keys/remote-jwks/jwk-set.ts';
 import type { MayBeFetched } from './check-jwks-uri.ts';
-import { Problem } from './problem.ts';
+import { checkAll, Problem, refuseIf } from './problem.ts';
 import type { TrustedIssuerBody } from './trusted-issuer-schemas.ts';
 
 /** What trusted issuers are checked against. */
@@ -26,15 +26,22 @@ export function checkTrustedIssuer(
   checks: TrustedIssuerChecks,
 ): TrustedIssuer {
   const { purposes = ['id_token'] } = body;
-  if (!URL.canParse(body.issuer)) throw new Problem(400, 'the member is not a URL', 'issuer');
-  if (purposes.includes('id_token') && body.audience === undefined)
-    throw new Problem(400, 'ID tokens need the audience that the app is there', 'audience');
-  checkSource(body, purposes);
-  checkReachable(body, checks);
-  for (const member of ['jwks', 'trust_bundle'] as const)
-    if (body[member] !== undefined) checkKeys(body[member].keys, member);
   const { ca } = body;
-  if (ca !== undefined && !isPem(ca)) throw new Problem(400, 'this is no certificate in PEM', 'ca');
+  const keySets = (['jwks', 'trust_bundle'] as const).map((member) => () => {
+    if (body[member] !== undefined) checkKeys(body[member].keys, member);
+  });
+  checkAll(
+    refuseIf(!URL.canParse(body.issuer), 'the member is not a URL', 'issuer'),
+    refuseIf(
+      purposes.includes('id_token') && body.audience === undefined,
+      'ID tokens need the audience that the app is there',
+      'audience',
+    ),
+    () => checkSource(body, purposes),
+    () => checkReachable(body, checks),
+    ...keySets,
+    refuseIf(ca !== undefined && !isPem(ca), 'this is no certificate in PEM', 'ca'),
+  );
   return { ...body, purposes, id, listed: registered?.listed ?? new Map() } as TrustedIssuer;
 }
 

@@ -56,7 +56,7 @@ describe('RFC 9457: a refusal of the admin API says what would be accepted', () 
       'a client_id with a space',
       { client_id: 'a b' },
       'client_id',
-      `must be ${printable}, and neither \`.\` nor \`..\``,
+      `must be ${printable}, neither \`.\` nor \`..\`, and without \`urn:holdfast:\` at its beginning`,
     ],
     [
       'a scope with two spaces',
@@ -123,7 +123,7 @@ describe('RFC 9457: a refusal of the admin API says what would be accepted', () 
       'trusted-issuers',
       { issuer: 'op', audience: 'x', jwks_uri: 'https://op.example/jwks' },
       'issuer',
-      'must be an http or https URL without user, query, fragment, spaces and backslashes',
+      'must be an http or https URL without user, query, fragment, spaces and backslashes, or `spiffe://` and a trust domain',
     ],
     ['pairings', [], 'body', undefined],
   ])('POST %s with %j', async (path, body, member, detail) => {
