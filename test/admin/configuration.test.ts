@@ -204,7 +204,7 @@ describe.each(storeKinds)('POST /admin/configuration on $name', (kind) => {
     const made = replicas.flatMap(({ logs }) =>
       logs.filter(({ msg }) => msg === 'CONFIG_FILE is applied').map(({ changes }) => changes),
     );
-    expect(made.sort()).toEqual([0, 0, 1]);
+    expect(made.map(String).sort()).toEqual(['0', '0', '1']);
     const events = await replicas[0]?.admin('GET', 'audit-events?type=client_created');
     expect(events?.body.items).toMatchObject([{ actor: 'admin:CONFIG_FILE' }]);
     for (const replica of replicas) await replica.stop();
