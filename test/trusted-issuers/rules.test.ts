@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CorruptRow } from '../../src/domain/oauth-error.ts';
 import type { ClaimCondition, TrustRule } from '../../src/domain/trust-rule.ts';
 import { readClaimPath } from '../../src/protocol/trusted-issuers/claim-path.ts';
 import { unmetConditions } from '../../src/protocol/trusted-issuers/match-rule.ts';
@@ -6,7 +7,8 @@ import {
   isSubjectTemplate,
   subjectOf,
 } from '../../src/protocol/trusted-issuers/subject-template.ts';
-import { openPlatform, type Platform } from '../support/platform.ts';
+import { readTrustRule } from '../../src/store/tables/columns.ts';
+import { openPlatform, type Platform, shortly } from '../support/platform.ts';
 
 describe('a path to a claim', () => {
   it.each<[string, readonly string[] | undefined]>([
@@ -128,6 +130,31 @@ describe('/admin/trusted-issuers/{id}/rules and /try', () => {
   ])('refuses %s', async (_, body) => {
     expect((await admin('POST', 'rules', body)).status).toBe(400);
   });
+  it.each(['__proto__', 'constructor', 'prototype', '/constructor/name'])(
+    'a condition on %s holds like any other, or is refused at once',
+    async (claim) => {
+      const one = await openPlatform();
+      const both = JSON.parse(`{"claims":{"sub":"*","${claim}":"never"},"client_id":"worker"}`);
+      const path = `trusted-issuers/${one.id}/rules`;
+      const made = await one.server.admin('POST', path, both);
+      expect(shortly(await one.authenticate(await one.token()))).toBe('401 invalid_client');
+      if (made.status !== 400) {
+        const read = await one.server.admin('GET', `${path}/${made.body.id}`);
+        expect(Object.keys(read.body.claims)).toEqual(['sub', claim]);
+        await one.server.admin('DELETE', `${path}/${made.body.id}`);
+      }
+      const only = JSON.parse(`{"claims":{"${claim}":"never"},"client_id":"worker"}`);
+      await one.server.admin('POST', path, only);
+      expect(shortly(await one.authenticate(await one.token()))).toBe('401 invalid_client');
+      await one.server.stop();
+    },
+  );
+  it.each(['{"claims":{}}', '{"claims":[]}', '{"claims":{"sub":{}}}', '{}'])(
+    'a stored rule that says %s is corrupt and matches nothing',
+    (metadata) => {
+      expect(() => readTrustRule(metadata, { table: 'trust_rule', key: 'r' })).toThrow(CorruptRow);
+    },
+  );
   it('tells which rule would match, why others do not, and warns of a second one', async () => {
     const [first, second, third, whom] = [
       await platform.rule({ claims: { sub: 'x' }, client_id: 'worker', priority: 1 }),

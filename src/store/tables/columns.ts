@@ -5,6 +5,7 @@
 import {
   array,
   boolean,
+  check,
   exactOptional,
   integer,
   minLength,
@@ -12,7 +13,6 @@ import {
   number,
   picklist,
   pipe,
-  record,
   string,
   union,
   unknown,
@@ -34,7 +34,7 @@ import {
 import type { TrustRule } from '../../domain/trust-rule.ts';
 import { type TrustedIssuer, trustPurposes } from '../../domain/trusted-issuer.ts';
 import { accessTokenSigningAlgorithms, signingAlgorithms } from '../../jose/algorithms.ts';
-import { jsonColumn, noArray, object } from './json-column.ts';
+import { dictionary, jsonColumn, object } from './json-column.ts';
 
 type Members<T> = Record<keyof T, unknown>;
 const text = string();
@@ -43,7 +43,7 @@ const flag = boolean();
 const optionalFlag = exactOptional(flag);
 const texts = array(text);
 const instant = pipe(number(), integer());
-const anyObject = pipe(noArray, record(string(), unknown()));
+const anyObject = dictionary(unknown());
 const jwkSet = exactOptional(object({ keys: array(anyObject) }));
 
 export const readClientMetadata = jsonColumn(
@@ -133,9 +133,10 @@ export const readTrustedIssuer = jsonColumn(
 export const readTrustRule = jsonColumn(
   object({
     name: optionalText,
-    claims: record(
-      text,
-      union([text, number(), flag, object({ exact: text }), object({ prefix: text })]),
+    // Without conditions a rule would match every token.
+    claims: pipe(
+      dictionary(union([text, number(), flag, object({ exact: text }), object({ prefix: text })])),
+      check((claims) => Object.keys(claims).length > 0),
     ),
     client_id: optionalText,
     subject: optionalText,

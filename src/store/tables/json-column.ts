@@ -4,6 +4,7 @@ import {
   custom,
   getDotPath,
   type InferOutput,
+  is,
   looseObject,
   type ObjectEntries,
   pipe,
@@ -23,6 +24,21 @@ export const noArray = custom<object>((value) => !Array.isArray(value));
 /** An object that may have further members. */
 export const object = <const Entries extends ObjectEntries>(entries: Entries) =>
   pipe(noArray, looseObject(entries));
+
+/**
+ * An object by any names. Valibot's `record` leaves out `__proto__`, `prototype` and `constructor`,
+ * which are names like others here.
+ */
+export const dictionary = <const Schema extends BaseSchema<unknown, unknown, BaseIssue<unknown>>>(
+  value: Schema,
+) =>
+  custom<Readonly<Record<string, InferOutput<Schema>>>>(
+    (input) =>
+      typeof input === 'object' &&
+      input !== null &&
+      !Array.isArray(input) &&
+      Object.values(input).every((each) => is(value, each)),
+  );
 
 /**
  * Reads JSON text of a column as input: a value without the form that this server stores throws
