@@ -1,16 +1,20 @@
 import { readFileSync } from 'node:fs';
+import type { FastifyInstance } from 'fastify';
+import { type Logger, pino } from 'pino';
 import {
   type ConfigurationFile,
   ConfigurationFileError,
   readConfigurationFile,
 } from '../admin/configuration/file.ts';
-import { configurationRoutes } from '../admin/configuration/routes.ts';
+import { configurationFaultsRoute, configurationRoutes } from '../admin/configuration/routes.ts';
 import { jsonBodies } from '../admin/json-body.ts';
 import { problemHandler } from '../admin/problem.ts';
+import type { Fault } from '../admin/schema-fault.ts';
 import type { DeclaredSecrets } from '../config/declared-secrets.ts';
 import { actingAs } from '../domain/acting-admin.ts';
 import { adminScopes } from '../domain/admin-access.ts';
 import { listener } from '../http/listener/listener.ts';
+import type { RandomId } from '../ports/ports.ts';
 import { type AdminServerOptions, adminSchemas, strict } from './admin-server.ts';
 
 /**
@@ -25,13 +29,42 @@ export async function applyConfigurationFile(
   await options.configuration.alone(async () => apply(file, options));
 }
 
-async function apply(file: ConfigurationFile, options: AdminServerOptions): Promise<void> {
-  const { logger, randomId } = options;
+/**
+ * The faults of the file that CONFIG_FILE names, one a line, as far as they can be told without a
+ * database; empty if there is none. Throws ConfigurationFileError where it cannot be read.
+ */
+export async function configurationFileFaults({
+  path,
+  secrets,
+}: {
+  readonly path: string;
+  readonly secrets: DeclaredSecrets;
+}): Promise<string> {
+  const file = readConfigurationFile(path, textOf(path), secrets);
+  const app = validatingApp(pino({ level: 'silent' }), () => '');
+  configurationFaultsRoute(app);
+  try {
+    const url = '/admin/configuration';
+    const answer = await app.inject({ method: 'POST', url, payload: file.body });
+    return file.lines([...file.faults, ...answer.json<Fault[]>()]);
+  } finally {
+    await app.close();
+  }
+}
+
+/** Reads bodies as the admin API does. */
+function validatingApp(logger: Logger, randomId: RandomId): FastifyInstance {
   const app = listener(logger, randomId, 262_144, strict);
   app.setErrorHandler(problemHandler);
   jsonBodies(app);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   for (const schema of adminSchemas) app.addSchema(schema);
+  return app;
+}
+
+async function apply(file: ConfigurationFile, options: AdminServerOptions): Promise<void> {
+  const { logger, randomId } = options;
+  const app = validatingApp(logger, randomId);
   const admin = { name: 'CONFIG_FILE', scopes: adminScopes };
   app.addHook('preHandler', (_request, _reply, done) => actingAs(admin, done));
   configurationRoutes(app, options);

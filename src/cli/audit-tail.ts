@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { adminApi } from './admin-api.ts';
-import { type Item, onePage } from './admin-pages.ts';
+import { type Item, onePage, textOf } from './admin-pages.ts';
 import { CommandError, exitCodes, usageError } from './exit-codes.ts';
 import type { AdminOptions } from './keys.ts';
 import { printable, printJson, type Terminal } from './terminal.ts';
@@ -59,8 +59,4 @@ function print(terminal: Terminal, event: Item, { json }: AdminOptions): void {
   const { at, type, actor, id: _id, ...rest } = event;
   const more = Object.entries(rest).map(([name, value]) => `${name}=${textOf(value)}`);
   terminal.stdout.write(`${[at, type, actor, ...more].map(String).map(printable).join(' ')}\n`);
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -1,5 +1,5 @@
 import { adminApi } from './admin-api.ts';
-import { allPages } from './admin-pages.ts';
+import { allPages, textOf } from './admin-pages.ts';
 import { usageError } from './exit-codes.ts';
 import type { AdminOptions } from './keys.ts';
 import { readInput } from './secret.ts';
@@ -16,7 +16,7 @@ export async function listResources(
   else
     printTable(terminal, [
       columns.map((column) => column.toUpperCase()),
-      ...items.map((item) => columns.map((column) => String(item[column] ?? ''))),
+      ...items.map((item) => columns.map((column) => textOf(item[column]))),
     ]);
 }
 

@@ -1,6 +1,7 @@
 import { Argument, type Command } from 'commander';
 import { completionScript, type Shell, shells } from './completion.ts';
 import type { DecodeOptions } from './decode.ts';
+import type { DoctorOptions } from './doctor/doctor.ts';
 import type { DoctorProofOptions } from './doctor-proof.ts';
 import type { ServeOptions } from './serve-command.ts';
 import type { Terminal } from './terminal.ts';
@@ -57,7 +58,22 @@ export function addToolCommands(program: Command, terminal: Terminal): void {
     .addArgument(new Argument('<shell>').choices(shells))
     .addHelpText('after', completionHelp)
     .action((shell: Shell) => void terminal.stdout.write(completionScript(program, shell)));
-  const doctor = program.command('doctor').description('find out why something is refused');
+  program
+    .command('validate-config')
+    .description('check the environment, and the file of CONFIG_FILE: exit code 5 with every fault')
+    .option('--json', 'print JSON')
+    .action(async ({ json }: { json?: boolean }) =>
+      (await import('./validate-config.ts')).validateConfig(terminal, json),
+    );
+  const doctor = program
+    .command('doctor')
+    .enablePositionalOptions()
+    .description('find out what is wrong with this server, before its start or beside it')
+    .option('--data-directory <folder>', 'as of holdfast serve')
+    .option('--json', 'print JSON')
+    .action(async (options: DoctorOptions) =>
+      (await import('./doctor/doctor.ts')).doctor(terminal, options),
+    );
   doctor
     .command('proof')
     .description('check a captured request (header fields on standard input) by RFC 9449 §4.3')

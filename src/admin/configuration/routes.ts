@@ -70,6 +70,12 @@ function applyRoute(app: FastifyInstance, options: ConfigurationOptions): void {
   });
 }
 
+/** Answers what the schema refuses of a configuration, which needs no store. */
+export function configurationFaultsRoute(app: FastifyInstance): void {
+  const route = { schema: { body: ref(configurationBody) }, attachValidation: true, bodyLimit };
+  app.post(path, route, async (request) => schemaFaults(request as Apply));
+}
+
 /** What the schema refuses of the body. Throws what it refuses of anything else. */
 function schemaFaults({ validationError }: Apply): readonly Fault[] {
   if (validationError === undefined) return [];

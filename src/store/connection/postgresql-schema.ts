@@ -79,7 +79,7 @@ async function makeSchema(connection: SqlDriverAdapter, schema: string): Promise
 const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
 
 /** Turns `?schema=` into a `search_path` of every session, after other `options`. */
-function withSearchPath(given: string): { readonly url: string; readonly wanted?: string } {
+export function withSearchPath(given: string): { readonly url: string; readonly wanted?: string } {
   if (!URL.canParse(given)) return { url: given };
   const url = new URL(given);
   const wanted = url.searchParams.get('schema');

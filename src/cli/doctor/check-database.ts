@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto';
+import type { Config } from '../../config/config.ts';
+import { type DatabaseKind, databaseKind } from '../../config/database-url.ts';
+import type { Clock } from '../../domain/clock.ts';
+import { databaseTime } from '../../store/connection/database-time.ts';
+import { migrationNames } from '../../store/migrations/schema-engine.ts';
+import { checkKeys } from './check-keys.ts';
+import { clockFinding } from './clock-finding.ts';
+import { type DatabaseLook, lookAtDatabase } from './database-look.ts';
+import { about, type Finding, reasonOf } from './finding.ts';
+
+const reachable = about('database', 'answers', 'reference/configuration.md');
+const migrated = about('migrations', 'those of this version, all applied', 'operations/backup.md');
+const replay = about('replay records', 'a key counts once', 'operations/sizing.md');
+
+/** Checks what is in the database. Nothing is made, migrated or kept. */
+export async function checkDatabase(config: Config, clock: Clock): Promise<readonly Finding[]> {
+  let database: DatabaseLook | undefined;
+  try {
+    database = await lookAtDatabase(config.databaseUrl);
+    if (database === undefined) return [reachable.unknown('there is none before the first start')];
+    return [reachable.ok('it does'), ...(await checksOf(database, config, clock))];
+  } catch (error) {
+    const mend = 'Start the database, correct DATABASE_URL, or grant the role what it lacks.';
+    return [reachable.fault(reasonOf(error), mend)];
+  } finally {
+    await database?.close();
+  }
+}
+
+async function checksOf(
+  database: DatabaseLook,
+  config: Config,
+  clock: Clock,
+): Promise<readonly Finding[]> {
+  const kind = databaseKind(config.databaseUrl);
+  const migrations = await checkMigrations(database, kind);
+  const before = clock();
+  const [[at] = []] = await database.query(`select ${databaseTime[kind]}`);
+  const time = clockFinding('the database', { at: Number(at), before, after: clock() });
+  const writable = kind === 'postgresql' ? [await checkReadOnly(database)] : [];
+  if (migrations.result === 'unknown') return [migrations, time, ...writable];
+  const round = config.redisUrl === undefined ? [await checkRoundTrip(database)] : [];
+  const now = Number(at);
+  return [migrations, time, ...writable, ...round, ...(await checkKeys(database, config, now))];
+}
+
+async function checkMigrations(database: DatabaseLook, kind: DatabaseKind): Promise<Finding> {
+  const there = {
+    sqlite: "select count(*) from sqlite_master where name = '_prisma_migrations'",
+    postgresql:
+      "select count(*) from pg_class where oid = to_regclass(quote_ident(current_schema()) || '._prisma_migrations')",
+  };
+  const [[count] = []] = await database.query(there[kind]);
+  if (Number(count) === 0)
+    return migrated.unknown('the database is empty: the first start fills it');
+  const rows = await database.query(
+    'select migration_name, finished_at is not null from _prisma_migrations where rolled_back_at is null',
+  );
+  const names = migrationNames(kind);
+  const applied = rows.map(([name]) => String(name));
+  const pending = names.filter((name) => !applied.includes(name));
+  const unknown = applied.filter((name) => !names.includes(name));
+  const unfinished = rows.filter(([, done]) => !Number(done)).map(([name]) => String(name));
+  if (unfinished.length > 0)
+    return migrated.fault(
+      `not finished: ${unfinished.join(', ')}`,
+      'Restore a backup from before.',
+    );
+  if (unknown.length > 0)
+    return migrated.fault(`of a newer version: ${unknown.join(', ')}`, 'Use that version.');
+  return pending.length === 0
+    ? migrated.ok(`${applied.length} applied`)
+    : migrated.fault(
+        `pending: ${pending.join(', ')}`,
+        'Back up the database, then start this version: it applies them.',
+      );
+}
+
+async function checkReadOnly(database: DatabaseLook): Promise<Finding> {
+  const writable = about('database', 'can be written', 'operations/backup.md');
+  const [[readOnly] = []] = await database.query("select current_setting('transaction_read_only')");
+  return readOnly === 'off'
+    ? writable.ok('it can')
+    : writable.fault(
+        'it is read-only: a standby, or default_transaction_read_only is on',
+        'Lead DATABASE_URL to the primary, or switch default_transaction_read_only off.',
+      );
+}
+
+/** Marks a key as used twice in a transaction that is rolled back: nothing stays of it. */
+async function checkRoundTrip(database: DatabaseLook): Promise<Finding> {
+  const insert = `insert into replay_record (key, expires_at) values ('doctor:${randomUUID()}', 0) on conflict do nothing returning key`;
+  try {
+    const answers = await database.rolledBack([insert, insert]);
+    const counts = answers.map((rows) => rows.length).join(', ');
+    return counts === '1, 0'
+      ? replay.ok('stored once, refused the second time')
+      : replay.fault(`stored ${counts} times`, 'Restore the table replay_record from a backup.');
+  } catch (error) {
+    return replay.fault(
+      `not stored: ${reasonOf(error)}`,
+      'Make the database writable: without it every proof is refused.',
+    );
+  }
+}

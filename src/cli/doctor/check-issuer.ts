@@ -1,0 +1,101 @@
+import type { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { isIP } from 'node:net';
+import { connect } from 'node:tls';
+import type { Config } from '../../config/config.ts';
+import { endpointsOf } from '../../protocol/metadata/endpoint-uris.ts';
+import { renewalDays } from './check-files.ts';
+import { checkForwarding } from './check-forwarding.ts';
+import { about, type Finding, reasonOf } from './finding.ts';
+import { probe } from './probe.ts';
+
+const reached = about(
+  'issuer',
+  'from outside, ISSUER leads to this server',
+  'reference/configuration.md',
+);
+const chain = about(
+  'TLS chain',
+  `trusted, and ends in ${renewalDays} days or later`,
+  'front-doors/nginx.md',
+);
+
+/** Checks what clients see: at ISSUER, and at the listener of this server for comparison. */
+export async function checkIssuer(config: Config, now: number): Promise<readonly Finding[]> {
+  const inside = insideUrl(config);
+  if (inside === undefined)
+    return [reached.unknown('the system chooses the port, so the server cannot be asked')];
+  const own = await seenAt(inside, config);
+  if ('fault' in own) return [reached.unknown(`no server runs at ${inside.origin} (${own.fault})`)];
+  const outside = new URL(config.issuer);
+  const findings = [compared(await seenAt(outside, config), own, outside)];
+  if (outside.protocol === 'https:') findings.push(await checkChain(outside, now));
+  return [...findings, ...(await checkForwarding(config, now))];
+}
+
+/** Where the listener of this server is, as seen from this machine. */
+function insideUrl({ host, port, tls }: Config): URL | undefined {
+  const listening = port === undefined ? tls?.port : port;
+  if (listening === undefined || listening === 0) return undefined;
+  const any = /^(0\.0\.0\.0|::)$/.test(host) ? '127.0.0.1' : host;
+  const name = isIP(any) === 6 ? `[${any}]` : any;
+  return new URL(`${port === undefined ? 'https' : 'http'}://${name}:${listening}`);
+}
+
+type Seen = { readonly issuer: unknown; readonly kids: string } | { readonly fault: string };
+
+/** What the server at this origin says of itself. */
+async function seenAt(origin: URL, { issuer }: Config): Promise<Seen> {
+  const { metadataPath, jwksPaths } = endpointsOf(issuer);
+  try {
+    const metadata = await probe(new URL(metadataPath, origin), {});
+    const jwks = await probe(new URL(jwksPaths[0] ?? '/jwks', origin), {});
+    const { keys } = (jwks.body ?? {}) as { readonly keys?: readonly { readonly kid?: string }[] };
+    if (metadata.status !== 200 || keys === undefined)
+      return { fault: `metadata answered ${metadata.status}, the JWK Set ${jwks.status}` };
+    const { issuer: named } = metadata.body as { readonly issuer?: unknown };
+    return { issuer: named, kids: keys.map(({ kid }) => kid).join(', ') };
+  } catch (error) {
+    return { fault: reasonOf(error) };
+  }
+}
+
+function compared(seen: Seen, own: Seen, { origin }: URL): Finding {
+  const mend = `Correct DNS, the proxy or ISSUER, so that ${origin} leads here.`;
+  if ('fault' in seen) return reached.fault(`${origin}: ${seen.fault}`, mend);
+  if ('fault' in own) return reached.unknown(own.fault);
+  if (seen.issuer !== own.issuer)
+    return reached.fault(`${origin} is the issuer ${String(seen.issuer)}`, mend);
+  return seen.kids === own.kids
+    ? reached.ok('the same metadata and keys from outside and inside')
+    : reached.fault(`another server is at ${origin}: its keys are ${seen.kids}`, mend);
+}
+
+async function checkChain({ hostname, port }: URL, now: number): Promise<Finding> {
+  const host = hostname.replace(/^\[|\]$/g, '');
+  const socket = connect({
+    host,
+    port: Number(port || 443),
+    ...(isIP(host) === 0 && { servername: host }),
+    rejectUnauthorized: false,
+    timeout: 5000,
+  });
+  const mend = 'Renew the certificate, and serve it with its whole chain.';
+  try {
+    await once(socket, 'secureConnect', { signal: AbortSignal.timeout(5000) });
+    const leaf: X509Certificate | undefined = socket.getPeerX509Certificate();
+    const days = Math.floor(((leaf?.validToDate.getTime() ?? 0) - now) / 86_400_000);
+    const end = days < 0 ? `ended ${-days} days ago` : `ends in ${days} days`;
+    if (days < renewalDays) return chain.fault(end, mend);
+    return socket.authorized
+      ? chain.ok(`trusted, ${end}`)
+      : chain.fault(
+          `not trusted (${String(socket.authorizationError)}), ${end}`,
+          `${mend} For a CA of your own set NODE_EXTRA_CA_CERTS.`,
+        );
+  } catch (error) {
+    return chain.fault(reasonOf(error), mend);
+  } finally {
+    socket.destroy();
+  }
+}

@@ -1,0 +1,17 @@
+import { about, type Finding } from './finding.ts';
+
+/** Milliseconds by which two clocks may differ: proofs are dated to the second. */
+const tolerated = 2000;
+
+/** Compares the clock of this machine with another one, read between two moments of the first. */
+export function clockFinding(
+  name: string,
+  { at, before, after }: { readonly at: number; readonly before: number; readonly after: number },
+): Finding {
+  const clock = about(`clock against ${name}`, 'less than 2 s apart', 'operations/signing-keys.md');
+  const apart = at < before ? at - before : Math.max(at - after, 0);
+  const found = `this machine is ${(Math.abs(apart) / 1000).toFixed(1)} s ${apart > 0 ? 'behind' : 'ahead'}`;
+  return Math.abs(apart) < tolerated
+    ? clock.ok(`${(Math.abs(apart) / 1000).toFixed(1)} s apart`)
+    : clock.fault(found, 'Set both clocks by NTP (timedatectl set-ntp true).');
+}

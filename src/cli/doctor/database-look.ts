@@ -1,0 +1,51 @@
+import { existsSync } from 'node:fs';
+import type { SqlDriverAdapter, SqlQueryable } from '@prisma/driver-adapter-utils';
+import { databaseFile, databaseKind, fileUrl } from '../../config/database-url.ts';
+import { migrationAdapterFor } from '../../store/connection/adapters.ts';
+import { withSearchPath } from '../../store/connection/postgresql-schema.ts';
+
+/** Rows, each a list of values in the order of the columns. */
+export type Rows = readonly (readonly unknown[])[];
+
+/** A database that is only looked at. */
+export interface DatabaseLook {
+  query(sql: string): Promise<Rows>;
+  /** Runs statements in a transaction that is rolled back, and answers the rows of each. */
+  rolledBack(statements: readonly string[]): Promise<readonly Rows[]>;
+  close(): Promise<void>;
+}
+
+/** Opens the database without making or changing anything; undefined: there is no file yet. */
+export async function lookAtDatabase(url: string): Promise<DatabaseLook | undefined> {
+  if (databaseKind(url) === 'postgresql')
+    return look(await (await migrationAdapterFor(withSearchPath(url).url)).connect());
+  const file = databaseFile(url);
+  if (!existsSync(file)) return undefined;
+  // Not by the adapter of the server, which sets file modes and makes what is missing.
+  const { PrismaLibSql } = await import('@prisma/adapter-libsql');
+  return look(await new PrismaLibSql({ url: fileUrl(file) }).connect());
+}
+
+function look(connection: SqlDriverAdapter): DatabaseLook {
+  return {
+    query: async (sql) => rowsOf(connection, sql),
+    async rolledBack(statements) {
+      const transaction = await connection.startTransaction();
+      try {
+        const answers: Rows[] = [];
+        for (const sql of statements) answers.push(await rowsOf(transaction, sql));
+        return answers;
+      } finally {
+        // Some adapters leave the statement itself to their caller.
+        if (!transaction.options.usePhantomQuery)
+          await transaction.executeRaw({ sql: 'ROLLBACK', args: [], argTypes: [] });
+        await transaction.rollback();
+      }
+    },
+    close: async () => connection.dispose(),
+  };
+}
+
+async function rowsOf(on: SqlQueryable, sql: string): Promise<Rows> {
+  return (await on.queryRaw({ sql, args: [], argTypes: [] })).rows as Rows;
+}

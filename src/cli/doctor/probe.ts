@@ -1,0 +1,56 @@
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { request as plain } from 'node:http';
+import { request as overTls } from 'node:https';
+import { text } from 'node:stream/consumers';
+import type { ThrowawayCertificate } from './throwaway-certificate.ts';
+
+/** What a probe sends besides its URL. */
+export interface Probe {
+  readonly form?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly certificate?: ThrowawayCertificate;
+}
+
+/** What came back. */
+export interface ProbeAnswer {
+  readonly status: number;
+  readonly text: string;
+  /** The JSON value; undefined: the text is none. */
+  readonly body: unknown;
+}
+
+/** Milliseconds for one probe. */
+const timeout = 5000;
+
+/**
+ * Asks a URL and answers whatever comes. It does not verify the certificate of the other side: that
+ * is a check of its own, and a probe carries nothing that is worth stealing.
+ */
+export async function probe(url: URL, { form, headers, certificate }: Probe): Promise<ProbeAnswer> {
+  const body = form && new URLSearchParams(form).toString();
+  const asked = (url.protocol === 'https:' ? overTls : plain)(url, {
+    method: body === undefined ? 'GET' : 'POST',
+    headers: {
+      accept: 'application/json',
+      ...(body !== undefined && { 'content-type': 'application/x-www-form-urlencoded' }),
+      ...headers,
+    },
+    agent: false,
+    rejectUnauthorized: false,
+    signal: AbortSignal.timeout(timeout),
+    ...certificate,
+  });
+  asked.end(body);
+  const [response] = (await once(asked, 'response')) as [IncomingMessage];
+  const answer = await text(response);
+  return { status: response.statusCode ?? 0, text: answer, body: jsonOf(answer) };
+}
+
+function jsonOf(answer: string): unknown {
+  try {
+    return JSON.parse(answer) as unknown;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,341 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { createServer } from 'node:https';
+import { dirname, join } from 'node:path';
+import SqliteDatabase from 'libsql';
+import { afterEach, describe, expect, it } from 'vitest';
+import { findings } from '../../src/cli/doctor/doctor.ts';
+import type { Finding } from '../../src/cli/doctor/finding.ts';
+import { certificate } from '../support/certificates.ts';
+import { runCommand } from '../support/command.ts';
+import { needs } from '../support/left-out.ts';
+import { freePort } from '../support/ports.ts';
+import { onPostgresql } from '../support/postgresql.ts';
+import { redisServer } from '../support/redis-server.ts';
+import { scratchFolder } from '../support/scratch.ts';
+import { testServer } from '../support/server.ts';
+import { onPostgresqlServer, onSqlite, type TestStoreKind } from '../support/stores.ts';
+
+type Env = Readonly<Record<string, string>>;
+const ends: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+function folder(): string {
+  const path = scratchFolder();
+  ends.push(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+/** A server with the clock of the machine, and the environment that the doctor reads as well. */
+async function serve(more: Env = {}, kind: TestStoreKind = onSqlite) {
+  const port = String(await freePort());
+  const store = await kind.make();
+  ends.push(store.remove);
+  const env: Env = {
+    ...store.env,
+    HOST: '127.0.0.1',
+    PORT: port,
+    ISSUER: `http://localhost:${port}`,
+    ...more,
+  };
+  const clock = { now: Date.now() };
+  const server = await testServer({ env, store, clock, databaseClock: 'real' });
+  let runs = true;
+  const stop = async () => {
+    if (runs) await server.stop();
+    runs = false;
+  };
+  ends.push(stop);
+  return { env, server, stop, file: (env['DATABASE_URL'] ?? '').replace('file:', '') };
+}
+
+const examine = async (env: Env, clock: () => number = Date.now) => findings({ env, clock }, {});
+
+/** The doctor as a process in a mount namespace of its own, where a script comes first. */
+function examineAfter(script: string, file: string): readonly Finding[] {
+  const launcher = join(import.meta.dirname, '../../bin/holdfast.js');
+  const doctor = [process.execPath, launcher, 'doctor', '--json'];
+  const whole = `cd "$1"; shift; ${script}; exec "$@" || true`;
+  const args = ['-m', 'sh', '-euc', `(${whole}) || true`, 'sh', dirname(file), ...doctor];
+  const env = { PATH: process.env['PATH'], DATABASE_URL: `file:${file}` };
+  return JSON.parse(execFileSync('unshare', args, { env, encoding: 'utf8' })) as readonly Finding[];
+}
+
+/** A front door that speaks TLS and asks for certificates; whether it hands one on. */
+async function frontDoor(field: 'set' | 'dropped' | 'from anybody') {
+  const own = await certificate({
+    names: [{ type: 'dns', value: 'localhost' }],
+    notBefore: Date.now() - 1000,
+  });
+  const upstream = await freePort();
+  const door = createServer(
+    { key: own.keyPem, cert: own.pem, requestCert: true, rejectUnauthorized: false },
+    (incoming, answer) => {
+      const { 'client-cert': made, ...headers } = incoming.headers;
+      const der = (incoming.socket as import('node:tls').TLSSocket).getPeerX509Certificate()?.raw;
+      const shown = der && `:${der.toString('base64')}:`;
+      const value =
+        field === 'set' ? shown : field === 'from anybody' ? (shown ?? made) : undefined;
+      incoming.pipe(
+        request(
+          {
+            host: '127.0.0.1',
+            port: upstream,
+            path: incoming.url,
+            method: incoming.method,
+            headers: { ...headers, ...(value !== undefined && { 'client-cert': value }) },
+          },
+          (response) => {
+            answer.writeHead(response.statusCode ?? 0, response.headers);
+            response.pipe(answer);
+          },
+        ),
+      );
+    },
+  ).listen(0, '127.0.0.1');
+  await once(door, 'listening');
+  ends.push(() => door.close());
+  const { port } = door.address() as import('node:net').AddressInfo;
+  return serve({
+    ISSUER: `https://localhost:${port}`,
+    PORT: String(upstream),
+    TRUSTED_PROXIES: '127.0.0.1/32',
+    CLIENT_CERTIFICATE_HEADER: 'rfc9440',
+  });
+}
+
+/** The certificate of the test is not one that this machine trusts, which is another check. */
+const butChain = ['TLS chain'];
+
+interface Sabotage {
+  readonly sabotage: string;
+  readonly named: string;
+  readonly found: RegExp;
+  /** Other checks that fail for the same reason. */
+  readonly besides?: readonly string[];
+  readonly needs?: keyof typeof needs;
+  readonly examined: () => Promise<readonly Finding[]>;
+}
+
+const sabotages: readonly Sabotage[] = [
+  {
+    sabotage: 'a wrong clock',
+    named: 'clock against the database',
+    found: /ahead/,
+    examined: async () => examine((await serve()).env, () => Date.now() + 600_000),
+  },
+  {
+    sabotage: 'a full disk',
+    named: 'disk space',
+    found: /^0 MiB free/,
+    besides: ['database', 'replay records'],
+    needs: 'mountNamespace',
+    async examined() {
+      const { file, stop } = await serve();
+      await stop();
+      const fill =
+        'd=$(mktemp -d); cp -a . $d; mount -t tmpfs -o size=16m none "$PWD"; cd "$PWD"; cp -a $d/. .; rm -r $d; cat /dev/zero >filler 2>/dev/null || true';
+      return examineAfter(fill, file);
+    },
+  },
+  {
+    sabotage: 'a read-only database (SQLite)',
+    named: 'database file',
+    found: /read-only \(EROFS\)/,
+    besides: ['database', 'replay records'],
+    needs: 'mountNamespace',
+    async examined() {
+      const { file, stop } = await serve();
+      await stop();
+      return examineAfter('mount --bind . .; mount -o remount,ro,bind "$PWD"', file);
+    },
+  },
+  {
+    sabotage: 'a read-only database (PostgreSQL)',
+    named: 'database',
+    found: /read-only/,
+    besides: ['replay records'],
+    needs: 'postgresql',
+    async examined() {
+      const { env } = await serve({}, onPostgresqlServer);
+      const name = new URL(env['DATABASE_URL'] ?? '').pathname.slice(1);
+      await onPostgresql(`alter database ${name} set default_transaction_read_only = on`);
+      return examine(env);
+    },
+  },
+  {
+    sabotage: 'an evicting Redis',
+    named: 'Redis eviction',
+    found: /maxmemory-policy allkeys-lru/,
+    needs: 'redis',
+    async examined() {
+      const options = ['--maxmemory', '50mb', '--maxmemory-policy', 'allkeys-lru'];
+      const redis = await redisServer(...options);
+      ends.push(redis.remove);
+      return examine((await serve({ REDIS_URL: redis.url })).env);
+    },
+  },
+  {
+    sabotage: 'a missing key-encryption key',
+    named: 'key-encryption key',
+    found: /is missing/,
+    async examined() {
+      const { env, file } = await serve();
+      rmSync(file.replace(/\.db$/, '.key-encryption-key'));
+      return examine(env);
+    },
+  },
+  {
+    sabotage: 'an expired certificate',
+    named: 'TLS_CERT_FILE',
+    found: /^ended 2 days ago$/,
+    besides: ['TLS chain'],
+    async examined() {
+      const [port, at] = [String(await freePort()), folder()];
+      const day = 86_400_000;
+      const old = await certificate({
+        names: [{ type: 'dns', value: 'localhost' }],
+        notBefore: Date.now() - 90 * day,
+        notAfter: Date.now() - 1.5 * day,
+      });
+      writeFileSync(join(at, 'cert.pem'), old.pem);
+      writeFileSync(join(at, 'key.pem'), old.keyPem, { mode: 0o600 });
+      const { env } = await serve({
+        ISSUER: `https://localhost:${port}`,
+        TLS_PORT: port,
+        TLS_CERT_FILE: join(at, 'cert.pem'),
+        TLS_KEY_FILE: join(at, 'key.pem'),
+      });
+      return examine(env);
+    },
+  },
+  {
+    sabotage: 'a proxy that drops the certificate field',
+    named: 'client certificate',
+    found: /drops it/,
+    besides: butChain,
+    examined: async () => examine((await frontDoor('dropped')).env),
+  },
+  {
+    sabotage: 'a proxy that lets clients send the certificate field',
+    named: 'certificate field',
+    found: /a client made up/,
+    besides: butChain,
+    examined: async () => examine((await frontDoor('from anybody')).env),
+  },
+  {
+    sabotage: 'an issuer that resolves elsewhere',
+    named: 'issuer',
+    found: /another server is at http:\/\/localhost:\d+/,
+    async examined() {
+      const other = await serve();
+      const { env } = await serve({ ISSUER: other.env['ISSUER'] ?? '' });
+      return examine(env);
+    },
+  },
+  {
+    sabotage: 'a pending migration',
+    named: 'migrations',
+    found: /^pending: \d+_\w+$/,
+    async examined() {
+      const { env, file } = await serve();
+      const database = new SqliteDatabase(file);
+      database.exec(
+        'delete from _prisma_migrations where migration_name = (select max(migration_name) from _prisma_migrations)',
+      );
+      database.close();
+      return examine(env);
+    },
+  },
+  {
+    sabotage: 'a key file that everybody can read',
+    named: 'file modes',
+    found: /key-encryption-key has the mode 644/,
+    async examined() {
+      const { env, file } = await serve();
+      chmodSync(file.replace(/\.db$/, '.key-encryption-key'), 0o644);
+      return examine(env);
+    },
+  },
+];
+
+describe('holdfast doctor names each sabotage', () => {
+  it.for(sabotages)('$sabotage', async (row, { skip }) => {
+    const need = row.needs && needs[row.needs];
+    if (need !== undefined && !need.isHere(process.env)) skip(need.how);
+    const faults = (await row.examined()).filter(({ result }) => result === 'fault');
+    expect(faults).toContainEqual({
+      check: row.named,
+      result: 'fault',
+      expected: expect.any(String),
+      found: expect.stringMatching(row.found),
+      mend: expect.any(String),
+      page: expect.stringMatching(/^docs\/.*\.md$/),
+    });
+    const allowed = [row.named, ...(row.besides ?? [])];
+    expect(allowed).toEqual(expect.arrayContaining(faults.map(({ check }) => check)));
+  });
+});
+
+describe('holdfast doctor', () => {
+  it.each([onSqlite, ...(needs.postgresql.isHere(process.env) ? [onPostgresqlServer] : [])])(
+    'finds nothing wrong beside a healthy server on $name, and changes nothing',
+    async (kind) => {
+      const { env, server } = await serve({}, kind);
+      const before = await server.admin('GET', 'audit-events?limit=200');
+      const found = await examine(env);
+      expect(found.filter(({ result }) => result !== 'ok')).toEqual([]);
+      expect(found.map(({ check }) => check)).toEqual(
+        expect.arrayContaining(['issuer', 'migrations', 'key-encryption key', 'next rotation']),
+      );
+      expect((await server.admin('GET', 'audit-events?limit=200')).body).toEqual(before.body);
+    },
+  );
+
+  it('sees a certificate arrive by a proxy that sets the field', async () => {
+    const found = await examine((await frontDoor('set')).env);
+    const named = found.filter(({ check }) => /certificate/.test(check));
+    expect(named.map(({ check, result }) => [check, result])).toEqual([
+      ['client certificate', 'ok'],
+      ['certificate field', 'ok'],
+    ]);
+  });
+
+  it('works before the first start, and makes no file', async () => {
+    const at = folder();
+    const { code, stdout } = await runCommand(at, ['doctor', '--data-directory', join(at, 'new')]);
+    expect(stdout).toMatch(/^unknown {2}database: there is none before the first start$/m);
+    expect(code).toBe(0);
+    expect(() => chmodSync(join(at, 'new'), 0o700)).toThrow('ENOENT');
+  });
+
+  it('exits with 6, and says how to mend a fault', async () => {
+    const at = folder();
+    writeFileSync(join(at, 'token'), 'a'.repeat(40), { mode: 0o644 });
+    const env = { ADMIN_TOKEN_FILE: join(at, 'token'), DATABASE_URL: `file:${join(at, 'x.db')}` };
+    const { code, stdout } = await runCommand(at, ['doctor'], { env });
+    expect(code).toBe(6);
+    expect(stdout).toMatch(/^fault {4}file modes: .*\n +expected: .*\n +to mend: chmod 600/m);
+  });
+});
+
+describe('holdfast validate-config', () => {
+  const declared = `clients:\n  - client_id: a\n    client_secret: \${NONE}\n    scoop: read\n`;
+  it.each([
+    ['nothing is set', {}, undefined, 0, /^$/],
+    ['two faults', { PORT: 'x', ISSUER: 'y' }, undefined, 5, /PORT must.*\n.*|ISSUER must/],
+    ['a file with two faults', {}, declared, 5, /:3:5 .*NONE is not set\n.*:4:5 .*scoop/],
+    ['a file that is none', { CONFIG_FILE: '/nowhere' }, undefined, 5, /cannot be read/],
+  ])('%s', async (_case, env, file, code, said) => {
+    const at = folder();
+    if (file !== undefined) writeFileSync(join(at, 'holdfast.yaml'), file);
+    const more = file === undefined ? {} : { CONFIG_FILE: join(at, 'holdfast.yaml') };
+    const run = await runCommand(at, ['validate-config'], { env: { ...env, ...more } });
+    expect(run.stderr).toMatch(said);
+    expect(run.code).toBe(code);
+  });
+});
