@@ -1,3 +1,5 @@
+import { authorizationServerBody, trustedIssuerBody, trustRuleBody } from './trust-examples.ts';
+
 /** One story for all examples of the OpenAPI document: `orders-web` calls an API of orders. */
 const audience = 'https://api.example.com';
 const secret = '3q2-7wAAX1mM0cV9tKpYl4hQbZrJdEoSgUuNfIvWxTk';
@@ -40,22 +42,6 @@ const resourceServer = {
 
 const storedSecret = { id: 'b0Xk9TqL', created_at: time, expires_at: 1_798_761_600 };
 const pairingBody = { requester: 'orders-web', holder: 'orders-worker', scope: 'orders.read' };
-const trustedIssuerBody = {
-  issuer: 'https://login.example.com',
-  purposes: ['id_token'],
-  audience: 'orders-web',
-  jwks_uri: 'https://login.example.com/jwks.json',
-  clients: ['orders-web'],
-};
-const trustRuleBody = {
-  name: 'Workers of orders',
-  priority: 10,
-  claims: { sub: 'system:serviceaccount:orders:worker', '/kubernetes.io/namespace': 'orders' },
-  client_id: 'orders-worker',
-  scope: 'orders.read',
-  access_token_lifetime: 300,
-  pin: false,
-};
 const thumbprint = '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I';
 
 /** Examples of parameters. */
@@ -66,6 +52,7 @@ export const parameterExamples = {
   pairing: 'hV6yB2rN4eJs0xQc',
   trustedIssuer: 'uC8wF3zP5tGo1mLd',
   trustRule: 'kE2nR7xW0aSv9qTb',
+  authorizationServer: 'wB4sD9yK2eTn7hRq',
   jti: 'AZuM2Yd0cAGfQyN1p9vTxw',
   jkt: thumbprint,
   kid: 'p4Wm1sUuQe',
@@ -121,6 +108,13 @@ export const examples: Readonly<Record<string, object>> = {
     created_at: time,
   },
   TrustedIssuerBody: trustedIssuerBody,
+  AuthorizationServerBody: authorizationServerBody,
+  AuthorizationServerPatch: { scope: 'chat.read' },
+  AuthorizationServer: {
+    ...authorizationServerBody,
+    id: parameterExamples.authorizationServer,
+    signing_alg: 'ES256',
+  },
   TrustRuleBody: trustRuleBody,
   TrustRulePatch: { pin: true },
   TrustRule: {

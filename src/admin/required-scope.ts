@@ -7,7 +7,11 @@ const areas: readonly (readonly [path: RegExp, read: AdminScope, write: AdminSco
   [/^\/admin\/clients\b/, 'clients:read', 'clients:write'],
   [/^\/admin\/resource-servers\b/, 'resource-servers:read', 'resource-servers:write'],
   [/^\/admin\/pairings\b/, 'pairings:read', 'pairings:write'],
-  [/^\/admin\/trusted-issuers\b/, 'trusted-issuers:read', 'trusted-issuers:write'],
+  [
+    /^\/admin\/(trusted-issuers|authorization-servers)\b/,
+    'trusted-issuers:read',
+    'trusted-issuers:write',
+  ],
   [/^\/admin\/(signing-keys|dpop-nonce-secrets|key-encryption-key)\b/, 'keys:read', 'keys:rotate'],
   [/^\/admin\/configuration$/, 'configuration:read', 'configuration:write'],
   [/^\/admin\/audit-events$/, 'audit:read', 'audit:read'],

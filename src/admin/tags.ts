@@ -5,6 +5,7 @@ export const tags = {
   Secrets: 'The secrets of clients and resource servers: add, end and remove them one by one.',
   Pairings: 'Pairs of clients of which one may name the other as an additional holder.',
   'Trusted issuers': 'Issuers whose tokens count here, and the rules for whom they stand.',
+  'Authorization servers': 'Other servers, for which clients get identity assertion grants.',
   Configuration: 'Registrations of all kinds at once: what should exist, and what does.',
   Tokens: 'Revocation of access tokens.',
   'Admin tokens': 'Named tokens of this API, each with its scopes.',

@@ -59,6 +59,7 @@ export function adminOptions(
     resourceServers: stores.resourceServers,
     pairings: stores.pairings,
     trustedIssuers: stores.trustedIssuers,
+    authorizationServers: stores.authorizationServers,
     configuration: stores.configuration,
     credentialUses: stores.credentialUses,
     mayBeFetched: (uri, allowPrivate = false) =>

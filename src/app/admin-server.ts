@@ -5,6 +5,11 @@ import { adminTokenRoutes } from '../admin/admin-tokens.ts';
 import { auditRoutes, auditSchemas } from '../admin/audit-events.ts';
 import { adminAuthentication } from '../admin/authenticate-admin.ts';
 import { admitAdmins } from '../admin/authorization.ts';
+import {
+  type AuthorizationServerRoutesOptions,
+  authorizationServerRoutes,
+  authorizationServerSchemas,
+} from '../admin/authorization-servers.ts';
 import type { BoundAdmins } from '../admin/bound-admins.ts';
 import type { MayBeFetched } from '../admin/check-jwks-uri.ts';
 import { clientRoutes, clientSchemas } from '../admin/clients.ts';
@@ -61,6 +66,7 @@ export interface AdminServerOptions {
   readonly clientRegistrations: ClientRegistrations;
   readonly pairings: PairingRegistry;
   readonly trustedIssuers: TrustedIssuerRegistry;
+  readonly authorizationServers: AuthorizationServerRoutesOptions['authorizationServers'];
   readonly configuration: ConfigurationChanges;
   readonly auditLog: AuditLog;
   readonly issuedTokens: IssuedTokens;
@@ -119,6 +125,7 @@ export const adminSchemas = [
   ...dpopNonceSecretSchemas,
   ...keyEncryptionKeySchemas,
   ...trustedIssuerSchemas,
+  ...authorizationServerSchemas,
   ...trustRuleSchemas,
   ...tryTokenSchemas,
   ...pairingSchemas,
@@ -150,6 +157,7 @@ export async function adminServer(options: AdminServerOptions): Promise<FastifyI
   dpopNonceSecretRoutes(app, options.nonceSecrets);
   keyEncryptionKeyRoutes(app, async () => changeKeyEncryptionKey(options.keyEncryption));
   trustedIssuerRoutes(app, options);
+  authorizationServerRoutes(app, options);
   trustRuleRoutes(app, options);
   tryTokenRoute(app, options);
   pairingRoutes(app, { ...options, clients: options.clientRegistrations });

@@ -29,6 +29,7 @@ export function protocolPorts(
     issuedTokens: stores.issuedTokens,
     credentialUses: stores.credentialUses,
     trustedIssuers: stores.trustedIssuers,
+    authorizationServers: stores.authorizationServers,
     withdrawnHolders: stores.withdrawnHolders,
     assertionKeys: stores.assertionKeys,
     remoteJwkSets: remoteJwks<KeySource>({

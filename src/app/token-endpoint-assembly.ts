@@ -5,6 +5,7 @@ import { requiringProof } from '../protocol/client-authentication/requiring-proo
 import { bind } from '../protocol/confirmation/binding.ts';
 import { actorToken } from '../protocol/grant/actor-token.ts';
 import { clientCredentials } from '../protocol/grant/client-credentials.ts';
+import { idJagExchange } from '../protocol/grant/id-jag-exchange.ts';
 import { jwtBearer } from '../protocol/grant/jwt-bearer.ts';
 import { subjectAccessToken } from '../protocol/grant/subject-access-token.ts';
 import { subjectIdToken } from '../protocol/grant/subject-id-token.ts';
@@ -12,6 +13,7 @@ import { tokenExchange } from '../protocol/grant/token-exchange.ts';
 import { validateGrant } from '../protocol/grant/validate-grant.ts';
 import { claimKey } from '../protocol/issuance/claim-key.ts';
 import { issueAccessToken } from '../protocol/issuance/issue-access-token.ts';
+import { issueIdJag } from '../protocol/issuance/issue-id-jag.ts';
 import { recordProvenKeys } from '../protocol/issuance/record-proven-keys.ts';
 import { statusListUri } from '../protocol/metadata/endpoint-uris.ts';
 import { dpop } from '../protocol/possession/dpop.ts';
@@ -72,6 +74,12 @@ export function assembleTokenEndpoint(
       }),
       statusListUri: statusListUri(endpoints),
     }),
+    issueIdJag: issueIdJag({
+      ...ports,
+      issuer,
+      claimKey: claimKey(ports),
+      signingKey: signingKeys.current,
+    }),
     recordProvenKeys: recordProvenKeys({
       ...ports,
       onFailure: ({ registration: { client_id } }, err) =>
@@ -98,6 +106,12 @@ function grants(
     'verify' | 'verifyTrustedIssuerToken' | 'match' | 'tokenStatus' | 'activeHolders'
   >,
 ): Parameters<typeof validateGrant>[0] {
+  const idToken = subjectIdToken({
+    ...ports,
+    verify: verifyTrustedIssuerToken,
+    clockTolerance: config.clockTolerance,
+    maxAge: config.idTokenMaxAge,
+  });
   return {
     client_credentials: clientCredentials(ports),
     'urn:ietf:params:oauth:grant-type:jwt-bearer': jwtBearer({
@@ -109,14 +123,10 @@ function grants(
     }),
     'urn:ietf:params:oauth:grant-type:token-exchange': tokenExchange({
       ...ports,
+      idJag: idJagExchange({ ...ports, idToken }),
       actor: actorToken({ ...ports, verify, tokenStatus }),
       accessToken: subjectAccessToken({ ...ports, verify, tokenStatus, activeHolders }),
-      idToken: subjectIdToken({
-        ...ports,
-        verify: verifyTrustedIssuerToken,
-        clockTolerance: config.clockTolerance,
-        maxAge: config.idTokenMaxAge,
-      }),
+      idToken,
     }),
   };
 }

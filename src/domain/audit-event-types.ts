@@ -64,6 +64,20 @@ export const auditEventChapters = {
         'detail',
       ],
     },
+    id_jag_issued: {
+      when: 'an identity assertion grant was given for another authorization server',
+      has: [
+        'client_id',
+        'audience',
+        'jkt',
+        'jti',
+        'evidence',
+        'token_expires_at',
+        'registration_id',
+        'client_authority',
+        'grant_authority',
+      ],
+    },
     token_refused: {
       when: 'a client that had authenticated, or a workload without a rule, was refused a token',
       has: ['client_id', 'jkt', 'evidence', 'reason', 'detail'],
@@ -102,6 +116,7 @@ export const auditEventChapters = {
     ...registered('pairing', 'a pairing', ofClient),
     pairing_revoked: { when: 'a pairing was revoked', has: ofClient },
     ...registered('trusted_issuer', 'a trusted issuer', detail),
+    ...registered('authorization_server', 'another authorization server', detail),
     ...registered('trust_rule', 'a rule of a trusted issuer', detail),
   },
   Admins: registered('admin_token', 'an admin token', detail),

@@ -1,3 +1,4 @@
+import type { AuthorizationServer } from './authorization-server.ts';
 import type { AuthenticatedClient, GrantType } from './client-registration.ts';
 import type { TokenRequest } from './oauth-request.ts';
 import type { ByRule } from './platform-token.ts';
@@ -44,6 +45,15 @@ export interface Grant {
   readonly issuedTokenType?: string;
 }
 
+/** What a request may have at another authorization server: an identity assertion grant. */
+export interface IdJagGrant extends Omit<Grant, 'resourceServer'> {
+  readonly authorizationServer: AuthorizationServer;
+  /** What the client is called there. */
+  readonly remoteClientId: string;
+  /** The `resource` of the request. */
+  readonly resource?: string;
+}
+
 /** The current actor, and inside it those before (RFC 8693 §4.1). */
 export interface ActClaim {
   readonly client_id: string;
@@ -58,6 +68,8 @@ export interface SubjectProof {
   readonly keys: readonly string[];
   /** What its `ath` must be. */
   readonly ath: string;
+  /** What its `resource` must name: the audience of the new token. */
+  readonly audience: string;
 }
 
 /** Keys of a bound grant. */
@@ -74,4 +86,7 @@ export interface PresentedBy {
 export type GrantHandler = (request: TokenRequest, client: AuthenticatedClient) => Promise<Grant>;
 
 /** The step of the token endpoint. */
-export type ValidateGrant = GrantHandler;
+export type ValidateGrant = (
+  request: TokenRequest,
+  client: AuthenticatedClient,
+) => Promise<Grant | IdJagGrant>;

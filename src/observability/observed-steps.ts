@@ -37,6 +37,7 @@ export function observedSteps(
     provePossession: observed('prove_possession', steps.provePossession),
     proveAdditionalHolders: observed('prove_additional_holders', steps.proveAdditionalHolders),
     bind: observed('bind', steps.bind),
+    issueIdJag: observed('issue_id_jag', steps.issueIdJag),
     issueAccessToken: observed('issue_access_token', steps.issueAccessToken),
     recordProvenKeys: observed('record_proven_keys', steps.recordProvenKeys),
   };

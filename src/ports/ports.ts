@@ -1,5 +1,7 @@
 /** What the protocol needs from outside: time, randomness, stores. */
+
 import type { AuditEvent } from '../domain/audit-event.ts';
+import type { AuthorizationServer } from '../domain/authorization-server.ts';
 import type { ClientRegistration } from '../domain/client-registration.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { KeySource } from '../domain/key-source.ts';
@@ -53,6 +55,11 @@ export interface TrustedIssuers {
   findTrustedIssuer(issuer: string): Promise<TrustedIssuer | undefined>;
   /** The rules of one, in the order in which they are looked at. */
   findRules(trustedIssuerId: string): Promise<readonly TrustRule[]>;
+}
+
+export interface AuthorizationServers {
+  /** The other authorization server with exactly this issuer identifier, or undefined. */
+  findAuthorizationServer(issuer: string): Promise<AuthorizationServer | undefined>;
 }
 
 export interface WithdrawnHolders {
@@ -116,6 +123,7 @@ export interface Ports {
   /** Informational only; no decision may depend on it. */
   readonly noteUse: NoteUse;
   readonly trustedIssuers: TrustedIssuers;
+  readonly authorizationServers: AuthorizationServers;
   readonly withdrawnHolders: WithdrawnHolders;
   readonly assertionKeys: AssertionKeys;
   readonly remoteJwkSets: RemoteJwkSets;

@@ -16,6 +16,7 @@ import { sqlAdminTokens } from './tables/sql-admin-tokens.ts';
 import { sqlAssertionKeys } from './tables/sql-assertion-keys.ts';
 import { sqlAudit } from './tables/sql-audit.ts';
 import { sqlAuditSink } from './tables/sql-audit-sink.ts';
+import { sqlAuthorizationServers } from './tables/sql-authorization-servers.ts';
 import { sqlBoundKeys } from './tables/sql-bound-keys.ts';
 import { sqlClients } from './tables/sql-clients.ts';
 import { sqlConfiguration } from './tables/sql-configuration.ts';
@@ -162,6 +163,7 @@ function registries(store: {
     resourceServers,
     currentResourceServers,
     trustedIssuers: sqlTrustedIssuers(database, kind, change, seconds),
+    authorizationServers: sqlAuthorizationServers(database, kind, change),
     withdrawnHolders: sqlWithdrawnHolders(database, change),
     assertionKeys: sqlAssertionKeys(database, change),
     pairings: sqlPairings(database, kind, change, seconds),

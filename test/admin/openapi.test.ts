@@ -75,10 +75,16 @@ function underAdmin(path: string): string {
 /** The least that some operations take. */
 const issuerBody = { issuer: 'https://op.example', purposes: ['workload'] };
 const ruleBody = { claims: { sub: 'x' }, client_id: 'all' };
+const elsewhereBody = {
+  issuer: 'https://as.example.net',
+  clients: [{ client_id: 'all', remote_client_id: 'x' }],
+};
 const required: Readonly<Record<string, object>> = {
   createAdminToken: { name: 'x', scopes: ['clients:read'] },
   createTrustedIssuer: issuerBody,
   replaceTrustedIssuer: issuerBody,
+  createAuthorizationServer: elsewhereBody,
+  replaceAuthorizationServer: elsewhereBody,
   createTrustRule: ruleBody,
   replaceTrustRule: ruleBody,
   tryTokenOfTrustedIssuer: { token: 'x' },
@@ -454,6 +460,26 @@ describe('what each operation answers is what the document says', () => {
       });
     await call('deleteTrustedIssuer', { params: { id: trusted.id } });
   });
+  it('other authorization servers', async () => {
+    const body = { ...elsewhereBody, scope: 'read', resources: ['urn:a:b'], signing_alg: 'ES256' };
+    const { body: made } = await call('createAuthorizationServer', { body });
+    expect(made).toMatchObject(body);
+    expect((await call('createAuthorizationServer', { body })).status).toBe(409);
+    const twice = { ...body, clients: [...body.clients, ...body.clients] };
+    expect((await call('createAuthorizationServer', { body: twice })).status).toBe(400);
+    await call('listAuthorizationServers');
+    const params = { id: made.id };
+    await call('getAuthorizationServer', { params });
+    await call('replaceAuthorizationServer', { params, body: elsewhereBody });
+    await call('changeAuthorizationServer', { params, body: { scope: 'read' } });
+    for (const operation of ['replace', 'change', 'delete'])
+      await call(`${operation}AuthorizationServer`, {
+        params,
+        headers: { 'if-match': '"1"' },
+        ...(operation !== 'delete' && { body }),
+      });
+    await call('deleteAuthorizationServer', { params });
+  });
   it('admin tokens', async () => {
     const made = { name: 'reader', scopes: ['clients:read'], expires_at: 2_000_000_000 };
     const { body } = await call('createAdminToken', { body: made });
@@ -552,6 +578,7 @@ describe('what each operation answers is what the document says', () => {
       'pairing',
       'trusted_issuer',
       'trust_rule',
+      'authorization_server',
       'revoked_token',
       'audit_event',
       'signing_key',

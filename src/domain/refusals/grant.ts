@@ -1,3 +1,4 @@
+import { idJagRefusals } from './id-jag.ts';
 import { issuedTokenRefusals, platformTokenRefusals } from './issued-tokens.ts';
 import { refusals } from './refusal.ts';
 
@@ -10,7 +11,7 @@ const notCovered = 'the subject token may not be exchanged for this resource or 
 /** What the client asks for (RFC 6749 §4.4, RFC 8693 §2, RFC 8707 §2). */
 export const grantRefusals = {
   ...platformTokenRefusals('grant_assertion', 'invalid_grant', invalidAssertion),
-  ...issuedTokenRefusals('id_jag', 'invalid_grant', invalidAssertion),
+  ...idJagRefusals,
   ...issuedTokenRefusals('id_token', 'invalid_request', invalidIdToken),
   ...refusals('invalid_request', {
     grant_type_missing: ['grant_type is missing', 'Send grant_type=client_credentials.'],
@@ -45,7 +46,10 @@ export const grantRefusals = {
       'subject token and actor token are of one client',
       'A client exchanges its own tokens without actor_token.',
     ],
-    requested_token_type: ['only access tokens are issued', 'Leave requested_token_type out.'],
+    requested_token_type: [
+      'only access tokens and identity assertion grants are issued',
+      'Leave requested_token_type out, or use the token type of ID-JAGs.',
+    ],
     subject_token_not_ours: [invalidToken, 'This server did not sign the subject token.'],
     subject_token_expired: [invalidToken, 'Ask for a new subject token.'],
     subject_token_not_in_force: [
@@ -66,23 +70,6 @@ export const grantRefusals = {
     ],
   }),
   ...refusals('invalid_grant', {
-    id_jag_key_mismatch: [
-      'the assertion is bound to a key that is not proven in this request',
-      'Prove the key that cnf of the assertion names.',
-    ],
-    id_jag_replayed: [
-      'the assertion was used before',
-      'Every ID-JAG counts once. Ask the identity provider for a new one.',
-    ],
-    id_jag_client_mismatch: [invalidAssertion, 'client_id is not the authenticated client.'],
-    id_jag_claims_invalid: [
-      invalidAssertion,
-      'sub has 1 to 255 characters; jti has 1 to 256, iat is there; resource and scope are texts.',
-    ],
-    id_jag_subject_is_a_client: [
-      invalidAssertion,
-      'A client has the name of the user; set subject_prefix.',
-    ],
     grant_assertion_subject_invalid: [
       invalidAssertion,
       'A claim in the subject of the rule is empty or no string, or the subject too long.',
@@ -137,10 +124,6 @@ export const grantRefusals = {
     grant_type_not_registered: [
       'the client is not registered for this grant_type',
       'Add it to grant_types of the client.',
-    ],
-    id_jag_client_not_allowed: [
-      'the client may not use assertions of this issuer',
-      'Add the client to clients of the trusted issuer.',
     ],
     id_token_client_not_allowed: [
       'the client may not exchange ID tokens of this issuer',

@@ -20,12 +20,12 @@ export function tokenRoute(
     const asked = readTokenRequest(request);
     const grant_type = grantLabel(asked.parameters.get('grant_type'));
     request.logFields = { grant: grant_type };
-    const { response, client, grant, boundKey, jti, dpopNonce } = await answer(asked);
+    const { response, client, audience, boundKey, jti, dpopNonce } = await answer(asked);
     if (dpopNonce !== undefined) void reply.header('dpop-nonce', dpopNonce);
     request.logFields = {
       grant: grant_type,
       client_id: client.registration.client_id,
-      aud: grant.resourceServer.audience,
+      aud: audience,
       jti,
       jkt: recordedThumbprint(boundKey),
       proven_by: boundKey.provenBy,

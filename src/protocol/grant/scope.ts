@@ -4,6 +4,13 @@ import type { ResourceServer } from '../../domain/resource-server.ts';
 /** scope-token of RFC 6749 §3.3. */
 const scopeToken = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 
+/** The scopes of a request. Throws `invalid_scope`. */
+export function readScopes(requested: string): readonly string[] {
+  const scopes = [...new Set(requested.split(' '))];
+  if (!scopes.every((scope) => scopeToken.test(scope))) throw new OAuthError('scope_malformed');
+  return scopes;
+}
+
 /** Scopes that only mean something for an end-user; no user takes part in `client_credentials`. */
 const userScopes: ReadonlySet<string> = new Set(['openid', 'offline_access']);
 
@@ -21,10 +28,7 @@ export function grantedScopes(
     (scope) => registered.has(scope) && !userScopes.has(scope),
   );
   if (requested === undefined) return allowed;
-  const scopes = [...new Set(requested.split(' '))];
-  if (!scopes.every((scope) => scopeToken.test(scope))) {
-    throw new OAuthError('scope_malformed');
-  }
+  const scopes = readScopes(requested);
   if (!scopes.every((scope) => allowed.includes(scope))) {
     throw new OAuthError('scope_not_allowed');
   }

@@ -42,7 +42,8 @@ export function targetResourceServer({ resourceServers }: Pick<Ports, 'resourceS
   };
 }
 
-function isResourceIdentifier(value: string): boolean {
+/** Whether this is an absolute URI without a fragment (RFC 8707 §2). */
+export function isResourceIdentifier(value: string): boolean {
   return (
     /^[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]+$/.test(value) &&
     !value.includes('#') &&

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
-import type { Grant, GrantHandler } from '../../domain/grant.ts';
+import type { AuthenticatedClient } from '../../domain/client-registration.ts';
+import type { Grant, IdJagGrant, ValidateGrant } from '../../domain/grant.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { TokenRequest } from '../../domain/oauth-request.ts';
 import { withinPairing } from '../../domain/pairing.ts';
@@ -14,15 +15,20 @@ export interface TokenExchangeOptions extends Pick<Ports, 'resourceServers'> {
   readonly accessToken: ReadSubjectToken;
   readonly idToken: ReadSubjectToken;
   readonly actor: ReadActor;
+  /** For a request of an identity assertion grant. */
+  readonly idJag: (request: TokenRequest, client: AuthenticatedClient) => Promise<IdJagGrant>;
 }
 
 /**
  * Token exchange (RFC 8693 §2): the new token never has more scope, a longer life or a weaker
  * binding than the subject token.
  */
-export function tokenExchange(options: TokenExchangeOptions): GrantHandler {
+export function tokenExchange(options: TokenExchangeOptions): ValidateGrant {
   const target = targetResourceServer(options);
-  return async (request, { registration: client }) => {
+  return async (request, authenticated): Promise<Grant | IdJagGrant> => {
+    if (request.parameters.get('requested_token_type') === tokenTypes.idJag)
+      return options.idJag(request, authenticated);
+    const { registration: client } = authenticated;
     const { token, read } = subjectTokenOf(request, options);
     const actor = await options.actor(request, client);
     const { jti, authority, use, entitlement, ...whom } = await read(token, client, actor);
@@ -53,6 +59,7 @@ export function tokenExchange(options: TokenExchangeOptions): GrantHandler {
         entitlement,
         read === options.accessToken ? hash('sha256', token, 'base64url') : undefined,
         actor,
+        resourceServer.audience,
       ),
       ...(actor !== undefined && { expiresAt: Math.min(whom.expiresAt, actor.expiresAt) }),
     };
@@ -64,11 +71,12 @@ function provenBy(
   { keys, proofKeys }: Entitlement,
   ath: string | undefined,
   actor: Actor | undefined,
+  audience: string,
 ): Pick<Grant, 'presentedBy' | 'subjectProof' | 'actorSource'> {
   if (actor !== undefined) {
     if (proofKeys === undefined || ath === undefined) throw new OAuthError('actor_token_type');
     const { jti: actorSource, presentedBy, proof: text } = actor;
-    return { actorSource, presentedBy, subjectProof: { text, keys: proofKeys, ath } };
+    return { actorSource, presentedBy, subjectProof: { text, keys: proofKeys, ath, audience } };
   }
   if (keys === undefined) return {};
   return { presentedBy: { token: 'subject_token', keys, ...(ath !== undefined && { ath }) } };

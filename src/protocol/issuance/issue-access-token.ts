@@ -1,11 +1,9 @@
 import { type AccessTokenClaims, accessTokenClaims } from '../../domain/access-token-claims.ts';
 import type { AdditionalHolder } from '../../domain/additional-holder.ts';
-import type { AuditEvent } from '../../domain/audit-event.ts';
 import type { Binding } from '../../domain/binding.ts';
 import type { AuthenticatedClient } from '../../domain/client-registration.ts';
 import { tokenTypeOf } from '../../domain/confirmation.ts';
 import type { Grant } from '../../domain/grant.ts';
-import { OAuthError } from '../../domain/oauth-error.ts';
 import type { TokenResponse } from '../../domain/oauth-request.ts';
 import type { Possession } from '../../domain/possession.ts';
 import type { SigningKey } from '../../domain/signing-key.ts';
@@ -14,6 +12,7 @@ import type { AccessTokenSigningAlgorithm } from '../../jose/algorithms.ts';
 import type { Ports } from '../../ports/ports.ts';
 import type { NextStatusEntry } from '../status-list/status-entries.ts';
 import type { ClaimKey } from './claim-key.ts';
+import { commitIssuance } from './commit-issuance.ts';
 import { issuanceRecord, mayActUnder } from './issuance-record.ts';
 
 /**
@@ -92,7 +91,7 @@ export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessT
     });
     await claimKey(client, grant, possession.boundKey);
     // The record comes before the answer: introspection needs it. Signing goes on meanwhile.
-    const committed = commit(issuances, record, client, grant, possession, holders);
+    const committed = commitIssuance(issuances, record, client, grant, possession, holders);
     const [accessToken] = await Promise.all([key.signJwt('at+jwt', claims), committed]);
     return { response: tokenResponse(accessToken, claims, grant, binding), jti };
   };
@@ -115,37 +114,4 @@ function tokenResponse(
     ...((tokenType === 'PoP' || issuedTokenType !== undefined) && { cnf: cnfForClient ?? cnf }),
     ...(alt_cnf !== undefined && { alt_cnf }),
   };
-}
-
-async function commit(
-  issuances: Ports['issuances'],
-  event: AuditEvent,
-  client: AuthenticatedClient,
-  grant: Grant,
-  possession: Possession,
-  holders: readonly AdditionalHolder[],
-): Promise<void> {
-  const uses = [
-    ...possession.uses,
-    ...[possession.subject?.use, grant.use, ...holders.map(({ use }) => use)].filter(
-      (use) => use !== undefined,
-    ),
-  ];
-  const first = await issuances.commit(uses, event);
-  const replayed = uses.filter((_, index) => first[index] !== true);
-  if (replayed.some((use) => use.key === client.assertion?.use.key)) {
-    throw new OAuthError('assertion_replayed');
-  }
-  if (replayed.some((use) => possession.uses.includes(use))) throw new OAuthError('proof_replayed');
-  if (replayed.some((use) => use === possession.subject?.use))
-    throw new OAuthError('subject_proof_replayed');
-  if (replayed.some((use) => use === grant.use))
-    throw new OAuthError(
-      grant.type === 'urn:ietf:params:oauth:grant-type:jwt-bearer'
-        ? 'id_jag_replayed'
-        : 'id_token_replayed',
-    );
-  if (replayed.length > 0) {
-    throw new OAuthError('cnf_proof_replayed');
-  }
 }

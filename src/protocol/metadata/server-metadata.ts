@@ -2,6 +2,7 @@ import type { Config } from '../../config/config.ts';
 import { grantTypes, tokenEndpointAuthMethods } from '../../domain/client-registration.ts';
 import { accessTokenSigningAlgorithms } from '../../jose/algorithms.ts';
 import { canVouch } from '../../x509/certificate-header.ts';
+import { tokenTypes } from '../grant/token-type.ts';
 import type { Endpoints } from './endpoint-uris.ts';
 
 /** Authorization server metadata (RFC 8414 §2): only what is really switched on. */
@@ -31,6 +32,7 @@ export function serverMetadata(config: Config, endpoints: Endpoints): object {
       },
     }),
     grant_types_supported: grantTypes,
+    identity_chaining_requested_token_types_supported: [tokenTypes.idJag],
     authorization_grant_profiles_supported: ['urn:ietf:params:oauth:grant-profile:id-jag'],
     token_endpoint_auth_methods_supported: authMethods,
     token_endpoint_auth_signing_alg_values_supported: config.assertionAlgs,

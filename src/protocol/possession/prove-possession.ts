@@ -15,7 +15,7 @@ import type { CheckSubjectTokenProof } from './subject-token-proof.ts';
 export type ProvePossession = (
   request: TokenRequest,
   client: AuthenticatedClient,
-  grant: Pick<Grant, 'presentedBy' | 'byRule' | 'subjectProof' | 'resourceServer'>,
+  grant: Pick<Grant, 'presentedBy' | 'byRule' | 'subjectProof'>,
 ) => Promise<Possession>;
 
 /** The ways to prove a key that are switched on. */
@@ -39,7 +39,7 @@ export interface PossessionMechanisms {
  * names the first key that was proven.
  */
 export function provePossession(mechanisms: PossessionMechanisms): ProvePossession {
-  return async (request, client, { presentedBy, byRule, subjectProof, resourceServer }) => {
+  return async (request, client, { presentedBy, byRule, subjectProof }) => {
     const { registration, assertion } = client;
     const reqCnf = request.parameters.get('req_cnf');
     const proof = dpopProof(request, registration, mechanisms);
@@ -58,11 +58,10 @@ export function provePossession(mechanisms: PossessionMechanisms): ProvePossessi
       return chosen;
     });
     const { client_id: clientId } = registration;
-    const { audience } = resourceServer;
     const subject = await withProvenKey(boundKey, async () =>
       subjectProof === undefined
         ? undefined
-        : mechanisms.subjectTokenProof(subjectProof, { clientId, boundKey, audience }),
+        : mechanisms.subjectTokenProof(subjectProof, { clientId, boundKey }),
     );
     const uses = [assertion?.use, proof?.use].filter((use) => use !== undefined);
     const nonce = proof?.freshNonce === undefined ? {} : { dpopNonce: proof.freshNonce };

@@ -13,39 +13,29 @@ export interface SubjectTokenProofOptions extends Omit<ConsentOptions, 'maxLifet
   readonly algs: readonly SigningAlgorithm[];
 }
 
-/** The request that a proof must have been made for. */
-export interface DelegationContext extends Consenting {
-  /** Of the new token. */
-  readonly audience: string;
-}
-
 /** Most seconds from `iat` to `exp`. */
 const maxLifetime = 120;
 
 /** Checks the proof by the key of a subject token. Throws `failed_pop_verification`. */
-export type CheckSubjectTokenProof = (
-  proof: SubjectProof,
-  context: DelegationContext,
-) => ProvenSubject;
+export type CheckSubjectTokenProof = (proof: SubjectProof, actor: Consenting) => ProvenSubject;
 
 /**
  * The client of the subject token agrees, by the key of that token, that this actor acts for it
  * with this key at this resource server (docs/delegation.md). Replay is for the commit to check.
  */
 export function subjectTokenProof(options: SubjectTokenProofOptions): CheckSubjectTokenProof {
-  return ({ text, keys, ath }, context) => {
+  return ({ text, keys, ath, audience }, actor) => {
     const { jws, key } = readProof(text, options.algs);
     if (!keys.includes(key.jkt)) throw new OAuthError('subject_proof_signer_mismatch');
     const { payload } = jws;
-    const { jti, acceptable } = consentClaims('subject_proof', payload, context, {
+    const { jti, acceptable } = consentClaims('subject_proof', payload, actor, {
       ...options,
       maxLifetime,
     });
     if (payload['ath'] !== ath) throw new OAuthError('subject_proof_ath_mismatch');
     const { resource } = payload;
     const resources: readonly unknown[] = Array.isArray(resource) ? resource : [resource];
-    if (!resources.includes(context.audience))
-      throw new OAuthError('subject_proof_resource_mismatch');
+    if (!resources.includes(audience)) throw new OAuthError('subject_proof_resource_mismatch');
     const use = singleUse('subject_token_proof', key.jkt, '', jti, acceptable);
     return { jkt: key.jkt, use };
   };

@@ -1,11 +1,12 @@
 import type { AuthenticatedClient } from '../../domain/client-registration.ts';
-import type { Grant, ValidateGrant } from '../../domain/grant.ts';
+import type { ValidateGrant } from '../../domain/grant.ts';
 import { OAuthError, withProvenKey } from '../../domain/oauth-error.ts';
 import type { TokenRequest, TokenResponse } from '../../domain/oauth-request.ts';
 import type { ProvenKey } from '../../domain/proven-key.ts';
 import type { Refusals } from '../../ports/refusals.ts';
 import type { Bind } from '../confirmation/binding.ts';
 import type { IssueAccessToken } from '../issuance/issue-access-token.ts';
+import type { IssueIdJag } from '../issuance/issue-id-jag.ts';
 import type { RecordProvenKeys } from '../issuance/record-proven-keys.ts';
 import type { ProveAdditionalHolders } from '../possession/prove-additional-holders.ts';
 import type { ProvePossession } from '../possession/prove-possession.ts';
@@ -18,6 +19,8 @@ export interface TokenEndpointSteps {
   readonly proveAdditionalHolders: ProveAdditionalHolders;
   readonly bind: Bind;
   readonly issueAccessToken: IssueAccessToken;
+  /** In place of the three steps before it, for an identity assertion grant. */
+  readonly issueIdJag: IssueIdJag;
   readonly recordProvenKeys: RecordProvenKeys;
   readonly refusals: Pick<Refusals, 'ofClient'>;
 }
@@ -26,7 +29,7 @@ export interface TokenEndpointSteps {
 export interface IssuedToken {
   readonly response: TokenResponse;
   readonly client: AuthenticatedClient;
-  readonly grant: Grant;
+  readonly audience: string;
   readonly boundKey: ProvenKey;
   readonly jti: string;
   /** A nonce for the client's next proof, if a newer one exists (RFC 9449 §8.2). */
@@ -47,7 +50,19 @@ export function tokenEndpoint(
     const grant = await steps.validateGrant(request, client);
     const possession = await steps.provePossession(request, client, grant);
     const { boundKey, dpopNonce } = possession;
+    const nonce = dpopNonce === undefined ? {} : { dpopNonce };
     return withProvenKey(boundKey, async () => {
+      if ('authorizationServer' in grant) {
+        const issued = await steps.issueIdJag(client, grant, possession);
+        await steps.recordProvenKeys(client, possession, []);
+        return {
+          ...issued,
+          client,
+          audience: grant.authorizationServer.issuer,
+          boundKey,
+          ...nonce,
+        };
+      }
       const holders = await steps.proveAdditionalHolders(request, client, grant, possession);
       const binding = await steps.bind(client, possession, holders, grant.resourceServer);
       const { response, jti } = await steps.issueAccessToken(
@@ -58,8 +73,8 @@ export function tokenEndpoint(
         holders,
       );
       await steps.recordProvenKeys(client, possession, holders);
-      const nonce = dpopNonce === undefined ? {} : { dpopNonce };
-      return { response, client, grant, boundKey, jti, ...nonce };
+      const { audience } = grant.resourceServer;
+      return { response, client, audience, boundKey, jti, ...nonce };
     });
   };
   return async (request) => {

@@ -2,6 +2,7 @@
  * The JSON columns as this server writes them. `satisfies` keeps each beside its domain type: a
  * member added there must be added here.
  */
+
 import {
   array,
   boolean,
@@ -17,6 +18,7 @@ import {
   union,
   unknown,
 } from 'valibot';
+import type { AuthorizationServer } from '../../domain/authorization-server.ts';
 import {
   type ClientMetadata,
   clientAssertionAudiences,
@@ -128,6 +130,15 @@ export const readTrustedIssuer = jsonColumn(
     clients: exactOptional(texts),
     subject_prefix: optionalText,
   } satisfies Members<Omit<TrustedIssuer, 'id' | 'issuer' | 'listed'>>),
+);
+
+export const readAuthorizationServer = jsonColumn(
+  object({
+    clients: array(object({ client_id: text, remote_client_id: text })),
+    scope: optionalText,
+    resources: exactOptional(texts),
+    signing_alg: picklist(accessTokenSigningAlgorithms),
+  } satisfies Members<Omit<AuthorizationServer, 'id' | 'issuer' | 'listed'>>),
 );
 
 export const readTrustRule = jsonColumn(

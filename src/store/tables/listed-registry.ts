@@ -16,7 +16,7 @@ interface Listing {
 
 /** A table of registrations that name clients. */
 export interface ListedTable<Value extends Listing, Found extends Row> {
-  readonly table: 'trusted_issuer' | 'trust_rule';
+  readonly table: 'trusted_issuer' | 'trust_rule' | 'authorization_server';
   readonly find: (id: string) => Promise<Found | null>;
   readonly page: (query: ListQuery) => Promise<readonly Found[]>;
   readonly read: (row: Found) => Value;

@@ -1,0 +1,46 @@
+import { issuedTokenRefusals } from './issued-tokens.ts';
+import { refusals } from './refusal.ts';
+
+const invalidAssertion = 'the assertion is invalid, expired or not of a trusted issuer';
+
+/** Identity assertion grants, taken and given (docs/id-jag.md). */
+export const idJagRefusals = {
+  ...issuedTokenRefusals('id_jag', 'invalid_grant', invalidAssertion),
+  ...refusals('invalid_grant', {
+    id_jag_key_mismatch: [
+      'the assertion is bound to a key that is not proven in this request',
+      'Prove the key that cnf of the assertion names.',
+    ],
+    id_jag_replayed: [
+      'the assertion was used before',
+      'Every ID-JAG counts once. Ask the identity provider for a new one.',
+    ],
+    id_jag_client_mismatch: [invalidAssertion, 'client_id is not the authenticated client.'],
+    id_jag_claims_invalid: [
+      invalidAssertion,
+      'sub has 1 to 255 characters; jti has 1 to 256, iat is there; resource and scope are texts.',
+    ],
+    id_jag_subject_is_a_client: [
+      invalidAssertion,
+      'A client has the name of the user; set subject_prefix.',
+    ],
+  }),
+  ...refusals('unauthorized_client', {
+    id_jag_client_not_allowed: [
+      'the client may not use assertions of this issuer',
+      'Add the client to clients of the trusted issuer.',
+    ],
+  }),
+  ...refusals('invalid_request', {
+    id_jag_exchange_subject_type: [
+      'an identity assertion grant is given for an ID token',
+      'Set subject_token_type to the token type of ID tokens.',
+    ],
+  }),
+  ...refusals('invalid_target', {
+    id_jag_audience_not_allowed: [
+      'the client may not ask for a grant for this authorization server',
+      'audience is no registered authorization server, or that does not list the client.',
+    ],
+  }),
+};
