@@ -22,7 +22,10 @@ export interface TrustRule {
    * to get a token for this subject.
    */
   readonly client_id?: string;
-  /** For which registration the name in `client_id` stood when the rule was made. */
+  /**
+   * For which registration the name in `client_id` stood when the rule was made. As the operator
+   * sees it, empty once that is deleted: the rule is then for nobody.
+   */
   readonly listed: ListedClients;
   /** A template over claims, such as `{/kubernetes.io/namespace}`: whom the grant is for. */
   readonly subject?: string;

@@ -111,6 +111,72 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       await platform.server.admin('POST', 'clients', { client_id: 'gateway', ...others });
       expect(await as('gateway')).toBe('400 invalid_grant');
     });
+    it.each<[string, (path: string) => Promise<unknown>, string]>([
+      [
+        'an unrelated change',
+        async (path) => platform.server.admin('PATCH', path, { name: 'renamed' }),
+        '400 invalid_grant',
+      ],
+      [
+        'what was read, written back',
+        async (path) => {
+          const { body } = await platform.server.admin('GET', path);
+          const { id: _, trusted_issuer_id: __, ...members } = body;
+          return platform.server.admin('PUT', path, members);
+        },
+        '400 invalid_grant',
+      ],
+      [
+        'the exported configuration, changed and applied',
+        async () => {
+          const { trusted_issuers } = (await platform.server.admin('GET', 'configuration')).body;
+          trusted_issuers[0].rules[0].priority = 90;
+          return platform.server.admin('POST', 'configuration', { trusted_issuers });
+        },
+        '400 invalid_grant',
+      ],
+      [
+        'a change that says that it is to be for anybody',
+        async (path) => platform.server.admin('PATCH', path, { client_id: null }),
+        '200 k8s:ns/orders',
+      ],
+    ])('a rule whose client is deleted is not for anybody after %s', async (_, edit, expected) => {
+      const gateway = {
+        client_id: 'gateway',
+        client_secret: secret,
+        grant_types: [jwtBearerGrant],
+      };
+      await platform.server.admin('POST', 'clients', gateway);
+      const id = await rule({ name: 'r', client_id: 'gateway', resources: [audience] });
+      await platform.server.admin('DELETE', 'clients/gateway');
+      const path = `trusted-issuers/${platform.id}/rules/${id}`;
+      expect((await platform.server.admin('GET', path)).body.client_id).toBe('gateway');
+      await edit(path);
+      expect(shortly(await platform.grant(await platform.token()))).toBe(expected);
+    });
+    it('a configuration names a client that was registered anew for a rule, too', async () => {
+      const gateway = {
+        client_id: 'gateway',
+        client_secret: secret,
+        scope: 'read',
+        grant_types: [jwtBearerGrant],
+      };
+      const { server } = platform;
+      await server.admin('POST', 'clients', gateway);
+      await rule({ client_id: 'gateway', resources: [audience] });
+      const { trusted_issuers } = (await server.admin('GET', 'configuration')).body;
+      await server.admin('DELETE', 'clients/gateway');
+      const apply = async () =>
+        (
+          await server.admin('POST', 'configuration', { clients: [gateway], trusted_issuers })
+        ).body.changes.map(({ kind, action }: Record<string, string>) => `${action} ${kind}`);
+      expect(await apply()).toEqual(['create client', 'delete trust_rule', 'create trust_rule']);
+      expect(await apply()).toEqual([]);
+      const headers = { authorization: basic('gateway', secret) };
+      expect(shortly(await platform.grant(await platform.token(), { headers }))).toBe(
+        '200 k8s:ns/orders',
+      );
+    });
     it('RFC 7800 §3.1: an assertion that is bound itself needs a proof by that key', async () => {
       await rule();
       const { kty, crv, x, y } = mine.jwk;

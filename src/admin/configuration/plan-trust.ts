@@ -80,7 +80,15 @@ async function planRules(
         throw new Problem(400, 'several rules of the issuer are called so', 'name');
       if (stored !== undefined) kept.add(stored);
       const parameters = { trusted_issuer_id: id };
-      add((await planOne(planner, { body, name, parameters }, stored)).change);
+      // A rule whose client was deleted is for nobody; what is declared names a client of now.
+      const isDead = stored?.value.client_id !== undefined && stored.value.listed.size === 0;
+      if (isDead) add(planDeletion(planner, name, stored));
+      const planned = await planOne(
+        planner,
+        { body, name, parameters },
+        isDead ? undefined : stored,
+      );
+      add(planned.change);
     });
   for (const stored of prune ? there : [])
     if (stored.managedBy === 'configuration' && !kept.has(stored))

@@ -24,7 +24,7 @@ export interface ListedTable<Value extends Listing, Found extends Row> {
   readonly columns: (value: Value) => Readonly<Record<string, string | number>>;
   /** The clients that it names. */
   readonly names: (value: Value) => readonly string[];
-  /** The value as the operator sees it, without deleted clients. */
+  /** The value as the operator sees it: no deleted client is in it, or the name means nobody. */
   readonly shown: (value: Value, current: ListedClients) => Value;
   /** SQL for what must exist when a row is made; `$1` is the value. */
   readonly needs?: { readonly sql: string; readonly of: (value: Value) => string };

@@ -72,10 +72,11 @@ export function sqlTrustRules(
           read: toRule,
           columns: ({ priority, trusted_issuer_id }) => ({ priority, trusted_issuer_id }),
           names: ({ client_id }) => (client_id === undefined ? [] : [client_id]),
+          // It keeps its name: without it the rule would be for anybody at the next change.
           shown: (rule, current) => {
-            const { client_id, ...others } = rule;
-            const named = client_id === undefined ? [] : [client_id];
-            return stillThere(named, rule.listed, current).length < named.length ? others : rule;
+            const named = rule.client_id === undefined ? [] : [rule.client_id];
+            const there = stillThere(named, rule.listed, current);
+            return there.length < named.length ? { ...rule, listed: new Map() } : rule;
           },
           needs: {
             sql: 'exists (select 1 from trusted_issuer where id = $1)',
