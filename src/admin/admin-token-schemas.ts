@@ -37,7 +37,7 @@ const members = {
   name: Type.String(),
   scopes: listOf(oneOf(adminScopes)),
   created_at: Type.Integer({ description: 'Seconds since the epoch.' }),
-  created_by: Type.String({ description: 'The admin who made it.' }),
+  created_by: Type.String({ description: 'The admin who made it: `NAME#ID`.' }),
   expires_at: Type.Optional(Type.Integer()),
   last_used_at: Type.Optional(
     Type.Integer({ description: 'Seconds since the epoch, up to a minute too early.' }),

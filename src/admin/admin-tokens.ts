@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import { actingAdmin } from '../domain/acting-admin.ts';
+import { actingAdmin, recordedName } from '../domain/acting-admin.ts';
 import type { AdminScope } from '../domain/admin-access.ts';
 import type { AuditEvent } from '../domain/audit-event.ts';
 import type { Clock } from '../domain/clock.ts';
@@ -81,13 +81,14 @@ function createRoute(app: FastifyInstance, options: AdminTokenRoutesOptions): vo
       const now = clock();
       checkExpiry(end, now);
       checkWithinOwn(scopes, 'scopes');
+      const maker = actingAdmin();
       const token = generateAdminToken();
       const made: AdminToken = {
         id: randomId(),
         name,
         scopes,
         createdAt: now,
-        createdBy: actingAdmin()?.name ?? '',
+        createdBy: maker === undefined ? '' : recordedName(maker),
         ...(end !== undefined && { expiresAt: end * 1000 }),
       };
       const event = eventOf('created', made, { scopes, ...(end && { expires_at: end }) });
@@ -136,24 +137,26 @@ function deleteRoute(app: FastifyInstance, { adminTokens }: AdminTokenRoutesOpti
     operationId: 'deleteAdminToken',
     summary: 'Remove an admin token',
     tag,
-    description: 'Removes the token: it is refused from now on, on every machine.',
+    description:
+      'Removes a token that may no more than its remover: it is refused at once, on every machine.',
     params,
     answers: { 204: { description: 'The token is refused.' } },
     refuses: [404] as const,
   };
   app.delete<ById>(`${path}/:id`, operation(remove), async ({ params: { id } }, reply) => {
     const found = (await adminTokens.get(id)) ?? notFound();
+    checkWithinOwn(found.scopes);
     if (!(await adminTokens.remove(id, eventOf('deleted', found, {})))) notFound();
     return reply.code(204).send();
   });
 }
 
-/** Nobody gives more than it has. Throws Problem. */
+/** Nobody gives more than it has, nor takes it from who has it. Throws Problem. */
 export function checkWithinOwn(scopes: readonly AdminScope[], member?: string): void {
   const own = actingAdmin()?.scopes ?? [];
   const beyond = scopes.find((scope) => !own.includes(scope));
   if (beyond !== undefined)
-    throw new Problem(403, `only an admin with the scope ${beyond} can give it`, member);
+    throw new Problem(403, `only an admin with the scope ${beyond} can give or take it`, member);
 }
 
 function checkExpiry(end: number | undefined, now: number): void {

@@ -61,7 +61,7 @@ export function adminAuthentication(options: AdminAuthenticationOptions): AdminA
     if (token === undefined) return undefined;
     if (token.scopes.includes('admin:grant')) await endBootstrap();
     noteUse(token.id, now);
-    return { name: token.name, scopes: token.scopes };
+    return { name: token.name, id: token.id, scopes: token.scopes };
   };
   return {
     endBootstrap,

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type ActingAdmin, actingAs } from '../domain/acting-admin.ts';
+import { type ActingAdmin, actingAs, recordedName } from '../domain/acting-admin.ts';
 import type { AdminScope } from '../domain/admin-access.ts';
 import type { AdminAuthentication } from './authenticate-admin.ts';
 import { type BoundAdmins, boundAdmin } from './bound-admins.ts';
@@ -59,7 +59,7 @@ export function admitAdmins(
     const admin = await authenticate(request, reply);
     const scope = request.routeOptions.config.adminScope;
     request.admin = admin;
-    request.logFields = { ...request.logFields, admin: admin.name };
+    request.logFields = { ...request.logFields, admin: recordedName(admin) };
     if (scope === undefined || admin.scopes.includes(scope)) return;
     void reply.header('www-authenticate', `Bearer error="insufficient_scope", scope="${scope}"`);
     throw new Problem(403, `this needs the admin scope ${scope}`);

@@ -5,6 +5,8 @@ import type { AdminScope } from './admin-access.ts';
 export interface ActingAdmin {
   /** Name of the token; `bootstrap`; or `client:ID`, which no token is called. */
   readonly name: string;
+  /** Of the token or of the client's registration; absent where no other can have the name. */
+  readonly id?: string;
   readonly scopes: readonly AdminScope[];
 }
 
@@ -16,6 +18,11 @@ const acting = new AsyncLocalStorage<ActingAdmin>();
  */
 export function actingAs(admin: ActingAdmin, work: () => void): void {
   acting.run(admin, work);
+}
+
+/** What an admin is called in records: `NAME#ID`, because a name can be given again. */
+export function recordedName({ name, id }: ActingAdmin): string {
+  return id === undefined ? name : `${name}#${id}`;
 }
 
 /** On whose behalf this is done; undefined where it is done for no admin. */

@@ -4,8 +4,8 @@ import type { RefusalReason } from './refusal-reasons.ts';
 export type { AuditEventType } from './audit-event-types.ts';
 
 /**
- * Who did it: `client:ID`, `resource_server:ID`, `trusted_issuer:ID`, `admin:NAME` or `server`.
- * `admin` stands for whichever admin acts, and is stored by its name.
+ * Who did it: `client:ID`, `resource_server:ID`, `trusted_issuer:ID`, `admin:NAME#ID` or `server`.
+ * `admin` stands for whichever admin acts, and is stored by its name and id.
  */
 export type AuditActor =
   | 'admin'

@@ -98,7 +98,11 @@ describe.each(kinds)('named admin tokens on $name', (kind) => {
   });
 
   it('nobody gives scopes that it has not got: not by a new token, nor by rotating another’s', async () => {
-    const { token: granter } = await make('granter', ['admin:read', 'admin:grant', 'clients:read']);
+    const { id: granterId, token: granter } = await make('granter', [
+      'admin:read',
+      'admin:grant',
+      'clients:read',
+    ]);
     const { id } = await make('auditor', ['audit:read']);
     // The first token's work is done once somebody else can make admins.
     const give = async (scopes: readonly string[], name: string) =>
@@ -108,7 +112,7 @@ describe.each(kinds)('named admin tokens on $name', (kind) => {
     expect((await by(granter)('POST', `admin-tokens/${id}/rotate`, {})).status).toBe(403);
     const { body } = await by(granter)('GET', 'admin-tokens');
     expect(body.items.find((item: { name: string }) => item.name === 'given').created_by).toBe(
-      'granter',
+      `granter#${granterId}`,
     );
     for (const at of [server, replica]) expect((await at.admin('GET', 'clients')).status).toBe(401);
     const later = await testServer({ store, clock: server.clock });
@@ -125,6 +129,55 @@ describe.each(kinds)('named admin tokens on $name', (kind) => {
   });
 });
 
+describe('who may less does not grow', () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await testServer();
+  });
+  afterAll(async () => server.stop());
+  const all = [...adminScopes];
+  const some = ['admin:read', 'admin:grant', 'clients:read'];
+  let rootToken = '';
+  const as = async (token: string, method: string, path: string, body?: unknown) =>
+    server.admin(method, path, body, { authorization: `Bearer ${token}` });
+  const made = async (name: string, scopes: readonly string[]) => {
+    if (rootToken === '') {
+      const root = { name: 'root', scopes: all };
+      rootToken = (await server.admin('POST', 'admin-tokens', root)).body.token;
+    }
+    const { body } = await as(rootToken, 'POST', 'admin-tokens', { name, scopes });
+    return body as { readonly id: string; readonly token: string };
+  };
+
+  it.each<[string, readonly string[], number]>([
+    ['a token that may more', all, 403],
+    ['a token that may as much', some, 204],
+  ])('%s is removed: %j %i', async (name, scopes, expected) => {
+    const { id } = await made(`victim-${expected}`, scopes);
+    const { token } = await made(`remover-${expected}`, some);
+    expect([name, (await as(token, 'DELETE', `admin-tokens/${id}`)).status]).toEqual([
+      name,
+      expected,
+    ]);
+  });
+
+  it('two admins of one name, one after the other, are two in the audit trail', async () => {
+    const actors: string[] = [];
+    for (const _ of [1, 2]) {
+      const { id, token } = await made('namesake', [...some, 'clients:write']);
+      await as(token, 'POST', 'clients', { client_id: `by-${id}`, client_secret: secret });
+      const trail = await as(rootToken, 'GET', 'audit-events?type=client_created&limit=200');
+      const event = trail.body.items.find(
+        ({ client_id }: { client_id?: string }) => client_id === `by-${id}`,
+      );
+      expect(event.actor).toBe(`admin:namesake#${id}`);
+      actors.push(event.actor);
+      expect((await as(rootToken, 'DELETE', `admin-tokens/${id}`)).status).toBe(204);
+    }
+    expect(new Set(actors).size).toBe(2);
+  });
+});
+
 describe('the audit trail names the admin', () => {
   it('of every change, also of many at the same time', async () => {
     const server = await testServer();
@@ -133,7 +186,7 @@ describe('the audit trail names the admin', () => {
     const tokens = await Promise.all(
       names.map(async (name) => {
         const { body } = await server.admin('POST', 'admin-tokens', { name, scopes });
-        return { name, authorization: `Bearer ${body.token}` };
+        return { name, id: body.id as string, authorization: `Bearer ${body.token}` };
       }),
     );
     await Promise.all(
@@ -157,7 +210,9 @@ describe('the audit trail names the admin', () => {
     expect(events.filter(({ actor }) => actor === 'admin')).toEqual([]);
     const ofClients = events.filter(({ type }) => type.startsWith('client_'));
     expect(ofClients.length).toBe(36);
-    for (const { actor, client_id } of ofClients) expect(actor).toBe(`admin:${client_id}`);
+    const ids = new Map(tokens.map(({ name, id }) => [name, id]));
+    for (const { actor, client_id = '' } of ofClients)
+      expect(actor).toBe(`admin:${client_id}#${ids.get(client_id)}`);
     expect(events.find(({ type }) => type === 'admin_token_created')?.actor).toBe(
       'admin:bootstrap',
     );

@@ -109,7 +109,7 @@ describe.each(storeKinds)('bound admin access on $name', (kind) => {
     );
     expect(
       trail.items.find((event: { client_id: string }) => event.client_id === 'made').actor,
-    ).toBe('admin:client:operator');
+    ).toMatch(/^admin:client:operator#[\w-]{20,}$/);
     const narrow = await at.tokenOf('operator', { scope: 'clients:read' });
     expect((await call(at.fixture, { token: narrow, method: 'POST', body })).status).toBe(403);
   });
@@ -320,6 +320,44 @@ describe('who makes admins of clients', () => {
     expect((await call(fixture, { token: await tokenOf('open') })).status).toBe(200);
     const { status } = await server.admin('GET', 'clients');
     expect(status).toBe(401);
+    await server.stop();
+  });
+
+  it.each<[string, string, string, object?]>([
+    ['demotes', 'PATCH', 'clients/chief', { admin_scopes: ['clients:write'] }],
+    ['strips', 'PATCH', 'clients/chief', { admin_scopes: null, resources: null }],
+    ['plants a secret in', 'POST', 'clients/chief/secrets', {}],
+    ['disables', 'PATCH', 'clients/chief', { disabled: true }],
+    ['removes', 'DELETE', 'clients/chief'],
+    ['declares anew', 'POST', 'configuration', { clients: [{ client_id: 'chief' }] }],
+    ['prunes', 'POST', 'configuration?prune=true', {}],
+  ])('nobody %s a client that may more, with admin:grant or without', async (...row) => {
+    const [, method, path, body] = row;
+    const server = await testServer();
+    const chief = {
+      client_id: 'chief',
+      client_secret: clientSecret,
+      resources: [adminAudience],
+      admin_scopes: [...scopes, 'keys:rotate'],
+    };
+    expect((await server.admin('POST', 'configuration', { clients: [chief] })).status).toBe(200);
+    const before = (await server.admin('GET', 'clients/chief')).body;
+    const made = async (name: string, given: readonly string[]) =>
+      (await server.admin('POST', 'admin-tokens', { name, scopes: given })).body.token as string;
+    const tokens = [
+      await made('writer', [...scopes, 'configuration:write']),
+      await made('granter', [...scopes, 'configuration:write', 'admin:grant']),
+    ];
+    for (const token of tokens) {
+      const { status } = await server.admin(method, path, body, {
+        authorization: `Bearer ${token}`,
+      });
+      expect(status).toBe(403);
+      const found = await server.admin('GET', 'clients/chief', undefined, {
+        authorization: `Bearer ${token}`,
+      });
+      expect(found.body).toEqual(before);
+    }
     await server.stop();
   });
 

@@ -299,7 +299,7 @@ describe('the faults of a configuration', () => {
     const done = await server.admin('POST', 'configuration', allowed, headers);
     expect(done.status).toBe(200);
     const { items } = (await server.admin('GET', 'audit-events?type=client_created')).body;
-    expect(items).toMatchObject([{ client_id: 'ordinary', actor: 'admin:declarer' }]);
+    expect(items).toMatchObject([{ client_id: 'ordinary', actor: `admin:declarer#${body.id}` }]);
   });
 
   it('a client that would be deleted is named by nothing that stays', async () => {

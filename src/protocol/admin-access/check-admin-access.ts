@@ -54,6 +54,7 @@ export function checkAdminAccess(steps: AdminAccessSteps): CheckAdminAccess {
     }
     return {
       name: `client:${client.client_id}`,
+      id: client.registration_id,
       scopes: has.filter((scope) => granted.has(scope)),
     };
   };

@@ -1,4 +1,4 @@
-import { actingAdmin } from '../../domain/acting-admin.ts';
+import { actingAdmin, recordedName } from '../../domain/acting-admin.ts';
 import type { AuditEvent, RecordedEvent } from '../../domain/audit-event.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { defined } from '../../domain/defined.ts';
@@ -42,7 +42,7 @@ export function eventRow(event: AuditEvent, now: number): object {
 /** Names the admin on whose behalf this is recorded. */
 function withActor(event: AuditEvent): AuditEvent {
   const admin = event.actor === 'admin' ? actingAdmin() : undefined;
-  return admin === undefined ? event : { ...event, actor: `admin:${admin.name}` };
+  return admin === undefined ? event : { ...event, actor: `admin:${recordedName(admin)}` };
 }
 
 /** The audit trail in the database. */
