@@ -10,6 +10,11 @@ const help = `
   HOLDFAST_ADMIN_TOKEN, …_TOKEN_FILE  an admin token with the scope for it
 `;
 
+/**
+ * A thumbprint may begin with `-`. A misspelt option is still refused, as one argument too many.
+ */
+const idMayLookLikeAnOption = true;
+
 /** What can be listed, read, created and deleted, and the members that a table of it shows. */
 const resources = {
   clients: ['client_id', 'client_name', 'token_endpoint_auth_method', 'disabled'],
@@ -33,6 +38,7 @@ export function addAdminCommands(program: Command, terminal: Terminal): void {
     .action(async (options: RotateOptions) => (await load()).rotateKey(terminal, options));
   onAdminApi(keys.command('revoke'), 'revoke a leaked key: all that it signed is inactive')
     .argument('<kid>')
+    .allowUnknownOption(idMayLookLikeAnOption)
     .action(async (kid: string, options: AdminOptions) =>
       (await load()).revokeKey(terminal, kid, options),
     );
@@ -60,6 +66,7 @@ function addResource(
   );
   onAdminApi(command.command('get'), 'print one as JSON')
     .argument('<id>')
+    .allowUnknownOption(idMayLookLikeAnOption)
     .action(async (id: string, options: AdminOptions) =>
       (await load()).getResource(terminal, name, id, options),
     );
@@ -70,6 +77,7 @@ function addResource(
     );
   onAdminApi(command.command('delete'), 'delete one')
     .argument('<id>')
+    .allowUnknownOption(idMayLookLikeAnOption)
     .action(async (id: string, options: AdminOptions) =>
       (await load()).deleteResource(terminal, name, id, options),
     );

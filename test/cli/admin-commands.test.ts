@@ -79,6 +79,8 @@ describe('holdfast clients|resource-servers|pairings', () => {
     ['input that is not JSON, without repeating it', ['clients', 'create'], 'hush', 2],
     ['a body that the API refuses', ['clients', 'create'], '{"client_id":7}', 3],
     ['a name that is no name', ['clients', 'delete', '..'], '', 2],
+    ['a name that begins as an option does', ['keys', 'revoke', '-3JN9kZyp', '--json'], '', 3],
+    ['an option that is misspelt', ['keys', 'revoke', '--jsn', 'abc'], '', 2],
   ])('%s', async (_case, args, input, code) => {
     const ran = await run(args, input);
     expect(ran.code).toBe(code);
