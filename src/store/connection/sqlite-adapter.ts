@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type {
   SqlDriverAdapter,
@@ -17,7 +17,10 @@ export async function sqliteAdapter(file: string): Promise<SqlMigrationAwareDriv
   // Loaded only here, so that PostgreSQL starts without it.
   const { PrismaLibSql } = await import('@prisma/adapter-libsql');
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  for (const path of [file, `${file}.migrating`]) closeSync(openSync(path, 'a', 0o600));
+  // Only where there is none: closing a file ends every lock that this process holds on it (POSIX),
+  // and with it SQLite's own, by which other programs know that the database is in use.
+  for (const path of [file, `${file}.migrating`])
+    if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600));
   for (const path of [file, `${file}-wal`, `${file}-shm`, `${file}.migrating`]) makePrivate(path);
   const factory = new PrismaLibSql({ url: fileUrl(file) });
   const connect = factory.connect.bind(factory);
