@@ -1,7 +1,9 @@
 import { type Command, Option } from 'commander';
 import { accessTokenSigningAlgorithms } from '../jose/algorithms.ts';
 import { signingKeyPurposes } from '../ports/signing-key-store.ts';
+import type { AdminTokenResetOptions } from './admin-token-reset.ts';
 import type { TailOptions } from './audit-tail.ts';
+import type { BackupOptions } from './backup.ts';
 import type { AdminOptions, RotateOptions } from './keys.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -42,6 +44,7 @@ export function addAdminCommands(program: Command, terminal: Terminal): void {
     .action(async (kid: string, options: AdminOptions) =>
       (await load()).revokeKey(terminal, kid, options),
     );
+  addRescue(program, terminal);
   const audit = program.command('audit').description('read the audit trail');
   onAdminApi(audit.command('tail'), 'print audit events, oldest first; --json prints JSON Lines')
     .option('--follow', 'go on with what comes; events are shown a minute late, none is missed')
@@ -50,6 +53,33 @@ export function addAdminCommands(program: Command, terminal: Terminal): void {
     .option('--client-id <id>', 'only events of this client')
     .action(async (options: TailOptions) =>
       (await import('./audit-tail.ts')).tailAudit(terminal, options),
+    );
+}
+
+/** What works on the database itself. */
+function addRescue(program: Command, terminal: Terminal): void {
+  const on = (command: Command, description: string) =>
+    command
+      .description(description)
+      .option('--data-directory <folder>', 'as of holdfast serve')
+      .option('--json', 'print JSON');
+  const reset = program.command('admin-token').description('when every admin token is lost');
+  on(reset.command('reset'), 'make an admin token with every scope in the database; prints it')
+    .option('--expires-in <seconds>', 'how long it is good', '3600')
+    .option('--file <file>', 'write it to a private file instead')
+    .action(async (options: AdminTokenResetOptions) =>
+      (await import('./admin-token-reset.ts')).resetAdminToken(terminal, options),
+    );
+  on(program.command('backup'), 'copy the database of a running server; PostgreSQL: say how')
+    .argument('<file>', 'which must not exist yet')
+    .option('--check', 'only check a backup that exists')
+    .action(async (file: string, options: BackupOptions) =>
+      (await import('./backup.ts')).backup(terminal, file, options),
+    );
+  on(program.command('restore'), 'put a backup in the place of the database of a stopped server')
+    .argument('<file>')
+    .action(async (file: string, options: BackupOptions) =>
+      (await import('./restore.ts')).restore(terminal, file, options),
     );
 }
 
