@@ -186,6 +186,27 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         expect(shortly(await platform.grant(token, { by: mine }))).toBe('200 k8s:ns/orders');
       }
     });
+    it('a rule without pin does not move a token that another rule has pinned', async () => {
+      await platform.rule({ claims, client_id: 'worker', pin: true });
+      await rule();
+      const [token, thief] = [await platform.token(), await testKey()];
+      const answers = [];
+      for (const [ask, by] of [
+        [platform.authenticate, mine],
+        [platform.grant, thief],
+        [platform.authenticate, thief],
+        [platform.grant, mine],
+        [platform.authenticate, mine],
+      ] as const)
+        answers.push(shortly(await ask(token, { by })));
+      expect(answers).toEqual([
+        '200 worker',
+        '400 invalid_grant',
+        '401 invalid_client',
+        '200 k8s:ns/orders',
+        '200 worker',
+      ]);
+    });
     it('a pinned assertion counts with its first key only; otherwise a second key is an event', async () => {
       const id = await rule();
       const token = await platform.token();

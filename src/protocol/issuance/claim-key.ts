@@ -1,3 +1,4 @@
+import type { AuditEvent } from '../../domain/audit-event.ts';
 import type { AuthenticatedClient } from '../../domain/client-registration.ts';
 import type { Grant } from '../../domain/grant.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
@@ -6,7 +7,7 @@ import type { Ports } from '../../ports/ports.ts';
 
 /**
  * Claims each token of a platform that a request relies on for the key that it has proven. Throws
- * an OAuthError where another key was first and the rule pins the token.
+ * an OAuthError where another key was first and a rule pins the token, this one or one before.
  */
 export type ClaimKey = (
   client: AuthenticatedClient,
@@ -24,16 +25,21 @@ export function claimKey({ assertionKeys }: Pick<Ports, 'assertionKeys'>): Claim
     for (const by of client === grant ? [client] : [client, grant]) {
       const { token, rule } = by ?? {};
       if (token === undefined) continue;
-      const first = await assertionKeys.claim(token.digest, jkt, token.expiresAt);
-      if (first === jkt) continue;
-      if (token.pin) throw new OAuthError(`${token.use}_pinned`);
-      await assertionKeys.change(token.digest, first, jkt, {
+      const { digest, expiresAt, pin, use } = token;
+      const first = await assertionKeys.claim(digest, jkt, expiresAt, pin);
+      if (first.jkt === jkt) continue;
+      const mayChange = !pin && !first.pinned;
+      const event: AuditEvent = {
         type: 'assertion_second_key',
         actor: `client:${client_id}`,
         client_id,
         jkt,
-        detail: { rule, first_jkt: first },
-      });
+        detail: { rule, first_jkt: first.jkt },
+      };
+      if (mayChange && (await assertionKeys.change(digest, first.jkt, jkt, event))) continue;
+      // Another request was quicker: it may have pinned the token to its key.
+      const now = mayChange ? await assertionKeys.claim(digest, jkt, expiresAt, pin) : first;
+      if (now.jkt !== jkt && (pin || now.pinned)) throw new OAuthError(`${use}_pinned`);
     }
   };
 }

@@ -6,18 +6,19 @@ import { type Database, orStoreUnavailable } from '../connection/database.ts';
 export function sqlAssertionKeys(database: Database, change: AuditedTransaction): AssertionKeys {
   const find = (token: string) => database.assertionKey.findUnique({ where: { token } });
   return {
-    claim: async (token, jkt, expiresAt) =>
+    claim: async (token, jkt, expiresAt, pin) =>
       orStoreUnavailable(async () => {
-        // Mostly the key has it already. A row never changes hands by a claim, so this look tells.
+        // Mostly the key has it already, as it should; then nothing is written.
         const held = await find(token);
-        if (held !== null) return held.jkt;
+        if (held !== null && (held.jkt !== jkt || held.pinned || !pin)) return held;
         const made =
-          await database.$executeRaw`insert into assertion_key (token, jkt, expires_at) values (${token}, ${jkt}, ${BigInt(expiresAt)}) on conflict do nothing`;
-        return made === 1 ? jkt : ((await find(token))?.jkt ?? '');
+          await database.$executeRaw`insert into assertion_key (token, jkt, expires_at, pinned) values (${token}, ${jkt}, ${BigInt(expiresAt)}, ${pin ? 1 : 0} = 1) on conflict (token) do update set pinned = true where assertion_key.jkt = excluded.jkt and excluded.pinned`;
+        if (made === 1) return { jkt, pinned: pin };
+        return (await find(token)) ?? { jkt: '', pinned: true };
       }),
     async change(token, from, to, event) {
-      const sql = 'update assertion_key set jkt = $1 where token = $2 and jkt = $3';
-      await change([{ sql, values: [to, token, from] }], event);
+      const sql = 'update assertion_key set jkt = $1 where token = $2 and jkt = $3 and not pinned';
+      return change([{ sql, values: [to, token, from] }], event);
     },
   };
 }

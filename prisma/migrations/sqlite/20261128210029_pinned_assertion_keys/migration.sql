@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "assertion_key" ADD COLUMN "pinned" BOOLEAN NOT NULL DEFAULT false;
