@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import { actingAdmin, recordedName } from '../domain/acting-admin.ts';
-import type { AdminScope } from '../domain/admin-access.ts';
 import type { AuditEvent } from '../domain/audit-event.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { AdminToken, AdminTokens } from '../ports/admin-tokens.ts';
@@ -16,6 +15,7 @@ import {
 import { parameterExamples } from './examples.ts';
 import { listAnswer, listQuery, page, printable, readPage } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
+import { checkExpiry, checkWithinOwn } from './own-limits.ts';
 import { Problem } from './problem.ts';
 
 /** What the routes use. */
@@ -69,7 +69,8 @@ function createRoute(app: FastifyInstance, options: AdminTokenRoutesOptions): vo
     operationId: 'createAdminToken',
     summary: 'Make an admin token',
     tag,
-    description: 'Makes a token with these scopes, none of which may be beyond those of its maker.',
+    description:
+      'Makes a token that may no more than its maker and lasts no longer; a bound admin’s 90 days.',
     body: ref(adminTokenBody),
     answers: { 201: answer('The token, in clear this once.', ref(madeTokenAnswer)) },
     refuses: [409] as const,
@@ -79,8 +80,8 @@ function createRoute(app: FastifyInstance, options: AdminTokenRoutesOptions): vo
     operation(create),
     async ({ body: { name, scopes, expires_at: end } }, reply) => {
       const now = clock();
-      checkExpiry(end, now);
       checkWithinOwn(scopes, 'scopes');
+      checkExpiry(end, now);
       const maker = actingAdmin();
       const token = generateAdminToken();
       const made: AdminToken = {
@@ -115,15 +116,16 @@ function rotateRoute(app: FastifyInstance, { adminTokens, clock }: AdminTokenRou
     operation(rotate),
     async ({ params: { id }, body: { previous_expires_in: overlap = 3600, expires_at: end } }) => {
       const now = clock();
-      checkExpiry(end, now);
       const found = (await adminTokens.get(id)) ?? notFound();
-      // Or whoever may rotate could get a token that may more.
+      // Or whoever may rotate could get a token that may more, or for longer.
       checkWithinOwn(found.scopes);
+      const endsAt = end === undefined ? found.expiresAt : end * 1000;
+      checkExpiry(endsAt === undefined ? undefined : endsAt / 1000, now);
       const token = generateAdminToken();
       const rotation = {
         hash: adminTokenHash(token),
         previousUntil: now + overlap * 1000,
-        ...(end !== undefined && { expiresAt: end * 1000 }),
+        ...(endsAt !== undefined && { expiresAt: endsAt }),
       };
       const event = eventOf('changed', found, { rotated: true, previous_expires_in: overlap });
       if (!(await adminTokens.rotate(id, rotation, event))) notFound();
@@ -149,19 +151,6 @@ function deleteRoute(app: FastifyInstance, { adminTokens }: AdminTokenRoutesOpti
     if (!(await adminTokens.remove(id, eventOf('deleted', found, {})))) notFound();
     return reply.code(204).send();
   });
-}
-
-/** Nobody gives more than it has, nor takes it from who has it. Throws Problem. */
-export function checkWithinOwn(scopes: readonly AdminScope[], member?: string): void {
-  const own = actingAdmin()?.scopes ?? [];
-  const beyond = scopes.find((scope) => !own.includes(scope));
-  if (beyond !== undefined)
-    throw new Problem(403, `only an admin with the scope ${beyond} can give or take it`, member);
-}
-
-function checkExpiry(end: number | undefined, now: number): void {
-  if (end !== undefined && end * 1000 <= now)
-    throw new Problem(400, 'expires_at must be in the future', 'expires_at');
 }
 
 function notFound(): never {

@@ -61,7 +61,8 @@ export function adminAuthentication(options: AdminAuthenticationOptions): AdminA
     if (token === undefined) return undefined;
     if (token.scopes.includes('admin:grant')) await endBootstrap();
     noteUse(token.id, now);
-    return { name: token.name, id: token.id, scopes: token.scopes };
+    const { id, name, scopes, expiresAt } = token;
+    return { id, name, scopes, ...(expiresAt !== undefined && { expiresAt }) };
   };
   return {
     endBootstrap,
@@ -75,7 +76,8 @@ export function adminAuthentication(options: AdminAuthenticationOptions): AdminA
         return admin;
       } catch (fault) {
         const before = known.get(hash);
-        if (storeless && before !== undefined && fault instanceof StoreUnavailable) return before;
+        const isGood = before !== undefined && (before.expiresAt ?? Infinity) > clock();
+        if (storeless && isGood && fault instanceof StoreUnavailable) return before;
         throw fault;
       }
     },

@@ -3,7 +3,7 @@ import { adminAudience, knownAdminScopes } from '../domain/admin-access.ts';
 import type { ClientRegistration } from '../domain/client-registration.ts';
 import { CorruptRow } from '../domain/oauth-error.ts';
 import type { ClientRegistry, NotChanged, RegistrationChange } from '../ports/registry.ts';
-import { checkWithinOwn } from './admin-tokens.ts';
+import { checkWithinOwn } from './own-limits.ts';
 import { Problem } from './problem.ts';
 
 /** Attempts to remove a client that somebody else is changing. */
@@ -18,10 +18,12 @@ export function guardedClients<Clients extends ClientRegistry>(clients: Clients)
   return {
     ...clients,
     async create(value, change) {
+      checkLasts(value);
       checkMayGrant([value]);
       return clients.create(value, change);
     },
     async replace(value, found, change) {
+      checkLasts(value, found.value);
       // What it was as well: an admin that is demoted now may be restored with a planted key.
       checkMayGrant([value, found.value]);
       return clients.replace(value, found, change);
@@ -64,6 +66,15 @@ function checkMayGrant(values: readonly ClientRegistration[]): void {
   if (admins.length === 0) return;
   checkGrants();
   checkWithinOwn(admins.flatMap(({ admin_scopes: scopes = [] }) => knownAdminScopes(scopes)));
+}
+
+/** A client has no end, so nobody whose own access ends makes it an admin or changes one. */
+function checkLasts(...values: readonly ClientRegistration[]): void {
+  if (values.some(isAdmin) && actingAdmin()?.expiresAt !== undefined)
+    throw new Problem(
+      403,
+      'an admin whose token has expires_at cannot make or change a client that is an admin',
+    );
 }
 
 function checkGrants(): void {

@@ -8,6 +8,10 @@ export interface ActingAdmin {
   /** Of the token or of the client's registration; absent where no other can have the name. */
   readonly id?: string;
   readonly scopes: readonly AdminScope[];
+  /** When its token ends, in milliseconds since the epoch; absent: never, or that of a client. */
+  readonly expiresAt?: number;
+  /** Milliseconds that the tokens it makes may last; absent: as long as its own. */
+  readonly maxTokenLifetime?: number;
 }
 
 const acting = new AsyncLocalStorage<ActingAdmin>();

@@ -129,23 +129,24 @@ describe.each(kinds)('named admin tokens on $name', (kind) => {
   });
 });
 
-describe('who may less does not grow', () => {
+describe('who may less, or for less long, does not grow', () => {
   let server: TestServer;
   beforeAll(async () => {
     server = await testServer();
   });
   afterAll(async () => server.stop());
+  const end = (seconds: number) => server.clock.now / 1000 + seconds;
   const all = [...adminScopes];
   const some = ['admin:read', 'admin:grant', 'clients:read'];
   let rootToken = '';
   const as = async (token: string, method: string, path: string, body?: unknown) =>
     server.admin(method, path, body, { authorization: `Bearer ${token}` });
-  const made = async (name: string, scopes: readonly string[]) => {
+  const made = async (name: string, scopes: readonly string[], more: object = {}) => {
     if (rootToken === '') {
       const root = { name: 'root', scopes: all };
       rootToken = (await server.admin('POST', 'admin-tokens', root)).body.token;
     }
-    const { body } = await as(rootToken, 'POST', 'admin-tokens', { name, scopes });
+    const { body } = await as(rootToken, 'POST', 'admin-tokens', { name, scopes, ...more });
     return body as { readonly id: string; readonly token: string };
   };
 
@@ -159,6 +160,53 @@ describe('who may less does not grow', () => {
       name,
       expected,
     ]);
+  });
+
+  it.each<[string, number | undefined, number]>([
+    ['without an end', undefined, 403],
+    ['with a later end', 61, 403],
+    ['with the same end', 60, 201],
+  ])('an admin whose token ends makes another one %s', async (name, seconds, expected) => {
+    const label = name.replaceAll(' ', '-');
+    const { token } = await made(`short-${label}`, some, { expires_at: end(60) });
+    const body = { name: `made-${label}`, scopes: ['clients:read'] };
+    const more = seconds === undefined ? {} : { expires_at: end(seconds) };
+    const answer = await as(token, 'POST', 'admin-tokens', { ...body, ...more });
+    expect([answer.status, answer.body.member]).toEqual([
+      expected,
+      expected === 403 ? 'expires_at' : undefined,
+    ]);
+  });
+
+  it.each<[string, number | undefined, number | undefined, number]>([
+    ['its own, later', 60, 61, 403],
+    ['its own, with the end it has', 60, undefined, 200],
+    ['one without an end', undefined, undefined, 403],
+    ['one without an end, which then has one', undefined, 60, 200],
+    ['one that ends later', 3600, undefined, 403],
+    ['one that ends later, sooner', 3600, 30, 200],
+  ])('an admin whose token ends rotates %s', async (name, before, after, expected) => {
+    const label = name.replaceAll(/[ ,]+/g, '-');
+    const { token } = await made(`rotator-${label}`, some, { expires_at: end(60) });
+    const more = before === undefined ? {} : { expires_at: end(before) };
+    const { id } = await made(`rotated-${label}`, some, more);
+    const body = after === undefined ? {} : { expires_at: end(after) };
+    const answer = await as(token, 'POST', `admin-tokens/${id}/rotate`, body);
+    expect(answer.status).toBe(expected);
+    if (expected === 200) expect(answer.body.expires_at).toBeLessThanOrEqual(end(60));
+  });
+
+  it('an admin whose token ends makes no client an admin: a client has no end', async () => {
+    const scopes = ['admin:grant', 'clients:read', 'clients:write'];
+    const { token } = await made('short-maker', scopes, { expires_at: end(60) });
+    const admin = { resources: ['urn:holdfast:admin'], admin_scopes: ['clients:read'] };
+    const client = { client_secret: secret, ...admin };
+    const path = 'clients';
+    const body = { client_id: 'forever', ...client };
+    expect((await as(token, 'POST', path, body)).status).toBe(403);
+    expect((await as(rootToken, 'POST', path, { client_id: 'there', ...client })).status).toBe(201);
+    expect((await as(token, 'POST', 'clients/there/secrets', {})).status).toBe(403);
+    expect((await as(token, 'DELETE', 'clients/there')).status).toBe(204);
   });
 
   it('two admins of one name, one after the other, are two in the audit trail', async () => {

@@ -361,6 +361,27 @@ describe('who makes admins of clients', () => {
     await server.stop();
   });
 
+  it.each<[string, object, number]>([
+    ['without an end', {}, 403],
+    ['with an end beyond ninety days', { days: 91 }, 403],
+    ['with an end in ninety days', { days: 90 }, 201],
+  ])('a bound admin makes a token of its own scopes %s', async (_what, more, expected) => {
+    const { fixture, tokenOf } = await opened();
+    const { server } = fixture;
+    const given = [...scopes, 'admin:grant'];
+    await server.admin('PATCH', 'clients/operator', { admin_scopes: given });
+    const { days } = more as { readonly days?: number };
+    const end = days === undefined ? {} : { expires_at: server.clock.now / 1000 + days * 86_400 };
+    const answer = await call(fixture, {
+      token: await tokenOf(),
+      method: 'POST',
+      path: '/admin/admin-tokens',
+      body: { name: 'made', scopes: ['clients:read'], ...end },
+    });
+    expect(answer.status).toBe(expected);
+    await server.stop();
+  });
+
   it('is not whoever makes rules of trusted issuers: a workload is no admin', async () => {
     const platform = await openPlatform();
     const { server } = platform;

@@ -19,6 +19,9 @@ export interface AdminRequest {
   readonly uris: readonly string[];
 }
 
+/** Milliseconds that an admin token made by a client may last: ninety days. */
+const maxTokenLifetime = 90 * 86_400_000;
+
 /** The steps that the wiring puts together. */
 export interface AdminAccessSteps extends Pick<Ports, 'replay' | 'currentClients'> {
   readonly activeToken: ReturnType<typeof activeToken>;
@@ -55,6 +58,7 @@ export function checkAdminAccess(steps: AdminAccessSteps): CheckAdminAccess {
     return {
       name: `client:${client.client_id}`,
       id: client.registration_id,
+      maxTokenLifetime,
       scopes: has.filter((scope) => granted.has(scope)),
     };
   };

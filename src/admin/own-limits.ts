@@ -1,0 +1,28 @@
+import { actingAdmin } from '../domain/acting-admin.ts';
+import type { AdminScope } from '../domain/admin-access.ts';
+import { Problem } from './problem.ts';
+
+/** Nobody gives more than it has, nor takes it from who has it. Throws Problem. */
+export function checkWithinOwn(scopes: readonly AdminScope[], member?: string): void {
+  const own = actingAdmin()?.scopes ?? [];
+  const beyond = scopes.find((scope) => !own.includes(scope));
+  if (beyond !== undefined)
+    throw new Problem(403, `only an admin with the scope ${beyond} can give or take it`, member);
+}
+
+/**
+ * Nobody makes a token that lasts longer than it may. `end` in seconds, `now` in milliseconds since
+ * the epoch. Throws Problem.
+ */
+export function checkExpiry(end: number | undefined, now: number): void {
+  if (end !== undefined && end * 1000 <= now)
+    throw new Problem(400, 'expires_at must be in the future', 'expires_at');
+  const { expiresAt = Infinity, maxTokenLifetime = Infinity } = actingAdmin() ?? {};
+  const last = Math.min(expiresAt, now + maxTokenLifetime);
+  if ((end ?? Infinity) * 1000 <= last) return;
+  throw new Problem(
+    403,
+    `expires_at is needed, and must be at most ${Math.floor(last / 1000)} for this admin`,
+    'expires_at',
+  );
+}
