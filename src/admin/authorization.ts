@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type ActingAdmin, actingAs, recordedName } from '../domain/acting-admin.ts';
 import type { AdminScope } from '../domain/admin-access.ts';
+import { adminTokenHash } from './admin-token.ts';
 import type { AdminAuthentication } from './authenticate-admin.ts';
 import { type BoundAdmins, boundAdmin } from './bound-admins.ts';
 import { problemAnswer } from './operation.ts';
@@ -94,16 +95,20 @@ function authenticating(
     const address = request.raw.socket.remoteAddress ?? '';
     const [field = '', ...more] = fields(request.raw, 'authorization');
     const credentials = more.length > 0 ? [] : (/^(bearer|dpop) +(\S+)$/i.exec(field) ?? []);
-    const [, , token] = credentials;
-    // Who was an admin a moment ago waits for no stranger behind the same address.
-    const wait = token !== undefined && isKnown(token) ? undefined : refused.waitOf(address);
+    const [, scheme = '', token = ''] = credentials;
+    // Who has an admin's token waits for no stranger behind the same address. A token without its
+    // key, such as one that was read somewhere, is counted by itself.
+    const isBound = /^dpop$/i.test(scheme) && (await bound.isOwn(token));
+    const counted = isBound ? `${address} ${adminTokenHash(token)}` : address;
+    const wait = isKnown(token) ? undefined : refused.waitOf(counted);
     if (wait !== undefined) {
       void reply.header('retry-after', String(wait));
       throw new Problem(429, 'too many requests without an admin token, try again later');
     }
     const admin = await adminOf(request, reply, credentials);
     if (admin !== undefined) return admin;
-    refused.note(address);
+    // Only a good token is asked for a nonce: that is no refusal.
+    if (!reply.hasHeader('dpop-nonce')) refused.note(counted);
     throw new Problem(401, 'the admin token is required');
   };
 }

@@ -8,6 +8,8 @@ import type { CheckAdminAccess } from '../protocol/admin-access/check-admin-acce
 /** Admins who are clients of this server, with a token of it and a DPoP proof (RFC 9449 §7.1). */
 export interface BoundAdmins {
   readonly check: CheckAdminAccess;
+  /** Whether this server signed it for its admin API and it has not expired. */
+  readonly isOwn: (token: string) => Promise<boolean>;
   /** A nonce for the next proof. */
   readonly freshNonce: () => string;
   readonly algs: readonly string[];

@@ -1,4 +1,5 @@
 import type { BoundAdmins } from '../admin/bound-admins.ts';
+import { adminAudience } from '../domain/admin-access.ts';
 import { checkAdminAccess } from '../protocol/admin-access/check-admin-access.ts';
 import { endpointsOf } from '../protocol/metadata/endpoint-uris.ts';
 import { dpopNonces } from '../protocol/possession/dpop-nonce.ts';
@@ -22,6 +23,10 @@ export function boundAdmins(
   });
   return {
     check: checkAdminAccess({ ...ports, ...parts }),
+    isOwn: async (token) => {
+      const claims = await parts.verify(token);
+      return claims?.aud === adminAudience && claims.exp > ports.clock() / 1000;
+    },
     freshNonce: nonces.current,
     algs: config.dpopAlgs,
     origin: config.adminUrl,

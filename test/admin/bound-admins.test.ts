@@ -399,7 +399,57 @@ describe('who makes admins of clients', () => {
   });
 });
 
+describe('strangers behind the same address', () => {
+  const storm = async ({ server }: TokenEndpointFixture, headers: Record<string, string>) => {
+    const statuses: number[] = [];
+    for (let sent = 0; sent < 105; sent++)
+      statuses.push((await server.admin('GET', 'clients', undefined, headers)).status);
+    return statuses.at(-1);
+  };
+
+  it('keep no bound admin waiting, whose token was seen or not, and no replica waits', async () => {
+    const { fixture, tokenOf } = await opened();
+    const [seen, fresh] = [await tokenOf(), await tokenOf()];
+    const elsewhere = await tokenOf('operator', { resource: 'https://rs.example.com' });
+    expect((await call(fixture, { token: seen })).status).toBe(200);
+    expect(await storm(fixture, { authorization: 'Bearer x' })).toBe(429);
+    expect((await call(fixture, { token: seen })).status).toBe(200);
+    expect((await call(fixture, { token: fresh })).status).toBe(200);
+    const [header, payload] = fresh.split('.');
+    const forged = `${header}.${payload}.${'A'.repeat(86)}`;
+    for (const token of [elsewhere, forged])
+      expect((await call(fixture, { token })).status).toBe(429);
+    fixture.server.clock.now += 301_000;
+    expect((await call(fixture, { token: seen })).status).toBe(429);
+    await fixture.server.stop();
+  });
+
+  it('who has a token without its key is told to wait as well, and by itself', async () => {
+    const { fixture, tokenOf } = await opened();
+    const [stolen, other] = [await tokenOf(), await tokenOf()];
+    expect(await storm(fixture, { authorization: `DPoP ${stolen}` })).toBe(429);
+    expect((await call(fixture, { token: other })).status).toBe(200);
+    await fixture.server.stop();
+  });
+});
+
 describe('DPOP_NONCE=required and ADMIN_URL', () => {
+  it('a nonce that is asked for does not count as a refusal', async () => {
+    const fixture = await tokenEndpointFixture({ env: { DPOP_NONCE: 'required' } });
+    const { server } = fixture;
+    const members = { resources: [adminAudience], admin_scopes: scopes };
+    await server.admin('PATCH', 'clients/app', members);
+    const form = { ...cc, resource: adminAudience };
+    const nonce = String((await fixture.send({ form })).headers['dpop-nonce']);
+    const answer = await fixture.send({ form, dpop: await fixture.key.proof({ nonce }) });
+    const { access_token: token } = JSON.parse(answer.body) as { access_token: string };
+    for (let sent = 0; sent < 105; sent++)
+      expect((await call(fixture, { token })).status).toBe(401);
+    const fresh = String((await call(fixture, { token })).headers['dpop-nonce']);
+    expect((await call(fixture, { token, claims: { nonce: fresh } })).status).toBe(200);
+    await server.stop();
+  });
+
   it('RFC 9449 §9: the admin API asks for a nonce, and takes the proof that has it', async () => {
     const fixture = await tokenEndpointFixture({
       env: { DPOP_NONCE: 'required', ADMIN_URL: 'https://admin.example.com' },
