@@ -37,6 +37,12 @@ export function checkTrustedIssuer(
       'ID tokens need the audience that the app is there',
       'audience',
     ),
+    // Both would take what is for the same audiences: a job's token would count as a user's.
+    refuseIf(
+      purposes.includes('id_token') && purposes.includes('workload'),
+      'an issuer is trusted for users or for workloads',
+      'purposes',
+    ),
     () => checkSource(body, purposes),
     () => checkReachable(body, checks),
     ...keySets,

@@ -399,7 +399,7 @@ describe('what each operation answers is what the document says', () => {
     await call('deletePairing', { params: { id: made.id } });
     const issuer = {
       issuer: 'https://op.example',
-      purposes: ['id_token', 'workload'],
+      purposes: ['id_jag', 'workload'],
       audience: ['app', 'other-app'],
       jwks_uri: 'https://op.example/jwks',
       allow_private_addresses: true,

@@ -270,6 +270,11 @@ describe('/admin/trusted-issuers', () => {
     ['a file where there is no directory', { ca_file: 'ca.pem' }, 400],
     ['a file outside the directory', { ca_file: '../ca.pem' }, 400],
     ['a certificate that is none', { ca: 'x' }, 400],
+    [
+      'workloads beside users, whose tokens are for the same audiences',
+      { purposes: ['id_token', 'workload'] },
+      400,
+    ],
     ['a purpose that nobody knows', { purposes: ['admin'] }, 400],
     ['metadata by http', { issuer: 'http://b.example', jwks_uri: undefined }, 400],
     ['an algorithm that nobody knows', { algorithms: ['none'] }, 400],
