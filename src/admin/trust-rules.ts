@@ -1,8 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import type { ClaimCondition, TrustRule } from '../domain/trust-rule.ts';
+import type { TrustedIssuer } from '../domain/trusted-issuer.ts';
 import { readClaimPath } from '../protocol/trusted-issuers/claim-path.ts';
-import { isSubjectTemplate } from '../protocol/trusted-issuers/subject-template.ts';
+import { isSubjectApart, isSubjectTemplate } from '../protocol/trusted-issuers/subject-template.ts';
 import { changedMembers } from './changed-members.ts';
 import { parameterExamples } from './examples.ts';
 import { printable } from './list.ts';
@@ -80,10 +81,11 @@ export function trustRuleResource({
   trustedIssuers,
   clock,
   randomId,
-}: Pick<TrustedIssuerRoutesOptions, 'trustedIssuers' | 'clock' | 'randomId'>): RestResource<
-  TrustRule,
-  TrustRuleBody
-> {
+  issuerOf = async (id) => (await trustedIssuers.get(id))?.value,
+}: Pick<TrustedIssuerRoutesOptions, 'trustedIssuers' | 'clock' | 'randomId'> & {
+  /** Absent: as stored. */
+  readonly issuerOf?: (id: string) => Promise<TrustedIssuer | undefined>;
+}): RestResource<TrustRule, TrustRuleBody> {
   return {
     path: '/admin/trusted-issuers/:trusted_issuer_id/rules',
     below: {
@@ -111,7 +113,7 @@ export function trustRuleResource({
     idOf: ({ id }) => id,
     read: async (body, stored, parameters) => ({
       value: {
-        ...checkRule(body),
+        ...checkRule(body, await issuerOf(parameters?.['trusted_issuer_id'] ?? '')),
         id: stored?.id ?? randomId(),
         trusted_issuer_id: parameters?.['trusted_issuer_id'] ?? '',
         listed: stored?.listed ?? new Map(),
@@ -142,11 +144,29 @@ export function trustRuleRoutes(app: FastifyInstance, options: TrustedIssuerRout
 }
 
 /** Checks what the schema cannot. Throws Problem. */
-function checkRule(body: TrustRuleBody): Omit<TrustRule, 'id' | 'trusted_issuer_id' | 'listed'> {
+function checkRule(
+  body: TrustRuleBody,
+  issuer: TrustedIssuer | undefined,
+): Omit<TrustRule, 'id' | 'trusted_issuer_id' | 'listed'> {
   const { client_id, subject, priority = 100 } = body;
   if (client_id === undefined && subject === undefined)
     throw new Problem(400, 'a rule leads to a client, to a subject, or both', 'client_id');
-  for (const [claim, condition] of Object.entries(body.claims)) {
+  if (client_id === undefined && (body.resources ?? []).length === 0)
+    throw new Problem(400, 'a rule without a client needs its audiences', 'resources');
+  if (issuer !== undefined && !isSubjectApart(issuer, body))
+    throw new Problem(
+      400,
+      'the subject begins with a claim: give the issuer a subject_prefix',
+      'subject',
+    );
+  checkClaims(body.claims);
+  if (subject !== undefined && !isSubjectTemplate(subject))
+    throw new Problem(400, 'in braces stand JSON Pointers or quoted paths only', 'subject');
+  return { ...body, priority } as Omit<TrustRule, 'id' | 'trusted_issuer_id' | 'listed'>;
+}
+
+function checkClaims(conditions: TrustRuleBody['claims']): void {
+  for (const [claim, condition] of Object.entries(conditions)) {
     if (readClaimPath(claim) === undefined)
       throw new Problem(400, 'this is no JSON Pointer and no quoted path', `claims.${claim}`);
     if (typeof condition === 'string' && condition.slice(0, -1).includes('*'))
@@ -156,7 +176,4 @@ function checkRule(body: TrustRuleBody): Omit<TrustRule, 'id' | 'trusted_issuer_
         `claims.${claim}`,
       );
   }
-  if (subject !== undefined && !isSubjectTemplate(subject))
-    throw new Problem(400, 'in braces stand JSON Pointers or quoted paths only', 'subject');
-  return { ...body, priority } as Omit<TrustRule, 'id' | 'trusted_issuer_id' | 'listed'>;
 }

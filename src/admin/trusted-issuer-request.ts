@@ -51,6 +51,25 @@ export function checkTrustedIssuer(
   return { ...body, purposes, id, listed: registered?.listed ?? new Map() } as TrustedIssuer;
 }
 
+/** Whether no prefix of subjects equals, or begins with, another one's. */
+export function arePrefixesApart(
+  { issuer, subject_prefix: own = '' }: TrustedIssuer,
+  others: readonly TrustedIssuer[],
+): boolean {
+  return others.every(
+    ({ issuer: other, subject_prefix: taken = '' }) =>
+      issuer === other ||
+      own === '' ||
+      taken === '' ||
+      !(own.startsWith(taken) || taken.startsWith(own)),
+  );
+}
+
+/** The refusal of such a prefix. */
+export function prefixTaken(): Problem {
+  return new Problem(400, 'subjects of another issuer could begin so, too', 'subject_prefix');
+}
+
 /** Where the keys come from has to be clear, and to fit the kind of issuer. */
 function checkSource(body: TrustedIssuerBody, purposes: TrustedIssuer['purposes']): void {
   const [first, second] = sourceMembers.filter((member) => body[member] !== undefined);

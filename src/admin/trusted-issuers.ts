@@ -4,10 +4,16 @@ import type { TrustedIssuer } from '../domain/trusted-issuer.ts';
 import type { RandomId } from '../ports/ports.ts';
 import type { TrustedIssuerRegistry } from '../ports/trusted-issuer-registry.ts';
 import { changedMembers } from './changed-members.ts';
+import { all } from './every-registration.ts';
 import { parameterExamples } from './examples.ts';
 import { restResource } from './mount-resource.ts';
 import type { RestResource } from './rest-resource.ts';
-import { checkTrustedIssuer, type TrustedIssuerChecks } from './trusted-issuer-request.ts';
+import {
+  arePrefixesApart,
+  checkTrustedIssuer,
+  prefixTaken,
+  type TrustedIssuerChecks,
+} from './trusted-issuer-request.ts';
 import {
   type TrustedIssuerBody,
   trustedIssuerAnswer,
@@ -47,9 +53,12 @@ export function trustedIssuerResource(
     registry,
     clock,
     idOf: ({ id }) => id,
-    read: async (body, stored) => ({
-      value: checkTrustedIssuer(body, stored?.id ?? randomId(), stored, options),
-    }),
+    async read(body, stored) {
+      const value = checkTrustedIssuer(body, stored?.id ?? randomId(), stored, options);
+      const others = (await all(registry, ({ id }) => id)).map((other) => other.value);
+      if (!arePrefixesApart(value, others)) throw prefixTaken();
+      return { value };
+    },
     show: ({ value: { listed: _, ...shown }, managedBy }) => ({
       ...shown,
       ...(managedBy !== undefined && { managed_by: managedBy }),

@@ -30,7 +30,7 @@ const declared = {
       purposes: ['workload'],
       rules: [
         { name: 'orders', claims: { sub: 'orders' }, client_id: 'orders' },
-        { claims: { sub: 'a', '/b/c': 1 }, subject: '{sub}' },
+        { claims: { sub: 'a', '/b/c': 1 }, subject: 'p:{sub}', resources: [audience] },
       ],
     },
   ],

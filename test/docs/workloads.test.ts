@@ -61,7 +61,7 @@ const shapes: readonly Shape[] = [
       'the audience of the API server': { aud: ['https://kubernetes.default.svc.cluster.local'] },
       'the extended life of a token for the API server': { exp: now + 31_536_000 },
     },
-    subject: { claims: inKubernetes('batch', 'report'), is: 'batch/report' },
+    subject: { claims: inKubernetes('batch', 'report'), is: 'k8s:batch/report' },
   },
   {
     // https://docs.github.com/en/actions/concepts/security/openid-connect
@@ -199,7 +199,8 @@ describe.each(shapes)('docs/workloads/$page.md', (shape) => {
     const source = bundle === undefined ? { jwks: keys } : { trust_bundle: keys };
     const id = await made('trusted-issuers', { ...members, ...source });
     await made(`trusted-issuers/${id}/rules`, rule);
-    if (ofSubject !== undefined) await made(`trusted-issuers/${id}/rules`, ofSubject);
+    if (ofSubject !== undefined)
+      await made(`trusted-issuers/${id}/rules`, { ...ofSubject, resources: [audience] });
   });
   afterAll(async () => server.stop());
   const token = async (more: object = {}) =>

@@ -10,7 +10,11 @@ beforeAll(async () => {
   platform = await openPlatform({}, { max_lifetime: 7200, audience: [issuer, 'urn:example:too'] });
   const claims = { '/kubernetes.io/namespace': 'orders', sub: { prefix: 'system:' } };
   await platform.rule({ claims, client_id: 'worker' });
-  await platform.rule({ claims, subject: '{/kubernetes.io/namespace}' });
+  await platform.rule({
+    claims,
+    subject: 'ns:{/kubernetes.io/namespace}',
+    resources: ['https://rs.example.com'],
+  });
   const { admin } = platform.server;
   await admin('POST', 'trusted-issuers', {
     issuer: 'https://op.example.com',

@@ -25,7 +25,13 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     });
     afterEach(async () => platform.server.stop());
     const rule = async (more: object = {}) =>
-      platform.rule({ claims, subject: 'ns/{"kubernetes.io".namespace}', scope: 'read', ...more });
+      platform.rule({
+        claims,
+        subject: 'ns/{"kubernetes.io".namespace}',
+        scope: 'read',
+        resources: [audience],
+        ...more,
+      });
     const active = async (token: string, authorization = basic('rs', 'r'.repeat(32))) =>
       (await platform.server.post('/introspect', { token }, { authorization })).body.active;
     const issued = async () =>
@@ -232,7 +238,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
           client_secret: secret,
           status_list_enabled: true,
         });
-        const id = await rule({ scope: undefined });
+        const id = await rule({ scope: undefined, resources: [listed] });
         const options = { by: mine, form: { resource: listed } };
         const token = (await platform.grant(await platform.token(), options)).body
           .access_token as string;

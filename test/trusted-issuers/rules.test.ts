@@ -125,7 +125,12 @@ describe('/admin/trusted-issuers/{id}/rules and /try', () => {
     ],
     ['a condition that nobody knows', { claims: { sub: { suffix: 'a' } }, client_id: 'worker' }],
     ['neither client nor subject', { claims: { sub: 'a' } }],
-    ['a subject with an open brace', { claims: { sub: 'a' }, subject: '{sub' }],
+    [
+      'a subject with an open brace',
+      { claims: { sub: 'a' }, subject: '{sub', resources: ['https://rs.example.com'] },
+    ],
+    ['a subject without client and audiences', { claims: { sub: 'a' }, subject: '{sub}' }],
+    ['no audience', { claims: { sub: 'a' }, subject: '{sub}', resources: [] }],
     ['an unknown member', { claims: { sub: 'a' }, client_id: 'worker', audience: 'x' }],
   ])('refuses %s', async (_, body) => {
     expect((await admin('POST', 'rules', body)).status).toBe(400);
@@ -160,7 +165,11 @@ describe('/admin/trusted-issuers/{id}/rules and /try', () => {
       await platform.rule({ claims: { sub: 'x' }, client_id: 'worker', priority: 1 }),
       await platform.rule({ claims: { sub: 'system:*' }, client_id: 'worker', priority: 2 }),
       await platform.rule({ claims: { sub: '*' }, client_id: 'worker', priority: 3 }),
-      await platform.rule({ claims: { sub: '*' }, subject: '{/kubernetes.io/namespace}' }),
+      await platform.rule({
+        claims: { sub: '*' },
+        subject: '{/kubernetes.io/namespace}',
+        resources: ['https://rs.example.com'],
+      }),
     ];
     const { body } = await admin('POST', 'try', { token: await platform.token() });
     expect(body).toEqual({
@@ -222,6 +231,31 @@ describe('/admin/trusted-issuers/{id}/rules and /try', () => {
     expect(tried.body).toMatchObject({ verified: false, fault: 'token_of_another_issuer' });
     const after = (await platform.server.admin('GET', 'audit-events?limit=200')).body.items.length;
     expect(after).toBe(before);
+  });
+  it.each(['k8s:', 'k8s:prod:', 'k'])(
+    'refuses a prefix that subjects of another issuer could have, too: %s',
+    async (subject_prefix) => {
+      const other = { issuer: 'https://two.example.com', purposes: ['workload'], subject_prefix };
+      const jwks = { keys: [{ ...platform.key.jwk, kid: 'platform-1' }] };
+      const { server } = platform;
+      for (const [path, body] of [
+        ['trusted-issuers', { ...other, jwks }],
+        ['configuration', { trusted_issuers: [{ ...other, jwks }] }],
+      ] as const)
+        expect((await server.admin('POST', path, body)).status).toBe(400);
+    },
+  );
+  it('a subject that begins with a claim needs the prefix of the issuer, also afterwards', async () => {
+    const one = await openPlatform({}, { subject_prefix: 'one:' });
+    const path = `trusted-issuers/${one.id}`;
+    const rule = { claims: { sub: '*' }, subject: '{sub}', resources: ['https://rs.example.com'] };
+    await one.rule(rule);
+    const token = await one.token({ sub: 'x' });
+    expect(shortly(await one.grant(token))).toBe('200 one:x');
+    await one.server.admin('PATCH', path, { subject_prefix: null });
+    expect(shortly(await one.grant(token))).toBe('400 invalid_grant');
+    expect((await one.server.admin('POST', `${path}/rules`, rule)).status).toBe(400);
+    await one.server.stop();
   });
   it('a rule of one issuer is none of another', async () => {
     const rule = await platform.rule({ claims: { sub: 'z' }, client_id: 'worker', priority: 9 });

@@ -1,8 +1,8 @@
 import { clientResource } from '../clients.ts';
+import { all } from '../every-registration.ts';
 import { resourceServerResource } from '../resource-servers.ts';
 import { trustRuleResource } from '../trust-rules.ts';
 import { trustedIssuerResource } from '../trusted-issuers.ts';
-import { all } from './plan-kind.ts';
 import { allPairings, terms } from './plan-pairings.ts';
 import type { ConfigurationOptions } from './planning.ts';
 

@@ -1,10 +1,11 @@
 import type { ClientRegistration } from '../../domain/client-registration.ts';
 import type { Registrations } from '../../ports/configuration.ts';
 import { clientResource } from '../clients.ts';
+import { all } from '../every-registration.ts';
 import { guardedClients } from '../guarded-clients.ts';
 import type { ClientBody } from '../schemas.ts';
 import { namesPruned, once } from './checks.ts';
-import { all, listIn, type Planner, planDeletion, planOne } from './plan-kind.ts';
+import { listIn, type Planner, planDeletion, planOne } from './plan-kind.ts';
 import type { Planning } from './planning.ts';
 
 /** Plans clients. `findByAudience`: resource servers as they will be. */

@@ -126,22 +126,6 @@ export function memberChanges(
   }));
 }
 
-/** Everything of a registry, or only what a configuration made. */
-export async function all<Value>(
-  registry: Registry<Value>,
-  idOf: (value: Value) => string,
-  managed?: true,
-): Promise<readonly Stored<Value>[]> {
-  const found: Stored<Value>[] = [];
-  for (;;) {
-    const last = found.at(-1);
-    const after = last === undefined ? '' : idOf(last.value);
-    const page = await registry.list({ limit: 500, after, managed });
-    found.push(...page);
-    if (page.length < 500) return found;
-  }
-}
-
 /** A list of a configuration, as far as it is one. */
 export function listIn<Name extends keyof Configuration>(
   configuration: Configuration,

@@ -1,9 +1,10 @@
 import type { ResourceServer } from '../../domain/resource-server.ts';
+import { all } from '../every-registration.ts';
 import { Problem } from '../problem.ts';
 import { resourceServerResource } from '../resource-servers.ts';
 import type { ResourceServerBody } from '../schemas.ts';
 import { once } from './checks.ts';
-import { all, listIn, type Planner, planDeletion, planOne } from './plan-kind.ts';
+import { listIn, type Planner, planDeletion, planOne } from './plan-kind.ts';
 import type { ConfigurationOptions, Planning } from './planning.ts';
 
 /** Plans resource servers; answers what their keys need, and how they will be found. */

@@ -2,12 +2,14 @@ import { isDeepStrictEqual } from 'node:util';
 import type { TrustRule } from '../../domain/trust-rule.ts';
 import type { TrustedIssuer } from '../../domain/trusted-issuer.ts';
 import type { Stored } from '../../ports/registry.ts';
+import { all } from '../every-registration.ts';
 import { Problem } from '../problem.ts';
 import { type TrustRuleBody, trustRuleResource } from '../trust-rules.ts';
+import { arePrefixesApart, prefixTaken } from '../trusted-issuer-request.ts';
 import type { TrustedIssuerBody } from '../trusted-issuer-schemas.ts';
 import { trustedIssuerResource } from '../trusted-issuers.ts';
 import { namesPruned, once } from './checks.ts';
-import { all, listIn, type Planner, planDeletion, planOne } from './plan-kind.ts';
+import { listIn, type Planner, planDeletion, planOne } from './plan-kind.ts';
 import type { Planning } from './planning.ts';
 
 /** Plans trusted issuers and their rules. `isPruned`: whether a client is to be deleted. */
@@ -24,6 +26,7 @@ export async function planTrust(
     registry: (of) => of.trustedIssuers,
   };
   const declared = new Set<string>();
+  const prefixed: TrustedIssuer[] = [];
   for (const [index, each] of listIn(configuration, 'trusted_issuers').entries()) {
     const path = `trusted_issuers[${index}]`;
     const { rules = [], ...body } = (each as typeof each | null) ?? ({} as typeof each);
@@ -35,6 +38,8 @@ export async function planTrust(
       if (body.clients?.some(isPruned) === true) throw namesPruned('clients');
       const planned = await planOne(planner, { body, name: body.issuer }, stored);
       issuer = planned.value;
+      if (!arePrefixesApart(issuer, prefixed)) throw prefixTaken();
+      prefixed.push(issuer);
       add(planned.change);
     });
     await planRules(planning, { path, rules, issuer, isStored: stored !== undefined, isPruned });
@@ -65,7 +70,7 @@ async function planRules(
 ): Promise<void> {
   const { prune, registrations, faults, add } = planning;
   const id = issuer?.id ?? '';
-  const planner = rulePlanner(planning, id);
+  const planner = rulePlanner(planning, id, issuer);
   const registry = registrations.trustedIssuers.rulesOf(id);
   const there = isStored ? await all(registry, ({ id }) => id) : [];
   const kept = new Set<Stored<TrustRule>>();
@@ -95,10 +100,14 @@ async function planRules(
       add(planDeletion(planner, ruleName(issuer?.issuer ?? '', stored.value), stored));
 }
 
-function rulePlanner({ options, registrations }: Planning, issuerId: string) {
+function rulePlanner(
+  { options, registrations }: Planning,
+  issuerId: string,
+  issuer?: TrustedIssuer,
+) {
   return {
     kind: 'trust_rule',
-    resource: trustRuleResource({ ...options, ...registrations }),
+    resource: trustRuleResource({ ...options, ...registrations, issuerOf: async () => issuer }),
     registry: ({ trustedIssuers }) => trustedIssuers.rulesOf(issuerId),
   } satisfies Planner<TrustRule, TrustRuleBody>;
 }

@@ -7,7 +7,7 @@ import type { TrustedIssuer } from '../../domain/trusted-issuer.ts';
 import type { Ports } from '../../ports/ports.ts';
 import type { Refusals } from '../../ports/refusals.ts';
 import { type Unmet, unmetConditions } from './match-rule.ts';
-import { subjectOf } from './subject-template.ts';
+import { isSubjectApart, subjectOf } from './subject-template.ts';
 import type { VerifyTrustedIssuerToken } from './verify-trusted-issuer-token.ts';
 
 /** A workload by its token or X.509-SVID, and the rule that it met. */
@@ -94,7 +94,9 @@ export function platformTokens(options: PlatformTokensOptions): MatchPlatformTok
 
 /** The subject of a matched rule, with the prefix of its issuer; undefined if there is none. */
 export function subjectOfMatch({ issuer, rule, claims }: MatchedWorkload): string | undefined {
-  const subject = rule.subject === undefined ? undefined : subjectOf(rule.subject, claims);
+  // The prefix may have gone since the rule was made.
+  if (rule.subject === undefined || !isSubjectApart(issuer, rule)) return undefined;
+  const subject = subjectOf(rule.subject, claims);
   const whole = (issuer.subject_prefix ?? '') + (subject ?? '');
   return subject === undefined || whole.length > 255 ? undefined : whole;
 }

@@ -8,6 +8,17 @@ export function isSubjectTemplate(template: string): boolean {
 }
 
 /**
+ * Whether subjects of a rule are apart from those of other issuers: by the issuer's prefix, by the
+ * beginning of the template, or by the client that must authenticate.
+ */
+export function isSubjectApart(
+  { subject_prefix = '' }: { readonly subject_prefix?: string },
+  { subject = '', client_id }: { readonly subject?: string; readonly client_id?: string },
+): boolean {
+  return client_id !== undefined || subject_prefix !== '' || !subject.startsWith('{');
+}
+
+/**
  * The subject that a template makes of these claims: each path in braces stands for the claim
  * there. Undefined where one is empty or no string, or the whole is longer than 255 characters.
  */
