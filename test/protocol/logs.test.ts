@@ -58,7 +58,8 @@ it.each(storeKinds)(
       await ask({ authorization: null, form });
     await fixture.server.admin('POST', `trusted-issuers/${trusted.id}/rules`, {
       claims: { sub: 'w' },
-      subject: '{sub}',
+      subject: 'ns:{sub}',
+      resources: ['https://rs.example.com'],
     });
     await ask({ authorization: null, form: asGrant });
     await fixture.server.admin('POST', `trusted-issuers/${trusted.id}/try`, {

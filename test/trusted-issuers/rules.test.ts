@@ -136,18 +136,16 @@ describe('/admin/trusted-issuers/{id}/rules and /try', () => {
     expect((await admin('POST', 'rules', body)).status).toBe(400);
   });
   it.each(['__proto__', 'constructor', 'prototype', '/constructor/name'])(
-    'a condition on %s holds like any other, or is refused at once',
+    'a condition on %s counts like any other',
     async (claim) => {
       const one = await openPlatform();
       const both = JSON.parse(`{"claims":{"sub":"*","${claim}":"never"},"client_id":"worker"}`);
       const path = `trusted-issuers/${one.id}/rules`;
       const made = await one.server.admin('POST', path, both);
       expect(shortly(await one.authenticate(await one.token()))).toBe('401 invalid_client');
-      if (made.status !== 400) {
-        const read = await one.server.admin('GET', `${path}/${made.body.id}`);
-        expect(Object.keys(read.body.claims)).toEqual(['sub', claim]);
-        await one.server.admin('DELETE', `${path}/${made.body.id}`);
-      }
+      const read = await one.server.admin('GET', `${path}/${made.body.id}`);
+      expect(Object.keys(read.body.claims)).toEqual(['sub', claim]);
+      await one.server.admin('DELETE', `${path}/${made.body.id}`);
       const only = JSON.parse(`{"claims":{"${claim}":"never"},"client_id":"worker"}`);
       await one.server.admin('POST', path, only);
       expect(shortly(await one.authenticate(await one.token()))).toBe('401 invalid_client');
