@@ -193,7 +193,8 @@ describe('who may less, or for less long, does not grow', () => {
     const body = after === undefined ? {} : { expires_at: end(after) };
     const answer = await as(token, 'POST', `admin-tokens/${id}/rotate`, body);
     expect(answer.status).toBe(expected);
-    if (expected === 200) expect(answer.body.expires_at).toBeLessThanOrEqual(end(60));
+    const endsInTime = expected !== 200 || answer.body.expires_at <= end(60);
+    expect(endsInTime).toBe(true);
   });
 
   it('an admin whose token ends makes no client an admin: a client has no end', async () => {
