@@ -24,10 +24,10 @@ import java.util.stream.Collectors;
 
 /**
  * Gets a DPoP-bound access token and calls an API with it. Needs nothing but a JDK.
- * Usage: ISSUER=… CLIENT_ID=… CLIENT_SECRET=… RESOURCE=… java Client.java https://api.example.com/reports
+ * Usage: ISSUER=... CLIENT_ID=... CLIENT_SECRET=... RESOURCE=... java Client.java https://api.example.com/reports
  */
 public class Client {
-    /** Sends requests with a DPoP proof (RFC 9449 §4.2) and answers nonces (§8, §9). */
+    /** Sends requests with a DPoP proof (RFC 9449 section 4.2) and answers nonces (sections 8 and 9). */
     static class Holder {
         // Redirects are not followed: elsewhere nobody should get the token.
         private final HttpClient http = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(10)).build();
@@ -108,7 +108,7 @@ public class Client {
         Holder holder = new Holder();
         URI place = URI.create(env.get("ISSUER") + "/.well-known/oauth-authorization-server");
         String metadata = holder.send(HttpRequest.newBuilder(place).build(), null).body();
-        // Somebody else would get the secret (RFC 8414 §3.3).
+        // Somebody else would get the secret (RFC 8414 section 3.3).
         if (!member("issuer", metadata).equals(env.get("ISSUER")))
             throw new IllegalStateException("not the metadata of this issuer");
         String endpoint = member("token_endpoint", metadata);

@@ -29,14 +29,14 @@ import java.util.concurrent.Executors;
 
 /**
  * An API that takes DPoP-bound access tokens (RFC 9068, RFC 9449), and nothing else.
- * Usage: ISSUER=… AUDIENCE=… ORIGIN=https://api.example.com PORT=3000 java ResourceServer.java
+ * Usage: ISSUER=... AUDIENCE=... ORIGIN=https://api.example.com PORT=3000 java ResourceServer.java
  * It needs nothing but a JDK, and verifies ES256, of tokens and of proofs.
  */
 public class ResourceServer {
     static final double MAX_AGE = 60, MAX_FUTURE = 5;
     static final int MAX_USED = 100_000;
 
-    /** Why a request is refused: the error code of the challenge (RFC 6750 §3.1, RFC 9449 §7.1). */
+    /** Why a request is refused: the error code of the challenge (RFC 6750 section 3.1, RFC 9449 section 7.1). */
     static class Refused extends Exception {
         private static final long serialVersionUID = 1;
         Refused(String error) { super(error); }
@@ -95,7 +95,7 @@ public class ResourceServer {
         return jws.claims;
     }
 
-    /** RFC 9449 §4.3. */
+    /** RFC 9449 section 4.3. */
     private void checkProof(String proof, String method, String uri, String token, Map<?, ?> claims)
             throws GeneralSecurityException, Refused, Unavailable {
         Jws jws = new Jws(proof);

@@ -1,9 +1,9 @@
 <?php
 // Gets a DPoP-bound access token and calls an API with it. Needs the extensions curl and openssl.
-// Usage: ISSUER=… CLIENT_ID=… CLIENT_SECRET=… RESOURCE=… php client.php https://api.example.com/reports
+// Usage: ISSUER=... CLIENT_ID=... CLIENT_SECRET=... RESOURCE=... php client.php https://api.example.com/reports
 declare(strict_types=1);
 
-/** Sends requests with a DPoP proof (RFC 9449 §4.2) and answers nonces (§8, §9). */
+/** Sends requests with a DPoP proof (RFC 9449 section 4.2) and answers nonces (sections 8 and 9). */
 final class Holder
 {
     private OpenSSLAsymmetricKey $key;
@@ -79,7 +79,7 @@ final class Holder
         $header = ['typ' => 'dpop+jwt', 'alg' => 'ES256', 'jwk' => $this->jwk];
         $signed = self::base64url(json_encode($header)) . '.' . self::base64url(json_encode($claims));
         openssl_sign($signed, $der, $this->key, OPENSSL_ALGO_SHA256);
-        // OpenSSL writes DER; JWS wants the two integers, 32 bytes each (RFC 7518 §3.4).
+        // OpenSSL writes DER; JWS wants the two integers, 32 bytes each (RFC 7518 section 3.4).
         $length = ord($der[3]);
         $r = substr($der, 4, $length);
         $s = substr($der, 6 + $length);
@@ -110,7 +110,7 @@ final class Holder
 $holder = new Holder();
 $metadata = json_decode(file_get_contents(getenv('ISSUER') . '/.well-known/oauth-authorization-server'), true);
 if (($metadata['issuer'] ?? null) !== getenv('ISSUER')) {
-    fwrite(STDERR, "not the metadata of this issuer\n"); // it would get the secret (RFC 8414 §3.3)
+    fwrite(STDERR, "not the metadata of this issuer\n"); // it would get the secret (RFC 8414 section 3.3)
     exit(1);
 }
 [$status, $body] = $holder->send($metadata['token_endpoint'], [

@@ -1,6 +1,6 @@
 """Gets a DPoP-bound access token and calls an API with it.
 
-Usage: ISSUER=… CLIENT_ID=… CLIENT_SECRET=… RESOURCE=… python3 client.py https://api.example.com/reports
+Usage: ISSUER=... CLIENT_ID=... CLIENT_SECRET=... RESOURCE=... python3 client.py https://api.example.com/reports
 Needs Authlib, requests and cryptography.
 """
 import hashlib
@@ -18,7 +18,7 @@ from authlib.jose import ECKey, JsonWebSignature
 
 
 class DPoPAdapter(requests.adapters.HTTPAdapter):
-    """Adds a DPoP proof to every request (RFC 9449 §4.2), and answers nonces (§8, §9)."""
+    """Adds a DPoP proof to every request (RFC 9449 section 4.2), and answers nonces (sections 8 and 9)."""
 
     def __init__(self):
         super().__init__()
@@ -77,7 +77,7 @@ def dpop_session(issuer, client_id, client_secret):
             uri, {**headers, "Authorization": f"DPoP {token}"}, body)
     }
     metadata = requests.get(f"{issuer}/.well-known/oauth-authorization-server", timeout=10).json()
-    if metadata["issuer"] != issuer:  # it would get the secret (RFC 8414 §3.3)
+    if metadata["issuer"] != issuer:  # it would get the secret (RFC 8414 section 3.3)
         raise ValueError("not the metadata of this issuer")
     session.metadata["token_endpoint"] = metadata["token_endpoint"]
     return session

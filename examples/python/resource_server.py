@@ -1,6 +1,6 @@
 """An API that takes DPoP-bound access tokens (RFC 9068, RFC 9449), and nothing else.
 
-Usage: ISSUER=… AUDIENCE=… ORIGIN=https://api.example.com PORT=3000 python3 resource_server.py
+Usage: ISSUER=... AUDIENCE=... ORIGIN=https://api.example.com PORT=3000 python3 resource_server.py
 Needs Authlib, requests and cryptography. It verifies ES256, of tokens and of proofs.
 """
 import hashlib
@@ -18,7 +18,7 @@ from authlib.jose.errors import JoseError
 
 
 class Refused(Exception):
-    """Why a request is refused: the error code of the challenge (RFC 6750 §3.1, RFC 9449 §7.1)."""
+    """Why a request is refused: the error code of the challenge (RFC 6750 section 3.1, RFC 9449 section 7.1)."""
 
 
 class Unavailable(Exception):
@@ -142,7 +142,7 @@ class TokenChecker:
         return claims
 
     def check_proof(self, proof, method, uri, token, jkt):
-        """RFC 9449 §4.3."""
+        """RFC 9449 section 4.3."""
         claims, key = verified(proof, "dpop+jwt", lambda header: public_key(header["jwk"]))
         ath = to_native(urlsafe_b64encode(hashlib.sha256(token.encode()).digest()))
         iat, jti = claims["iat"], claims["jti"]

@@ -1,12 +1,12 @@
 # Gets a DPoP-bound access token and calls an API with it. Needs nothing but Ruby.
-# Usage: ISSUER=… CLIENT_ID=… CLIENT_SECRET=… RESOURCE=… ruby client.rb https://api.example.com/reports
+# Usage: ISSUER=... CLIENT_ID=... CLIENT_SECRET=... RESOURCE=... ruby client.rb https://api.example.com/reports
 require "base64"
 require "json"
 require "net/http"
 require "openssl"
 require "securerandom"
 
-# Sends requests with a DPoP proof (RFC 9449 §4.2) and answers nonces (§8, §9).
+# Sends requests with a DPoP proof (RFC 9449 section 4.2) and answers nonces (sections 8 and 9).
 class Holder
   def initialize
     @key = OpenSSL::PKey::EC.generate("prime256v1")
@@ -42,7 +42,7 @@ class Holder
     claims[:nonce] = @nonces[uri.origin] if @nonces[uri.origin]
     header = { typ: "dpop+jwt", alg: "ES256", jwk: @jwk }
     signed = [header, claims].map { |part| base64url(JSON.generate(part)) }.join(".")
-    # OpenSSL writes DER; JWS wants the two integers, 32 bytes each (RFC 7518 §3.4).
+    # OpenSSL writes DER; JWS wants the two integers, 32 bytes each (RFC 7518 section 3.4).
     der = OpenSSL::ASN1.decode(@key.sign("SHA256", signed))
     integers = der.value.map { |integer| integer.value.to_s(2).rjust(32, "\0") }
     "#{signed}.#{base64url(integers.join)}"
@@ -53,7 +53,7 @@ end
 
 issuer, client_id, client_secret, resource = ENV.values_at("ISSUER", "CLIENT_ID", "CLIENT_SECRET", "RESOURCE")
 metadata = JSON.parse(Net::HTTP.get(URI("#{issuer}/.well-known/oauth-authorization-server")))
-abort "not the metadata of this issuer" unless metadata["issuer"] == issuer # RFC 8414 §3.3
+abort "not the metadata of this issuer" unless metadata["issuer"] == issuer # RFC 8414 section 3.3
 holder = Holder.new
 
 token_endpoint = URI(metadata["token_endpoint"])

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Gets a DPoP-bound access token and calls an API with it. Needs curl and openssl, and no more.
-# Usage: ISSUER=… CLIENT_ID=… CLIENT_SECRET=… RESOURCE=… sh client.sh https://api.example.com/reports
+# Usage: ISSUER=... CLIENT_ID=... CLIENT_SECRET=... RESOURCE=... sh client.sh https://api.example.com/reports
 set -eu
 url=$1
 umask 077
@@ -24,7 +24,7 @@ es256() {
   tail -c 64 "$dir/signature" | base64url
 }
 
-# proof METHOD URL NONCE TOKEN: a DPoP proof (RFC 9449 §4.2). A new one for every request.
+# proof METHOD URL NONCE TOKEN: a DPoP proof (RFC 9449 section 4.2). A new one for every request.
 proof() {
   claims="\"jti\":\"$(openssl rand -hex 16)\",\"htm\":\"$1\",\"htu\":\"${2%%[?#]*}\",\"iat\":$(date +%s)"
   [ -z "$3" ] || claims="$claims,\"nonce\":\"$3\""
@@ -45,7 +45,7 @@ call_api() {
     curl -sS -o "$dir/body" -D "$dir/head" -H @- "$url"
 }
 
-# once COMMAND: runs it, and once more with the nonce that a server demands (RFC 9449 §8, §9).
+# once COMMAND: runs it, and once more with the nonce that a server demands (RFC 9449 section 8, section 9).
 once() {
   nonce=
   "$1"
@@ -56,7 +56,7 @@ once() {
 member() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
 
 metadata=$(curl -sS "$ISSUER/.well-known/oauth-authorization-server")
-# Metadata of somebody else would get the secret (RFC 8414 §3.3).
+# Metadata of somebody else would get the secret (RFC 8414 section 3.3).
 [ "$(printf %s "$metadata" | member issuer)" = "$ISSUER" ] || { echo 'not the metadata of this issuer' >&2; exit 1; }
 token_endpoint=$(printf %s "$metadata" | member token_endpoint)
 once ask_token

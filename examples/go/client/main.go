@@ -1,6 +1,6 @@
 // Gets a DPoP-bound access token and calls an API with it, by golang.org/x/oauth2.
 //
-// Usage: ISSUER=… CLIENT_ID=… CLIENT_SECRET=… RESOURCE=… go run . https://api.example.com/reports
+// Usage: ISSUER=... CLIENT_ID=... CLIENT_SECRET=... RESOURCE=... go run . https://api.example.com/reports
 package main
 
 import (
@@ -26,7 +26,7 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 )
 
-// Transport adds a DPoP proof to every request (RFC 9449 §4.2), and answers nonces (§8, §9).
+// Transport adds a DPoP proof to every request (RFC 9449 section 4.2), and answers nonces (sections 8 and 9).
 type Transport struct {
 	key    *ecdsa.PrivateKey
 	nonces sync.Map // the newest of each host and port
@@ -131,7 +131,7 @@ func tokenEndpoint(issuer string) (string, error) {
 	}
 	err = json.NewDecoder(answer.Body).Decode(&metadata)
 	if err == nil && metadata.Issuer != issuer {
-		err = errors.New("not the metadata of this issuer") // it would get the secret (RFC 8414 §3.3)
+		err = errors.New("not the metadata of this issuer") // it would get the secret (RFC 8414 section 3.3)
 	}
 	return metadata.TokenEndpoint, err
 }

@@ -1,6 +1,6 @@
 // An API that takes DPoP-bound access tokens (RFC 9068, RFC 9449), and nothing else.
 //
-// Usage: ISSUER=… AUDIENCE=… ORIGIN=https://api.example.com PORT=3000 go run .
+// Usage: ISSUER=... AUDIENCE=... ORIGIN=https://api.example.com PORT=3000 go run .
 //
 // It needs nothing but Go's standard library, and verifies ES256, of tokens and of proofs.
 package main
@@ -72,7 +72,7 @@ type claims struct {
 	Cnf                     struct{ Jkt string }
 }
 
-// audience is a string or a list of strings (RFC 7519 §4.1.3).
+// audience is a string or a list of strings (RFC 7519 section 4.1.3).
 type audience []string
 
 func (a *audience) UnmarshalJSON(text []byte) error {
@@ -244,7 +244,7 @@ func (c *checker) isFor(audiences audience) bool {
 	return false
 }
 
-// checkProof has the rules of RFC 9449 §4.3.
+// checkProof has the rules of RFC 9449 section 4.3.
 func (c *checker) checkProof(request *http.Request, token, jkt string) error {
 	proofs := request.Header.Values("DPoP")
 	if len(proofs) != 1 {
