@@ -41,26 +41,40 @@ const register = async (id: string) => {
   const body = { client_id: id, client_secret: 's'.repeat(32) };
   return (await server?.admin('POST', 'clients', body))?.status;
 };
-const clients = async () => {
-  const { body } = (await server?.admin('GET', 'clients')) ?? {};
-  return body.items.map(({ client_id }: { client_id: string }) => client_id) as string[];
-};
+/** Clients of a server that runs as a process, for SQLite's locks know no other difference. */
+interface RunningClients {
+  register(id: string): Promise<number>;
+  list(): Promise<readonly string[]>;
+}
+
+async function whileRunning<Result>(use: (clients: RunningClients) => Promise<Result>) {
+  const running = await startProcess(store.env, await freeAddress());
+  const url = `${running.adminUrl}/clients`;
+  const headers = { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' };
+  try {
+    return await use({
+      async register(id) {
+        const body = JSON.stringify({ client_id: id, client_secret: 's'.repeat(32) });
+        return (await fetch(url, { method: 'POST', headers, body })).status;
+      },
+      async list() {
+        const { items } = (await (await fetch(url, { headers })).json()) as {
+          readonly items: readonly { readonly client_id: string }[];
+        };
+        return items.map(({ client_id: id }) => id);
+      },
+    });
+  } finally {
+    await running.end('SIGTERM');
+  }
+}
 
 describe('holdfast backup and restore on SQLite', () => {
   it('copies the database of a running server, and puts it back once that has stopped', async () => {
     store = await onSqlite.make();
-    // A process of its own, as SQLite's locks know no other difference.
-    const running = await startProcess(store.env, await freeAddress());
-    const registered = async (id: string) =>
-      fetch(`${running.adminUrl}/clients`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
-        body: JSON.stringify({ client_id: id, client_secret: 's'.repeat(32) }),
-      }).then(({ status }) => status);
     const file = join(folder, 'copy.db');
-    let tried: unknown;
-    try {
-      expect(await registered('before')).toBe(201);
+    const tried = await whileRunning(async ({ register }) => {
+      expect(await register('before')).toBe(201);
       const made = await run('backup', file);
       expect(made).toMatchObject({
         code: 0,
@@ -69,22 +83,18 @@ describe('holdfast backup and restore on SQLite', () => {
       expect(made.stderr).toMatch(/^The key-encryption key is not in it: back up .*encryption-key/);
       expect(statSync(file).mode & 0o777).toBe(0o600);
       expect(await run('backup', file)).toMatchObject({ code: 2 });
-      tried = await run('restore', file);
-      expect(await registered('after')).toBe(201);
-    } finally {
-      await running.end('SIGTERM');
-    }
+      const attempt = await run('restore', file);
+      expect(await register('after')).toBe(201);
+      return attempt;
+    });
     expect(tried).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('stop it first. Nothing was changed'),
     });
-    await start();
-    expect(await clients()).toEqual(['after', 'before']);
-    await stop();
+    expect(await whileRunning(async ({ list }) => list())).toEqual(['after', 'before']);
     const restored = await run('restore', file, '--json');
     expect(restored).toMatchObject({ code: 0, stderr: expect.stringMatching(/^Wait 360 seconds/) });
-    await start();
-    expect(await clients()).toEqual(['before']);
+    expect(await whileRunning(async ({ list }) => list())).toEqual(['before']);
     const { kept } = JSON.parse(restored.stdout) as { kept: string };
     expect(readFileSync(kept).subarray(0, 15).toString()).toBe('SQLite format 3');
   });
