@@ -12,7 +12,7 @@ import uuid
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
-from authlib.common.encoding import to_native, urlsafe_b64encode
+from authlib.common.encoding import to_bytes, to_native, urlsafe_b64decode, urlsafe_b64encode
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.jose import ECKey, JsonWebSignature
 
@@ -40,7 +40,10 @@ class DPoPAdapter(requests.adapters.HTTPAdapter):
         if nonce := self.nonces.get(uri.netloc):
             claims["nonce"] = nonce
         public = self.key.as_dict(is_private=False)
-        jwk = {name: public[name] for name in ("kty", "crv", "x", "y")}
+        # Authlib drops leading zeros of a coordinate; RFC 7518 section 6.2.1.2 wants all 32 bytes.
+        padded = (urlsafe_b64decode(to_bytes(public[name])).rjust(32, b"\0") for name in "xy")
+        x, y = (to_native(urlsafe_b64encode(coordinate)) for coordinate in padded)
+        jwk = {"kty": "EC", "crv": "P-256", "x": x, "y": y}
         header = {"typ": "dpop+jwt", "alg": "ES256", "jwk": jwk}
         return to_native(JsonWebSignature().serialize_compact(header, json.dumps(claims), self.key))
 

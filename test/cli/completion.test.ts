@@ -53,7 +53,7 @@ describe('completion in bash', () => {
       # What readline does with "-o default" where there is no answer.
       [ \${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- "\${COMP_WORDS[COMP_CWORD]}"))
       printf '%s\\n' "\${COMPREPLY[@]}"`;
-    const { stdout, stderr } = spawnSync('bash', ['-uc', script], { encoding: 'utf8' });
+    const { stdout, stderr } = spawnSync('bash', ['--norc', '-uc', script], { encoding: 'utf8' });
     expect({ stderr, completed: stdout.trim().split('\n') }).toEqual({ stderr: '', completed });
   });
 });
