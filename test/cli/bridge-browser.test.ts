@@ -6,18 +6,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type Api, openApi } from '../support/api.ts';
 import { bridgeProfile, type RunningBridge, startBridge } from '../support/bridge.ts';
 import { type LiveServer, liveServer } from '../support/live-server.ts';
+import { chromiumArgs, executablePath } from '../support/pages.ts';
 import { listening } from '../support/resource-server.ts';
 import { scratchFolder } from '../support/scratch.ts';
 
-const executablePath = '/usr/bin/chromium';
 const args = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
+  ...chromiumArgs,
   '--disable-popup-blocking',
   // As if the name of a page had been pointed at this machine (DNS rebinding).
   '--host-resolver-rules=MAP evil.example 127.0.0.1',

@@ -7,8 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, type Page } from 'playwright-core';
 
-const executablePath = '/usr/bin/chromium';
-const args = [
+/** Debian's Chromium, and how it starts without looking anything up elsewhere. */
+export const executablePath = '/usr/bin/chromium';
+export const chromiumArgs = [
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',
@@ -64,7 +65,7 @@ export async function openPages(options: object): Promise<Pages> {
     response.end(code === false ? html : code);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const browser = await chromium.launch({ executablePath, args });
+  const browser = await chromium.launch({ executablePath, args: chromiumArgs });
   const context = await browser.newContext();
   return {
     async open() {
