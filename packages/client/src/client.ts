@@ -3,6 +3,7 @@ export type { Authentication } from './authentication.ts';
 export type { DelegatedToken, DelegationRequest, Delegator } from './delegation.ts';
 export { createHolder, type Holder, type RegistrableJwk } from './holder.ts';
 export { HolderError, type HolderErrorCode } from './holder-error.ts';
+export type { IdentityAssertion, IdentityAssertionRequest } from './identity-assertion.ts';
 export type { Token } from './issued-token.ts';
 export type { KeyAlgorithm, KeySource } from './keys/holder-key.ts';
 export type { HolderOptions, Target } from './options.ts';

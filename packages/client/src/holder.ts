@@ -7,13 +7,19 @@ import {
   subjectTokenProof,
 } from './delegation.ts';
 import { HolderError } from './holder-error.ts';
+import {
+  type IdentityAssertion,
+  type IdentityAssertionRequest,
+  identityAssertion,
+  identityAssertionRequest,
+} from './identity-assertion.ts';
 import { hidden } from './issued-token.ts';
 import type { PublicJwk } from './keys/public-jwk.ts';
 import { type HolderOptions, originsOf, type Target } from './options.ts';
 import { type Presenter, presenter } from './presenter.ts';
 import { requesterOf } from './requester.ts';
 import { type Exchange, exchangeParameters } from './token-exchange.ts';
-import { type Requester, requestToken, type TokenRequest } from './token-request.ts';
+import { type Requester, requestAnswer, requestToken, type TokenRequest } from './token-request.ts';
 import { givenToken, renewedTokens, type Tokens } from './tokens.ts';
 
 /** The public key of a holder, ready for the `jwks` of a client registration. */
@@ -35,6 +41,11 @@ export interface Holder extends Presenter {
   for(target: Target): Presenter;
   /** Exchanges a token (RFC 8693) for one that is bound to this holder's key. */
   exchange(exchange: Exchange): Presenter;
+  /**
+   * Exchanges a user's ID token for a grant at another authorization server that only this holder's
+   * key can use (ID-JAG).
+   */
+  identityAssertion(request: IdentityAssertionRequest): Promise<IdentityAssertion>;
   /** Presents a token that another holder obtained and that names this holder's key, too. */
   withToken(accessToken: string, target?: Pick<Target, 'resource' | 'origins'>): Presenter;
   /**
@@ -110,6 +121,10 @@ export async function createHolder(options: HolderOptions): Promise<Holder> {
         ...origins,
         ...exchange,
       });
+    },
+    async identityAssertion(asked) {
+      const request = { grantType: exchangeGrant, ...identityAssertionRequest(asked) };
+      return identityAssertion(await requestAnswer(requester, request), key?.thumbprint, clock());
     },
     withToken: (accessToken, target = options) =>
       present(givenToken(tokenOfAnother(accessToken, certificateThumbprint)), target),

@@ -48,6 +48,18 @@ export async function requestToken(
   requester: Requester,
   request: TokenRequest,
 ): Promise<IssuedToken> {
+  const answer = await requestAnswer(requester, request);
+  if (request.additionalHolders.length > 0 && !namesSeveralKeys(answer))
+    throw new HolderError('token_not_bound', 'the token does not name the additional holders');
+  const { key, certificateThumbprint, clock } = requester;
+  return issuedToken(answer, { key, byCertificate: certificateThumbprint !== undefined }, clock());
+}
+
+/** Obtains what the token endpoint answers. Throws HolderError. */
+export async function requestAnswer(
+  requester: Requester,
+  request: TokenRequest,
+): Promise<TokenAnswer> {
   const server = await requester.metadata();
   const endpoint = endpointOf(server, requester);
   const left = { ...repeats };
@@ -56,7 +68,7 @@ export async function requestToken(
     const response = await sent(server, endpoint, requester, request);
     const nonce = requester.nonces.see(endpoint, response.headers);
     const clockWasOff = requester.offsets.see(endpoint, response.headers, sentAt);
-    if (response.status === 200) return tokenOf(server, response, requester, request);
+    if (response.status === 200) return answerOf(server, response, requester);
     const refused = await refusal(response);
     if (refused.error === 'use_dpop_nonce' && nonce && left.nonce-- > 0) continue;
     // `iat` of a proof, or `exp` of an assertion: codes differ from server to server.
@@ -117,30 +129,25 @@ async function sent(
   );
 }
 
-async function tokenOf(
+async function answerOf(
   server: oauth.AuthorizationServer,
   response: Response,
-  { clientId, key, certificateThumbprint, clock }: Requester,
-  { additionalHolders }: TokenRequest,
-): Promise<IssuedToken> {
-  let answer: oauth.TokenEndpointResponse;
+  { clientId }: Requester,
+): Promise<TokenAnswer> {
   try {
-    answer = await oauth.processGenericTokenEndpointResponse(
+    const answer = await oauth.processGenericTokenEndpointResponse(
       server,
       { client_id: clientId },
       response,
-      { recognizedTokenTypes: { pop: () => undefined } },
+      { recognizedTokenTypes: { pop: () => undefined, n_a: () => undefined } },
     );
+    return answer as unknown as TokenAnswer;
   } catch {
     throw new HolderError(
       'token_response_invalid',
       'the answer of the token endpoint is not one of RFC 6749 section 5.1',
     );
   }
-  if (additionalHolders.length > 0 && !namesSeveralKeys(answer))
-    throw new HolderError('token_not_bound', 'the token does not name the additional holders');
-  const byCertificate = certificateThumbprint !== undefined;
-  return issuedToken(answer as unknown as TokenAnswer, { key, byCertificate }, clock());
 }
 
 /** `alt_cnf`, or the form that has all keys in `cnf.jwks`. */
