@@ -1,4 +1,4 @@
-/** A cache bounded by bytes; it evicts the least recently used entry first. */
+/** A cache bounded by bytes; it evicts the oldest entry that was not used since its last turn. */
 export interface BoundedCache<Value> {
   get(key: string): Value | undefined;
   /** `bytes`: the size of the value with its native memory. A value over the limit is not kept. */
@@ -11,14 +11,16 @@ export interface BoundedCache<Value> {
 interface Entry<Value> {
   readonly value: Value;
   readonly bytes: number;
+  /** Whether it was read since it was last passed over. */
+  used: boolean;
 }
 
 /** Bytes of an entry besides its key and value: Map slot, entry and object headers. */
 const overhead = 200;
 
 /**
- * Makes a cache of at most `maxBytes`. Use short keys: hash foreign text. The resource server
- * package includes this file, so it uses no library.
+ * Makes a cache of at most `maxBytes`. A key must not be a part of a longer text, which it
+ * would keep in memory. The resource server package includes this file, so it uses no library.
  */
 export function boundedCache<Value>(maxBytes: number): BoundedCache<Value> {
   const entries = new Map<string, Entry<Value>>();
@@ -31,20 +33,23 @@ export function boundedCache<Value>(maxBytes: number): BoundedCache<Value> {
     get(key) {
       const entry = entries.get(key);
       if (entry === undefined) return undefined;
-      entries.delete(key);
-      entries.set(key, entry);
+      entry.used = true;
       return entry.value;
     },
     set(key, value, bytes) {
       remove(key);
       const all = bytes + key.length * 2 + overhead;
       if (all > maxBytes) return;
-      entries.set(key, { value, bytes: all });
-      held += all;
-      for (const leastRecentlyUsed of entries.keys()) {
-        if (held <= maxBytes) break;
-        remove(leastRecentlyUsed);
+      for (const [oldest, entry] of entries) {
+        if (held + all <= maxBytes) break;
+        if (entry.used) {
+          entry.used = false;
+          entries.delete(oldest);
+          entries.set(oldest, entry);
+        } else remove(oldest);
       }
+      entries.set(key, { value, bytes: all, used: false });
+      held += all;
     },
     delete: remove,
     bytes: () => held,

@@ -80,10 +80,7 @@ export function jwsParts(
   };
 }
 
-/**
- * Verifies the signature; `alg` must be allowed both for the purpose and for the key. Throws
- * JoseError.
- */
+/** Verifies the signature; `alg` must be allowed for purpose and key. Throws JoseError. */
 export function verifyJws(
   jws: ParsedJws,
   key: PublicKey,

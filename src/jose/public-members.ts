@@ -78,9 +78,7 @@ export function withoutUnknownMembers(value: unknown): UngatedJwk {
   return Object.fromEntries(Object.entries(asPublicJwk(value)).filter(([member]) => known(member)));
 }
 
-/**
- * Checks that all members besides the required ones are known and well-formed. Throws JoseError.
- */
+/** Checks that members besides the required ones are known and well-formed. Throws JoseError. */
 export function checkMembers(jwk: UngatedJwk, required: KeyMembers): void {
   for (const [member, value] of Object.entries(jwk)) {
     if (Object.hasOwn(required, member)) continue;

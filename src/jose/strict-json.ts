@@ -43,6 +43,7 @@ const [quote, colon, openArray, closeArray, openObject, closeObject] = [
 // Runs first, so that it also bounds the depth for JSON.parse, which refuses all that is not JSON.
 function checkMembers(text: string): void {
   const open: (Set<string> | undefined)[] = [];
+  const endOfString = text.includes('\\') ? endOfEscaped : endOfPlain;
   for (let index = 0; index < text.length; index++) {
     const character = text.charCodeAt(index);
     if (character === quote) {
@@ -60,9 +61,13 @@ function checkMembers(text: string): void {
   }
 }
 
-function endOfString(text: string, start: number): number {
-  const first = text.indexOf('"', start + 1);
-  if (first !== -1 && !text.slice(start, first).includes('\\')) return first;
+function endOfPlain(text: string, start: number): number {
+  const end = text.indexOf('"', start + 1);
+  if (end === -1) throw new JoseError('json_invalid');
+  return end;
+}
+
+function endOfEscaped(text: string, start: number): number {
   for (let index = start + 1; index < text.length; index++) {
     if (text[index] === '\\') index++;
     else if (text[index] === '"') return index;

@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import { boundedCache } from './bounded-cache.ts';
 import { keyBytes } from './key-bytes.ts';
 import type { PublicKey } from './public-key.ts';
@@ -22,17 +21,21 @@ export interface VerifiedHeaderCache {
 /** The longest member that is cached; ordinary names are shorter. */
 const maxLength = 256;
 
+/** The longest text whose header is cached: an RSA key of 8192 bits fits. */
+const maxText = 2048;
+
 /**
  * Makes a cache of at most `maxBytes` of headers whose signature was verified. A client repeats the
  * header with each proof, and importing its key costs as much as verifying the signature, which is
- * still verified every time. The header text is foreign, so the cache keeps only its hash.
+ * still verified every time. The text is the key, as a copy: a part of a longer text would keep the
+ * whole of it in memory.
  */
 export function verifiedHeaderCache(maxBytes: number): VerifiedHeaderCache {
   const known = boundedCache<VerifiedHeader>(maxBytes);
-  const digest = (encoded: string) => hash('sha256', encoded, 'base64url');
   return {
-    get: (encoded) => known.get(digest(encoded)),
+    get: (encoded) => known.get(encoded),
     set(encoded, { header, key }) {
+      if (encoded.length > maxText) return;
       const members = Object.entries({
         alg: header['alg'],
         typ: header['typ'],
@@ -42,7 +45,7 @@ export function verifiedHeaderCache(maxBytes: number): VerifiedHeaderCache {
       if (!members.every(([, value]) => isShort(value))) return;
       const bytes = JSON.stringify(members).length * 2 + (key === undefined ? 0 : keyBytes(key));
       known.set(
-        digest(encoded),
+        Buffer.from(encoded, 'latin1').toString('latin1'),
         { header: Object.fromEntries(members), ...(key !== undefined && { key }) },
         bytes,
       );

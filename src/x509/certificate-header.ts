@@ -58,10 +58,7 @@ export function readCertificateHeader(form: CertificateHeaderForm, value: string
   }
 }
 
-/**
- * Reads `Cert` of the only element; a second one comes from the client
- * (`forward_client_cert_details`).
- */
+/** Reads `Cert` of the only element; a second one comes from the client. */
 function envoyCertificate(value: string): string {
   const elements = splitOutsideQuotes(value, ',');
   const certificates = splitOutsideQuotes(elements[0] ?? '', ';').filter((pair) =>

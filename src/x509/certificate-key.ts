@@ -63,9 +63,7 @@ function publicKeyBytes(key: KeyObject): Buffer {
 
 const ed448Prime = 2n ** 448n - 2n ** 224n - 1n;
 
-/**
- * Points of order 1, 2 and 4 on edwards448 have y = 1, -1 or 0, or these plus p (RFC 8032 §5.2.1).
- */
+/** Points of order 1, 2, 4 on edwards448 have y = 1, -1, 0, or these plus p (RFC 8032 §5.2.1). */
 function isSmallOrder(bytes: Buffer): boolean {
   const y = BigInt(`0x${Buffer.from(bytes.subarray(0, 56)).reverse().toString('hex')}`);
   return y <= 1n || y >= ed448Prime - 1n;
