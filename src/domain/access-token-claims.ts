@@ -17,9 +17,7 @@ export interface AccessTokenClaims {
   readonly act?: ActClaim;
   /** Where the token's state is published (draft-ietf-oauth-status-list §6). */
   readonly status?: { readonly status_list: { readonly idx: number; readonly uri: string } };
-  /**
-   * Who may exchange the token for one of its own (RFC 8693 §4.4); a list where there are several.
-   */
+  /** Who may exchange the token for its own (RFC 8693 §4.4); a list where there are several. */
   readonly may_act?: { readonly client_id: string | readonly string[] };
 }
 
@@ -50,9 +48,7 @@ export function accessTokenClaims(
   };
 }
 
-/**
- * If the resource server does not know `alt_cnf`, paired holders may exchange the token instead.
- */
+/** If the resource server has no `alt_cnf`, paired holders may exchange the token instead. */
 function mayAct(
   { alt_cnf_holders = [] }: ClientRegistration,
   { resourceServer, act }: Grant,

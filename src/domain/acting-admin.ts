@@ -10,9 +10,14 @@ export interface ActingAdmin {
   readonly scopes: readonly AdminScope[];
   /** When its token ends, in milliseconds since the epoch; absent: never, or that of a client. */
   readonly expiresAt?: number;
+  /** True: what it makes may last longer, because nobody else could make what lasts. */
+  readonly makesLasting?: boolean;
   /** Milliseconds that the tokens it makes may last; absent: as long as its own. */
   readonly maxTokenLifetime?: number;
 }
+
+/** `createdBy` of a token that `holdfast admin-token reset` made; no admin has this name. */
+export const madeByReset = 'reset';
 
 const acting = new AsyncLocalStorage<ActingAdmin>();
 

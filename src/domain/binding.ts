@@ -8,9 +8,7 @@ export interface SymmetricJwk {
   readonly k: string;
 }
 
-/**
- * The key in the token response: in the clear over TLS, or encrypted to the client (RFC 7800 §4).
- */
+/** The key in the token response: clear over TLS, or encrypted to the client (RFC 7800 §4). */
 export type ClientConfirmation = { readonly jwk: SymmetricJwk } | { readonly jwe: string };
 
 /** An entry of `alt_cnf` (docs/protocol.md): an additional holder by name, and its key. */

@@ -46,10 +46,7 @@ export interface TlsClientAuthSubject {
 export interface ClientMetadata extends TlsClientAuthSubject {
   readonly client_name?: string;
   readonly token_endpoint_auth_method: TokenEndpointAuthMethod;
-  /**
-   * Ours, never given or shown. True: no method was named, so the secret counts by Basic and in the
-   * body.
-   */
+  /** Ours, never shown. True: no method was named, so the secret counts by Basic or in the body. */
   readonly secret_in_either_place?: boolean;
   /**
    * The one algorithm that the client's assertions must have; absent: any that the server takes
@@ -71,10 +68,7 @@ export interface ClientMetadata extends TlsClientAuthSubject {
   readonly tls_client_certificate_bound_access_tokens?: boolean;
   /** True: a request without a DPoP proof is refused (RFC 9449 §5.2). */
   readonly dpop_bound_access_tokens: boolean;
-  /**
-   * Ours. True: proofs of this client need a nonce of this server (RFC 9449 §8), whatever the
-   * server's default.
-   */
+  /** Ours. True: proofs of this client need a nonce (RFC 9449 §8), whatever the default. */
   readonly dpop_nonce_required: boolean;
   /** Ours. True: the key that signed the client's assertion may be the bound key. */
   readonly client_assertion_bound_access_tokens: boolean;
@@ -92,10 +86,7 @@ export interface ClientMetadata extends TlsClientAuthSubject {
    * `cnf-proof+jwt`.
    */
   readonly alt_cnf_requesters?: readonly string[];
-  /**
-   * Ours. True: a registered key of this client may be added without a fresh proof, once this
-   * server has seen it proven.
-   */
+  /** Ours. True: a registered key of this client that was proven before needs no fresh proof. */
   readonly alt_cnf_registered_key?: boolean;
   /** Ours. True: the client is refused everywhere. */
   readonly disabled: boolean;
@@ -116,14 +107,9 @@ export interface StoredSecret {
 export interface ClientRegistration extends ClientMetadata {
   /** A label: once the client is deleted, another registration may bear it. */
   readonly client_id: string;
-  /**
-   * Random, given by the store, and never used again. Whatever refers to this client refers to it.
-   */
+  /** Random, given by the store, never used again. Whatever refers to this client uses it. */
   readonly registration_id: string;
-  /**
-   * For which registrations the names in `alt_cnf_holders` and `alt_cnf_requesters` stood when they
-   * were listed.
-   */
+  /** For which registrations the names in its lists stood when they were listed. */
   readonly listed: ListedClients;
   /**
    * For the `client_secret_*` methods; several may be good at once, so that one can be replaced

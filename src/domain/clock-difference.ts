@@ -1,7 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock } from './clock.ts';
 
-/** What the check compares. */
 export interface ClockDifferenceOptions {
   readonly clock: Clock;
   /** The database's time, in seconds since the epoch. */

@@ -4,9 +4,7 @@ export type CredentialKind = 'secret' | 'registered_key' | 'certificate';
 /** A credential that was accepted. */
 export interface Credential {
   readonly kind: CredentialKind;
-  /**
-   * Id of the secret, `jkt` of the key (RFC 7638), `x5t#S256` of the certificate (RFC 8705 §3.1).
-   */
+  /** Id of a secret, `jkt` of a key (RFC 7638), `x5t#S256` of a certificate (RFC 8705 §3.1). */
   readonly identifier: string;
 }
 

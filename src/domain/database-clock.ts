@@ -1,18 +1,10 @@
 import type { Clock } from './clock.ts';
 
-/**
- * The clock by which all replicas decide together: the database's, whatever the machine's own says.
- */
+/** The clock by which all replicas decide: the database's, whatever the machine's own says. */
 export interface DatabaseClock {
-  /**
-   * Milliseconds since the epoch. Answers without the database: the local clock, corrected by what
-   * was last measured.
-   */
+  /** Milliseconds since the epoch: the local clock, corrected by what was last measured. */
   now(): number;
-  /**
-   * Asks the database for something that says its time (milliseconds since the epoch), and measures
-   * by it.
-   */
+  /** Asks the database for something that says its time in milliseconds, and measures by it. */
   measuredBy<Answer extends { readonly databaseTime: number }>(
     ask: () => Promise<Answer>,
   ): Promise<Answer>;

@@ -35,9 +35,7 @@ export interface Grant {
   readonly authority?: string;
   /** That rule, where it was one. */
   readonly byRule?: ByRule;
-  /**
-   * Consents of the pairings that allowed the exchange; once one is revoked, the token is inactive.
-   */
+  /** Consents of the pairings that allowed it; once one is revoked, the token is inactive. */
   readonly pairings?: readonly string[];
   /** What of the grant counts once; marked as used with the proofs, when the token is issued. */
   readonly use?: SingleUse;

@@ -24,10 +24,7 @@ export interface TokenResponse {
   /** Seconds. */
   readonly expires_in: number;
   readonly scope?: string;
-  /**
-   * How the token names the key, if `token_type` does not tell; a symmetric key itself (RFC 9201
-   * §3.2).
-   */
+  /** How the token names its key, or a symmetric key itself (RFC 9201 §3.2). */
   readonly cnf?: Binding['cnf'] | Binding['cnfForClient'];
   /** The additional holders and their keys; clients do not read tokens (RFC 9068 §6). */
   readonly alt_cnf?: readonly AltConfirmation[];

@@ -4,10 +4,7 @@ import { type ClientRegistration, type Identity, names } from './client-registra
 export const pairingModes = ['proof', 'registered_key'] as const;
 export type PairingMode = (typeof pairingModes)[number];
 
-/**
- * Two clients whose keys may be in one token: the requester obtains it, the holder may present it
- * as well.
- */
+/** Two clients whose keys may be in one token: the requester obtains it, both may present it. */
 export interface Pairing {
   readonly id: string;
   /** `client_id` of the client that requests tokens. */
@@ -17,18 +14,12 @@ export interface Pairing {
   /** `registration_id` of the two; later registrations of their names are others. */
   readonly requesterId: string;
   readonly holderId: string;
-  /**
-   * What tokens refer to; it changes when the requester unlists the holder, so old tokens stay
-   * ended.
-   */
+  /** What tokens refer to; changed once the requester unlists the holder, so they stay ended. */
   readonly consent: string;
   readonly mode: PairingMode;
   /** True: both belong to the operator, so a user's token may be shared without a consent page. */
   readonly first_party: boolean;
-  /**
-   * Upper bound of the scope of a token with both keys, space-separated; absent: whatever the
-   * requester may have.
-   */
+  /** Most scope of a token with both keys, space-separated; absent: what the requester may have. */
   readonly scope?: string;
   /** Audiences of tokens with both keys; absent: every resource server that knows several keys. */
   readonly resources?: readonly string[];
@@ -64,10 +55,7 @@ export function isAgreed(
   );
 }
 
-/**
- * Whether the holder's registration allows this form; a fresh proof is consent unless others are
- * listed.
- */
+/** Whether the holder's registration allows this form; a fresh proof does, unless it has a list. */
 export function agreesToShare(
   { alt_cnf_requesters, alt_cnf_registered_key, listed }: ClientRegistration,
   requester: Identity,

@@ -1,9 +1,7 @@
 import { platformTokenRefusals } from './issued-tokens.ts';
 import { refusals } from './refusal.ts';
 
-/**
- * One sentence for clients that are unknown, disabled or wrong: from outside they look the same.
- */
+/** One sentence for clients that are unknown, disabled or wrong: they look the same outside. */
 const failed = 'client authentication failed';
 const notSigned =
   'the client assertion is not signed by a registered key of a client with this client_id';
