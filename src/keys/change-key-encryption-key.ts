@@ -8,7 +8,6 @@ import {
 import { type KeyEncryption, placeOfSecret, placeOfSigningKey } from './key-encryption.ts';
 import { damagedKey } from './open-keys.ts';
 
-/** Options of the change of the key-encryption key. */
 export interface KeyEncryptionKeyOptions {
   readonly encryption: KeyEncryption;
   readonly signingKeys: SigningKeyStore;

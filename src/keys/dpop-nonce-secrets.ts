@@ -6,10 +6,7 @@ import { nonceSecretName, type SharedSecretStore } from '../ports/signing-key-st
 import type { NonceSecret } from '../protocol/possession/dpop-nonce.ts';
 import { type KeyEncryption, placeOfSecret } from './key-encryption.ts';
 
-/**
- * The state of a nonce secret at one moment, without the secret. Times in milliseconds since the
- * epoch.
- */
+/** The state of a nonce secret, without the secret. Times in milliseconds since the epoch. */
 export interface NonceSecretInLife {
   readonly state: 'announced' | 'active' | 'retired';
   readonly activeAt: number;
@@ -20,9 +17,7 @@ export interface NonceSecretInLife {
 export interface DpopNonceSecrets {
   /** As last read from the store, oldest first; answers without the store. */
   current(): readonly NonceSecret[];
-  /**
-   * Reads the store again, for what another replica did, and announces the successor that is due.
-   */
+  /** Reads the store again, for what other replicas did, and announces a successor if due. */
   refresh(): Promise<void>;
   /** Every secret whose nonces are still valid, and perhaps the last one whose nonces are not. */
   list(): Promise<readonly NonceSecretInLife[]>;
@@ -30,7 +25,7 @@ export interface DpopNonceSecrets {
   replace(): Promise<void>;
 }
 
-/** Options of the nonce secrets. Times in seconds. */
+/** Times in seconds. */
 export interface DpopNonceSecretsOptions {
   readonly secrets: SharedSecretStore;
   readonly nonceSecrets: NonceSecretStore;
@@ -42,9 +37,7 @@ export interface DpopNonceSecretsOptions {
   readonly dpopNonceSecretRotationInterval: number;
   /** The minimum time for which a nonce is valid. */
   readonly dpopNonceLifetime: number;
-  /**
-   * Tells the other processes on this machine of a change; awaited before the change is answered.
-   */
+  /** Tells the other processes on this machine of a change, before the change is answered. */
   readonly changed: () => Promise<void>;
 }
 

@@ -10,10 +10,7 @@ import { signInput } from '../jose/signature.ts';
 import type { NewSigningKey, StoredSigningKey } from '../ports/signing-key-store.ts';
 import { type KeyEncryption, KeyEncryptionError, placeOfSigningKey } from './key-encryption.ts';
 
-/**
- * A new key pair, its private half sealed. `kid` is the RFC 7638 thumbprint. Times in milliseconds
- * since the epoch.
- */
+/** A new key pair, its private half sealed; `kid` is the thumbprint; times in milliseconds. */
 export async function generateKey(
   alg: AccessTokenSigningAlgorithm,
   encryption: KeyEncryption,

@@ -43,14 +43,10 @@ export interface KeyRing {
    */
   unopened(): KeyEncryptionError | undefined;
   publicJwks(): { readonly keys: readonly JWK[] };
-  /**
-   * A published key; one that this copy does not know yet is looked for in the store first. Throws
-   * StoreUnavailable.
-   */
+  /** A published key, in the store where this copy does not know it. Throws StoreUnavailable. */
   verificationKey(kid: string): Promise<PublicKey | undefined>;
 }
 
-/** Options of a key ring. */
 export interface KeyRingOptions {
   readonly purpose: SigningKeyPurpose;
   readonly store: Pick<SigningKeyStore, 'listSigningKeys'>;

@@ -43,9 +43,7 @@ interface WithRetirement {
   readonly retiredAt: number | undefined;
 }
 
-/**
- * Retirement times by list of keys: every token needs them, and only another reading changes them.
- */
+/** Retirement times by list of keys: every token needs them; only another reading changes them. */
 const retirements = new WeakMap<readonly StoredSigningKey[], readonly WithRetirement[]>();
 
 function withRetirement(keys: readonly StoredSigningKey[]): readonly WithRetirement[] {
@@ -114,9 +112,7 @@ function nameOf({ kid, alg, purpose }: Pick<StoredSigningKey, 'kid' | 'alg' | 'p
   return { kid, alg, ...(purpose !== 'issuer' && { purpose }) };
 }
 
-/**
- * The earliest time at which the next key may become active: not before a revoked one would have.
- */
+/** When the next key may become active at the earliest: not before a revoked one would have. */
 export function earliest(keys: readonly StoredSigningKey[], now: number): number {
   return Math.max(
     now,

@@ -98,7 +98,11 @@ export async function record({ store, held }: Succession): Promise<void> {
 function lastOf(alg: string, held: KeyRing): string | undefined {
   const beginning = beginningOf(held.purpose, alg);
   const next = new Map([
-    ...held.stored().map((key) => [key.predecessor ?? beginning, key.kid] as const),
+    // Each by its own algorithm. If all algorithms began at one place, two keys revoked at the same
+    // time would compete for the next one, and one would get no successor.
+    ...held
+      .stored()
+      .map((key) => [key.predecessor ?? beginningOf(held.purpose, key.alg), key.kid] as const),
     ...held.damaged().map(({ follows, kid }) => [follows ?? '', kid] as const),
   ]);
   let last: string | undefined;

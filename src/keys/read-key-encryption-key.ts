@@ -3,10 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { KeyEncryptionError } from './key-encryption.ts';
 
-/**
- * Where the key-encryption key comes from: the value itself (base64url of 32 bytes), or a file
- * that holds it.
- */
+/** Where the key-encryption key comes from: its value, base64url of 32 bytes, or a file. */
 export interface KeyEncryptionSource {
   readonly value?: string;
   readonly file: string;

@@ -26,10 +26,7 @@ export interface SigningKeys {
   current(alg: AccessTokenSigningAlgorithm): Promise<SigningKey>;
   /** Algorithms in use whose key this replica cannot sign by, as last read from the store. */
   missing(): readonly AccessTokenSigningAlgorithm[];
-  /**
-   * Makes the first key of an algorithm where there is none; of several replicas one makes it, all
-   * use it.
-   */
+  /** Makes the first key of an algorithm; of several replicas one makes it, all use it. */
   ensure(alg: AccessTokenSigningAlgorithm): Promise<void>;
   /**
    * Published public keys as last read from the store; answers without the store. The same object
@@ -63,7 +60,7 @@ export interface SigningKeys {
   revoke(kid: string): Promise<boolean>;
 }
 
-/** Options of the signing keys. Times in milliseconds. */
+/** Times in milliseconds. */
 export interface SigningKeysOptions extends RotationTimes {
   readonly purpose: SigningKeyPurpose;
   readonly store: SigningKeyStore;
@@ -72,9 +69,7 @@ export interface SigningKeysOptions extends RotationTimes {
   readonly clock: Clock;
   /** How long a retired key stays published: until the last token that it signed has expired. */
   readonly published: number;
-  /**
-   * Tells the other processes on this machine of a change; awaited before the change is answered.
-   */
+  /** Tells the other processes on this machine of a change, before the change is answered. */
   readonly changed: () => Promise<void>;
 }
 
@@ -126,9 +121,12 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
     },
     async revoke(kid) {
       await held.read();
-      const revoked = await revokeSigningKey(keys, kid);
-      if (revoked) await options.changed();
-      return revoked;
+      try {
+        return await revokeSigningKey(keys, kid);
+      } finally {
+        // Even after a fault: the key may be revoked although its successor could not be made.
+        await options.changed();
+      }
     },
   };
 }

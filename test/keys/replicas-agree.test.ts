@@ -134,7 +134,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         });
         const caches = [0, 1].map(() => ({
           at: Number.NEGATIVE_INFINITY,
-          jwks: { keys: [] } as JSONWebKeySet,
+          jwks: createLocalJWKSet({ keys: [] }),
         }));
         const tokens: { readonly token: string; readonly end: number }[] = [];
         const failures: string[] = [];
@@ -148,7 +148,10 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
             const cache = caches[index] as (typeof caches)[0];
             // One verifier fetches at each replica, and not before its copy is as old as it may be.
             if (second - cache.at >= 60)
-              Object.assign(cache, { at: second, jwks: (await server.get('/jwks')).body });
+              Object.assign(cache, {
+                at: second,
+                jwks: createLocalJWKSet((await server.get('/jwks')).body as JSONWebKeySet),
+              });
             const dpop = await fixture.key.proof({ iat: Math.floor(server.clock.now / 1000) });
             const { body } = await server.post(
               '/token',
@@ -170,7 +173,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
           for (const { token, end } of tokens)
             if (second < end)
               for (const { jwks } of caches)
-                await jwtVerify(token, createLocalJWKSet(jwks), {
+                await jwtVerify(token, jwks, {
                   issuer,
                   currentDate: new Date(clocks.one.now),
                 }).catch((error: unknown) => failures.push(`${second} ${String(error)}`));

@@ -1,16 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { decodeProtectedHeader } from 'jose';
+import SqliteDatabase from 'libsql';
 import { expect, it } from 'vitest';
+import { databaseFile } from '../../src/config/database-url.ts';
 import { testServer } from '../support/server.ts';
 import { onSqlite } from '../support/stores.ts';
 import {
+  audience,
   type TokenEndpointFixture,
   tokenEndpointFixture,
 } from '../support/token-endpoint-fixture.ts';
 
-async function signedBy(fixture: TokenEndpointFixture): Promise<unknown> {
-  const { status, body } = await fixture.send();
+async function signedBy(
+  fixture: TokenEndpointFixture,
+  ...request: Parameters<TokenEndpointFixture['send']>
+): Promise<unknown> {
+  const { status, body } = await fixture.send(...request);
   return status === 200
     ? decodeProtectedHeader((JSON.parse(body) as { access_token: string }).access_token).kid
     : status;
@@ -102,4 +108,65 @@ it('a process that died between the revocation of the only key and its successor
   expect([first, second]).not.toContain(keys[0]?.kid);
   await restarted.stop();
   await store.remove();
+});
+
+it('keys of two algorithms, revoked at the same time: each has its successor at once', async () => {
+  const store = await onSqlite.make();
+  const fixture = await tokenEndpointFixture({ store });
+  const resource = 'https://eddsa.example.com';
+  await fixture.server.admin('POST', 'resource-servers', {
+    audience: resource,
+    access_token_signing_alg: 'EdDSA',
+  });
+  const grant_type = 'client_credentials';
+  const signing = async () => [
+    await signedBy(fixture, { form: { grant_type, resource: audience } }),
+    await signedBy(fixture, { form: { grant_type, resource } }),
+  ];
+  for (let round = 0; round < 5; round++) {
+    const compromised = await signing();
+    fixture.server.clock.now += 1000;
+    const revoked = await Promise.all(
+      compromised.map(async (kid) =>
+        fixture.server.admin('POST', `signing-keys/${String(kid)}/revoke`),
+      ),
+    );
+    expect(revoked.map(({ status }) => status)).toEqual([204, 204]);
+    const successors = await signing();
+    expect(successors).toEqual([expect.any(String), expect.any(String)]);
+    for (const kid of compromised) expect(successors).not.toContain(kid);
+  }
+  // Each algorithm has a succession of its own.
+  const database = new SqliteDatabase(databaseFile(store.env['DATABASE_URL'] ?? ''));
+  const strangers = database
+    .prepare(
+      'select count(*) as count from signing_key k join signing_key p on p.kid = k.first_for where p.alg <> k.alg',
+    )
+    .get();
+  database.close();
+  expect(strangers).toMatchObject({ count: 0 });
+  await fixture.server.stop();
+  await store.remove();
+});
+
+it('PS256, whose keys take long to make: no token request is refused while the key is revoked', async () => {
+  const fixture = await tokenEndpointFixture();
+  const resource = 'https://ps256.example.com';
+  await fixture.server.admin('POST', 'resource-servers', {
+    audience: resource,
+    access_token_signing_alg: 'PS256',
+  });
+  const signing = async () =>
+    signedBy(fixture, { form: { grant_type: 'client_credentials', resource } });
+  const compromised = await signing();
+  fixture.server.clock.now += 1000;
+  const revoked = fixture.server.admin('POST', `signing-keys/${String(compromised)}/revoke`);
+  let isOver = false;
+  void revoked.finally(() => (isOver = true));
+  const meanwhile: unknown[] = [];
+  while (!isOver) meanwhile.push(await signing());
+  expect((await revoked).status).toBe(204);
+  expect(meanwhile.filter((kid) => typeof kid !== 'string')).toEqual([]);
+  expect([compromised, 503]).not.toContain(await signing());
+  await fixture.server.stop();
 });

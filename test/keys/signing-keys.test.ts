@@ -50,6 +50,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         { grant_type: 'client_credentials', resource },
         { authorization: basic('app', clientSecret), dpop },
       );
+      expect(body).toMatchObject({ access_token: expect.any(String) });
       return body.access_token as string;
     };
     const keys = async () =>
@@ -146,13 +147,13 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
             { token: accessToken },
             { authorization: basic('rs', clientSecret) },
           )
-        ).body.active as boolean;
-      expect(await introspect(ahead, token)).toBe(true);
+        ).body as object;
+      expect(await introspect(ahead, token)).toMatchObject({ active: true });
       const kid = (await keys()).find(({ state }) => state === 'active')?.kid ?? '';
       expect((await fixture.server.admin('POST', `signing-keys/${kid}/revoke`)).status).toBe(204);
       expect([await introspect(ahead, token), await introspect(fixture.server, token)]).toEqual([
-        false,
-        false,
+        { active: false },
+        { active: false },
       ]);
       expect((await fixture.server.admin('POST', `signing-keys/${kid}/revoke`)).status).toBe(404);
       await look();
@@ -161,7 +162,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
           ((await server.get('/jwks')).body as JSONWebKeySet).keys.map((key) => key.kid),
         ).not.toContain(kid);
       const next = await tokenOf(ahead, clocks.ahead.now, 'https://two.example.com');
-      expect(await introspect(ahead, next)).toBe(true);
+      expect(await introspect(ahead, next)).toMatchObject({ active: true });
       expect(
         (await fixture.server.admin('GET', 'audit-events?type=signing_key_revoked')).body.items[0]
           .detail.kid,
