@@ -20,9 +20,7 @@ export function identityFields({ claims, presenter, thumbprint }: AdmittedReques
   };
 }
 
-/**
- * Percent-encoded UTF-8 of `%` and of all but U+0021 to U+007E; `decodeURIComponent` gives it back.
- */
+/** Percent-encodes `%` and all but U+0021 to U+007E; `decodeURIComponent` gives it back. */
 function encoded(text: string): string {
   return text.replace(/[^\x21-\x24\x26-\x7e]+/gu, encodeURIComponent);
 }

@@ -7,7 +7,6 @@ import { accessTokenOf } from './access-token-of.ts';
 import type { AdmittedRequest } from './admitted-request.ts';
 import type { ForwardedRequest } from './forwarded-request.ts';
 
-/** The steps that the wiring puts together. */
 export interface CheckForwardedRequestSteps extends Pick<Ports, 'replay'> {
   readonly activeToken: ReturnType<typeof activeToken>;
   readonly verifyPresentedProof: VerifyPresentedProof;

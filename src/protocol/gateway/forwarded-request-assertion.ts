@@ -8,7 +8,6 @@ export const assertionLifetime = 30;
 /** The algorithm for all upstreams, which every JWT library verifies. */
 export const assertionAlg = 'ES256';
 
-/** Options of the assertions. */
 export interface ForwardedRequestAssertionOptions {
   /** `iss`: never the issuer of tokens, so that nothing that trusts that one takes this. */
   readonly gatewayIssuer: string;

@@ -17,10 +17,7 @@ export interface ForwardedRequest {
   readonly authorization: readonly string[];
   /** Every `DPoP` header field. */
   readonly dpop: readonly string[];
-  /**
-   * Reads the client certificate that the gateway forwards; undefined where it forwards none.
-   * Throws OAuthError.
-   */
+  /** Reads the client certificate that the gateway forwards, if any. Throws OAuthError. */
   readonly certificate: () => ClientCertificate | undefined;
 }
 
