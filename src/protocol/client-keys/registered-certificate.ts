@@ -1,10 +1,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import type { PublicKey } from '../../jose/public-key.ts';
 
-/**
- * `x5t#S256` (RFC 8705 §3.1) of the certificate in `x5c` (§2.2.2), or undefined if it is not for
- * this key.
- */
+/** `x5t#S256` (RFC 8705 §3.1) of the certificate in `x5c` (§2.2.2), if it is for this key. */
 export function registeredCertificateThumbprint({ x5c, keyObject }: PublicKey): string | undefined {
   const [leaf] = x5c ?? [];
   if (leaf === undefined) return undefined;

@@ -97,9 +97,7 @@ export function registeredKeys(remote: RemoteJwkSets): RegisteredKeys {
   };
 }
 
-/**
- * Throws `temporarily_unavailable` if a key set could not be asked for: the keys are not at fault.
- */
+/** Throws `temporarily_unavailable` if a key set could not be fetched. */
 export function refuseIfBusy(cause: unknown): void {
   if (cause instanceof RemoteJwksUnavailable && cause.busy)
     throw new OAuthError('key_server_busy', { cause });

@@ -8,10 +8,7 @@ import { errorCode, RemoteJwksUnavailable } from './unavailable.ts';
 
 /** Which servers a request may reach, and how. */
 export interface GuardedRequestOptions {
-  /**
-   * True: connects to private and loopback addresses, and resolves names by the operating system.
-   * Default: false.
-   */
+  /** True: connects to private addresses, and resolves names by the system. Default: false. */
   readonly allowPrivateAddresses?: boolean;
   /** PEM certificates that are trusted, and no others. Default: the ones that Node trusts. */
   readonly ca?: string;
@@ -19,10 +16,7 @@ export interface GuardedRequestOptions {
   readonly proxy?: EgressProxy | undefined;
   /** Milliseconds for name resolution, connection, headers and body together. Default: 3,000. */
   readonly deadlineMs?: number;
-  /**
-   * How host names become addresses. Default: the DNS, or the operating system with
-   * `allowPrivateAddresses`.
-   */
+  /** How names become addresses. Default: DNS; with `allowPrivateAddresses` the system. */
   readonly resolveHost?: ResolveHost;
 }
 

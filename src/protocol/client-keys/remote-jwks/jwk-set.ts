@@ -41,9 +41,7 @@ export function parseJson(body: Uint8Array): unknown {
   throw new RemoteJwksUnavailable('body_not_json');
 }
 
-/**
- * Reads a JWK Set of at most 50 keys, which are not checked yet. Throws `RemoteJwksUnavailable`.
- */
+/** Reads a JWK Set of at most 50 keys, not checked yet. Throws `RemoteJwksUnavailable`. */
 export function parseJwkSet(body: Uint8Array): JwkSetDocument {
   return readJwkSet(parseJson(body));
 }

@@ -2,9 +2,7 @@ import type { FreshnessLimits } from './freshness.ts';
 
 /** Limits of fetches and copies. Times in milliseconds. */
 export interface RemoteJwksLimits extends FreshnessLimits {
-  /**
-   * After a fetch of a URI nothing causes another one for so long: no unknown `kid`, no forgery.
-   */
+  /** After a fetch of a URI nothing causes another for so long: no unknown `kid`, no forgery. */
   readonly coolDownMs: number;
   /** The same after a failed fetch. */
   readonly failureCoolDownMs: number;

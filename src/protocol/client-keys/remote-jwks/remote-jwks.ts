@@ -8,7 +8,6 @@ import { bytesOf, type FetchJwkSet, type JwkSetDocument } from './jwk-set.ts';
 import { defaultRemoteJwksLimits, type RemoteJwksLimits } from './limits.ts';
 import { RemoteJwksUnavailable } from './unavailable.ts';
 
-/** Options of the remote JWK Sets. */
 export interface RemoteJwksOptions<Source = string> {
   readonly fetch: FetchJwkSet<Source>;
   readonly clock: Clock;
@@ -32,9 +31,7 @@ export interface RemoteJwks<Source = string> {
    * whoever signed nothing can cause a fetch, and must not decide which keys have disappeared.
    */
   newest(source: Source): Promise<JwkSetDocument>;
-  /**
-   * Puts the newest copy in force, if it is this one: a signature by one of its keys was verified.
-   */
+  /** Puts the newest copy in force, if it is this one: one of its keys verified a signature. */
   adopt(source: Source, jwks: unknown): void;
 }
 

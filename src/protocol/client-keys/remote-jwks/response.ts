@@ -5,10 +5,7 @@ import { RemoteJwksUnavailable } from './unavailable.ts';
 
 const jsonMediaTypes = ['application/json', 'application/jwk-set+json'];
 
-/**
- * A header's value: undefined when absent, fields given several times joined as a list (RFC 9110
- * §5.3).
- */
+/** A header's value: undefined when absent, repeated fields joined as a list (RFC 9110 §5.3). */
 function header(headers: IncomingHttpHeaders, name: string): string | undefined {
   const value = headers[name];
   return typeof value === 'object' ? value.join(', ') : value;

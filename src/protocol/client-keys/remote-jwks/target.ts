@@ -34,10 +34,7 @@ export function mayBeFetched(uri: string, isAllowed: IsAllowed): boolean {
   return isAllowed('127.0.0.1') || !/(?:^|\.)localhost\.?$/.test(host);
 }
 
-/**
- * The host without brackets. URL parsing has already turned 2130706433, 0x7f.1 and %31%32%37.0.0.1
- * into 127.0.0.1.
- */
+/** The host without brackets; URL parsing has made 127.0.0.1 of 2130706433, 0x7f.1 and such. */
 export function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[(.*)\]$/, '$1');
 }
