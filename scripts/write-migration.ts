@@ -1,5 +1,6 @@
-// `npm run migration -- NAME`: writes the next migration for both databases, from the schema of the
-// last one to prisma/schema.prisma. Needs no database.
+// `npm run migration -- NAME [RELEASE]`: writes the next migration for both databases, from the schema
+// of the last one to prisma/schema.prisma. Needs no database. Its name says what older releases must
+// know: that it only adds, or that those before RELEASE cannot run with it.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
@@ -15,6 +16,7 @@ import {
   schemaFor,
 } from '../src/store/migrations/schema.ts';
 import { withSchemaEngine } from '../src/store/migrations/schema-engine.ts';
+import { notOnlyAdding } from './added-only.ts';
 
 const noFilter = { externalTables: [], externalEnums: [] };
 
@@ -68,27 +70,43 @@ const offlinePostgresql: SqlMigrationAwareDriverAdapterFactory = {
   connectToShadowDb: () => Promise.resolve(silent),
 };
 
-async function writeMigration(name: string): Promise<void> {
+async function writeMigration(name: string, release?: string): Promise<void> {
   const stamp = new Date().toISOString().replace(/\D/g, '').slice(0, 14);
-  for (const kind of databaseKinds) {
-    const sql = await pendingMigration(kind);
+  const what = release === undefined ? 'expand' : `contract_${release.replaceAll('.', '_')}`;
+  const folderName = `${stamp}_${what}_${name}`;
+  const pending = new Map<DatabaseKind, string>();
+  for (const kind of databaseKinds) pending.set(kind, await pendingMigration(kind));
+  const refused = [...pending.values()].flatMap(notOnlyAdding);
+  if (release === undefined && refused.length > 0) {
+    console.error(
+      `A replica of the release before would not survive this:\n${refused.join('\n')}\nAdd first, and take away once a release does not use it: npm run migration -- NAME RELEASE`,
+    );
+    process.exit(1);
+  }
+  for (const [kind, sql] of pending) {
     if (sql === '') {
       console.log(`${kind}: nothing to do`);
       continue;
     }
-    const folder = join(migrationsFolder(kind), `${stamp}_${name}`);
+    const folder = join(migrationsFolder(kind), folderName);
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'migration.sql'), sql);
     writeFileSync(snapshotPath(kind), schemaFor(kind));
-    console.log(`${kind}: wrote ${stamp}_${name}`);
+    console.log(`${kind}: wrote ${folderName}`);
   }
 }
 
 if (import.meta.main) {
-  const [name] = process.argv.slice(2);
-  if (name === undefined || !/^[a-z0-9_]+$/.test(name)) {
-    console.error('Usage: npm run migration -- NAME   (lower case letters, digits, _)');
+  const [name, release] = process.argv.slice(2);
+  if (
+    name === undefined ||
+    !/^[a-z0-9_]+$/.test(name) ||
+    !/^\d+\.\d+\.\d+$/.test(release ?? '0.0.0')
+  ) {
+    console.error(
+      'Usage: npm run migration -- NAME [RELEASE]   (lower case letters, digits, _; the first release that does not use what it takes away)',
+    );
     process.exit(2);
   }
-  await writeMigration(name);
+  await writeMigration(name, release);
 }

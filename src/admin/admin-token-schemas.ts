@@ -1,37 +1,39 @@
 import Type from 'typebox';
 import { adminScopes } from '../domain/admin-access.ts';
 import { pattern } from './patterns.ts';
-import { listOf, oneOf, text } from './schema-parts.ts';
+import { answerBody, listOf, oneOf, requestBody, text } from './schema-parts.ts';
 
 const seconds = (description: string) => Type.Integer({ minimum: 1, description });
 const expiry = Type.Optional(seconds('Good until then, in seconds since the epoch.'));
 /** A token that is to be made. */
-export const adminTokenBody = Type.Object(
-  {
-    name: text({
-      pattern: pattern('adminTokenName'),
-      maxLength: 64,
-      description: 'Names the admin in the audit trail.',
-    }),
-    scopes: listOf(oneOf(adminScopes), { minItems: 1 }),
-    expires_at: expiry,
-  },
-  { $id: 'AdminTokenBody', additionalProperties: false },
-);
+export const adminTokenBody = requestBody('AdminTokenBody', {
+  name: text({
+    pattern: pattern('adminTokenName'),
+    maxLength: 64,
+    description: 'Names the admin in the audit trail.',
+  }),
+  scopes: listOf(oneOf(adminScopes), { minItems: 1 }),
+  expires_at: expiry,
+});
 /** A rotation. */
-export const rotationBody = Type.Object(
-  {
-    previous_expires_in: Type.Optional(
-      Type.Integer({
-        minimum: 0,
-        maximum: 604_800,
-        description: 'Seconds for which the token before counts as well; an hour unless given.',
-      }),
-    ),
-    expires_at: expiry,
-  },
-  { $id: 'AdminTokenRotation', additionalProperties: false },
-);
+export const rotationBody = requestBody('AdminTokenRotation', {
+  previous_expires_in: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 604_800,
+      description:
+        'Seconds for which the token before counts as well; an hour unless given. ' +
+        '0 ends every earlier one.',
+    }),
+  ),
+  keep_previous: Type.Optional(
+    Type.Boolean({
+      description:
+        'True: the token of the last rotation was lost. It ends, and the one before it counts on.',
+    }),
+  ),
+  expires_at: expiry,
+});
 const members = {
   id: Type.String(),
   name: Type.String(),
@@ -47,11 +49,11 @@ const members = {
   ),
 };
 /** A token as it is listed. */
-export const adminTokenAnswer = Type.Object(members, { $id: 'AdminToken' });
+export const adminTokenAnswer = answerBody('AdminToken', members);
 /** A token as its maker sees it. */
-export const madeTokenAnswer = Type.Object(
-  { ...members, token: Type.String({ description: 'In this answer, and never again.' }) },
-  { $id: 'MadeAdminToken' },
-);
+export const madeTokenAnswer = answerBody('MadeAdminToken', {
+  ...members,
+  token: Type.String({ description: 'In this answer, and never again.' }),
+});
 /** The schemas of admin tokens that the OpenAPI document names. */
 export const adminTokenSchemas = [adminTokenBody, rotationBody, adminTokenAnswer, madeTokenAnswer];

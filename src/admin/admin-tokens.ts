@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import { actingAdmin, recordedName } from '../domain/acting-admin.ts';
+import { actingAdmin, madeByReset, recordedName } from '../domain/acting-admin.ts';
 import type { AuditEvent } from '../domain/audit-event.ts';
 import type { Clock } from '../domain/clock.ts';
-import type { AdminToken, AdminTokens } from '../ports/admin-tokens.ts';
+import type { AdminToken, AdminTokenRotation, AdminTokens } from '../ports/admin-tokens.ts';
 import type { RandomId } from '../ports/ports.ts';
 import { adminTokenHash, generateAdminToken } from './admin-token.ts';
 import {
@@ -18,7 +18,6 @@ import { answer, operation, ref } from './operation.ts';
 import { checkExpiry, checkWithinOwn } from './own-limits.ts';
 import { Problem } from './problem.ts';
 
-/** What the routes use. */
 export interface AdminTokenRoutesOptions {
   readonly adminTokens: AdminTokens;
   readonly clock: Clock;
@@ -109,26 +108,33 @@ function rotateRoute(app: FastifyInstance, { adminTokens, clock }: AdminTokenRou
     params,
     body: ref(rotationBody),
     answers: { 200: answer('The new token, in clear this once.', ref(madeTokenAnswer)) },
-    refuses: [404] as const,
+    refuses: [404, 409] as const,
   };
   app.post<ById & { Body: Type.Static<typeof rotationBody> }>(
     `${path}/:id/rotate`,
     operation(rotate),
-    async ({ params: { id }, body: { previous_expires_in: overlap = 3600, expires_at: end } }) => {
+    async ({ params: { id }, body }) => {
+      const { previous_expires_in: overlap = 3600, expires_at: end } = body;
       const now = clock();
       const found = (await adminTokens.get(id)) ?? notFound();
       // Or whoever may rotate could get a token that may more, or for longer.
       checkWithinOwn(found.scopes);
+      // It may make what lasts: nobody, itself included, gets that for longer.
+      if (found.createdBy === madeByReset)
+        throw new Problem(409, 'a token of holdfast admin-token reset is not rotated');
       const endsAt = end === undefined ? found.expiresAt : end * 1000;
       checkExpiry(endsAt === undefined ? undefined : endsAt / 1000, now);
       const token = generateAdminToken();
-      const rotation = {
+      const rotation: AdminTokenRotation = {
         hash: adminTokenHash(token),
         previousUntil: now + overlap * 1000,
+        earlier: body.keep_previous === true ? 'kept' : overlap === 0 ? 'ended' : 'refused',
+        now,
         ...(endsAt !== undefined && { expiresAt: endsAt }),
       };
       const event = eventOf('changed', found, { rotated: true, previous_expires_in: overlap });
-      if (!(await adminTokens.rotate(id, rotation, event))) notFound();
+      if (!(await adminTokens.rotate(id, rotation, event)))
+        throw notRotated((await adminTokens.get(id)) ?? notFound(), rotation);
       return { ...show((await adminTokens.get(id)) ?? notFound()), token };
     },
   );
@@ -155,6 +161,16 @@ function deleteRoute(app: FastifyInstance, { adminTokens }: AdminTokenRoutesOpti
 
 function notFound(): never {
   throw new Problem(404, 'there is no such admin token');
+}
+
+/** A second rotation would end the token that its owner still uses. */
+function notRotated({ previousUntil = 0 }: AdminToken, { earlier }: AdminTokenRotation): Problem {
+  if (earlier === 'kept') return new Problem(409, 'no token before this one counts any more');
+  return new Problem(
+    409,
+    `the token before the last rotation counts until ${Math.floor(previousUntil / 1000)}: ` +
+      'if the new one was lost, send keep_previous: true; previous_expires_in: 0 ends both',
+  );
 }
 
 function eventOf(

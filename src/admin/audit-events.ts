@@ -1,12 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import type { Clock } from '../domain/clock.ts';
 import { defined } from '../domain/defined.ts';
-import { type AuditLog, type AuditQuery, followDelay } from '../ports/audit-trail.ts';
+import { type AuditLog, type AuditQuery, settledTime } from '../ports/audit-trail.ts';
 import { examples } from './examples.ts';
 import { cursorAfter, listAnswer, listQuery, page, printable, readPage } from './list.ts';
 import { operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
+import { answerBody } from './schema-parts.ts';
 
 const text = (description: string) => Type.Optional(printable(description));
 const time = (description: string) =>
@@ -30,45 +30,30 @@ const querystring = listQuery({
 });
 type Query = Type.Static<typeof querystring>;
 
-const optional = Type.Optional(Type.String());
-const auditEventAnswer = Type.Object(
-  {
-    id: Type.String({ description: 'Sorts by time; for an issuance the `jti` of the token.' }),
-    at: Type.String({ format: 'date-time' }),
-    type: Type.String(),
-    actor: Type.String({ description: '`client:ID`, `resource_server:ID`, `admin` or `server`.' }),
-    client_id: optional,
-    audience: optional,
-    jkt: optional,
-    jti: optional,
-    evidence: Type.Optional(Type.String({ description: 'How possession was shown.' })),
-    reason: Type.Optional(Type.String({ description: 'Why it was refused.' })),
-    token_expires_at: Type.Optional(Type.Integer({ description: 'Seconds since the epoch.' })),
-    registration_id: Type.Optional(
-      Type.String({
-        description:
-          'Of an issuance: the registration of the client, which no later client shares.',
-      }),
-    ),
-    resource_server_id: Type.Optional(
-      Type.String({ description: 'Of an issuance: the resource server.' }),
-    ),
-    source: Type.Optional(
-      Type.String({ description: 'Of an issuance by token exchange: `jti` of the subject token.' }),
-    ),
-    actor_source: Type.Optional(
-      Type.String({ description: 'Of a delegation: `jti` of the actor token.' }),
-    ),
-    client_authority: Type.Optional(
-      Type.String({ description: 'Of an issuance: the rule by which the client authenticated.' }),
-    ),
-    grant_authority: Type.Optional(
-      Type.String({ description: 'Of an issuance: the trusted issuer, or its rule, relied upon.' }),
-    ),
-    detail: Type.Optional(Type.Unsafe<object>({ type: 'object' })),
-  },
-  { $id: 'AuditEvent' },
-);
+const optional = (description?: string) =>
+  Type.Optional(Type.String(description === undefined ? {} : { description }));
+const auditEventAnswer = answerBody('AuditEvent', {
+  id: Type.String({ description: 'Sorts by time; for an issuance the `jti` of the token.' }),
+  at: Type.String({ format: 'date-time' }),
+  type: Type.String(),
+  actor: Type.String({ description: '`client:ID`, `resource_server:ID`, `admin` or `server`.' }),
+  client_id: optional(),
+  audience: optional(),
+  jkt: optional(),
+  jti: optional(),
+  evidence: optional('How possession was shown.'),
+  reason: optional('Why it was refused.'),
+  token_expires_at: Type.Optional(Type.Integer({ description: 'Seconds since the epoch.' })),
+  registration_id: optional(
+    'Of an issuance: the registration of the client, which no later client shares.',
+  ),
+  resource_server_id: optional('Of an issuance: the resource server.'),
+  source: optional('Of an issuance by token exchange: `jti` of the subject token.'),
+  actor_source: optional('Of a delegation: `jti` of the actor token.'),
+  client_authority: optional('Of an issuance: the rule by which the client authenticated.'),
+  grant_authority: optional('Of an issuance: the trusted issuer, or its rule, relied upon.'),
+  detail: Type.Optional(Type.Unsafe<object>({ type: 'object' })),
+});
 export const auditSchemas = [auditEventAnswer];
 
 const { schema: pageSchema } = listAnswer(ref(auditEventAnswer));
@@ -98,7 +83,11 @@ const list = operation({
 });
 
 /** The audit trail, oldest first, as JSON or, when `Accept` asks for them, as JSON Lines. */
-export function auditRoutes(app: FastifyInstance, log: AuditLog, clock: Clock): void {
+export function auditRoutes(
+  app: FastifyInstance,
+  log: AuditLog,
+  time: Parameters<typeof settledTime>[0],
+): void {
   app.get<{ Querystring: Query }>(
     '/admin/audit-events',
     list,
@@ -110,7 +99,7 @@ export function auditRoutes(app: FastifyInstance, log: AuditLog, clock: Clock): 
       const end =
         query.follow === undefined
           ? until
-          : Math.min(until ?? Number.POSITIVE_INFINITY, clock() - followDelay);
+          : Math.min(until ?? Number.POSITIVE_INFINITY, await settledTime(time));
       const events = await log.list({
         ...asked,
         ...(end !== undefined && { until: end }),

@@ -1,18 +1,19 @@
 import { timingSafeEqual } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { ActingAdmin } from '../domain/acting-admin.ts';
+import { type ActingAdmin, madeByReset } from '../domain/acting-admin.ts';
 import { adminScopes } from '../domain/admin-access.ts';
 import type { Clock } from '../domain/clock.ts';
 import { StoreUnavailable } from '../domain/oauth-error.ts';
 import type { AdminTokens } from '../ports/admin-tokens.ts';
 import type { SharedSecretStore } from '../ports/signing-key-store.ts';
 import { adminTokenHash } from './admin-token.ts';
+import { currentAdminTokens } from './current-admin-tokens.ts';
 
 /** By what admins are known. */
 export interface AdminAuthenticationOptions {
   /** base64url SHA-256 of the first token. */
   readonly bootstrapHash: string;
-  readonly adminTokens: Pick<AdminTokens, 'findCurrent' | 'noteUse'>;
+  readonly adminTokens: Pick<AdminTokens, 'findCurrent' | 'currentHashes' | 'noteUse'>;
   readonly secrets: SharedSecretStore;
   readonly clock: Clock;
 }
@@ -24,11 +25,14 @@ export interface AdminAuthentication {
    * that what is asked for needs none: then who was an admin when it was there is one.
    */
   authenticate(token: string, storeless: boolean): Promise<ActingAdmin | undefined>;
-  /** Whether it was an admin's when it was last shown here. */
-  isKnown(token: string): boolean;
+  /** Whether it may be an admin's. Strangers who ask cause no look into the store each. */
+  mayBeAdmins(token: string): Promise<boolean>;
   /** The first token has done its work: an admin other than it can make admins. */
   endBootstrap(): Promise<void>;
 }
+
+/** The name of the mark that a first token has done its work. */
+export const bootstrapEnded = (bootstrapHash: string) => `bootstrap_ended:${bootstrapHash}`;
 
 /** Milliseconds by which the last use on record may be too early. */
 const precision = 60_000;
@@ -39,7 +43,7 @@ export function adminAuthentication(options: AdminAuthenticationOptions): AdminA
   const known = new LRUCache<string, ActingAdmin>({ max: 1000 });
   const noted = new LRUCache<string, number>({ max: 1000 });
   // The mark is of this very token: who sets another ADMIN_TOKEN has a first token again.
-  const ended = `bootstrap_ended:${bootstrapHash}`;
+  const ended = bootstrapEnded(bootstrapHash);
   let hasEnded = false;
   const endBootstrap = async () => {
     if (!hasEnded) await secrets.putSecretOnce(ended, '1');
@@ -51,22 +55,34 @@ export function adminAuthentication(options: AdminAuthenticationOptions): AdminA
     // For the operator only: no request fails for it.
     adminTokens.noteUse(id, now).catch(() => noted.delete(id));
   };
+  const isBootstrap = (hash: string) =>
+    timingSafeEqual(Buffer.from(hash), Buffer.from(bootstrapHash));
+  const isCurrent = currentAdminTokens(adminTokens, clock);
   const find = async (hash: string): Promise<ActingAdmin | undefined> => {
-    if (timingSafeEqual(Buffer.from(hash), Buffer.from(bootstrapHash))) {
-      const isOver = hasEnded || (await secrets.getSecret(ended)) !== undefined;
-      return isOver ? undefined : { name: 'bootstrap', scopes: adminScopes };
+    if (isBootstrap(hash)) {
+      hasEnded ||= (await secrets.getSecret(ended)) !== undefined;
+      return hasEnded ? undefined : { name: 'bootstrap', scopes: adminScopes };
     }
     const now = clock();
     const token = await adminTokens.findCurrent(hash, now);
     if (token === undefined) return undefined;
     if (token.scopes.includes('admin:grant')) await endBootstrap();
     noteUse(token.id, now);
-    const { id, name, scopes, expiresAt } = token;
-    return { id, name, scopes, ...(expiresAt !== undefined && { expiresAt }) };
+    const { id, name, scopes, expiresAt, createdBy } = token;
+    return {
+      id,
+      name,
+      scopes,
+      ...(expiresAt !== undefined && { expiresAt }),
+      ...(createdBy === madeByReset && { makesLasting: true }),
+    };
   };
   return {
     endBootstrap,
-    isKnown: (token) => known.has(adminTokenHash(token)),
+    async mayBeAdmins(token) {
+      const hash = adminTokenHash(token);
+      return known.has(hash) || (isBootstrap(hash) && !hasEnded) || isCurrent(hash);
+    },
     async authenticate(token, storeless) {
       const hash = adminTokenHash(token);
       try {

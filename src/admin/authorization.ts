@@ -8,7 +8,7 @@ import { type BoundAdmins, boundAdmin } from './bound-admins.ts';
 import { problemAnswer } from './operation.ts';
 import { Problem } from './problem.ts';
 import { refusedAddresses } from './refused-addresses.ts';
-import { requiredScope } from './required-scope.ts';
+import { dryRunScope, requiredScope } from './required-scope.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -50,7 +50,7 @@ export function admitAdmins(
     if (scope === undefined) return;
     route.schema = {
       ...route.schema,
-      security: [{ admin_token: [scope] }],
+      security: [{ admin_token: [scope] }, { bound_admin_token: [scope] }],
       response: { ...response, 403: problemAnswer(403) },
     };
   });
@@ -58,7 +58,7 @@ export function admitAdmins(
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('cache-control', 'no-store');
     const admin = await authenticate(request, reply);
-    const scope = request.routeOptions.config.adminScope;
+    const scope = scopeFor(request);
     request.admin = admin;
     request.logFields = { ...request.logFields, admin: recordedName(admin) };
     if (scope === undefined || admin.scopes.includes(scope)) return;
@@ -72,8 +72,13 @@ export function admitAdmins(
   });
 }
 
+function scopeFor({ query, routeOptions: { url = '', config } }: FastifyRequest) {
+  const { dry_run: dryRun } = query as { readonly dry_run?: unknown };
+  return (dryRun === 'true' ? dryRunScope(url) : undefined) ?? config.adminScope;
+}
+
 function authenticating(
-  { authenticate, isKnown, endBootstrap }: AdminAuthentication,
+  { authenticate, mayBeAdmins, endBootstrap }: AdminAuthentication,
   bound: BoundAdmins,
   fields: ReadFields,
 ) {
@@ -88,7 +93,7 @@ function authenticating(
     if (/^bearer$/i.test(scheme)) return authenticate(token, storeless);
     const dpopProofs = fields(request.raw, 'dpop');
     const admin = await boundAdmin(bound, { token, dpopProofs }, request, reply);
-    if (admin?.scopes.includes('admin:grant') === true) await endBootstrap();
+    if (typeof admin === 'object' && admin.scopes.includes('admin:grant')) await endBootstrap();
     return admin;
   };
   return async (request: FastifyRequest, reply: FastifyReply): Promise<ActingAdmin> => {
@@ -100,15 +105,19 @@ function authenticating(
     // key, such as one that was read somewhere, is counted by itself.
     const isBound = /^dpop$/i.test(scheme) && (await bound.isOwn(token));
     const counted = isBound ? `${address} ${adminTokenHash(token)}` : address;
-    const wait = isKnown(token) ? undefined : refused.waitOf(counted);
-    if (wait !== undefined) {
+    const wait = refused.waitOf(counted);
+    if (wait !== undefined && !(/^bearer$/i.test(scheme) && (await mayBeAdmins(token)))) {
       void reply.header('retry-after', String(wait));
       throw new Problem(429, 'too many requests without an admin token, try again later');
     }
     const admin = await adminOf(request, reply, credentials);
-    if (admin !== undefined) return admin;
-    // Only a good token is asked for a nonce: that is no refusal.
-    if (!reply.hasHeader('dpop-nonce')) refused.note(counted);
+    if (typeof admin === 'object') {
+      // Whoever has the key may have erred before.
+      if (isBound) refused.clear(counted);
+      return admin;
+    }
+    // Who has the key and sends many requests at once learns of the nonce by as many answers.
+    if (admin !== 'challenged') refused.note(counted);
     throw new Problem(401, 'the admin token is required');
   };
 }

@@ -3,7 +3,10 @@ import { TLSSocket } from 'node:tls';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ActingAdmin } from '../domain/acting-admin.ts';
 import { OAuthError } from '../domain/oauth-error.ts';
-import type { CheckAdminAccess } from '../protocol/admin-access/check-admin-access.ts';
+import {
+  type CheckAdminAccess,
+  OnlyNonceLacking,
+} from '../protocol/admin-access/check-admin-access.ts';
 
 /** Admins who are clients of this server, with a token of it and a DPoP proof (RFC 9449 §7.1). */
 export interface BoundAdmins {
@@ -18,15 +21,16 @@ export interface BoundAdmins {
 }
 
 /**
- * The admin whose token and proof these are. Undefined: nobody's, and the answer has the challenge
- * of RFC 9449 §7.1. Throws StoreUnavailable.
+ * The admin whose token and proof these are. Otherwise the answer has the challenge of RFC 9449
+ * §7.1. `challenged`: the proof lacks only a nonce; undefined: they are nobody's. Throws
+ * StoreUnavailable.
  */
 export async function boundAdmin(
   { check, freshNonce, algs, origin }: BoundAdmins,
   { token, dpopProofs }: { readonly token: string; readonly dpopProofs: readonly string[] },
   request: FastifyRequest,
   reply: FastifyReply,
-): Promise<ActingAdmin | undefined> {
+): Promise<ActingAdmin | 'challenged' | undefined> {
   const [path] = request.url.split('?', 1);
   const origins = origin === undefined ? originsOf(request.raw) : [origin];
   try {
@@ -42,7 +46,7 @@ export async function boundAdmin(
     const error = fault.code === 'use_dpop_nonce' ? fault.code : 'invalid_token';
     if (error === 'use_dpop_nonce') void reply.header('dpop-nonce', freshNonce());
     void reply.header('www-authenticate', `DPoP error="${error}", algs="${algs.join(' ')}"`);
-    return undefined;
+    return fault instanceof OnlyNonceLacking ? 'challenged' : undefined;
   }
 }
 

@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify';
-import Type from 'typebox';
 import { type ClientRegistration, signatureJwks } from '../domain/client-registration.ts';
 import type { Clock } from '../domain/clock.ts';
 import { readPublicKey } from '../jose/public-key.ts';
@@ -15,17 +14,18 @@ import { restResource } from './mount-resource.ts';
 import { possessionAnswer, possessionOf, refuseImpossible } from './possible-tokens.ts';
 import { Problem } from './problem.ts';
 import type { RestResource } from './rest-resource.ts';
-import { patchOf } from './schema-parts.ts';
+import { answerBody, patchOf } from './schema-parts.ts';
 import { type ClientBody, changedClientAnswer, clientAnswer, clientBody } from './schemas.ts';
 import { secretRoutes } from './secrets.ts';
 
 type ClientResource = RestResource<ClientRegistration, ClientBody>;
 
 const clientPatch = patchOf(clientBody);
-const readClientAnswer = Type.Object(
-  { ...clientAnswer.properties, possession: possessionAnswer, credentials: credentialsAnswer },
-  { $id: 'ReadClient' },
-);
+const readClientAnswer = answerBody('ReadClient', {
+  ...clientAnswer.properties,
+  possession: possessionAnswer,
+  credentials: credentialsAnswer,
+});
 /** The schemas of clients that the OpenAPI document names. */
 export const clientSchemas = [
   clientBody,
@@ -35,7 +35,6 @@ export const clientSchemas = [
   readClientAnswer,
 ];
 
-/** What the routes of clients use. */
 export interface ClientRoutesOptions {
   readonly clients: ClientRegistry;
   readonly resourceServers: ResourceServerRegistry & ResourceServers;
@@ -66,10 +65,9 @@ export function clientResource(options: ClientRoutesOptions): ClientResource {
     }),
     idOf: ({ client_id }) => client_id,
     read: readBody(options),
-    show: ({ value, createdAt, managedBy }) => ({
+    show: ({ value, createdAt }) => ({
       ...withoutInternals(value),
       client_id_issued_at: Math.floor(createdAt / 1000),
-      ...(managedBy !== undefined && { managed_by: managedBy }),
     }),
     toBody,
     recordOf,

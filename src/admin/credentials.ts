@@ -54,9 +54,7 @@ export async function lastUsesOf(
   return { uses, shown };
 }
 
-/**
- * Lists the keys and certificates of a client: those registered by value, and those seen in use.
- */
+/** Lists keys and certificates of a client: those registered by value, and those seen in use. */
 export async function credentialsOf(client: ClientRegistration, log: CredentialUseLog) {
   const keys = await lastUsesOf(log, client.registration_id, 'registered_key');
   const certificates = await lastUsesOf(log, client.registration_id, 'certificate');

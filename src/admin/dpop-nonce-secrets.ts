@@ -3,19 +3,14 @@ import Type from 'typebox';
 import type { DpopNonceSecrets, NonceSecretInLife } from '../keys/dpop-nonce-secrets.ts';
 import { listAnswer } from './list.ts';
 import { operation, ref } from './operation.ts';
+import { answerBody, oneOf } from './schema-parts.ts';
 
 const instant = Type.String({ format: 'date-time' });
-const nonceSecretAnswer = Type.Object(
-  {
-    state: Type.Unsafe<NonceSecretInLife['state']>({
-      type: 'string',
-      enum: ['announced', 'active', 'retired'],
-    }),
-    active_at: instant,
-    retired_at: Type.Optional(instant),
-  },
-  { $id: 'DpopNonceSecret' },
-);
+const nonceSecretAnswer = answerBody('DpopNonceSecret', {
+  state: oneOf(['announced', 'active', 'retired']),
+  active_at: instant,
+  retired_at: Type.Optional(instant),
+});
 export const dpopNonceSecretSchemas = [nonceSecretAnswer];
 
 /** Lists the states of the DPoP nonce secrets, and replaces all of them in an emergency. */

@@ -4,22 +4,20 @@ import type { KeyEncryptionKeyChanged } from '../keys/change-key-encryption-key.
 import { KeyEncryptionError } from '../keys/key-encryption.ts';
 import { answer, operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
+import { answerBody } from './schema-parts.ts';
 
-const changed = Type.Object(
-  {
-    key_id: Type.String({
-      description:
-        'Tells which key-encryption key is in force now; nothing of the key can be learnt from it.',
-    }),
-    signing_keys: Type.Integer({
-      description: 'Signing keys that were sealed anew; 0 when it had been done before.',
-    }),
-    shared_secrets: Type.Integer({
-      description: 'Other sealed values; the secrets behind the DPoP nonces are one.',
-    }),
-  },
-  { $id: 'KeyEncryptionKeyChange' },
-);
+const changed = answerBody('KeyEncryptionKeyChange', {
+  key_id: Type.String({
+    description:
+      'Tells which key-encryption key is in force now; nothing of the key can be learnt from it.',
+  }),
+  signing_keys: Type.Integer({
+    description: 'Signing keys that were sealed anew; 0 when it had been done before.',
+  }),
+  shared_secrets: Type.Integer({
+    description: 'Other sealed values; the secrets behind the DPoP nonces are one.',
+  }),
+});
 export const keyEncryptionKeySchemas = [changed];
 
 /** Encrypts all keys at rest under the next key-encryption key. */

@@ -66,9 +66,7 @@ export function readPage({
   return { limit: items, after };
 }
 
-/**
- * Makes the cursor after this key, base64url so that nobody builds one by hand; null without a key.
- */
+/** The cursor after this key, base64url so that nobody builds one by hand; null without a key. */
 export function cursorAfter(key: string | undefined): string | null {
   return key === undefined ? null : Buffer.from(key).toString('base64url');
 }

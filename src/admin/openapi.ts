@@ -1,6 +1,7 @@
 import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import Type, { type TSchema } from 'typebox';
+import { version } from '../config/package.ts';
 import { withExamples } from './openapi-examples.ts';
 import { answer, operation } from './operation.ts';
 import { tags } from './tags.ts';
@@ -18,16 +19,22 @@ export async function openapiDocument(
       openapi: '3.1.0',
       info: {
         title: 'Holdfast admin API',
-        version: '0.1.0',
+        version,
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       servers: [{ url: '/' }],
       components: {
         securitySchemes: {
           admin_token: { type: 'http', scheme: 'bearer', description: 'The admin token.' },
+          bound_admin_token: {
+            type: 'http',
+            scheme: 'dpop',
+            description:
+              'A token of this server for `urn:holdfast:admin`, of a client that is an admin, with the proof in `DPoP` (RFC 9449 §7.1).',
+          },
         },
       },
-      security: [{ admin_token: [] }],
+      security: [{ admin_token: [] }, { bound_admin_token: [] }],
       tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
     },
     transformObject: (described) =>

@@ -1,6 +1,7 @@
 import type { FastifySchema } from 'fastify';
 import Type, { type TSchema } from 'typebox';
 import { problemSchema } from './problem.ts';
+import { idOf } from './schema-parts.ts';
 import type { tags } from './tags.ts';
 
 /** An answer as the OpenAPI document shows it. */
@@ -47,11 +48,6 @@ const refusals = {
 /** Refers to a registered schema by its `$id`. */
 export function ref(schema: TSchema): TSchema {
   return Type.Unsafe({ $ref: `${idOf(schema)}#` });
-}
-
-/** The name of a registered schema. */
-export function idOf(schema: TSchema): string {
-  return (schema as { readonly $id: string }).$id;
 }
 
 const problem = { content: { 'application/problem+json': { schema: ref(problemSchema) } } };

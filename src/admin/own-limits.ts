@@ -10,6 +10,12 @@ export function checkWithinOwn(scopes: readonly AdminScope[], member?: string): 
     throw new Problem(403, `only an admin with the scope ${beyond} can give or take it`, member);
 }
 
+/** When what this admin makes must end, in milliseconds since the epoch. */
+export function ownEnd(): number {
+  const { expiresAt = Infinity, makesLasting = false } = actingAdmin() ?? {};
+  return makesLasting ? Infinity : expiresAt;
+}
+
 /**
  * Nobody makes a token that lasts longer than it may. `end` in seconds, `now` in milliseconds since
  * the epoch. Throws Problem.
@@ -17,8 +23,8 @@ export function checkWithinOwn(scopes: readonly AdminScope[], member?: string): 
 export function checkExpiry(end: number | undefined, now: number): void {
   if (end !== undefined && end * 1000 <= now)
     throw new Problem(400, 'expires_at must be in the future', 'expires_at');
-  const { expiresAt = Infinity, maxTokenLifetime = Infinity } = actingAdmin() ?? {};
-  const last = Math.min(expiresAt, now + maxTokenLifetime);
+  const { maxTokenLifetime = Infinity } = actingAdmin() ?? {};
+  const last = Math.min(ownEnd(), now + maxTokenLifetime);
   if ((end ?? Infinity) * 1000 <= last) return;
   throw new Problem(
     403,

@@ -36,9 +36,7 @@ const querystring = listQuery({
 type Query = Type.Static<typeof querystring>;
 const params = Type.Object({ id: printable('Of the pairing.', parameterExamples.pairing) });
 
-/**
- * Mounts `/admin/pairings`. DELETE revokes, because a pairing that was in force stays on record.
- */
+/** Mounts `/admin/pairings`. DELETE revokes: a pairing that was in force stays on record. */
 export function pairingRoutes(app: FastifyInstance, options: PairingRoutesOptions): void {
   createRoute(app, options);
   listRoute(app, options);

@@ -1,10 +1,7 @@
 import Type from 'typebox';
 import { type ClientRegistration, signatureJwks } from '../domain/client-registration.ts';
-import {
-  type ConfirmationMethod,
-  confirmationMethods,
-  type ResourceServer,
-} from '../domain/resource-server.ts';
+import { type ConfirmationMethod, confirmationMethods } from '../domain/confirmation-methods.ts';
+import type { ResourceServer } from '../domain/resource-server.ts';
 import { isForEncryption } from '../jose/encryption-key.ts';
 import type { ResourceServers } from '../ports/ports.ts';
 import type { ResourceServerRegistry } from '../ports/registry.ts';

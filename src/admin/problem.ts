@@ -3,6 +3,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { CorruptRow, StoreUnavailable } from '../domain/oauth-error.ts';
 import { type Fault, faultOf } from './schema-fault.ts';
+import { answerBody, oneOf } from './schema-parts.ts';
 
 /** A refusal of the admin API (RFC 9457); `faults` names every offending member. */
 export class Problem extends Error {
@@ -18,8 +19,8 @@ export class Problem extends Error {
 /** A refusal that names several members. */
 export class Faults extends Problem {
   override readonly faults: readonly Fault[];
-  constructor(faults: readonly [Fault, ...Fault[]]) {
-    super(400, faults[0].detail);
+  constructor(faults: readonly [Fault, ...Fault[]], status = 400) {
+    super(status, faults[0].detail);
     this.faults = faults;
   }
 }
@@ -46,30 +47,23 @@ export function refuseIf(isFault: boolean, detail: string, member: string): () =
 }
 
 /** The body of every refusal of the admin API. */
-export const problemSchema = Type.Object(
-  {
-    type: Type.Literal('about:blank'),
-    title: Type.String({ description: 'The reason phrase of the status.' }),
-    status: Type.Integer(),
-    detail: Type.String({ description: 'The first fault, in a sentence.' }),
-    error: Type.Optional(
-      Type.Unsafe<string>({
-        type: 'string',
-        enum: ['invalid_client_metadata', 'invalid_request'],
-        description: 'RFC 7591 §3.2.2.',
-      }),
-    ),
-    member: Type.Optional(
-      Type.String({ description: 'The first offending member, such as `jwks.keys[0].d`.' }),
-    ),
-    errors: Type.Optional(
-      Type.Array(Type.Object({ member: Type.String(), detail: Type.String() }), {
-        description: 'Every offending member.',
-      }),
-    ),
-  },
-  { $id: 'Problem' },
-);
+export const problemSchema = answerBody('Problem', {
+  type: Type.Literal('about:blank'),
+  title: Type.String({ description: 'The reason phrase of the status.' }),
+  status: Type.Integer(),
+  detail: Type.String({ description: 'The first fault, in a sentence.' }),
+  error: Type.Optional(
+    oneOf(['invalid_client_metadata', 'invalid_request'], { description: 'RFC 7591 §3.2.2.' }),
+  ),
+  member: Type.Optional(
+    Type.String({ description: 'The first offending member, such as `jwks.keys[0].d`.' }),
+  ),
+  errors: Type.Optional(
+    Type.Array(Type.Object({ member: Type.String(), detail: Type.String() }), {
+      description: 'Every offending member.',
+    }),
+  ),
+});
 
 /** Faults that one answer names at most. */
 const maxFaults = 1000;

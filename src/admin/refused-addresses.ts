@@ -7,6 +7,8 @@ const minute = 60_000;
 /** Counts requests that no admin sent. */
 export interface RefusedAddresses {
   note(address: string): void;
+  /** Begins anew, for whoever has proven to be an admin. */
+  clear(address: string): void;
   /** Seconds to wait; undefined: the address may try. */
   waitOf(address: string): number | undefined;
 }
@@ -27,6 +29,9 @@ export function refusedAddresses(now: () => number = () => performance.now()): R
       const found = current(address) ?? { since: now(), count: 0 };
       found.count++;
       counts.set(address, found);
+    },
+    clear(address) {
+      counts.delete(address);
     },
     waitOf(address) {
       const found = current(address);

@@ -19,6 +19,11 @@ const areas: readonly (readonly [path: RegExp, read: AdminScope, write: AdminSco
   [/^\/metrics$/, 'metrics:read', 'metrics:read'],
 ];
 
+/** What a dry run needs, by the path: it changes nothing. */
+export function dryRunScope(path: string): AdminScope | undefined {
+  return path === '/admin/configuration' ? 'configuration:read' : undefined;
+}
+
 /** Paths that any admin may read. */
 const forAll: ReadonlySet<string> = new Set(['/admin/openapi.json']);
 

@@ -14,6 +14,7 @@ import {
   notFound,
   type RestResource,
   registryOf,
+  shown,
 } from './rest-resource.ts';
 
 const stale = [404, 412] as const;
@@ -23,7 +24,7 @@ export function createRoute<Value, Body extends object>(
   app: FastifyInstance,
   resource: RestResource<Value, Body>,
 ): void {
-  const { path, tag, clock, read, show, idOf, schema, noun, answers, recordOf } = resource;
+  const { path, tag, clock, read, idOf, schema, noun, answers, recordOf } = resource;
   const { below } = resource;
   const thing = inProse(noun);
   const made = answer(`The ${thing} that was registered.`, ref(answers.changed), {
@@ -58,7 +59,7 @@ export function createRoute<Value, Body extends object>(
       .code(201)
       .header('location', `${request.url.split('?', 1)[0]}/${encodeURIComponent(idOf(value))}`)
       .header('etag', etag(created))
-      .send({ ...show(created), ...once, ...consequences });
+      .send({ ...shown(resource, created), ...once, ...consequences });
   });
 }
 
@@ -123,7 +124,7 @@ async function changeStored<Value, Body extends object>(
   body: Body,
   found: Stored<Value>,
 ): Promise<FastifyReply> {
-  const { clock, read, show, idOf, recordOf, consequences } = resource;
+  const { clock, read, idOf, recordOf, consequences } = resource;
   checkMatch(request, found);
   const { value, once } = await read(body, found.value, request.params);
   // Before the change, because a failure after it would answer 503 for a change that stands.
@@ -134,7 +135,9 @@ async function changeStored<Value, Body extends object>(
     ...recordOf('changed', idOf(value), value, found.value),
   });
   if (typeof changed === 'string') return refuse(changed);
-  return reply.header('etag', etag(changed)).send({ ...show(changed), ...once, ...following });
+  return reply
+    .header('etag', etag(changed))
+    .send({ ...shown(resource, changed), ...once, ...following });
 }
 
 /** Mounts DELETE, which removes a registration. */
@@ -166,7 +169,7 @@ export function deleteRoute<Value, Body extends object>(
       const removed = await registry.remove(
         id,
         { at: clock(), ...recordOf('deleted', id) },
-        match === '*' ? undefined : found?.version,
+        match === '*' ? undefined : found,
       );
       if (removed !== 'removed') return refuse(removed);
       return reply.code(204).send();

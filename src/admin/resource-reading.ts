@@ -11,6 +11,7 @@ import {
   inProse,
   type RestResource,
   registryOf,
+  shown,
 } from './rest-resource.ts';
 
 interface ListParameters {
@@ -25,7 +26,7 @@ export function listRoute<Value, Body extends object>(
   app: FastifyInstance,
   resource: RestResource<Value, Body>,
 ): void {
-  const { path, tag, idOf, show, noun, answers, nameParameter, below } = resource;
+  const { path, tag, idOf, noun, answers, nameParameter, below } = resource;
   const thing = inProse(noun);
   const named = Type.Optional(
     Type.String({
@@ -57,7 +58,12 @@ export function listRoute<Value, Body extends object>(
       limit: limit + 1,
       ...(name !== undefined && { name }),
     });
-    return page(found, limit, ({ value }) => idOf(value), show);
+    return page(
+      found,
+      limit,
+      ({ value }) => idOf(value),
+      (each) => shown(resource, each),
+    );
   });
 }
 
@@ -66,9 +72,9 @@ export function readRoute<Value, Body extends object>(
   app: FastifyInstance,
   resource: RestResource<Value, Body>,
 ): void {
-  const { path, tag, show, noun, answers } = resource;
+  const { path, tag, noun, answers } = resource;
   const thing = inProse(noun);
-  const shown = {
+  const found = {
     200: answer(`The ${thing}.`, ref(answers.read ?? answers.shown), { etag: true }),
   };
   app.get(
@@ -79,14 +85,14 @@ export function readRoute<Value, Body extends object>(
       tag,
       description: `Answers the registration and, as \`ETag\`, the version for \`If-Match\`.`,
       ...byId(resource),
-      answers: shown,
+      answers: found,
       refuses: [404],
     }),
     async (request: ById, reply) => {
       const found = await getStored(await registryOf(resource, request), request.params.id);
       return reply
         .header('etag', etag(found))
-        .send({ ...show(found), ...(await resource.more?.(found.value)) });
+        .send({ ...shown(resource, found), ...(await resource.more?.(found.value)) });
     },
   );
 }

@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify';
-import Type from 'typebox';
 import { isReservedAudience } from '../domain/admin-access.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { ResourceServer } from '../domain/resource-server.ts';
@@ -15,7 +14,7 @@ import { parameterExamples } from './examples.ts';
 import { restResource } from './mount-resource.ts';
 import { checkAll, Problem, refuseIf } from './problem.ts';
 import type { RestResource } from './rest-resource.ts';
-import { patchOf } from './schema-parts.ts';
+import { answerBody, patchOf } from './schema-parts.ts';
 import {
   changedResourceServerMembers,
   type ResourceServerBody,
@@ -27,10 +26,10 @@ import { secretRoutes } from './secrets.ts';
 type Resource = RestResource<ResourceServer, ResourceServerBody>;
 
 const resourceServerPatch = patchOf(resourceServerBody);
-const changedResourceServerAnswer = Type.Object(
-  { ...changedResourceServerMembers, ...clientsWithoutTokenAnswer },
-  { $id: 'ChangedResourceServer' },
-);
+const changedResourceServerAnswer = answerBody('ChangedResourceServer', {
+  ...changedResourceServerMembers,
+  ...clientsWithoutTokenAnswer,
+});
 /** The schemas of resource servers that the OpenAPI document names. */
 export const resourceServerSchemas = [
   resourceServerBody,
@@ -39,7 +38,6 @@ export const resourceServerSchemas = [
   changedResourceServerAnswer,
 ];
 
-/** What the routes of resource servers use. */
 export interface ResourceServerRoutesOptions {
   readonly resourceServers: ResourceServerRegistry;
   readonly clients: Pick<ClientRegistry, 'listIntact'>;
@@ -47,10 +45,7 @@ export interface ResourceServerRoutesOptions {
   readonly credentialUses: CredentialUseLog;
   readonly clock: Clock;
   readonly randomId: RandomId;
-  /**
-   * Makes the signing key before a resource server is stored, so that the JWK Set has it before the
-   * first token.
-   */
+  /** Makes the signing key first, so that the JWK Set has it before any token. */
   readonly ensureSigningKey: (alg: AccessTokenSigningAlgorithm) => Promise<void>;
   readonly maxAccessTokenLifetime: number;
 }
@@ -106,10 +101,7 @@ export function resourceServerResource(options: ResourceServerRoutesOptions): Re
     answers: { shown: resourceServerAnswer, changed: changedResourceServerAnswer },
     idOf: ({ id }) => id,
     read: readBody(options),
-    show: ({ value: { clientSecrets: _, ...shown }, managedBy }) => ({
-      ...shown,
-      ...(managedBy !== undefined && { managed_by: managedBy }),
-    }),
+    show: ({ value: { clientSecrets: _, ...shown } }) => shown,
     consequences: async (value) => clientsWithoutToken(value, clients, issuer),
     toBody: ({ id: _, client_id: __, clientSecrets: ___, ...body }) => body,
     recordOf: (what, id, value, previous) => ({

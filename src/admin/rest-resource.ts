@@ -1,7 +1,9 @@
 import type { FastifyRequest } from 'fastify';
 import Type, { type TSchema } from 'typebox';
 import type { Clock } from '../domain/clock.ts';
+import { defined } from '../domain/defined.ts';
 import type { RegistrationChange, Registry, Stored } from '../ports/registry.ts';
+import { changedMembers } from './changed-members.ts';
 import { printable } from './list.ts';
 import type { Operation } from './operation.ts';
 import { Problem } from './problem.ts';
@@ -15,10 +17,7 @@ export interface RestResource<Value, Body extends object> {
   readonly noun: string;
   /** The query parameter that filters lists by name, if there is one. */
   readonly nameParameter?: 'client_name' | 'name';
-  /**
-   * What the OpenAPI document says of two operations; absent: what it says of registrations with a
-   * secret.
-   */
+  /** What the OpenAPI document says; absent: what it says of registrations with a secret. */
   readonly about?: { readonly create: string; readonly replace: string; readonly delete: string };
   /** The path parameters of the parent resource, with their schemas. */
   readonly below?: Readonly<Record<string, TSchema>>;
@@ -26,10 +25,7 @@ export interface RestResource<Value, Body extends object> {
   readonly patch: TSchema;
   /** The schemas of answers; `read` is for GET of one, if that shows more. */
   readonly answers: { readonly shown: TSchema; readonly changed: TSchema; readonly read?: TSchema };
-  /**
-   * The registry; `of` finds the one below a parent resource and throws Problem if that does not
-   * exist.
-   */
+  /** The registry; `of` finds the one below a parent, and throws Problem if there is none. */
   readonly registry:
     | Registry<Value>
     | { of(parameters: Readonly<Record<string, string>>): Promise<Registry<Value>> };
@@ -44,6 +40,7 @@ export interface RestResource<Value, Body extends object> {
     stored?: Value,
     parameters?: Readonly<Record<string, string>>,
   ) => Promise<{ readonly value: Value; readonly once?: object }>;
+  /** The members of an answer besides `managed_by`. */
   readonly show: (stored: Stored<Value>) => object;
   /** Members that only GET of one shows. */
   readonly more?: (value: Value) => Promise<object>;
@@ -99,6 +96,32 @@ export function byId({
 }: Pick<RestResource<never, never>, 'noun' | 'exampleId' | 'below'>) {
   const id = printable(`Of the ${inProse(noun)}.`, exampleId);
   return { params: Type.Object({ ...below, id }) };
+}
+
+/** The members of an answer that shows a registration. */
+export function shown<Value>(
+  { show }: Pick<RestResource<Value, never>, 'show'>,
+  stored: Stored<Value>,
+): object {
+  return { ...show(stored), ...defined({ managed_by: stored.managedBy }) };
+}
+
+/** Makes the audit record of a change where the trail knows the registration by its id. */
+export function recordedById<Value extends object>(
+  kind: 'trusted_issuer' | 'trust_rule' | 'authorization_server',
+  more: (value: Value) => object,
+): RestResource<Value, never>['recordOf'] {
+  return (what, id, value, previous) => ({
+    event: {
+      type: `${kind}_${what}`,
+      actor: 'admin',
+      detail: {
+        id,
+        ...(value !== undefined && more(value)),
+        ...(what === 'changed' && { members: changedMembers(previous, value) }),
+      },
+    },
+  });
 }
 
 /** Reads one registration. Throws Problem. */

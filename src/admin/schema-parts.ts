@@ -1,5 +1,12 @@
 import Type, { type TProperties, type TSchema } from 'typebox';
-import { idOf } from './operation.ts';
+
+/** A JSON body of requests, by its name in the OpenAPI document; it has no other members. */
+export const requestBody = <const Members extends TProperties>(name: string, members: Members) =>
+  Type.Object(members, { $id: name, additionalProperties: false });
+
+/** A JSON body of answers, by its name in the OpenAPI document. */
+export const answerBody = <const Members extends TProperties>(name: string, members: Members) =>
+  Type.Object(members, { $id: name });
 
 /** The schema of a string. */
 export const text = (options: object) => Type.Unsafe<string>({ type: 'string', ...options });
@@ -54,4 +61,9 @@ export function patchOf(body: TSchema & { readonly properties: TProperties }): T
     properties: Object.fromEntries(nullable),
     additionalProperties: false,
   });
+}
+
+/** The name of a registered schema. */
+export function idOf(schema: TSchema): string {
+  return (schema as { readonly $id: string }).$id;
 }

@@ -5,10 +5,11 @@ import {
   grantTypes,
   tokenEndpointAuthMethods,
 } from '../domain/client-registration.ts';
-import { confirmationMethods, gatewayModes, multiKeyForms } from '../domain/resource-server.ts';
+import { confirmationMethods } from '../domain/confirmation-methods.ts';
+import { gatewayModes, multiKeyForms } from '../domain/resource-server.ts';
 import { accessTokenSigningAlgorithms, signingAlgorithms } from '../jose/algorithms.ts';
 import { pattern } from './patterns.ts';
-import { jwkSet, listOf, managedBy, oneOf, text } from './schema-parts.ts';
+import { answerBody, jwkSet, listOf, managedBy, oneOf, requestBody, text } from './schema-parts.ts';
 
 const scopeToken = text({ pattern: pattern('scopeToken'), maxLength: 100 });
 const clientIdentifier = text({ pattern: pattern('printable'), maxLength: 255 });
@@ -17,10 +18,7 @@ const resourceIdentifier = text({
   maxLength: 512,
 });
 
-/**
- * The schema of a client secret: printable, and long enough that a fast hash of it is safe to
- * store.
- */
+/** A client secret: printable, and long enough that a fast hash of it is safe to store. */
 export const clientSecret = text({ pattern: pattern('printable'), minLength: 32, maxLength: 256 });
 
 const subjectName = text({ minLength: 1, maxLength: 1024, pattern: pattern('plainText') });
@@ -29,104 +27,93 @@ const subjectName = text({ minLength: 1, maxLength: 1024, pattern: pattern('plai
 export const newClientId = text({ pattern: pattern('clientId'), maxLength: 255 });
 
 /** Members of a client (RFC 7591 §2 and ours). */
-export const clientBody = Type.Object(
-  {
-    client_id: Type.Optional(newClientId),
-    client_secret: Type.Optional(clientSecret),
-    client_name: Type.Optional(text({ maxLength: 200, pattern: pattern('plainText') })),
-    token_endpoint_auth_method: Type.Optional(
-      oneOf(tokenEndpointAuthMethods, {
-        description:
-          'How the client authenticates. Absent: by its secret, by Basic or in the body, one of ' +
-          'them a request; shown as `client_secret_basic`.',
-      }),
-    ),
-    token_endpoint_auth_signing_alg: Type.Optional(oneOf(signingAlgorithms)),
-    client_assertion_audiences: Type.Optional(
-      oneOf(clientAssertionAudiences, {
-        description:
-          'What `aud` of its assertions may be besides the issuer as a string. `issuer`: an ' +
-          'array of the issuer alone; `endpoint`: also the URI of the endpoint called, as a string or ' +
-          'alone in an array.',
-      }),
-    ),
-    grant_types: Type.Optional(listOf(oneOf(grantTypes), { minItems: 1 })),
-    scope: Type.Optional(
-      text({
-        pattern: pattern('scope'),
-        maxLength: 4000,
-      }),
-    ),
-    jwks: Type.Optional(jwkSet),
-    jwks_uri: Type.Optional(text({ pattern: pattern('httpsUrl'), maxLength: 2048 })),
-    tls_client_auth_subject_dn: Type.Optional(subjectName),
-    tls_client_auth_san_dns: Type.Optional(subjectName),
-    tls_client_auth_san_uri: Type.Optional(subjectName),
-    tls_client_auth_san_ip: Type.Optional(subjectName),
-    tls_client_auth_san_email: Type.Optional(subjectName),
-    tls_client_certificate_bound_access_tokens: Type.Optional(Type.Boolean()),
-    dpop_bound_access_tokens: Type.Optional(Type.Boolean()),
-    dpop_nonce_required: Type.Optional(Type.Boolean()),
-    client_assertion_bound_access_tokens: Type.Optional(Type.Boolean()),
-    resources: Type.Optional(listOf(resourceIdentifier, { minItems: 1 })),
-    admin_scopes: Type.Optional(
-      listOf(oneOf(adminScopes), {
-        minItems: 1,
-        description:
-          'What it may do at this API, by tokens for `urn:holdfast:admin`, which `resources` must ' +
-          'name. Only an admin with `admin:grant` sets it.',
-      }),
-    ),
-    alt_cnf_holders: Type.Optional(listOf(clientIdentifier)),
-    alt_cnf_requesters: Type.Optional(listOf(clientIdentifier)),
-    alt_cnf_registered_key: Type.Optional(Type.Boolean()),
-    disabled: Type.Optional(Type.Boolean()),
-  },
-  { $id: 'ClientBody', additionalProperties: false },
-);
+export const clientBody = requestBody('ClientBody', {
+  client_id: Type.Optional(newClientId),
+  client_secret: Type.Optional(clientSecret),
+  client_name: Type.Optional(text({ maxLength: 200, pattern: pattern('plainText') })),
+  token_endpoint_auth_method: Type.Optional(
+    oneOf(tokenEndpointAuthMethods, {
+      description:
+        'How the client authenticates. Absent: by its secret, by Basic or in the body, one of ' +
+        'them a request; shown as `client_secret_basic`.',
+    }),
+  ),
+  token_endpoint_auth_signing_alg: Type.Optional(oneOf(signingAlgorithms)),
+  client_assertion_audiences: Type.Optional(
+    oneOf(clientAssertionAudiences, {
+      description:
+        'What `aud` of its assertions may be besides the issuer as a string. `issuer`: an ' +
+        'array of the issuer alone; `endpoint`: also the URI of the endpoint called, as a string or ' +
+        'alone in an array.',
+    }),
+  ),
+  grant_types: Type.Optional(listOf(oneOf(grantTypes), { minItems: 1 })),
+  scope: Type.Optional(text({ pattern: pattern('scope'), maxLength: 4000 })),
+  jwks: Type.Optional(jwkSet),
+  jwks_uri: Type.Optional(text({ pattern: pattern('httpsUrl'), maxLength: 2048 })),
+  tls_client_auth_subject_dn: Type.Optional(subjectName),
+  tls_client_auth_san_dns: Type.Optional(subjectName),
+  tls_client_auth_san_uri: Type.Optional(subjectName),
+  tls_client_auth_san_ip: Type.Optional(subjectName),
+  tls_client_auth_san_email: Type.Optional(subjectName),
+  tls_client_certificate_bound_access_tokens: Type.Optional(Type.Boolean()),
+  dpop_bound_access_tokens: Type.Optional(Type.Boolean()),
+  dpop_nonce_required: Type.Optional(Type.Boolean()),
+  client_assertion_bound_access_tokens: Type.Optional(Type.Boolean()),
+  resources: Type.Optional(listOf(resourceIdentifier, { minItems: 1 })),
+  admin_scopes: Type.Optional(
+    listOf(oneOf(adminScopes), {
+      minItems: 1,
+      description:
+        'What it may do at this API, by tokens for `urn:holdfast:admin`, which `resources` must ' +
+        'name. Only an admin with `admin:grant` sets it.',
+    }),
+  ),
+  alt_cnf_holders: Type.Optional(listOf(clientIdentifier)),
+  alt_cnf_requesters: Type.Optional(listOf(clientIdentifier)),
+  alt_cnf_registered_key: Type.Optional(Type.Boolean()),
+  disabled: Type.Optional(Type.Boolean()),
+});
 export type ClientBody = Type.Static<typeof clientBody>;
 
 /** Members of a resource server. */
-export const resourceServerBody = Type.Object(
-  {
-    audience: resourceIdentifier,
-    client_id: Type.Optional(clientIdentifier),
-    client_secret: Type.Optional(clientSecret),
-    name: Type.Optional(text({ maxLength: 200, pattern: pattern('plainText') })),
-    scopes: Type.Optional(listOf(scopeToken)),
-    cnf_methods_supported: Type.Optional(listOf(oneOf(confirmationMethods), { minItems: 1 })),
-    alt_cnf_supported: Type.Optional(Type.Boolean()),
-    jwks: Type.Optional(jwkSet),
-    symmetric_keys_enabled: Type.Optional(Type.Boolean()),
-    multi_key_form: Type.Optional(oneOf(multiKeyForms)),
-    status_list_enabled: Type.Optional(Type.Boolean()),
-    introspection_requires_proof: Type.Optional(
-      Type.Boolean({
-        description:
-          'True: a token is active only beside a valid proof in the same introspection. ' +
-          'For resource servers that cannot check proofs.',
-      }),
-    ),
-    origins: Type.Optional(
-      listOf(text({ pattern: pattern('origin'), maxLength: 300 }), {
-        minItems: 1,
-        description:
-          'Origins at which gateways serve it, each https, or http on loopback. ' +
-          'Without one no gateway may ask for it.',
-      }),
-    ),
-    gateway_mode: Type.Optional(
-      oneOf(gatewayModes, {
-        description:
-          'What gateways are told of a request that fails. `enforce`, the default: its refusal. ' +
-          '`report`: that it passes, and what would be refused.',
-      }),
-    ),
-    access_token_lifetime: Type.Optional(Type.Integer({ minimum: 1, maximum: 604_800 })),
-    access_token_signing_alg: Type.Optional(oneOf(accessTokenSigningAlgorithms)),
-  },
-  { $id: 'ResourceServerBody', additionalProperties: false },
-);
+export const resourceServerBody = requestBody('ResourceServerBody', {
+  audience: resourceIdentifier,
+  client_id: Type.Optional(clientIdentifier),
+  client_secret: Type.Optional(clientSecret),
+  name: Type.Optional(text({ maxLength: 200, pattern: pattern('plainText') })),
+  scopes: Type.Optional(listOf(scopeToken)),
+  cnf_methods_supported: Type.Optional(listOf(oneOf(confirmationMethods), { minItems: 1 })),
+  alt_cnf_supported: Type.Optional(Type.Boolean()),
+  jwks: Type.Optional(jwkSet),
+  symmetric_keys_enabled: Type.Optional(Type.Boolean()),
+  multi_key_form: Type.Optional(oneOf(multiKeyForms)),
+  status_list_enabled: Type.Optional(Type.Boolean()),
+  introspection_requires_proof: Type.Optional(
+    Type.Boolean({
+      description:
+        'True: a token is active only beside a valid proof in the same introspection. ' +
+        'For resource servers that cannot check proofs.',
+    }),
+  ),
+  origins: Type.Optional(
+    listOf(text({ pattern: pattern('origin'), maxLength: 300 }), {
+      minItems: 1,
+      description:
+        'Origins at which gateways serve it, each https, or http on loopback. ' +
+        'Without one no gateway may ask for it.',
+    }),
+  ),
+  gateway_mode: Type.Optional(
+    oneOf(gatewayModes, {
+      description:
+        'What gateways are told of a request that fails. `enforce`, the default: its refusal. ' +
+        '`report`: that it passes, and what would be refused.',
+    }),
+  ),
+  access_token_lifetime: Type.Optional(Type.Integer({ minimum: 1, maximum: 604_800 })),
+  access_token_signing_alg: Type.Optional(oneOf(accessTokenSigningAlgorithms)),
+});
 export type ResourceServerBody = Type.Static<typeof resourceServerBody>;
 
 const once = {
@@ -144,40 +131,34 @@ const once = {
 
 const { client_secret: _, ...clientMembers } = clientBody.properties;
 /** A client as it is answered. */
-export const clientAnswer = Type.Object(
-  {
-    ...clientMembers,
-    client_id: clientIdentifier,
-    client_id_issued_at: Type.Integer({ description: 'Seconds since the epoch.' }),
-    token_endpoint_auth_method: oneOf(tokenEndpointAuthMethods),
-    grant_types: listOf(oneOf(grantTypes)),
-    dpop_bound_access_tokens: Type.Boolean(),
-    dpop_nonce_required: Type.Boolean(),
-    client_assertion_bound_access_tokens: Type.Boolean(),
-    disabled: Type.Boolean(),
-    managed_by: managedBy,
-  },
-  { $id: 'Client' },
-);
-export const changedClientAnswer = Type.Object(
-  { ...clientAnswer.properties, ...once },
-  { $id: 'ChangedClient' },
-);
+export const clientAnswer = answerBody('Client', {
+  ...clientMembers,
+  client_id: clientIdentifier,
+  client_id_issued_at: Type.Integer({ description: 'Seconds since the epoch.' }),
+  token_endpoint_auth_method: oneOf(tokenEndpointAuthMethods),
+  grant_types: listOf(oneOf(grantTypes)),
+  dpop_bound_access_tokens: Type.Boolean(),
+  dpop_nonce_required: Type.Boolean(),
+  client_assertion_bound_access_tokens: Type.Boolean(),
+  disabled: Type.Boolean(),
+  managed_by: managedBy,
+});
+export const changedClientAnswer = answerBody('ChangedClient', {
+  ...clientAnswer.properties,
+  ...once,
+});
 
 const { client_secret: __, ...resourceServerMembers } = resourceServerBody.properties;
 /** A resource server as it is answered. */
-export const resourceServerAnswer = Type.Object(
-  {
-    ...resourceServerMembers,
-    id: Type.String(),
-    client_id: clientIdentifier,
-    scopes: listOf(scopeToken),
-    cnf_methods_supported: listOf(oneOf(confirmationMethods), { minItems: 1 }),
-    access_token_lifetime: Type.Integer({ description: 'Seconds.' }),
-    access_token_signing_alg: oneOf(accessTokenSigningAlgorithms),
-    managed_by: managedBy,
-  },
-  { $id: 'ResourceServer' },
-);
+export const resourceServerAnswer = answerBody('ResourceServer', {
+  ...resourceServerMembers,
+  id: Type.String(),
+  client_id: clientIdentifier,
+  scopes: listOf(scopeToken),
+  cnf_methods_supported: listOf(oneOf(confirmationMethods), { minItems: 1 }),
+  access_token_lifetime: Type.Integer({ description: 'Seconds.' }),
+  access_token_signing_alg: oneOf(accessTokenSigningAlgorithms),
+  managed_by: managedBy,
+});
 /** Members of the answer to a change, with the secret if the change made one. */
 export const changedResourceServerMembers = { ...resourceServerAnswer.properties, ...once };

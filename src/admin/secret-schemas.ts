@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import { lastUsed } from './credentials.ts';
+import { answerBody, requestBody } from './schema-parts.ts';
 import { clientSecret } from './schemas.ts';
 
 const seconds = Type.Integer({
@@ -7,41 +8,29 @@ const seconds = Type.Integer({
   maximum: 253_402_300_799,
   description: 'Seconds since the epoch; good until then.',
 });
-export const secretBody = Type.Object(
-  { client_secret: Type.Optional(clientSecret), expires_at: Type.Optional(seconds) },
-  { $id: 'SecretBody', additionalProperties: false },
-);
-export const secretPatch = Type.Object(
-  {
-    expires_at: Type.Optional(
-      Type.Unsafe<number | null>({
-        ...seconds,
-        type: ['integer', 'null'],
-        description: 'Null: it does not expire.',
-      }),
-    ),
-  },
-  { $id: 'SecretPatch', additionalProperties: false },
-);
-export const secretAnswer = Type.Object(
-  {
-    id: Type.String(),
-    created_at: Type.Integer({ description: 'Seconds since the epoch.' }),
-    expires_at: Type.Optional(seconds),
-  },
-  { $id: 'Secret' },
-);
-export const madeSecretAnswer = Type.Object(
-  {
-    ...secretAnswer.properties,
-    client_secret: Type.String({ description: 'In this answer, and never again.' }),
-  },
-  { $id: 'MadeSecret' },
-);
-export const listedSecret = Type.Object(
-  { ...secretAnswer.properties, ...lastUsed },
-  { $id: 'ListedSecret' },
-);
+export const secretBody = requestBody('SecretBody', {
+  client_secret: Type.Optional(clientSecret),
+  expires_at: Type.Optional(seconds),
+});
+export const secretPatch = requestBody('SecretPatch', {
+  expires_at: Type.Optional(
+    Type.Unsafe<number | null>({
+      ...seconds,
+      type: ['integer', 'null'],
+      description: 'Null: it does not expire.',
+    }),
+  ),
+});
+export const secretAnswer = answerBody('Secret', {
+  id: Type.String(),
+  created_at: Type.Integer({ description: 'Seconds since the epoch.' }),
+  expires_at: Type.Optional(seconds),
+});
+export const madeSecretAnswer = answerBody('MadeSecret', {
+  ...secretAnswer.properties,
+  client_secret: Type.String({ description: 'In this answer, and never again.' }),
+});
+export const listedSecret = answerBody('ListedSecret', { ...secretAnswer.properties, ...lastUsed });
 export const secretSchemas = [
   secretBody,
   secretPatch,

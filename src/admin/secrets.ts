@@ -22,15 +22,10 @@ import { inProse } from './rest-resource.ts';
 import { listedSecret, madeSecretAnswer, secretBody } from './secret-schemas.ts';
 import { changeRoute, deleteRoute } from './secrets-by-id.ts';
 
-/**
- * The most good secrets of one client: the one in use, its successor, and room for those about to
- * end.
- */
+/** The most good secrets of a client: the one in use, its successor, and those about to end. */
 const maxSecrets = 5;
 
-/**
- * Mounts the operations on the secrets of clients or resource servers: add, list, end and remove.
- */
+/** Mounts the operations on secrets of clients or resource servers: add, list, end and remove. */
 export function secretRoutes<Value extends WithSecrets>(
   app: FastifyInstance,
   options: SecretRoutesOptions<Value>,

@@ -1,54 +1,36 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import {
-  type AccessTokenSigningAlgorithm,
-  accessTokenSigningAlgorithms,
-} from '../jose/algorithms.ts';
-import { type KeyWithState, type SigningKeyState, stateNames } from '../keys/key-states.ts';
+import { accessTokenSigningAlgorithms } from '../jose/algorithms.ts';
+import { type KeyWithState, stateNames } from '../keys/key-states.ts';
 import type { SigningKeys } from '../keys/signing-keys.ts';
 import { type SigningKeyPurpose, signingKeyPurposes } from '../ports/signing-key-store.ts';
 import { parameterExamples } from './examples.ts';
 import { listAnswer, printable } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
-import { oneOf } from './schema-parts.ts';
+import { answerBody, oneOf, requestBody } from './schema-parts.ts';
 
 const purpose = oneOf(signingKeyPurposes, {
   description: '`issuer`, the default: signs tokens. `gateway`: signs the assertions of gateways.',
 });
-const rotation = Type.Object(
-  {
-    alg: Type.Unsafe<AccessTokenSigningAlgorithm>({
-      type: 'string',
-      enum: [...accessTokenSigningAlgorithms],
-    }),
-    purpose: Type.Optional(purpose),
-    immediately: Type.Optional(Type.Boolean()),
-  },
-  { $id: 'Rotation', additionalProperties: false },
-);
+const rotation = requestBody('Rotation', {
+  alg: oneOf(accessTokenSigningAlgorithms),
+  purpose: Type.Optional(purpose),
+  immediately: Type.Optional(Type.Boolean()),
+});
 const instant = Type.String({ format: 'date-time' });
-const signingKeyAnswer = Type.Object(
-  {
-    kid: Type.String(),
-    alg: Type.Unsafe<AccessTokenSigningAlgorithm>({
-      type: 'string',
-      enum: [...accessTokenSigningAlgorithms],
-    }),
-    purpose,
-    state: Type.Unsafe<SigningKeyState>({
-      type: 'string',
-      enum: [...stateNames],
-    }),
-    jwk: Type.Unsafe<object>({ type: 'object', description: 'The public key (RFC 7517).' }),
-    created_at: instant,
-    active_at: instant,
-    retired_at: Type.Optional(instant),
-    removed_at: Type.Optional(instant),
-    revoked_at: Type.Optional(instant),
-  },
-  { $id: 'SigningKey' },
-);
+const signingKeyAnswer = answerBody('SigningKey', {
+  kid: Type.String(),
+  alg: oneOf(accessTokenSigningAlgorithms),
+  purpose,
+  state: oneOf(stateNames),
+  jwk: Type.Unsafe<object>({ type: 'object', description: 'The public key (RFC 7517).' }),
+  created_at: instant,
+  active_at: instant,
+  retired_at: Type.Optional(instant),
+  removed_at: Type.Optional(instant),
+  revoked_at: Type.Optional(instant),
+});
 export const signingKeySchemas = [rotation, signingKeyAnswer];
 
 const time = (milliseconds: number | undefined) =>

@@ -1,15 +1,18 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
+import { adminAudience } from '../domain/admin-access.ts';
 import type { Clock } from '../domain/clock.ts';
 import { defined } from '../domain/defined.ts';
 import type { IssuedTokens, TokensOf } from '../ports/issued-tokens.ts';
+import type { ClientRegistry } from '../ports/registry.ts';
 import { parameterExamples } from './examples.ts';
+import { checkMayEnd } from './guarded-clients.ts';
 import { printable } from './list.ts';
 import { answer, type Operation, operation } from './operation.ts';
 import { Problem } from './problem.ts';
 
-/** What the routes of tokens use. */
 export interface TokenRoutesOptions {
+  readonly clients: Pick<ClientRegistry, 'get'>;
   readonly issuedTokens: IssuedTokens;
   readonly clock: Clock;
   /** Seconds: no token lives longer. */
@@ -41,7 +44,7 @@ export function tokenRoutes(app: FastifyInstance, options: TokenRoutesOptions): 
 
 function revokeOneRoute(
   app: FastifyInstance,
-  { issuedTokens, clock, maxAccessTokenLifetime }: TokenRoutesOptions,
+  { issuedTokens, clients, clock, maxAccessTokenLifetime }: TokenRoutesOptions,
 ): void {
   const revokeOne = operation({
     operationId: 'revokeToken',
@@ -57,6 +60,8 @@ function revokeOneRoute(
     const state = await issuedTokens.state(jti);
     if (state === undefined) throw new Problem(404, 'no token with this jti was issued');
     const { client, jkt, evidence } = state;
+    if (client !== undefined && state.resourceServer === adminAudience)
+      await checkMayEnd(clients, client.client_id);
     await issuedTokens.revoke(jti, Math.floor(clock() / 1000) + maxAccessTokenLifetime, {
       type: 'token_revoked',
       actor: 'admin',
@@ -70,14 +75,18 @@ function revokeOneRoute(
 /** Mounts a route that revokes all tokens that have this in common. */
 function revokeAllRoute<Name extends 'client_id' | 'jkt'>(
   app: FastifyInstance,
-  { issuedTokens }: TokenRoutesOptions,
+  { issuedTokens, clients, clock }: TokenRoutesOptions,
   name: Name,
   path: string,
   described: Pick<Operation, 'operationId' | 'summary' | 'description' | 'params'>,
 ): void {
   app.delete<Params<Name>>(path, operation({ ...described, tag, answers }), async ({ params }) => {
-    const of = { [name]: (params as Record<Name, string>)[name] } as Record<Name, string>;
+    const value = (params as Record<Name, string>)[name];
+    const of = { [name]: value } as Record<Name, string>;
     const type = name === 'jkt' ? 'key_tokens_revoked' : 'client_tokens_revoked';
+    const admins =
+      name === 'jkt' ? await issuedTokens.adminsOfKey(value, Math.floor(clock() / 1000)) : [value];
+    for (const admin of admins) await checkMayEnd(clients, admin);
     return {
       revoked: await issuedTokens.revokeAll(of as TokensOf, (revoked) => {
         return { type, actor: 'admin', ...of, detail: { revoked } };

@@ -4,14 +4,13 @@ import type { ClaimCondition, TrustRule } from '../domain/trust-rule.ts';
 import type { TrustedIssuer } from '../domain/trusted-issuer.ts';
 import { readClaimPath } from '../protocol/trusted-issuers/claim-path.ts';
 import { isSubjectApart, isSubjectTemplate } from '../protocol/trusted-issuers/subject-template.ts';
-import { changedMembers } from './changed-members.ts';
 import { parameterExamples } from './examples.ts';
 import { printable } from './list.ts';
 import { restResource } from './mount-resource.ts';
 import { pattern } from './patterns.ts';
 import { Problem } from './problem.ts';
-import type { RestResource } from './rest-resource.ts';
-import { listOf, managedBy, patchOf, text } from './schema-parts.ts';
+import { type RestResource, recordedById } from './rest-resource.ts';
+import { answerBody, listOf, managedBy, patchOf, requestBody, text } from './schema-parts.ts';
 import type { TrustedIssuerRoutesOptions } from './trusted-issuers.ts';
 
 const value = { type: 'string', minLength: 1, maxLength: 1024 };
@@ -34,45 +33,39 @@ const claims = Type.Unsafe<Readonly<Record<string, ClaimCondition>>>({
 });
 
 /** Members of a rule. */
-export const trustRuleBody = Type.Object(
-  {
-    name: Type.Optional(text({ maxLength: 200, pattern: pattern('plainText') })),
-    priority: Type.Optional(
-      Type.Integer({
-        minimum: 0,
-        maximum: 1_000_000,
-        description: 'The lowest is looked at first, and the first match wins. Absent: 100.',
-      }),
-    ),
-    claims,
-    client_id: Type.Optional(text({ pattern: pattern('printable'), maxLength: 255 })),
-    subject: Type.Optional(
-      text({
-        minLength: 1,
-        maxLength: 512,
-        pattern: pattern('plainText'),
-        description: 'Whom the grant is for: a template such as `{sub}` or `{/a/b}:{c}`.',
-      }),
-    ),
-    scope: Type.Optional(text({ pattern: pattern('scope'), maxLength: 1000 })),
-    resources: Type.Optional(listOf(text({ pattern: pattern('resource'), maxLength: 512 }))),
-    access_token_lifetime: Type.Optional(Type.Integer({ minimum: 1, maximum: 604_800 })),
-    pin: Type.Optional(Type.Boolean()),
-  },
-  { $id: 'TrustRuleBody', additionalProperties: false },
-);
+export const trustRuleBody = requestBody('TrustRuleBody', {
+  name: Type.Optional(text({ maxLength: 200, pattern: pattern('plainText') })),
+  priority: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 1_000_000,
+      description: 'The lowest is looked at first, and the first match wins. Absent: 100.',
+    }),
+  ),
+  claims,
+  client_id: Type.Optional(text({ pattern: pattern('printable'), maxLength: 255 })),
+  subject: Type.Optional(
+    text({
+      minLength: 1,
+      maxLength: 512,
+      pattern: pattern('plainText'),
+      description: 'Whom the grant is for: a template such as `{sub}` or `{/a/b}:{c}`.',
+    }),
+  ),
+  scope: Type.Optional(text({ pattern: pattern('scope'), maxLength: 1000 })),
+  resources: Type.Optional(listOf(text({ pattern: pattern('resource'), maxLength: 512 }))),
+  access_token_lifetime: Type.Optional(Type.Integer({ minimum: 1, maximum: 604_800 })),
+  pin: Type.Optional(Type.Boolean()),
+});
 export type TrustRuleBody = Type.Static<typeof trustRuleBody>;
 
 const trustRulePatch = patchOf(trustRuleBody);
-const trustRuleAnswer = Type.Object(
-  {
-    ...trustRuleBody.properties,
-    id: Type.String(),
-    trusted_issuer_id: Type.String(),
-    managed_by: managedBy,
-  },
-  { $id: 'TrustRule' },
-);
+const trustRuleAnswer = answerBody('TrustRule', {
+  ...trustRuleBody.properties,
+  id: Type.String(),
+  trusted_issuer_id: Type.String(),
+  managed_by: managedBy,
+});
 /** The schemas of rules that the OpenAPI document names. */
 export const trustRuleSchemas = [trustRuleBody, trustRulePatch, trustRuleAnswer];
 
@@ -119,22 +112,11 @@ export function trustRuleResource({
         listed: stored?.listed ?? new Map(),
       },
     }),
-    show: ({ value: { listed: _, ...shown }, managedBy }) => ({
-      ...shown,
-      ...(managedBy !== undefined && { managed_by: managedBy }),
-    }),
+    show: ({ value: { listed: _, ...shown } }) => shown,
     toBody: ({ id: _, trusted_issuer_id: __, listed: ___, ...body }) => body,
-    recordOf: (what, id, value, previous) => ({
-      event: {
-        type: `trust_rule_${what}`,
-        actor: 'admin',
-        detail: {
-          id,
-          ...(value !== undefined && { trusted_issuer: value.trusted_issuer_id }),
-          ...(what === 'changed' && { members: changedMembers(previous, value) }),
-        },
-      },
-    }),
+    recordOf: recordedById('trust_rule', ({ trusted_issuer_id }) => ({
+      trusted_issuer: trusted_issuer_id,
+    })),
   };
 }
 

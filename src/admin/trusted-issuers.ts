@@ -1,13 +1,14 @@
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../domain/clock.ts';
 import type { TrustedIssuer } from '../domain/trusted-issuer.ts';
+import type { ConfigurationChanges } from '../ports/configuration.ts';
 import type { RandomId } from '../ports/ports.ts';
 import type { TrustedIssuerRegistry } from '../ports/trusted-issuer-registry.ts';
-import { changedMembers } from './changed-members.ts';
 import { all } from './every-registration.ts';
 import { parameterExamples } from './examples.ts';
 import { restResource } from './mount-resource.ts';
-import type { RestResource } from './rest-resource.ts';
+import { prefixedIssuers } from './prefixed-issuers.ts';
+import { type RestResource, recordedById } from './rest-resource.ts';
 import {
   arePrefixesApart,
   checkTrustedIssuer,
@@ -24,7 +25,6 @@ import {
 /** The schemas of trusted issuers that the OpenAPI document names. */
 export const trustedIssuerSchemas = [trustedIssuerBody, trustedIssuerPatch, trustedIssuerAnswer];
 
-/** What the routes of trusted issuers use. */
 export interface TrustedIssuerRoutesOptions extends TrustedIssuerChecks {
   readonly trustedIssuers: TrustedIssuerRegistry;
   readonly clock: Clock;
@@ -59,29 +59,17 @@ export function trustedIssuerResource(
       if (!arePrefixesApart(value, others)) throw prefixTaken();
       return { value };
     },
-    show: ({ value: { listed: _, ...shown }, managedBy }) => ({
-      ...shown,
-      ...(managedBy !== undefined && { managed_by: managedBy }),
-    }),
+    show: ({ value: { listed: _, ...shown } }) => shown,
     toBody: ({ id: _, listed: __, ...body }) => body,
-    recordOf: (what, id, value, previous) => ({
-      event: {
-        type: `trusted_issuer_${what}`,
-        actor: 'admin',
-        detail: {
-          id,
-          ...(value !== undefined && { issuer: value.issuer }),
-          ...(what === 'changed' && { members: changedMembers(previous, value) }),
-        },
-      },
-    }),
+    recordOf: recordedById('trusted_issuer', ({ issuer }) => ({ issuer })),
   };
 }
 
 /** Mounts `/admin/trusted-issuers`; tokens of a removed one are refused from then on. */
 export function trustedIssuerRoutes(
   app: FastifyInstance,
-  options: TrustedIssuerRoutesOptions,
+  options: TrustedIssuerRoutesOptions & { readonly configuration: ConfigurationChanges },
 ): void {
-  restResource(app, trustedIssuerResource(options));
+  const registry = prefixedIssuers(options.trustedIssuers, options.configuration);
+  restResource(app, { ...trustedIssuerResource(options), registry });
 }

@@ -5,38 +5,32 @@ import { parameterExamples } from './examples.ts';
 import { printable } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
 import { Problem } from './problem.ts';
-import { oneOf, text } from './schema-parts.ts';
+import { answerBody, oneOf, requestBody, text } from './schema-parts.ts';
 import type { TrustedIssuerRoutesOptions } from './trusted-issuers.ts';
 
-const tokenBody = Type.Object(
-  { token: text({ minLength: 1, maxLength: 32_768 }) },
-  { $id: 'TokenToTry', additionalProperties: false },
-);
-const triedAnswer = Type.Object(
-  {
-    verified: Type.Boolean({ description: 'False: no rule was looked at, because of `fault`.' }),
-    fault: Type.Optional(Type.String()),
-    help: Type.Optional(Type.String()),
-    rules: Type.Array(
-      Type.Object({
-        id: Type.String(),
-        leads_to: oneOf(['client', 'subject']),
-        matches: Type.Boolean(),
-        wins: Type.Boolean({ description: 'It is the one that counts.' }),
-        unmet: Type.Array(
-          Type.Object({
-            claim: Type.String(),
-            because: oneOf(['absent', 'another type', 'another value']),
-          }),
-        ),
-        client_id: Type.Optional(Type.String()),
-        subject: Type.Optional(Type.String()),
-      }),
-    ),
-    warnings: Type.Array(Type.String()),
-  },
-  { $id: 'TriedToken' },
-);
+const tokenBody = requestBody('TokenToTry', { token: text({ minLength: 1, maxLength: 32_768 }) });
+const triedAnswer = answerBody('TriedToken', {
+  verified: Type.Boolean({ description: 'False: no rule was looked at, because of `fault`.' }),
+  fault: Type.Optional(Type.String()),
+  help: Type.Optional(Type.String()),
+  rules: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      leads_to: oneOf(['client', 'subject']),
+      matches: Type.Boolean(),
+      wins: Type.Boolean({ description: 'It is the one that counts.' }),
+      unmet: Type.Array(
+        Type.Object({
+          claim: Type.String(),
+          because: oneOf(['absent', 'another type', 'another value']),
+        }),
+      ),
+      client_id: Type.Optional(Type.String()),
+      subject: Type.Optional(Type.String()),
+    }),
+  ),
+  warnings: Type.Array(Type.String()),
+});
 /** The schemas of a trial that the OpenAPI document names. */
 export const tryTokenSchemas = [tokenBody, triedAnswer];
 

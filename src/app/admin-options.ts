@@ -1,10 +1,9 @@
 import type { Logger } from 'pino';
 import { guardedClients } from '../admin/guarded-clients.ts';
 import type { Config } from '../config/config.ts';
-import type { Clock } from '../domain/clock.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Scrape } from '../observability/scrape.ts';
-import type { Ports, RandomId } from '../ports/ports.ts';
+import type { Ports } from '../ports/ports.ts';
 import type { Refusals } from '../ports/refusals.ts';
 import type { Tracing } from '../ports/tracing.ts';
 import { allowedAddresses } from '../protocol/client-keys/remote-jwks/address.ts';
@@ -25,69 +24,43 @@ export interface Opened {
   readonly measured: Metrics;
 }
 
+/** What the admin listener has in common with the others. */
+interface Common {
+  readonly scrape: Scrape;
+  readonly tracing: Tracing | undefined;
+  readonly ports: Ports;
+  readonly refusals: Refusals;
+  readonly logger: Logger;
+}
+
 /** Collects what the admin listener may use. */
-export function adminOptions(
-  config: Config,
-  {
+export function adminOptions(config: Config, options: Opened & Common): AdminServerOptions {
+  const { stores, secrets, keys, ports, refusals } = options;
+  const { clock, randomId } = ports;
+  const { encryption, bootstrapHash } = secrets;
+  const { issuer, accessTokenMaxLifetime: maxAccessTokenLifetime } = config;
+  const { signingKeys, gatewayKeys, nonceSecrets } = keys;
+  const { verifyTrustedIssuerToken: verify } = trustParts(config, ports, refusals);
+  return {
+    ...stores,
+    ...options,
+    issuer,
     clock,
     randomId,
-    logger,
-  }: { readonly clock: Clock; readonly randomId: RandomId; readonly logger: Logger },
-  {
-    stores,
-    secrets,
-    keys,
-    measured,
-    scrape,
-    tracing,
-    ports,
-    refusals,
-  }: Opened & {
-    readonly scrape: Scrape;
-    readonly tracing: Tracing | undefined;
-    readonly ports: Ports;
-    readonly refusals: Refusals;
-  },
-): AdminServerOptions {
-  const { signingKeys, gatewayKeys, nonceSecrets } = keys;
-  return {
-    issuer: config.issuer,
     clients: guardedClients(stores.clients),
     clientRegistrations: stores.clients,
     auditLog: stores.audit,
-    issuedTokens: stores.issuedTokens,
-    resourceServers: stores.resourceServers,
-    pairings: stores.pairings,
-    trustedIssuers: stores.trustedIssuers,
-    authorizationServers: stores.authorizationServers,
-    configuration: stores.configuration,
-    credentialUses: stores.credentialUses,
     mayBeFetched: (uri, allowPrivate = false) =>
       mayBeFetched(uri, allowedAddresses(allowPrivate || config.jwksUriAllowPrivateAddresses)),
-    tryToken: tryToken({
-      ...ports,
-      verify: trustParts(config, ports, refusals).verifyTrustedIssuerToken,
-    }),
+    tryToken: tryToken({ ...ports, verify }),
     hasTrustBundleDirectory: config.trustBundleDirectory !== undefined,
-    clock,
-    randomId,
-    bootstrapHash: secrets.bootstrapHash,
-    adminTokens: stores.adminTokens,
-    boundAdmins: boundAdmins({ config, ports, refusals, measured, logger }, keys),
+    bootstrapHash,
+    boundAdmins: boundAdmins({ ...options, config }, keys),
     secrets: stores.secrets,
     signingKeys: { issuer: signingKeys, gateway: gatewayKeys },
     ensureSigningKey: signingKeys.ensure,
     nonceSecrets,
-    keyEncryption: {
-      encryption: secrets.encryption,
-      signingKeys: stores.signingKeys,
-      secrets: stores.secrets,
-      changes: stores.keyEncryption,
-    },
-    maxAccessTokenLifetime: config.accessTokenMaxLifetime,
-    scrape,
-    measured,
-    tracing,
-    logger,
+    keyEncryption: { ...stores, encryption, changes: stores.keyEncryption },
+    maxAccessTokenLifetime,
   };
 }

@@ -24,10 +24,7 @@ export interface AdminTokenDraft {
   discard(): void;
 }
 
-/**
- * Writes the token beside the file that is to hold it, readable by the server's user only. Throws
- * AdminTokenError.
- */
+/** Writes the token beside its file, readable by the server's user only. Throws AdminTokenError. */
 export function draftAdminToken(file: string, token: string): AdminTokenDraft {
   const draft = `${file}.${randomBytes(6).toString('hex')}`;
   const orRefuse = (step: () => void, sentence: string) => {

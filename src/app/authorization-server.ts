@@ -31,10 +31,9 @@ import type { Tracing } from '../ports/tracing.ts';
 import { type Endpoints, endpointsOf, statusListUri } from '../protocol/metadata/endpoint-uris.ts';
 import { serverMetadata } from '../protocol/metadata/server-metadata.ts';
 import { dpopNonces, type NonceSecret, refusingSome } from '../protocol/possession/dpop-nonce.ts';
-import { publishedLists } from '../protocol/status-list/published-lists.ts';
+import { statusListTokens } from '../protocol/status-list/status-list-tokens.ts';
 import { assembleEndpoints } from './endpoints.ts';
 
-/** What the public listener stands on. */
 export interface AuthorizationServerOptions {
   readonly config: Config;
   readonly ports: Ports;
@@ -67,7 +66,7 @@ export async function authorizationServer(
     () => randomInt(100),
   );
 
-  const app = listener(logger, ports.randomId, tokenBodyLimit, undefined, options);
+  const app = listener(logger, ports.randomId, tokenBodyLimit, options);
   refuseContentCodings(app);
   const { maxConcurrentRequests: most, targetLatencyMs: target } = config;
   const load = shedLoad(app, most, target, logger, undefined, measured);
@@ -97,10 +96,7 @@ export async function authorizationServer(
   return app;
 }
 
-/**
- * Continues the span of a request once its body is complete; between head and body the context
- * would be lost.
- */
+/** Continues the span of a request once its body is complete, which loses the context. */
 function workWithinSpans(app: FastifyInstance): void {
   app.addHook('preHandler', (request, _reply, done) => {
     if (request.span === undefined) done();
@@ -152,7 +148,7 @@ function verificationRoutes(
   clientJwksRoute(app, `${basePath}/clients/:client_id/jwks`, ports.clients, config.jwksMaxAge);
   for (const path of jwksPaths) jwksRoute(app, path, signingKeys.publicJwks, config.jwksMaxAge);
   jwksRoute(app, gatewayJwksPath, gatewayKeys.publicJwks, config.jwksMaxAge);
-  const lists = publishedLists({
+  const lists = statusListTokens({
     store: statusLists,
     clock: ports.clock,
     signingKey: signingKeys.current,

@@ -15,7 +15,6 @@ import { registeredKeys } from '../protocol/client-keys/registered-keys.ts';
 import { type BackgroundJob, jobRunner } from './job-runner.ts';
 import { poller } from './poller.ts';
 
-/** What the background jobs work on. */
 export interface BackgroundJobsOptions {
   readonly config: Pick<Config, 'accessTokenMaxLifetime' | 'cleanupInterval'>;
   readonly ports: Pick<
@@ -26,16 +25,13 @@ export interface BackgroundJobsOptions {
   readonly gatewayKeys: Pick<SigningKeys, 'refresh'>;
   readonly nonceSecrets: Pick<DpopNonceSecrets, 'refresh'>;
   readonly boundKeys: UnregisteredKeysOptions['boundKeys'];
-  /**
-   * Expired rows, one entry per table; `remove` deletes a batch and answers whether there may be
-   * more.
-   */
+  /** Expired rows, one entry a table; `remove` deletes a batch, and answers whether to go on. */
   readonly expired: readonly { readonly name: string; remove(): Promise<boolean> }[];
   /** The database's time, in seconds since the epoch. */
   readonly databaseSeconds: () => Promise<number>;
   readonly uses: Pick<CredentialUseRecorder, 'flush'>;
   readonly refusals: Pick<Refusals, 'flush'>;
-  readonly measured?: Pick<Measurements, 'job'>;
+  readonly measured?: Pick<Measurements, 'job' | 'jobBegins'>;
   readonly logger: Logger;
 }
 
@@ -53,10 +49,7 @@ export interface BackgroundJobs {
  */
 const keyRefreshInterval = 1000;
 
-/**
- * Starts the background work of a server: it rereads keys, writes what it counted, and removes what
- * has expired.
- */
+/** Starts what rereads keys, writes what was counted, and removes what has expired. */
 export function backgroundJobs(options: BackgroundJobsOptions): BackgroundJobs {
   const { config, ports, signingKeys, nonceSecrets, boundKeys, expired, uses, refusals } = options;
   const { databaseSeconds, logger, measured } = options;

@@ -6,16 +6,20 @@ import {
   ConfigurationFileError,
   readConfigurationFile,
 } from '../admin/configuration/file.ts';
+import type { PlannedChange } from '../admin/configuration/plan-kind.ts';
 import { configurationFaultsRoute, configurationRoutes } from '../admin/configuration/routes.ts';
+import type { Configuration } from '../admin/configuration/schemas.ts';
+import { undeclared } from '../admin/configuration/undeclared.ts';
 import { jsonBodies } from '../admin/json-body.ts';
 import { problemHandler } from '../admin/problem.ts';
 import type { Fault } from '../admin/schema-fault.ts';
 import type { DeclaredSecrets } from '../config/declared-secrets.ts';
 import { actingAs } from '../domain/acting-admin.ts';
 import { adminScopes } from '../domain/admin-access.ts';
+import { StoreUnavailable } from '../domain/oauth-error.ts';
 import { listener } from '../http/listener/listener.ts';
 import type { RandomId } from '../ports/ports.ts';
-import { type AdminServerOptions, adminSchemas, strict } from './admin-server.ts';
+import { type AdminServerOptions, adminValidators } from './admin-server.ts';
 
 /**
  * Applies the file that CONFIG_FILE names, by the admin API's own operation and without pruning,
@@ -31,7 +35,8 @@ export async function applyConfigurationFile(
 
 /**
  * The faults of the file that CONFIG_FILE names, one a line, as far as they can be told without a
- * database; empty if there is none. Throws ConfigurationFileError where it cannot be read.
+ * database; empty if there is none. Warnings are about what it names and does not declare. Throws
+ * ConfigurationFileError where it cannot be read.
  */
 export async function configurationFileFaults({
   path,
@@ -39,14 +44,17 @@ export async function configurationFileFaults({
 }: {
   readonly path: string;
   readonly secrets: DeclaredSecrets;
-}): Promise<string> {
+}): Promise<{ readonly faults: string; readonly warnings: readonly string[] }> {
   const file = readConfigurationFile(path, textOf(path), secrets);
   const app = validatingApp(pino({ level: 'silent' }), () => '');
   configurationFaultsRoute(app);
   try {
     const url = '/admin/configuration';
     const answer = await app.inject({ method: 'POST', url, payload: file.body });
-    return file.lines([...file.faults, ...answer.json<Fault[]>()]);
+    const faults = file.lines([...file.faults, ...answer.json<Fault[]>()]);
+    if (faults !== '') return { faults, warnings: [] };
+    const warnings = file.lines(undeclared(file.body as Configuration));
+    return { faults, warnings: warnings === '' ? [] : warnings.split('\n') };
   } finally {
     await app.close();
   }
@@ -54,17 +62,18 @@ export async function configurationFileFaults({
 
 /** Reads bodies as the admin API does. */
 function validatingApp(logger: Logger, randomId: RandomId): FastifyInstance {
-  const app = listener(logger, randomId, 262_144, strict);
+  const app = listener(logger, randomId, 262_144);
+  app.setValidatorCompiler(adminValidators);
   app.setErrorHandler(problemHandler);
   jsonBodies(app);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
-  for (const schema of adminSchemas) app.addSchema(schema);
   return app;
 }
 
 async function apply(file: ConfigurationFile, options: AdminServerOptions): Promise<void> {
   const { logger, randomId } = options;
-  const app = validatingApp(logger, randomId);
+  // Nobody sent this request, so it has no line; its failure has one.
+  const app = validatingApp(logger.child({}, { level: 'warn' }), randomId);
   const admin = { name: 'CONFIG_FILE', scopes: adminScopes };
   app.addHook('preHandler', (_request, _reply, done) => actingAs(admin, done));
   configurationRoutes(app, options);
@@ -74,14 +83,28 @@ async function apply(file: ConfigurationFile, options: AdminServerOptions): Prom
       url: `/admin/configuration?dry_run=${file.faults.length > 0}`,
       payload: file.body,
     });
+    // That may be otherwise at the next start: it is no fault of the file.
+    if (answer.statusCode >= 500) throw new StoreUnavailable('database', answer.json().detail);
     const { detail = '', errors = [], changes = [] } = answer.json();
     const faults = [...file.faults, ...errors];
     if (faults.length > 0) throw new ConfigurationFileError(file.lines(faults));
     if (answer.statusCode !== 200) throw new ConfigurationFileError(detail);
+    for (const change of changes) logChange(logger, change);
     logger.info({ changes: changes.length }, 'CONFIG_FILE is applied');
   } finally {
     await app.close();
   }
+}
+
+function logChange(
+  logger: Logger,
+  { action, kind, name, members }: Omit<PlannedChange, 'make'>,
+): void {
+  const names = members.map(({ member }) => member);
+  const isEnabled = members.some(({ member, before }) => member === 'disabled' && before === true);
+  const change = { action, kind, name, ...(action === 'change' && { members: names }) };
+  if (isEnabled) logger.warn(change, 'CONFIG_FILE enables a client that was disabled');
+  else logger.info(change, 'CONFIG_FILE changes what is registered');
 }
 
 function textOf(path: string): string {

@@ -44,7 +44,6 @@ export interface EndpointsOptions {
   readonly logger: Logger;
 }
 
-/** What the parts are made of. */
 export type EndpointPartsOptions = Omit<EndpointsOptions, 'observeStep' | 'statusLists'>;
 
 /** What more than one endpoint uses, made once. */

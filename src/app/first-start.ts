@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { adminTokenHash, generateAdminToken } from '../admin/admin-token.ts';
 import type { Config } from '../config/config.ts';
 import { developmentBanner } from '../config/development.ts';
-import { packageFolder } from '../config/package-folder.ts';
+import { packageFolder } from '../config/package.ts';
 import { adminTokenFile } from '../config/store-config.ts';
 import {
   type KeyEncryption,
@@ -36,7 +36,8 @@ export interface PreparedSecrets {
   readonly newAdminToken?: NewAdminToken;
 }
 
-const adminTokenName = 'admin_token_hash';
+/** The name of the hash of a first token that a start made. */
+export const adminTokenName = 'admin_token_hash';
 
 /**
  * Opens the secrets at rest and makes those that are missing; of several replicas that start at
@@ -186,6 +187,8 @@ function adminUrl({ adminHost, adminTls }: Config, port: number): string {
   return `http${adminTls === undefined ? '' : 's'}://${authority(adminHost, port)}/admin`;
 }
 
+/** Where a program on this machine finds it: all addresses are none that can be opened. */
 function authority(host: string, port: number): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const own = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `${own.includes(':') ? `[${own}]` : own}:${port}`;
 }

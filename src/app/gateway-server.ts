@@ -14,7 +14,6 @@ import { endpointsOf } from '../protocol/metadata/endpoint-uris.ts';
 import { dpopNonces, type NonceSecret } from '../protocol/possession/dpop-nonce.ts';
 import { type EndpointPartsOptions, endpointParts } from './endpoint-parts.ts';
 
-/** What the gateway listener stands on. */
 export interface GatewayServerOptions
   extends Omit<EndpointPartsOptions, 'endpoints' | 'nonces' | 'countClient'> {
   readonly gateway: GatewayConfig;
@@ -34,7 +33,7 @@ export function gatewayServer(options: GatewayServerOptions): FastifyInstance {
   const parts = endpointParts({ ...options, endpoints, nonces, countClient: undefined });
   const { clientCertificateHeader: headerForm } = config;
 
-  const app = listener(logger, ports.randomId, 1, undefined, options);
+  const app = listener(logger, ports.randomId, 1, options);
   const anyMethod = () => true;
   const { maxConcurrentRequests: most, targetLatencyMs: target } = config;
   shedLoad(app, most, target, logger, undefined, measured, anyMethod);

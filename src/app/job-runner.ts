@@ -8,13 +8,12 @@ export interface BackgroundJob {
   run(): Promise<boolean>;
 }
 
-/** Options of the job runner. */
 export interface JobRunnerOptions {
   readonly jobs: readonly BackgroundJob[];
   readonly logger: Logger;
   /** Milliseconds between two rounds. */
   readonly interval: number;
-  readonly measured?: Pick<Measurements, 'job'> | undefined;
+  readonly measured?: Pick<Measurements, 'job' | 'jobBegins'> | undefined;
 }
 
 /**
@@ -41,6 +40,7 @@ export function jobRunner({
     }
     running = undefined;
   };
+  for (const { name } of jobs) measured?.jobBegins(name, interval);
   const timer = setInterval(() => {
     running ??= round();
   }, interval);

@@ -2,7 +2,6 @@ import type { HealthChecks } from '../http/routes/health-routes.ts';
 import type { SigningKeys } from '../keys/signing-keys.ts';
 import { type WriteCheck, writeCheck } from './write-check.ts';
 
-/** The parts that readiness asks. */
 export interface ReadinessOptions {
   readonly pingDatabase: () => Promise<void>;
   readonly pingReplay: () => Promise<void>;

@@ -27,10 +27,7 @@ export interface ServerKeysOptions
 /** What the server signs with and makes nonces with, the same on all replicas. */
 export interface ServerKeys {
   readonly signingKeys: SigningKeys;
-  /**
-   * The keys that sign assertions for upstreams; there are none until a gateway listener is
-   * switched on.
-   */
+  /** The keys that sign assertions for upstreams; none until there is a gateway listener. */
   readonly gatewayKeys: SigningKeys;
   readonly nonceSecrets: DpopNonceSecrets;
 }

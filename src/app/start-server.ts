@@ -17,7 +17,7 @@ import { authorizationServer } from './authorization-server.ts';
 import { backgroundJobs } from './background-jobs.ts';
 import { firstStartText, prepareSecrets, startText } from './first-start.ts';
 import type { GatewayServerOptions } from './gateway-server.ts';
-import { openAuditSink } from './open-audit-sink.ts';
+import { openAuditSink, requireAuditSink } from './open-audit-sink.ts';
 import { protocolPorts } from './protocol-ports.ts';
 import { readiness } from './readiness.ts';
 import { serverKeys } from './server-keys.ts';
@@ -56,6 +56,7 @@ export interface RunningServer {
  */
 export async function startServer(config: Config, options: ServerOptions): Promise<RunningServer> {
   const { clock, databaseClock, logger, peers = noPeers } = options;
+  requireAuditSink(config);
   const measured = metrics({ byClient: config.metricsByClient });
   const stores = await openStores(config, { logger, clock, databaseClock, peers, measured });
   try {
@@ -108,7 +109,7 @@ async function serve(
     ...(stores.counters !== undefined && { counters: stores.counters }),
   });
   const gatewayApp = await gatewayListener({ ...common, tracing, stopping }, opened);
-  const admin = adminOptions(config, options, { ...opened, ...common, scrape, tracing });
+  const admin = adminOptions(config, { ...opened, ...common, scrape, tracing });
   await applyDeclared(config, admin);
   const listeners = await openListeners({
     config,

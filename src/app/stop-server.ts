@@ -28,7 +28,12 @@ export async function stopServer(parts: RunningParts): Promise<void> {
   work.stopRefreshing();
   await sleep(config.shutdownDelayMs);
   await Promise.race([
-    Promise.all([listeners.close(config.shutdownTimeoutMs / 2), work.stopJobs()]),
+    Promise.all([
+      listeners.close(config.shutdownTimeoutMs / 2),
+      work.stopJobs(),
+      // Whatever does not arrive in time is sent after the next start.
+      sink?.stop(),
+    ]),
     sleep(config.shutdownTimeoutMs),
   ]);
   stopWriting();
@@ -39,6 +44,5 @@ export async function stopServer(parts: RunningParts): Promise<void> {
   await uses
     .flushAll()
     .catch((err: unknown) => logger.warn({ err }, 'the last uses of credentials are lost'));
-  await sink?.stop();
   await stores.close();
 }

@@ -1,15 +1,9 @@
-/**
- * Milliseconds between two writes, between two tries while they fail, and after which the last
- * success says nothing.
- */
+/** Milliseconds between writes, between tries while they fail, and that a success counts. */
 const [writeInterval, retryInterval, staleAfter] = [3000, 1000, 15_000];
 
 /** Proves by writes in the background that a store can be written to. */
 export interface WriteCheck {
-  /**
-   * Reports the result of the last write without writing; waits for the first one. Throws its
-   * error.
-   */
+  /** Reports the last write without writing; waits for the first one. Throws its error. */
   readonly check: () => Promise<void>;
   /** Starts writing; returns a function that stops it. */
   readonly start: () => () => void;

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { refusePlainHttp } from '../../packages/client/src/options.ts';
 import { CommandError, configurationError, exitCodes, usageError } from './exit-codes.ts';
 import { httpUrl } from './http-target.ts';
+import { jsonOf } from './json.ts';
 import { codeOf, secretOf } from './secret.ts';
 import { printable, type Terminal } from './terminal.ts';
 
@@ -13,6 +14,8 @@ export interface AdminRequest {
   readonly query?: Readonly<Record<string, string>>;
   /** Sent as JSON. */
   readonly body?: unknown;
+  /** Where it takes longer than other requests, and what to say then. */
+  readonly slow?: { readonly timeout: number; readonly advice: string };
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -76,10 +79,10 @@ export async function adminApi(
     throw configurationError('Set HOLDFAST_ADMIN_TOKEN_FILE to a file with the admin token.');
   if (!/^[\x21-\x7e]+$/.test(token))
     throw configurationError('The admin token has characters that no admin token has.');
-  return async ({ method, path, query = {}, body, headers = {} }) => {
+  return async ({ method, path, query = {}, body, headers = {}, slow }) => {
     const url = new URL(`${base.href.replace(/\/*$/, '')}/admin/${path.map(segment).join('/')}`);
     url.search = new URLSearchParams(query).toString();
-    const response = await answerOf(url, {
+    const init = {
       method,
       headers: {
         authorization: `Bearer ${token}`,
@@ -87,7 +90,8 @@ export async function adminApi(
         ...headers,
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
-    });
+    };
+    const response = await answerOf(url, init, slow);
     const { ok, status, headers: fields } = response;
     if (!ok) throw new AdminRefusal(status, v.parse(problemSchema, jsonOf(response.text)));
     const value = jsonOf(response.text);
@@ -97,26 +101,18 @@ export async function adminApi(
   };
 }
 
-async function answerOf(url: URL, init: RequestInit) {
+async function answerOf(url: URL, init: RequestInit, slow: AdminRequest['slow']) {
   try {
-    const signal = AbortSignal.timeout(timeout);
+    const signal = AbortSignal.timeout(slow?.timeout ?? timeout);
     const response = await fetch(url, { ...init, redirect: 'error', signal });
     const { ok, status, headers } = response;
     return { ok, status, headers, text: await response.text() };
   } catch (error) {
+    const advice = slow === undefined ? '' : ` ${slow.advice}`;
     throw new CommandError(
       exitCodes.unreachable,
-      `No answer of the admin API at ${url.origin}: ${codeOf((error as Error).cause ?? error)}.`,
+      `No answer of the admin API at ${url.origin}: ${codeOf((error as Error).cause ?? error)}.${advice}`,
     );
-  }
-}
-
-/** The value; undefined: the text is not JSON. */
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
   }
 }
 

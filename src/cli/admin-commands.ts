@@ -12,9 +12,7 @@ const help = `
   HOLDFAST_ADMIN_TOKEN, …_TOKEN_FILE  an admin token with the scope for it
 `;
 
-/**
- * A thumbprint may begin with `-`. A misspelt option is still refused, as one argument too many.
- */
+/** A thumbprint may begin with `-`. A misspelt option is refused as an argument too many. */
 const idMayLookLikeAnOption = true;
 
 /** What can be listed, read, created and deleted, and the members that a table of it shows. */
@@ -67,6 +65,7 @@ function addRescue(program: Command, terminal: Terminal): void {
   on(reset.command('reset'), 'make an admin token with every scope in the database; prints it')
     .option('--expires-in <seconds>', 'how long it is good', '3600')
     .option('--file <file>', 'write it to a private file instead')
+    .option('--end-others', 'end every other admin: tokens, the first one too, and clients')
     .action(async (options: AdminTokenResetOptions) =>
       (await import('./admin-token-reset.ts')).resetAdminToken(terminal, options),
     );

@@ -29,8 +29,3 @@ export async function allPages(api: AdminApi, path: readonly string[]): Promise<
     query = { cursor: page.next_cursor };
   }
 }
-
-/** A value of an item as text; nothing where there is none. */
-export function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
-}

@@ -1,21 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import { adminTokenHash, generateAdminToken } from '../admin/admin-token.ts';
+import { madeByReset } from '../domain/acting-admin.ts';
 import { adminScopes } from '../domain/admin-access.ts';
 import { auditedTransaction } from '../store/connection/audited-transaction.ts';
 import { openDatabase } from '../store/connection/database.ts';
 import { sqlAdminTokens } from '../store/tables/sql-admin-tokens.ts';
-import { failed, serverConfig } from './backup.ts';
+import { serverConfig } from './backup.ts';
 import { checkDatabase } from './doctor/check-database.ts';
-import { usageError } from './exit-codes.ts';
+import { endAdmins } from './end-admins.ts';
+import { failed, usageError } from './exit-codes.ts';
 import { writePrivateFile } from './private-file.ts';
 import type { ServeOptions } from './serve-command.ts';
-import { printJson, type Terminal } from './terminal.ts';
+import { printable, printJson, type Terminal } from './terminal.ts';
 
-/** Options of `holdfast admin-token reset`. */
 export interface AdminTokenResetOptions extends ServeOptions {
   readonly json?: boolean;
   /** Seconds. */
   readonly expiresIn: string;
+  /** Nobody else is an admin any more. */
+  readonly endOthers?: boolean;
   /** A file for the token, in place of standard output. */
   readonly file?: string;
 }
@@ -41,7 +44,7 @@ export async function resetAdminToken(
   const token = generateAdminToken();
   const id = randomUUID();
   const name = `reset-${new Date(now).toISOString().slice(0, 19).replaceAll(':', '').toLowerCase()}`;
-  const made = { id, name, scopes: adminScopes, createdAt: now, createdBy: 'reset', expiresAt };
+  const made = { id, name, scopes: adminScopes, createdAt: now, createdBy: madeByReset, expiresAt };
   const database = await openDatabase(config.databaseUrl, () => undefined);
   try {
     const change = auditedTransaction(config.databaseUrl, database, terminal.clock);
@@ -49,10 +52,15 @@ export async function resetAdminToken(
     const event = { type: 'admin_token_created', actor: 'server', detail } as const;
     if (!(await sqlAdminTokens(database, change).create(made, adminTokenHash(token), event)))
       throw failed('There is an admin token of this second: try again.');
+    // First of all: whatever happens now, there is an admin.
+    await show(terminal, { token, name, expires_at: Math.floor(expiresAt / 1000) }, options);
+    if (options.endOthers === true) {
+      const ended = await endAdmins({ database, change, config, now, keep: id });
+      terminal.stderr.write(ended.map((each) => `Ended: ${printable(each)}\n`).join(''));
+    }
   } finally {
     await database.$disconnect();
   }
-  await show(terminal, { token, name, expires_at: Math.floor(expiresAt / 1000) }, options);
 }
 
 async function show(
@@ -65,6 +73,6 @@ async function show(
   if (json === true) printJson(terminal, file === undefined ? made : { ...rest, file });
   else if (file === undefined) terminal.stdout.write(`${token}\n`);
   terminal.stderr.write(
-    `The admin token ${made.name} may do everything until it ends: make a named token with it.\n`,
+    `The admin token ${made.name} may do everything until it ends: make a named token with it, which may last.\n`,
   );
 }

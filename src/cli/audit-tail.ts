@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { defined } from '../domain/defined.ts';
 import { adminApi } from './admin-api.ts';
-import { type Item, onePage, textOf } from './admin-pages.ts';
+import { type Item, onePage } from './admin-pages.ts';
 import { CommandError, exitCodes, usageError } from './exit-codes.ts';
 import type { AdminOptions } from './keys.ts';
-import { printable, printJson, type Terminal } from './terminal.ts';
+import { printable, printJson, type Terminal, textOf } from './terminal.ts';
 
-/** Options of `holdfast audit tail`. */
 export interface TailOptions extends AdminOptions {
   readonly follow?: boolean;
   readonly since?: string;
@@ -27,9 +27,7 @@ export async function tailAudit(terminal: Terminal, options: TailOptions): Promi
   const api = await adminApi(terminal, options.adminUrl);
   const query = {
     since: new Date(since ?? terminal.clock() - lookBack).toISOString(),
-    ...(type !== undefined && { type }),
-    ...(clientId !== undefined && { client_id: clientId }),
-    ...(follow && { follow: 'true' }),
+    ...defined({ type, client_id: clientId, follow: follow ? 'true' : undefined }),
   };
   let cursor: string | undefined;
   let answered = false;

@@ -1,16 +1,15 @@
-import { execFile } from 'node:child_process';
-import { chmodSync, existsSync, rmSync, statSync } from 'node:fs';
-import { promisify } from 'node:util';
+import { randomUUID } from 'node:crypto';
+import { chmodSync, existsSync, linkSync, renameSync, rmSync, statSync } from 'node:fs';
 import { type Config, readConfig } from '../config/config.ts';
 import { databaseFile, databaseKind, fileUrl } from '../config/database-url.ts';
 import { checkDatabase } from './doctor/check-database.ts';
 import { lookAtDatabase } from './doctor/database-look.ts';
-import { CommandError, exitCodes, usageError } from './exit-codes.ts';
+import { checkDump, databaseArgument, shellWord } from './dump.ts';
+import { failed, usageError } from './exit-codes.ts';
 import { codeOf } from './secret.ts';
 import { type ServeOptions, serveVariables } from './serve-command.ts';
 import { printJson, type Terminal } from './terminal.ts';
 
-/** Options of `holdfast backup` and `holdfast restore`. */
 export interface BackupOptions extends ServeOptions {
   readonly json?: boolean;
   /** Look at a backup that exists, and make none. */
@@ -31,8 +30,11 @@ export async function backup(
   const config = serverConfig(terminal, options);
   const sqlite = databaseKind(config.databaseUrl) === 'sqlite';
   if (options.check !== true && !sqlite) {
-    terminal.stdout.write(postgresqlWords(file));
-    return;
+    const [database, quoted] = [databaseArgument(terminal), shellWord(file)];
+    terminal.stderr.write(
+      `pg_dump -Fc ${database} -f ${quoted}\nholdfast backup --check ${quoted}\n`,
+    );
+    throw failed('No backup was made: PostgreSQL makes it by the two lines above.');
   }
   if (options.check !== true) await copySqlite(databaseFile(config.databaseUrl), file);
   await (sqlite ? checkSqlite(file, config, terminal) : checkDump(file, config));
@@ -48,29 +50,46 @@ function keyPlace({ keyEncryptionKey, keyEncryptionKeyFile }: Config): string {
   return keyEncryptionKey === undefined ? keyEncryptionKeyFile : 'KEY_ENCRYPTION_KEY';
 }
 
-function postgresqlWords(file: string): string {
-  const quoted = `'${file.replaceAll("'", String.raw`'\''`)}'`;
-  return `pg_dump -Fc -d "$DATABASE_URL" -f ${quoted}\nholdfast backup --check ${quoted}\n`;
-}
-
 /** SQLite's own copy of a database in use: one moment of it, and the server goes on. */
 async function copySqlite(database: string, file: string): Promise<void> {
   if (!existsSync(database)) throw failed(`There is no database ${database} yet.`);
-  if (existsSync(file)) throw usageError(`${file} exists already, and is not replaced.`);
+  if (existsSync(file)) throw taken(file);
+  // What has the name of the backup is whole: a copy that is interrupted stays under this one.
+  const draft = `${file}.${randomUUID()}.partial`;
   const { default: SqliteDatabase } = await import('libsql');
   const source = new SqliteDatabase(database);
   const before = process.umask(0o077);
   try {
     source.exec('pragma busy_timeout = 10000');
-    source.prepare('vacuum into ?').run(file);
-    chmodSync(file, 0o600);
+    source.prepare('vacuum into ?').run(draft);
+    chmodSync(draft, 0o600);
   } catch (error) {
-    rmSync(file, { force: true });
+    rmSync(draft, { force: true });
     throw failed(`The backup was not made: ${(error as Error).message}.`);
   } finally {
     process.umask(before);
     source.close();
   }
+  try {
+    publish(draft, file);
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+/** Gives the draft its name, which it never takes from another file. Throws CommandError. */
+function publish(draft: string, file: string): void {
+  try {
+    linkSync(draft, file);
+  } catch (error) {
+    // Some file systems have no links.
+    if (codeOf(error) === 'EEXIST' || existsSync(file)) throw taken(file);
+    renameSync(draft, file);
+  }
+}
+
+function taken(file: string): Error {
+  return usageError(`${file} exists already, and is not replaced.`);
 }
 
 /** Reads the whole copy, and opens its keys by the key-encryption key. Throws CommandError. */
@@ -91,30 +110,11 @@ export async function checkSqlite(
   const { redisUrl: _, ...alone } = config;
   const found = await checkDatabase({ ...alone, databaseUrl: url }, clock);
   const needed = ['migrations', 'key-encryption key'];
+  if (found.some(({ check, result }) => check === 'migrations' && result === 'unknown'))
+    throw failed(`${file} is empty: a copy that was interrupted, or no backup of Holdfast.`);
   for (const name of needed) {
     const finding = found.find(({ check }) => check === name);
     if (finding?.result !== 'ok')
       throw failed(`${file}: ${name}: ${finding?.found ?? 'not found'}. ${finding?.mend ?? ''}`);
   }
-}
-
-/** Whether the dump has the data of every table. Throws CommandError. */
-async function checkDump(file: string, config: Config): Promise<void> {
-  const look = await lookAtDatabase(config.databaseUrl);
-  const tables = await look?.query(
-    'select tablename::text from pg_tables where schemaname = current_schema()',
-  );
-  await look?.close();
-  const list = await promisify(execFile)('pg_restore', ['--list', file]).catch((error: unknown) => {
-    throw failed(`pg_restore --list ${file} failed: ${codeOf(error)}.`);
-  });
-  const missing = (tables ?? [])
-    .map(([name]) => String(name))
-    .filter((name) => !new RegExp(`TABLE DATA \\S+ ${name} `).test(list.stdout));
-  if (missing.length > 0) throw failed(`${file} lacks the tables ${missing.join(', ')}.`);
-}
-
-/** What was asked for was not done: exit code 1. */
-export function failed(message: string): CommandError {
-  return new CommandError(exitCodes.failed, message.trimEnd());
 }

@@ -8,7 +8,7 @@ import { runCommand } from './program.ts';
  */
 export async function command(args: readonly string[], packageFile: URL): Promise<void> {
   const { env, stdin, stdout, stderr } = process;
-  // Whoever reads the output may have enough of it: holdfast decode | head -1.
+  // Whoever reads the output may have enough of it: holdfast decode | head -1. `serve` goes on.
   stdout.on('error', (error: NodeJS.ErrnoException) =>
     process.exit(error.code === 'EPIPE' ? 0 : 1),
   );

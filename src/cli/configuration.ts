@@ -11,7 +11,6 @@ import { configurationError, exitCodes } from './exit-codes.ts';
 import { readInput } from './secret.ts';
 import { printable, printJson, type Terminal } from './terminal.ts';
 
-/** Options of `holdfast apply` and `holdfast diff`. */
 export interface ApplyOptions {
   readonly file: string;
   readonly prune?: boolean;
@@ -35,6 +34,9 @@ interface Plan {
 }
 
 const signs = { create: '+', change: '~', replace: '!', delete: '-' } as const;
+
+/** Milliseconds: the server needs a while for thousands of clients. */
+const patience = 300_000;
 
 /** Prints the plan, and makes what is registered what the file declares. */
 export async function apply(terminal: Terminal, options: ApplyOptions): Promise<void> {
@@ -97,7 +99,8 @@ async function planOf(
     if (file.faults.length > 0) throw faulty(file.lines(file.faults));
     return { plan: body as Plan, etag: headers.get('etag') ?? '*' };
   } catch (error) {
-    const refused = error instanceof AdminRefusal && error.status === 400 ? error : undefined;
+    const refused =
+      error instanceof AdminRefusal && [400, 403].includes(error.status) ? error : undefined;
     const faults = [...file.faults, ...(refused?.problem.errors ?? [])];
     // Faults of the file need no server to be told.
     if (faults.length > 0) throw faulty(file.lines(faults));
@@ -119,6 +122,9 @@ async function send(
     path: ['configuration'],
     query: { dry_run: String(dryRun), prune: String(prune) },
     body,
+    slow: dryRun
+      ? { timeout: patience, advice: 'Nothing was changed.' }
+      : { timeout: patience, advice: 'All of it may have been applied, or nothing: run diff.' },
     ...(ifMatch !== undefined && { headers: { 'if-match': ifMatch } }),
   });
 }

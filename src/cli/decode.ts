@@ -4,9 +4,8 @@ import { type JwtParts, jwtParts } from './jwt-parts.ts';
 import { chosenProfile, type ProfileOptions } from './profile.ts';
 import { readInput } from './secret.ts';
 import { checkSignature, type SignatureCheck } from './signature-check.ts';
-import { printJson, printTable, type Terminal } from './terminal.ts';
+import { printJson, printTable, type Terminal, textOf } from './terminal.ts';
 
-/** Options of `holdfast decode`. */
 export interface DecodeOptions extends Pick<ProfileOptions, 'profile' | 'issuer'> {
   readonly json?: boolean;
 }
@@ -110,8 +109,4 @@ function shownValue(member: string, value: unknown, now: number): string {
 function listOf(value: unknown): readonly unknown[] {
   if (Array.isArray(value)) return value;
   return value === undefined ? [] : [value];
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -5,7 +5,6 @@ import { proofRules } from './proof-rules.ts';
 import { readInput } from './secret.ts';
 import { printJson, printTable, type Terminal } from './terminal.ts';
 
-/** Options of `holdfast doctor proof`. */
 export interface DoctorProofOptions {
   readonly nonce?: string;
   /** When the request arrived; default: now. */

@@ -32,3 +32,8 @@ export function usageError(message: string): CommandError {
 export function configurationError(message: string): CommandError {
   return new CommandError(exitCodes.configuration, message);
 }
+
+/** What was asked for was not done: exit code 1. */
+export function failed(message: string): CommandError {
+  return new CommandError(exitCodes.failed, message.trimEnd());
+}

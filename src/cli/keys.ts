@@ -1,6 +1,8 @@
 import { adminApi } from './admin-api.ts';
-import type { Item } from './admin-pages.ts';
-import { printJson, printTable, type Terminal } from './terminal.ts';
+import type { Item, Page } from './admin-pages.ts';
+import { printItems, printJson, type Terminal } from './terminal.ts';
+
+const columns = ['kid', 'alg', 'purpose', 'state', 'active_at'];
 
 /** Options of every subcommand on the admin API. */
 export interface AdminOptions {
@@ -8,7 +10,6 @@ export interface AdminOptions {
   readonly json?: boolean;
 }
 
-/** Options of `holdfast keys rotate`. */
 export interface RotateOptions extends AdminOptions {
   readonly alg: string;
   readonly purpose?: string;
@@ -19,7 +20,7 @@ export interface RotateOptions extends AdminOptions {
 export async function listKeys(terminal: Terminal, options: AdminOptions): Promise<void> {
   const api = await adminApi(terminal, options.adminUrl);
   const { body } = await api({ method: 'GET', path: ['signing-keys'] });
-  print(terminal, (body as { readonly items: readonly Item[] }).items, options);
+  printItems(terminal, columns, (body as Pick<Page, 'items'>).items, options.json);
 }
 
 /** Announces the next key, and prints it. */
@@ -29,7 +30,7 @@ export async function rotateKey(terminal: Terminal, options: RotateOptions): Pro
   const body = { alg, purpose, immediately };
   const made = await api({ method: 'POST', path: ['signing-keys', 'rotate'], body });
   if (options.json === true) printJson(terminal, made.body);
-  else print(terminal, [made.body as Item], options);
+  else printItems(terminal, columns, [made.body as Item]);
 }
 
 /** Revokes a key. */
@@ -41,16 +42,4 @@ export async function revokeKey(
   const api = await adminApi(terminal, options.adminUrl);
   await api({ method: 'POST', path: ['signing-keys', kid, 'revoke'] });
   if (options.json === true) printJson(terminal, { revoked: kid });
-}
-
-function print(terminal: Terminal, keys: readonly Item[], { json }: AdminOptions): void {
-  if (json === true) {
-    printJson(terminal, keys);
-    return;
-  }
-  const columns = ['kid', 'alg', 'purpose', 'state', 'active_at'];
-  printTable(terminal, [
-    columns.map((column) => column.toUpperCase()),
-    ...keys.map((key) => columns.map((column) => String(key[column]))),
-  ]);
 }

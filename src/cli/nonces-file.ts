@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { jsonOf } from './json.ts';
 import { writePrivateFile } from './private-file.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -30,12 +31,4 @@ export async function keptNonces(
       if (now !== before) await writePrivateFile(path, now).catch(() => undefined);
     },
   };
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

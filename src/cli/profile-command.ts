@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
+import { defined } from '../domain/defined.ts';
 import { configurationError, usageError } from './exit-codes.ts';
 import { publicJwkOfProfile } from './profile-key.ts';
 import { type Profile, profilesPath, readProfiles, writeProfiles } from './profiles-file.ts';
 import { readInput, withoutLineBreak } from './secret.ts';
 import { printJson, printTable, type Terminal } from './terminal.ts';
 
-/** Options of `holdfast profile set`. */
 export interface ProfileSetOptions {
   readonly issuer?: string;
   readonly clientId?: string;
@@ -40,19 +40,15 @@ async function changes(
   options: ProfileSetOptions,
   before: Profile | undefined,
 ): Promise<Profile> {
-  const { issuer, clientId, authentication, keyFile, kid, alg, resource, scope, origin } = options;
-  const { workloadTokenFile } = options;
+  const { issuer, clientId: client_id, authentication, kid, alg, resource, scope } = options;
+  const absolute = (path: string | undefined) => (path === undefined ? undefined : resolve(path));
   const changed: Profile = {
-    ...(issuer !== undefined && { issuer }),
-    ...(clientId !== undefined && { client_id: clientId }),
-    ...(authentication !== undefined && { authentication }),
-    ...(keyFile !== undefined && { key_file: resolve(keyFile) }),
-    ...(workloadTokenFile !== undefined && { workload_token_file: resolve(workloadTokenFile) }),
-    ...(kid !== undefined && { kid }),
-    ...(alg !== undefined && { alg }),
-    ...(resource !== undefined && { resource }),
-    ...(scope !== undefined && { scope }),
-    ...(origin !== undefined && { origins: [...origin] }),
+    ...defined({ issuer, client_id, authentication, kid, alg, resource, scope }),
+    ...defined({
+      key_file: absolute(options.keyFile),
+      workload_token_file: absolute(options.workloadTokenFile),
+      origins: options.origin && [...options.origin],
+    }),
     ...(await secretChange(terminal, options.clientSecretFile)),
   };
   if (Object.keys(changed).length === 0 && before !== undefined)

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { authenticationMethods, keyAlgorithms } from './profile-choices.ts';
 import type { ProfileSetOptions } from './profile-command.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -12,30 +13,11 @@ export function addProfileCommands(program: Command, terminal: Terminal): void {
     .option('--issuer <url>', 'issuer identifier of the authorization server')
     .option('--client-id <id>')
     .option('--client-secret-file <file>', 'read it there each time; - stores it in the profile')
-    .addOption(
-      new Option('--authentication <method>').choices([
-        'client_secret_basic',
-        'client_secret_post',
-        'private_key_jwt',
-        'workload_jwt',
-        'spiffe_jwt',
-        'none',
-      ]),
-    )
+    .addOption(new Option('--authentication <method>').choices(authenticationMethods))
     .option('--key-file <file>', 'private JWK, made on first use (default: made and kept)')
     .option('--workload-token-file <file>', 'token of the platform, read there each time')
     .option('--kid <kid>', "name of the key in the client's registered jwks")
-    .addOption(
-      new Option('--alg <alg>', 'for a key that is made').choices([
-        'ES256',
-        'ES384',
-        'ES512',
-        'Ed25519',
-        'ML-DSA-44',
-        'ML-DSA-65',
-        'ML-DSA-87',
-      ]),
-    )
+    .addOption(new Option('--alg <alg>', 'for a key that is made').choices(keyAlgorithms))
     .option('--resource <url>', 'the API that tokens are for')
     .option('--scope <scopes>', 'scopes, separated by blanks')
     .option('--origin <url...>', 'origins that may see the token (default: that of the resource)')

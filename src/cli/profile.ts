@@ -1,4 +1,5 @@
 import type { HolderOptions } from '../../packages/client/src/options.ts';
+import { defined } from '../domain/defined.ts';
 import { configurationError } from './exit-codes.ts';
 import { type Profile, profilesPath, readProfiles } from './profiles-file.ts';
 import { secretInFile, secretOf } from './secret.ts';
@@ -42,11 +43,10 @@ export async function chosenProfile(
     key_file: options.keyFile ?? variable(env, 'KEY_FILE'),
     workload_token_file: options.workloadTokenFile ?? variable(env, 'WORKLOAD_TOKEN_FILE'),
   };
-  const set = Object.fromEntries(Object.entries(over).filter(([, value]) => value !== undefined));
   // `origins` belong to the resource of the profile.
   const { origins, ...rest } = profile ?? {};
   const kept = origins !== undefined && over.resource === undefined ? { origins } : {};
-  return { ...rest, ...kept, ...set, name };
+  return { ...rest, ...kept, ...defined(over), name };
 }
 
 /** Options of `createHolder` for this profile. Throws CommandError. */
@@ -62,11 +62,7 @@ export async function holderOptions(
     clientId,
     authentication: await authenticationOf(terminal, profile),
     ...(profile.key_file !== undefined && { key: { file: profile.key_file } }),
-    ...(kid !== undefined && { kid }),
-    ...(alg !== undefined && { alg }),
-    ...(resource !== undefined && { resource }),
-    ...(scope !== undefined && { scope }),
-    ...(origins !== undefined && { origins }),
+    ...defined({ kid, alg, resource, scope, origins }),
     clock: terminal.clock,
   };
 }

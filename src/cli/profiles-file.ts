@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { configurationError } from './exit-codes.ts';
 import { writePrivateFile } from './private-file.ts';
+import { authenticationMethods, keyAlgorithms } from './profile-choices.ts';
 import { codeOf } from './secret.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -15,29 +16,20 @@ const profileSchema = v.strictObject({
   /** Read from a file each time; never together with `client_secret`. */
   client_secret_file: v.optional(text),
   client_secret: v.optional(text),
-  authentication: v.optional(
-    v.picklist([
-      'client_secret_basic',
-      'client_secret_post',
-      'private_key_jwt',
-      'workload_jwt',
-      'spiffe_jwt',
-      'none',
-    ]),
-  ),
+  authentication: v.optional(v.picklist(authenticationMethods)),
   /** Where the platform keeps its token of this workload. */
   workload_token_file: v.optional(text),
   key_file: v.optional(text),
   kid: v.optional(text),
-  alg: v.optional(
-    v.picklist(['ES256', 'ES384', 'ES512', 'Ed25519', 'ML-DSA-44', 'ML-DSA-65', 'ML-DSA-87']),
-  ),
+  alg: v.optional(v.picklist(keyAlgorithms)),
   resource: v.optional(text),
   scope: v.optional(text),
   origins: v.optional(v.array(text)),
 });
 
-const fileSchema = v.strictObject({ profiles: v.record(v.string(), profileSchema) });
+// Valibot's `record` leaves out `__proto__`, `prototype` and `constructor`, which are names like
+// others here.
+const fileSchema = v.strictObject({ profiles: v.pipe(v.unknown(), v.check(isObject)) });
 
 /** What one profile says; members are named as the authorization server names them. */
 export type Profile = v.InferOutput<typeof profileSchema>;
@@ -65,13 +57,31 @@ export async function readProfiles(path: string): Promise<Profiles> {
     if (code === undefined) throw error;
     throw configurationError(`${path} cannot be read: ${code}.`);
   }
-  const result = v.safeParse(fileSchema, jsonOf(content, path));
-  if (result.success) return result.output.profiles;
-  const [issue] = result.issues;
-  // The value at fault may be a secret: only its place is named.
-  throw configurationError(
-    `${path} has a fault at ${v.getDotPath(issue) ?? 'its top'}: expected ${issue.expected}.`,
+  const { profiles } = parsed(fileSchema, jsonOf(content, path), path);
+  const entries = Object.entries(profiles as object).map(
+    ([name, profile]: [string, unknown]) =>
+      [name, parsed(profileSchema, profile, path, `profiles.${name}`)] as const,
   );
+  return Object.fromEntries(entries);
+}
+
+/** Throws CommandError. The value at fault may be a secret: only its place is named. */
+function parsed<const Schema extends v.GenericSchema>(
+  schema: Schema,
+  value: unknown,
+  path: string,
+  above?: string,
+): v.InferOutput<Schema> {
+  const result = v.safeParse(schema, value);
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  const place = [above, v.getDotPath(issue)].filter((part) => part != null).join('.');
+  const expected = issue.expected ?? 'Object';
+  throw configurationError(`${path} has a fault at ${place || 'its top'}: expected ${expected}.`);
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Replaces the file in one step; only its owner may read it. Throws CommandError. */

@@ -5,7 +5,6 @@ import { keyOfProfile } from './profile-key.ts';
 import { readInput, secretOf, withoutLineBreak } from './secret.ts';
 import { printJson, type Terminal } from './terminal.ts';
 
-/** Options of `holdfast proof`. */
 export interface ProofOptions extends ProfileOptions {
   /** File with the access token that the proof goes with; `-` is standard input. */
   readonly tokenFile?: string;

@@ -1,9 +1,9 @@
 import { adminApi } from './admin-api.ts';
-import { allPages, textOf } from './admin-pages.ts';
+import { allPages } from './admin-pages.ts';
 import { usageError } from './exit-codes.ts';
 import type { AdminOptions } from './keys.ts';
 import { readInput } from './secret.ts';
-import { printJson, printTable, type Terminal } from './terminal.ts';
+import { printItems, printJson, type Terminal } from './terminal.ts';
 
 /** Prints every registration of this kind: a table of some members, or one JSON array. */
 export async function listResources(
@@ -12,12 +12,7 @@ export async function listResources(
   options: AdminOptions,
 ): Promise<void> {
   const items = await allPages(await adminApi(terminal, options.adminUrl), [name]);
-  if (options.json === true) printJson(terminal, items);
-  else
-    printTable(terminal, [
-      columns.map((column) => column.toUpperCase()),
-      ...items.map((item) => columns.map((column) => textOf(item[column]))),
-    ]);
+  printItems(terminal, columns, items, options.json);
 }
 
 /** Prints one registration as JSON. */

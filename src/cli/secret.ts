@@ -22,9 +22,7 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-/**
- * A secret of the variable NAME, or of the file that NAME_FILE names; undefined: neither is set.
- */
+/** A secret in the variable NAME, or the file that NAME_FILE names; undefined: neither is set. */
 export async function secretOf(
   { env }: Pick<Terminal, 'env'>,
   name: string,

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { fileUrl } from '../config/database-url.ts';
 import type { Terminal } from './terminal.ts';
 
-/** Options of `holdfast serve`. */
 export interface ServeOptions {
   readonly dataDirectory?: string;
 }

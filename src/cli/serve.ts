@@ -5,11 +5,9 @@ import { type Config, readConfig } from '../config/config.ts';
 import { withChosenPorts } from '../config/free-ports.ts';
 import { messagesOf } from '../process/causes.ts';
 import { processLog } from '../process/logger.ts';
+import { exitCodes } from './exit-codes.ts';
 
-/**
- * Names of errors that the operator can mend: the sentence is enough, a stack trace would only hide
- * it.
- */
+/** Names of errors that the operator can mend: a stack trace would only hide the sentence. */
 const operatorFaults: ReadonlySet<string> = new Set([
   'AdminTokenError',
   'ConfigError',
@@ -22,6 +20,9 @@ const operatorFaults: ReadonlySet<string> = new Set([
 ]);
 
 async function main(): Promise<void> {
+  // Nobody may read it any more: what writes there fails, and the server goes on. The listener of
+  // the command, which would end this process, is of no use here.
+  process.stdout.removeAllListeners('error').on('error', () => undefined);
   const given = readConfig(process.env);
   // The socket for gateways is closed to other users from the moment it is there.
   if (given.gateway !== undefined && 'path' in given.gateway.listen)
@@ -70,8 +71,13 @@ main().catch((error: unknown) => {
   process.stderr.write(
     `Holdfast did not start.\n${mendable ? sentences(error) : inspect(error)}\n`,
   );
-  process.exit(1);
+  process.exit(isConfigurationFault(error) ? exitCodes.configuration : exitCodes.failed);
 });
+
+/** Whether only another configuration helps: a service manager need not try it again. */
+function isConfigurationFault(error: unknown): boolean {
+  return error instanceof Error && ['ConfigError', 'ConfigurationFileError'].includes(error.name);
+}
 
 /** What the operator needs to know, and every cause that another program named. */
 function sentences(error: Error): string {

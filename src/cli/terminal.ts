@@ -15,6 +15,24 @@ export function printJson({ stdout }: Pick<Terminal, 'stdout'>, value: unknown):
   stdout.write(`${JSON.stringify(value)}\n`);
 }
 
+/** Writes these members of each item as a table with a head, or the items as one JSON array. */
+export function printItems(
+  terminal: Pick<Terminal, 'stdout'>,
+  columns: readonly string[],
+  items: readonly Readonly<Record<string, unknown>>[],
+  json = false,
+): void {
+  const head = columns.map((column) => column.toUpperCase());
+  const rows = items.map((item) => columns.map((column) => textOf(item[column])));
+  if (json) printJson(terminal, items);
+  else printTable(terminal, [head, ...rows]);
+}
+
+/** A value as text; nothing where there is none. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+}
+
 /** Writes rows in aligned columns, made safe for a terminal. */
 export function printTable(
   { stdout }: Pick<Terminal, 'stdout'>,

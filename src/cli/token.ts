@@ -2,7 +2,6 @@ import { createHolder } from '../../packages/client/src/holder.ts';
 import { chosenProfile, holderOptions, type ProfileOptions } from './profile.ts';
 import { printJson, type Terminal } from './terminal.ts';
 
-/** Options of `holdfast token`. */
 export interface TokenOptions extends ProfileOptions {
   readonly json?: boolean;
 }

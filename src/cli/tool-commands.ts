@@ -65,11 +65,16 @@ export function addToolCommands(program: Command, terminal: Terminal): void {
     .action(async ({ json }: { json?: boolean }) =>
       (await import('./validate-config.ts')).validateConfig(terminal, json),
     );
+  addDoctor(program, terminal);
+}
+
+function addDoctor(program: Command, terminal: Terminal): void {
   const doctor = program
     .command('doctor')
     .enablePositionalOptions()
     .description('find out what is wrong with this server, before its start or beside it')
     .option('--data-directory <folder>', 'as of holdfast serve')
+    .option('--before-first-start', 'that there is no database yet is no fault')
     .option('--json', 'print JSON')
     .action(async (options: DoctorOptions) =>
       (await import('./doctor/doctor.ts')).doctor(terminal, options),

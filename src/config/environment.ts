@@ -1,8 +1,6 @@
 import type { SecretVariable, VariableName } from './variable-names.ts';
 
-/**
- * Reads single variables and collects every fault, so that an operator mends all of them in one go.
- */
+/** Reads variables and collects every fault, so that an operator mends all of them in one go. */
 export interface EnvironmentReader {
   readonly faults: string[];
   text(name: VariableName): string | undefined;

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
+import { defined } from '../domain/defined.ts';
 import type { Config } from './config.ts';
 import { defaultIssuer } from './issuer.ts';
 
@@ -39,8 +40,7 @@ export async function withChosenPorts<C extends Listening>(config: C): Promise<C
   return {
     ...config,
     port,
-    ...(tls !== undefined && { tls }),
-    ...(metrics !== undefined && { metrics }),
+    ...defined({ tls, metrics }),
     adminPort: await chosenPort(config.adminHost, config.adminPort),
     ...(gateway !== undefined &&
       'host' in gateway.listen && {

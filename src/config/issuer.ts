@@ -1,8 +1,6 @@
 import type { EnvironmentReader } from './environment.ts';
 
-/**
- * Where this server listens, as far as its issuer is concerned; a port 0 is chosen at the start.
- */
+/** Where this server listens, as far as the issuer is concerned; port 0 is chosen at the start. */
 export interface ListeningAt {
   readonly host: string;
   /** Undefined: no plain listener (`PORT=off`). */
@@ -33,10 +31,7 @@ export function readIssuer(
   return { issuer: given, isDefault: false, warnings: doubts(new URL(given), at) };
 }
 
-/**
- * RFC 8414 §2: https, no query and no fragment; the path is one that routes are mounted at as it
- * is.
- */
+/** RFC 8414 §2: https, no query, no fragment; and a path at which routes mount as it is. */
 function issuerFault(issuer: string, allowHttp: boolean): string | undefined {
   if (!/^https?:\/\/[^\s?#@\\]+$/.test(issuer) || !URL.canParse(issuer))
     return 'ISSUER must be an http(s) URL without query, fragment or credentials, such as https://as.example.com';

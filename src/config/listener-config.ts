@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import { defined } from '../domain/defined.ts';
 import { type CertificateHeaderForm, certificateHeaderForms } from '../x509/certificate-header.ts';
 import type { EnvironmentReader } from './environment.ts';
 import { readIssuer } from './issuer.ts';
@@ -52,8 +53,7 @@ export function readListenerConfig(
     ...readAdminUrl(read),
     ...readAdminTls(read),
     ...readMetrics(read),
-    ...(tls !== undefined && { tls }),
-    ...(tlsClientCaFile !== undefined && { tlsClientCaFile }),
+    ...defined({ tls, tlsClientCaFile }),
     ...readProxies(read),
     warnings,
   };

@@ -1,3 +1,4 @@
+import { defined } from '../domain/defined.ts';
 import type { EnvironmentReader } from './environment.ts';
 import type { VariableName } from './variable-names.ts';
 
@@ -66,12 +67,10 @@ function readRateLimits(
 ): Pick<OperationConfig, 'rateLimitPerClient' | 'rateLimitPerAddress'> {
   const limit = (name: VariableName) =>
     read.text(name) === undefined ? undefined : read.integer(name, 0, 1, 999_999_999);
-  const rateLimitPerClient = limit('RATE_LIMIT_PER_CLIENT');
-  const rateLimitPerAddress = limit('RATE_LIMIT_PER_ADDRESS');
-  return {
-    ...(rateLimitPerClient !== undefined && { rateLimitPerClient }),
-    ...(rateLimitPerAddress !== undefined && { rateLimitPerAddress }),
-  };
+  return defined({
+    rateLimitPerClient: limit('RATE_LIMIT_PER_CLIENT'),
+    rateLimitPerAddress: limit('RATE_LIMIT_PER_ADDRESS'),
+  });
 }
 
 function readEgress(
@@ -81,8 +80,8 @@ function readEgress(
   const url = read.matching('HTTPS_PROXY', /^https?:\/\/[^\s/?#]+\/?$/, 'an http or https URL');
   const except = read.text('NO_PROXY')?.split(/[ ,]+/) ?? [];
   if (url !== undefined && !URL.canParse(url)) read.faults.push('HTTPS_PROXY must be a URL');
-  return {
-    ...(trustBundleDirectory !== undefined && { trustBundleDirectory }),
-    ...(url !== undefined && { egressProxy: { url, except } }),
-  };
+  return defined({
+    trustBundleDirectory,
+    egressProxy: url === undefined ? undefined : { url, except },
+  });
 }

@@ -2,28 +2,7 @@ import { type SigningAlgorithm, signingAlgorithms } from '../jose/algorithms.ts'
 import type { EnvironmentReader } from './environment.ts';
 
 /** Algorithms and lifetimes of the protocol. Times in seconds. */
-export interface ProtocolConfig {
-  readonly dpopAlgs: readonly SigningAlgorithm[];
-  readonly dpopProofMaxAge: number;
-  readonly dpopProofMaxFuture: number;
-  readonly dpopNonceRequired: boolean;
-  readonly dpopNonceLifetime: number;
-  readonly dpopNonceSecretRotationInterval: number;
-  readonly assertionAlgs: readonly SigningAlgorithm[];
-  readonly assertionMaxLifetime: number;
-  readonly clockTolerance: number;
-  readonly altCnfMax: number;
-  readonly altCnfMaxLifetime: number;
-  readonly cnfProofMaxLifetime: number;
-  readonly altCnfRegisteredKeyMaxAge: number;
-  readonly idTokenMaxAge: number;
-  readonly accessTokenMaxLifetime: number;
-  readonly jwksMaxAge: number;
-  readonly statusListMaxAge: number;
-  readonly jwksUriAllowPrivateAddresses: boolean;
-  readonly signingKeyRotationInterval: number;
-  readonly signingKeyAnnouncement: number;
-}
+export type ProtocolConfig = Readonly<ReturnType<typeof readProtocolConfig>>;
 
 // Without RS256: PKCS #1 v1.5 is for old clients only, and an operator who has some can add it.
 const defaultAlgs: readonly SigningAlgorithm[] = [
@@ -41,7 +20,7 @@ const day = 86_400;
 const longest = 999_999_999;
 
 /** Reads the variables of the protocol. */
-export function readProtocolConfig(read: EnvironmentReader): ProtocolConfig {
+export function readProtocolConfig(read: EnvironmentReader) {
   const { integer } = read;
   return {
     dpopAlgs: read.list('DPOP_SIGNING_ALGS', signingAlgorithms, defaultAlgs),
@@ -72,13 +51,7 @@ export function readProtocolConfig(read: EnvironmentReader): ProtocolConfig {
 }
 
 // A successor that is announced before its predecessor signs would get one of its own at once.
-function readRotation({
-  integer,
-  faults,
-}: EnvironmentReader): Pick<
-  ProtocolConfig,
-  'signingKeyRotationInterval' | 'signingKeyAnnouncement'
-> {
+function readRotation({ integer, faults }: EnvironmentReader) {
   const interval = integer('SIGNING_KEY_ROTATION_INTERVAL', 90 * day, 3600, longest);
   const standard = Math.min(14 * day, Math.floor(interval / 2));
   const announcement = integer('SIGNING_KEY_ANNOUNCEMENT', standard, 0, longest);

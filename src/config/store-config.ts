@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path';
+import { defined } from '../domain/defined.ts';
 import { DatabaseUrlError, databaseFile, databaseKind } from './database-url.ts';
 import type { EnvironmentReader } from './environment.ts';
 
@@ -36,11 +37,9 @@ export function readStoreConfig(read: EnvironmentReader): StoreConfig {
     databaseUrl,
     databasePoolSize: read.integer('DATABASE_POOL_SIZE', 10, 1, 1000),
     databasePreparedStatements: read.flag('DATABASE_PREPARED_STATEMENTS', true),
-    ...(redisUrl !== undefined && { redisUrl }),
-    ...(keyEncryptionKey !== undefined && { keyEncryptionKey }),
+    ...defined({ redisUrl, keyEncryptionKey, adminToken }),
     keyEncryptionKeyFile: read.text('KEY_ENCRYPTION_KEY_FILE') ?? defaultKeyFile(databaseUrl),
     nextKeyEncryptionKey: readNextKey(read),
-    ...(adminToken !== undefined && { adminToken }),
   };
 }
 
@@ -74,5 +73,5 @@ function readKey(
 function readNextKey(read: EnvironmentReader): StoreConfig['nextKeyEncryptionKey'] {
   const value = readKey(read, 'KEY_ENCRYPTION_KEY_NEXT');
   const file = read.text('KEY_ENCRYPTION_KEY_NEXT_FILE');
-  return { ...(value !== undefined && { value }), ...(file !== undefined && { file }) };
+  return defined({ value, file });
 }

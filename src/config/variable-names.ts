@@ -1,9 +1,6 @@
 import { edits } from './edit-distance.ts';
 
-/**
- * Every variable that Holdfast reads. A name that is not here cannot be read, so the list is
- * complete.
- */
+/** Every variable that Holdfast reads: a name that is not here cannot be read. */
 export const variableNames = [
   'ISSUER',
   'HOST',
@@ -109,15 +106,10 @@ export function renamedVariables(
   );
 }
 
-/**
- * Names that are close to ours but belong to others: some that every system sets, and those of HTTP
- * clients.
- */
+/** Names close to ours that belong to others: some of every system, and those of HTTP clients. */
 const neverMeant: ReadonlySet<string> = new Set(['HOME', 'HTTP_PROXY', 'SSL_CERT_FILE']);
 
-/**
- * A sentence for each variable whose name is one or two edits away from one that Holdfast reads.
- */
+/** A sentence for each variable whose name is one or two edits from one that Holdfast reads. */
 export function misspeltVariables(
   env: Readonly<Record<string, string | undefined>>,
 ): readonly string[] {

@@ -10,7 +10,7 @@ export class OAuthError extends Error {
   override readonly name = 'OAuthError';
   readonly reason: RefusalReason;
   readonly code: OAuthErrorCode;
-  /** The key that the client proved before the refusal, if any; see `withProvenKey`. */
+  /** The key that the client proved before the refusal, if any; see `namingKey`. */
   provenKey?: ProvenKey;
   /** The client that was refused, once it has authenticated. */
   clientId?: string;
@@ -25,17 +25,10 @@ export class OAuthError extends Error {
   }
 }
 
-/** Runs steps that follow a proof of this key: a refusal that they throw names the key. */
-export async function withProvenKey<T>(
-  key: ProvenKey | undefined,
-  steps: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await steps();
-  } catch (fault) {
-    if (fault instanceof OAuthError && key !== undefined) fault.provenKey ??= key;
-    throw fault;
-  }
+/** What was thrown after a proof of this key: a refusal that names no key yet names this one. */
+export function namingKey(thrown: unknown, key: ProvenKey | undefined): unknown {
+  if (thrown instanceof OAuthError && key !== undefined) thrown.provenKey ??= key;
+  return thrown;
 }
 
 /** This client or address exceeded its rate limit; answered by 429 with `Retry-After`. */

@@ -1,9 +1,6 @@
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 import type { RegisteredJwk, StoredSecret } from './client-registration.ts';
-
-/** Members of `cnf` (IANA JWT Confirmation Methods) that this server issues. */
-export const confirmationMethods = ['jkt', 'x5t#S256', 'jwk', 'kid', 'jku', 'jwe'] as const;
-export type ConfirmationMethod = (typeof confirmationMethods)[number];
+import type { ConfirmationMethod } from './confirmation-methods.ts';
 
 /** How a token names several keys: the claim `alt_cnf`, or a JWK Set inside `cnf`. */
 export const multiKeyForms = ['alt_cnf', 'jwks'] as const;

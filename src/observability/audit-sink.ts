@@ -2,14 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { RecordedEvent } from '../domain/audit-event.ts';
 import type { Clock } from '../domain/clock.ts';
+import { timeOf, timePrefix } from '../domain/time-ordered-id.ts';
 import type { AuditSinkStore } from '../ports/audit-sink-store.ts';
 import type { AuditLog } from '../ports/audit-trail.ts';
-import { followDelay } from '../ports/audit-trail.ts';
+import { followDelay, settledTime } from '../ports/audit-trail.ts';
 
 /** Delivers lines of JSON, one an event; resolves once they are safe. */
 export type DeliverEvents = (lines: readonly string[]) => Promise<void>;
 
-/** What a sink stands on. */
 export interface AuditSinkOptions {
   /** Names the sink in the store. */
   readonly name: string;
@@ -18,6 +18,8 @@ export interface AuditSinkOptions {
   readonly store: AuditSinkStore;
   readonly log: AuditLog;
   readonly clock: Clock;
+  /** The database's time, in seconds since the epoch. */
+  readonly databaseSeconds: () => Promise<number>;
   readonly deliver: DeliverEvents;
   readonly logger: Logger;
 }
@@ -26,21 +28,27 @@ export interface AuditSinkOptions {
 export interface AuditSink {
   /** Seconds since the oldest event that could be delivered and is not; 0 if there is none. */
   lag(): Promise<number>;
-  /** Waits for the batch under way. */
+  /** Waits for the delivery under way. */
   stop(): Promise<void>;
 }
 
-/** Events a batch. */
-const batch = 500;
+/** Events that are read at once, and bytes of one delivery unless a single event has more. */
+const [batch, maxBytes] = [500, 262_144];
 
-/** Milliseconds for which a process has the sink; longer than any delivery takes. */
-const held = 20_000;
+/** Milliseconds for one delivery, and for which a process has the sink from each one on. */
+const [deadline, held] = [15_000, 20_000];
 
 /** Milliseconds between two looks, for the process that has the sink and for the others. */
 const [lookEvery, askEvery] = [1000, 5000];
 
 /** Milliseconds between two tries, doubled by every further failure. */
 const [firstPause, longestPause] = [1000, 60_000];
+
+/** Milliseconds after which the log says again that events are not delivered. */
+const repeated = 3_600_000;
+
+/** Milliseconds that are sent again after the clock was ahead; longer than it takes to notice. */
+const sentAgain = 3_600_000;
 
 /**
  * Follows the audit trail and delivers each event at least once, in the order of the identifiers:
@@ -54,16 +62,29 @@ export function followAuditTrail(options: AuditSinkOptions): AuditSink {
   const pause = async (milliseconds: number) =>
     sleep(milliseconds, undefined, { signal: stopping.signal, ref: false }).catch(() => undefined);
   let failures = 0;
+  let reportedAt: number | undefined;
   const round = async (): Promise<number> => {
     try {
       const position = await store.hold(name, holder, held);
       if (position === undefined) return askEvery;
-      await deliverFrom(options, position, stopping.signal);
-      if (failures > 0) logger.info('audit events are delivered again');
+      const start = await startFrom(options, position);
+      if (start !== position) {
+        logger.error('the clock was ahead: audit events of the last hour are sent again');
+        await advance(options, start);
+      }
+      const delivered = await deliverFrom(options, start, stopping.signal);
       failures = 0;
+      if (delivered && reportedAt !== undefined) {
+        logger.info('audit events are delivered again');
+        reportedAt = undefined;
+      }
       return lookEvery;
     } catch (err) {
-      if (failures++ === 0) logger.error({ err }, 'audit events are not delivered; tried again');
+      failures++;
+      if (reportedAt === undefined || options.clock() - reportedAt > repeated) {
+        logger.error({ err }, 'audit events are not delivered; tried again');
+        reportedAt = options.clock();
+      }
       // Another process may reach what this one does not.
       await store.release(name, holder).catch(() => undefined);
       return Math.min(firstPause * 2 ** (failures - 1), longestPause);
@@ -76,7 +97,8 @@ export function followAuditTrail(options: AuditSinkOptions): AuditSink {
   const done = work();
   return {
     async lag() {
-      const [oldest] = await undelivered(options, await store.positionOf(name), 1);
+      const start = await startFrom(options, await store.positionOf(name));
+      const [oldest] = await undelivered(options, start, 1);
       return oldest === undefined ? 0 : Math.max(options.clock() - oldest.at, 0) / 1000;
     },
     async stop() {
@@ -86,33 +108,79 @@ export function followAuditTrail(options: AuditSinkOptions): AuditSink {
   };
 }
 
+/**
+ * Answers the position, or an earlier one when it is later than the database's time allows: then
+ * that clock was ahead, and what happens now has smaller identifiers. Half of the delay is left to
+ * small corrections.
+ */
+async function startFrom({ databaseSeconds }: AuditSinkOptions, position: string): Promise<string> {
+  const now = (await databaseSeconds()) * 1000;
+  return timeOf(position) > now - followDelay / 2 ? timePrefix(now - sentAgain) : position;
+}
+
 async function undelivered(
-  { log, clock }: Pick<AuditSinkOptions, 'log' | 'clock'>,
+  options: AuditSinkOptions,
   position: string,
   limit: number,
 ): Promise<readonly RecordedEvent[]> {
-  return log.list({
+  return options.log.list({
     limit,
-    until: clock() - followDelay,
+    until: await settledTime(options),
     ...(position !== '' && { after: position }),
   });
 }
 
+/** Answers whether anything was delivered. */
 async function deliverFrom(
   options: AuditSinkOptions,
   position: string,
   stopping: AbortSignal,
-): Promise<void> {
-  const { name, holder, store, deliver } = options;
-  let from: string | undefined = position;
-  while (from !== undefined && !stopping.aborted) {
+): Promise<boolean> {
+  let from = position;
+  for (;;) {
     const events = await undelivered(options, from, batch);
-    const last = events.at(-1);
-    if (last === undefined) return;
-    await deliver(events.map(lineOf));
-    if (!(await store.advance(name, holder, last.id))) return;
-    from = await store.hold(name, holder, held);
+    if (events.length === 0) return from !== position;
+    for (const { lines, last } of parts(events)) {
+      if (stopping.aborted) return from !== position;
+      await inTime(options.deliver(lines));
+      await advance(options, last);
+      from = last;
+    }
   }
+}
+
+async function advance({ name, holder, store }: AuditSinkOptions, position: string): Promise<void> {
+  if (!(await store.advance(name, holder, position, held)))
+    throw new Error('another process has taken AUDIT_SINK over');
+}
+
+/** Rejects when a delivery takes too long: another process may have the sink by then. */
+async function inTime(delivered: Promise<void>): Promise<void> {
+  const ended = new AbortController();
+  const late = sleep(deadline, undefined, { signal: ended.signal, ref: false }).then(() => {
+    throw new Error(`AUDIT_SINK has not taken events within ${deadline / 1000} seconds`);
+  });
+  await Promise.race([delivered, late]).finally(() => ended.abort());
+}
+
+/** The lines of events by deliveries, and the identifier of the last event of each. */
+function parts(
+  events: readonly RecordedEvent[],
+): readonly { readonly lines: readonly string[]; readonly last: string }[] {
+  const made: { lines: string[]; bytes: number; last: string }[] = [];
+  for (const event of events) {
+    const line = lineOf(event);
+    const bytes = Buffer.byteLength(line) + 1;
+    const part = made.at(-1);
+    if (part === undefined || part.bytes + bytes > maxBytes)
+      made.push({ lines: [line], bytes, last: event.id });
+    else {
+      part.lines.push(line);
+      part.bytes += bytes;
+      part.last = event.id;
+    }
+  }
+  return made;
 }
 
 function lineOf({ at, ...event }: RecordedEvent): string {

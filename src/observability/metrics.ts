@@ -1,7 +1,9 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { type Aggregator, Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Measurements } from '../ports/measurements.ts';
+import { jobSeries } from './job-series.ts';
 import { quickHistogram } from './quick-histogram.ts';
 import { durations, type MakeCounter, requestSeries } from './request-series.ts';
+import { worstProcess } from './worst-process.ts';
 
 /** Seconds by which `iat` may be off, both ways. */
 const offsets = [-300, -60, -30, -10, -5, -2, -1, 0, 1, 2, 5, 10, 30, 60, 300];
@@ -29,6 +31,7 @@ export function metrics({ byClient = false }: { readonly byClient?: boolean } = 
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
+  worstProcess(registry);
   new Gauge({ name: 'holdfast_workers', help: 'Processes that serve.', registers }).set(1);
   const counter = (name: string, help: string, ...labelNames: string[]) =>
     new Counter({ name, help, labelNames, registers });
@@ -38,11 +41,10 @@ export function metrics({ byClient = false }: { readonly byClient?: boolean } = 
     label: 'step',
     buckets: durations,
   });
-  const offset = new Histogram({
+  const offset = quickHistogram(registry, {
     name: 'holdfast_proof_iat_offset_seconds',
     help: 'Seconds by which iat of a DPoP proof is ahead of the clock of this server.',
     buckets: offsets,
-    registers,
   });
   const shed = counter(
     'holdfast_shed_requests_total',
@@ -54,7 +56,7 @@ export function metrics({ byClient = false }: { readonly byClient?: boolean } = 
     request: requestSeries(registry, counter, byClient),
     shed: () => shed.inc(),
     step,
-    proofOffset: (seconds) => offset.observe(seconds),
+    proofOffset: (seconds) => offset('', seconds),
     places: (read) => placeGauges(registry, read),
     ...storeSeries(registry, counter),
     ...jobSeries(registry, counter),
@@ -62,10 +64,11 @@ export function metrics({ byClient = false }: { readonly byClient?: boolean } = 
 }
 
 function placeGauges(registry: Registry, read: () => Places): void {
-  const gauge = (name: string, help: string, value: () => number) =>
+  const gauge = (name: string, help: string, value: () => number, aggregator: Aggregator = 'sum') =>
     new Gauge({
       name,
       help,
+      aggregator,
       registers: [registry],
       collect() {
         this.set(value());
@@ -75,8 +78,9 @@ function placeGauges(registry: Registry, read: () => Places): void {
   gauge('holdfast_places', 'Requests that may be worked on at once.', () => read().limit);
   gauge(
     'holdfast_refusing_seconds',
-    'Seconds for which every request has been refused, summed over the processes.',
+    'Seconds for which every request has been refused, by the process that does so longest.',
     () => read().refusingFor / 1000,
+    'max',
   );
 }
 
@@ -105,27 +109,5 @@ function storeSeries(registry: Registry, counter: MakeCounter) {
       if (failed) errors.inc({ store });
     },
     redisMayEvict: (may: boolean) => evicts.set(may ? 1 : 0),
-  };
-}
-
-function jobSeries(registry: Registry, counter: MakeCounter) {
-  const failures = counter(
-    'holdfast_job_failures_total',
-    'Background jobs that failed.',
-    'job_name',
-  );
-  const succeeded = new Gauge({
-    name: 'holdfast_job_last_success_timestamp_seconds',
-    help: 'When each background job succeeded last.',
-    labelNames: ['job_name'],
-    aggregator: 'max',
-    registers: [registry],
-  });
-  return {
-    job(name: string, failed: boolean) {
-      // `job` is the label under which Prometheus has the target.
-      failures.inc({ job_name: name }, failed ? 1 : 0);
-      if (!failed) succeeded.setToCurrentTime({ job_name: name });
-    },
   };
 }

@@ -1,35 +1,36 @@
 import type { Tracing } from '../ports/tracing.ts';
 import type { TokenEndpointSteps } from '../protocol/token/token-endpoint.ts';
 
-/** Does the work of a step, and sees when it begins and how it ends. */
-export type ObserveStep = <T>(step: string, work: () => Promise<T>) => Promise<T>;
+/** The same step, whose observer sees when it begins and how it ends. */
+export type ObserveStep = <Given extends unknown[], Result>(
+  name: string,
+  step: (...given: Given) => Promise<Result>,
+) => (...given: Given) => Promise<Result>;
 
 /** Measures a step, and traces it where traces are sent. */
 export function timedStep(
   took: (step: string, seconds: number) => void,
   tracing: Pick<Tracing, 'step'> | undefined,
 ): ObserveStep {
-  return async (step, work) => {
-    const began = performance.now();
-    try {
-      return await (tracing === undefined ? work() : tracing.step(step, work));
-    } finally {
-      took(step, (performance.now() - began) / 1000);
-    }
+  return (name, step) => {
+    const run: typeof step =
+      tracing === undefined ? step : async (...given) => tracing.step(name, () => step(...given));
+    return (...given) => {
+      const began = performance.now();
+      const ended = () => took(name, (performance.now() - began) / 1000);
+      const result = run(...given);
+      // Not another async function: there are seven steps a token, and each would wait once more.
+      void result.then(ended, ended);
+      return result;
+    };
   };
 }
 
 /** The steps of the token endpoint, each under its own name to whoever observes them. */
 export function observedSteps(
   { refusals, ...steps }: TokenEndpointSteps,
-  observe: ObserveStep,
+  observed: ObserveStep,
 ): TokenEndpointSteps {
-  const observed = <Given extends unknown[], Result>(
-    name: string,
-    step: (...given: Given) => Result | Promise<Result>,
-  ) => {
-    return async (...given: Given) => observe(name, async () => step(...given));
-  };
   return {
     refusals,
     authenticateClient: observed('authenticate_client', steps.authenticateClient),

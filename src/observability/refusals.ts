@@ -15,9 +15,7 @@ const maxSamples = 5;
 /** Longest `client_id` that can be registered. */
 const maxClientId = 255;
 
-/**
- * Records of refusals by one client assertion: an honest client makes a new one for each request.
- */
+/** Records of refusals by one assertion: an honest client makes a new one for each request. */
 const maxByAssertion = 3;
 
 /** Refusals for the audit trail. */

@@ -2,6 +2,7 @@ import type { Counter, Registry } from 'prom-client';
 import { refusalReasons } from '../domain/refusal-reasons.ts';
 import type { EndedRequest, Measurements } from '../ports/measurements.ts';
 import { proofRule } from './proof-rules.ts';
+import { quickCounter } from './quick-counter.ts';
 import { quickHistogram } from './quick-histogram.ts';
 
 /** Clients that are told apart at most; what comes later is `other`. */
@@ -21,20 +22,21 @@ export function requestSeries(
   counter: MakeCounter,
   byClient: boolean,
 ): Measurements['request'] {
-  const requests = counter('holdfast_requests_total', 'Requests.', 'route', 'status');
-  const tokens = counter(
-    'holdfast_token_requests_total',
-    'Token requests by grant, outcome (issued, refused, failed, aborted) and reason.',
-    'grant',
-    'outcome',
-    'reason',
-    ...(byClient ? ['client_id'] : []),
-  );
-  const introspections = counter(
-    'holdfast_introspections_total',
-    'Introspections by outcome (active, inactive, refused, failed, aborted).',
-    'outcome',
-  );
+  const requests = quickCounter(registry, {
+    name: 'holdfast_requests_total',
+    help: 'Requests.',
+    labels: ['route', 'status'],
+  });
+  const tokens = quickCounter(registry, {
+    name: 'holdfast_token_requests_total',
+    help: 'Token requests by grant, outcome (issued, refused, failed, aborted) and reason.',
+    labels: ['grant', 'outcome', 'reason', ...(byClient ? ['client_id'] : [])],
+  });
+  const introspections = quickCounter(registry, {
+    name: 'holdfast_introspections_total',
+    help: 'Introspections by outcome (active, inactive, refused, failed, aborted).',
+    labels: ['outcome'],
+  });
   const refusals = counter(
     'holdfast_proof_refusals_total',
     'Refused DPoP proofs by rule of RFC 9449 §4.3.',
@@ -58,14 +60,16 @@ export function requestSeries(
     buckets: durations,
   });
   const clientOf = namedClients();
-  return ({ route, status, seconds: took, fields }: EndedRequest): void => {
+  return ({ method, route, status, seconds: took, fields }: EndedRequest): void => {
     const { reason = '', grant = 'none', client_id: client, proof } = fields;
     const outcome = outcomeOf(status, fields);
-    requests.inc({ route, status: status ?? 'none' });
+    requests(route, status === undefined ? 'none' : String(status));
     seconds(route, took);
-    if (route.endsWith('/token'))
-      tokens.inc({ grant, outcome, reason, ...(byClient && { client_id: clientOf(client) }) });
-    if (route.endsWith('/introspect')) introspections.inc({ outcome });
+    // Only what asks for something: a preflight is no issuance, and costs a stranger nothing.
+    const asks = method === 'POST';
+    if (asks && route.endsWith('/token'))
+      tokens(grant, outcome, reason, ...(byClient ? [clientOf(client)] : []));
+    if (asks && route.endsWith('/introspect')) introspections(outcome);
     const fault = proof === 'valid' ? '' : (proof ?? reason);
     if (fault === '') return;
     const rule = proofRule(fault, fields['jose']);

@@ -6,8 +6,11 @@ export interface AuditSinkStore {
    * another process has it. Throws StoreUnavailable.
    */
   hold(sink: string, holder: string, milliseconds: number): Promise<string | undefined>;
-  /** Records what was delivered; false when the sink is no longer this holder's. */
-  advance(sink: string, holder: string, position: string): Promise<boolean>;
+  /**
+   * Records what was delivered, and keeps the sink for so many milliseconds from now; false when it
+   * is no longer this holder's.
+   */
+  advance(sink: string, holder: string, position: string, milliseconds: number): Promise<boolean>;
   /** The `id` of the last event that was delivered; empty before the first. */
   positionOf(sink: string): Promise<string>;
   /** Lets another process take it at once. */

@@ -1,4 +1,5 @@
 import type { AuditEvent, RecordedEvent } from '../domain/audit-event.ts';
+import type { Clock } from '../domain/clock.ts';
 
 /** The append-only record of everything that matters. */
 export interface AuditTrail {
@@ -24,6 +25,18 @@ export interface AuditQuery {
  * replicas' clocks, unless a replica was stopped between naming an event and writing it.
  */
 export const followDelay = 60_000;
+
+/** The time before which no event appears any more, as far as both clocks are right. */
+export async function settledTime({
+  clock,
+  databaseSeconds,
+}: {
+  readonly clock: Clock;
+  readonly databaseSeconds: () => Promise<number>;
+}): Promise<number> {
+  // Whoever follows does not go back: a clock that is ahead would take it past what is yet to come.
+  return Math.min(clock(), (await databaseSeconds()) * 1000) - followDelay;
+}
 
 /** The trail as the admin reads it, oldest first. */
 export interface AuditLog {

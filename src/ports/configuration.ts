@@ -1,6 +1,7 @@
+import type { AuthorizationServer } from '../domain/authorization-server.ts';
 import type { PairingRegistry } from './pairing-registry.ts';
-import type { Pairings, ResourceServers, TrustedIssuers } from './ports.ts';
-import type { ClientRegistry, ResourceServerRegistry } from './registry.ts';
+import type { AuthorizationServers, Pairings, ResourceServers, TrustedIssuers } from './ports.ts';
+import type { ClientRegistry, Registry, ResourceServerRegistry } from './registry.ts';
 import type { TrustedIssuerRegistry } from './trusted-issuer-registry.ts';
 
 /** Everything that a configuration may declare, as the store has it now, past every cache. */
@@ -8,6 +9,7 @@ export interface Registrations {
   readonly clients: ClientRegistry;
   readonly resourceServers: ResourceServerRegistry & ResourceServers;
   readonly trustedIssuers: TrustedIssuerRegistry & Pick<TrustedIssuers, 'findTrustedIssuer'>;
+  readonly authorizationServers: Registry<AuthorizationServer> & AuthorizationServers;
   readonly pairings: PairingRegistry & Pick<Pairings, 'findPairing'>;
 }
 

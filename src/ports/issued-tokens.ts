@@ -45,16 +45,18 @@ export type TokensOf =
 
 /** The tokens that were issued, as the audit trail knows them. */
 export interface IssuedTokens {
-  /**
-   * The state of a token, with the commits of every replica; undefined if there is no record of its
-   * issuance.
-   */
+  /** The state of a token, with the commits of every replica; undefined: it is not on record. */
   state(jti: string): Promise<TokenState | undefined>;
   /**
    * Makes the token and all that came of it inactive until it expires (seconds since the epoch),
    * and records that; both are durable when it resolves.
    */
   revoke(jti: string, expiresAt: number, event: AuditEvent): Promise<void>;
+  /**
+   * `client_id` of those who have tokens for the admin API that are bound to the key and have not
+   * expired at `now`, in seconds.
+   */
+  adminsOfKey(jkt: string, now: number): Promise<readonly string[]>;
   /**
    * Makes every token that was issued to the client, or is bound to the key, or both, inactive, and
    * all that came of it; answers how many. What `eventOf` makes of their number is recorded with

@@ -2,6 +2,7 @@ import type { RefusalReason } from '../domain/refusal-reasons.ts';
 
 /** A request that has ended, as its log line has it. */
 export interface EndedRequest {
+  readonly method: string;
   /** The pattern of the path; `unknown` where there is none. */
   readonly route: string;
   /** Undefined: the connection broke before there was an answer. */
@@ -30,6 +31,8 @@ export interface Measurements {
   store(store: 'database' | 'redis', seconds: number, failed: boolean): void;
   /** Whether this Redis may throw replay records away. */
   redisMayEvict(may: boolean): void;
+  /** A background job runs from now on, every so many milliseconds. */
+  jobBegins(name: string, interval: number): void;
   /** A background job ran, or failed. */
   job(name: string, failed: boolean): void;
 }

@@ -18,10 +18,7 @@ import type { ReplayStore, WasUsed } from './replay-store.ts';
 
 export type { SingleUse } from '../domain/single-use.ts';
 
-/**
- * A new identifier with at least 128 bits of randomness, base64url (`jti`, `client_id`, request
- * ids).
- */
+/** A new identifier of at least 128 random bits, base64url (`jti`, `client_id`, request ids). */
 export type RandomId = () => string;
 
 export interface Issuances {
@@ -49,9 +46,7 @@ export interface ResourceServers {
 }
 
 export interface TrustedIssuers {
-  /**
-   * The issuer with exactly this issuer identifier, or undefined when it is not trusted.
-   */
+  /** The issuer with exactly this issuer identifier, or undefined when it is not trusted. */
   findTrustedIssuer(issuer: string): Promise<TrustedIssuer | undefined>;
   /** The rules of one, in the order in which they are looked at. */
   findRules(trustedIssuerId: string): Promise<readonly TrustRule[]>;
@@ -73,10 +68,7 @@ export interface WithdrawnHolders {
 }
 
 export interface CredentialUses {
-  /**
-   * Records a verified signature by a key of this registration; `at` in milliseconds since the
-   * epoch.
-   */
+  /** Records a verified signature by a key of this registration; `at` in milliseconds. */
   markProven(registrationId: string, jkt: string, at: number): Promise<void>;
   /** Milliseconds since the epoch at which that was last recorded, or undefined. */
   lastProven(registrationId: string, jkt: string): Promise<number | undefined>;
@@ -85,10 +77,7 @@ export interface CredentialUses {
 export interface Pairings {
   /** The pairing in force of these two clients, or undefined. */
   findPairing(requester: string, holder: string): Promise<Pairing | undefined>;
-  /**
-   * The pairing with this `consent`, even if revoked; undefined once withdrawn, deleted or
-   * replaced.
-   */
+  /** The pairing with this `consent`, revoked or not; undefined: withdrawn, deleted, replaced. */
   findByConsent(consent: string): Promise<Pairing | undefined>;
 }
 

@@ -25,10 +25,7 @@ export interface Refusals {
    * which there are as many as API calls. `claimed` is the unproven `client_id`, if any.
    */
   ofStranger(fault: unknown, claimed?: string): void;
-  /**
-   * Counts what a gateway in `report` let pass and would have refused, by the client of the token,
-   * if there is one.
-   */
+  /** Counts what a gateway in `report` let pass and would have refused, by the token's client. */
   reported(reason: RefusalReason, audience: string, clientId: string | undefined): void;
   /** Writes the counts since the last call as one record of each kind, if there are any. */
   flush(): Promise<void>;

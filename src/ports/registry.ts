@@ -3,9 +3,7 @@ import type { AuditEvent } from '../domain/audit-event.ts';
 import type { ClientRegistration } from '../domain/client-registration.ts';
 import type { ResourceServer } from '../domain/resource-server.ts';
 
-/**
- * A stored registration with what the store knows about it. Times are milliseconds since the epoch.
- */
+/** A registration with what the store knows about it. Times in milliseconds since the epoch. */
 export interface Stored<T> {
   readonly value: T;
   /** Grows by one with every change; the entity tag of the registration. */
@@ -47,10 +45,7 @@ export type ManagedBy = 'configuration';
 export interface RegistrationChange extends Change {
   /** Of a creation: what makes it, where that is no single request. */
   readonly managedBy?: ManagedBy;
-  /**
-   * Thumbprints of the keys that a client has no more: the tokens that are bound to them are
-   * revoked with it.
-   */
+  /** Thumbprints of keys that a client has no more: tokens bound to them are revoked. */
   readonly keysRemoved?: readonly string[];
   /**
    * `client_id` of those whose keys a client lets nobody add to its tokens any more: what they got
@@ -67,10 +62,7 @@ export type NotChanged = 'not_found' | 'version_mismatch' | 'conflict';
  * StoreUnavailable when the store is away.
  */
 export interface Registry<T> {
-  /**
-   * Stores a new registration. `conflict`: the identifier (for a resource server also the audience)
-   * is taken.
-   */
+  /** Stores a new registration. `conflict`: its identifier, or audience, is taken. */
   create(value: T, change: RegistrationChange): Promise<Stored<T> | 'conflict'>;
   get(id: string): Promise<Stored<T> | undefined>;
   /** Lists registrations by identifier. */
@@ -80,11 +72,15 @@ export interface Registry<T> {
   /** Replaces the registration if it is still as `found`. */
   replace(value: T, found: Stored<T>, change: RegistrationChange): Promise<Stored<T> | NotChanged>;
   /**
-   * Deletes a registration, at any version unless `version` is given. The tokens of a deleted
-   * client are revoked with all that came of them, and its pairings are deleted: a later client of
-   * this id is another one.
+   * Deletes a registration, whatever it is now, or only if it is still as `found`. The tokens of a
+   * deleted client are revoked with all that came of them, and its pairings are deleted: a later
+   * client of this id is another one.
    */
-  remove(id: string, change: RegistrationChange, version?: number): Promise<'removed' | NotChanged>;
+  remove(
+    id: string,
+    change: RegistrationChange,
+    found?: Stored<T>,
+  ): Promise<'removed' | NotChanged>;
 }
 
 export type ClientRegistry = Registry<ClientRegistration>;

@@ -86,10 +86,7 @@ export interface SigningKeyStore {
    * there is no such key, or it was marked before.
    */
   revokeSigningKey(kid: string, at: number, event: AuditEvent): Promise<boolean>;
-  /**
-   * Records what became of a key, in one transaction; of concurrent calls one does, and no other
-   * later.
-   */
+  /** Records what became of a key, in one transaction; of concurrent calls only one does. */
   recordStage(kid: string, from: Stage, to: Stage, events: readonly AuditEvent[]): Promise<void>;
 }
 
@@ -104,10 +101,7 @@ export const keyInForceName = 'key_encryption_key';
  */
 export interface SharedSecretStore {
   getSecret(name: string): Promise<string | undefined>;
-  /**
-   * Stores the value unless the name is taken, and answers the value that stands. One statement
-   * plus a read.
-   */
+  /** Stores the value unless the name is taken, and answers the value that stands. */
   putSecretOnce(name: string, value: string): Promise<string>;
 }
 

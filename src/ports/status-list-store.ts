@@ -22,10 +22,7 @@ export interface DamagedStatusList {
   readonly damaged: Error;
 }
 
-/**
- * Token status lists. Times in seconds since the epoch. All throw StoreUnavailable when the store
- * is away.
- */
+/** Token status lists. Times in seconds since the epoch. All throw StoreUnavailable. */
 export interface StatusListStore {
   /** Reserves `count` indexes from `first` on, in a list that lives at least until `expiresAt`. */
   reserve(

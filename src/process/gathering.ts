@@ -8,7 +8,7 @@ interface Peer {
 /** Milliseconds after which an answer leaves out workers that have not replied. */
 const patience = 1000;
 
-/** Asks every other worker for its part, and sends the parts to the worker that asked. */
+/** Puts a worker's question to every other one, and sends the answers to the worker that asked. */
 export function gatherings<Worker extends Peer>(workers: () => Iterable<Worker>) {
   const open = new Map<
     number,
@@ -22,8 +22,8 @@ export function gatherings<Worker extends Peer>(workers: () => Iterable<Worker>)
     if (gathering.missing.size === 0) gathering.answer();
   };
   return {
-    heard(from: Worker, message: Extract<FromWorker, { type: 'gather' | 'part' }>): void {
-      if (message.type === 'part') {
+    heard(from: Worker, message: Exclude<FromWorker, { type: 'running' }>): void {
+      if (message.type === 'answer') {
         received(message.round, from, message.part);
         return;
       }
@@ -32,12 +32,12 @@ export function gatherings<Worker extends Peer>(workers: () => Iterable<Worker>)
       const parts: unknown[] = [];
       const answer = () => {
         clearTimeout(late);
-        if (open.delete(round)) from.send({ type: 'gathered', request: message.request, parts });
+        if (open.delete(round)) from.send({ type: 'answers', request: message.request, parts });
       };
       const late = setTimeout(answer, patience);
       open.set(round, { missing: new Set(others), parts, answer });
       if (others.length === 0) answer();
-      for (const worker of others) worker.send({ type: 'partWanted', round });
+      for (const worker of others) worker.send({ type: 'asked', what: message.what, round });
     },
     /** Stops waiting for a worker that has ended. */
     gone(worker: Worker): void {

@@ -1,22 +1,18 @@
+/** What a worker asks every other one: to drop its cached copies, or for its part of something. */
+export type Question = 'forget' | 'part';
+
 /** What a worker says to the process that supervises it. */
 export type FromWorker =
   /** It is serving; `text` is for the operator. */
   | { readonly type: 'running'; readonly text: string }
-  /** It changed something that other workers may have cached. */
-  | { readonly type: 'changed'; readonly change: number }
-  /** It has dropped its cached copies. */
-  | { readonly type: 'forgotten'; readonly round: number }
-  /** It asks every other worker for a part. */
-  | { readonly type: 'gather'; readonly request: number }
-  /** Its part for another worker. */
-  | { readonly type: 'part'; readonly round: number; readonly part: unknown };
+  /** It asks every other worker. */
+  | { readonly type: 'ask'; readonly what: Question; readonly request: number }
+  /** It has done what another worker asks for, or sends its part. */
+  | { readonly type: 'answer'; readonly round: number; readonly part?: unknown };
 
 /** What the supervising process says to a worker. */
 export type ToWorker =
-  | { readonly type: 'forget'; readonly round: number }
-  /** Every other worker has forgotten its copies. */
-  | { readonly type: 'invalidated'; readonly change: number }
-  /** Another worker wants its part. */
-  | { readonly type: 'partWanted'; readonly round: number }
-  /** The parts that were gathered. */
-  | { readonly type: 'gathered'; readonly request: number; readonly parts: readonly unknown[] };
+  /** Another worker asks. */
+  | { readonly type: 'asked'; readonly what: Question; readonly round: number }
+  /** The answers of the other workers. */
+  | { readonly type: 'answers'; readonly request: number; readonly parts: readonly unknown[] };

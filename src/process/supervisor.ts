@@ -2,9 +2,7 @@ import cluster, { type Worker } from 'node:cluster';
 import type { Logger } from 'pino';
 import { gatherings } from './gathering.ts';
 import type { FromWorker } from './ipc-messages.ts';
-import { relayInvalidations } from './peers.ts';
 
-/** Options of the supervisor. */
 export interface SupervisionOptions {
   /** How many processes serve. */
   readonly workers: number;
@@ -33,8 +31,7 @@ type Alive = Map<Worker, { readonly number: number; readonly since: number }>;
 export async function supervise(options: SupervisionOptions): Promise<number> {
   const { workers: count, stopTimeout, logger, print } = options;
   const alive: Alive = new Map();
-  const copies = relayInvalidations(() => alive.keys());
-  const gathered = gatherings(() => alive.keys());
+  const questions = gatherings(() => alive.keys());
   const pauseBefore = pauses();
   const { promise: ended, resolve: end } = Promise.withResolvers<number>();
   let code = 0;
@@ -61,9 +58,7 @@ export async function supervise(options: SupervisionOptions): Promise<number> {
     alive.set(worker, { number, since: performance.now() });
     worker.on('message', (message: FromWorker) => {
       if (message.type === 'running') resolve(message.text);
-      else if (message.type === 'gather' || message.type === 'part')
-        gathered.heard(worker, message);
-      else copies.heard(worker, message);
+      else questions.heard(worker, message);
     });
     return running;
   };
@@ -71,10 +66,11 @@ export async function supervise(options: SupervisionOptions): Promise<number> {
   cluster.on('exit', (worker, exitCode, signal) => {
     const { number = 0, since = 0 } = alive.get(worker) ?? {};
     alive.delete(worker);
-    copies.gone(worker);
-    gathered.gone(worker);
+    questions.gone(worker);
     // One that was just starting dies of the signal itself.
-    if (stopping ? exitCode !== 0 && signal !== 'SIGTERM' && serving : !serving) code = 1;
+    // What the one that could not start says of it is what this start says.
+    if (stopping ? exitCode !== 0 && signal !== 'SIGTERM' && serving : !serving)
+      code = serving ? 1 : exitCode || 1;
     if (stopping && alive.size === 0) end(code);
     if (stopping) return;
     if (!serving) return stop('a worker could not start');
@@ -120,9 +116,7 @@ function killAll(alive: Alive, logger: Logger): void {
   }
 }
 
-/**
- * Counts deaths; answers how long to wait before the next start, given how long the worker lived.
- */
+/** Counts deaths; answers how long the next start waits, given how long the worker lived. */
 function pauses(): (number: number, lived: number) => number {
   const deaths = new Map<number, number>();
   return (number, lived) => {

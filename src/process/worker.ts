@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Peers } from '../ports/peers.ts';
-import type { FromWorker, ToWorker } from './ipc-messages.ts';
+import type { FromWorker, Question, ToWorker } from './ipc-messages.ts';
 
-/** Milliseconds after which every copy in another process has expired by itself. */
-const copiesLive = 1000;
+/** Milliseconds after which a question that nobody puts to the others counts as answered. */
+const longest = 1500;
 
 /** The supervising process, as a worker sees it. */
 export interface Supervisor {
@@ -18,69 +18,43 @@ export function supervisor(): Supervisor {
     // The channel closes when the supervising process dies; then this one ends as well.
     if (process.connected) process.send?.(message);
   };
-  const waiting = new Map<number, () => void>();
-  let changes = 0;
-  let forget = async (): Promise<void> => undefined;
-  const gathering = gatherer(send);
+  const waiting = new Map<number, (parts: readonly unknown[]) => void>();
+  const answers: Record<Question, () => Promise<unknown>> = {
+    forget: async () => undefined,
+    part: async () => undefined,
+  };
+  let requests = 0;
   process.on('message', (message: ToWorker) => {
-    if (message.type === 'invalidated') waiting.get(message.change)?.();
-    else if (message.type === 'forget')
-      forget().then(
-        () => send({ type: 'forgotten', round: message.round }),
-        // Not answered: the one that waits goes on when the copies have expired.
+    if (message.type === 'answers') waiting.get(message.request)?.(message.parts);
+    else
+      answers[message.what]().then(
+        (part) => send({ type: 'answer', round: message.round, part }),
+        // Not answered: whoever asked goes on without it, once copies have expired by themselves.
         () => undefined,
       );
-    else gathering.heard(message);
   });
+  const ask = async (what: Question): Promise<readonly unknown[]> => {
+    const request = ++requests;
+    const answered = new Promise<readonly unknown[]>((resolve) => waiting.set(request, resolve));
+    send({ type: 'ask', what, request });
+    const late = new AbortController();
+    const stalled = sleep(longest, [], { signal: late.signal }).catch(() => []);
+    const parts = await Promise.race([answered, stalled]);
+    late.abort();
+    waiting.delete(request);
+    return parts;
+  };
   return {
     running: (text) => send({ type: 'running', text }),
     peers: {
-      async invalidate() {
-        const change = ++changes;
-        const invalidated = new Promise<void>((resolve) => waiting.set(change, resolve));
-        send({ type: 'changed', change });
-        const late = new AbortController();
-        await Promise.race([
-          invalidated,
-          sleep(copiesLive, undefined, { signal: late.signal }).catch(() => undefined),
-        ]);
-        late.abort();
-        waiting.delete(change);
+      invalidate: async () => void (await ask('forget')),
+      onInvalidation: (forget) => {
+        answers.forget = forget;
       },
-      onInvalidation: (listener) => {
-        forget = listener;
+      gather: async () => ask('part'),
+      onGather: (tell) => {
+        answers.part = tell;
       },
-      gather: gathering.gather,
-      onGather: gathering.onGather,
-    },
-  };
-}
-
-/** Asks the other workers for their parts, and gives them that of this one. */
-function gatherer(send: (message: FromWorker) => void) {
-  const waiting = new Map<number, (parts: readonly unknown[]) => void>();
-  let requests = 0;
-  let partOf = async (): Promise<unknown> => undefined;
-  return {
-    heard(message: Extract<ToWorker, { type: 'partWanted' | 'gathered' }>): void {
-      if (message.type === 'gathered') {
-        waiting.get(message.request)?.(message.parts);
-        return;
-      }
-      partOf().then(
-        (part) => send({ type: 'part', round: message.round, part }),
-        // Not answered: whoever asked goes on without this part.
-        () => undefined,
-      );
-    },
-    async gather(): Promise<readonly unknown[]> {
-      const request = ++requests;
-      const parts = new Promise<readonly unknown[]>((resolve) => waiting.set(request, resolve));
-      send({ type: 'gather', request });
-      return parts.finally(() => waiting.delete(request));
-    },
-    onGather(listener: () => Promise<unknown>): void {
-      partOf = listener;
     },
   };
 }

@@ -6,26 +6,24 @@ import type { Measurements } from '../ports/measurements.ts';
 import type { Peers } from '../ports/peers.ts';
 import { sqlCacheVersion } from './cache/cache-version.ts';
 import { cachedClients, cachedResourceServers } from './cache/cached-registries.ts';
-import { type AuditedTransaction, auditedTransaction } from './connection/audited-transaction.ts';
-import { type Database, openDatabase, orStoreUnavailable } from './connection/database.ts';
-import { type DatabaseSeconds, databaseSeconds } from './connection/database-time.ts';
-import type { DatabaseKind } from './migrations/schema.ts';
+import { auditedTransaction } from './connection/audited-transaction.ts';
+import { openDatabase, orStoreUnavailable } from './connection/database.ts';
+import { databaseSeconds } from './connection/database-time.ts';
+import type { SqlStore } from './connection/sql-store.ts';
 import { openRedis, type RedisConfig } from './redis/open-redis.ts';
+import { auditSinkAndExpiredRows } from './tables/audit-sink-and-expired-rows.ts';
 import { openIssuances } from './tables/open-issuances.ts';
 import { sqlAdminTokens } from './tables/sql-admin-tokens.ts';
 import { sqlAssertionKeys } from './tables/sql-assertion-keys.ts';
 import { sqlAudit } from './tables/sql-audit.ts';
-import { sqlAuditSink } from './tables/sql-audit-sink.ts';
 import { sqlAuthorizationServers } from './tables/sql-authorization-servers.ts';
 import { sqlBoundKeys } from './tables/sql-bound-keys.ts';
 import { sqlClients } from './tables/sql-clients.ts';
 import { sqlConfiguration } from './tables/sql-configuration.ts';
 import { sqlCredentialUses } from './tables/sql-credential-uses.ts';
-import { sqlExpired } from './tables/sql-expired.ts';
 import { sqlIssuedTokens } from './tables/sql-issued-tokens.ts';
 import { sqlKeyEncryption } from './tables/sql-key-encryption.ts';
 import { sqlNonceSecrets } from './tables/sql-nonce-secrets.ts';
-import { sqlOrphanedUses } from './tables/sql-orphaned-uses.ts';
 import { sqlPairings } from './tables/sql-pairings.ts';
 import { sqlRegistrationCounts } from './tables/sql-registration-counts.ts';
 import { sqlReplay } from './tables/sql-replay.ts';
@@ -44,6 +42,7 @@ type StoreConfig = RedisConfig &
     | 'databasePoolSize'
     | 'databasePreparedStatements'
     | 'auditRetention'
+    | 'auditSink'
     | 'accessTokenMaxLifetime'
   >;
 
@@ -56,11 +55,9 @@ interface Surroundings {
 }
 
 /** Every store, on the database and, when there is one, on Redis. */
-export async function openStores(
-  config: StoreConfig,
-  { logger, clock, databaseClock, peers, measured }: Surroundings,
-) {
-  const { databaseUrl, redisUrl, auditRetention, accessTokenMaxLifetime } = config;
+export async function openStores(config: StoreConfig, surroundings: Surroundings) {
+  const { logger, clock, databaseClock, peers, measured } = surroundings;
+  const { databaseUrl, redisUrl, accessTokenMaxLifetime } = config;
   const onError = (err: Error) => logger.warn({ err }, 'store connection lost');
   if (redisUrl !== undefined)
     await (await import('./redis/connect-redis.ts')).refuseCluster(redisUrl);
@@ -71,49 +68,34 @@ export async function openStores(
   });
   const kind = databaseKind(databaseUrl);
   const secrets = sqlSharedSecrets(database);
-  const onRedis = {
-    database,
-    secrets,
-    logger,
-    clock,
-    redisClock: databaseClock,
-    onError,
-    measured,
-  };
-  const { redis, counters } = await openRedis(config, onRedis);
+  const opened = { ...surroundings, database, onError };
+  const { redis, counters } = await openRedis(config, { ...opened, secrets });
   const replay = redis ?? sqlReplay(database, kind);
   const audit = sqlAudit(database, kind, clock);
-  const issuances = await openIssuances({
-    databaseUrl,
-    database,
-    clock,
-    audit,
-    onError,
-    measured,
-    ...(redis !== undefined && { replayElsewhere: redis }),
-  });
+  const issuances = await openIssuances({ ...opened, databaseUrl, audit, replayElsewhere: redis });
   const seconds = databaseSeconds(database, kind, databaseClock);
   const change = auditedTransaction(databaseUrl, database, clock);
+  const store: SqlStore = { database, kind, change, seconds };
   const pingDatabase = async () =>
     void (await orStoreUnavailable(() => database.$queryRaw`select 1`));
   return {
-    ...registries({ url: databaseUrl, database, kind, clock, change, seconds, peers }),
+    ...registries(store, { url: databaseUrl, clock, peers }),
     credentialUses: sqlCredentialUses(database, kind),
     audit,
     issuances,
-    issuedTokens: sqlIssuedTokens(database, kind, change, seconds),
+    issuedTokens: sqlIssuedTokens(store),
     boundKeys: sqlBoundKeys(database, kind, accessTokenMaxLifetime),
     statusLists: sqlStatusLists(database, kind, accessTokenMaxLifetime, seconds),
     replay,
     wasUsed: replay.wasUsed,
     counters,
-    expired: [...sqlExpired(database, seconds, auditRetention), sqlOrphanedUses(database)],
+    ...auditSinkAndExpiredRows(config, database, kind, seconds),
     signingKeys: sqlSigningKeys(databaseUrl, database, clock, databaseClock),
     keyEncryption: sqlKeyEncryption(change),
     nonceSecrets: sqlNonceSecrets(change),
     secrets,
     databaseSeconds: seconds,
-    ...forOperators(database, kind, change),
+    ...forOperators(store),
     pingDatabase,
     pingReplay: redis?.ping ?? pingDatabase,
     writeToDatabase: sqlWriteCheck(databaseUrl, database, clock),
@@ -128,58 +110,52 @@ export async function openStores(
 }
 
 /** What is of no use to the protocol. */
-function forOperators(database: Database, kind: DatabaseKind, change: AuditedTransaction) {
+function forOperators({ database, change }: SqlStore) {
   return {
     adminTokens: sqlAdminTokens(database, change),
-    auditSink: sqlAuditSink(database, kind),
     countRegistrations: sqlRegistrationCounts(database),
   };
 }
 
+/** The registrations that a declared configuration changes. */
+function registrations(store: SqlStore) {
+  return {
+    clients: sqlClients(store),
+    resourceServers: sqlResourceServers(store),
+    trustedIssuers: sqlTrustedIssuers(store),
+    authorizationServers: sqlAuthorizationServers(store),
+    pairings: sqlPairings(store),
+  };
+}
+
 /** The registries of the admin API, and the cached copies that the protocol uses. */
-function registries(store: {
-  readonly url: string;
-  readonly database: Database;
-  readonly kind: DatabaseKind;
-  readonly clock: Clock;
-  readonly change: AuditedTransaction;
-  readonly seconds: DatabaseSeconds;
-  readonly peers: Peers;
-}) {
-  const { database, kind, change, seconds, peers } = store;
+function registries(
+  store: SqlStore,
+  { url, clock, peers }: { readonly url: string; readonly clock: Clock; readonly peers: Peers },
+) {
+  const { database, change } = store;
   const state = sqlCacheVersion(database);
-  const currentClients = sqlClients(database, kind, change, seconds);
-  const clients = cachedClients(currentClients, state, peers.invalidate);
-  const currentResourceServers = sqlResourceServers(database, change);
-  const resourceServers = cachedResourceServers(currentResourceServers, state, peers.invalidate);
+  const current = registrations(store);
+  const clients = cachedClients(current.clients, state, peers.invalidate);
+  const resourceServers = cachedResourceServers(current.resourceServers, state, peers.invalidate);
   /** Drops every copy, because another process on this machine has changed something. */
   const forget = () => {
     clients.forget();
     resourceServers.forget();
   };
+  const changed = async () => {
+    forget();
+    await peers.invalidate();
+  };
   return {
+    ...current,
     clients,
-    currentClients,
+    currentClients: current.clients,
     resourceServers,
-    currentResourceServers,
-    trustedIssuers: sqlTrustedIssuers(database, kind, change, seconds),
-    authorizationServers: sqlAuthorizationServers(database, kind, change),
+    currentResourceServers: current.resourceServers,
     withdrawnHolders: sqlWithdrawnHolders(database, change),
     assertionKeys: sqlAssertionKeys(database, change),
-    pairings: sqlPairings(database, kind, change, seconds),
-    configuration: sqlConfiguration({
-      ...store,
-      registrations: (by, now) => ({
-        clients: sqlClients(database, kind, by, now),
-        resourceServers: sqlResourceServers(database, by),
-        trustedIssuers: sqlTrustedIssuers(database, kind, by, now),
-        pairings: sqlPairings(database, kind, by, now),
-      }),
-      async changed() {
-        forget();
-        await peers.invalidate();
-      },
-    }),
+    configuration: sqlConfiguration({ ...store, url, clock, registrations, changed }),
     forget,
   };
 }

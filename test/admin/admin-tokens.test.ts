@@ -97,6 +97,24 @@ describe.each(kinds)('named admin tokens on $name', (kind) => {
     expect(await works(token, second, third)).toEqual([401, 401, 200]);
   });
 
+  it('a rotation that is repeated, because its answer was lost, ends no token that is in use', async () => {
+    const { id, token } = await make('retried', ['clients:read']);
+    const rotate = async (body: object) => server.admin('POST', `admin-tokens/${id}/rotate`, body);
+    const works = async (...tokens: string[]) =>
+      Promise.all(tokens.map(async (each) => (await by(each)('GET', 'clients')).status));
+    expect((await rotate({ keep_previous: true })).status).toBe(409);
+    const twice = await Promise.all([rotate({}), rotate({})]);
+    expect(twice.map(({ status }) => status).sort((a, b) => a - b)).toEqual([200, 409]);
+    const lost = twice.find(({ status }) => status === 200)?.body.token as string;
+    expect((await rotate({ previous_expires_in: 60 })).body.detail).toContain('keep_previous');
+    const third = (await rotate({ keep_previous: true })).body.token as string;
+    expect(await works(token, lost, third)).toEqual([200, 401, 200]);
+    const last = (await rotate({ previous_expires_in: 0 })).body.token as string;
+    expect(await works(token, third, last)).toEqual([401, 401, 200]);
+    server.clock.now += 1;
+    expect((await rotate({})).status).toBe(200);
+  });
+
   it('nobody gives scopes that it has not got: not by a new token, nor by rotating another’s', async () => {
     const { id: granterId, token: granter } = await make('granter', [
       'admin:read',
@@ -283,6 +301,35 @@ describe('who is no admin', () => {
     expect((await server.admin('GET', 'clients')).status).toBe(200);
     await server.stop();
   });
+
+  it.each(kinds)(
+    'keeps no admin waiting whose token this process never saw, nor the first, on $name',
+    async ({ make }) => {
+      const store = await make();
+      const other = await testServer({ store });
+      const made = async (name: string) => {
+        const body = { name, scopes: ['clients:read'] };
+        return (await other.admin('POST', 'admin-tokens', body)).body;
+      };
+      const [{ token }, { id, token: second }] = [await made('reader'), await made('rotated')];
+      const rotated = (await other.admin('POST', `admin-tokens/${id}/rotate`, {})).body.token;
+      const server = await testServer({ store, clock: other.clock });
+      const statusBy = async (given: string) =>
+        (await server.admin('GET', 'clients', undefined, { authorization: `Bearer ${given}` }))
+          .status;
+      const stranger = `hfadm_${'x'.repeat(43)}`;
+      let last = 0;
+      for (let count = 0; count < 105; count++) last = await statusBy(stranger);
+      expect(last).toBe(429);
+      for (const each of [token, second, rotated]) expect(await statusBy(each)).toBe(200);
+      expect((await server.admin('GET', 'clients')).status).toBe(200);
+      expect(await statusBy(stranger)).toBe(429);
+      await server.stop();
+      await other.stop();
+      await store.remove();
+    },
+  );
+
   it('a path of which nobody said what it needs is not mounted', () => {
     expect(() => requiredScope('GET', '/admin/something-new')).toThrow(
       'is in no area of required-scope.ts',

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
+import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { adminAudience } from '../../src/domain/admin-access.ts';
 import { type TestKey, testKey } from '../support/keys.ts';
@@ -361,6 +362,31 @@ describe('who makes admins of clients', () => {
     await server.stop();
   });
 
+  it('revokes no tokens of an admin who may more, by whatever they have in common', async () => {
+    const { fixture, tokenOf } = await opened();
+    const { server, key } = fixture;
+    const made = async (name: string, given: readonly string[]) =>
+      (await server.admin('POST', 'admin-tokens', { name, scopes: given })).body.token as string;
+    const lesser = await made('lesser', ['clients:read', 'tokens:revoke']);
+    const equal = await made('equal', [...scopes, 'tokens:revoke']);
+    const [admin, ordinary] = [
+      await tokenOf(),
+      await tokenOf('operator', { resource: 'https://rs.example.com' }),
+    ];
+    const jti = (token: string) => decodeJwt(token).jti;
+    const by = async (token: string, path: string) =>
+      (await server.admin('DELETE', path, undefined, { authorization: `Bearer ${token}` })).status;
+    const paths = [`tokens/${jti(admin)}`, 'clients/operator/tokens', `keys/${key.jkt}/tokens`];
+    for (const path of paths) expect([path, await by(lesser, path)]).toEqual([path, 403]);
+    expect((await call(fixture, { token: admin })).status).toBe(200);
+    // A token for another API is no admin's access.
+    expect(await by(lesser, `tokens/${jti(ordinary)}`)).toBe(204);
+    expect(await by(lesser, 'clients/open/tokens')).toBe(200);
+    for (const path of paths) expect([204, 200]).toContain(await by(equal, path));
+    expect((await call(fixture, { token: admin })).status).toBe(401);
+    await server.stop();
+  });
+
   it.each<[string, object, number]>([
     ['without an end', {}, 403],
     ['with an end beyond ninety days', { days: 91 }, 403],
@@ -434,7 +460,19 @@ describe('strangers behind the same address', () => {
 });
 
 describe('DPOP_NONCE=required and ADMIN_URL', () => {
-  it('a nonce that is asked for does not count as a refusal', async () => {
+  it.each<[string, (token: string, fixture: TokenEndpointFixture) => Promise<Partial<Called>>]>([
+    ['by another key', async () => ({ by: await testKey() })],
+    ['without a proof', async () => ({ proofs: [] })],
+    ['for another token', async () => ({ claims: { ath: ath('x') } })],
+    [
+      'by one proof that was seen',
+      async (token, { server, key }) => ({
+        proofs: [
+          await key.proof({ htm: 'GET', htu: `${server.adminUrl}/admin/clients`, ath: ath(token) }),
+        ],
+      }),
+    ],
+  ])('who draws nonces %s is told to wait, who has the key is not', async (_what, change) => {
     const fixture = await tokenEndpointFixture({ env: { DPOP_NONCE: 'required' } });
     const { server } = fixture;
     const members = { resources: [adminAudience], admin_scopes: scopes };
@@ -443,10 +481,20 @@ describe('DPOP_NONCE=required and ADMIN_URL', () => {
     const nonce = String((await fixture.send({ form })).headers['dpop-nonce']);
     const answer = await fixture.send({ form, dpop: await fixture.key.proof({ nonce }) });
     const { access_token: token } = JSON.parse(answer.body) as { access_token: string };
-    for (let sent = 0; sent < 105; sent++)
-      expect((await call(fixture, { token })).status).toBe(401);
+    for (let sent = 0; sent < 105; sent++) {
+      const fresh = String((await call(fixture, { token })).headers['dpop-nonce']);
+      expect((await call(fixture, { token, claims: { nonce: fresh } })).status).toBe(200);
+    }
+    const drawn = async (called: Partial<Called>) => {
+      const sent = Array.from({ length: 105 }, async () => call(fixture, { token, ...called }));
+      return (await Promise.all(sent)).map(({ status }) => status);
+    };
+    expect(new Set(await drawn({}))).toEqual(new Set([401]));
     const fresh = String((await call(fixture, { token })).headers['dpop-nonce']);
     expect((await call(fixture, { token, claims: { nonce: fresh } })).status).toBe(200);
+    const others = await change(token, fixture);
+    await drawn(others);
+    expect((await call(fixture, { token, ...others })).status).toBe(429);
     await server.stop();
   });
 

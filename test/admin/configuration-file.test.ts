@@ -28,6 +28,13 @@ const read = (text: string) =>
   );
 const client = (secret: string) => `clients:\n  - client_id: a\n    client_secret: ${secret}\n`;
 
+/** Ten of the line before, in each line. */
+const laughs = Array.from(
+  { length: 9 },
+  (_, index) =>
+    `x${index + 1}: &x${index + 1} [${Array.from({ length: 10 }, () => `*x${index}`).join()}]\n`,
+).join('');
+
 describe('a configuration file', () => {
   it.each([named('ORDERS_SECRET'), '{ file: secret }', `{ file: ${folder}/secret }`])(
     'has the secret that %s names',
@@ -74,10 +81,27 @@ describe('a configuration file', () => {
     ['clients: !secret aGk=\n', 'holdfast.yaml:1:10'],
     ['', 'the file must have members such as clients'],
     ['- a\n', 'the file must have members such as clients'],
-    ['clients: &a [*a]\n', 'holdfast.yaml:1:1'],
+    ['clients: &a [*a]\n', 'holdfast.yaml:1:14 the alias refers to what it stands in'],
+    [
+      `x: &x0 [${'y'.repeat(9)}]\n${laughs}clients: *x9\n`,
+      'holdfast.yaml:7:38 with this alias the file has more than 8 MiB',
+    ],
     ['a: 1\n---\nb: 2\n', 'holdfast.yaml'],
   ])('refuses %j', (text, message) => {
     expect(() => read(text)).toThrow(message);
+  });
+
+  it('takes as many aliases as there are clients', () => {
+    const rows = Array.from(
+      { length: 3000 },
+      (_, index) => `  - { client_id: c${index}, resources: *r }`,
+    );
+    const { body } = read(
+      `clients:\n  - { client_id: c, resources: &r [a, b] }\n${rows.join('\n')}\n`,
+    );
+    const { clients } = body as { readonly clients: readonly object[] };
+    expect(clients).toHaveLength(3001);
+    expect(clients.at(-1)).toEqual({ client_id: 'c2999', resources: ['a', 'b'] });
   });
 
   it('takes JSON, and the member by which editors find the schema', () => {

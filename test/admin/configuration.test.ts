@@ -6,6 +6,7 @@ import { type Answer, basic, type TestServer, testServer } from '../support/serv
 import { storeKinds } from '../support/stores.ts';
 
 const audience = 'https://api.example.com';
+type Named = { readonly issuer: string };
 const [secret, other] = ['s'.repeat(40), 't'.repeat(40)];
 /** A client that needs no secret. */
 const declaredKey = {
@@ -34,8 +35,66 @@ const declared = {
       ],
     },
   ],
+  authorization_servers: [
+    {
+      issuer: 'https://auth.partner.example',
+      clients: [{ client_id: 'orders', remote_client_id: 'orders-over-there' }],
+      scope: 'chat.read',
+    },
+  ],
   pairings: [{ requester: 'orders', holder: 'worker' }],
 };
+
+describe('a dry run', () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await testServer();
+  });
+  afterAll(() => server.stop());
+  const tokenFor = async (scopes: readonly string[]) => {
+    const body = { name: scopes.join('-').replaceAll(':', '-'), scopes };
+    return (await server.admin('POST', 'admin-tokens', body)).body.token as string;
+  };
+  const asked = async (token: string, clients: readonly object[], query: string) =>
+    server.admin(
+      'POST',
+      `configuration${query}`,
+      { clients },
+      { authorization: `Bearer ${token}` },
+    );
+  const admin = {
+    ...declaredKey,
+    client_id: 'operator',
+    resources: ['urn:holdfast:admin'],
+    admin_scopes: ['clients:read'],
+  };
+  const plain = { ...declaredKey, client_id: 'plain' };
+
+  it('needs the scope to read, and no other request is one', async () => {
+    const token = await tokenFor(['configuration:read']);
+    expect((await asked(token, [plain, admin], '?dry_run=true')).body.changes).toHaveLength(2);
+    for (const query of ['', '?dry_run=false', '?dry_run=false&dry_run=true', '?DRY_RUN=true'])
+      expect([query, (await asked(token, [plain], query)).status]).toEqual([query, 403]);
+    const nobody = await tokenFor(['clients:write']);
+    expect((await asked(nobody, [plain], '?dry_run=true')).status).toBe(403);
+    expect((await server.admin('GET', 'clients')).body.items).toEqual([]);
+  });
+
+  it('refuses what the change would refuse: an admin client, by who may not make it', async () => {
+    const token = await tokenFor(['configuration:read', 'configuration:write']);
+    for (const query of ['?dry_run=true', '']) {
+      const { status, body } = await asked(token, [plain, admin], query);
+      expect([status, body.errors]).toEqual([
+        403,
+        [{ member: 'clients[1]', detail: expect.stringContaining('admin:grant') }],
+      ]);
+    }
+    expect((await server.admin('POST', 'configuration', { clients: [admin] })).status).toBe(200);
+    for (const query of ['?dry_run=true&prune=true', '?prune=true'])
+      expect((await asked(token, [plain], query)).status).toBe(403);
+    expect((await asked(token, [admin], '?dry_run=true&prune=true')).body.unchanged).toBe(1);
+  });
+});
 
 describe.each(storeKinds)('POST /admin/configuration on $name', (kind) => {
   let server: TestServer;
@@ -69,6 +128,7 @@ describe.each(storeKinds)('POST /admin/configuration on $name', (kind) => {
       'create trusted_issuer https://platform.example.com',
       'create trust_rule https://platform.example.com orders',
       'create trust_rule https://platform.example.com {"sub":"a","/b/c":1}',
+      'create authorization_server https://auth.partner.example',
       'create pairing orders worker',
     ]);
     expect(dry.headers.get('etag')).toMatch(/^"\d+"$/);
@@ -81,6 +141,7 @@ describe.each(storeKinds)('POST /admin/configuration on $name', (kind) => {
     const before = await events();
     expect((await apply(declared)).body).toMatchObject({ dry_run: false, unchanged: 0 });
     expect(await types(before)).toEqual([
+      'authorization_server_created',
       'client_created',
       'client_created',
       'pairing_created',
@@ -100,7 +161,7 @@ describe.each(storeKinds)('POST /admin/configuration on $name', (kind) => {
   it('a second time changes nothing, and writes nothing', async () => {
     const [before, read] = [await events(), await server.admin('GET', 'configuration')];
     const again = await apply(declared);
-    expect(again.body).toEqual({ dry_run: false, changes: [], unchanged: 7 });
+    expect(again.body).toEqual({ dry_run: false, changes: [], unchanged: 8 });
     expect(await events()).toEqual(before);
     const after = await server.admin('GET', 'configuration');
     expect(after.headers.get('etag')).toBe(read.headers.get('etag'));
@@ -109,10 +170,11 @@ describe.each(storeKinds)('POST /admin/configuration on $name', (kind) => {
   it('what is exported is what is there: applying it changes nothing', async () => {
     const { body } = await server.admin('GET', 'configuration');
     expect(JSON.stringify(body)).not.toContain('secret"');
+    expect(JSON.stringify(body)).not.toContain('"disabled":false');
     expect((await apply(body, '?dry_run=true&prune=true')).body).toEqual({
       dry_run: true,
       changes: [],
-      unchanged: 7,
+      unchanged: 8,
     });
   });
 
@@ -161,6 +223,36 @@ describe.each(storeKinds)('POST /admin/configuration on $name', (kind) => {
     expect(actions(await apply(declared, '?prune=true'))).toEqual(['delete client extra']);
     expect(await types(before)).toEqual(['client_deleted']);
     expect((await server.admin('GET', 'clients/by-hand')).status).toBe(200);
+  });
+
+  it('changes another authorization server, and deletes with prune what a configuration made', async () => {
+    const [other] = declared.authorization_servers;
+    const second = { ...other, issuer: 'https://second.example', signing_alg: 'EdDSA' };
+    const changed = [{ ...other, scope: 'chat.write' }, second];
+    expect(actions(await apply({ ...declared, authorization_servers: changed }))).toEqual([
+      'change authorization_server https://auth.partner.example',
+      'create authorization_server https://second.example',
+    ]);
+    const { items } = (await server.admin('GET', 'authorization-servers')).body;
+    const found = items.toSorted((a: Named, b: Named) => a.issuer.localeCompare(b.issuer));
+    expect(found).toMatchObject([
+      { scope: 'chat.write', managed_by: 'configuration' },
+      { issuer: 'https://second.example', signing_alg: 'EdDSA' },
+    ]);
+    const keys = (await server.get('/jwks')).body.keys.map(({ alg }: { alg: string }) => alg);
+    expect(keys).toContain('EdDSA');
+    expect(actions(await apply(declared, '?prune=true'))).toEqual([
+      'change authorization_server https://auth.partner.example',
+      'delete authorization_server https://second.example',
+    ]);
+  });
+
+  it('a plan is for another state once another authorization server has changed', async () => {
+    const etag = String((await apply(declared, '?dry_run=true')).headers.get('etag'));
+    const { items } = (await server.admin('GET', 'authorization-servers')).body;
+    const path = `authorization-servers/${items[0].id}`;
+    await server.admin('PATCH', path, { scope: 'chat.read' });
+    expect((await apply(declared, '', { 'if-match': etag })).status).toBe(412);
   });
 
   it('refuses a plan that was made for another state', async () => {
@@ -212,6 +304,42 @@ describe.each(storeKinds)('POST /admin/configuration on $name', (kind) => {
     rmSync(folder, { recursive: true });
   });
 
+  it.each([
+    ['that says nothing of it', {}, { disabled: true, changes: '0', level: undefined }],
+    ['that enables it', { disabled: false }, { disabled: false, changes: '1', level: 40 }],
+  ])(
+    'after a client was disabled by hand, a start with a CONFIG_FILE %s: %j %j',
+    async (_, more, expected) => {
+      const folder = scratchFolder();
+      const CONFIG_FILE = join(folder, 'holdfast.yaml');
+      const client = { ...declaredKey, client_id: 'stolen', scope: 'read', ...more };
+      writeFileSync(CONFIG_FILE, JSON.stringify({ clients: [client] }));
+      const store = await kind.make();
+      const first = await testServer({ kind, store, env: { CONFIG_FILE } });
+      expect((await first.admin('PATCH', 'clients/stolen', { disabled: true })).status).toBe(200);
+      await first.stop();
+      const again = await testServer({ kind, store, clock: first.clock, env: { CONFIG_FILE } });
+      const { body } = await again.admin('GET', 'clients/stolen');
+      const applied = again.logs.find(({ msg }) => msg === 'CONFIG_FILE is applied');
+      const change = again.logs.find(({ action }) => action === 'change');
+      expect({
+        disabled: body.disabled,
+        changes: String(applied?.['changes']),
+        level: change?.['level'],
+      }).toEqual(expected);
+      expect([first, again].flatMap(({ logs }) => logs.filter(({ aborted }) => aborted))).toEqual(
+        [],
+      );
+      expect(first.logs.find(({ action }) => action === 'create')).toMatchObject({
+        kind: 'client',
+        name: 'stolen',
+      });
+      await again.stop();
+      await store.remove();
+      rmSync(folder, { recursive: true });
+    },
+  );
+
   it('prunes all of it', async () => {
     await apply({}, '?prune=true');
     const left = (await server.admin('GET', 'configuration')).body;
@@ -220,6 +348,7 @@ describe.each(storeKinds)('POST /admin/configuration on $name', (kind) => {
       resource_servers: [],
       clients: [],
       trusted_issuers: [],
+      authorization_servers: [],
       pairings: [],
     });
   });
@@ -260,6 +389,12 @@ describe('the faults of a configuration', () => {
           rules: [{ claims: { sub: 'x' } }],
         },
       ],
+      authorization_servers: [
+        {
+          issuer: 'https://as.example.com',
+          clients: [{ client_id: 'd', remote_client_id: 'e' }],
+        },
+      ],
       pairings: [{ requester: 'd', holder: 'nobody' }],
     });
     expect(answer.status).toBe(400);
@@ -280,6 +415,7 @@ describe('the faults of a configuration', () => {
       'clients[3].jwks_uri: nothing is fetched from the host of jwks_uri: it is not public, or not in ASCII',
       'clients[5].client_id: this is declared twice',
       'trusted_issuers[0].rules[0].client_id: a rule leads to a client, to a subject, or both',
+      'authorization_servers[0].issuer: this server gives no grants for itself',
       'pairings[0].holder: there is no such client',
     ]);
   });

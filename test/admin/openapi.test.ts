@@ -102,7 +102,7 @@ interface Refused {
 const others = new Map<string, string>();
 
 function neededScope({ security }: OperationObject): string {
-  return security?.[0]?.admin_token[0] ?? '';
+  return security?.[0]?.['admin_token']?.[0] ?? '';
 }
 
 /** Requests that are refused for what they are, whatever the operation does. */
@@ -192,7 +192,7 @@ describe('the OpenAPI 3.1 document', () => {
       true,
       undefined,
       '3.1.0',
-      [{ admin_token: [] }],
+      [{ admin_token: [] }, { bound_admin_token: [] }],
     ]);
   });
   it('names every operation once, with its path parameters and with schemas for every answer', () => {
@@ -487,6 +487,7 @@ describe('what each operation answers is what the document says', () => {
     expect((await call('createAdminToken', { body: made })).status).toBe(409);
     const params = { id: body.id };
     expect((await call('rotateAdminToken', { params, body: {} })).body.token).not.toBe(body.token);
+    expect((await call('rotateAdminToken', { params, body: {} })).status).toBe(409);
     expect((await call('listAdminTokens')).body.items).toHaveLength(1);
     await call('deleteAdminToken', { params });
   });

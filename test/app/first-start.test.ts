@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { testServer } from '../support/server.ts';
 
 const project = join(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), "holdfast-first's-"));
@@ -33,6 +34,16 @@ describe('the command line', () => {
       stderr: expect.stringMatching(err),
     });
   });
+});
+
+it.each([
+  ['0.0.0.0', 'http://127.0.0.1:'],
+  ['::', 'http://[::1]:'],
+  ['localhost', 'http://localhost:'],
+])('a start that listens on %s prints an address that can be opened', async (host, shown) => {
+  const server = await testServer({ env: { ADMIN_HOST: host } });
+  expect(server.printed.join('')).toContain(`admin API  ${shown}`);
+  await server.stop();
 });
 
 describe('a first start in a folder that others may read', { timeout: 120_000 }, () => {

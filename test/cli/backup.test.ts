@@ -1,7 +1,19 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { backup } from '../../src/cli/backup.ts';
+import type { RecordedEvent } from '../../src/domain/audit-event.ts';
 import { runCommand } from '../support/command.ts';
 import { needs } from '../support/left-out.ts';
 import { freeAddress, startProcess } from '../support/process.ts';
@@ -126,6 +138,73 @@ describe('holdfast backup and restore on SQLite', () => {
   });
 });
 
+describe('holdfast restore', () => {
+  const damages = [
+    { damage: 'the first page is lost', spoil: (bytes: Buffer) => bytes.fill(7, 0, 4096) },
+    { damage: 'the end is lost', spoil: (bytes: Buffer) => bytes.subarray(0, 8192) },
+    { damage: 'everything is lost', spoil: () => Buffer.alloc(0) },
+  ];
+  it.each(damages)('replaces a database of which $damage', async ({ spoil }) => {
+    await start(onSqlite);
+    await register('kept');
+    const file = join(folder, 'copy.db');
+    await run('backup', file);
+    await stop();
+    const path = (store.env['DATABASE_URL'] ?? '').slice(5);
+    const damaged = spoil(readFileSync(path));
+    writeFileSync(path, damaged);
+    writeFileSync(`${path}-wal`, 'log');
+    chmodSync(file, 0o644);
+    const restored = await run('restore', file, '--json');
+    expect(restored).toMatchObject({ code: 0 });
+    const { kept } = JSON.parse(restored.stdout) as { kept: string };
+    expect(readFileSync(kept).equals(damaged)).toBe(true);
+    expect(readFileSync(path).equals(readFileSync(file))).toBe(true);
+    // Whoever could read the backup cannot read the database for that.
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(await run('backup', path, '--check')).toMatchObject({ code: 0 });
+  });
+
+  it.runIf(process.getuid?.() === 0)('by root leaves the database to its user', async () => {
+    store = await onSqlite.make();
+    const file = join(folder, 'copy.db');
+    await whileRunning(async () => run('backup', file));
+    const path = (store.env['DATABASE_URL'] ?? '').slice(5);
+    chownSync(path, 65_534, 65_534);
+    expect(await run('restore', file)).toMatchObject({ code: 0 });
+    expect([statSync(path).uid, statSync(path).gid]).toEqual([65_534, 65_534]);
+  });
+});
+
+describe('what holdfast backup leaves', () => {
+  it('is one whole backup where two are made under one name at once', async () => {
+    await start(onSqlite);
+    const file = join(folder, 'copy.db');
+    const silent = {
+      stdin: Readable.from([]),
+      stdout: new PassThrough(),
+      stderr: new PassThrough(),
+    };
+    // In one process, so that both have looked at the name before either of them copies.
+    const make = async () => backup({ ...silent, env: store.env, clock: Date.now }, file, {});
+    const made = await Promise.allSettled([make(), make()]);
+    expect(made.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    expect(made[1]).toMatchObject({ reason: { exitCode: 2 } });
+    expect(await run('backup', file, '--check')).toMatchObject({ code: 0 });
+    expect(readdirSync(folder).filter((name) => name.startsWith('copy.db'))).toEqual(['copy.db']);
+  });
+
+  it('says of a copy that was interrupted that it is no backup', async () => {
+    await start(onSqlite);
+    const file = join(folder, 'copy.db');
+    writeFileSync(file, '');
+    expect(await run('backup', file, '--check')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/is empty: a copy that was interrupted, or no backup/),
+    });
+  });
+});
+
 describe.each(postgresql)('holdfast backup on PostgreSQL, if it is here', (kind) => {
   const shell = (script: string) =>
     execFileSync(
@@ -137,15 +216,54 @@ describe.each(postgresql)('holdfast backup on PostgreSQL, if it is here', (kind)
       { env: { PATH: process.env['PATH'], ...store.env }, encoding: 'utf8', stdio: 'pipe' },
     );
 
-  it('prints what to run, and the check says whether the dump has every table', async () => {
+  const words = async (file: string) => {
+    const { code, stdout, stderr } = await run('backup', file);
+    expect([code, stdout]).toEqual([1, '']);
+    return stderr.replace(/^holdfast: .*\n$/m, '');
+  };
+
+  it('says what to run and that nothing was made, and the check reads the dump', async () => {
     await start(kind);
     const file = join(folder, "it's.dump");
-    const words = await run('backup', file);
-    expect(shell(words.stdout)).toMatch(/ bytes, checked\.\n$/);
-    const less = words.stdout.replace('pg_dump', 'pg_dump -T signing_key');
+    const lines = await words(file);
+    expect(shell(lines)).toMatch(/ bytes, checked\.\n$/);
+    const less = lines.replace('pg_dump', 'pg_dump -T signing_key');
     expect(() => shell(less)).toThrow('lacks the tables signing_key');
   });
+
+  it('names a dump that is cut off, and one that the key-encryption key does not open', async () => {
+    await start(kind);
+    const file = join(folder, 'copy.dump');
+    shell(await words(file));
+    const key = { env: { ...store.env, KEY_ENCRYPTION_KEY: 'A'.repeat(43) } };
+    expect(await runCommand(folder, ['backup', file, '--check'], key)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('key-encryption key: does not open: signing key'),
+    });
+    truncateSync(file, statSync(file).size - 2000);
+    expect(await run('backup', file, '--check')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('is not a dump that pg_restore can read'),
+    });
+  });
+
+  it('restores nothing itself, and says so', async () => {
+    await start(kind);
+    expect(await run('restore', 'copy.dump')).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/pg_restore -d "\$DATABASE_URL" --no-owner 'copy\.dump'$/m),
+    });
+  });
 });
+
+const gone = { name: 'gone', scopes: ['admin:read'] };
+const boundAdmin = {
+  client_id: 'ops',
+  client_secret: 's'.repeat(32),
+  resources: ['urn:holdfast:admin'],
+  admin_scopes: ['clients:read'],
+};
 
 describe.each([onSqlite, ...postgresql])('holdfast admin-token reset on $name', (kind) => {
   it('makes a token that a running server accepts, and that ends the first one', async () => {
@@ -164,6 +282,44 @@ describe.each([onSqlite, ...postgresql])('holdfast admin-token reset on $name', 
       items: { expires_at: number }[];
     };
     expect(items[0]?.expires_at).toBeLessThanOrEqual(at + 600);
+  });
+
+  it('makes a token by which lasting admins are made, and which cannot be had for longer', async () => {
+    await start(kind);
+    const { stdout } = await run('admin-token', 'reset');
+    const headers = { authorization: `Bearer ${stdout.trim()}` };
+    const asked = async (path: string, body: object) => server?.admin('POST', path, body, headers);
+    const lasting = await asked('admin-tokens', { name: 'anna', scopes: ['admin:grant'] });
+    expect([lasting?.status, lasting?.body.expires_at]).toEqual([201, undefined]);
+    expect((await asked('clients', boundAdmin))?.status).toBe(201);
+    const list = await server?.admin('GET', 'admin-tokens', undefined, headers);
+    const reset = list?.body.items.find(
+      ({ created_by: by }: { created_by: string }) => by === 'reset',
+    );
+    expect((await asked(`admin-tokens/${reset.id}/rotate`, {}))?.status).toBe(409);
+  });
+
+  it('ends every other admin on request: those that a restore has brought back', async () => {
+    await start(kind);
+    const named = await server?.admin('POST', 'admin-tokens', gone);
+    await server?.admin('POST', 'clients', boundAdmin);
+    const env = { ...store.env, ADMIN_TOKEN: adminToken };
+    const made = await runCommand(folder, ['admin-token', 'reset', '--end-others'], { env });
+    expect(made).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/^The admin token .*\nEnded: client ops\nEnded: token gone\n$/),
+    });
+    for (const ended of [named?.body.token, adminToken]) {
+      const headers = { authorization: `Bearer ${ended}` };
+      expect((await server?.admin('GET', 'clients', undefined, headers))?.status).toBe(401);
+    }
+    const headers = { authorization: `Bearer ${made.stdout.trim()}` };
+    const client = await server?.admin('GET', 'clients/ops', undefined, headers);
+    expect(client?.body).not.toHaveProperty('admin_scopes');
+    const trail = await server?.admin('GET', 'audit-events?limit=200', undefined, headers);
+    const recorded = trail?.body.items.map(({ type, actor }: RecordedEvent) => `${actor} ${type}`);
+    const expected = ['admin_token_created', 'admin_token_deleted', 'client_changed'];
+    expect(recorded).toEqual(expect.arrayContaining(expected.map((type) => `server ${type}`)));
   });
 
   it('writes the token to a private file on request', async () => {

@@ -1,4 +1,6 @@
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
@@ -47,7 +49,7 @@ describe('holdfast apply, diff, export, schema', () => {
     const { code, stdout, stderr } = await run('diff', '-f', example);
     expect([code, stderr]).toEqual([6, '']);
     expect(stdout).toContain('+ client web-shop\n    client_id: "web-shop"');
-    expect(stdout).toContain('16 to create, 0 as declared');
+    expect(stdout).toContain('17 to create, 0 as declared');
     expect(stdout).not.toMatch(none);
   });
 
@@ -60,10 +62,10 @@ describe('holdfast apply, diff, export, schema', () => {
   it('apply makes ten clients of one file; the second time there is nothing to do', async () => {
     const first = await run('apply', '-f', example);
     expect([first.code, first.stderr]).toEqual([0, '']);
-    expect(first.stdout).toContain('16 to create, 0 as declared\nApplied.\n');
+    expect(first.stdout).toContain('17 to create, 0 as declared\nApplied.\n');
     expect((await server.admin('GET', 'clients')).body.items).toHaveLength(10);
     const second = await run('apply', '-f', example, '--json');
-    expect(JSON.parse(second.stdout)).toEqual({ dry_run: true, changes: [], unchanged: 16 });
+    expect(JSON.parse(second.stdout)).toEqual({ dry_run: true, changes: [], unchanged: 17 });
     expect((await run('diff', '-f', example)).code).toBe(0);
     expect(first.stdout + second.stdout).not.toMatch(none);
   });
@@ -73,7 +75,7 @@ describe('holdfast apply, diff, export, schema', () => {
     expect([code, clientsIn(stdout)]).toEqual([0, expect.arrayContaining(['web-shop'])]);
     expect(stdout).not.toMatch(/client_secret:/);
     const again = await runCommand(folder, ['diff', '--prune', '-f', '-'], { env, input: stdout });
-    expect([again.code, again.stdout]).toEqual([0, '16 as declared\n']);
+    expect([again.code, again.stdout]).toEqual([0, '17 as declared\n']);
   });
 
   it('shows each change with its values, but not those of a secret', async () => {
@@ -148,6 +150,34 @@ describe('holdfast apply, diff, export, schema', () => {
   });
 });
 
+describe('an answer that does not come', () => {
+  it.each([
+    ['to the plan', 0, 'Nothing was changed.'],
+    ['to the change', 1, 'All of it may have been applied, or nothing: run diff.'],
+  ])('%s: apply says what that means', async (_what, answered, advice) => {
+    const plan = { changes: [{ kind: 'client', name: 'a', action: 'create', members: [] }] };
+    let asked = 0;
+    const server = createServer((request, response) => {
+      request.resume();
+      request.on('end', () => {
+        asked += 1;
+        if (asked > answered) response.destroy();
+        else response.end(JSON.stringify({ ...plan, unchanged: 0 }));
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const env = {
+      HOLDFAST_ADMIN_URL: `http://127.0.0.1:${port}`,
+      HOLDFAST_ADMIN_TOKEN: adminToken,
+      ...secrets,
+    };
+    const { code, stderr } = await runCommand(folder, ['apply', '-f', example], { env });
+    expect([code, stderr]).toEqual([4, expect.stringContaining(advice)]);
+    server.close();
+  });
+});
+
 describe('docs/operations/configuration-file.md', () => {
   it('begins with a file and commands that do what it says', async () => {
     const page = join(import.meta.dirname, '../../docs/operations/configuration-file.md');
@@ -193,11 +223,13 @@ describe('CONFIG_FILE', () => {
     const first = await start({ WORKERS: '2' });
     const { stdout } = await runCommand(folder, ['export'], { env });
     expect(clientsIn(stdout)).toHaveLength(10);
+    await expect.poll(first.output).toMatch(/CONFIG_FILE is applied/);
     expect(first.output().match(/CONFIG_FILE is applied/g)).toHaveLength(1);
     expect(first.output()).not.toMatch(none);
     await first.end('SIGTERM');
     const again = await start();
-    expect(again.output()).toMatch(/"changes":0,"msg":"CONFIG_FILE is applied"/);
+    // Log lines are written together, a tenth of a second later at most.
+    await expect.poll(again.output).toMatch(/"changes":0,"msg":"CONFIG_FILE is applied"/);
     expect((await runCommand(folder, ['diff', '-f', example], { env })).code).toBe(0);
     const events = await fetch(`${again.adminUrl}/audit-events?type=client_created`, {
       headers: { authorization: `Bearer ${adminToken}` },
@@ -231,5 +263,6 @@ describe('CONFIG_FILE', () => {
     );
     expect(message).toContain(`${faulty}:4:5 clients[0].scop: the member is unknown`);
     expect(message).not.toContain('short-secret');
+    expect(message).not.toContain('"msg":"request"');
   });
 });

@@ -366,6 +366,23 @@ describe('the talk of curl', () => {
   });
 });
 
+describe('a line that curl does not end', () => {
+  it('is neither held nor shown, and the next one is', async () => {
+    const token = `eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9.${'x'.repeat(200)}`;
+    const talk = redacted([token]);
+    const read = talk.toArray();
+    talk.write('before\n');
+    const part = Buffer.alloc(64 * 1024, 'y');
+    for (let sent = 0; sent < 32; sent++) {
+      talk.write(part);
+      talk.write(token);
+    }
+    talk.end('\nafter\n');
+    const text = Buffer.concat(await read).toString();
+    expect(text).toBe('before\n[a line that is too long]\nafter\n');
+  });
+});
+
 function processArguments(): string {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))

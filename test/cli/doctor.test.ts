@@ -1,13 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { createServer } from 'node:https';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import SqliteDatabase from 'libsql';
 import { afterEach, describe, expect, it } from 'vitest';
 import { findings } from '../../src/cli/doctor/doctor.ts';
 import type { Finding } from '../../src/cli/doctor/finding.ts';
+import { auditReceiver } from '../support/audit-receiver.ts';
 import { certificate } from '../support/certificates.ts';
 import { runCommand } from '../support/command.ts';
 import { needs } from '../support/left-out.ts';
@@ -66,7 +68,7 @@ function examineAfter(script: string, file: string): readonly Finding[] {
 }
 
 /** A front door that speaks TLS and asks for certificates; whether it hands one on. */
-async function frontDoor(field: 'set' | 'dropped' | 'from anybody') {
+async function frontDoor(field: 'set' | 'dropped' | 'from anybody', host = 'localhost') {
   const own = await certificate({
     names: [{ type: 'dns', value: 'localhost' }],
     notBefore: Date.now() - 1000,
@@ -96,12 +98,12 @@ async function frontDoor(field: 'set' | 'dropped' | 'from anybody') {
         ),
       );
     },
-  ).listen(0, '127.0.0.1');
+  ).listen(0, '0.0.0.0');
   await once(door, 'listening');
   ends.push(() => door.close());
   const { port } = door.address() as import('node:net').AddressInfo;
   return serve({
-    ISSUER: `https://localhost:${port}`,
+    ISSUER: `https://${host}:${port}`,
     PORT: String(upstream),
     TRUSTED_PROXIES: '127.0.0.1/32',
     CLIENT_CERTIFICATE_HEADER: 'rfc9440',
@@ -123,10 +125,21 @@ interface Sabotage {
 
 const sabotages: readonly Sabotage[] = [
   {
-    sabotage: 'a wrong clock',
+    sabotage: 'a wrong clock, where the front door is another machine',
+    named: 'clock against ISSUER',
+    // Less by what the answer took, more by what its Date lacks.
+    found: /^this machine is (59\d|600|601)\.\d s ahead$/,
+    besides: ['TLS chain'],
+    examined: async () =>
+      examine((await frontDoor('set', '127.0.0.2')).env, () => Date.now() + 600_500),
+  },
+  {
+    sabotage: 'a wrong clock, where the database is another machine',
     named: 'clock against the database',
     found: /ahead/,
-    examined: async () => examine((await serve()).env, () => Date.now() + 600_000),
+    needs: 'postgresql',
+    examined: async () =>
+      examine((await serve({}, onPostgresqlServer)).env, () => Date.now() + 600_000),
   },
   {
     sabotage: 'a full disk',
@@ -261,6 +274,79 @@ const sabotages: readonly Sabotage[] = [
       return examine(env);
     },
   },
+  {
+    sabotage: 'a log of the database that everybody can read',
+    named: 'file modes',
+    found: /\.db-wal has the mode 666/,
+    async examined() {
+      const { env, file } = await serve();
+      chmodSync(`${file}-wal`, 0o666);
+      return examine(env);
+    },
+  },
+  {
+    sabotage: 'a data folder that everybody can write to',
+    named: 'folder modes',
+    found: /has the mode 777$/,
+    async examined() {
+      const { env, file } = await serve();
+      chmodSync(dirname(file), 0o777);
+      return examine(env);
+    },
+  },
+  {
+    sabotage: 'an audit sink that everybody can read',
+    named: 'file modes',
+    found: /audit\.jsonl has the mode 644$/,
+    async examined() {
+      const file = join(folder(), 'audit.jsonl');
+      writeFileSync(file, '');
+      chmodSync(file, 0o644);
+      return examine({ ...(await serve()).env, AUDIT_SINK: `file:${file}` });
+    },
+  },
+  {
+    sabotage: 'a secret of CONFIG_FILE that everybody can read',
+    named: 'file modes',
+    found: /secret has the mode 644$/,
+    async examined() {
+      const at = folder();
+      writeFileSync(join(at, 'secret'), 's'.repeat(32));
+      chmodSync(join(at, 'secret'), 0o644);
+      const declared = 'clients: [{ client_id: a, client_secret: { file: secret } }]';
+      writeFileSync(join(at, 'holdfast.yaml'), declared);
+      return examine({ ...(await serve()).env, CONFIG_FILE: join(at, 'holdfast.yaml') });
+    },
+  },
+  {
+    sabotage: 'an audit file in a folder that is not there',
+    named: 'audit sink',
+    found: /cannot be written \(ENOENT/,
+    async examined() {
+      const { env } = await serve();
+      return examine({ ...env, AUDIT_SINK: `file:${join(folder(), 'no', 'audit.jsonl')}` });
+    },
+  },
+  {
+    sabotage: 'an audit file that is a folder',
+    named: 'audit sink',
+    found: /must be a regular file/,
+    async examined() {
+      const path = join(folder(), 'audit.jsonl');
+      mkdirSync(path, { mode: 0o700 });
+      return examine({ ...(await serve()).env, AUDIT_SINK: `file:${path}` });
+    },
+  },
+  {
+    sabotage: 'an audit webhook at a private address',
+    named: 'audit sink',
+    found: /^https:\/\/127\.0\.0\.1 cannot be reached \(address_not_allowed\)$/,
+    async examined() {
+      const { env } = await serve();
+      const AUDIT_SINK = 'https://127.0.0.1/hook?key=secret';
+      return examine({ ...env, AUDIT_SINK, AUDIT_WEBHOOK_SECRET: 'w'.repeat(32) });
+    },
+  },
 ];
 
 describe('holdfast doctor names each sabotage', () => {
@@ -288,13 +374,41 @@ describe('holdfast doctor', () => {
       const { env, server } = await serve({}, kind);
       const before = await server.admin('GET', 'audit-events?limit=200');
       const found = await examine(env);
-      expect(found.filter(({ result }) => result !== 'ok')).toEqual([]);
+      const others = found.filter(({ result }) => result !== 'ok');
+      expect(others.map(({ check, result }) => `${result} ${check}`)).toEqual(
+        kind === onSqlite ? ['unknown clock against the database'] : [],
+      );
       expect(found.map(({ check }) => check)).toEqual(
         expect.arrayContaining(['issuer', 'migrations', 'key-encryption key', 'next rotation']),
       );
       expect((await server.admin('GET', 'audit-events?limit=200')).body).toEqual(before.body);
     },
   );
+
+  it('waits for a write of the server that is under way (SQLite), and holds nobody up', async () => {
+    const { env, file } = await serve();
+    const database = new SqliteDatabase(file);
+    database.exec('begin immediate');
+    // The write ends in this process: a doctor that blocked it would wait in vain.
+    const ended = sleep(600).then(() => database.exec('rollback'));
+    const found = await examine(env);
+    expect(found.filter(({ result }) => result === 'fault')).toEqual([]);
+    await ended;
+    database.close();
+  });
+
+  it('asks an audit webhook, and tells its origin only', async () => {
+    const receiver = await auditReceiver();
+    ends.push(receiver.close);
+    const found = examine({ ...(await serve()).env, ...receiver.env });
+    // It counts as reached whatever it answers.
+    (await receiver.next()).answer.writeHead(405).end();
+    const { origin } = new URL(receiver.env['AUDIT_SINK'] ?? '');
+    expect((await found).find(({ check }) => check === 'audit sink')).toMatchObject({
+      result: 'ok',
+      found: `${origin} answers (GET: 405)`,
+    });
+  });
 
   it('sees a certificate arrive by a proxy that sets the field', async () => {
     const found = await examine((await frontDoor('set')).env);
@@ -307,10 +421,24 @@ describe('holdfast doctor', () => {
 
   it('works before the first start, and makes no file', async () => {
     const at = folder();
-    const { code, stdout } = await runCommand(at, ['doctor', '--data-directory', join(at, 'new')]);
+    const doctor = ['doctor', '--data-directory', join(at, 'new')];
+    const { code, stdout } = await runCommand(at, [...doctor, '--before-first-start']);
     expect(stdout).toMatch(/^unknown {2}database: there is none before the first start$/m);
     expect(code).toBe(0);
     expect(() => chmodSync(join(at, 'new'), 0o700)).toThrow('ENOENT');
+  });
+
+  it('says which server it means, and finds a fault where that has no database', async () => {
+    const at = folder();
+    const { code, stdout } = await runCommand(at, ['doctor']);
+    const [first] = stdout.split('\n');
+    const database = join(at, 'data/holdfast/holdfast.db');
+    expect(first).toBe(`ok       server: http://localhost:8080, with ${database}`);
+    expect(stdout).toMatch(/^fault {4}database: there is none/m);
+    expect(code).toBe(6);
+    const url = 'postgresql://user:geheim@127.0.0.1:1/name?schema=own';
+    const [server] = await findings({ env: { DATABASE_URL: url }, clock: Date.now }, {});
+    expect(server?.found).toMatch(/PostgreSQL at 127\.0\.0\.1:1\/name$/);
   });
 
   it('exits with 6, and says how to mend a fault', async () => {
@@ -325,10 +453,40 @@ describe('holdfast doctor', () => {
 
 describe('holdfast validate-config', () => {
   const declared = `clients:\n  - client_id: a\n    client_secret: \${NONE}\n    scoop: read\n`;
+  const naming = `clients:
+  - client_id: a
+    jwks_uri: https://a.example.com/jwks
+    resources: [https://x.example.com, urn:holdfast:admin]
+    alt_cnf_holders: [b]
+trusted_issuers:
+  - issuer: https://i.example.com
+    purposes: [workload]
+    rules: [{ claims: { sub: x }, client_id: b }, { claims: { sub: y }, client_id: a }]
+authorization_servers:
+  - issuer: https://o.example.com
+    clients: [{ client_id: b, remote_client_id: b }]
+pairings:
+  - requester: a
+    holder: c
+`;
   it.each([
     ['nothing is set', {}, undefined, 0, /^$/],
     ['two faults', { PORT: 'x', ISSUER: 'y' }, undefined, 5, /PORT must.*\n.*|ISSUER must/],
     ['a file with two faults', {}, declared, 5, /:3:5 .*NONE is not set\n.*:4:5 .*scoop/],
+    [
+      'a file that names what it does not declare',
+      {},
+      naming,
+      0,
+      /^warning: .*holdfast\.yaml:4:17 clients\[0\]\.resources\[0\]: the resource server https:\/\/x\.example\.com is not declared here.*\n.*:5:23 clients\[0\]\.alt_cnf_holders\[0\]: the client b is.*\n.*:9:35 trusted_issuers\[0\]\.rules\[0\]\.client_id: .*\n.*:12:17 authorization_servers\[0\]\.clients\[0\]\.client_id: .*\n.*:15:5 pairings\[0\]\.holder: the client c is not declared here: it must exist at the server\n$/,
+    ],
+    [
+      'no folder for audit events',
+      { AUDIT_SINK: 'file:/no/a' },
+      undefined,
+      5,
+      /AUDIT_SINK .*ENOENT/,
+    ],
     ['a file that is none', { CONFIG_FILE: '/nowhere' }, undefined, 5, /cannot be read/],
   ])('%s', async (_case, env, file, code, said) => {
     const at = folder();

@@ -69,6 +69,22 @@ describe('profiles', () => {
     expect(refused.stderr).toContain('chmod 600');
   });
 
+  it.each(['constructor', 'prototype', '__proto__'])(
+    'may be named %s, and stays when another one changes',
+    async (name) => {
+      const home = { XDG_CONFIG_HOME: join(folder, `of-${name}`) };
+      const set = async (...more: readonly string[]) =>
+        run(['profile', 'set', ...more], { env: home });
+      expect(await set(name, '--client-id', 'named')).toMatchObject({ code: 0 });
+      expect(await set('other', '--client-id', 'other')).toMatchObject({ code: 0 });
+      const { stdout } = await run(['profile', 'list', '--json'], { env: home });
+      expect(JSON.parse(stdout)).toEqual([
+        { name, client_id: 'named' },
+        { name: 'other', client_id: 'other' },
+      ]);
+    },
+  );
+
   it.each([
     { fault: 'an unknown name', args: ['--profile', 'nobody', 'token'], env: {} },
     {

@@ -27,24 +27,21 @@ interface Packed {
   readonly files: readonly { readonly path: string }[];
 }
 
-/** What `npm publish` would send, without the build that `prepare` adds. */
-async function pack(source: string): Promise<Packed> {
-  const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder, source];
-  const answer = JSON.parse(await run('npm', args)) as Record<string, Packed>;
-  const [packed] = Object.values(answer);
-  if (packed === undefined) throw new Error(`npm packed nothing of ${source}`);
-  return packed;
+/** What `npm publish` would send of these folders, without the build that `prepare` adds. */
+async function pack(...sources: readonly string[]): Promise<readonly Packed[]> {
+  const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder, ...sources];
+  return Object.values(JSON.parse(await run('npm', args)) as Record<string, Packed>);
 }
 
 let packed: Packed;
 let tarballs: readonly string[];
 beforeAll(async () => {
-  packed = await pack(root);
   // What it depends on, from here, so that no registry is needed.
   const needed = await run('npm', ['ls', '--omit=dev', '--all', '--parseable'], root);
   const paths = needed.split('\n').filter((path) => /node_modules\/(?!@holdfast)/.test(path));
-  tarballs = [packed.filename];
-  for (const path of paths) tarballs = [...tarballs, (await pack(path)).filename];
+  const all = await pack(root, ...paths);
+  tarballs = all.map(({ filename }) => filename);
+  [packed] = all as [Packed];
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -112,7 +109,8 @@ describe('what would be published', () => {
   it.each(['.', 'packages/client', 'packages/resource-server'])(
     '%s has a licence, a page and a version, and neither sources nor tests',
     async (source) => {
-      const { files } = source === '.' ? packed : await pack(join(root, source));
+      const [{ files }] =
+        source === '.' ? [packed] : ((await pack(join(root, source))) as [Packed]);
       const paths = files.map(({ path }) => path);
       expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'package.json']));
       expect(paths.filter((path) => /^(src|test|scripts|node_modules)\/|\.env/.test(path))).toEqual(
@@ -124,7 +122,7 @@ describe('what would be published', () => {
         readonly publishConfig: object;
       };
       expect([manifest.version, manifest.private, manifest.publishConfig]).toEqual([
-        '0.1.0',
+        '0.2.0',
         undefined,
         { access: 'public' },
       ]);

@@ -23,7 +23,7 @@ describe.each(cases)('examples: the client in $name, nonces $nonces', (language)
   let command: readonly [string, ...string[]];
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'holdfast-example-'));
-    if (here) command = client(folder);
+    if (here) command = client();
     server = await liveServer({ DPOP_NONCE: nonces });
     api = await openApi(server.issuer, { nonceRequired: nonces === 'required' });
     for (const audience of [api.origin, other])

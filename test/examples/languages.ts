@@ -1,5 +1,6 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, mkdtempSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -13,10 +14,10 @@ export interface Language {
   readonly name: string;
   /** Whether this machine has it; `leftOut` says how to get it. */
   readonly here: boolean;
-  /** The command of the client; `folder` is for what has to be built. */
-  client(folder: string): readonly [string, ...string[]];
+  /** The command of the client, built where it has to be. */
+  client(): readonly [string, ...string[]];
   /** The command of the resource server, if there is one. */
-  readonly resourceServer?: (folder: string) => readonly [string, ...string[]];
+  readonly resourceServer?: () => readonly [string, ...string[]];
 }
 
 /** Every language that has an example. */
@@ -35,19 +36,14 @@ export const languages: readonly Language[] = [
   {
     name: 'Go',
     here: needs.go.isHere(),
-    client: (folder) => [goProgram('client', folder)],
-    resourceServer: (folder) => [goProgram('resource-server', folder)],
+    client: () => [goProgram('client')],
+    resourceServer: () => [goProgram('resource-server')],
   },
   {
     name: 'Java',
     here: needs.java.isHere(),
-    client: (folder) => ['java', '-cp', javaClasses('Client', folder), 'Client'],
-    resourceServer: (folder) => [
-      'java',
-      '-cp',
-      javaClasses('ResourceServer', folder),
-      'ResourceServer',
-    ],
+    client: () => javaProgram('Client'),
+    resourceServer: () => javaProgram('ResourceServer'),
   },
   {
     name: 'Ruby',
@@ -118,24 +114,37 @@ export async function startResourceServer(
   };
 }
 
-/** Builds a program with the packages that Debian installs, so nothing is fetched. */
-function goProgram(name: string, folder: string): string {
-  const program = join(folder, name);
-  execFileSync('go', ['build', '-o', program, 'main.go'], {
-    cwd: join(examples, 'go', name),
-    env: { ...process.env, GO111MODULE: 'off', GOPATH: goPath, GOFLAGS: '' },
-  });
-  return program;
+/** Builds into a folder of the run, where nobody has before; answers that folder. */
+function builtOnce(name: string, build: (folder: string) => void): string {
+  const built = join(process.env['TEST_BUILT'] ?? '', name);
+  if (existsSync(built)) return built;
+  const folder = mkdtempSync(`${built}-`);
+  build(folder);
+  try {
+    renameSync(folder, built);
+  } catch {
+    // Another process was first. What is built here is as good.
+    return folder;
+  }
+  return built;
 }
 
-/** Compiles a class, and answers the class path. */
-function javaClasses(name: string, folder: string): string {
-  execFileSync('javac', [
-    '-Xlint:all',
-    '-Werror',
-    '-d',
-    folder,
-    join(examples, `java/${name}.java`),
-  ]);
-  return folder;
+/** Builds a program with the packages that Debian installs, so nothing is fetched. */
+function goProgram(name: string): string {
+  const build = (folder: string) =>
+    execFileSync('go', ['build', '-o', join(folder, name), 'main.go'], {
+      cwd: join(examples, 'go', name),
+      env: { ...process.env, GO111MODULE: 'off', GOPATH: goPath, GOFLAGS: '' },
+    });
+  return join(builtOnce(`go-${name}`, build), name);
+}
+
+/** Compiles a class, and answers the command that runs it. */
+function javaProgram(name: string): readonly [string, ...string[]] {
+  const source = join(examples, `java/${name}.java`);
+  const classes = builtOnce(`java-${name}`, (folder) =>
+    execFileSync('javac', ['-Xlint:all', '-Werror', '-d', folder, source]),
+  );
+  // A program that lives for a second is not worth an optimizing compiler.
+  return ['java', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-cp', classes, name];
 }

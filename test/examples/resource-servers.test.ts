@@ -55,7 +55,7 @@ describe.each(servers)('examples: the resource server in $name', ({ here, resour
   });
 
   const start = async () => {
-    const command = resourceServer?.(folder) ?? [''];
+    const command = resourceServer?.() ?? [''];
     running = await startResourceServer(command, {
       HOME: folder,
       ISSUER: issuer,

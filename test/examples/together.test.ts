@@ -21,7 +21,7 @@ describe.each(servers)('examples: the API in $name with tokens of the server', (
       scope: 'read',
     });
     if (api.here && api.resourceServer !== undefined)
-      running = await startResourceServer(api.resourceServer(folder), {
+      running = await startResourceServer(api.resourceServer(), {
         HOME: folder,
         ISSUER: server.issuer,
         AUDIENCE: audience,
@@ -35,7 +35,7 @@ describe.each(servers)('examples: the API in $name with tokens of the server', (
 
   it.for(languages)('lets in the client in $name', async ({ here, client }, { skip }) => {
     if (running === undefined || !here) return skip('a language is not installed');
-    const answer = await runClient(client(folder), `${running.origin}/reports?year=2026`, {
+    const answer = await runClient(client(), `${running.origin}/reports?year=2026`, {
       HOME: folder,
       ISSUER: server.issuer,
       CLIENT_ID: 'reports',

@@ -55,7 +55,11 @@ describe('RFC 7239 Forwarded', () => {
 describe('the address of a client', () => {
   const of = clientAddress(['10.0.0.0/8']);
   const from = (name: string, value: string) =>
-    of({ socket: { remoteAddress: '10.0.0.1' }, rawHeaders: [name, value] } as never);
+    of({
+      socket: { remoteAddress: '10.0.0.1' },
+      headers: { [name]: value },
+      rawHeaders: [name, value],
+    } as never);
   it.each([
     ['digits', '1'.repeat(long)],
     ['hexadecimal groups', `${'a:'.repeat(long)}x`],

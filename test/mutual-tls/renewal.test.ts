@@ -15,7 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import Fastify from 'fastify';
 import pino from 'pino';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tlsListener } from '../../src/http/listener/tls-listener.ts';
 import { certificate, type TestCertificate } from '../support/certificates.ts';
 
@@ -30,26 +30,28 @@ beforeAll(async () => {
   ];
 });
 
-let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(root, 'layout-'));
-});
-const at = (path: string) => join(folder, path);
-const write = (place: string, { pem, keyPem }: TestCertificate) => {
-  mkdirSync(at(place), { recursive: true });
-  writeFileSync(at(`${place}/tls.crt`), pem);
-  writeFileSync(at(`${place}/tls.key`), keyPem);
-};
-const link = (target: string, path: string) => {
-  symlinkSync(target, at(`${path}.new`));
-  renameSync(at(`${path}.new`), at(path));
-};
-const linkBoth = (target: string, place: string) => {
-  for (const name of ['tls.crt', 'tls.key']) link(`${target}/${name}`, `${place}/${name}`);
-};
+/** A folder of its own, and ways to fill it. */
+function place() {
+  const folder = mkdtempSync(join(root, 'layout-'));
+  const at = (path: string) => join(folder, path);
+  const write = (to: string, { pem, keyPem }: TestCertificate) => {
+    mkdirSync(at(to), { recursive: true });
+    writeFileSync(at(`${to}/tls.crt`), pem);
+    writeFileSync(at(`${to}/tls.key`), keyPem);
+  };
+  const link = (target: string, path: string) => {
+    symlinkSync(target, at(`${path}.new`));
+    renameSync(at(`${path}.new`), at(path));
+  };
+  const linkBoth = (target: string, to: string) => {
+    for (const name of ['tls.crt', 'tls.key']) link(`${target}/${name}`, `${to}/${name}`);
+  };
+  return { at, write, link, linkBoth };
+}
+type Place = ReturnType<typeof place>;
 
 /** A listener on the files in `tls/` of the folder, and what it says. */
-async function listen() {
+async function listen({ at }: Place) {
   const lines: string[] = [];
   const logger = pino(
     {},
@@ -77,101 +79,103 @@ async function listen() {
 }
 
 describe('a renewed certificate is taken up', { timeout: 30_000 }, () => {
-  const layouts: readonly (readonly [string, () => void, () => void])[] = [
+  const layouts: readonly (readonly [string, (f: Place) => void, (f: Place) => void])[] = [
     [
       'files, by renaming',
-      () => write('tls', old),
-      () => {
-        write('next', renewed);
+      (f) => f.write('tls', old),
+      (f) => {
+        f.write('next', renewed);
         for (const name of ['tls.crt', 'tls.key'])
-          renameSync(at(`next/${name}`), at(`tls/${name}`));
+          renameSync(f.at(`next/${name}`), f.at(`tls/${name}`));
       },
     ],
-    ['files, written in place', () => write('tls', old), () => write('tls', renewed)],
+    ['files, written in place', (f) => f.write('tls', old), (f) => f.write('tls', renewed)],
     [
       'files, removed and made again',
-      () => write('tls', old),
-      () => {
-        rmSync(at('tls'), { recursive: true });
-        write('tls', renewed);
+      (f) => f.write('tls', old),
+      (f) => {
+        rmSync(f.at('tls'), { recursive: true });
+        f.write('tls', renewed);
       },
     ],
     [
       'links to files beside them',
-      () => {
-        write('tls/one', old);
-        linkBoth('one', 'tls');
+      (f) => {
+        f.write('tls/one', old);
+        f.linkBoth('one', 'tls');
       },
-      () => {
-        write('tls/two', renewed);
-        linkBoth('two', 'tls');
+      (f) => {
+        f.write('tls/two', renewed);
+        f.linkBoth('two', 'tls');
       },
     ],
     [
       'links to files that are written in place',
-      () => {
-        write('tls/one', old);
-        linkBoth('one', 'tls');
+      (f) => {
+        f.write('tls/one', old);
+        f.linkBoth('one', 'tls');
       },
-      () => write('tls/one', renewed),
+      (f) => f.write('tls/one', renewed),
     ],
     [
       'links into another folder, whose files are replaced',
-      () => {
-        write('elsewhere', old);
-        mkdirSync(at('tls'));
-        linkBoth('../elsewhere', 'tls');
+      (f) => {
+        f.write('elsewhere', old);
+        mkdirSync(f.at('tls'));
+        f.linkBoth('../elsewhere', 'tls');
       },
-      () => {
-        write('next', renewed);
+      (f) => {
+        f.write('next', renewed);
         for (const name of ['tls.crt', 'tls.key'])
-          renameSync(at(`next/${name}`), at(`elsewhere/${name}`));
+          renameSync(f.at(`next/${name}`), f.at(`elsewhere/${name}`));
       },
     ],
     [
       'links to links, of which the last are turned',
-      () => {
-        write('archive1', old);
-        for (const place of ['live', 'tls']) mkdirSync(at(place));
-        linkBoth('../archive1', 'live');
-        linkBoth('../live', 'tls');
+      (f) => {
+        f.write('archive1', old);
+        for (const place of ['live', 'tls']) mkdirSync(f.at(place));
+        f.linkBoth('../archive1', 'live');
+        f.linkBoth('../live', 'tls');
       },
-      () => {
-        write('archive2', renewed);
-        linkBoth('../archive2', 'live');
+      (f) => {
+        f.write('archive2', renewed);
+        f.linkBoth('../archive2', 'live');
       },
     ],
     [
       'a folder that is a link',
-      () => {
-        write('one', old);
-        link('one', 'tls');
+      (f) => {
+        f.write('one', old);
+        f.link('one', 'tls');
       },
-      () => {
-        write('two', renewed);
-        link('two', 'tls');
+      (f) => {
+        f.write('two', renewed);
+        f.link('two', 'tls');
       },
     ],
     [
       'a Kubernetes volume (..data)',
-      () => {
-        write('tls/..2026_1', old);
-        link('..2026_1', 'tls/..data');
-        linkBoth('..data', 'tls');
+      (f) => {
+        f.write('tls/..2026_1', old);
+        f.link('..2026_1', 'tls/..data');
+        f.linkBoth('..data', 'tls');
       },
-      () => {
-        write('tls/..2026_2', renewed);
-        link('..2026_2', 'tls/..data');
-        rmSync(at('tls/..2026_1'), { recursive: true });
+      (f) => {
+        f.write('tls/..2026_2', renewed);
+        f.link('..2026_2', 'tls/..data');
+        rmSync(f.at('tls/..2026_1'), { recursive: true });
       },
     ],
   ];
-  it.each(layouts)('%s', async (_, prepare, renew) => {
-    prepare();
-    const listener = await listen();
+  // Each waits for the watcher: they wait together.
+  it.concurrent.for(layouts)('%s', async ([, prepare, renew], { expect }) => {
+    const here = place();
+    prepare(here);
+    const listener = await listen(here);
     expect(await listener.subject()).toBe('old');
     await sleep(1200);
-    renew();
+    renew(here);
     await expect.poll(listener.subject, { timeout: 15_000 }).toBe('new');
     await sleep(1500);
     expect(listener.lines).toEqual(['TLS certificate reloaded']);
@@ -181,11 +185,12 @@ describe('a renewed certificate is taken up', { timeout: 30_000 }, () => {
 
 describe('what is no renewal', { timeout: 30_000 }, () => {
   it('a log that grows in the same folder, and files that are written anew with the same content, reload nothing', async () => {
-    write('tls', old);
-    const listener = await listen();
+    const here = place();
+    here.write('tls', old);
+    const listener = await listen(here);
     for (let round = 0; round < 20; round++) {
-      appendFileSync(at('tls/holdfast.log'), 'a line\n');
-      if (round % 5 === 0) write('tls', old);
+      appendFileSync(here.at('tls/holdfast.log'), 'a line\n');
+      if (round % 5 === 0) here.write('tls', old);
       await sleep(100);
     }
     await sleep(1500);
@@ -193,14 +198,15 @@ describe('what is no renewal', { timeout: 30_000 }, () => {
     listener.close();
   });
   it('a certificate without its key is said once, and the old one stays until the key is there', async () => {
-    write('tls', old);
-    const listener = await listen();
-    writeFileSync(at('tls/tls.crt'), renewed.pem);
+    const here = place();
+    here.write('tls', old);
+    const listener = await listen(here);
+    writeFileSync(here.at('tls/tls.crt'), renewed.pem);
     await expect.poll(() => listener.lines, { timeout: 15_000 }).toHaveLength(1);
     await sleep(1500);
     expect(listener.lines).toEqual(['TLS certificate not reloaded; the old one stays']);
     expect(await listener.subject()).toBe('old');
-    writeFileSync(at('tls/tls.key'), renewed.keyPem);
+    writeFileSync(here.at('tls/tls.key'), renewed.keyPem);
     await expect.poll(listener.subject, { timeout: 15_000 }).toBe('new');
     listener.close();
   });

@@ -37,7 +37,7 @@ describe('a real scrape', () => {
   let close: () => Promise<void>;
   beforeAll(async () => {
     const kind = needs.redis.isHere(process.env) ? { kind: onSqliteAndRedis } : {};
-    const env = { CLEANUP_INTERVAL: '1', AUDIT_SINK: 'file:/dev/null' };
+    const env = { CLEANUP_INTERVAL: '1', AUDIT_SINK: 'stdout' };
     const fixture = await tokenEndpointFixture({ ...kind, env });
     close = async () => fixture.server.stop();
     const dpop = await fixture.key.proof();

@@ -3,11 +3,12 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
+import SqliteDatabase from 'libsql';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config/config.ts';
 import { freeAddress, startProcess } from '../support/process.ts';
 import { adminToken } from '../support/server.ts';
-import { storeKinds } from '../support/stores.ts';
+import { onSqlite, storeKinds } from '../support/stores.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-start-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -82,11 +83,42 @@ describe('configuration', () => {
   it('stops the start with a sentence', () => {
     const { code, words } = refusedStart({ ISSUER: 'http://as.example.com' });
     expect([code, words]).toEqual([
-      1,
+      5,
       expect.stringMatching(
         /^Holdfast did not start\.\nThe environment has faults:\n {2}- ISSUER must be https/,
       ),
     ]);
+  });
+});
+
+describe('a fault of CONFIG_FILE', () => {
+  it.each(['1', '2'])('ends the start with 5 where %s processes serve', async (workers) => {
+    const store = await onSqlite.make();
+    const file = join(folder, 'holdfast.yaml');
+    writeFileSync(file, 'clients: [{ client_id: a, scoop: read }]');
+    expect(refusedStart({ ...store.env, WORKERS: workers, CONFIG_FILE: file })).toEqual({
+      code: 5,
+      words: expect.stringContaining('Holdfast did not start.'),
+    });
+    await store.remove();
+  });
+});
+
+describe('a CONFIG_FILE that the database is too busy for', () => {
+  it('ends the start with 1, for the next one may be better', { timeout: 90_000 }, async () => {
+    const store = await onSqlite.make();
+    const env = { ...store.env, ADMIN_TOKEN: adminToken };
+    await (await startProcess(env, await freeAddress())).end('SIGTERM');
+    const file = join(folder, 'good.yaml');
+    writeFileSync(file, 'resource_servers: [{ audience: "https://api.example" }]');
+    const other = new SqliteDatabase((store.env['DATABASE_URL'] ?? '').slice(5));
+    other.exec('begin immediate');
+    expect(refusedStart({ ...env, CONFIG_FILE: file })).toEqual({
+      code: 1,
+      words: expect.stringMatching(/^Holdfast did not start\.\ndatabase is unavailable/),
+    });
+    other.close();
+    await store.remove();
   });
 });
 
@@ -156,12 +188,12 @@ describe('a stop by SIGTERM', { timeout: 90_000 }, () => {
     const env = {
       DATABASE_URL: `file:${join(folder, 'stop.db')}`,
       ADMIN_TOKEN: '',
-      SHUTDOWN_DELAY_MS: '500',
+      SHUTDOWN_DELAY_MS: '1500',
     };
     const first = await startProcess(env, await freeAddress());
     expect(first.output()).toMatch(/admin token {2}in \S+/);
     const ended = first.end('SIGTERM');
-    await new Promise((resolve) => setTimeout(resolve, 150));
+    await first.said(/"stopping"/);
     const ready = await fetch(`${first.url}/health/ready`);
     const jwks = await fetch(`${first.url}/jwks`);
     expect([

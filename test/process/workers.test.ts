@@ -21,7 +21,7 @@ describe.each(storeKinds)('WORKERS=3 on $name', { timeout: 60_000 }, (kind) => {
   beforeAll(async () => {
     store = await kind.make();
     server = await startProcess(
-      { ...store.env, WORKERS: '3', ADMIN_TOKEN: '', SHUTDOWN_DELAY_MS: '300' },
+      { ...store.env, WORKERS: '3', ADMIN_TOKEN: '', SHUTDOWN_DELAY_MS: '1500' },
       await freeAddress(),
     );
     await server.said(/admin token/);
@@ -129,9 +129,9 @@ describe.each(storeKinds)('WORKERS=3 on $name', { timeout: 60_000 }, (kind) => {
   });
 
   it('SIGTERM: readiness fails first, what is under way is answered, exit code 0', async () => {
+    const proofs = await Promise.all(Array.from({ length: 9 }, proof));
     const ended = server.end('SIGTERM');
     await server.said(/"signal":"SIGTERM","msg":"stopping"/);
-    const proofs = await Promise.all(Array.from({ length: 9 }, proof));
     const ready = async () => {
       const response = await fetch(`${server.url}/health/ready`, {
         headers: { connection: 'close' },

@@ -4,6 +4,7 @@ import { databaseKind } from '../../src/config/database-url.ts';
 import { timePrefix } from '../../src/domain/time-ordered-id.ts';
 import { adapterFor } from '../../src/store/connection/adapters.ts';
 import { type Database, openDatabase } from '../../src/store/connection/database.ts';
+import { statementOf } from '../../src/store/connection/transaction.ts';
 import {
   revokeDerived,
   revokeDerivedFrom,
@@ -149,8 +150,11 @@ describe.each([onSqlite, onPostgresqlServer].filter((kind) => storeKinds.include
           ...revokeTokensOf(of, now),
           ...withdrawHolderKey(databaseKind(url()), 'x', now),
         ];
-        const queries = new Map(steps.map(({ sql, values }) => [sql, values]));
-        expect(queries.size).toBe(2);
+        const items = Array.from({ length: 300 }, (_, index) => `x${index}`);
+        const ofMany = revokeTokensOf(of, now).map((step) => ({ ...step, items }));
+        const statements = [...steps, ...ofMany].map((step) => statementOf(step));
+        const queries = new Map(statements.map(({ sql, values }) => [sql, values]));
+        expect(queries.size).toBe(3);
         for (const [sql, values] of queries) {
           const shown = await planOf(sql, values);
           expect(`${sql}\n${shown}`).not.toMatch(whole);

@@ -154,7 +154,7 @@ describe.skipIf(!needs.nginx.isHere())('clients of four kinds at two kinds of AP
 
   /** Calls the API as the program does, and answers what it got. */
   const callBy = (name: string) => async (resource: string) => {
-    const [program, ...args] = languages.find((one) => one.name === name)?.client(folder) ?? [''];
+    const [program, ...args] = languages.find((one) => one.name === name)?.client() ?? [''];
     const env = { ISSUER: server.issuer, RESOURCE: resource, CLIENT_ID: 'reports' };
     const { stdout } = await promisify(execFile)(program, [...args, `${resource}/events`], {
       env: { PATH: process.env['PATH'], HOME: folder, CLIENT_SECRET: clientSecret, ...env },

@@ -17,6 +17,7 @@ export function startCommand(
   folder: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  uid?: number,
 ): ChildProcessWithoutNullStreams {
   return spawn(process.execPath, [launcher, ...args], {
     env: {
@@ -27,19 +28,21 @@ export function startCommand(
       ...env,
     },
     stdio: ['pipe', 'pipe', 'pipe'],
+    ...(uid !== undefined && { uid, gid: uid }),
   });
 }
 
-/** Runs `holdfast` to its end, with this standard input. */
+/** Runs `holdfast` to its end, with this standard input, and as this user if there is one. */
 export async function runCommand(
   folder: string,
   args: readonly string[],
   {
     env = {},
     input = '',
-  }: { env?: Readonly<Record<string, string>>; input?: string | Buffer } = {},
+    uid,
+  }: { env?: Readonly<Record<string, string>>; input?: string | Buffer; uid?: number } = {},
 ): Promise<CommandRun> {
-  const child = startCommand(folder, args, env);
+  const child = startCommand(folder, args, env, uid);
   child.stdin.on('error', () => undefined);
   child.stdin.end(input);
   const [stdout, stderr] = await Promise.all([

@@ -76,10 +76,13 @@ export function blocksOf(
 
 /** A block with this machine's addresses and files in it. Throws when the block lacks one that is to be replaced. */
 export function adapted(block: string, here: readonly (readonly [string, string])[]): string {
-  return here.reduce((lines, [there, mine]) => {
-    if (!lines.includes(there)) throw new Error(`The page has no ${there}`);
-    return lines.replaceAll(there, mine);
-  }, block);
+  for (const [there] of here)
+    if (!block.includes(there)) throw new Error(`The page has no ${there}`);
+  // In one pass, because a replacement may contain another address: 127.0.0.1:3000 is in …:30001.
+  const mine = new Map(here);
+  const longestFirst = [...mine.keys()].toSorted((a, b) => b.length - a.length);
+  const any = new RegExp(longestFirst.map((there) => RegExp.escape(there)).join('|'), 'g');
+  return block.replace(any, (there) => mine.get(there) ?? there);
 }
 
 /** Starts a server and the proxy in front of it. */

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Reporter } from 'vitest/node';
+import { previousReleaseIsHere } from '../upgrade/previous-release.ts';
 
 /** Something that a whole run needs and a bare machine lacks. */
 export interface Need {
@@ -145,6 +146,11 @@ export const needs = {
     tests: 'the example in PHP',
     how: 'apt-get install php-cli php-curl',
     isHere: () => spawnSync('php', ['-r', 'exit((int) !extension_loaded("curl"));']).status === 0,
+  },
+  history: {
+    tests: 'an upgrade from the previous release, whose code is in the history',
+    how: 'run the tests in a clone with its history (git fetch --unshallow)',
+    isHere: () => previousReleaseIsHere,
   },
   vectors: {
     tests: 'public test vectors (Wycheproof and the RFCs)',

@@ -10,8 +10,8 @@ const server = process.env['TEST_DATABASE_URL'];
 /**
  * Migrates one database of each kind before the first test: a test's own is then a copy. Tests find
  * them by `TEST_MIGRATED_SQLITE` and `TEST_MIGRATED_POSTGRESQL`. A file in the folder
- * `TEST_DISCARDED` asks for the PostgreSQL database of that name to be dropped. Answers what removes
- * it all.
+ * `TEST_DISCARDED` asks for the PostgreSQL database of that name to be dropped. `TEST_BUILT` is for
+ * programs that are built once a run. Answers what removes it all.
  */
 export async function setup(): Promise<() => Promise<void>> {
   const folder = scratchFolder();
@@ -26,7 +26,8 @@ export async function setup(): Promise<() => Promise<void>> {
   await promisify(execFile)(process.execPath, [script, ...urls]);
 
   const discarded = join(folder, 'discarded');
-  mkdirSync(discarded);
+  const built = join(folder, 'built');
+  for (const each of [discarded, built]) mkdirSync(each);
   // Each drop waits for a checkpoint: many at once share one, and no test waits for it.
   const dropDiscarded = async () => {
     const names = readdirSync(discarded);
@@ -37,6 +38,7 @@ export async function setup(): Promise<() => Promise<void>> {
   Object.assign(process.env, {
     TEST_MIGRATED_SQLITE: sqliteFile,
     TEST_DISCARDED: discarded,
+    TEST_BUILT: built,
     ...(server !== undefined && { TEST_MIGRATED_POSTGRESQL: template }),
   });
   return async () => {

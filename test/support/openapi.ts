@@ -25,7 +25,7 @@ export interface Document {
 export interface OperationObject {
   readonly operationId: string;
   /** The scope that it needs; absent: none. */
-  readonly security?: readonly { readonly admin_token: readonly string[] }[];
+  readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
   readonly tags: readonly string[];
   readonly description: string;
   readonly requestBody?: { readonly content: Content };
@@ -72,15 +72,18 @@ export function missingExamples({
     .map(([name]) => name);
 }
 
+const ajv = new Ajv2020({ allErrors: true, allowUnionTypes: true });
+addFormats.default(ajv);
+ajv.addKeyword('components');
+const closedComponents = new WeakMap<Document['components'], unknown>();
 const validators = new WeakMap<Schema, ValidateFunction>();
 
 function validatorOf(schema: Schema, components: Document['components']): ValidateFunction {
   const known = validators.get(schema);
   if (known !== undefined) return known;
-  const ajv = new Ajv2020({ allErrors: true, allowUnionTypes: true });
-  addFormats.default(ajv);
-  ajv.addKeyword('components');
-  const made = ajv.compile({ ...(closed(schema) as object), components: closed(components) });
+  const shared = closedComponents.get(components) ?? closed(components);
+  closedComponents.set(components, shared);
+  const made = ajv.compile({ ...(closed(schema) as object), components: shared });
   validators.set(schema, made);
   return made;
 }

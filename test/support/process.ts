@@ -63,7 +63,9 @@ export async function startProcess(
   let output = '';
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  // Another server may have had the port before: it is this one only when it says so itself.
   const ready = async () =>
+    output.includes('listening at') &&
     (await fetch(`${url}/health/ready`).catch(() => undefined))?.status === 200;
   while (!(await ready())) {
     if (child.exitCode !== null)

@@ -123,9 +123,7 @@ function direct(
   throw refused('cnf_method_unsupported');
 }
 
-/**
- * `cnf.jwks`: the `kid` of each key is its thumbprint, `client_id` its holder (docs/protocol.md).
- */
+/** `cnf.jwks`: `kid` of each key is its thumbprint, `client_id` its holder (docs/protocol.md). */
 function keySet(value: unknown, client_id: string, max: number): readonly Candidate[] {
   const keys = isObject(value) ? value['keys'] : undefined;
   if (!Array.isArray(keys) || keys.length === 0 || keys.length > max + 1)

@@ -38,9 +38,7 @@ export interface IssuerKeysOptions {
   readonly onFetchFailure?: (uri: string, failure: Error) => void;
 }
 
-/**
- * The published keys of an issuer and of its clients. Lookups throw Refused (503) if unavailable.
- */
+/** The published keys of an issuer and its clients. Lookups throw Refused (503) if unavailable. */
 export interface IssuerKeys {
   /** The signing key with this `kid` that `signed` accepts; fetches again if there is none. */
   signingKey(kid: string, signed: (key: PublicKey) => boolean): Promise<PublicKey | undefined>;

@@ -30,9 +30,7 @@ interface MacProof {
 /** Header members that contain or locate a key; the key must come from the token. */
 const keyBearing = ['jwk', 'jku', 'x5u', 'x5c'];
 
-/**
- * Reads the JWK in `cnf.jwe`: 256 bits or more for HS256 (RFC 7518 §3.2, §6.4). Throws JoseError.
- */
+/** Reads the JWK in `cnf.jwe`, of 256 bits or more (RFC 7518 §3.2, §6.4). Throws JoseError. */
 export function readSymmetricKey(json: Buffer): SymmetricKey {
   const { kty, alg = 'HS256', k, kid } = parseStrictJson(json.toString('utf8'));
   const bytes = decodeBase64url(k);

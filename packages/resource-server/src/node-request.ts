@@ -5,9 +5,7 @@ import type { TokenRefused } from './refusal.ts';
 
 /** Options of an adapter. */
 export interface AdapterOptions<Request> {
-  /**
-   * Public origin, such as `https://api.example.com`, with the path that a proxy removes, if any.
-   */
+  /** Public origin, such as `https://api.example.com`, and the path that a proxy removes. */
   readonly origin: string;
   /** Reads the client certificate, DER or PEM. Default: that of the TLS connection. */
   readonly certificate?: (request: Request) => Uint8Array | string | undefined;

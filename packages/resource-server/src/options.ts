@@ -48,10 +48,7 @@ export interface ResourceServerOptions {
    * `memoryReplay()`, for a single process.
    */
   readonly replay?: ReplayStore;
-  /**
-   * Demands a nonce in every proof (RFC 9449 §9). `secret`: 32 random bytes or more, the same in
-   * all processes.
-   */
+  /** Demands nonces (RFC 9449 §9). `secret`: 32 random bytes or more, the same in all processes. */
   readonly nonce?: { readonly secret: Uint8Array; readonly lifetime?: number };
   /**
    * Private JWKs for symmetric keys (`cnf.jwe`): P-256, X25519 or RSA with the registered `kid`.

@@ -33,9 +33,7 @@ export interface ProofOptions {
   readonly maxFuture: number;
 }
 
-/**
- * Checks the proof that the authentication scheme demands, except for its replay. Throws Refused.
- */
+/** Checks the proof that the scheme demands, except for its replay. Throws Refused. */
 export function shownKey(
   credentials: Credentials,
   request: PresentedRequest,

@@ -13,9 +13,10 @@ export interface FaultCollector {
   readonly refuse: () => void;
 }
 
-/** Collects faults, beginning with those that the schema found. */
-export function faultCollector(known: readonly Fault[]): FaultCollector {
+/** Collects faults, beginning with those of the schema; awaits a `turn` before each check. */
+export function faultCollector(known: readonly Fault[], turn: () => Promise<void>): FaultCollector {
   const faults = [...known];
+  let forbidden = 0;
   const has = (path: string) =>
     faults.some(
       ({ member }) =>
@@ -24,12 +25,14 @@ export function faultCollector(known: readonly Fault[]): FaultCollector {
   return {
     has,
     async check(path, work) {
+      await turn();
       if (has(path)) return;
       try {
         await work();
       } catch (refusal) {
         if (!(refusal instanceof Problem) || refusal.status >= 500) throw refusal;
         const { message: detail } = refusal;
+        if (refusal.status === 403) forbidden += 1;
         const below = refusal.faults.map((fault) => ({
           ...fault,
           member: `${path}.${fault.member}`,
@@ -39,7 +42,10 @@ export function faultCollector(known: readonly Fault[]): FaultCollector {
     },
     refuse() {
       const [first, ...more] = faults;
-      if (first !== undefined) throw new Faults([first, ...more]);
+      if (first !== undefined) {
+        const isForbidden = forbidden === faults.length;
+        throw new Faults([first, ...more], isForbidden ? 403 : 400);
+      }
     },
   };
 }

@@ -1,9 +1,11 @@
+import { authorizationServerResource } from '../authorization-servers.ts';
 import { clientResource } from '../clients.ts';
 import { all } from '../every-registration.ts';
+import { terms } from '../pairing-schemas.ts';
 import { resourceServerResource } from '../resource-servers.ts';
 import { trustRuleResource } from '../trust-rules.ts';
 import { trustedIssuerResource } from '../trusted-issuers.ts';
-import { allPairings, terms } from './plan-pairings.ts';
+import { allPairings } from './plan-pairings.ts';
 import type { ConfigurationOptions } from './planning.ts';
 
 /** Everything that is registered, as a configuration declares it; without secrets. */
@@ -14,6 +16,7 @@ export async function exportConfiguration(options: ConfigurationOptions): Promis
   const clients = clientResource(given);
   const issuers = trustedIssuerResource(given);
   const rules = trustRuleResource(given);
+  const others = authorizationServerResource(given);
   const { trustedIssuers, pairings } = registrations;
   const trusted = (await all(trustedIssuers, issuers.idOf)).map(async ({ value }) => {
     const below = await all(trustedIssuers.rulesOf(value.id), rules.idOf);
@@ -27,10 +30,15 @@ export async function exportConfiguration(options: ConfigurationOptions): Promis
       client_id: value.client_id,
       ...servers.toBody(value),
     })),
-    clients: (await all(registrations.clients, clients.idOf)).map(({ value }) =>
-      clients.toBody(value),
-    ),
+    clients: (await all(registrations.clients, clients.idOf)).map(({ value }) => {
+      const { disabled, ...body } = clients.toBody(value) as { readonly disabled?: boolean };
+      // What is exported while a client is enabled does not enable it again later.
+      return disabled === true ? { ...body, disabled } : body;
+    }),
     trusted_issuers: await Promise.all(trusted),
+    authorization_servers: (await all(registrations.authorizationServers, others.idOf)).map(
+      ({ value }) => others.toBody(value),
+    ),
     pairings: (await allPairings(pairings))
       .filter(({ revokedAt }) => revokedAt === undefined)
       .map(terms),

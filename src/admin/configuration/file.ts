@@ -1,16 +1,8 @@
 import { dirname, resolve } from 'node:path';
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  LineCounter,
-  parseDocument,
-  visit,
-} from 'yaml';
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import type { DeclaredSecrets } from '../../config/declared-secrets.ts';
 import type { Fault } from '../schema-fault.ts';
+import { aliasFaults } from './aliases.ts';
 
 /** A file that declares a configuration. */
 export interface ConfigurationFile {
@@ -46,7 +38,7 @@ export function readConfigurationFile(
     const { line, col } = counter.linePos(offset);
     return `${path}:${line}:${col}`;
   };
-  const broken = [...document.errors, ...document.warnings, ...danglingAliases(document)];
+  const broken = [...document.errors, ...document.warnings, ...aliasFaults(document)];
   if (broken.length > 0)
     throw new ConfigurationFileError(
       broken.map(({ pos, message }) => `${place(pos[0])} ${message}`).join('\n'),
@@ -65,26 +57,10 @@ export function readConfigurationFile(
   };
 }
 
-function danglingAliases(document: Document) {
-  const found: { readonly pos: readonly [number]; readonly message: string }[] = [];
-  visit(document, {
-    Alias(_key, alias) {
-      if (alias.resolve(document) !== undefined) return;
-      const message = `there is no anchor ${alias.source}`;
-      found.push({ pos: [alias.range?.[0] ?? 0], message });
-    },
-  });
-  return found;
-}
-
 /** The value, as JSON has it. An empty file would declare that there is nothing. */
 function plainValue(document: Document, path: string): Readonly<Record<string, unknown>> {
-  let value: unknown;
-  try {
-    value = JSON.parse(JSON.stringify(document.toJS()));
-  } catch {
-    throw new ConfigurationFileError(`${path}:1:1 an alias refers to itself, or too many do`);
-  }
+  // Its aliases are counted.
+  const value: unknown = JSON.parse(JSON.stringify(document.toJS({ maxAliasCount: -1 }) ?? null));
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new ConfigurationFileError(`${path}:1:1 the file must have members such as clients`);
   return value as Readonly<Record<string, unknown>>;

@@ -1,8 +1,10 @@
+import { actingAdmin } from '../../domain/acting-admin.ts';
 import type { ClientRegistration } from '../../domain/client-registration.ts';
 import type { Registrations } from '../../ports/configuration.ts';
+import type { Stored } from '../../ports/registry.ts';
 import { clientResource } from '../clients.ts';
 import { all } from '../every-registration.ts';
-import { guardedClients } from '../guarded-clients.ts';
+import { checkMayChange, checkMayRemove, guardedClients } from '../guarded-clients.ts';
 import type { ClientBody } from '../schemas.ts';
 import { namesPruned, once } from './checks.ts';
 import { listIn, type Planner, planDeletion, planOne } from './plan-kind.ts';
@@ -40,18 +42,36 @@ export async function planClients(
       once(seen, name, 'client_id');
       for (const list of ['alt_cnf_holders', 'alt_cnf_requesters'] as const)
         if (body[list]?.some((other) => pruned.has(other)) === true) throw namesPruned(list);
-      const { change } = await planOne(
+      const stored = await registrations.clients.get(name);
+      const { value, change } = await planOne(
         planner,
-        { body, name },
-        await registrations.clients.get(name),
+        { body: asDisabled(body, stored), name },
+        stored,
       );
+      if (change !== undefined && mayWrite()) checkMayChange(value, stored?.value);
       add(change);
     });
-  for (const [name, stored] of pruned) add(planDeletion(planner, name, stored));
+  for (const [name, stored] of pruned) {
+    if (mayWrite()) checkMayRemove(stored.value);
+    add(planDeletion(planner, name, stored));
+  }
   return {
     isPruned: (clientId: string) => pruned.has(clientId),
     exists: async (clientId: string) =>
       declared.has(clientId) ||
       (!pruned.has(clientId) && (await registrations.clients.get(clientId)) !== undefined),
   };
+}
+
+/** Who only reads is told what differs; whoever writes, what it may not do, before it does. */
+function mayWrite(): boolean {
+  return actingAdmin()?.scopes.includes('configuration:write') === true;
+}
+
+/** A file that says nothing of it enables no client that somebody has disabled meanwhile. */
+function asDisabled<Body extends ClientBody>(
+  body: Body,
+  stored: Stored<ClientRegistration> | undefined,
+): Body {
+  return stored?.value.disabled === true ? { disabled: true, ...body } : body;
 }

@@ -95,9 +95,9 @@ export async function planOne<Value extends object, Body extends object>(
 export function planDeletion<Value extends object, Body extends object>(
   { kind, resource, registry }: Planner<Value, Body>,
   name: string,
-  { value, version }: Stored<Value>,
+  stored: Stored<Value>,
 ): PlannedChange {
-  const id = resource.idOf(value);
+  const id = resource.idOf(stored.value);
   return {
     kind,
     name,
@@ -107,7 +107,7 @@ export function planDeletion<Value extends object, Body extends object>(
       registry(registrations).remove(
         id,
         { at: resource.clock(), ...resource.recordOf('deleted', id) },
-        version,
+        stored,
       ),
   };
 }

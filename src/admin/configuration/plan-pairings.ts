@@ -1,6 +1,7 @@
 import type { NewPairing, Pairing } from '../../domain/pairing.ts';
 import type { PairingRegistry } from '../../ports/pairing-registry.ts';
 import { changedMembers } from '../changed-members.ts';
+import { terms } from '../pairing-schemas.ts';
 import { pairingEvent, readPairing } from '../pairings.ts';
 import { once } from './checks.ts';
 import { listIn, memberChanges, type PlannedChange } from './plan-kind.ts';
@@ -85,18 +86,6 @@ export async function allPairings(
     found.push(...page);
     if (page.length < 500) return found;
   }
-}
-
-/** What a pairing says, as a body does. */
-export function terms({ requester, holder, mode, first_party, scope, resources }: NewPairing) {
-  return {
-    requester,
-    holder,
-    mode,
-    first_party,
-    ...(scope !== undefined && { scope }),
-    ...(resources !== undefined && { resources }),
-  };
 }
 
 function nameOf({ requester, holder }: Pick<Pairing, 'requester' | 'holder'>): string {

@@ -1,6 +1,7 @@
 import type { ResourceServer } from '../../domain/resource-server.ts';
 import type { Fault } from '../schema-fault.ts';
 import { faultCollector } from './checks.ts';
+import { planAuthorizationServers } from './plan-authorization-servers.ts';
 import { planClients } from './plan-clients.ts';
 import type { PlannedChange } from './plan-kind.ts';
 import { planPairings } from './plan-pairings.ts';
@@ -17,13 +18,19 @@ export interface Plan {
   readonly algorithms: ReadonlySet<ResourceServer['access_token_signing_alg']>;
 }
 
-/**
- * Compares a configuration with what is registered. `known`: what the schema found. Throws Faults,
- * with every one.
- */
+/** How a plan is made. */
+interface Asked {
+  readonly prune: boolean;
+  /** What the schema found. */
+  readonly known: readonly Fault[];
+  /** Awaited between its parts. */
+  readonly turn: () => Promise<void>;
+}
+
+/** Compares a configuration with what is registered. Throws Faults, with every one. */
 export async function planConfiguration(
   configuration: Configuration,
-  { prune, known }: { readonly prune: boolean; readonly known: readonly Fault[] },
+  { prune, known, turn }: Asked,
   options: ConfigurationOptions,
 ): Promise<Plan> {
   const changes: PlannedChange[] = [];
@@ -33,7 +40,7 @@ export async function planConfiguration(
     prune,
     options,
     registrations: options.configuration.registrations,
-    faults: faultCollector(known),
+    faults: faultCollector(known, turn),
     add(change) {
       if (change === undefined) unchanged += 1;
       else changes.push(change);
@@ -42,6 +49,9 @@ export async function planConfiguration(
   const { algorithms, findByAudience } = await planResourceServers(planning);
   const clients = await planClients(planning, findByAudience);
   await planTrust(planning, clients.isPruned);
+  await planAuthorizationServers(planning, clients.isPruned, async (alg) => {
+    algorithms.add(alg);
+  });
   await planPairings(planning, clients.exists);
   planning.faults.refuse();
   const order = ({ kind }: PlannedChange) => declaredKinds.indexOf(kind);

@@ -1,4 +1,5 @@
 import type { ConfigurationChanges, Registrations } from '../../ports/configuration.ts';
+import type { AuthorizationServerRoutesOptions } from '../authorization-servers.ts';
 import type { ClientRoutesOptions } from '../clients.ts';
 import type { ResourceServerRoutesOptions } from '../resource-servers.ts';
 import type { TrustedIssuerRoutesOptions } from '../trusted-issuers.ts';
@@ -10,7 +11,8 @@ import type { Configuration } from './schemas.ts';
 export interface ConfigurationOptions
   extends Omit<ClientRoutesOptions, 'clients' | 'resourceServers'>,
     Omit<ResourceServerRoutesOptions, 'clients' | 'resourceServers'>,
-    Omit<TrustedIssuerRoutesOptions, 'trustedIssuers'> {
+    Omit<TrustedIssuerRoutesOptions, 'trustedIssuers'>,
+    Omit<AuthorizationServerRoutesOptions, 'authorizationServers'> {
   readonly configuration: ConfigurationChanges;
 }
 

@@ -1,5 +1,7 @@
+import { Socket } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type Type from 'typebox';
+import { takingTurns } from '../../domain/turns.ts';
 import { answer, operation, ref } from '../operation.ts';
 import { Problem } from '../problem.ts';
 import { ifMatch } from '../rest-resource.ts';
@@ -13,8 +15,12 @@ const path = '/admin/configuration';
 const tag = 'Configuration' as const;
 /** Bytes: some ten thousand clients. */
 const bodyLimit = 8 * 1024 * 1024;
+/** Milliseconds for a plan and its transaction: of thousands of clients they take a while. */
+const patience = 300_000;
 /** How often a plan is made anew because somebody changed something meanwhile. */
 const tries = 3;
+/** How many plans let other requests go on: the last ones are made in one go, to be done at all. */
+const yielding = 2;
 
 type Apply = FastifyRequest<{
   Querystring: Type.Static<typeof applyQuery>;
@@ -48,7 +54,8 @@ function applyRoute(app: FastifyInstance, options: ConfigurationOptions): void {
     tag,
     description:
       'Creates and changes what differs from the body, in one transaction; answers what that is. ' +
-      'Secrets stay unless another one is given. `ETag` is the state of all registrations.',
+      'Secrets stay unless another one is given. `ETag` is the state of all registrations. ' +
+      'With `dry_run=true` it only answers, and needs `configuration:read`.',
     querystring: applyQuery,
     headers: ifMatch,
     body: ref(configurationBody),
@@ -58,6 +65,9 @@ function applyRoute(app: FastifyInstance, options: ConfigurationOptions): void {
   const route = { ...apply, attachValidation: true, bodyLimit };
   app.post(path, route, async (request: Apply, reply) => {
     const known = schemaFaults(request);
+    const { socket } = request.raw;
+    // A request is cut off that is silent for longer; CONFIG_FILE has no connection.
+    if (socket instanceof Socket) socket.setTimeout(patience);
     const { dry_run: dryRun = 'false', prune = 'false' } = request.query;
     const asked = { known, prune: prune === 'true', dryRun: dryRun === 'true' };
     const { version, plan } = await applied(request, asked, options);
@@ -94,13 +104,17 @@ async function applied(
     const version = await configuration.version();
     if (tags !== undefined && match !== '*' && !tags.includes(`"${version}"`))
       throw new Problem(412, 'something was registered, changed or deleted since it was read');
-    const plan = await planConfiguration(body, asked, options);
+    const turn = tried < yielding ? takingTurns() : async () => undefined;
+    const plan = await planConfiguration(body, { ...asked, turn }, options);
     if (asked.dryRun || plan.changes.length === 0) return { version, plan };
     for (const alg of plan.algorithms) await options.ensureSigningKey(alg);
     const isDone = await configuration.commit(version, async (registrations) => {
       const deletions = plan.changes.filter(({ action }) => action === 'delete');
       const others = plan.changes.filter(({ action }) => action !== 'delete');
-      for (const { make } of [...deletions.reverse(), ...others]) await make(registrations);
+      for (const { make } of [...deletions.reverse(), ...others]) {
+        await turn();
+        await make(registrations);
+      }
     });
     if (isDone) return { version: await configuration.version(), plan };
     if (tried === tries)

@@ -1,7 +1,8 @@
 import Type from 'typebox';
+import { type AuthorizationServerBody, authorizationServerBody } from '../authorization-servers.ts';
 import { answer, ref } from '../operation.ts';
 import { type PairingBody, pairingBody } from '../pairing-schemas.ts';
-import { oneOf, text } from '../schema-parts.ts';
+import { answerBody, oneOf, requestBody, text } from '../schema-parts.ts';
 import {
   type ClientBody,
   clientBody,
@@ -18,6 +19,7 @@ export const declaredKinds = [
   'client',
   'trusted_issuer',
   'trust_rule',
+  'authorization_server',
   'pairing',
 ] as const;
 export type DeclaredKind = (typeof declaredKinds)[number];
@@ -34,72 +36,69 @@ export interface Configuration {
   readonly resource_servers?: readonly ResourceServerBody[];
   readonly clients?: readonly DeclaredClient[];
   readonly trusted_issuers?: readonly DeclaredTrustedIssuer[];
+  readonly authorization_servers?: readonly AuthorizationServerBody[];
   readonly pairings?: readonly PairingBody[];
 }
 
-const declaredClient = Type.Object(
-  { ...clientBody.properties, client_id: newClientId },
-  { $id: 'DeclaredClient', additionalProperties: false },
-);
-const declaredTrustedIssuer = Type.Object(
-  {
-    ...trustedIssuerBody.properties,
-    rules: Type.Optional(
-      Type.Array(ref(trustRuleBody), {
-        maxItems: 1000,
-        description: 'Known by their `name`, one without by its `claims`.',
-      }),
-    ),
-  },
-  { $id: 'DeclaredTrustedIssuer', additionalProperties: false },
-);
+const declaredClient = requestBody('DeclaredClient', {
+  ...clientBody.properties,
+  client_id: newClientId,
+});
+const declaredTrustedIssuer = requestBody('DeclaredTrustedIssuer', {
+  ...trustedIssuerBody.properties,
+  rules: Type.Optional(
+    Type.Array(ref(trustRuleBody), {
+      maxItems: 1000,
+      description: 'Known by their `name`, one without by its `claims`.',
+    }),
+  ),
+});
 
 /** Members of a configuration. */
-export const configurationBody = Type.Object(
-  {
-    resource_servers: Type.Optional(
-      Type.Array(ref(resourceServerBody), { description: 'Known by their `audience`.' }),
-    ),
-    clients: Type.Optional(
-      Type.Array(ref(declaredClient), { description: 'Known by their `client_id`.' }),
-    ),
-    trusted_issuers: Type.Optional(
-      Type.Array(ref(declaredTrustedIssuer), { description: 'Known by their `issuer`.' }),
-    ),
-    pairings: Type.Optional(
-      Type.Array(ref(pairingBody), { description: 'Known by their `requester` and `holder`.' }),
-    ),
-  },
-  { $id: 'ConfigurationBody', additionalProperties: false },
-);
+export const configurationBody = requestBody('ConfigurationBody', {
+  resource_servers: Type.Optional(
+    Type.Array(ref(resourceServerBody), { description: 'Known by their `audience`.' }),
+  ),
+  clients: Type.Optional(
+    Type.Array(ref(declaredClient), { description: 'Known by their `client_id`.' }),
+  ),
+  trusted_issuers: Type.Optional(
+    Type.Array(ref(declaredTrustedIssuer), { description: 'Known by their `issuer`.' }),
+  ),
+  authorization_servers: Type.Optional(
+    Type.Array(ref(authorizationServerBody), {
+      description: 'Others, for which this one gives grants; known by their `issuer`.',
+    }),
+  ),
+  pairings: Type.Optional(
+    Type.Array(ref(pairingBody), { description: 'Known by their `requester` and `holder`.' }),
+  ),
+});
 
 const value = (description: string) => Type.Optional(Type.Unknown({ description }));
-const planAnswer = Type.Object(
-  {
-    dry_run: Type.Boolean({ description: 'True: nothing was changed.' }),
-    changes: Type.Array(
-      Type.Object({
-        kind: oneOf(declaredKinds),
-        name: Type.String({
-          description: 'Audience, `client_id`, issuer, issuer and rule, or the two clients.',
-        }),
-        action: oneOf(['create', 'change', 'replace', 'delete'], {
-          description:
-            '`replace`, of a pairing: it is revoked and made again, with what was exchanged under it.',
-        }),
-        members: Type.Array(
-          Type.Object({
-            member: Type.String(),
-            before: value('Absent: there was none, or it is a secret.'),
-            after: value('Absent: there is none, or it is a secret.'),
-          }),
-        ),
+const planAnswer = answerBody('ConfigurationPlan', {
+  dry_run: Type.Boolean({ description: 'True: nothing was changed.' }),
+  changes: Type.Array(
+    Type.Object({
+      kind: oneOf(declaredKinds),
+      name: Type.String({
+        description: 'Audience, `client_id`, issuer, issuer and rule, or the two clients.',
       }),
-    ),
-    unchanged: Type.Integer({ description: 'How many of the declared are as they should be.' }),
-  },
-  { $id: 'ConfigurationPlan' },
-);
+      action: oneOf(['create', 'change', 'replace', 'delete'], {
+        description:
+          '`replace`, of a pairing: it is revoked and made again, with what was exchanged under it.',
+      }),
+      members: Type.Array(
+        Type.Object({
+          member: Type.String(),
+          before: value('Absent: there was none, or it is a secret.'),
+          after: value('Absent: there is none, or it is a secret.'),
+        }),
+      ),
+    }),
+  ),
+  unchanged: Type.Integer({ description: 'How many of the declared are as they should be.' }),
+});
 
 /** The schemas of configurations that the OpenAPI document names. */
 export const configurationSchemas = [
@@ -146,7 +145,13 @@ const fileSecret = {
 
 /** The JSON Schema (2020-12) of a configuration file: the schemas of the API, secrets apart. */
 export function configurationFileSchema(): object {
-  const parts = [...configurationSchemas, resourceServerBody, trustRuleBody, pairingBody];
+  const parts = [
+    ...configurationSchemas,
+    resourceServerBody,
+    trustRuleBody,
+    pairingBody,
+    authorizationServerBody,
+  ];
   const [body, ...defined] = parts.map(
     (schema) =>
       JSON.parse(JSON.stringify(schema), (key, member: unknown) => {

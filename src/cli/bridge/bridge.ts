@@ -17,7 +17,6 @@ import { defaultSocket, type ListenAddress, listen, listenAddress } from './list
 import type { BridgePolicy } from './local-request.ts';
 import { bridgeServer } from './server.ts';
 
-/** Options of `holdfast bridge`. */
 export interface BridgeOptions extends ProfileOptions {
   readonly to: string;
   readonly listen?: string;

@@ -1,8 +1,12 @@
 import { Transform } from 'node:stream';
 
+/** Bytes of a line that has no end yet; curl takes no header field of more than 100 KB. */
+const longestLine = 256 * 1024;
+
 /**
  * Passes lines on without these secrets, recognized by their start, since curl cuts long lines.
- * Only whole lines are passed on, so that no secret hides between two chunks.
+ * Only whole lines are passed on, so that no secret hides between two chunks; of one that is too
+ * long, nothing is.
  */
 export function redacted(secrets: readonly string[]): Transform {
   const starts = secrets.map((secret) => secret.slice(0, 24).replace(/\W/g, '\\$&'));
@@ -10,13 +14,24 @@ export function redacted(secrets: readonly string[]): Transform {
   // Latin-1 leaves every byte as it is.
   const clean = (text: string) => Buffer.from(text.replace(pattern, '[redacted]'), 'latin1');
   let rest = '';
+  let skips = false;
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      const text = rest + chunk.toString('latin1');
+      let text = rest + chunk.toString('latin1');
       // A progress meter ends its lines with a carriage return.
+      if (skips) {
+        const next = text.search(/[\r\n]/);
+        if (next < 0) return done();
+        text = text.slice(next);
+        skips = false;
+      }
       const end = Math.max(text.lastIndexOf('\n'), text.lastIndexOf('\r')) + 1;
       rest = text.slice(end);
-      done(null, clean(text.slice(0, end)));
+      const lines = clean(text.slice(0, end));
+      if (rest.length <= longestLine) return done(null, lines);
+      skips = true;
+      rest = '';
+      done(null, Buffer.concat([lines, Buffer.from('[a line that is too long]')]));
     },
     flush(done) {
       done(null, clean(rest));

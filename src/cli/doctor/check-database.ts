@@ -3,14 +3,15 @@ import type { Config } from '../../config/config.ts';
 import { type DatabaseKind, databaseKind } from '../../config/database-url.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { databaseTime } from '../../store/connection/database-time.ts';
+import { refusalOfNewer } from '../../store/migrations/newer-migrations.ts';
 import { migrationNames } from '../../store/migrations/schema-engine.ts';
 import { checkKeys } from './check-keys.ts';
-import { clockFinding } from './clock-finding.ts';
+import { clockFinding, unknownClock } from './clock-finding.ts';
 import { type DatabaseLook, lookAtDatabase } from './database-look.ts';
 import { about, type Finding, reasonOf } from './finding.ts';
 
 const reachable = about('database', 'answers', 'reference/configuration.md');
-const migrated = about('migrations', 'those of this version, all applied', 'operations/backup.md');
+const migrated = about('migrations', 'those of this version, all applied', 'operations/upgrade.md');
 const replay = about('replay records', 'a key counts once', 'operations/sizing.md');
 
 /** Checks what is in the database. Nothing is made, migrated or kept. */
@@ -37,7 +38,10 @@ async function checksOf(
   const migrations = await checkMigrations(database, kind);
   const before = clock();
   const [[at] = []] = await database.query(`select ${databaseTime[kind]}`);
-  const time = clockFinding('the database', { at: Number(at), before, after: clock() });
+  const time =
+    kind === 'sqlite'
+      ? unknownClock('the database', 'SQLite has the clock of this machine')
+      : clockFinding('the database', { at: Number(at), before, after: clock() });
   const writable = kind === 'postgresql' ? [await checkReadOnly(database)] : [];
   if (migrations.result === 'unknown') return [migrations, time, ...writable];
   const round = config.redisUrl === undefined ? [await checkRoundTrip(database)] : [];
@@ -67,8 +71,11 @@ async function checkMigrations(database: DatabaseLook, kind: DatabaseKind): Prom
       `not finished: ${unfinished.join(', ')}`,
       'Restore a backup from before.',
     );
-  if (unknown.length > 0)
-    return migrated.fault(`of a newer version: ${unknown.join(', ')}`, 'Use that version.');
+  const refusal = unknown.map((name) => refusalOfNewer(name)).find((one) => one !== undefined);
+  if (refusal !== undefined)
+    return migrated.fault(`of a newer version: ${unknown.join(', ')}`, refusal);
+  if (unknown.length > 0 && pending.length === 0)
+    return migrated.ok(`all applied, and of a newer version: ${unknown.join(', ')}`);
   return pending.length === 0
     ? migrated.ok(`${applied.length} applied`)
     : migrated.fault(

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { readConfigurationFile } from '../../admin/configuration/file.ts';
 import type { Config } from '../../config/config.ts';
 import { databaseFile, databaseKind } from '../../config/database-url.ts';
 import { adminTokenFile } from '../../config/store-config.ts';
@@ -25,6 +26,10 @@ export function checkFiles(
     /(TOKEN|KEY|SECRET|URL|_NEXT)_FILE$/.test(name) ? [path] : [],
   );
   const own = [config.keyEncryptionKeyFile, adminTokenFile(config.keyEncryptionKeyFile)];
+  // Rows are in the log of the database as well.
+  const ofDatabase = database === undefined ? [] : [database, `${database}-wal`, `${database}-shm`];
+  const sink = config.auditSink?.kind === 'file' ? [config.auditSink.path] : [];
+  const read = [...secrets, ...declaredSecretFiles(config.configurationFile)];
   const certificates = [
     ['TLS_CERT_FILE', config.tls?.certFile],
     ['ADMIN_TLS_CERT_FILE', config.adminTls?.certFile],
@@ -32,7 +37,8 @@ export function checkFiles(
   return [
     checkSpace(dirname(database ?? config.keyEncryptionKeyFile)),
     ...(database === undefined ? [] : [checkWritable(database)]),
-    ...checkModes([database, ...own, ...keyFiles, ...secrets]),
+    ...checkModes([...ofDatabase, ...own, ...sink, ...keyFiles, ...read]),
+    ...checkFolders([...ofDatabase, ...own, ...sink]),
     ...certificates.flatMap(([name, file]) =>
       file === undefined ? [] : [checkCertificateFile(name, file, now)],
     ),
@@ -69,6 +75,40 @@ function checkWritable(file: string): Finding {
   }
 }
 
+/** The files that a configuration file names as secrets. */
+function declaredSecretFiles(given: Config['configurationFile']): readonly string[] {
+  if (given === undefined || !existsSync(given.path)) return [];
+  const files: string[] = [];
+  const fromFile = (path: string) => {
+    files.push(path);
+    return given.secrets.fromFile(path);
+  };
+  readConfigurationFile(given.path, readFileSync(given.path, 'utf8'), {
+    ...given.secrets,
+    fromFile,
+  });
+  return files;
+}
+
+/** Whoever may write to a folder can put a file of their own in the place of each in it. */
+function checkFolders(files: readonly string[]): readonly Finding[] {
+  const folders = new Set(files.map((file) => resolve(dirname(file))).filter(existsSync));
+  const modes = about('folder modes', 'none that others can write to', 'operations/systemd.md');
+  const open = [...folders].filter((folder) => (statSync(folder).mode & 0o002) !== 0);
+  return open.length === 0
+    ? [modes.ok(`others write to none of ${folders.size}`)]
+    : open.map((folder) =>
+        modes.fault(
+          `${folder} has the mode ${modeOf(folder)}`,
+          `chmod o-w ${folder} – others may have put files there.`,
+        ),
+      );
+}
+
+function modeOf(path: string): string {
+  return (statSync(path).mode & 0o7777).toString(8);
+}
+
 function checkModes(files: readonly (string | undefined)[]): readonly Finding[] {
   const modes = about('file modes', 'no secret that others can read', 'operations/systemd.md');
   const there = [...new Set(files)].filter((file) => file !== undefined && existsSync(file));
@@ -77,7 +117,7 @@ function checkModes(files: readonly (string | undefined)[]): readonly Finding[] 
     ? [modes.ok(`${there.length} files are private`)]
     : open.map((file = '') =>
         modes.fault(
-          `${file} has the mode ${(statSync(file).mode & 0o777).toString(8)}`,
+          `${file} has the mode ${modeOf(file)}`,
           `chmod 600 ${file} – and replace the secret in it: others may have read it.`,
         ),
       );

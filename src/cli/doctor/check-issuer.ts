@@ -3,9 +3,11 @@ import { once } from 'node:events';
 import { isIP } from 'node:net';
 import { connect } from 'node:tls';
 import type { Config } from '../../config/config.ts';
+import type { Clock } from '../../domain/clock.ts';
 import { endpointsOf } from '../../protocol/metadata/endpoint-uris.ts';
 import { renewalDays } from './check-files.ts';
 import { checkForwarding } from './check-forwarding.ts';
+import { clockFinding } from './clock-finding.ts';
 import { about, type Finding, reasonOf } from './finding.ts';
 import { probe } from './probe.ts';
 
@@ -21,14 +23,20 @@ const chain = about(
 );
 
 /** Checks what clients see: at ISSUER, and at the listener of this server for comparison. */
-export async function checkIssuer(config: Config, now: number): Promise<readonly Finding[]> {
+export async function checkIssuer(config: Config, clock: Clock): Promise<readonly Finding[]> {
+  const now = clock();
   const inside = insideUrl(config);
   if (inside === undefined)
     return [reached.unknown('the system chooses the port, so the server cannot be asked')];
   const own = await seenAt(inside, config);
   if ('fault' in own) return [reached.unknown(`no server runs at ${inside.origin} (${own.fault})`)];
   const outside = new URL(config.issuer);
-  const findings = [compared(await seenAt(outside, config), own, outside)];
+  const before = clock();
+  const seen = await seenAt(outside, config);
+  const findings = [compared(seen, own, outside)];
+  // Its Date is cut off to the second.
+  if ('at' in seen && seen.at !== undefined)
+    findings.push(clockFinding('ISSUER', { at: seen.at + 500, before, after: clock() }));
   if (outside.protocol === 'https:') findings.push(await checkChain(outside, now));
   return [...findings, ...(await checkForwarding(config, now))];
 }
@@ -42,7 +50,9 @@ function insideUrl({ host, port, tls }: Config): URL | undefined {
   return new URL(`${port === undefined ? 'https' : 'http'}://${name}:${listening}`);
 }
 
-type Seen = { readonly issuer: unknown; readonly kids: string } | { readonly fault: string };
+type Seen =
+  | { readonly issuer: unknown; readonly kids: string; readonly at: number | undefined }
+  | { readonly fault: string };
 
 /** What the server at this origin says of itself. */
 async function seenAt(origin: URL, { issuer }: Config): Promise<Seen> {
@@ -54,7 +64,7 @@ async function seenAt(origin: URL, { issuer }: Config): Promise<Seen> {
     if (metadata.status !== 200 || keys === undefined)
       return { fault: `metadata answered ${metadata.status}, the JWK Set ${jwks.status}` };
     const { issuer: named } = metadata.body as { readonly issuer?: unknown };
-    return { issuer: named, kids: keys.map(({ kid }) => kid).join(', ') };
+    return { issuer: named, kids: keys.map(({ kid }) => kid).join(', '), at: jwks.at };
   } catch (error) {
     return { fault: reasonOf(error) };
   }

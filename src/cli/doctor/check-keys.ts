@@ -33,7 +33,8 @@ export async function checkKeys(
   return [await checkOpening(keys, named, config), checkRotation(keys, config, now)];
 }
 
-async function checkOpening(
+/** Opens every key and secret of these rows by the key-encryption key. */
+export async function checkOpening(
   keys: Rows,
   secrets: ReadonlyMap<string, string>,
   config: Config,

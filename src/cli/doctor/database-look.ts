@@ -1,8 +1,13 @@
 import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SqlDriverAdapter, SqlQueryable } from '@prisma/driver-adapter-utils';
 import { databaseFile, databaseKind, fileUrl } from '../../config/database-url.ts';
 import { migrationAdapterFor } from '../../store/connection/adapters.ts';
 import { withSearchPath } from '../../store/connection/postgresql-schema.ts';
+import { isInTheWay } from '../../store/migrations/migration-transaction.ts';
+
+/** Milliseconds to wait for a write of the server, which is no fault. */
+const patience = 2000;
 
 /** Rows, each a list of values in the order of the columns. */
 export type Rows = readonly (readonly unknown[])[];
@@ -28,22 +33,38 @@ export async function lookAtDatabase(url: string): Promise<DatabaseLook | undefi
 
 function look(connection: SqlDriverAdapter): DatabaseLook {
   return {
-    query: async (sql) => rowsOf(connection, sql),
-    async rolledBack(statements) {
-      const transaction = await connection.startTransaction();
-      try {
-        const answers: Rows[] = [];
-        for (const sql of statements) answers.push(await rowsOf(transaction, sql));
-        return answers;
-      } finally {
-        // Some adapters leave the statement itself to their caller.
-        if (!transaction.options.usePhantomQuery)
-          await transaction.executeRaw({ sql: 'ROLLBACK', args: [], argTypes: [] });
-        await transaction.rollback();
-      }
-    },
+    query: async (sql) => patiently(async () => rowsOf(connection, sql)),
+    rolledBack: async (statements) => patiently(async () => rolledBack(connection, statements)),
     close: async () => connection.dispose(),
   };
+}
+
+/** Retries while a write is in the way. SQLite's busy timeout would block the whole process. */
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  for (const limit = performance.now() + patience; ; await sleep(50)) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isInTheWay(error) || performance.now() > limit) throw error;
+    }
+  }
+}
+
+async function rolledBack(
+  connection: SqlDriverAdapter,
+  statements: readonly string[],
+): Promise<readonly Rows[]> {
+  const transaction = await connection.startTransaction();
+  try {
+    const answers: Rows[] = [];
+    for (const sql of statements) answers.push(await rowsOf(transaction, sql));
+    return answers;
+  } finally {
+    // Some adapters leave the statement itself to their caller.
+    if (!transaction.options.usePhantomQuery)
+      await transaction.executeRaw({ sql: 'ROLLBACK', args: [], argTypes: [] });
+    await transaction.rollback();
+  }
 }
 
 async function rowsOf(on: SqlQueryable, sql: string): Promise<Rows> {

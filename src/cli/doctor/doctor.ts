@@ -1,16 +1,20 @@
-import { readConfig } from '../../config/config.ts';
+import { resolve } from 'node:path';
+import { type Config, readConfig } from '../../config/config.ts';
+import { databaseFile, databaseKind } from '../../config/database-url.ts';
 import { CommandError, exitCodes } from '../exit-codes.ts';
 import { type ServeOptions, serveVariables } from '../serve-command.ts';
 import { printable, printJson, type Terminal } from '../terminal.ts';
 import { configurationFaults } from '../validate-config.ts';
+import { checkAuditSink } from './check-audit-sink.ts';
 import { checkDatabase } from './check-database.ts';
 import { checkFiles } from './check-files.ts';
 import { checkIssuer } from './check-issuer.ts';
-import type { Finding } from './finding.ts';
+import { about, type Finding } from './finding.ts';
 
-/** Options of `holdfast doctor`. */
 export interface DoctorOptions extends ServeOptions {
   readonly json?: boolean;
+  /** That there is no database yet is no fault. */
+  readonly beforeFirstStart?: boolean;
 }
 
 /** Everything that the doctor finds for the server of this environment. Throws ConfigError. */
@@ -21,12 +25,47 @@ export async function findings(
   const env = { ...given, ...serveVariables(given, options) };
   const config = readConfig(env);
   const files = checkFiles(config, env, clock());
-  const database = await checkDatabase(config, clock);
+  const database = (await checkDatabase(config, clock)).map((finding) =>
+    options.beforeFirstStart === true ? finding : expectedThere(finding),
+  );
   const redis =
     config.redisUrl === undefined
       ? []
       : await (await import('./check-redis.ts')).checkRedis(config.redisUrl, clock);
-  return [...files, ...database, ...redis, ...(await checkIssuer(config, clock()))];
+  return [
+    meant(config),
+    ...files,
+    ...database,
+    ...redis,
+    ...(await checkAuditSink(config)),
+    ...(await checkIssuer(config, clock)),
+  ];
+}
+
+/** Which server this environment is for: without its own, the doctor looks at none or another. */
+function meant({ issuer, databaseUrl }: Config): Finding {
+  const database =
+    databaseKind(databaseUrl) === 'sqlite'
+      ? resolve(databaseFile(databaseUrl))
+      : `PostgreSQL${placeIn(databaseUrl)}`;
+  return about('server', 'the one that you mean', 'operations/doctor.md').ok(
+    `${issuer}, with ${database}`,
+  );
+}
+
+/** Without user, password and parameters. */
+function placeIn(url: string): string {
+  if (!URL.canParse(url)) return '';
+  const { host, pathname } = new URL(url);
+  return ` at ${host}${pathname}`;
+}
+
+function expectedThere(finding: Finding): Finding {
+  const isMissing = ['database', 'migrations'].includes(finding.check);
+  if (!isMissing || finding.result !== 'unknown') return finding;
+  const mend =
+    'Give the environment and the user of the server; before its first start add --before-first-start.';
+  return { ...finding, result: 'fault', mend };
 }
 
 /** Prints what is found; exit code 6 for a fault, 5 where the environment cannot be read. */

@@ -31,6 +31,7 @@ export function about(check: string, expected: string, page: string) {
 /** What went wrong, with a code of the system where there is one. */
 export function reasonOf(error: unknown): string {
   const { code, message, cause } = error as Error & { readonly code?: unknown };
-  if (typeof code === 'string') return code;
+  // The driver of SQLite leaves it empty when it cannot open a file.
+  if (typeof code === 'string' && code !== '') return code;
   return cause === undefined ? message : `${message} (${reasonOf(cause)})`;
 }

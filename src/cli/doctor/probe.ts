@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { request as plain } from 'node:http';
 import { request as overTls } from 'node:https';
 import { text } from 'node:stream/consumers';
+import { jsonOf } from '../json.ts';
 import type { ThrowawayCertificate } from './throwaway-certificate.ts';
 
 /** What a probe sends besides its URL. */
@@ -16,6 +17,11 @@ export interface Probe {
 export interface ProbeAnswer {
   readonly status: number;
   readonly text: string;
+  /**
+   * Milliseconds since the epoch, to the second, by the clock of whoever answered; undefined: that
+   * is this machine, or it does not say.
+   */
+  readonly at: number | undefined;
   /** The JSON value; undefined: the text is none. */
   readonly body: unknown;
 }
@@ -44,13 +50,17 @@ export async function probe(url: URL, { form, headers, certificate }: Probe): Pr
   asked.end(body);
   const [response] = (await once(asked, 'response')) as [IncomingMessage];
   const answer = await text(response);
-  return { status: response.statusCode ?? 0, text: answer, body: jsonOf(answer) };
+  return {
+    status: response.statusCode ?? 0,
+    text: answer,
+    at: timeOf(response),
+    body: jsonOf(answer),
+  };
 }
 
-function jsonOf(answer: string): unknown {
-  try {
-    return JSON.parse(answer) as unknown;
-  } catch {
-    return undefined;
-  }
+function timeOf({ headers, socket }: IncomingMessage): number | undefined {
+  const { date = '', age = '0' } = headers;
+  const at = Date.parse(date) + Number(age) * 1000;
+  const isElsewhere = socket.localAddress !== socket.remoteAddress;
+  return isElsewhere && Number.isFinite(at) ? at : undefined;
 }

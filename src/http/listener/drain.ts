@@ -3,10 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { judgedByOldAnchors } from './trust-anchors.ts';
 
-/**
- * Sends `Connection: close` during a stop, so that clients send no further request on this
- * connection.
- */
+/** Sends `Connection: close` during a stop, so that clients send no further request on it. */
 export function closeWhenStopping(server: Server, stopping: () => boolean): void {
   server.prependListener('request', (_request, response) => {
     if (stopping()) response.shouldKeepAlive = false;
@@ -47,9 +44,7 @@ export async function quiet(servers: readonly Server[], patience: number): Promi
 /** Milliseconds between two looks for connections that idle after their last answer. */
 const sweep = 50;
 
-/**
- * Closes connections as they become idle, until stopped; Node no longer does so on a closed server.
- */
+/** Closes connections as they become idle, until stopped; Node does not on a closed server. */
 export function closingIdle(servers: readonly Server[]): () => void {
   const timer = setInterval(() => {
     for (const server of servers) server.closeIdleConnections();

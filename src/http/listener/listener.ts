@@ -12,22 +12,17 @@ import { answerUnparsable, refuseAmbiguousMessages } from '../request/message-fr
 import { logRequests } from './request-log.ts';
 import { answerHalfClosed, boundConnections, inactivity, serverLimits } from './server-limits.ts';
 
-/**
- * What Fastify checks by schemas. Without it a route with a schema does not mount, and no validator
- * is loaded.
- */
-export type Validation = Pick<FastifyServerOptions, 'ajv'>;
-
 /** Observers of every request. */
 export interface Observers {
   readonly measured?: Pick<Measurements, 'request'>;
   readonly tracing?: Tracing | undefined;
 }
 
+// Where no compiler is set, a route with a schema does not mount, and no validator is loaded.
 const noSchemas = (): never => {
   throw new Error('this listener checks nothing by a schema');
 };
-const noValidation: FastifyServerOptions = {
+const noValidation: Pick<FastifyServerOptions, 'schemaController'> = {
   schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
 };
 
@@ -39,13 +34,12 @@ export function listener(
   logger: Logger,
   randomId: RandomId,
   bodyLimit: number,
-  validation: Validation = noValidation,
   { measured, tracing }: Observers = {},
 ): FastifyInstance {
   const app = Fastify({
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
-    ...validation,
+    ...noValidation,
     // A logger for each request would cost more than its line; each line names the request itself.
     childLoggerFactory: (all) => all,
     genReqId: () => randomId(),

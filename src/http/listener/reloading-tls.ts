@@ -23,9 +23,7 @@ export interface LoadedCertificate {
 /** The server, and a way to stop looking at its files. */
 export type TlsListener = Server & { readonly stopWatching: () => void };
 
-/**
- * RFC 9325 §4.2: forward secrecy and authenticated encryption only. Those of TLS 1.3 are its own.
- */
+/** RFC 9325 §4.2: forward secrecy and authenticated encryption only. TLS 1.3 has its own. */
 const cipherSuites = [
   'TLS_AES_256_GCM_SHA384',
   'TLS_CHACHA20_POLY1305_SHA256',

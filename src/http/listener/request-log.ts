@@ -18,9 +18,8 @@ declare module 'fastify' {
 
 /**
  * One log line a request, also for one whose connection broke: that has `aborted`, and no status
- * unless an answer was on its way.
- * The route pattern stands for the URL, because a query may hold what a client put there by
- * mistake.
+ * unless an answer was on its way. The route pattern stands for the URL, because a query may hold
+ * what a client put there by mistake.
  */
 export function logRequests(
   app: FastifyInstance,
@@ -67,6 +66,7 @@ function logRequest(
   request.log.info(fields, 'request');
   request.span?.end(headersSent ? reply.statusCode : undefined, request.logFields ?? {});
   measured?.request({
+    method: request.method,
     route,
     ...(headersSent && { status: reply.statusCode }),
     seconds: took / 1000,

@@ -11,20 +11,14 @@ export interface AnchorsInForce {
   replace(anchors: string | Buffer | readonly string[]): boolean;
 }
 
-/**
- * The anchors with which the client of a connection was verified: `current` while those are in
- * force.
- */
+/** The anchors that verified the client of a connection: `current` while those are in force. */
 const judgements = new WeakMap<Socket, { current: boolean }>();
 
 /** Starts with these anchors, PEM. */
 export function anchorsInForce(first: string | Buffer | readonly string[]): AnchorsInForce {
   let anchors = String(first);
   let judgement = { current: true };
-  /**
-   * Keyed by both ends of the connection, because Node does not say which socket carries which TLS
-   * connection.
-   */
+  /** Keyed by both ends: Node does not say which socket carries which TLS connection. */
   const handshakes = new Map<string, typeof judgement>();
   return {
     began(connection) {

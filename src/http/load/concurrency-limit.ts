@@ -35,18 +35,16 @@ const interval = 100;
 
 /**
  * Requests at once below which the limit never falls: an honest burst after a start, or while the
- * store is slow for a moment, is waited for and
- * not refused, and a store that is back is noticed. At two milliseconds of work each, they take 0.2
- * s.
+ * store is slow for a moment, is waited for and not refused, and a store that is back is noticed.
+ * At two milliseconds of work each, they take 0.2 s.
  */
 const fewest = 96;
 
 /**
  * A limit that follows how long requests take: by Little's law, requests at once are throughput
- * times the time under way, so that fewer of them
- * keep the time when the store or the processor gets slow, at the same throughput. Above the target
- * it falls in proportion; while all places
- * are taken and the time is good it rises by a tenth.
+ * times the time under way, so that fewer of them keep the time when the store or the processor
+ * gets slow, at the same throughput. Above the target it falls in proportion; while all places are
+ * taken and the time is good it rises by a tenth.
  * @param max requests at once, whatever they take
  * @param target milliseconds that a request should be under way on average
  * @param now monotonic milliseconds

@@ -40,7 +40,7 @@ export function boundHalfSentBodies(
       total += chunk.length;
       makeRoom();
     });
-    payload.once('end', () => forget(request));
+    payload.on('end', () => forget(request));
     atRequestEnd(reply.raw, () => forget(request));
     done(null, payload);
   });

@@ -76,7 +76,7 @@ export function boundHalfSentHeaders(
     if (looking && request.headers['transfer-encoding'] !== undefined)
       response.shouldKeepAlive = false;
     reading.inProgress++;
-    response.once('close', () => {
+    response.on('close', () => {
       reading.inProgress--;
       // The chunks of a body are known only as a whole.
       if (!looking && request.headers['transfer-encoding'] !== undefined)

@@ -37,18 +37,16 @@ export interface LoadShedding {
 
 /**
  * Refuses work beyond what can be done in time by 503 and `Retry-After`, before anything is done
- * for the request: refusing costs next to nothing.
- * What is accepted begins in the order in which it came, few a turn of the event loop while there
- * are many.
+ * for the request: refusing costs next to nothing. What is accepted begins in the order in which it
+ * came, few a turn of the event loop while there are many.
  *
  * A place is held for as long as the server works: from the whole body to the answer, and not until
- * the client has taken that, which it need not do. When
- * the connection breaks, work that has begun keeps its place to its end, for it costs as much as
- * any other; or whoever breaks connections could have any
- * amount of it done at once.
+ * the client has taken that, which it need not do. When the connection breaks, work that has begun
+ * keeps its place to its end, for it costs as much as any other; or whoever breaks connections
+ * could have any amount of it done at once.
  * @param max requests at once; `target` milliseconds that one should be under way on average; `now`
- * monotonic milliseconds; `measured` hears of what is refused unread; `isWork` says
- * which methods do work, for the others are answered from memory
+ * monotonic milliseconds; `measured` hears of what is refused unread; `isWork` says which methods
+ * do work, for the others are answered from memory
  */
 export function shedLoad(
   app: FastifyInstance,

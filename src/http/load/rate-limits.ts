@@ -10,10 +10,7 @@ export interface SharedCounters {
   readonly prefix: string;
 }
 
-/**
- * The most counters of one process; the least recently used are dropped, so that strangers cannot
- * fill the memory.
- */
+/** The most counters of one process: strangers must not fill the memory. */
 const maxCounters = 50_000;
 
 /**

@@ -17,10 +17,7 @@ import { chainHolds } from '../listener/trust-anchors.ts';
 import { headerFields } from './header-fields.ts';
 import { inRanges, readAddress } from './trusted-proxies.ts';
 
-/**
- * Where certificates of clients come from; without a form, only from TLS connections to this
- * server.
- */
+/** Where client certificates come from; without a form, only from TLS connections to here. */
 export interface CertificateSourceOptions {
   readonly headerForm?: CertificateHeaderForm;
   /** CIDR ranges of the proxies that may say it; `all` where nobody else can ask. */

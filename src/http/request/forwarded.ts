@@ -18,9 +18,7 @@ function nodeOf(element: string): string {
   return nodes.length === 1 && node !== undefined && node !== '' ? node : 'unknown';
 }
 
-/**
- * The content of a quoted string; an address has nothing to escape, so a backslash names nobody.
- */
+/** The content of a quoted string; addresses escape nothing, so a backslash names nobody. */
 function unquoted(value: string): string {
   if (!value.includes('"')) return value;
   const content = value.slice(1, -1);
@@ -28,10 +26,7 @@ function unquoted(value: string): string {
   return whole && !content.includes('"') && !content.includes('\\') ? content : '';
 }
 
-/**
- * A separator within a quoted string separates nothing (RFC 9110 §5.6.4); one without an end goes
- * to the end.
- */
+/** A separator in a quoted string, which may lack its end, separates nothing (RFC 9110 §5.6.4). */
 function splitOutsideQuotes(text: string, separator: ',' | ';'): readonly string[] {
   const parts: string[] = [];
   let quoted = false;

@@ -1,16 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 
-/**
- * Every value of a header field in order of the message; Node's `headers` joins or drops repeated
- * ones.
- */
+/** Every value of a header field in their order; Node's `headers` joins or drops repeated ones. */
 export function headerFields(
-  { rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>,
+  { headers, rawHeaders }: Pick<IncomingMessage, 'headers' | 'rawHeaders'>,
   name: string,
 ): readonly string[] {
+  if (headers[name] === undefined) return [];
   const values: string[] = [];
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-    if (rawHeaders[index]?.toLowerCase() === name) values.push(rawHeaders[index + 1] ?? '');
+    const field = rawHeaders[index];
+    if (field?.length === name.length && field.toLowerCase() === name)
+      values.push(rawHeaders[index + 1] ?? '');
   }
   return values;
 }

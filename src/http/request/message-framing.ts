@@ -3,10 +3,7 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
-/**
- * A message that two parsers could understand differently. The listener's error handler answers it
- * by its status.
- */
+/** A message that two parsers could understand differently; answered by its status. */
 class AmbiguousMessage extends Error {
   readonly statusCode: number;
   constructor(statusCode: number) {

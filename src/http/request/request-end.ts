@@ -1,25 +1,30 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** What to do at the end of each request that a connection still has. */
-const open = new WeakMap<Socket, Set<() => void>>();
+/** What to do at the end of each response that a connection still has. */
+const open = new WeakMap<Socket, Map<ServerResponse, (() => void)[]>>();
 
-function endsOf(socket: Socket): Set<() => void> {
+function responsesOf(socket: Socket): Map<ServerResponse, (() => void)[]> {
   const known = open.get(socket);
   if (known !== undefined) return known;
-  const ends = new Set<() => void>();
-  open.set(socket, ends);
+  const responses = new Map<ServerResponse, (() => void)[]>();
+  open.set(socket, responses);
   socket.once('close', () => {
-    for (const end of ends) end();
+    for (const response of responses.keys()) end(responses, response);
   });
-  return ends;
+  return responses;
+}
+
+function end(responses: Map<ServerResponse, (() => void)[]>, response: ServerResponse): void {
+  const ends = responses.get(response) ?? [];
+  responses.delete(response);
+  for (const done of ends) done();
 }
 
 /**
- * Calls `done` exactly once, when the response is out or the connection is gone. Node closes a
- * response only when it is that response's turn on the
- * connection: those behind it (pipelining) never learn that the connection broke, so it is the
- * connection that tells them.
+ * Calls `done` exactly once, when the response is out or the connection is gone. Node closes only
+ * the response that it is writing when a connection breaks: pipelined ones behind it never hear of
+ * it, so the connection itself tells them.
  */
 export function atRequestEnd(response: ServerResponse, done: () => void): void {
   const { socket } = response.req;
@@ -27,10 +32,12 @@ export function atRequestEnd(response: ServerResponse, done: () => void): void {
     queueMicrotask(done);
     return;
   }
-  const ends = endsOf(socket);
-  const end = () => {
-    if (ends.delete(end)) done();
-  };
-  ends.add(end);
-  response.once('close', end);
+  const responses = responsesOf(socket);
+  const ends = responses.get(response);
+  if (ends !== undefined) {
+    ends.push(done);
+    return;
+  }
+  responses.set(response, [done]);
+  response.on('close', () => end(responses, response));
 }

@@ -10,9 +10,10 @@ const form =
  * is malformed counts as none. `tracestate` is not read: anything may stand there.
  */
 export function traceParent(request: IncomingMessage): TraceParent | undefined {
-  const [field = '', ...more] = headerFields(request, 'traceparent');
-  const [, version, traceId, spanId, flags = '', rest] = form.exec(field) ?? [];
-  if (traceId === undefined || spanId === undefined || more.length > 0) return undefined;
+  const fields = headerFields(request, 'traceparent');
+  if (fields.length !== 1) return undefined;
+  const [, version, traceId, spanId, flags = '', rest] = form.exec(fields[0] ?? '') ?? [];
+  if (traceId === undefined || spanId === undefined) return undefined;
   if (version === '00' && rest === '-') return undefined;
   return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
 }

@@ -6,7 +6,6 @@ import type { Introspection } from '../../protocol/introspection/introspection-e
 import { accepts } from '../request/accepts.ts';
 import { readTokenRequest } from '../request/read-oauth-request.ts';
 
-/** What the route needs. */
 export interface IntrospectionRouteOptions {
   readonly issuer: string;
   readonly clock: Clock;

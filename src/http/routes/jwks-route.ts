@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
+import { hasCurrent } from '../request/if-none-match.ts';
 
 /** The JWK Set as it goes out. */
 interface Rendered {
@@ -26,7 +27,7 @@ export function jwksRoute(
     const jwks = publicJwks();
     if (last?.jwks !== jwks) last = render(jwks, maxAge);
     void reply.headers(last.fields);
-    if (isCurrent(request.headers['if-none-match'], last.etag)) return reply.code(304).send();
+    if (hasCurrent(request.headers['if-none-match'], last.etag)) return reply.code(304).send();
     return reply.type('application/jwk-set+json; charset=utf-8').send(last.body);
   });
 }
@@ -36,11 +37,4 @@ function render(jwks: object, maxAge: number): Rendered {
   const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
   const fields = { 'cache-control': `public, max-age=${maxAge}`, etag };
   return { jwks, body, etag, fields: { ...fields, 'access-control-allow-origin': '*' } };
-}
-
-/** RFC 9110 §13.1.2, with weak comparison. */
-function isCurrent(ifNoneMatch: string | undefined, etag: string): boolean {
-  if (ifNoneMatch?.trim() === '*') return true;
-  const tags = ifNoneMatch?.split(',').map((tag) => tag.trim().replace(/^W\//, '')) ?? [];
-  return tags.includes(etag);
 }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
-import type { PublishedList } from '../../protocol/status-list/published-lists.ts';
+import type { StatusListToken } from '../../protocol/status-list/status-list-tokens.ts';
 import { accepts } from '../request/accepts.ts';
+import { hasCurrent } from '../request/if-none-match.ts';
 
 const type = 'application/statuslist+jwt';
 
@@ -16,7 +17,7 @@ const listId = /^[A-Za-z0-9_-]{22}$/;
 export function statusListRoute(
   app: FastifyInstance,
   path: string,
-  published: (id: string) => Promise<PublishedList | undefined>,
+  published: (id: string) => Promise<StatusListToken | undefined>,
 ): void {
   // Compressed once for each token that was signed.
   const compressed = new Map<string, { readonly jwt: string; readonly body: Buffer }>();
@@ -53,12 +54,7 @@ export function statusListRoute(
     const tag = createHash('sha256').update(jwt).digest('base64url').slice(0, 22);
     const etag = `"${tag}${zipped ? '-gzip' : ''}"`;
     void reply.header('cache-control', `public, max-age=${maxAge}`).header('etag', etag);
-    if (
-      headers['if-none-match']
-        ?.split(',')
-        .some((known) => known.trim().replace(/^W\//, '') === etag) === true
-    )
-      return reply.code(304).send();
+    if (hasCurrent(headers['if-none-match'], etag)) return reply.code(304).send();
     if (zipped) void reply.header('content-encoding', 'gzip');
     return reply.header('content-type', type).send(zipped ? gzip(id, jwt) : Buffer.from(jwt));
   });

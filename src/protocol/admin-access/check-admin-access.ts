@@ -19,16 +19,18 @@ export interface AdminRequest {
   readonly uris: readonly string[];
 }
 
+/** The refusal of a proof by the token's own key that is new and lacks only a nonce. */
+export class OnlyNonceLacking extends OAuthError {}
+
 /** Milliseconds that an admin token made by a client may last: ninety days. */
 const maxTokenLifetime = 90 * 86_400_000;
 
-/** The steps that the wiring puts together. */
 export interface AdminAccessSteps extends Pick<Ports, 'replay' | 'currentClients'> {
   readonly activeToken: ReturnType<typeof activeToken>;
   readonly verifyPresentedProof: VerifyPresentedProof;
 }
 
-/** The admin who sent a request. Throws OAuthError, StoreUnavailable. */
+/** The admin who sent a request. Throws OAuthError, OnlyNonceLacking, StoreUnavailable. */
 export type CheckAdminAccess = (request: AdminRequest) => Promise<ActingAdmin>;
 
 /**
@@ -40,7 +42,7 @@ export function checkAdminAccess(steps: AdminAccessSteps): CheckAdminAccess {
     const { token } = request;
     const claims = await steps.activeToken(token, adminResourceServer);
     if (claims === undefined) throw new OAuthError('token_inactive');
-    const { presenter, use } = await confirmed(request, claims, steps.verifyPresentedProof);
+    const { presenter, use } = await confirmedOrChallenged(request, claims, steps);
     const client = await steps.currentClients.findClient(claims.client_id);
     if (
       client === undefined ||
@@ -64,18 +66,50 @@ export function checkAdminAccess(steps: AdminAccessSteps): CheckAdminAccess {
   };
 }
 
+async function confirmedOrChallenged(
+  request: AdminRequest,
+  claims: AccessTokenClaims,
+  steps: AdminAccessSteps,
+): Promise<ConfirmedToken> {
+  try {
+    return await confirmed(request, claims, steps.verifyPresentedProof);
+  } catch (fault) {
+    if (!(fault instanceof OAuthError) || fault.code !== 'use_dpop_nonce') throw fault;
+    throw (await isOwnProof(request, claims, steps)) ? new OnlyNonceLacking(fault.reason) : fault;
+  }
+}
+
+/** Whether a proof is good but for its nonce, and new: an old one may have been seen. */
+async function isOwnProof(
+  request: AdminRequest,
+  claims: AccessTokenClaims,
+  { verifyPresentedProof, replay }: AdminAccessSteps,
+): Promise<boolean> {
+  try {
+    const { presenter, use } = await confirmed(request, claims, verifyPresentedProof, true);
+    if (presenter !== claims.client_id || use === undefined) return false;
+    const [first] = await replay.markUsed([use]);
+    return first === true;
+  } catch (fault) {
+    if (fault instanceof OAuthError) return false;
+    throw fault;
+  }
+}
+
 /** By the first of the URIs that the proof is for. */
 async function confirmed(
   { token, dpopProofs, method: htm, uris }: AdminRequest,
   claims: AccessTokenClaims,
   verify: VerifyPresentedProof,
+  withoutNonce = false,
 ): Promise<ConfirmedToken> {
   const [htu = '', ...others] = uris;
   try {
-    return await verify({ dpopProofs, htm, htu }, token, claims);
+    return await verify({ dpopProofs, htm, htu, withoutNonce }, token, claims);
   } catch (fault) {
     const isElsewhere = fault instanceof OAuthError && fault.reason === 'proof_htu_mismatch';
     if (!isElsewhere || others.length === 0) throw fault;
-    return confirmed({ token, dpopProofs, method: htm, uris: others }, claims, verify);
+    const next = { token, dpopProofs, method: htm, uris: others };
+    return confirmed(next, claims, verify, withoutNonce);
   }
 }

@@ -7,17 +7,13 @@ import type { Ports } from '../../ports/ports.ts';
 import { matchingSecret } from './client-secret.ts';
 import { readCredentials } from './credentials.ts';
 
-/**
- * Who calls the introspection endpoint: a resource server, or a client, which learns nothing there.
- */
+/** Who calls introspection: a resource server, or a client, which learns nothing there. */
 export type Caller = (
   | { readonly resourceServer: ResourceServer }
   | { readonly client: ClientRegistration }
 ) & { readonly credential: Credential };
 
-/**
- * Authenticates a caller by secret (RFC 7662 §2.1). Throws `invalid_client` or `invalid_request`.
- */
+/** Authenticates by secret (RFC 7662 §2.1). Throws `invalid_client` or `invalid_request`. */
 export function authenticateCaller({
   resourceServers,
   currentResourceServers,

@@ -11,7 +11,6 @@ import type { WorkloadAuthentication } from './workload.ts';
 /** Authenticates the client. Reads only. Throws `invalid_client` or `invalid_request`. */
 export type AuthenticateClient = (request: RequestWithCredentials) => Promise<AuthenticatedClient>;
 
-/** What the step is made of. */
 export interface ClientAuthenticationOptions
   extends Pick<Ports, 'clients' | 'currentClients' | 'clock'> {
   readonly privateKeyJwt: (

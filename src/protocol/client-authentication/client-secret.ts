@@ -4,10 +4,7 @@ import type { StoredSecret } from '../../domain/client-registration.ts';
 // What an unknown client's secret is compared with, so that "unknown" costs the same as "wrong".
 const nobody = hash('sha256', 'no client has this secret', 'buffer');
 
-/**
- * base64url SHA-256 of a client secret. Secrets have at least 32 characters, so a fast hash is
- * enough.
- */
+/** base64url SHA-256 of a secret, which has at least 32 characters: a fast hash is enough. */
 export function hashClientSecret(secret: string): string {
   return hash('sha256', secret, 'base64url');
 }

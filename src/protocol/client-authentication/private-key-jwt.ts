@@ -27,10 +27,7 @@ export interface PrivateKeyJwtOptions {
   readonly clockTolerance: number;
 }
 
-/**
- * Explicit types that a client assertion may have; another one is another kind of JWT (RFC 8725
- * §3.11).
- */
+/** Types that a client assertion may have; another one is another kind of JWT (RFC 8725 §3.11). */
 const assertionTypes: ReadonlySet<unknown> = new Set([
   undefined,
   'jwt',
@@ -51,9 +48,7 @@ export interface UnverifiedAssertion {
 /** 8 MiB: some 20,000 headers. */
 const headers = verifiedHeaderCache(8 * 1024 * 1024);
 
-/**
- * Parses an assertion; checks its type, and that `iss` and `sub` agree. Throws `invalid_client`.
- */
+/** Parses an assertion; checks type, and that `iss` and `sub` agree. Throws `invalid_client`. */
 export function readAssertion(text: string): UnverifiedAssertion {
   const encodedHeader = text.slice(0, text.indexOf('.'));
   const jws = parse(text, headers.get(encodedHeader)?.header);
@@ -68,10 +63,7 @@ export function readAssertion(text: string): UnverifiedAssertion {
   return { clientId: iss, kid, jws, encodedHeader };
 }
 
-/**
- * Checks an assertion (RFC 7523 §3, rfc7523bis) except for replay, which the commit checks. Throws
- * `invalid_client`.
- */
+/** Checks an assertion (RFC 7523 §3, rfc7523bis), replay aside. Throws `invalid_client`. */
 export function privateKeyJwt(options: PrivateKeyJwtOptions) {
   return async (
     { jws, kid, encodedHeader }: UnverifiedAssertion,

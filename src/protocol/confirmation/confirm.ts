@@ -1,10 +1,11 @@
 import type { ClientConfirmation } from '../../domain/binding.ts';
 import type { ClientRegistration } from '../../domain/client-registration.ts';
 import type { Confirmation } from '../../domain/confirmation.ts';
+import type { ConfirmationMethod } from '../../domain/confirmation-methods.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { ProvenKey } from '../../domain/proven-key.ts';
 import type { RefusalReason } from '../../domain/refusal-reasons.ts';
-import type { ConfirmationMethod, ResourceServer } from '../../domain/resource-server.ts';
+import type { ResourceServer } from '../../domain/resource-server.ts';
 import type { EncryptionKey } from '../../jose/encryption-key.ts';
 import { jkt } from './jkt.ts';
 import { jwe, resourceServerEncryptionKey } from './jwe.ts';

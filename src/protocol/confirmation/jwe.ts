@@ -15,10 +15,7 @@ export interface SymmetricConfirmation {
   readonly cnfForClient: ClientConfirmation;
 }
 
-/**
- * The key to which symmetric keys are encrypted: the first in `jwks`, if the resource server opted
- * in.
- */
+/** The key to which symmetric keys are encrypted: the first in `jwks`, after an opt-in. */
 export function resourceServerEncryptionKey({
   symmetric_keys_enabled,
   jwks,

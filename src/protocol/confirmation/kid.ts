@@ -5,9 +5,7 @@ import { publicKeyCache } from '../../jose/public-key-cache.ts';
 
 const readPublicKey = publicKeyCache();
 
-/**
- * Names a key by its `kid` (RFC 7800 §3.4); undefined if the client has not registered it by value.
- */
+/** Names a key by its `kid` (RFC 7800 §3.4); undefined if it is not registered by value. */
 export function kid(
   { key }: ProvenKey,
   client: ClientRegistration,
@@ -30,10 +28,7 @@ export function jku(
   return named && { jku: hostedJwksUri(client, issuer), ...named };
 }
 
-/**
- * Thumbprint of the client's key of this name, or undefined if there is none or `jku` is another
- * set.
- */
+/** Thumbprint of the client's key of this name; undefined: none, or `jku` is another set. */
 export function thumbprintUnder(
   { kid, jku }: { readonly kid: string; readonly jku?: string },
   client: ClientRegistration,

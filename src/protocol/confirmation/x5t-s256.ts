@@ -1,6 +1,6 @@
 import type { Confirmation } from '../../domain/confirmation.ts';
+import type { ConfirmationMethod } from '../../domain/confirmation-methods.ts';
 import type { ProvenKey } from '../../domain/proven-key.ts';
-import type { ConfirmationMethod } from '../../domain/resource-server.ts';
 
 /** Names the certificate that the TLS handshake proved (RFC 8705 §3.1). */
 export function x5tS256({ 'x5t#S256': thumbprint }: ProvenKey): Confirmation | undefined {

@@ -25,10 +25,7 @@ export interface SubjectToken {
 
 /** Why the requesting client may exchange the token (docs/protocol.md). */
 export interface Entitlement {
-  /**
-   * Thumbprints (RFC 7638, or of a certificate) of which one must be proven. Absent: any key will
-   * do.
-   */
+  /** Thumbprints (RFC 7638, or of a certificate), one of which must be proven. Absent: any key. */
   readonly keys?: readonly string[];
   /** Of a delegation: thumbprints of the keys of the subject token. */
   readonly proofKeys?: readonly string[];
@@ -38,10 +35,7 @@ export interface Entitlement {
   readonly audience?: string;
   /** The delegation that the new token records (RFC 8693 §4.1). */
   readonly act?: ActClaim;
-  /**
-   * The pairings that allow this, including those of the subject token; each limits audience and
-   * scope.
-   */
+  /** The pairings that allow this, also those of the subject token; each is a limit. */
   readonly pairings?: readonly Pairing[];
   /** Whose token it was before it came to this client, by however many exchanges. */
   readonly owners?: readonly ClientRegistration[];

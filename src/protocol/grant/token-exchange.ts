@@ -97,10 +97,7 @@ function subjectTokenOf(
   throw new OAuthError('subject_token_type');
 }
 
-/**
- * The request with its target in `resource`: `audience` (RFC 8693 §2.1), or that of the subject
- * token.
- */
+/** The request with its target: `audience` (RFC 8693 §2.1), or that of the subject token. */
 function withTarget(request: TokenRequest, ofSubjectToken: string | undefined): TokenRequest {
   const named = request.parameters.get('audience');
   const resources = [...new Set([...request.resources, ...(named === undefined ? [] : [named])])];

@@ -11,9 +11,7 @@ export interface ActiveTokenOptions extends Pick<Ports, 'clock'> {
   readonly activeHolders: ActiveHolders;
 }
 
-/**
- * The claims if this server signed the token for this audience and it is active, else undefined.
- */
+/** The claims if this server signed the token for this audience and it is active. */
 export function activeToken({ verify, tokenStatus, clock, activeHolders }: ActiveTokenOptions) {
   return async (
     token: string,

@@ -14,9 +14,7 @@ export interface ForwardedProof {
   readonly clientCertificate?: string;
 }
 
-/**
- * Whether the proof confirms the token, and who presents it; `nonce` if the presenter needs one.
- */
+/** Whether the proof confirms the token, and who presents it; `nonce` if it needs one. */
 export interface ProofVerdict {
   readonly valid: boolean;
   readonly presenter?: string;
@@ -29,9 +27,7 @@ export interface CheckPresentedProofOptions extends Pick<Ports, 'replay'> {
   readonly verify: VerifyPresentedProof;
 }
 
-/**
- * Checks whether a proof that a resource server received confirms the token. A proof counts once.
- */
+/** Checks whether a proof that a resource server received confirms the token. It counts once. */
 export function checkPresentedProof({ replay, nonces, verify }: CheckPresentedProofOptions) {
   return async (
     forwarded: ForwardedProof,

@@ -7,7 +7,6 @@ import type { authenticateCaller } from '../client-authentication/authenticate-c
 import type { activeToken } from './active-token.ts';
 import type { checkPresentedProof, ProofVerdict } from './check-presented-proof.ts';
 
-/** The steps that the wiring puts together. */
 export interface IntrospectionEndpointSteps {
   readonly authenticateCaller: ReturnType<typeof authenticateCaller>;
   readonly activeToken: ReturnType<typeof activeToken>;
@@ -63,9 +62,7 @@ function outcomeOf(proof: ProofVerdict | undefined): Pick<Introspection, 'proof'
   return proof === undefined ? {} : { proof: proof.valid ? 'valid' : (proof.reason ?? 'other') };
 }
 
-/**
- * Nothing is said about an inactive token (RFC 7662 §2.2), but the nonce must reach the presenter.
- */
+/** An inactive token has no members (RFC 7662 §2.2), but the nonce must reach the presenter. */
 function asksForNonce(proof: ProofVerdict | undefined): { readonly proof?: ProofVerdict } {
   return proof?.nonce === undefined ? {} : { proof };
 }

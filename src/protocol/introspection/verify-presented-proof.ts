@@ -12,6 +12,8 @@ export type PresentedProof =
       readonly dpopProofs: readonly string[];
       readonly htm: string;
       readonly htu: string;
+      /** True: a nonce is not required, whatever the server requires. */
+      readonly withoutNonce?: boolean;
     }
   | {
       /** The client certificate, PEM. */
@@ -62,8 +64,9 @@ export function verifyPresentedProof({
       return { presenter, thumbprint };
     };
     if (!('dpopProofs' in presented)) return confirmedBy('certificate', thumbprintOf(presented));
-    const { dpopProofs, htm, htu } = presented;
-    const proof = dpop({ ...options, endpoint: htu })(dpopProofs, htm, nonceRequired);
+    const { dpopProofs, htm, htu, withoutNonce = false } = presented;
+    const isRequired = nonceRequired && !withoutNonce;
+    const proof = dpop({ ...options, endpoint: htu })(dpopProofs, htm, isRequired);
     if (proof.ath !== createHash('sha256').update(token).digest('base64url'))
       throw new OAuthError('proof_ath_mismatch');
     const { use, freshNonce } = proof;

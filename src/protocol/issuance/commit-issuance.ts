@@ -6,10 +6,7 @@ import { OAuthError } from '../../domain/oauth-error.ts';
 import type { Possession } from '../../domain/possession.ts';
 import type { Ports } from '../../ports/ports.ts';
 
-/**
- * Marks every single use and records the issuance, in one atomic step. Throws an OAuthError for a
- * replay.
- */
+/** Marks every use and records the issuance, in one step. Throws an OAuthError for a replay. */
 export async function commitIssuance(
   issuances: Ports['issuances'],
   event: AuditEvent,

@@ -15,9 +15,7 @@ import type { ClaimKey } from './claim-key.ts';
 import { commitIssuance } from './commit-issuance.ts';
 import { issuanceRecord, mayActUnder } from './issuance-record.ts';
 
-/**
- * The step of the token endpoint that writes: one atomic commit of all single uses and the record.
- */
+/** The step of the token endpoint that writes: an atomic commit of all uses and the record. */
 export type IssueAccessToken = (
   client: AuthenticatedClient,
   grant: Grant,

@@ -8,20 +8,11 @@ export interface Endpoints {
   readonly revocation: string;
   /** The status lists, each behind a slash and its id. */
   readonly statusLists: string;
-  /**
-   * The endpoints that take certificates, on the TLS listener of this server (RFC 8705 §5), where
-   * there is one.
-   */
+  /** The endpoints that take certificates, on the TLS listener (RFC 8705 §5), if any. */
   readonly mtls?: { readonly token: string; readonly revocation: string };
-  /**
-   * Path of the metadata document: the issuer's path goes behind the well-known part (RFC 8414
-   * §3.1).
-   */
+  /** Path of the metadata: the issuer's path goes behind the well-known part (RFC 8414 §3.1). */
   readonly metadataPath: string;
-  /**
-   * Where libraries of OpenID Connect look for it, behind the issuer and before its path (RFC 8414
-   * §5).
-   */
+  /** Where OpenID Connect libraries look: behind the issuer, before its path (RFC 8414 §5). */
   readonly openidMetadataPaths: readonly string[];
   /** The JWK Set: its own path, and where libraries look that read no metadata. */
   readonly jwksPaths: readonly string[];
@@ -62,10 +53,7 @@ export function endpointsOf(issuer: string, tlsPort?: number): Endpoints {
   };
 }
 
-/**
- * The URI of a status list, by its id; the token names it (`status_list.uri`) and the list itself
- * does (`sub`).
- */
+/** The URI of a status list, by its id: `status_list.uri` of a token, and `sub` of the list. */
 export function statusListUri({
   statusLists,
 }: Pick<Endpoints, 'statusLists'>): (id: string) => string {

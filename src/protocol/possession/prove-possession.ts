@@ -1,7 +1,7 @@
 import type { AuthenticatedClient, ClientRegistration } from '../../domain/client-registration.ts';
 import type { Clock } from '../../domain/clock.ts';
 import type { Grant } from '../../domain/grant.ts';
-import { OAuthError, withProvenKey } from '../../domain/oauth-error.ts';
+import { namingKey, OAuthError } from '../../domain/oauth-error.ts';
 import type { TokenRequest } from '../../domain/oauth-request.ts';
 import type { Possession } from '../../domain/possession.ts';
 import { type ProvenKey, recordedThumbprint } from '../../domain/proven-key.ts';
@@ -15,8 +15,11 @@ import type { CheckSubjectTokenProof } from './subject-token-proof.ts';
 export type ProvePossession = (
   request: TokenRequest,
   client: AuthenticatedClient,
-  grant: Pick<Grant, 'presentedBy' | 'byRule' | 'subjectProof'>,
+  grant: ProvenFor,
 ) => Promise<Possession>;
+
+/** What a grant demands of the proven keys. */
+type ProvenFor = Pick<Grant, 'presentedBy' | 'byRule' | 'subjectProof'>;
 
 /** The ways to prove a key that are switched on. */
 export interface PossessionMechanisms {
@@ -39,34 +42,56 @@ export interface PossessionMechanisms {
  * names the first key that was proven.
  */
 export function provePossession(mechanisms: PossessionMechanisms): ProvePossession {
-  return async (request, client, { presentedBy, byRule, subjectProof }) => {
-    const { registration, assertion } = client;
-    const reqCnf = request.parameters.get('req_cnf');
-    const proof = dpopProof(request, registration, mechanisms);
-    const proven = await withProvenKey(proof, async () =>
-      provenKeys(request, client, proof, mechanisms.clock()),
-    );
-    const boundKey = await withProvenKey(proven[0], async () => {
-      if (proven.length === 0 && presentedBy !== undefined)
-        throw new OAuthError(`${presentedBy.token}_key_mismatch`);
-      const chosen =
-        reqCnf === undefined
-          ? onlyKey(proven)
-          : await namedKey(readReqCnf(reqCnf), proven, registration, mechanisms);
-      if (presentedBy !== undefined) checkPresenter(presentedBy, chosen, proof?.ath);
-      for (const by of [client.byRule, byRule]) checkPlatformToken(by?.token, chosen);
-      return chosen;
-    });
-    const { client_id: clientId } = registration;
-    const subject = await withProvenKey(boundKey, async () =>
-      subjectProof === undefined
-        ? undefined
-        : mechanisms.subjectTokenProof(subjectProof, { clientId, boundKey }),
-    );
-    const uses = [assertion?.use, proof?.use].filter((use) => use !== undefined);
-    const nonce = proof?.freshNonce === undefined ? {} : { dpopNonce: proof.freshNonce };
-    const named = { keyNamed: reqCnf !== undefined, ...(subject !== undefined && { subject }) };
-    return { boundKey, uses, ...named, ...nonce };
+  return async (request, client, grant) => {
+    const proof = dpopProof(request, client.registration, mechanisms);
+    let proven: ProvenKey | undefined = proof;
+    try {
+      const keys = provenKeys(request, client, proof, mechanisms.clock());
+      [proven] = keys;
+      proven = await keyToBind(request, client, grant, { keys, proof }, mechanisms);
+      return possessionOf(request, client, grant, { boundKey: proven, proof }, mechanisms);
+    } catch (thrown) {
+      throw namingKey(thrown, proven);
+    }
+  };
+}
+
+/** The key to bind of those that were proven. */
+async function keyToBind(
+  request: TokenRequest,
+  client: AuthenticatedClient,
+  { presentedBy, byRule }: ProvenFor,
+  { keys, proof }: { readonly keys: readonly ProvenKey[]; readonly proof: DpopProof | undefined },
+  mechanisms: PossessionMechanisms,
+): Promise<ProvenKey> {
+  if (keys.length === 0 && presentedBy !== undefined)
+    throw new OAuthError(`${presentedBy.token}_key_mismatch`);
+  const reqCnf = request.parameters.get('req_cnf');
+  const chosen =
+    reqCnf === undefined
+      ? onlyKey(keys)
+      : await namedKey(readReqCnf(reqCnf), keys, client.registration, mechanisms);
+  if (presentedBy !== undefined) checkPresenter(presentedBy, chosen, proof?.ath);
+  for (const by of [client.byRule, byRule]) checkPlatformToken(by?.token, chosen);
+  return chosen;
+}
+
+function possessionOf(
+  { parameters }: TokenRequest,
+  { registration, assertion }: AuthenticatedClient,
+  { subjectProof }: ProvenFor,
+  { boundKey, proof }: { readonly boundKey: ProvenKey; readonly proof: DpopProof | undefined },
+  mechanisms: PossessionMechanisms,
+): Possession {
+  const { client_id: clientId } = registration;
+  const subject =
+    subjectProof && mechanisms.subjectTokenProof(subjectProof, { clientId, boundKey });
+  return {
+    boundKey,
+    uses: [assertion?.use, proof?.use].filter((use) => use !== undefined),
+    keyNamed: parameters.has('req_cnf'),
+    ...(subject !== undefined && { subject }),
+    ...(proof?.freshNonce !== undefined && { dpopNonce: proof.freshNonce }),
   };
 }
 

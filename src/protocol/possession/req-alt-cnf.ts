@@ -9,10 +9,7 @@ export type RequestedHolder =
 /** Characters of `req_alt_cnf`; three proofs by ML-DSA-87 keys have some 22,000. */
 const maxLength = 32_768;
 
-/**
- * Reads `req_alt_cnf` (docs/protocol.md): a JSON array of 1 to `max` holders. Throws
- * `invalid_request`.
- */
+/** Reads `req_alt_cnf` (docs/protocol.md): an array of 1 to `max`. Throws `invalid_request`. */
 export function readReqAltCnf(text: string, max: number): readonly RequestedHolder[] {
   const elements = parseArray(text);
   if (elements.length === 0) throw new OAuthError('req_alt_cnf_empty');

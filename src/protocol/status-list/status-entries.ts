@@ -23,18 +23,13 @@ export interface StatusEntriesOptions {
   readonly tokenLifetime: number;
 }
 
-/**
- * A fresh entry for a token signed by this key, or undefined without a list. Throws
- * StoreUnavailable.
- */
+/** A fresh entry for a token signed by this key; undefined: no list. Throws StoreUnavailable. */
 export type NextStatusEntry = (
   resourceServer: ResourceServer,
   kid: string,
 ) => Promise<StatusEntry | undefined>;
 
-/**
- * Hands out entries of a block in random order: an index tells neither time nor number of tokens.
- */
+/** Hands out a block's entries in random order: an index tells no time and no number of tokens. */
 export function statusEntries({
   store,
   clock,

@@ -1,7 +1,8 @@
 import type { AuthenticatedClient } from '../../domain/client-registration.ts';
-import type { ValidateGrant } from '../../domain/grant.ts';
-import { OAuthError, withProvenKey } from '../../domain/oauth-error.ts';
+import type { Grant, IdJagGrant, ValidateGrant } from '../../domain/grant.ts';
+import { namingKey, OAuthError } from '../../domain/oauth-error.ts';
 import type { TokenRequest, TokenResponse } from '../../domain/oauth-request.ts';
+import type { Possession } from '../../domain/possession.ts';
 import type { ProvenKey } from '../../domain/proven-key.ts';
 import type { Refusals } from '../../ports/refusals.ts';
 import type { Bind } from '../confirmation/binding.ts';
@@ -43,46 +44,42 @@ export interface IssuedToken {
 export function tokenEndpoint(
   steps: TokenEndpointSteps,
 ): (request: TokenRequest) => Promise<IssuedToken> {
-  const issueTo = async (
-    client: AuthenticatedClient,
-    request: TokenRequest,
-  ): Promise<IssuedToken> => {
-    const grant = await steps.validateGrant(request, client);
-    const possession = await steps.provePossession(request, client, grant);
-    const { boundKey, dpopNonce } = possession;
-    const nonce = dpopNonce === undefined ? {} : { dpopNonce };
-    return withProvenKey(boundKey, async () => {
-      if ('authorizationServer' in grant) {
-        const issued = await steps.issueIdJag(client, grant, possession);
-        await steps.recordProvenKeys(client, possession, []);
-        return {
-          ...issued,
-          client,
-          audience: grant.authorizationServer.issuer,
-          boundKey,
-          ...nonce,
-        };
-      }
-      const holders = await steps.proveAdditionalHolders(request, client, grant, possession);
-      const binding = await steps.bind(client, possession, holders, grant.resourceServer);
-      const { response, jti } = await steps.issueAccessToken(
-        client,
-        grant,
-        possession,
-        binding,
-        holders,
-      );
-      await steps.recordProvenKeys(client, possession, holders);
-      const { audience } = grant.resourceServer;
-      return { response, client, audience, boundKey, jti, ...nonce };
-    });
-  };
+  const issue = issueAccordingTo(steps);
   return async (request) => {
     const client = await steps.authenticateClient(request);
-    return issueTo(client, request).catch((fault: unknown) => {
-      if (fault instanceof OAuthError) fault.clientId = client.registration.client_id;
-      steps.refusals.ofClient(client, fault, 'token_refused');
-      throw fault;
-    });
+    let provenKey: ProvenKey | undefined;
+    try {
+      const grant = await steps.validateGrant(request, client);
+      const possession = await steps.provePossession(request, client, grant);
+      provenKey = possession.boundKey;
+      return await issue(request, client, grant, possession);
+    } catch (thrown) {
+      if (thrown instanceof OAuthError) thrown.clientId = client.registration.client_id;
+      steps.refusals.ofClient(client, namingKey(thrown, provenKey), 'token_refused');
+      throw thrown;
+    }
+  };
+}
+
+/** The steps after the proof, for either kind of token. */
+function issueAccordingTo(steps: TokenEndpointSteps) {
+  return async (
+    request: TokenRequest,
+    client: AuthenticatedClient,
+    grant: Grant | IdJagGrant,
+    possession: Possession,
+  ): Promise<IssuedToken> => {
+    const { boundKey, dpopNonce } = possession;
+    const common = { client, boundKey, ...(dpopNonce !== undefined && { dpopNonce }) };
+    if ('authorizationServer' in grant) {
+      const issued = await steps.issueIdJag(client, grant, possession);
+      await steps.recordProvenKeys(client, possession, []);
+      return { ...issued, ...common, audience: grant.authorizationServer.issuer };
+    }
+    const holders = await steps.proveAdditionalHolders(request, client, grant, possession);
+    const binding = await steps.bind(client, possession, holders, grant.resourceServer);
+    const issued = await steps.issueAccessToken(client, grant, possession, binding, holders);
+    await steps.recordProvenKeys(client, possession, holders);
+    return { ...issued, ...common, audience: grant.resourceServer.audience };
   };
 }

@@ -12,10 +12,7 @@ export interface CacheVersion {
   current(): Promise<object | undefined>;
 }
 
-/**
- * Reads the value that every change of a client or resource server changes. Throws
- * StoreUnavailable.
- */
+/** Reads what every change of a client or resource server changes. Throws StoreUnavailable. */
 export function sqlCacheVersion(database: Database): CacheVersion {
   return cacheVersion(async () => {
     const row = await orStoreUnavailable(() =>

@@ -24,7 +24,7 @@ function broadcasting<T>(registry: Registry<T>, changed: () => Promise<void>): R
     listIntact: (query) => registry.listIntact(query),
     create: (value, change) => after(registry.create(value, change)),
     replace: (value, found, change) => after(registry.replace(value, found, change)),
-    remove: (id, change, version) => after(registry.remove(id, change, version)),
+    remove: (id, change, found) => after(registry.remove(id, change, found)),
   };
 }
 

@@ -2,9 +2,7 @@ import { heldBytes, ownCopy } from '../../domain/held-bytes.ts';
 import { boundedCache } from '../../jose/bounded-cache.ts';
 import type { CacheVersion } from './cache-version.ts';
 
-/**
- * Milliseconds after which callers no longer join a look-up in progress: its answer may be too old.
- */
+/** Milliseconds after which callers no longer join a look-up: its answer may be too old. */
 const joined = 1000;
 
 /**

@@ -11,15 +11,14 @@ import { sqliteAdapter } from './sqlite-adapter.ts';
  * that a client waits.
  */
 const answerTimeout = 900;
+/** The same for a statement about many clients at once. */
+const patientTimeout = 10_000;
 
 /** How a process uses PostgreSQL. */
 export interface PostgresqlUse {
   /** The most connections. */
   readonly poolSize: number;
-  /**
-   * False: no state stays in a connection between transactions, as poolers in transaction mode
-   * require.
-   */
+  /** False: no state stays in a connection, as poolers in transaction mode require. */
   readonly preparedStatements: boolean;
   /** The schema of the tables; `public` unless given. */
   readonly schema?: string;
@@ -62,9 +61,20 @@ export async function adapterFor(
   return measuredAdapter(factory, measured);
 }
 
-/**
- * Makes an adapter without time limits for migrations, which may wait for those of another replica.
- */
+/** Makes an adapter of PostgreSQL for few statements that may take long. */
+export async function patientAdapterFor(
+  url: string,
+): Promise<SqlMigrationAwareDriverAdapterFactory> {
+  const { PrismaPg } = await import('@prisma/adapter-pg');
+  return new PrismaPg({
+    connectionString: url,
+    connectionTimeoutMillis: answerTimeout,
+    query_timeout: patientTimeout,
+    statement_timeout: patientTimeout,
+  });
+}
+
+/** Makes an adapter without time limits for migrations, which may wait for another replica's. */
 export async function migrationAdapterFor(
   url: string,
   schema?: string,

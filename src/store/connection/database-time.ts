@@ -2,9 +2,7 @@ import type { Clock } from '../../domain/clock.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { type Database, orStoreUnavailable } from './database.ts';
 
-/**
- * SQL for the database's clock, in milliseconds: the time of the statement, not of a transaction.
- */
+/** SQL for the database's clock in milliseconds: the time of the statement. */
 export const databaseTime: Readonly<Record<DatabaseKind, string>> = {
   postgresql: 'cast(extract(epoch from clock_timestamp()) * 1000 as bigint)',
   sqlite: "cast(unixepoch('subsec') * 1000 as integer)",

@@ -4,16 +4,14 @@ import { databaseFile, databaseKind } from '../../config/database-url.ts';
 import { StoreUnavailable } from '../../domain/oauth-error.ts';
 import { isUpToDate, MigrationError, migrate } from '../migrations/migrate.ts';
 import { withMigrationLock } from '../migrations/migration-lock.ts';
+import { beginMigration } from '../migrations/migration-transaction.ts';
 import { adapterFor, migrationAdapterFor, type PostgresqlUse } from './adapters.ts';
 import { DatabaseError, postgresqlPlace } from './postgresql-schema.ts';
 
 /** Prisma's client; both databases have the same models. */
 export type Database = PrismaClient;
 
-/**
- * Opens the database that the URL names, brings its structure up to date, and answers Prisma's
- * client for it.
- */
+/** Opens a database, brings its structure up to date, and answers Prisma's client for it. */
 export async function openDatabase(
   url: string,
   onError: (error: Error) => void,
@@ -23,7 +21,9 @@ export async function openDatabase(
   const place = await postgresqlPlace(url);
   const adapter = await migrationAdapterFor(place.url, place.schema);
   if (!(await isUpToDate('postgresql', adapter)))
-    await withMigrationLock(place.url, async () => migrate('postgresql', adapter));
+    await withMigrationLock(place.url, async () =>
+      migrate('postgresql', adapter, async () => beginMigration(place.url, place.schema)),
+    );
   const { PrismaClient: PostgresqlClient } = await import(
     '../../../prisma/generated/postgresql/client.ts'
   );
@@ -32,10 +32,7 @@ export async function openDatabase(
   }) as unknown as Database;
 }
 
-/**
- * Settings of every SQLite connection. FULL: an answered token survives a power cut, so its proof
- * cannot be used again.
- */
+/** Settings of every SQLite connection. FULL: uses of proofs survive a power cut. */
 export const sqlitePragmas: readonly string[] = [
   'busy_timeout = 1500',
   'journal_mode = WAL',
@@ -52,7 +49,7 @@ async function openSqlite(
     // SQLite has no waiting for a database that another process is just making: even the first look
     // is under the lock.
     return await withMigrationLock(url, async () => {
-      await migrate('sqlite', adapter);
+      await migrate('sqlite', adapter, async () => beginMigration(url));
       return sqliteClient(url, onError, use);
     });
   } catch (cause) {

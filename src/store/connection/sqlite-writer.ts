@@ -13,10 +13,7 @@ export interface WriterData {
   readonly insertEvents: string;
 }
 
-/**
- * A batch to commit: a JSON array of uses, and the records, each a JSON object with the keys that
- * it needs.
- */
+/** A batch to commit: a JSON array of uses, and the records, each with the keys it needs. */
 export interface WriterRequest {
   readonly uses: string;
   readonly issuances: readonly { readonly uses: readonly string[]; readonly row: string }[];

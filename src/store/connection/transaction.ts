@@ -1,6 +1,9 @@
+import type Sqlite from 'libsql';
 import { databaseFile, databaseKind } from '../../config/database-url.ts';
+import { takingTurns } from '../../domain/turns.ts';
 import type { Database } from './database.ts';
 import { orStoreUnavailable, sqlitePragmas } from './database.ts';
+import { type Execute, patientTransaction } from './patient-transaction.ts';
 import { withWriteLock } from './write-lock.ts';
 
 type Values = readonly (string | number)[];
@@ -14,25 +17,32 @@ export interface Step {
   readonly sql: string;
   readonly values: Values | ((changedBefore: number) => Values);
   readonly rows?: 'any';
+  /** More values, as a list in place of `$*`, behind all other parameters. */
+  readonly items?: readonly string[];
   /** True: its rows are added to those of the step before. */
   readonly adds?: boolean;
 }
 
 class Undone extends Error {}
 
+/** Milliseconds for a transaction of PostgreSQL. */
+const bound = 30_000;
+
 /**
  * Runs every step in one transaction, or none: false when one did not change exactly one row.
- * Throws StoreUnavailable.
+ * `patient`: a single statement may take seconds. Throws StoreUnavailable.
  */
 export async function inTransaction(
   url: string,
   database: Database,
   steps: readonly Step[],
+  { patient = false }: { readonly patient?: boolean } = {},
 ): Promise<boolean> {
+  const onPostgresql = patient ? onOwnConnection : inPool;
   const work =
     databaseKind(url) === 'sqlite'
       ? async () => onSqlite(url, steps)
-      : async () => onPostgresql(database, steps);
+      : async () => onPostgresql(url, database, steps);
   return orStoreUnavailable(async () => {
     try {
       await work();
@@ -44,26 +54,42 @@ export async function inTransaction(
   });
 }
 
-async function onPostgresql(database: Database, steps: readonly Step[]): Promise<void> {
+/** The statement of a step, with its items in their place. */
+export function statementOf(
+  { sql, values, items = [] }: Step,
+  changedBefore = 0,
+): { readonly sql: string; readonly values: Values } {
+  const given = typeof values === 'function' ? values(changedBefore) : values;
+  const list = items.map((_, index) => `$${given.length + index + 1}`);
+  return { sql: sql.replace('$*', () => list.join()), values: [...given, ...items] };
+}
+
+async function inPool(_: string, database: Database, steps: readonly Step[]): Promise<void> {
   await database.$transaction(
-    async (transaction) => {
-      let changed = 0;
-      for (const { sql, values, rows, adds = false } of steps) {
-        const count = await transaction.$executeRawUnsafe(
-          sql,
-          ...(typeof values === 'function' ? values(changed) : values),
-        );
-        if (count !== 1 && rows !== 'any') throw new Undone();
-        changed = adds ? changed + count : count;
-      }
-    },
-    { timeout: 30_000 },
+    async (transaction) =>
+      execute(steps, async (sql, values) => transaction.$executeRawUnsafe(sql, ...values)),
+    { timeout: bound },
   );
 }
 
+async function onOwnConnection(url: string, _: Database, steps: readonly Step[]): Promise<void> {
+  await patientTransaction(url, bound, async (run) => execute(steps, run));
+}
+
+async function execute(steps: readonly Step[], run: Execute): Promise<void> {
+  let changed = 0;
+  for (const step of steps) {
+    const { rows, adds = false } = step;
+    const { sql, values } = statementOf(step, changed);
+    const count = await run(sql, values);
+    if (count !== 1 && rows !== 'any') throw new Undone();
+    changed = adds ? changed + count : count;
+  }
+}
+
 /**
- * Within one call, on a connection of its own: a transaction that stays open meanwhile would hold
- * up all who write.
+ * On a connection of its own, with the write lock: what writes in this process waits for its end,
+ * everything else goes on.
  */
 async function onSqlite(url: string, steps: readonly Step[]): Promise<void> {
   const { default: SqliteDatabase } = await import('libsql');
@@ -72,23 +98,33 @@ async function onSqlite(url: string, steps: readonly Step[]): Promise<void> {
     const database = new SqliteDatabase(databaseFile(url));
     try {
       for (const pragma of sqlitePragmas) database.exec(`pragma ${pragma}`);
-      database
-        .transaction(() => {
-          let changed = 0;
-          for (const { sql, values, rows, adds = false } of steps) {
-            const given = typeof values === 'function' ? values(changed) : values;
-            const { changes: count } = database
-              .prepare(sql.replaceAll(/\$\d+/g, '?'))
-              .run(...given);
-            if (count !== 1 && rows !== 'any') throw new Undone();
-            changed = adds ? changed + count : count;
-          }
-        })
-        .immediate();
+      database.exec('begin immediate');
+      await runSteps(database, steps);
+      database.exec('commit');
+    } catch (error) {
+      // A statement that still exists keeps a closed connection, and its transaction.
+      if (database.inTransaction) database.exec('rollback');
+      throw error;
     } finally {
       database.close();
     }
   } finally {
     end();
+  }
+}
+
+async function runSteps(database: Sqlite.Database, steps: readonly Step[]): Promise<void> {
+  const prepared = new Map<string, Sqlite.Statement>();
+  const turn = takingTurns();
+  let changed = 0;
+  for (const step of steps) {
+    await turn();
+    const { rows, adds = false } = step;
+    const { sql, values } = statementOf(step, changed);
+    const statement = prepared.get(sql) ?? database.prepare(sql.replaceAll(/\$\d+/g, '?'));
+    prepared.set(sql, statement);
+    const { changes: count } = statement.run(...values);
+    if (count !== 1 && rows !== 'any') throw new Undone();
+    changed = adds ? changed + count : count;
   }
 }

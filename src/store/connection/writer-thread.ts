@@ -2,10 +2,7 @@ import { Worker } from 'node:worker_threads';
 
 /** A thread that answers requests one after another. */
 export interface Thread<Request, Answer> {
-  /**
-   * Throws the error of the thread, or why it ended; then it is unknown whether the request was
-   * carried out.
-   */
+  /** Throws the thread's error, or why it ended; then nobody knows whether it did the request. */
   ask(request: Request): Promise<Answer>;
   /** Ends the thread after the requests that were made before. */
   close(): Promise<void>;

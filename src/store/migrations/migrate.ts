@@ -1,24 +1,30 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   SqlDriverAdapter,
   SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
+import { isInTheWay, type MigrationTransaction } from './migration-transaction.ts';
+import { refusalOfNewer } from './newer-migrations.ts';
 import type { DatabaseKind } from './schema.ts';
 import { migrationList, migrationNames, withSchemaEngine } from './schema-engine.ts';
 
-/**
- * The database's structure is not one that this version can bring up to date; the message says what
- * to do.
- */
+/** This version cannot bring the structure of the database up to date; the message says why. */
 export class MigrationError extends Error {
   override readonly name = 'MigrationError';
 }
+
+/**
+ * Milliseconds between attempts while others use what a migration changes, and after which that
+ * counts as a fault.
+ */
+const [retryEvery, giveUpAfter] = [100, 120_000];
 
 interface Applied {
   readonly name: string;
   readonly finished: boolean;
 }
 
-/** Whether every migration of this version is applied and there is no other. */
+/** Whether this version can serve with the migrations as they are. */
 export async function isUpToDate(
   kind: DatabaseKind,
   adapter: SqlMigrationAwareDriverAdapterFactory,
@@ -27,49 +33,79 @@ export async function isUpToDate(
 }
 
 /**
- * Applies the missing migrations in this process; loads the engine only when one is missing. Under
- * `withMigrationLock`. Throws MigrationError.
+ * Applies the missing migrations in this process, all or none; loads the engine only when one is
+ * missing. Under `withMigrationLock`. Throws MigrationError.
  */
 export async function migrate(
   kind: DatabaseKind,
   adapter: SqlMigrationAwareDriverAdapterFactory,
+  begin: () => Promise<MigrationTransaction>,
 ): Promise<void> {
   const names = migrationNames(kind);
   const applied = await appliedMigrations(kind, adapter);
   if (matches(applied, names)) return;
   refuseUnknownOrUnfinished(applied, names);
+  const deadline = performance.now() + giveUpAfter;
+  for (;;) {
+    const cause = await attempt(kind, begin);
+    if (cause === undefined) return;
+    if (!isInTheWay(cause) || performance.now() > deadline)
+      throw new MigrationError(
+        'The migrations of this version could not be applied, and nothing was changed: see the cause, then start again.',
+        { cause },
+      );
+    await sleep(retryEvery);
+  }
+}
+
+/** Applies all that is missing and answers undefined, or nothing of it and answers why. */
+async function attempt(
+  kind: DatabaseKind,
+  begin: () => Promise<MigrationTransaction>,
+): Promise<unknown> {
+  let transaction: MigrationTransaction | undefined;
   try {
-    await withSchemaEngine(kind, adapter, (engine) =>
+    transaction = await begin();
+    await withSchemaEngine(kind, transaction.adapter, (engine) =>
       engine.applyMigrations({
         migrationsList: migrationList(kind),
         filters: { externalTables: [], externalEnums: [] },
       }),
     );
-  } catch (cause) {
-    throw new MigrationError(
-      'A migration could not be applied: see the cause, restore the database from a backup if it says that the migration failed half-way, then start again.',
-      { cause },
-    );
+    await transaction.commit();
+    return undefined;
+  } catch (error) {
+    await transaction?.rollBack().catch(() => undefined);
+    return transaction?.fault() ?? error;
   }
 }
 
+/** Whether all of this version are applied; newer ones may be beside them that it can run with. */
 function matches(applied: readonly Applied[], names: readonly string[]): boolean {
   return (
-    applied.length === names.length &&
-    applied.every(({ name, finished }) => finished && names.includes(name))
+    names.every((name) => applied.some((one) => one.name === name)) &&
+    applied.every(({ name, finished }) => finished && refusalOf(name, names) === undefined)
   );
 }
 
+function refusalOf(name: string, names: readonly string[]): string | undefined {
+  return names.includes(name) ? undefined : refusalOfNewer(name);
+}
+
 function refuseUnknownOrUnfinished(applied: readonly Applied[], names: readonly string[]): void {
-  const unknown = applied.find(({ name }) => !names.includes(name));
-  if (unknown !== undefined)
-    throw new MigrationError(
-      `The database has a migration that this version of Holdfast does not know (${unknown.name}): start the newer version, or restore a backup. Nothing was changed.`,
-    );
+  for (const { name } of applied) {
+    const refusal = refusalOf(name, names);
+    if (refusal !== undefined) throw new MigrationError(`${refusal} Nothing was changed.`);
+  }
   const failed = applied.find(({ finished }) => !finished);
   if (failed !== undefined)
     throw new MigrationError(
       `The migration ${failed.name} was begun and not finished: restore the database from a backup made before it. Nothing was changed.`,
+    );
+  const newer = applied.find(({ name }) => !names.includes(name));
+  if (newer !== undefined)
+    throw new MigrationError(
+      `The database has a newer migration (${newer.name}) and lacks one of this version of Holdfast: start the newer version. Nothing was changed.`,
     );
 }
 

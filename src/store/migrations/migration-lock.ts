@@ -13,15 +13,13 @@ const advisoryLock = 7_800_2014;
 /** One lock for each schema. */
 const advisoryLockOf = `select case current_schema() when 'public' then pg_advisory_xact_lock(${advisoryLock}) else pg_advisory_xact_lock(${advisoryLock}, hashtext(current_schema())) end`;
 
-/**
- * Milliseconds between attempts, and after which the migration of another replica counts as hung.
- */
+/** Milliseconds between attempts, and after which another replica's migration counts as hung. */
 const [retryEvery, giveUpAfter] = [50, 120_000];
 
 /**
  * Lets one replica at a time check and migrate; the others wait. The database itself holds the
- * lock, so it ends with a process that dies. The schema engine takes no lock when it uses a driver
- * adapter.
+ * lock, so it ends with a process that dies. The schema engine has a lock of its own on PostgreSQL
+ * alone, and not while a replica only checks.
  */
 export async function withMigrationLock<T>(url: string, work: () => Promise<T>): Promise<T> {
   // SQLite has no advisory locks, and a lock on the database would keep the engine out: a file

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseKind } from '../../config/database-url.ts';
-import { packageFolder } from '../../config/package-folder.ts';
+import { packageFolder } from '../../config/package.ts';
 
 export { type DatabaseKind, databaseKinds } from '../../config/database-url.ts';
 

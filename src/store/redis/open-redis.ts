@@ -18,7 +18,7 @@ export interface RedisSurroundings {
   readonly secrets: SharedSecretStore;
   readonly logger: Logger;
   readonly clock: Clock;
-  readonly redisClock: Clock | undefined;
+  readonly databaseClock?: Clock | undefined;
   readonly onError: (error: Error) => void;
   readonly measured?: Measurements | undefined;
 }
@@ -26,7 +26,15 @@ export interface RedisSurroundings {
 /** Opens the replay records and the counters in Redis, where the configuration names one. */
 export async function openRedis(
   { redisUrl: url, clockTolerance, rateLimitPerClient, rateLimitPerAddress }: RedisConfig,
-  { database, secrets, logger, clock, redisClock, onError, measured }: RedisSurroundings,
+  {
+    database,
+    secrets,
+    logger,
+    clock,
+    databaseClock: redisClock,
+    onError,
+    measured,
+  }: RedisSurroundings,
 ) {
   if (url === undefined) return {};
   const installed = { url, onError, ...(await installationOf(secrets, database)) };

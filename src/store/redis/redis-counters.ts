@@ -1,10 +1,7 @@
 import { connectRedis } from './connect-redis.ts';
 import type { RedisReplayOptions } from './replay-marker.ts';
 
-/**
- * A connection for counters that may be lost and must not hold anybody up; apart from the one for
- * replay records.
- */
+/** A connection for counters, which may be lost and hold nobody up; replay has another one. */
 export function redisCounters({
   url,
   installation,

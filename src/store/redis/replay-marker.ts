@@ -4,7 +4,6 @@ import type { DatabaseClock } from '../../domain/database-clock.ts';
 import type { Measurements } from '../../ports/measurements.ts';
 import { checkNoCluster } from './connect-redis.ts';
 
-/** Options of the replay records in Redis. */
 export interface RedisReplayOptions {
   readonly url: string;
   readonly clock: Clock;
@@ -12,9 +11,7 @@ export interface RedisReplayOptions {
   readonly redisClock?: Clock | undefined;
   /** The name of this installation among those that share the Redis; kept in the database. */
   readonly installation: string;
-  /**
-   * True: nothing has been marked used before this start, so no Redis can have forgotten anything.
-   */
+  /** True: nothing was marked used before this start, so no Redis can have forgotten it. */
   readonly first: boolean;
   /** Seconds by which the clocks of two replicas may differ. */
   readonly clockTolerance: number;

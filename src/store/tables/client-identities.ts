@@ -25,10 +25,7 @@ export interface ClientIdentities {
    * Throws StoreUnavailable.
    */
   reserve(names: readonly string[]): Promise<ListedClients>;
-  /**
-   * The current registrations, without names whose registration is deleted. Throws
-   * StoreUnavailable.
-   */
+  /** The current registrations, without deleted ones. Throws StoreUnavailable. */
   current(names: readonly string[]): Promise<ListedClients>;
 }
 

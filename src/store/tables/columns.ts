@@ -26,9 +26,9 @@ import {
   type StoredSecret,
   tokenEndpointAuthMethods,
 } from '../../domain/client-registration.ts';
+import { confirmationMethods } from '../../domain/confirmation-methods.ts';
 import type { Pairing } from '../../domain/pairing.ts';
 import {
-  confirmationMethods,
   gatewayModes,
   multiKeyForms,
   type ResourceServerMetadata,

@@ -8,9 +8,7 @@ import { batched } from '../connection/batched.ts';
 import { orStoreUnavailable } from '../connection/database.ts';
 import { eventRow } from './sql-audit.ts';
 
-/**
- * One issuance of a batch; its row of the audit trail is inserted only if all of its uses were new.
- */
+/** One issuance of a batch; its row of the audit trail is inserted only if all uses were new. */
 export interface BatchedIssuance {
   readonly uses: readonly string[];
   readonly row: object;
@@ -25,10 +23,7 @@ export type CommitBatch = (
   issuances: readonly BatchedIssuance[],
 ) => Promise<readonly string[]>;
 
-/**
- * Issuances with uses and records in one database: one transaction for all of one turn of the event
- * loop.
- */
+/** Issuances in one database: one transaction for all of one turn of the event loop. */
 export function batchedIssuances(commitBatch: CommitBatch, clock: Clock): Issuances {
   const commit = batched<readonly [readonly SingleUse[], AuditEvent], readonly boolean[]>(
     (requests) =>

@@ -15,7 +15,7 @@ interface IssuanceStores {
   readonly audit: AuditTrail;
   /** Hears of a thread that ended. */
   readonly onError: (error: Error) => void;
-  readonly replayElsewhere?: ReplayStore;
+  readonly replayElsewhere: ReplayStore | undefined;
   readonly measured?: Pick<Measurements, 'store'> | undefined;
 }
 

@@ -1,14 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import { clockMargin } from '../connection/database-time.ts';
 import type { Step } from '../connection/transaction.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { position } from './dialect.ts';
 import { authorityGone, exchangedUnder, holders } from './issuance-detail.ts';
-import { type Span, spans } from './spans.ts';
+import { hourByMinutes, type Span, spans } from './spans.ts';
 
-/**
- * Removes a key from the tokens of a span. Parameters: first and last id, time in seconds, the
- * thumbprint twice.
- */
+/** Removes a key from tokens. Parameters: first and last id, seconds, the thumbprint twice. */
 const withdrawKey = (kind: DatabaseKind): string => {
   const { rows, clientId, jkt } = holders[kind];
   return `insert into withdrawn_holder (jti, client_id, expires_at) select e.id, ${clientId}, e.token_expires_at from audit_event e, ${rows} where e.id > $1 and e.id < $2 and e.token_expires_at > $3 and ${position[kind]}(e.detail, $4) > 0 and ${jkt} = $5 and ${clientId} is not null on conflict do nothing`;
@@ -34,30 +32,30 @@ const end = 'w';
  * a day is rarely alive, and skipped by its expiry.
  */
 function recentSpans(now: number, lifetime: number): readonly Span[] {
-  return spans(now - lifetime - 600, now, now - 86_400)
+  // `now` is the database's time minus the margin. The newest span has to be short all the same.
+  const latest = now + clockMargin;
+  const lengths = { hourlyUntil: now - 86_400, byMinuteFrom: now - hourByMinutes };
+  return spans(now - lifetime - 600, latest, lengths)
     .toReversed()
     .map(([from, to], index) => [from, index === 0 ? end : to]);
 }
 
-/**
- * Revokes those of these tokens that have not expired; the last step counts them. `now` in seconds.
- */
+/** Revokes those of the tokens that have not expired; the last step counts. `now` in seconds. */
 export function revokeTokensOf(
   of: { readonly client_id?: string; readonly jkt?: string | readonly string[] },
   now: number,
 ): readonly Step[] {
-  const columns = Object.entries(of).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, [value].flat()] as const],
-  );
-  let parameter = 3;
-  const which = columns
-    .map(([name, values]) => `${name} in (${values.map(() => `$${++parameter}`).join()})`)
-    .join(' and ');
+  const { client_id: client, jkt = [] } = of;
+  const keys = [jkt].flat();
+  const byKey = client === undefined ? 'jkt in ($*)' : 'client_id = $4 and jkt in ($*)';
+  const which = keys.length === 0 ? 'client_id in ($*)' : byKey;
   const sql = `${revokeIssued} ${which} on conflict do nothing`;
-  const values = columns.flatMap(([, each]) => each);
+  const clients = client === undefined ? [] : [client];
+  const [values, items] = keys.length === 0 ? [[], clients] : [clients, keys];
   return recentSpans(now, longestLifetime).map((span, index) => ({
     sql,
     values: [...span, now, ...values],
+    items,
     rows: 'any',
     adds: index > 0,
   }));
@@ -82,10 +80,11 @@ export function revokeExchanged(
   now: number,
   tokenLifetime: number,
 ): readonly Step[] {
-  const sql = `${revokeIssued} ${exchangedUnder(kind, 'p.id = $4')} on conflict do nothing`;
+  const sql = `${revokeIssued} ${exchangedUnder(kind, 'p.id in ($*)')} on conflict do nothing`;
   return recentSpans(now, tokenLifetime).map(([from, to]) => ({
     sql,
-    values: [from, to, now, pairing],
+    values: [from, to, now],
+    items: [pairing],
     rows: 'any',
   }));
 }
@@ -129,9 +128,7 @@ export function withdrawConsent(
   ];
 }
 
-/**
- * Revokes the tokens that `first` finds and all that came of them, through any number of exchanges.
- */
+/** Revokes the tokens that `first` finds and all that came of them by exchanges. */
 const revokeWithDescendants = (first: string): string =>
   `insert into revoked_token (jti, expires_at) with recursive derived(id, expires_at) as (select e.id, e.token_expires_at from audit_event e where ${first} union select e.id, e.token_expires_at from derived d join audit_event e on e.source = d.id or e.actor_source = d.id) select id, expires_at from derived where true on conflict do nothing`;
 
@@ -152,16 +149,10 @@ export const lateDerived = revokeWithDescendants(
   `${fromRevoked} and e.id > $1 and e.id < $2 and e.token_expires_at > $3`,
 );
 
-/**
- * Bounds of slices by remaining lifetime in seconds; each slice stays within the time limit of a
- * statement.
- */
+/** Bounds of slices by remaining seconds of life; each stays within a statement's time limit. */
 const left = [0, 300, 600, 1800, 3600, 21_600, 86_400, 10 * longestLifetime];
 
-/**
- * Revokes what came of any revoked token; its count adds to that of the step before. `now` in
- * seconds.
- */
+/** Revokes what came of any revoked token; adds to the count before. `now` in seconds. */
 export function revokeDerived(now: number): readonly Step[] {
   const sql = revokeWithDescendants(
     `${fromRevoked} and e.token_expires_at > $1 and e.token_expires_at <= $2`,

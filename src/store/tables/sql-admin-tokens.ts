@@ -1,7 +1,8 @@
 import { knownAdminScopes } from '../../domain/admin-access.ts';
-import type { AdminToken, AdminTokens } from '../../ports/admin-tokens.ts';
+import type { AdminToken, AdminTokenRotation, AdminTokens } from '../../ports/admin-tokens.ts';
 import type { AuditedTransaction } from '../connection/audited-transaction.ts';
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
+import type { Step } from '../connection/transaction.ts';
 
 interface Row {
   readonly id: string;
@@ -48,6 +49,18 @@ export function sqlAdminTokens(database: Database, change: AuditedTransaction): 
       );
       return row === null ? undefined : toToken(row);
     },
+    async currentHashes(now) {
+      const at = BigInt(now);
+      const rows = await orStoreUnavailable(() =>
+        table.findMany({
+          where: { OR: [{ expiresAt: null }, { expiresAt: { gt: at } }] },
+          select: { hash: true, previousHash: true, previousUntil: true },
+        }),
+      );
+      return rows.flatMap(({ hash, previousHash, previousUntil }) =>
+        previousHash !== null && (previousUntil ?? 0n) > at ? [hash, previousHash] : [hash],
+      );
+    },
     async get(id) {
       const row = await orStoreUnavailable(() => table.findUnique({ where: { id } }));
       return row === null ? undefined : toToken(row);
@@ -69,14 +82,8 @@ export function sqlAdminTokens(database: Database, change: AuditedTransaction): 
       const sql = `insert into admin_token (${columns.join(', ')}) values (${places}) on conflict do nothing`;
       return change([{ sql, values }], event);
     },
-    async rotate(id, { hash, previousUntil, expiresAt }, event) {
-      const step =
-        expiresAt === undefined
-          ? { set: '', values: [] }
-          : { set: ', expires_at = $3', values: [expiresAt] };
-      const last = step.values.length + 3;
-      const sql = `update admin_token set previous_hash = hash, previous_until = $1, hash = $2${step.set} where id = $${last}`;
-      return change([{ sql, values: [previousUntil, hash, ...step.values, id] }], event);
+    async rotate(id, rotation, event) {
+      return change([rotationStep(id, rotation)], event);
     },
     async remove(id, event) {
       return change([{ sql: 'delete from admin_token where id = $1', values: [id] }], event);
@@ -87,4 +94,24 @@ export function sqlAdminTokens(database: Database, change: AuditedTransaction): 
       );
     },
   };
+}
+
+const onlyWhere = {
+  refused: ' and (previous_until is null or previous_until <= ',
+  kept: ' and (previous_until > ',
+};
+
+function rotationStep(id: string, rotation: AdminTokenRotation): Step {
+  const { hash, previousUntil, expiresAt, earlier, now } = rotation;
+  const values: (string | number)[] = [];
+  const given = (value: string | number) => `$${values.push(value)}`;
+  const set = [
+    ...(earlier === 'kept' ? [] : ['previous_hash = hash']),
+    `previous_until = ${given(previousUntil)}`,
+    `hash = ${given(hash)}`,
+    ...(expiresAt === undefined ? [] : [`expires_at = ${given(expiresAt)}`]),
+  ];
+  const where = `id = ${given(id)}`;
+  const only = earlier === 'ended' ? '' : `${onlyWhere[earlier]}${given(now)})`;
+  return { sql: `update admin_token set ${set.join(', ')} where ${where}${only}`, values };
 }

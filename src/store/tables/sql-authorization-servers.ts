@@ -1,13 +1,12 @@
 import type { AuthorizationServer } from '../../domain/authorization-server.ts';
 import type { AuthorizationServers } from '../../ports/ports.ts';
 import type { Registry } from '../../ports/registry.ts';
-import type { AuditedTransaction } from '../connection/audited-transaction.ts';
-import { type Database, orStoreUnavailable } from '../connection/database.ts';
-import type { DatabaseKind } from '../migrations/schema.ts';
+import { orStoreUnavailable } from '../connection/database.ts';
+import type { SqlStore } from '../connection/sql-store.ts';
 import { clientIdentities, readListed, stillThere } from './client-identities.ts';
 import { readAuthorizationServer } from './columns.ts';
-import { listedRegistry } from './listed-registry.ts';
-import { managedOnly, type RegistrationRow } from './stored.ts';
+import { byId, sqlRegistry } from './sql-registry.ts';
+import { pageById, type RegistrationRow } from './stored.ts';
 
 interface Row extends RegistrationRow {
   readonly id: string;
@@ -26,35 +25,34 @@ function read({ id, issuer, metadata, listed }: Row): AuthorizationServer {
 }
 
 /** Other authorization servers, for the protocol and for the admin. */
-export function sqlAuthorizationServers(
-  database: Database,
-  kind: DatabaseKind,
-  change: AuditedTransaction,
-): Registry<AuthorizationServer> & AuthorizationServers {
+export function sqlAuthorizationServers({
+  database,
+  kind,
+  change,
+}: SqlStore): Registry<AuthorizationServer> & AuthorizationServers {
   const { authorizationServer: table } = database;
-  const registry = listedRegistry<AuthorizationServer, Row>(
+  const registry = sqlRegistry<AuthorizationServer, Row>(
     {
+      ...byId,
       table: 'authorization_server',
       find: (id) => orStoreUnavailable(() => table.findUnique({ where: { id } })),
-      page: ({ limit, after, managed }) =>
-        orStoreUnavailable(() =>
-          table.findMany({
-            where: { id: { gt: after ?? '' }, ...managedOnly({ managed }) },
-            orderBy: { id: 'asc' },
-            take: limit,
-          }),
-        ),
+      page: (query) => orStoreUnavailable(() => table.findMany(pageById(query))),
       read,
-      columns: ({ issuer }) => ({ issuer }),
-      names: ({ clients }) => clients.map(({ client_id }) => client_id),
-      shown({ clients, ...server }, current) {
-        const names = clients.map(({ client_id }) => client_id);
-        const there = new Set(stillThere(names, server.listed, current));
-        return { ...server, clients: clients.filter(({ client_id }) => there.has(client_id)) };
+      columns: ({ id: _, listed: __, issuer, ...metadata }) => ({
+        issuer,
+        metadata: JSON.stringify(metadata),
+      }),
+      naming: {
+        identities: clientIdentities(database, kind),
+        names: ({ clients }) => clients.map(({ client_id }) => client_id),
+        listed: ({ listed }) => listed,
+        shown({ clients, ...server }, current) {
+          const names = clients.map(({ client_id }) => client_id);
+          const there = new Set(stillThere(names, server.listed, current));
+          return { ...server, clients: clients.filter(({ client_id }) => there.has(client_id)) };
+        },
       },
-      removal: async () => [],
     },
-    clientIdentities(database, kind),
     change,
   );
   return {

@@ -10,10 +10,7 @@ interface Row {
   readonly expires_at: bigint | number;
 }
 
-/**
- * Keys to which live tokens are bound, from the records of their issuance. `tokenLifetime` in
- * seconds.
- */
+/** Keys to which live tokens are bound, by their records. `tokenLifetime` in seconds. */
 export function sqlBoundKeys(
   database: Database,
   kind: DatabaseKind,

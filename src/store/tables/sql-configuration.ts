@@ -1,31 +1,24 @@
 import type { Clock } from '../../domain/clock.ts';
 import type { ConfigurationChanges, Registrations } from '../../ports/configuration.ts';
 import { type AuditedTransaction, auditedSteps } from '../connection/audited-transaction.ts';
-import { type Database, orStoreUnavailable, withDatabaseLock } from '../connection/database.ts';
-import type { DatabaseSeconds } from '../connection/database-time.ts';
+import { orStoreUnavailable, withDatabaseLock } from '../connection/database.ts';
+import type { SqlStore } from '../connection/sql-store.ts';
 import { inTransaction, type Step } from '../connection/transaction.ts';
-import type { DatabaseKind } from '../migrations/schema.ts';
 
 /** Where the changes are made. */
-export interface ConfigurationStore {
+export interface ConfigurationStore extends SqlStore {
   readonly url: string;
-  readonly database: Database;
-  readonly kind: DatabaseKind;
   readonly clock: Clock;
-  /** The registries, over what makes their changes, and the time of these. */
-  readonly registrations: (change: AuditedTransaction, seconds: DatabaseSeconds) => Registrations;
-  readonly seconds: DatabaseSeconds;
-  /** The registries that make each change by itself. */
-  readonly change: AuditedTransaction;
+  readonly registrations: (store: SqlStore) => Registrations;
   /** Awaited after a change, also after one that may have failed. */
   readonly changed: () => Promise<void>;
 }
 
 /** Changes of many registrations in one transaction. */
 export function sqlConfiguration(store: ConfigurationStore): ConfigurationChanges {
-  const { url, database, kind, clock, registrations, change, changed, seconds } = store;
+  const { url, database, kind, clock, registrations, changed, seconds } = store;
   return {
-    registrations: registrations(change, seconds),
+    registrations: registrations(store),
     alone: async (work) => withDatabaseLock(url, work),
     async version() {
       const row = await orStoreUnavailable(() =>
@@ -40,8 +33,8 @@ export function sqlConfiguration(store: ConfigurationStore): ConfigurationChange
         collected.push(...auditedSteps(kind, clock, steps, event));
         return true;
       };
-      await changes(registrations(collect, async () => now));
-      const once = withoutRepetitions(collected);
+      await changes(registrations({ ...store, change: collect, seconds: async () => now }));
+      const once = withoutRepetitions(joined(collected));
       const unchanged: Step = {
         sql: 'update cache_version set value = value where id = 1 and value = $1',
         values: [version],
@@ -50,12 +43,37 @@ export function sqlConfiguration(store: ConfigurationStore): ConfigurationChange
       // start; on PostgreSQL at the commit, so that its lock is the last that anybody takes.
       const steps = kind === 'sqlite' ? [unchanged, ...once] : [...once, unchanged];
       try {
-        return await inTransaction(url, database, steps);
+        return await inTransaction(url, database, steps, { patient: true });
       } finally {
         await changed();
       }
     },
   };
+}
+
+/** More items make a statement too large. */
+const maxItems = 1000;
+
+/**
+ * Makes one of steps that differ in their items alone, where the first of them stood: what came of
+ * hundreds of clients is revoked by no more statements than what came of one.
+ */
+function joined(steps: readonly Step[]): readonly Step[] {
+  const keyOf = ({ sql, values }: Step) => JSON.stringify([sql, values]);
+  const lists = Map.groupBy(
+    steps.filter(({ items }) => items !== undefined),
+    keyOf,
+  );
+  return steps.flatMap((step) => {
+    if (step.items === undefined) return [step];
+    const key = keyOf(step);
+    const items = (lists.get(key) ?? []).flatMap((each) => each.items ?? []);
+    lists.delete(key);
+    return Array.from({ length: Math.ceil(items.length / maxItems) }, (_, index) => ({
+      ...step,
+      items: items.slice(index * maxItems, (index + 1) * maxItems),
+    }));
+  });
 }
 
 /**
@@ -64,9 +82,9 @@ export function sqlConfiguration(store: ConfigurationStore): ConfigurationChange
  */
 function withoutRepetitions(steps: readonly Step[]): readonly Step[] {
   const seen = new Set<string>();
-  const isLast = ({ sql, values, rows }: Step) => {
+  const isLast = ({ sql, values, rows, items }: Step) => {
     if (rows !== 'any' || typeof values === 'function') return true;
-    const key = JSON.stringify([sql, values]);
+    const key = JSON.stringify([sql, values, items]);
     return !seen.has(key) && seen.add(key) !== undefined;
   };
   return steps.toReversed().filter(isLast).toReversed();

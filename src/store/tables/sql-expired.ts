@@ -5,10 +5,7 @@ import { clockMargin, type DatabaseSeconds } from '../connection/database-time.t
 /** Rows per statement, few enough not to delay a token request. */
 const batch = 500;
 
-/**
- * Seconds for which the last use of a credential is kept; longer than any proof of a registered key
- * counts.
- */
+/** Seconds for which last uses are kept; longer than any proof of a registered key counts. */
 const useRetention = 366 * 86_400;
 
 /** Removes expired rows, one batch per call, and answers whether there may be more. */
@@ -21,15 +18,23 @@ export interface ExpiredRows {
  * Every table that grows with use. What has expired is decided by the database's clock, with a
  * margin: one replica whose clock is ahead must not delete what the others still need.
  * @param auditRetention seconds
+ * @param delivered the last audit event that AUDIT_SINK has, empty before the first; undefined:
+ * there is no sink. What it has not got is kept.
  */
 export function sqlExpired(
   database: Database,
   seconds: DatabaseSeconds,
   auditRetention: number,
+  delivered: () => Promise<string | undefined> = async () => undefined,
 ): readonly ExpiredRows[] {
   const expired = (now: number) => BigInt(now - clockMargin);
   const unused = (now: number) => BigInt(now - useRetention) * 1000n;
-  const unaudited = (now: number) => timePrefix((now - auditRetention) * 1000);
+  const unaudited = async (now: number) => {
+    const old = timePrefix((now - auditRetention) * 1000);
+    const position = await delivered();
+    // The identifier with one more character is next to itself.
+    return position === undefined || old <= position ? old : `${position}0`;
+  };
   const tables = [
     ['replay_record', 'key', 'expires_at', expired],
     ['revoked_token', 'jti', 'expires_at', expired],
@@ -42,7 +47,7 @@ export function sqlExpired(
   return tables.map(([name, key, column, before]) => ({
     name,
     remove: async () => {
-      const bound = before(await seconds());
+      const bound = await before(await seconds());
       const sql = `delete from ${name} where (${key}) in (select ${key} from ${name} where ${column} < $1 order by ${column} limit ${batch})`;
       return (await orStoreUnavailable(() => database.$executeRawUnsafe(sql, bound))) >= batch;
     },

@@ -5,12 +5,13 @@ import { CorruptRow } from '../../domain/oauth-error.ts';
 import { isRuleClientId, ruleClient } from '../../domain/trust-rule.ts';
 import { boundedCache } from '../../jose/bounded-cache.ts';
 import type { IssuedTokens, PairedAtIssuance, TokenState } from '../../ports/issued-tokens.ts';
-import type { AuditedTransaction } from '../connection/audited-transaction.ts';
 import { batched } from '../connection/batched.ts';
-import { type Database, orStoreUnavailable } from '../connection/database.ts';
-import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
+import { orStoreUnavailable } from '../connection/database.ts';
+import { clockMargin } from '../connection/database-time.ts';
 import { prepared } from '../connection/prepared-statements.ts';
+import type { SqlStore } from '../connection/sql-store.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
+import { adminsOfKey } from './admins-of-key.ts';
 import { readListed } from './client-identities.ts';
 import { readClientMetadata } from './columns.ts';
 import { jsonTexts } from './dialect.ts';
@@ -73,12 +74,7 @@ const readState = (kind: DatabaseKind): string =>
   );
 
 /** Issued and revoked tokens in the database. */
-export function sqlIssuedTokens(
-  database: Database,
-  kind: DatabaseKind,
-  change: AuditedTransaction,
-  seconds: DatabaseSeconds,
-): IssuedTokens {
+export function sqlIssuedTokens({ database, kind, change, seconds }: SqlStore): IssuedTokens {
   const readClient = clientReader();
   const statement = readState(kind);
   const stateRows = batched<string, readonly StateRow[]>(async (jtis) => {
@@ -105,6 +101,7 @@ export function sqlIssuedTokens(
       const revocation = { sql, values: [jti, jti, expiresAt], rows: 'any' } as const;
       await change([revocation, revokeDerivedFrom(jti)], event);
     },
+    adminsOfKey: adminsOfKey(database),
     async revokeAll(of, eventOf) {
       const now = (await seconds()) - clockMargin;
       let revoked = 0;
@@ -123,9 +120,7 @@ export function sqlIssuedTokens(
 
 type ReadClient = (row: StateRow) => ClientRegistration | undefined;
 
-/**
- * Makes a reader that parses each client's text only once, so that its keys are imported once too.
- */
+/** Makes a reader that parses each client's text once, so that its keys are imported once too. */
 function clientReader(): ReadClient {
   const parsed = boundedCache<ClientRegistration>(16 * 1024 * 1024);
   return ({ issued_client, issued_to, client_id, registration_id, metadata, listed_clients }) => {

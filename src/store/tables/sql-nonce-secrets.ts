@@ -3,10 +3,7 @@ import { nonceSecretName } from '../../ports/signing-key-store.ts';
 import type { AuditedTransaction } from '../connection/audited-transaction.ts';
 import { replaceSecret } from './sql-key-encryption.ts';
 
-/**
- * The secrets behind the nonces in the database: one value, so that a writer that read an older one
- * changes nothing.
- */
+/** The secrets behind the nonces: one value, so that a writer that read an older one fails. */
 export function sqlNonceSecrets(change: AuditedTransaction): NonceSecretStore {
   return {
     replaceNonceSecrets: async (from, to, event) =>

@@ -2,15 +2,14 @@ import { defined } from '../../domain/defined.ts';
 import { type NewPairing, type Pairing, pairingModes } from '../../domain/pairing.ts';
 import type { PairingRegistry } from '../../ports/pairing-registry.ts';
 import type { Pairings } from '../../ports/ports.ts';
-import type { AuditedTransaction } from '../connection/audited-transaction.ts';
-import { type Database, orStoreUnavailable } from '../connection/database.ts';
-import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
+import { orStoreUnavailable } from '../connection/database.ts';
+import { clockMargin } from '../connection/database-time.ts';
+import type { SqlStore } from '../connection/sql-store.ts';
 import type { Step } from '../connection/transaction.ts';
-import type { DatabaseKind } from '../migrations/schema.ts';
 import { readPairingLimits } from './columns.ts';
 import { knownValue } from './json-column.ts';
 import { revokeDerived, revokeExchanged } from './revocation-steps.ts';
-import { managedOnly } from './stored.ts';
+import { pageById } from './stored.ts';
 
 interface Row {
   readonly id: string;
@@ -85,12 +84,12 @@ function insertion(pairing: NewPairing): Step {
 }
 
 /** Pairings, for the protocol and for the admin. */
-export function sqlPairings(
-  database: Database,
-  kind: DatabaseKind,
-  change: AuditedTransaction,
-  seconds: DatabaseSeconds,
-): PairingRegistry & Pairings {
+export function sqlPairings({
+  database,
+  kind,
+  change,
+  seconds,
+}: SqlStore): PairingRegistry & Pairings {
   const find = async (id: string) => {
     const row = await orStoreUnavailable(() => database.pairing.findUnique({ where: { id } }));
     return row === null ? undefined : toPairing(row);
@@ -112,17 +111,11 @@ export function sqlPairings(
     async create(pairing, event) {
       return (await change([insertion(pairing)], event)) ? pairing : 'conflict';
     },
-    async list({ limit, after, requester, holder, managed }) {
+    async list({ requester, holder, ...query }) {
+      const { where, ...page } = pageById(query);
+      const filters = { ...where, ...defined({ requester, holder }) };
       const rows = await orStoreUnavailable(() =>
-        database.pairing.findMany({
-          where: {
-            id: { gt: after ?? '' },
-            ...defined({ requester, holder }),
-            ...managedOnly({ managed }),
-          },
-          orderBy: { id: 'asc' },
-          take: limit,
-        }),
+        database.pairing.findMany({ ...page, where: filters }),
       );
       return rows.map(toPairing);
     },

@@ -3,10 +3,7 @@ import { type Database, orStoreUnavailable } from '../connection/database.ts';
 /** The most rows that are counted; counting more would read too much. */
 const mostCounted = 100_000;
 
-/**
- * Answers how many registrations of each kind there are, 100,000 at most. Throws
- * StoreUnavailable.
- */
+/** Counts the registrations of each kind, up to 100,000. Throws StoreUnavailable. */
 export function sqlRegistrationCounts(
   database: Database,
 ): () => Promise<readonly (readonly [kind: string, count: number])[]> {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { CorruptRow } from '../../domain/oauth-error.ts';
 import { timePrefix } from '../../domain/time-ordered-id.ts';
 import type { StatusEntry, StatusListStore } from '../../ports/status-list-store.ts';
-import { listSize } from '../../protocol/status-list/status-list.ts';
+import { listSize } from '../../protocol/status-list/encode-status-list.ts';
 import { batched } from '../connection/batched.ts';
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
@@ -12,7 +12,7 @@ import { contains } from './dialect.ts';
 import { authorityGone, pairingRevoked, statusEntry } from './issuance-detail.ts';
 import { intact } from './json-column.ts';
 import { lateDerived } from './revocation-steps.ts';
-import { spans } from './spans.ts';
+import { hourByMinutes, spans } from './spans.ts';
 
 /** Rows per statement, few enough for its time limit. */
 const page = 20_000;
@@ -86,7 +86,7 @@ function sweeper(database: Database, kind: DatabaseKind, tokenLifetime: number) 
   let sweptAt: number | undefined;
   return async (at: number): Promise<void> => {
     const first = Math.max((sweptAt ?? 0) - overlap, at - tokenLifetime);
-    for (const [start, end] of spans(first, at + overlap))
+    for (const [start, end] of spans(first, at + overlap, { byMinuteFrom: at - hourByMinutes }))
       await orStoreUnavailable(async () => {
         await database.$executeRawUnsafe(late, start, BigInt(at), end);
         // And what came of those, or of any other token that is revoked.

@@ -6,8 +6,8 @@ import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import type { Step } from '../connection/transaction.ts';
 import { type ClientIdentities, readListed, stillThere } from './client-identities.ts';
 import { readTrustRule } from './columns.ts';
-import { listedRegistry } from './listed-registry.ts';
-import { managedOnly, type RegistrationRow } from './stored.ts';
+import { byId, sqlRegistry } from './sql-registry.ts';
+import { pageById, type RegistrationRow } from './stored.ts';
 
 /** More rules than an issuer may use; every token is checked against all of them. */
 const maxRules = 1000;
@@ -54,38 +54,47 @@ export function sqlTrustRules(
       return rows.map(toRule);
     },
     rulesOf: (trustedIssuerId) =>
-      listedRegistry<TrustRule, Row>(
+      sqlRegistry<TrustRule, Row>(
         {
+          ...byId,
           table: 'trust_rule',
           find: (id) =>
             orStoreUnavailable(() =>
               database.trustRule.findUnique({ where: { id, trustedIssuerId } }),
             ),
-          page: ({ limit, after, managed }) =>
-            orStoreUnavailable(() =>
-              database.trustRule.findMany({
-                where: { trustedIssuerId, id: { gt: after ?? '' }, ...managedOnly({ managed }) },
-                orderBy: { id: 'asc' },
-                take: limit,
-              }),
-            ),
+          page(query) {
+            const { where, ...page } = pageById(query);
+            return orStoreUnavailable(() =>
+              database.trustRule.findMany({ ...page, where: { ...where, trustedIssuerId } }),
+            );
+          },
           read: toRule,
-          columns: ({ priority, trusted_issuer_id }) => ({ priority, trusted_issuer_id }),
-          names: ({ client_id }) => (client_id === undefined ? [] : [client_id]),
-          // It keeps its name: without it the rule would be for anybody at the next change.
-          shown: (rule, current) => {
-            const named = rule.client_id === undefined ? [] : [rule.client_id];
-            const there = stillThere(named, rule.listed, current);
-            return there.length < named.length ? { ...rule, listed: new Map() } : rule;
+          columns: ({ id: _, listed: __, priority, trusted_issuer_id, ...metadata }) => ({
+            priority,
+            trusted_issuer_id,
+            metadata: JSON.stringify(metadata),
+          }),
+          naming: {
+            identities,
+            names: namesIn,
+            listed: ({ listed }) => listed,
+            // It keeps its name: without it the rule would be for anybody at the next change.
+            shown(rule, current) {
+              const there = stillThere(namesIn(rule), rule.listed, current);
+              return there.length < namesIn(rule).length ? { ...rule, listed: new Map() } : rule;
+            },
           },
           needs: {
             sql: 'exists (select 1 from trusted_issuer where id = $1)',
             of: ({ trusted_issuer_id }) => trusted_issuer_id,
           },
-          removal: revocation,
+          removal: async (_, deletion) => [deletion, ...(await revocation())],
         },
-        identities,
         change,
       ),
   };
+}
+
+function namesIn({ client_id }: TrustRule): readonly string[] {
+  return client_id === undefined ? [] : [client_id];
 }

@@ -4,16 +4,15 @@ import type { TrustedIssuer } from '../../domain/trusted-issuer.ts';
 import { boundedCache } from '../../jose/bounded-cache.ts';
 import type { TrustedIssuers } from '../../ports/ports.ts';
 import type { TrustedIssuerRegistry } from '../../ports/trusted-issuer-registry.ts';
-import type { AuditedTransaction } from '../connection/audited-transaction.ts';
-import { type Database, orStoreUnavailable } from '../connection/database.ts';
-import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
-import type { DatabaseKind } from '../migrations/schema.ts';
+import { orStoreUnavailable } from '../connection/database.ts';
+import { clockMargin } from '../connection/database-time.ts';
+import type { SqlStore } from '../connection/sql-store.ts';
 import { clientIdentities, readListed, stillThere } from './client-identities.ts';
 import { readTrustedIssuer } from './columns.ts';
-import { listedRegistry } from './listed-registry.ts';
 import { revokeWithoutAuthority } from './revocation-steps.ts';
+import { byId, sqlRegistry } from './sql-registry.ts';
 import { sqlTrustRules } from './sql-trust-rules.ts';
-import { managedOnly, type RegistrationRow } from './stored.ts';
+import { pageById, type RegistrationRow } from './stored.ts';
 
 interface Row extends RegistrationRow {
   readonly id: string;
@@ -21,9 +20,7 @@ interface Row extends RegistrationRow {
   readonly listed: string | null;
 }
 
-/**
- * Makes a reader that parses each issuer's text only once, so that its keys are imported once too.
- */
+/** Makes a reader that parses each issuer's text once, so that its keys are imported once too. */
 function issuerReader(): (row: Row) => TrustedIssuer {
   const known = boundedCache<TrustedIssuer>(16 * 1024 * 1024);
   return ({ id, issuer, metadata, listed }) => {
@@ -43,40 +40,41 @@ function issuerReader(): (row: Row) => TrustedIssuer {
 }
 
 /** Trusted issuers and their rules, for the protocol and for the admin. */
-export function sqlTrustedIssuers(
-  database: Database,
-  kind: DatabaseKind,
-  change: AuditedTransaction,
-  seconds: DatabaseSeconds,
-): TrustedIssuerRegistry & TrustedIssuers {
+export function sqlTrustedIssuers({
+  database,
+  kind,
+  change,
+  seconds,
+}: SqlStore): TrustedIssuerRegistry & TrustedIssuers {
   const identities = clientIdentities(database, kind);
   const read = issuerReader();
   const revocation = async () => revokeWithoutAuthority((await seconds()) - clockMargin);
-  const registry = listedRegistry<TrustedIssuer, Row>(
+  const registry = sqlRegistry<TrustedIssuer, Row>(
     {
+      ...byId,
       table: 'trusted_issuer',
       find: (id) => orStoreUnavailable(() => database.trustedIssuer.findUnique({ where: { id } })),
-      page: ({ limit, after, managed }) =>
-        orStoreUnavailable(() =>
-          database.trustedIssuer.findMany({
-            where: { id: { gt: after ?? '' }, ...managedOnly({ managed }) },
-            orderBy: { id: 'asc' },
-            take: limit,
-          }),
-        ),
+      page: (query) => orStoreUnavailable(() => database.trustedIssuer.findMany(pageById(query))),
       read,
-      columns: ({ issuer }) => ({ issuer }),
-      names: ({ clients = [] }) => clients,
-      shown: ({ clients, ...issuer }, current) => ({
-        ...issuer,
-        ...(clients !== undefined && { clients: stillThere(clients, issuer.listed, current) }),
+      columns: ({ id: _, listed: __, issuer, ...metadata }) => ({
+        issuer,
+        metadata: JSON.stringify(metadata),
       }),
-      removal: async (id) => [
+      naming: {
+        identities,
+        names: ({ clients = [] }) => clients,
+        listed: ({ listed }) => listed,
+        shown: ({ clients, ...issuer }, current) => ({
+          ...issuer,
+          ...(clients !== undefined && { clients: stillThere(clients, issuer.listed, current) }),
+        }),
+      },
+      removal: async (id, deletion) => [
+        deletion,
         { sql: 'delete from trust_rule where trusted_issuer_id = $1', values: [id], rows: 'any' },
         ...(await revocation()),
       ],
     },
-    identities,
     change,
   );
   return {

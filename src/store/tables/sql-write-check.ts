@@ -6,10 +6,7 @@ import { inTransaction } from '../connection/transaction.ts';
 const upsert =
   'insert into write_check (id, value) values (1, $1) on conflict (id) do update set value = excluded.value';
 
-/**
- * Allocates 16 pages in SQLite and frees them again, because an update alone would not notice a
- * full file.
- */
+/** Allocates 16 pages in SQLite and frees them: an update alone would not notice a full file. */
 const takePages =
   "insert into write_check (id, value) values (2, replace($1, ' ', hex(zeroblob(32768))))";
 const givePagesBack = 'delete from write_check where id = $1';

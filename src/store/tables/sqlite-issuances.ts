@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { databaseFile } from '../../config/database-url.ts';
-import { packageFolder } from '../../config/package-folder.ts';
+import { packageFolder } from '../../config/package.ts';
 import { sqlitePragmas } from '../connection/database.ts';
 import type { WriterAnswer, WriterData, WriterRequest } from '../connection/sqlite-writer.ts';
 import { withWriteLock } from '../connection/write-lock.ts';

@@ -1,6 +1,5 @@
 import { CorruptRow } from '../../domain/oauth-error.ts';
 import type { IntactPage, ListQuery, Stored } from '../../ports/registry.ts';
-import type { Step } from '../connection/transaction.ts';
 import { intact } from './json-column.ts';
 
 /** The columns that every registration has. */
@@ -28,6 +27,15 @@ export function managedOnly({ managed }: Pick<ListQuery, 'managed'>) {
   return managed === true ? { managedBy: 'configuration' } : {};
 }
 
+/** What Prisma reads of one page, in the order of the ids. */
+export function pageById({ limit, after = '', managed }: ListQuery) {
+  return {
+    where: { id: { gt: after }, ...managedOnly({ managed }) },
+    orderBy: { id: 'asc' as const },
+    take: limit,
+  };
+}
+
 /** Makes a page of at most `limit` rows, without those that cannot be read. */
 export function intactPage<Row, T>(
   rows: readonly Row[],
@@ -43,17 +51,4 @@ export function intactPage<Row, T>(
     }),
     next: last === undefined || rows.length < limit ? undefined : idOf(last),
   };
-}
-
-/** Deletes a registration, at any version unless one is given. */
-export function deletion(
-  table: string,
-  key: string,
-  id: string,
-  version: number | undefined,
-): Step {
-  const sql = `delete from ${table} where ${key} = $1`;
-  return version === undefined
-    ? { sql, values: [id] }
-    : { sql: `${sql} and version = $2`, values: [id, version] };
 }

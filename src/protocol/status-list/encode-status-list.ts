@@ -6,10 +6,8 @@ export const listSize = 131_072;
 
 const compress = promisify(deflate);
 
-/**
- * The claim `status_list` (draft-ietf-oauth-status-list §4): one bit for each token, compressed.
- */
-export async function statusListClaim(
+/** The claim `status_list` (draft-ietf-oauth-status-list §4): one bit a token, compressed. */
+export async function encodeStatusList(
   inactive: readonly number[] | 'all',
 ): Promise<{ readonly bits: 1; readonly lst: string }> {
   const bytes = Buffer.alloc(listSize / 8, inactive === 'all' ? 0xff : 0);

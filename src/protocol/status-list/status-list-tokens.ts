@@ -6,10 +6,9 @@ import type {
   DamagedStatusList,
   StatusListStore,
 } from '../../ports/status-list-store.ts';
-import { statusListClaim } from './status-list.ts';
+import { encodeStatusList } from './encode-status-list.ts';
 
-/** Options of the published lists. */
-export interface PublishedListsOptions {
+export interface StatusListTokensOptions {
   readonly store: Pick<StatusListStore, 'exists' | 'lists' | 'inactive'>;
   readonly clock: Clock;
   readonly signingKey: CurrentSigningKey;
@@ -20,7 +19,7 @@ export interface PublishedListsOptions {
 }
 
 /** A status list token, and for how many seconds a cache may keep it. */
-export interface PublishedList {
+export interface StatusListToken {
   readonly jwt: string;
   readonly maxAge: number;
 }
@@ -45,7 +44,13 @@ interface Rendered {
  * `exp` is `maxAge` after the look, `ttl` half of it, and caches get what is left of the other
  * half: no copy that is still in use is older than `maxAge`.
  */
-export function publishedLists({ store, clock, signingKey, uriOf, maxAge }: PublishedListsOptions) {
+export function statusListTokens({
+  store,
+  clock,
+  signingKey,
+  uriOf,
+  maxAge,
+}: StatusListTokensOptions) {
   const half = Math.floor(maxAge / 2);
   const rendered = new Map<string, Rendered>();
   const { current, fresh } = snapshots(clock, maxAge, async () => {
@@ -59,7 +64,7 @@ export function publishedLists({ store, clock, signingKey, uriOf, maxAge }: Publ
     sign: SigningKey['signJwt'],
   ) => {
     const iat = Math.floor(at / 1000);
-    const status_list = await statusListClaim(compromised ? 'all' : (inactive.get(id) ?? []));
+    const status_list = await encodeStatusList(compromised ? 'all' : (inactive.get(id) ?? []));
     return sign('statuslist+jwt', {
       sub: uriOf(id),
       iat,
@@ -68,13 +73,13 @@ export function publishedLists({ store, clock, signingKey, uriOf, maxAge }: Publ
       status_list,
     });
   };
-  const answer = async ({ snapshot, jwt }: Rendered): Promise<PublishedList> => ({
+  const answer = async ({ snapshot, jwt }: Rendered): Promise<StatusListToken> => ({
     jwt: await jwt,
     maxAge: Math.max(half - Math.ceil((clock() - snapshot.at) / 1000), 0),
   });
 
   /** The list, or undefined when there is none. Throws StoreUnavailable. */
-  return async (id: string): Promise<PublishedList | undefined> => {
+  return async (id: string): Promise<StatusListToken | undefined> => {
     let snapshot = await current();
     // A list that was begun after the look.
     if (!snapshot.lists.has(id) && (await store.exists(id))) snapshot = await fresh();
@@ -98,10 +103,7 @@ export function publishedLists({ store, clock, signingKey, uriOf, maxAge }: Publ
   };
 }
 
-/**
- * Answers the last reading if it is at most a few seconds old, else a new one, which all callers
- * share.
- */
+/** Answers the last reading if it is seconds old at most, else a new one that all callers share. */
 function snapshots(clock: Clock, maxAge: number, lookAnew: () => Promise<Snapshot>) {
   const lookEvery = Math.min(5, maxAge / 6) * 1000;
   let last: Snapshot | undefined;
@@ -128,7 +130,7 @@ function snapshots(clock: Clock, maxAge: number, lookAnew: () => Promise<Snapsho
 }
 
 /** Reads all lists at once; called only when somebody asks for one. */
-async function look(store: PublishedListsOptions['store'], at: number): Promise<Snapshot> {
+async function look(store: StatusListTokensOptions['store'], at: number): Promise<Snapshot> {
   const [lists, entries] = await Promise.all([store.lists(), store.inactive()]);
   const inactive = new Map<string, number[]>();
   for (const { list, idx } of entries) {

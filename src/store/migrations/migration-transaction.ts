@@ -1,0 +1,132 @@
+import type {
+  DriverAdapterError,
+  SqlDriverAdapter,
+  SqlMigrationAwareDriverAdapterFactory,
+  SqlQueryable,
+  Transaction,
+} from '@prisma/driver-adapter-utils';
+import { databaseFile, databaseKind, fileUrl } from '../../config/database-url.ts';
+import { migrationAdapterFor } from '../connection/adapters.ts';
+
+/** A transaction that migrations run in: all of them with their records, or none. */
+export interface MigrationTransaction {
+  /** For the schema engine: each connection that it opens is this transaction. */
+  readonly adapter: SqlMigrationAwareDriverAdapterFactory;
+  /** The first error that the database answered; the engine's own hides it. */
+  fault(): unknown;
+  commit(): Promise<void>;
+  rollBack(): Promise<void>;
+}
+
+/**
+ * Milliseconds that a migration waits for a table of PostgreSQL. Statements of other replicas queue
+ * behind it and give up after 900: so it lets go early, and is tried again.
+ */
+const lockTimeout = 200;
+
+interface Begun {
+  readonly connection: SqlDriverAdapter;
+  readonly transaction: Transaction;
+  /** Runs a script of several statements in the transaction. */
+  script(text: string): Promise<void>;
+}
+
+/** Begins one. A SQLite file must exist. */
+export async function beginMigration(url: string, schema?: string): Promise<MigrationTransaction> {
+  const { connection, transaction, script } = await (databaseKind(url) === 'sqlite'
+    ? onSqlite(url)
+    : onPostgresql(url, schema));
+  let fault: unknown;
+  const observed = async <T>(work: Promise<T>): Promise<T> =>
+    work.catch((error: unknown) => {
+      fault ??= error;
+      throw error;
+    });
+  const { provider, adapterName } = connection;
+  const all: SqlDriverAdapter = {
+    provider,
+    adapterName,
+    queryRaw: async (query) => observed(transaction.queryRaw(query)),
+    executeRaw: async (query) => observed(transaction.executeRaw(query)),
+    executeScript: async (text) => observed(script(text)),
+    startTransaction: () => Promise.reject(new Error('migrations are one transaction')),
+    getConnectionInfo: () => connection.getConnectionInfo?.() ?? { supportsRelationJoins: false },
+    dispose: () => Promise.resolve(),
+  };
+  const end = async (statement: 'COMMIT' | 'ROLLBACK') => {
+    try {
+      // Some adapters leave the statement itself to their caller.
+      if (!transaction.options.usePhantomQuery) await run(transaction, statement);
+      await (statement === 'COMMIT' ? transaction.commit() : transaction.rollback());
+    } finally {
+      await connection.dispose();
+    }
+  };
+  return {
+    adapter: {
+      provider,
+      adapterName,
+      connect: () => Promise.resolve(all),
+      connectToShadowDb: () => Promise.reject(new Error('nothing needs a shadow database')),
+    },
+    fault: () => fault,
+    commit: async () => end('COMMIT'),
+    rollBack: async () => end('ROLLBACK'),
+  };
+}
+
+/** Whether the error says no more than that another replica was using what was to be changed. */
+export function isInTheWay(error: unknown): boolean {
+  const { kind, originalCode } = (error as Partial<DriverAdapterError>).cause ?? {};
+  // SQLITE_BUSY; lock_not_available and deadlock_detected of PostgreSQL.
+  return kind === 'SocketTimeout' || originalCode === '55P03' || originalCode === '40P01';
+}
+
+async function onSqlite(url: string): Promise<Begun> {
+  const { PrismaLibSql } = await import('@prisma/adapter-libsql');
+  const factory = new PrismaLibSql({ url: fileUrl(databaseFile(url)) });
+  const open = factory.createClient.bind(factory);
+  let script: Begun['script'] = () => Promise.reject(new Error('no transaction has begun'));
+  factory.createClient = (config) => {
+    const client = open(config);
+    const begin = client.transaction.bind(client);
+    client.transaction = async () => {
+      // Not deferred: one that has read could not write any more once another replica has written.
+      const transaction = await begin('write');
+      script = transaction.executeMultiple.bind(transaction);
+      return transaction;
+    };
+    return client;
+  };
+  const connection = await factory.connect();
+  const transaction = await begun(connection);
+  return { connection, transaction, script };
+}
+
+async function onPostgresql(url: string, schema?: string): Promise<Begun> {
+  const connection = await (await migrationAdapterFor(url, schema)).connect();
+  const transaction = await begun(connection);
+  await run(transaction, `set local lock_timeout = ${lockTimeout}`);
+  return {
+    connection,
+    transaction,
+    // As the adapter itself splits a script.
+    async script(text) {
+      for (const statement of text.split(';'))
+        if (statement.trim() !== '') await run(transaction, statement);
+    },
+  };
+}
+
+async function begun(connection: SqlDriverAdapter): Promise<Transaction> {
+  try {
+    return await connection.startTransaction();
+  } catch (error) {
+    await connection.dispose();
+    throw error;
+  }
+}
+
+async function run(on: SqlQueryable, sql: string): Promise<void> {
+  await on.executeRaw({ sql, args: [], argTypes: [] });
+}
