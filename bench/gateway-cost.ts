@@ -1,7 +1,8 @@
 import { freePort } from '../test/support/ports.ts';
 import type { TestStoreKind } from '../test/support/stores.ts';
+import { median } from './statistics.ts';
 import { startGenerator, startSubject } from './subject.ts';
-import { median, type ProcessesExtent } from './two-processes.ts';
+import type { ProcessesExtent } from './two-processes.ts';
 
 /**
  * Compares CPU time per request of a gateway's question and of an introspection with proof, in

@@ -4,17 +4,20 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { storeKinds, type TestStoreKind } from '../test/support/stores.ts';
 import { auditHead, measureAuditCost } from './audit-cost.ts';
+import { besideHead, measureBeside } from './beside.ts';
 import { measureCrypto } from './crypto-cost.ts';
 import { gatewayHead, measureGateway } from './gateway-cost.ts';
 import { loadSheddingHead, measureLoadShedding } from './load-shedding.ts';
 import { type Measurement, measureStore } from './measure.ts';
+import { measureMetricsCost, metricsHead } from './metrics-cost.ts';
 import { plot, type Results, table } from './report.ts';
 import { measureScale, scaleHead } from './scale.ts';
 import { measureTwoProcesses, processesHead } from './two-processes.ts';
 
 // npm run bench -- [--requests 10000] [--repetitions 3] [--connections 64] [--publish]
 // npm run bench -- --scale [--clients 100000] [--active 10000] [--replay 1000000] [--store NAME]
-// npm run bench -- --load-shedding [--seconds 10] | --processes | --audit | --gateway [--store NAME]
+// npm run bench -- --load-shedding [--seconds 10] | --processes | --audit | --gateway | --metrics [--store NAME]
+// npm run bench -- --beside ../checkout [--requests 1000] [--repetitions 20] [--connections 32]
 const { values } = parseArgs({
   options: {
     requests: { type: 'string', default: '10000' },
@@ -31,6 +34,8 @@ const { values } = parseArgs({
     processes: { type: 'boolean', default: false },
     audit: { type: 'boolean', default: false },
     gateway: { type: 'boolean', default: false },
+    metrics: { type: 'boolean', default: false },
+    beside: { type: 'string' },
   },
 });
 const extent = {
@@ -68,6 +73,10 @@ if (values['load-shedding'])
 if (values.processes)
   await answer(processesHead, async (kind) => measureTwoProcesses(kind, extent));
 if (values.gateway) await answer(gatewayHead, async (kind) => measureGateway(kind, extent));
+const { beside: checkout } = values;
+if (checkout !== undefined)
+  await answer(besideHead, async (kind) => measureBeside(kind, { ...extent, checkout }));
+if (values.metrics) await answer(metricsHead, async (kind) => measureMetricsCost(kind, extent));
 if (values.audit) await answer(auditHead, async (kind) => measureAuditCost(kind, extent));
 
 /**

@@ -33,6 +33,8 @@ export interface Subject {
   ): Promise<Load>;
   /** Bytes of memory of the main process. */
   memory(): number;
+  /** What a preloaded module says when it is asked. */
+  asked<Said>(): Promise<Said>;
   /** Whether its audit trail has an issuance. */
   recorded(): Promise<boolean>;
   stop(): Promise<void>;
@@ -104,6 +106,7 @@ export async function startSubject(
       fixture,
       pid,
       stop,
+      asked: async () => told(server, {}),
       async recorded() {
         const answer = await fetch(
           `http://127.0.0.1:${adminPort}/admin/audit-events?type=token_issued&limit=1`,

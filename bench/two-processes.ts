@@ -1,10 +1,7 @@
 import type { TestStoreKind } from '../test/support/stores.ts';
+import { median } from './statistics.ts';
 import { startGenerator, startSubject } from './subject.ts';
 import { type Workload, workloads } from './workloads.ts';
-
-/** The middle value. */
-export const median = (values: readonly number[]) =>
-  values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0;
 
 /** How much is measured. */
 export interface ProcessesExtent {
