@@ -67,10 +67,7 @@ function warn({ warnings }: Config, logger: Logger): void {
 }
 
 main().catch((error: unknown) => {
-  const mendable = error instanceof Error && operatorFaults.has(error.name);
-  process.stderr.write(
-    `Holdfast did not start.\n${mendable ? sentences(error) : inspect(error)}\n`,
-  );
+  process.stderr.write(`Holdfast did not start.\n${cause(error)}\n`);
   process.exit(isConfigurationFault(error) ? exitCodes.configuration : exitCodes.failed);
 });
 
@@ -78,6 +75,30 @@ main().catch((error: unknown) => {
 function isConfigurationFault(error: unknown): boolean {
   return error instanceof Error && ['ConfigError', 'ConfigurationFileError'].includes(error.name);
 }
+
+/** Why the server did not start: a sentence where the operator can mend it. */
+function cause(error: unknown): string {
+  if (!(error instanceof Error)) return inspect(error);
+  if (operatorFaults.has(error.name)) return sentences(error);
+  const { syscall, code = '', address, port } = error as ListenFault;
+  const sentence = listenFaults[code];
+  if (syscall !== 'listen' || sentence === undefined) return inspect(error);
+  return `${[address, port].filter((part) => part !== undefined).join(' port ')}: ${sentence}`;
+}
+
+/** What Node.js says of a listener that cannot open. */
+interface ListenFault extends NodeJS.ErrnoException {
+  readonly address?: string;
+  readonly port?: number;
+}
+
+const listenFaults: Readonly<Record<string, string>> = {
+  EADDRINUSE:
+    'another program listens there. End it, or choose another port (PORT, TLS_PORT, ADMIN_PORT, METRICS_PORT, GATEWAY_PORT).',
+  EADDRNOTAVAIL:
+    'this machine has no such address (HOST, TLS_HOST, ADMIN_HOST, METRICS_HOST, GATEWAY_HOST).',
+  EACCES: 'this user may not listen there. Ports below 1024 need CAP_NET_BIND_SERVICE.',
+};
 
 /** What the operator needs to know, and every cause that another program named. */
 function sentences(error: Error): string {

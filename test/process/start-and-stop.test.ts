@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
@@ -28,6 +30,40 @@ function refusedStart(env: Record<string, string>): {
   );
   return { code: status, words: stderr.toString() };
 }
+
+describe('a listener that cannot open', () => {
+  it.each(['PORT', 'ADMIN_PORT', 'METRICS_PORT', 'GATEWAY_PORT'])(
+    'another program has the port of %s: the start names the address',
+    async (variable) => {
+      const other = createServer().listen(0, '127.0.0.1');
+      await once(other, 'listening');
+      const { port } = other.address() as AddressInfo;
+      const { code, words } = refusedStart({
+        ADMIN_TOKEN: adminToken,
+        DATABASE_URL: `file:${join(folder, `${variable}.db`)}`,
+        [variable]: String(port),
+      });
+      other.close();
+      expect(words).toMatch(
+        new RegExp(
+          `^Holdfast did not start\\.\n127\\.0\\.0\\.1 port ${port}: another program listens there\\. .*\\b${variable}\\b.*\n$`,
+        ),
+      );
+      expect(code).toBe(1);
+    },
+  );
+  it('the machine has no such address: the start says so', () => {
+    const { words } = refusedStart({
+      ADMIN_TOKEN: adminToken,
+      DATABASE_URL: `file:${join(folder, 'address.db')}`,
+      ISSUER: 'https://as.example.com',
+      HOST: '192.0.2.1',
+    });
+    expect(words).toMatch(
+      /^Holdfast did not start\.\n192\.0\.2\.1: this machine has no such address \(HOST,/,
+    );
+  });
+});
 
 describe('configuration', () => {
   it('names every fault at once, and repeats no value', () => {
