@@ -18,6 +18,8 @@ export default defineConfig({
     execArgv: ['--max-semi-space-size=64'],
     // Many tests wait for something: four fill two cores.
     maxWorkers: 4,
+    // Node.js runs the sources itself, as it runs `npm run dev`: nothing is transformed for tests.
+    experimental: { viteModuleRunner: false, nodeLoader: false },
     projects: [
       // Files share their process: to load the server anew for each took half the time.
       {
