@@ -113,8 +113,9 @@ describe.each(storeKinds)('metrics on $name', (kind) => {
   it('says what is registered, which keys there are, which parts work', async () => {
     const found = await scrape();
     expect({
-      clients: found.get('holdfast_registrations{kind="client"}'),
-      servers: found.get('holdfast_registrations{kind="resource_server"}'),
+      registered: Object.fromEntries(
+        [...found].filter(([series]) => series.startsWith('holdfast_registrations{')),
+      ),
       active: found.get('holdfast_signing_keys{alg="ES256",state="active"}'),
       age: found.get('holdfast_signing_key_age_seconds{alg="ES256"}'),
       database: found.get('holdfast_part_up{part="database"}'),
@@ -122,8 +123,14 @@ describe.each(storeKinds)('metrics on $name', (kind) => {
       keys: found.get('holdfast_part_up{part="signing_keys"}'),
       places: (found.get('holdfast_places') ?? 0) > 0,
     }).toEqual({
-      clients: 2,
-      servers: 1,
+      registered: {
+        'holdfast_registrations{kind="client"}': 2,
+        'holdfast_registrations{kind="resource_server"}': 1,
+        'holdfast_registrations{kind="pairing"}': 0,
+        'holdfast_registrations{kind="trusted_issuer"}': 0,
+        'holdfast_registrations{kind="trust_rule"}': 0,
+        'holdfast_registrations{kind="authorization_server"}': 0,
+      },
       active: 1,
       age: 0,
       database: 1,

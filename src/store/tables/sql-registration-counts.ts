@@ -11,6 +11,8 @@ export function sqlRegistrationCounts(
     client: () => database.client.count({ take: mostCounted }),
     resource_server: () => database.resourceServer.count({ take: mostCounted }),
     pairing: () => database.pairing.count({ take: mostCounted }),
+    authorization_server: () => database.authorizationServer.count({ take: mostCounted }),
+    trust_rule: () => database.trustRule.count({ take: mostCounted }),
     trusted_issuer: () => database.trustedIssuer.count({ take: mostCounted }),
   };
   return async () =>
