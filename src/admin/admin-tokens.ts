@@ -16,7 +16,7 @@ import { parameterExamples } from './examples.ts';
 import { listAnswer, listQuery, page, printable, readPage } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
 import { checkExpiry, checkWithinOwn } from './own-limits.ts';
-import { Problem } from './problem.ts';
+import { notFound, Problem } from './problem.ts';
 
 export interface AdminTokenRoutesOptions {
   readonly adminTokens: AdminTokens;
@@ -116,7 +116,7 @@ function rotateRoute(app: FastifyInstance, { adminTokens, clock }: AdminTokenRou
     async ({ params: { id }, body }) => {
       const { previous_expires_in: overlap = 3600, expires_at: end } = body;
       const now = clock();
-      const found = (await adminTokens.get(id)) ?? notFound();
+      const found = (await adminTokens.get(id)) ?? notFound('admin token');
       // Or whoever may rotate could get a token that may more, or for longer.
       checkWithinOwn(found.scopes);
       // It may make what lasts: nobody, itself included, gets that for longer.
@@ -134,8 +134,8 @@ function rotateRoute(app: FastifyInstance, { adminTokens, clock }: AdminTokenRou
       };
       const event = eventOf('changed', found, { rotated: true, previous_expires_in: overlap });
       if (!(await adminTokens.rotate(id, rotation, event)))
-        throw notRotated((await adminTokens.get(id)) ?? notFound(), rotation);
-      return { ...show((await adminTokens.get(id)) ?? notFound()), token };
+        throw notRotated((await adminTokens.get(id)) ?? notFound('admin token'), rotation);
+      return { ...show((await adminTokens.get(id)) ?? notFound('admin token')), token };
     },
   );
 }
@@ -152,15 +152,11 @@ function deleteRoute(app: FastifyInstance, { adminTokens }: AdminTokenRoutesOpti
     refuses: [404] as const,
   };
   app.delete<ById>(`${path}/:id`, operation(remove), async ({ params: { id } }, reply) => {
-    const found = (await adminTokens.get(id)) ?? notFound();
+    const found = (await adminTokens.get(id)) ?? notFound('admin token');
     checkWithinOwn(found.scopes);
-    if (!(await adminTokens.remove(id, eventOf('deleted', found, {})))) notFound();
+    if (!(await adminTokens.remove(id, eventOf('deleted', found, {})))) notFound('admin token');
     return reply.code(204).send();
   });
-}
-
-function notFound(): never {
-  throw new Problem(404, 'there is no such admin token');
 }
 
 /** A second rotation would end the token that its owner still uses. */

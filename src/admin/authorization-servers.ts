@@ -9,7 +9,7 @@ import {
 import type { RandomId } from '../ports/ports.ts';
 import type { Registry } from '../ports/registry.ts';
 import { parameterExamples } from './examples.ts';
-import { restResource } from './mount-resource.ts';
+import { mountRestResource } from './mount-rest-resource.ts';
 import { pattern } from './patterns.ts';
 import { Problem } from './problem.ts';
 import { type RestResource, recordedById } from './rest-resource.ts';
@@ -115,7 +115,7 @@ export function authorizationServerRoutes(
   app: FastifyInstance,
   options: AuthorizationServerRoutesOptions,
 ): void {
-  restResource(app, authorizationServerResource(options));
+  mountRestResource(app, authorizationServerResource(options));
 }
 
 function checked(

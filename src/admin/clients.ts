@@ -10,7 +10,7 @@ import type { MayBeFetched } from './check-jwks-uri.ts';
 import { checkClient } from './client-registration-request.ts';
 import { credentialsAnswer, credentialsOf } from './credentials.ts';
 import { parameterExamples } from './examples.ts';
-import { restResource } from './mount-resource.ts';
+import { mountRestResource } from './mount-rest-resource.ts';
 import { possessionAnswer, possessionOf, refuseImpossible } from './possible-tokens.ts';
 import { Problem } from './problem.ts';
 import type { RestResource } from './rest-resource.ts';
@@ -76,7 +76,7 @@ export function clientResource(options: ClientRoutesOptions): ClientResource {
 
 /** Mounts `/admin/clients` (metadata of RFC 7591 §2) and the secrets of each client. */
 export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions): void {
-  restResource(app, clientResource(options));
+  mountRestResource(app, clientResource(options));
   secretRoutes<ClientRegistration>(app, {
     path: '/admin/clients',
     noun: 'Client',

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import type { DpopNonceSecrets, NonceSecretInLife } from '../keys/dpop-nonce-secrets.ts';
+import type { DpopNonceSecrets, NonceSecretWithState } from '../keys/dpop-nonce-secrets.ts';
 import { listAnswer } from './list.ts';
 import { operation, ref } from './operation.ts';
 import { answerBody, oneOf } from './schema-parts.ts';
@@ -39,7 +39,7 @@ export function dpopNonceSecretRoutes(
   });
 }
 
-function shown({ state, activeAt, retiredAt }: NonceSecretInLife): object {
+function shown({ state, activeAt, retiredAt }: NonceSecretWithState): object {
   const time = (milliseconds: number) => new Date(milliseconds).toISOString();
   return {
     state,

@@ -6,7 +6,7 @@ import type { CredentialUseLog } from '../ports/credential-use-log.ts';
 import type { Registry } from '../ports/registry.ts';
 import { parameterExamples } from './examples.ts';
 import { printable } from './list.ts';
-import { Problem } from './problem.ts';
+import { notFound, Problem } from './problem.ts';
 import { inProse } from './rest-resource.ts';
 
 /** The number of attempts to change a registration that others are changing too. */
@@ -60,14 +60,14 @@ export function oneSecretOf(noun: 'Client' | 'ResourceServer') {
 
 /** Changes the secrets of a registration, and tries again if somebody else changed it meanwhile. */
 export async function changeSecrets<Value extends WithSecrets>(
-  { registry, clock, eventOf }: SecretRoutesOptions<Value>,
+  { registry, clock, eventOf, noun }: SecretRoutesOptions<Value>,
   id: string,
   what: What,
   detail: Detail,
   secretsAfter: (value: Value) => readonly StoredSecret[],
 ): Promise<Value> {
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
-    const found = (await registry.get(id)) ?? notFound();
+    const found = (await registry.get(id)) ?? notFound(inProse(noun));
     const value = { ...found.value, clientSecrets: secretsAfter(found.value) };
     const replaced = await registry.replace(value, found, {
       at: clock(),
@@ -89,7 +89,7 @@ export function isGoodAt(now: number): (secret: StoredSecret) => boolean {
 }
 
 /** Refuses an end that has passed already. Throws Problem. */
-export function checkExpiry(expiresAt: number | null | undefined, now: number): void {
+export function checkNotPast(expiresAt: number | null | undefined, now: number): void {
   if (typeof expiresAt === 'number' && expiresAt <= now)
     throw new Problem(400, 'expires_at is past', 'expires_at');
 }
@@ -97,9 +97,4 @@ export function checkExpiry(expiresAt: number | null | undefined, now: number): 
 /** The secret as an answer shows it, without its hash. */
 export function show({ hash: _, ...shown }: StoredSecret): object {
   return shown;
-}
-
-/** Refuses a request for a secret that does not exist. Throws Problem. */
-export function notFound(): never {
-  throw new Problem(404, 'there is no such secret');
 }

@@ -10,7 +10,7 @@ import { parameterExamples } from './examples.ts';
 import { listAnswer, listQuery, page, printable, readPage } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
 import { clientId, type PairingBody, pairingAnswer, pairingBody, show } from './pairing-schemas.ts';
-import { Problem } from './problem.ts';
+import { notFound, Problem } from './problem.ts';
 
 export interface PairingRoutesOptions {
   readonly pairings: PairingRegistry;
@@ -115,13 +115,13 @@ function routesOfOne(
   { pairings, maxAccessTokenLifetime, clock }: PairingRoutesOptions,
 ): void {
   const revoke = async (id: string): Promise<Pairing> => {
-    const found = (await pairings.get(id)) ?? notFound();
+    const found = (await pairings.get(id)) ?? notFound('pairing');
     return (
       (await pairings.revoke(
         id,
         { at: clock(), event: pairingEvent('pairing_revoked', found) },
         maxAccessTokenLifetime,
-      )) ?? notFound()
+      )) ?? notFound('pairing')
     );
   };
   const shown = {
@@ -143,7 +143,7 @@ function routesOfOne(
       description: 'Answers the pairing; `revoked` tells whether it still counts.',
       ...shown,
     }),
-    async ({ params }) => show((await pairings.get(params.id)) ?? notFound()),
+    async ({ params }) => show((await pairings.get(params.id)) ?? notFound('pairing')),
   );
   const revocation = operation({
     operationId: 'revokePairing',
@@ -174,8 +174,4 @@ export function pairingEvent(
   { id, requester, holder }: NewPairing,
 ): AuditEvent {
   return { type, actor: 'admin', client_id: requester, detail: { id, holder } };
-}
-
-function notFound(): never {
-  throw new Problem(404, 'there is no such pairing');
 }

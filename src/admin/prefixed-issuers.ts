@@ -1,7 +1,7 @@
 import type { TrustedIssuer } from '../domain/trusted-issuer.ts';
 import type { ConfigurationChanges, Registrations } from '../ports/configuration.ts';
 import type { Registry } from '../ports/registry.ts';
-import { all } from './every-registration.ts';
+import { listAll } from './list-all.ts';
 import { Problem } from './problem.ts';
 import { arePrefixesApart, prefixTaken } from './trusted-issuer-request.ts';
 
@@ -25,7 +25,7 @@ export function prefixedIssuers(
   ): Promise<T | undefined> => {
     for (let tried = 0; tried < tries; tried++) {
       const state = await version();
-      const others = await all(trustedIssuers, ({ id }) => id);
+      const others = await listAll(trustedIssuers, ({ id }) => id);
       if (
         !arePrefixesApart(
           value,

@@ -25,6 +25,11 @@ export class Faults extends Problem {
   }
 }
 
+/** Refuses a request for something that does not exist. Throws Problem. */
+export function notFound(thing: string): never {
+  throw new Problem(404, `there is no such ${thing}`);
+}
+
 /** Runs every check. Throws one refusal with the faults of all. */
 export function checkAll(...checks: readonly (() => void)[]): void {
   const [first, ...more] = checks.flatMap((check) => {

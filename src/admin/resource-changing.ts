@@ -3,7 +3,7 @@ import Type from 'typebox';
 import type { NotChanged, Stored } from '../ports/registry.ts';
 import { mergePatch } from './merge-patch.ts';
 import { answer, operation, ref } from './operation.ts';
-import { Problem } from './problem.ts';
+import { notFound, Problem } from './problem.ts';
 import {
   type ById,
   byId,
@@ -11,7 +11,7 @@ import {
   getStored,
   ifMatch,
   inProse,
-  notFound,
+  matches,
   type RestResource,
   registryOf,
   shown,
@@ -54,7 +54,7 @@ export function createRoute<Value, Body extends object>(
       ...recordOf('created', idOf(value), value),
     });
     if (created === 'conflict')
-      throw below ? notFound() : new Problem(409, 'the identifier is taken');
+      throw below ? notFound('registration') : new Problem(409, 'the identifier is taken');
     return reply
       .code(201)
       .header('location', `${request.url.split('?', 1)[0]}/${encodeURIComponent(idOf(value))}`)
@@ -179,14 +179,12 @@ export function deleteRoute<Value, Body extends object>(
 
 /** Refuses a request whose `If-Match` does not name the current version. Throws Problem. */
 function checkMatch(request: ById, found: Stored<unknown>): void {
-  const match = request.headers['if-match'];
-  const tags = match?.split(',').map((tag) => tag.trim());
-  if (tags !== undefined && match !== '*' && !tags.includes(etag(found)))
+  if (!matches(request.headers['if-match'], etag(found)))
     throw new Problem(412, 'the registration was changed since it was read');
 }
 
 function refuse(reason: NotChanged): never {
-  if (reason === 'not_found') return notFound();
+  if (reason === 'not_found') return notFound('registration');
   throw new Problem(
     reason === 'conflict' ? 409 : 412,
     'the registration was changed since it was read',

@@ -11,7 +11,7 @@ import { checkJwks } from './check-jwks.ts';
 import { generateClientSecret, storedSecret } from './client-secrets.ts';
 import { clientsWithoutToken, clientsWithoutTokenAnswer } from './clients-without-token.ts';
 import { parameterExamples } from './examples.ts';
-import { restResource } from './mount-resource.ts';
+import { mountRestResource } from './mount-rest-resource.ts';
 import { checkAll, Problem, refuseIf } from './problem.ts';
 import type { RestResource } from './rest-resource.ts';
 import { answerBody, patchOf } from './schema-parts.ts';
@@ -120,7 +120,7 @@ export function resourceServerRoutes(
   app: FastifyInstance,
   options: ResourceServerRoutesOptions,
 ): void {
-  restResource(app, resourceServerResource(options));
+  mountRestResource(app, resourceServerResource(options));
   secretRoutes<ResourceServer>(app, {
     path: '/admin/resource-servers',
     noun: 'ResourceServer',

@@ -6,7 +6,7 @@ import type { RegistrationChange, Registry, Stored } from '../ports/registry.ts'
 import { changedMembers } from './changed-members.ts';
 import { printable } from './list.ts';
 import type { Operation } from './operation.ts';
-import { Problem } from './problem.ts';
+import { notFound } from './problem.ts';
 
 /** A kind of registration as a REST resource. */
 export interface RestResource<Value, Body extends object> {
@@ -63,6 +63,12 @@ export const ifMatch = Type.Object({
     Type.String({ description: 'Entity tags, or `*` (RFC 9110 §13.1.1).' }),
   ),
 });
+
+/** Whether a change on this condition may be made to what has this entity tag. */
+export function matches(condition: string | undefined, tag: string): boolean {
+  if (condition === undefined || condition === '*') return true;
+  return condition.split(',').some((each) => each.trim() === tag);
+}
 
 /** A request for one registration. */
 export type ById = FastifyRequest<{
@@ -126,10 +132,5 @@ export function recordedById<Value extends object>(
 
 /** Reads one registration. Throws Problem. */
 export async function getStored<Value>(registry: Registry<Value>, id: string) {
-  return (await registry.get(id)) ?? notFound();
-}
-
-/** Refuses a request for a registration that does not exist. Throws Problem. */
-export function notFound(): never {
-  throw new Problem(404, 'there is no such registration');
+  return (await registry.get(id)) ?? notFound('registration');
 }

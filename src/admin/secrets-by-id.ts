@@ -4,9 +4,8 @@ import type { StoredSecret } from '../domain/client-registration.ts';
 import { answer, operation, ref } from './operation.ts';
 import {
   changeSecrets,
-  checkExpiry,
+  checkNotPast,
   isGoodAt,
-  notFound,
   type OfSecret,
   oneSecretOf,
   type SecretRoutesOptions,
@@ -15,7 +14,7 @@ import {
   tag,
   type WithSecrets,
 } from './owned-secrets.ts';
-import { Problem } from './problem.ts';
+import { notFound, Problem } from './problem.ts';
 import { inProse } from './rest-resource.ts';
 import { secretAnswer, secretPatch } from './secret-schemas.ts';
 
@@ -41,17 +40,19 @@ export function changeRoute<Value extends WithSecrets>(
     `${path}/:id/secrets/:secret_id`,
     operation(patch),
     async ({ params: { id, secret_id }, body: { expires_at: expiresAt } }) => {
-      checkExpiry(expiresAt, seconds(clock));
+      checkNotPast(expiresAt, seconds(clock));
       const ending = ({ expires_at, ...secret }: StoredSecret): StoredSecret => {
         const end = expiresAt === undefined ? expires_at : (expiresAt ?? undefined);
         return { ...secret, ...(end !== undefined && { expires_at: end }) };
       };
       const detail = { secret: secret_id, expires_at: expiresAt };
       const value = await changeSecrets(options, id, 'changed', detail, ({ clientSecrets }) => {
-        if (!clientSecrets.some((secret) => secret.id === secret_id)) notFound();
+        if (!clientSecrets.some((secret) => secret.id === secret_id)) notFound('secret');
         return clientSecrets.map((secret) => (secret.id === secret_id ? ending(secret) : secret));
       });
-      return show(value.clientSecrets.find((secret) => secret.id === secret_id) ?? notFound());
+      return show(
+        value.clientSecrets.find((secret) => secret.id === secret_id) ?? notFound('secret'),
+      );
     },
   );
 }
@@ -82,7 +83,7 @@ export function deleteRoute<Value extends WithSecrets>(
     async ({ params: { id, secret_id } }, reply) => {
       await changeSecrets(options, id, 'deleted', { secret: secret_id }, ({ clientSecrets }) => {
         const kept = clientSecrets.filter((secret) => secret.id !== secret_id);
-        if (kept.length === clientSecrets.length) notFound();
+        if (kept.length === clientSecrets.length) notFound('secret');
         if (!kept.some(isGoodAt(seconds(clock))))
           throw new Problem(409, 'this is the last secret: add another one first');
         return kept;

@@ -7,9 +7,8 @@ import { answer, operation, ref } from './operation.ts';
 import {
   type ById,
   changeSecrets,
-  checkExpiry,
+  checkNotPast,
   isGoodAt,
-  notFound,
   paramsOf,
   type SecretRoutesOptions,
   seconds,
@@ -17,7 +16,7 @@ import {
   tag,
   type WithSecrets,
 } from './owned-secrets.ts';
-import { Problem } from './problem.ts';
+import { notFound, Problem } from './problem.ts';
 import { inProse } from './rest-resource.ts';
 import { listedSecret, madeSecretAnswer, secretBody } from './secret-schemas.ts';
 import { changeRoute, deleteRoute } from './secrets-by-id.ts';
@@ -59,7 +58,7 @@ function createRoute<Value extends WithSecrets>(
     operation(create),
     async ({ params: { id }, body }, reply) => {
       const now = seconds(clock);
-      checkExpiry(body.expires_at, now);
+      checkNotPast(body.expires_at, now);
       const secret = body.client_secret ?? generateClientSecret();
       const added = storedSecret(secret, now, body.expires_at);
       const detail = {
@@ -103,7 +102,7 @@ function listRoute<Value extends WithSecrets>(
     refuses: [404] as const,
   };
   app.get<ById>(`${path}/:id/secrets`, operation(list), async ({ params: { id } }) => {
-    const { value } = (await registry.get(id)) ?? notFound();
+    const { value } = (await registry.get(id)) ?? notFound(thing);
     const { shown: lastUse } = await lastUsesOf(credentialUses, identityOf(value), 'secret');
     return {
       items: value.clientSecrets.map((secret) => ({ ...show(secret), ...lastUse(secret.id) })),

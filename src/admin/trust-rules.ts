@@ -6,9 +6,9 @@ import { readClaimPath } from '../protocol/trusted-issuers/claim-path.ts';
 import { isSubjectApart, isSubjectTemplate } from '../protocol/trusted-issuers/subject-template.ts';
 import { parameterExamples } from './examples.ts';
 import { printable } from './list.ts';
-import { restResource } from './mount-resource.ts';
+import { mountRestResource } from './mount-rest-resource.ts';
 import { pattern } from './patterns.ts';
-import { Problem } from './problem.ts';
+import { notFound, Problem } from './problem.ts';
 import { type RestResource, recordedById } from './rest-resource.ts';
 import { answerBody, listOf, managedBy, patchOf, requestBody, text } from './schema-parts.ts';
 import type { TrustedIssuerRoutesOptions } from './trusted-issuers.ts';
@@ -97,8 +97,7 @@ export function trustRuleResource({
     answers: { shown: trustRuleAnswer, changed: trustRuleAnswer },
     registry: {
       async of({ trusted_issuer_id = '' }) {
-        if ((await trustedIssuers.get(trusted_issuer_id)) === undefined)
-          throw new Problem(404, 'there is no such trusted issuer');
+        if (!(await trustedIssuers.get(trusted_issuer_id))) notFound('trusted issuer');
         return trustedIssuers.rulesOf(trusted_issuer_id);
       },
     },
@@ -122,7 +121,7 @@ export function trustRuleResource({
 
 /** Mounts the rules below each trusted issuer. */
 export function trustRuleRoutes(app: FastifyInstance, options: TrustedIssuerRoutesOptions): void {
-  restResource(app, trustRuleResource(options));
+  mountRestResource(app, trustRuleResource(options));
 }
 
 /** Checks what the schema cannot. Throws Problem. */

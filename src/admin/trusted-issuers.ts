@@ -4,9 +4,9 @@ import type { TrustedIssuer } from '../domain/trusted-issuer.ts';
 import type { ConfigurationChanges } from '../ports/configuration.ts';
 import type { RandomId } from '../ports/ports.ts';
 import type { TrustedIssuerRegistry } from '../ports/trusted-issuer-registry.ts';
-import { all } from './every-registration.ts';
 import { parameterExamples } from './examples.ts';
-import { restResource } from './mount-resource.ts';
+import { listAll } from './list-all.ts';
+import { mountRestResource } from './mount-rest-resource.ts';
 import { prefixedIssuers } from './prefixed-issuers.ts';
 import { type RestResource, recordedById } from './rest-resource.ts';
 import {
@@ -55,7 +55,7 @@ export function trustedIssuerResource(
     idOf: ({ id }) => id,
     async read(body, stored) {
       const value = checkTrustedIssuer(body, stored?.id ?? randomId(), stored, options);
-      const others = (await all(registry, ({ id }) => id)).map((other) => other.value);
+      const others = (await listAll(registry, ({ id }) => id)).map((other) => other.value);
       if (!arePrefixesApart(value, others)) throw prefixTaken();
       return { value };
     },
@@ -71,5 +71,5 @@ export function trustedIssuerRoutes(
   options: TrustedIssuerRoutesOptions & { readonly configuration: ConfigurationChanges },
 ): void {
   const registry = prefixedIssuers(options.trustedIssuers, options.configuration);
-  restResource(app, { ...trustedIssuerResource(options), registry });
+  mountRestResource(app, { ...trustedIssuerResource(options), registry });
 }

@@ -4,7 +4,7 @@ import type { TryToken } from '../protocol/trusted-issuers/try-token.ts';
 import { parameterExamples } from './examples.ts';
 import { printable } from './list.ts';
 import { answer, operation, ref } from './operation.ts';
-import { Problem } from './problem.ts';
+import { notFound } from './problem.ts';
 import { answerBody, oneOf, requestBody, text } from './schema-parts.ts';
 import type { TrustedIssuerRoutesOptions } from './trusted-issuers.ts';
 
@@ -53,8 +53,7 @@ export function tryTokenRoute(
   });
   type Route = { Params: { id: string }; Body: Type.Static<typeof tokenBody> };
   app.post<Route>('/admin/trusted-issuers/:id/try', trial, async ({ params: { id }, body }) => {
-    if ((await trustedIssuers.get(id)) === undefined)
-      throw new Problem(404, 'there is no such trusted issuer');
+    if (!(await trustedIssuers.get(id))) notFound('trusted issuer');
     return tryToken(id, body.token);
   });
 }

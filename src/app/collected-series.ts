@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { Registry } from 'prom-client';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { HealthChecks } from '../http/routes/health-routes.ts';
@@ -7,6 +8,10 @@ import { stateNames } from '../keys/key-states.ts';
 import type { SigningKeys } from '../keys/signing-keys.ts';
 import type { AuditSink } from '../observability/audit-sink.ts';
 import type { CollectedSeries, Sample } from '../observability/collected.ts';
+import { collect } from '../observability/collected.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import { type Scrape, scraper } from '../observability/scrape.ts';
+import type { Peers } from '../ports/peers.ts';
 
 /** What the series of the server are read from. */
 export interface CollectedOptions {
@@ -154,4 +159,11 @@ async function certificateDays(
     return [{ labels: { file }, value }];
   });
   return (await Promise.all(samples)).flat();
+}
+
+/** Answers scrapes of this process, its peers and what all of them share. */
+export function serverScrape(metrics: Metrics, options: CollectedOptions, peers: Peers): Scrape {
+  const ofServer = new Registry();
+  collect(ofServer, collectedSeries(options));
+  return scraper(metrics.registry, ofServer, peers);
 }

@@ -14,8 +14,8 @@ import type { Config } from '../config/config.ts';
 import { databaseFile, databaseKind } from '../config/database-url.ts';
 import { type BackupOptions, checkSqlite, serverConfig } from './backup.ts';
 import { reasonOf } from './doctor/finding.ts';
-import { databaseArgument, shellWord } from './dump.ts';
 import { CommandError, failed } from './exit-codes.ts';
+import { databaseArgument, shellWord } from './postgresql-dump.ts';
 import { printJson, type Terminal } from './terminal.ts';
 
 /** Puts a checked backup in the place of the database, which is kept; or says how. */

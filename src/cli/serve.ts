@@ -35,11 +35,11 @@ async function main(): Promise<void> {
     return run(config, logger);
   }
   if (cluster.isWorker) {
-    const [{ run }, { supervisor }] = await Promise.all([
+    const [{ run }, { connectToSupervisor }] = await Promise.all([
       import('../process/run.ts'),
       import('../process/worker.ts'),
     ]);
-    return run(config, processLog(config.logLevel, Number(process.argv[2])), supervisor());
+    return run(config, processLog(config.logLevel, Number(process.argv[2])), connectToSupervisor());
   }
   const logger = processLog(config.logLevel);
   warn(config, logger);

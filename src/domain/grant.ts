@@ -1,6 +1,6 @@
 import type { AuthorizationServer } from './authorization-server.ts';
 import type { AuthenticatedClient, GrantType } from './client-registration.ts';
-import type { TokenRequest } from './oauth-request.ts';
+import type { OAuthRequest } from './oauth-request.ts';
 import type { ByRule } from './platform-token.ts';
 import type { ResourceServer } from './resource-server.ts';
 import type { SingleUse } from './single-use.ts';
@@ -81,10 +81,10 @@ export interface PresentedBy {
 }
 
 /** A grant type: reads its parameters, checks them, answers the grant. Throws OAuthError. */
-export type GrantHandler = (request: TokenRequest, client: AuthenticatedClient) => Promise<Grant>;
+export type GrantHandler = (request: OAuthRequest, client: AuthenticatedClient) => Promise<Grant>;
 
 /** The step of the token endpoint. */
 export type ValidateGrant = (
-  request: TokenRequest,
+  request: OAuthRequest,
   client: AuthenticatedClient,
 ) => Promise<Grant | IdJagGrant>;

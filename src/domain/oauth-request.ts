@@ -1,10 +1,13 @@
 import type { ClientCertificate } from '../x509/client-certificate.ts';
 import type { AltConfirmation, Binding } from './binding.ts';
 
-/** An access token request. Empty parameters are gone, repeated ones refused (RFC 6749 §3.2). */
-export interface TokenRequest {
+/**
+ * A request to the token, introspection or revocation endpoint. Empty parameters are left out, and
+ * repeated ones refused (RFC 6749 §3.2).
+ */
+export interface OAuthRequest {
   readonly parameters: ReadonlyMap<string, string>;
-  /** Values of `resource`, which alone may repeat (RFC 8707 §2). */
+  /** The value of `resource`, if any; a second one is refused (docs/protocol.md). */
   readonly resources: readonly string[];
   /** Value of the `Authorization` header field. */
   readonly authorization?: string;

@@ -7,7 +7,7 @@ import type { NonceSecret } from '../protocol/possession/dpop-nonce.ts';
 import { type KeyEncryption, placeOfSecret } from './key-encryption.ts';
 
 /** The state of a nonce secret, without the secret. Times in milliseconds since the epoch. */
-export interface NonceSecretInLife {
+export interface NonceSecretWithState {
   readonly state: 'announced' | 'active' | 'retired';
   readonly activeAt: number;
   readonly retiredAt?: number;
@@ -20,7 +20,7 @@ export interface DpopNonceSecrets {
   /** Reads the store again, for what other replicas did, and announces a successor if due. */
   refresh(): Promise<void>;
   /** Every secret whose nonces are still valid, and perhaps the last one whose nonces are not. */
-  list(): Promise<readonly NonceSecretInLife[]>;
+  list(): Promise<readonly NonceSecretWithState[]>;
   /** Replaces all secrets by a new one: every earlier nonce becomes invalid. */
   replace(): Promise<void>;
 }
@@ -142,7 +142,7 @@ function sealedList({ secrets, nonceSecrets, encryption, clock }: DpopNonceSecre
   return { current: () => known.list, read, replaced };
 }
 
-function inLife(list: readonly NonceSecret[], now: number): readonly NonceSecretInLife[] {
+function inLife(list: readonly NonceSecret[], now: number): readonly NonceSecretWithState[] {
   return list.map(({ from }, index) => {
     const retiredAt = list[index + 1]?.from;
     const state =

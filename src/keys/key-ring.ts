@@ -11,7 +11,7 @@ import type {
   StoredSigningKey,
 } from '../ports/signing-key-store.ts';
 import type { KeyEncryption, KeyEncryptionError } from './key-encryption.ts';
-import { type KeyWithState, livesAt, type SigningKeyState } from './key-states.ts';
+import { type KeyWithState, keyStatesAt, type SigningKeyState } from './key-states.ts';
 import { damagedKey, openKeys } from './open-keys.ts';
 
 /**
@@ -65,7 +65,7 @@ export function keyRing({ store, encryption, clock, shared, ...options }: KeyRin
   let damaged: readonly DamagedSigningKey[] = [];
   let asked = { ticks: Number.NEGATIVE_INFINITY, at: 0 };
 
-  const lives = () => livesAt(stored, shared.now(), options.published);
+  const lives = () => keyStatesAt(stored, shared.now(), options.published);
   const read = async () => {
     const began = { ticks: performance.now(), at: clock() };
     const { keys, damaged: unread } = await shared.measuredBy(() => store.listSigningKeys());

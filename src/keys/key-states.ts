@@ -17,7 +17,7 @@ export interface KeyWithState {
  * agree: a key retires when a later one of its algorithm becomes active, and leaves the JWK Set
  * `published` milliseconds after that.
  */
-export function livesAt(
+export function keyStatesAt(
   keys: readonly StoredSigningKey[],
   now: number,
   published: number,
@@ -71,7 +71,7 @@ export function unrecorded({ key, state, retiredAt, removedAt }: KeyWithState): 
   readonly stage: Stage;
   readonly events: readonly AuditEvent[];
 } {
-  const reached = state !== 'revoked' ? state : hasItsTime(key) ? 'active' : 'announced';
+  const reached = state !== 'revoked' ? state : everSigns(key) ? 'active' : 'announced';
   const detail = nameOf(key);
   const server = { actor: 'server' } as const;
   const events: Readonly<Record<Stage, AuditEvent>> = {
@@ -117,7 +117,7 @@ export function earliest(keys: readonly StoredSigningKey[], now: number): number
   return Math.max(
     now,
     ...keys
-      .filter((key) => key.revokedAt !== undefined && hasItsTime(key))
+      .filter((key) => key.revokedAt !== undefined && everSigns(key))
       .map(({ activeAt }) => activeAt),
   );
 }
@@ -127,11 +127,11 @@ export function earliest(keys: readonly StoredSigningKey[], now: number): number
  * predecessor does not come back.
  */
 function takesOver(other: StoredSigningKey, key: StoredSigningKey): boolean {
-  if (other.revokedAt !== undefined) return hasItsTime(other) && other.activeAt > key.activeAt;
+  if (other.revokedAt !== undefined) return everSigns(other) && other.activeAt > key.activeAt;
   return other.activeAt > key.activeAt || (other.activeAt === key.activeAt && other.kid > key.kid);
 }
 
 /** Whether a key signs, will sign, or signed before it was revoked. */
-function hasItsTime({ activeAt, revokedAt }: StoredSigningKey): boolean {
+function everSigns({ activeAt, revokedAt }: StoredSigningKey): boolean {
   return revokedAt === undefined || activeAt <= revokedAt;
 }

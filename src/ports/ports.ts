@@ -16,8 +16,6 @@ import type { NoteUse } from './credential-use-log.ts';
 import type { IssuedTokens } from './issued-tokens.ts';
 import type { ReplayStore, WasUsed } from './replay-store.ts';
 
-export type { SingleUse } from '../domain/single-use.ts';
-
 /** A new identifier of at least 128 random bits, base64url (`jti`, `client_id`, request ids). */
 export type RandomId = () => string;
 

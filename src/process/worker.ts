@@ -13,7 +13,7 @@ export interface Supervisor {
 }
 
 /** Speaks with the process that forked this one. */
-export function supervisor(): Supervisor {
+export function connectToSupervisor(): Supervisor {
   const send = (message: FromWorker) => {
     // The channel closes when the supervising process dies; then this one ends as well.
     if (process.connected) process.send?.(message);

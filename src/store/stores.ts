@@ -11,19 +11,20 @@ import { openDatabase, orStoreUnavailable } from './connection/database.ts';
 import { databaseSeconds } from './connection/database-time.ts';
 import type { SqlStore } from './connection/sql-store.ts';
 import { openRedis, type RedisConfig } from './redis/open-redis.ts';
-import { auditSinkAndExpiredRows } from './tables/audit-sink-and-expired-rows.ts';
 import { openIssuances } from './tables/open-issuances.ts';
 import { sqlAdminTokens } from './tables/sql-admin-tokens.ts';
 import { sqlAssertionKeys } from './tables/sql-assertion-keys.ts';
 import { sqlAudit } from './tables/sql-audit.ts';
+import { sqlAuditSink } from './tables/sql-audit-sink.ts';
 import { sqlAuthorizationServers } from './tables/sql-authorization-servers.ts';
 import { sqlBoundKeys } from './tables/sql-bound-keys.ts';
 import { sqlClients } from './tables/sql-clients.ts';
 import { sqlConfiguration } from './tables/sql-configuration.ts';
 import { sqlCredentialUses } from './tables/sql-credential-uses.ts';
+import { sqlExpired } from './tables/sql-expired.ts';
 import { sqlIssuedTokens } from './tables/sql-issued-tokens.ts';
-import { sqlKeyEncryption } from './tables/sql-key-encryption.ts';
-import { sqlNonceSecrets } from './tables/sql-nonce-secrets.ts';
+import { sqlKeyEncryption, sqlNonceSecrets } from './tables/sql-key-encryption.ts';
+import { sqlOrphanedUses } from './tables/sql-orphaned-uses.ts';
 import { sqlPairings } from './tables/sql-pairings.ts';
 import { sqlRegistrationCounts } from './tables/sql-registration-counts.ts';
 import { sqlReplay } from './tables/sql-replay.ts';
@@ -89,7 +90,7 @@ export async function openStores(config: StoreConfig, surroundings: Surroundings
     replay,
     wasUsed: replay.wasUsed,
     counters,
-    ...auditSinkAndExpiredRows(config, database, kind, seconds),
+    ...auditSinkAndExpiredRows(config, store),
     signingKeys: sqlSigningKeys(databaseUrl, database, clock, databaseClock),
     keyEncryption: sqlKeyEncryption(change),
     nonceSecrets: sqlNonceSecrets(change),
@@ -114,6 +115,22 @@ function forOperators({ database, change }: SqlStore) {
   return {
     adminTokens: sqlAdminTokens(database, change),
     countRegistrations: sqlRegistrationCounts(database),
+  };
+}
+
+/** How far the audit trail was sent, and the rows to remove: no event before it was sent. */
+function auditSinkAndExpiredRows(
+  { auditSink: configured, auditRetention }: Pick<Config, 'auditSink' | 'auditRetention'>,
+  { database, kind, seconds }: SqlStore,
+) {
+  const auditSink = sqlAuditSink(database, kind);
+  const delivered = async () => configured && auditSink.positionOf(configured.name);
+  return {
+    auditSink,
+    expired: [
+      ...sqlExpired(database, seconds, auditRetention, delivered),
+      sqlOrphanedUses(database),
+    ],
   };
 }
 

@@ -1,3 +1,4 @@
+import { isNumericDate } from '../../../src/jose/numeric-date.ts';
 import { invalidToken } from './refusal.ts';
 
 /** Checked claims of an access token (RFC 9068 §2.2) and others, unchecked. Times in seconds. */
@@ -36,14 +37,12 @@ export function checkClaims(
   const audiences: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
   if (!audiences.includes(audience) || !audiences.every((value) => typeof value === 'string'))
     throw refused('token_aud_mismatch');
-  const time = (value: unknown): value is number =>
-    typeof value === 'number' && Number.isFinite(value);
-  if (!time(exp) || !time(iat)) throw refused('token_claim_missing');
+  if (!isNumericDate(exp) || !isNumericDate(iat)) throw refused('token_claim_missing');
   if (exp + clockTolerance <= now)
     throw invalidToken('the access token has expired', 'token_expired');
   if (
     iat > now + clockTolerance ||
-    (nbf !== undefined && !(time(nbf) && nbf <= now + clockTolerance))
+    (nbf !== undefined && !(isNumericDate(nbf) && nbf <= now + clockTolerance))
   )
     throw refused('token_not_yet_valid');
   if (scope !== undefined && typeof scope !== 'string') throw refused('token_scope_malformed');

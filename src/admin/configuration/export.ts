@@ -1,6 +1,6 @@
 import { authorizationServerResource } from '../authorization-servers.ts';
 import { clientResource } from '../clients.ts';
-import { all } from '../every-registration.ts';
+import { listAll } from '../list-all.ts';
 import { terms } from '../pairing-schemas.ts';
 import { resourceServerResource } from '../resource-servers.ts';
 import { trustRuleResource } from '../trust-rules.ts';
@@ -18,25 +18,27 @@ export async function exportConfiguration(options: ConfigurationOptions): Promis
   const rules = trustRuleResource(given);
   const others = authorizationServerResource(given);
   const { trustedIssuers, pairings } = registrations;
-  const trusted = (await all(trustedIssuers, issuers.idOf)).map(async ({ value }) => {
-    const below = await all(trustedIssuers.rulesOf(value.id), rules.idOf);
+  const trusted = (await listAll(trustedIssuers, issuers.idOf)).map(async ({ value }) => {
+    const below = await listAll(trustedIssuers.rulesOf(value.id), rules.idOf);
     return {
       ...issuers.toBody(value),
       ...(below.length > 0 && { rules: below.map((rule) => rules.toBody(rule.value)) }),
     };
   });
   return {
-    resource_servers: (await all(registrations.resourceServers, servers.idOf)).map(({ value }) => ({
-      client_id: value.client_id,
-      ...servers.toBody(value),
-    })),
-    clients: (await all(registrations.clients, clients.idOf)).map(({ value }) => {
+    resource_servers: (await listAll(registrations.resourceServers, servers.idOf)).map(
+      ({ value }) => ({
+        client_id: value.client_id,
+        ...servers.toBody(value),
+      }),
+    ),
+    clients: (await listAll(registrations.clients, clients.idOf)).map(({ value }) => {
       const { disabled, ...body } = clients.toBody(value) as { readonly disabled?: boolean };
       // What is exported while a client is enabled does not enable it again later.
       return disabled === true ? { ...body, disabled } : body;
     }),
     trusted_issuers: await Promise.all(trusted),
-    authorization_servers: (await all(registrations.authorizationServers, others.idOf)).map(
+    authorization_servers: (await listAll(registrations.authorizationServers, others.idOf)).map(
       ({ value }) => others.toBody(value),
     ),
     pairings: (await allPairings(pairings))

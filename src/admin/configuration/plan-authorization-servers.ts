@@ -3,7 +3,7 @@ import {
   type AuthorizationServerBody,
   authorizationServerResource,
 } from '../authorization-servers.ts';
-import { all } from '../every-registration.ts';
+import { listAll } from '../list-all.ts';
 import { namesPruned, once } from './checks.ts';
 import { listIn, type Planner, planDeletion, planOne } from './plan-kind.ts';
 import type { ConfigurationOptions, Planning } from './planning.ts';
@@ -31,6 +31,6 @@ export async function planAuthorizationServers(
       const stored = known && (await authorizationServers.get(known.id));
       add((await planOne(planner, { body, name }, stored)).change);
     });
-  for (const stored of prune ? await all(authorizationServers, resource.idOf, true) : [])
+  for (const stored of prune ? await listAll(authorizationServers, resource.idOf, true) : [])
     if (!declared.has(stored.value.issuer)) add(planDeletion(planner, stored.value.issuer, stored));
 }

@@ -3,8 +3,8 @@ import type { ClientRegistration } from '../../domain/client-registration.ts';
 import type { Registrations } from '../../ports/configuration.ts';
 import type { Stored } from '../../ports/registry.ts';
 import { clientResource } from '../clients.ts';
-import { all } from '../every-registration.ts';
 import { checkMayChange, checkMayRemove, guardedClients } from '../guarded-clients.ts';
+import { listAll } from '../list-all.ts';
 import type { ClientBody } from '../schemas.ts';
 import { namesPruned, once } from './checks.ts';
 import { listIn, type Planner, planDeletion, planOne } from './plan-kind.ts';
@@ -29,7 +29,7 @@ export async function planClients(
   const declared = new Set(
     bodies.map((body) => (body as { client_id?: string } | null)?.client_id),
   );
-  const managed = prune ? await all(registrations.clients, resource.idOf, true) : [];
+  const managed = prune ? await listAll(registrations.clients, resource.idOf, true) : [];
   const pruned = new Map(
     managed
       .filter(({ value }) => !declared.has(value.client_id))

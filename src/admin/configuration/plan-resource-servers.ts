@@ -1,5 +1,5 @@
 import type { ResourceServer } from '../../domain/resource-server.ts';
-import { all } from '../every-registration.ts';
+import { listAll } from '../list-all.ts';
 import { Problem } from '../problem.ts';
 import { resourceServerResource } from '../resource-servers.ts';
 import type { ResourceServerBody } from '../schemas.ts';
@@ -42,7 +42,7 @@ export async function planResourceServers({
       add(change);
     });
   const pruned = new Set<string>();
-  for (const stored of prune ? await all(resourceServers, resource.idOf, true) : [])
+  for (const stored of prune ? await listAll(resourceServers, resource.idOf, true) : [])
     if (!declared.has(stored.value.audience)) {
       pruned.add(stored.value.audience);
       add(planDeletion(planner, stored.value.audience, stored));

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { TrustRule } from '../../domain/trust-rule.ts';
 import type { TrustedIssuer } from '../../domain/trusted-issuer.ts';
 import type { Stored } from '../../ports/registry.ts';
-import { all } from '../every-registration.ts';
+import { listAll } from '../list-all.ts';
 import { Problem } from '../problem.ts';
 import { type TrustRuleBody, trustRuleResource } from '../trust-rules.ts';
 import { arePrefixesApart, prefixTaken } from '../trusted-issuer-request.ts';
@@ -45,12 +45,12 @@ export async function planTrust(
     await planRules(planning, { path, rules, issuer, isStored: stored !== undefined, isPruned });
   }
   if (!prune) return;
-  for (const stored of await all(trustedIssuers, resource.idOf)) {
+  for (const stored of await listAll(trustedIssuers, resource.idOf)) {
     const { id, issuer } = stored.value;
     if (declared.has(issuer)) continue;
     if (stored.managedBy === 'configuration') add(planDeletion(planner, issuer, stored));
     else
-      for (const rule of await all(trustedIssuers.rulesOf(id), ({ id }) => id, true))
+      for (const rule of await listAll(trustedIssuers.rulesOf(id), ({ id }) => id, true))
         add(planDeletion(rulePlanner(planning, id), ruleName(issuer, rule.value), rule));
   }
 }
@@ -72,7 +72,7 @@ async function planRules(
   const id = issuer?.id ?? '';
   const planner = rulePlanner(planning, id, issuer);
   const registry = registrations.trustedIssuers.rulesOf(id);
-  const there = isStored ? await all(registry, ({ id }) => id) : [];
+  const there = isStored ? await listAll(registry, ({ id }) => id) : [];
   const kept = new Set<Stored<TrustRule>>();
   const seen = new Set<string>();
   for (const [index, body] of (Array.isArray(rules) ? rules : []).entries())

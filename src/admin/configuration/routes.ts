@@ -4,7 +4,7 @@ import type Type from 'typebox';
 import { takingTurns } from '../../domain/turns.ts';
 import { answer, operation, ref } from '../operation.ts';
 import { Problem } from '../problem.ts';
-import { ifMatch } from '../rest-resource.ts';
+import { ifMatch, matches } from '../rest-resource.ts';
 import { type Fault, faultOf } from '../schema-fault.ts';
 import { exportConfiguration } from './export.ts';
 import { type Plan, planConfiguration } from './plan.ts';
@@ -99,10 +99,9 @@ async function applied(
   options: ConfigurationOptions,
 ): Promise<{ readonly version: string; readonly plan: Plan }> {
   const { configuration } = options;
-  const tags = match?.split(',').map((each) => each.trim());
   for (let tried = 0; ; tried += 1) {
     const version = await configuration.version();
-    if (tags !== undefined && match !== '*' && !tags.includes(`"${version}"`))
+    if (!matches(match, `"${version}"`))
       throw new Problem(412, 'something was registered, changed or deleted since it was read');
     const turn = tried < yielding ? takingTurns() : async () => undefined;
     const plan = await planConfiguration(body, { ...asked, turn }, options);

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { OAuthError } from '../../domain/oauth-error.ts';
-import type { TokenRequest } from '../../domain/oauth-request.ts';
+import type { OAuthRequest } from '../../domain/oauth-request.ts';
 import type { Form } from './form.ts';
 import type { ReadCertificate } from './forwarded-client-certificate.ts';
 import { headerFields } from './header-fields.ts';
@@ -13,7 +13,7 @@ declare module 'fastify' {
 }
 
 /** The request as the endpoints see it. Throws `invalid_request`. */
-export function readTokenRequest(request: FastifyRequest): TokenRequest {
+export function readOAuthRequest(request: FastifyRequest): OAuthRequest {
   const clientCertificate = request.server.clientCertificateOf(request.raw);
   const authorization = headerFields(request.raw, 'authorization');
   if (authorization.length > 1) throw new OAuthError('authorization_repeated');

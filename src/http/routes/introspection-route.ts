@@ -1,16 +1,16 @@
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../../domain/clock.ts';
-import type { TokenRequest } from '../../domain/oauth-request.ts';
+import type { OAuthRequest } from '../../domain/oauth-request.ts';
 import type { CurrentSigningKey } from '../../ports/current-signing-key.ts';
 import type { Introspection } from '../../protocol/introspection/introspection-endpoint.ts';
 import { accepts } from '../request/accepts.ts';
-import { readTokenRequest } from '../request/read-oauth-request.ts';
+import { readOAuthRequest } from '../request/read-oauth-request.ts';
 
 export interface IntrospectionRouteOptions {
   readonly issuer: string;
   readonly clock: Clock;
   readonly signingKey: CurrentSigningKey;
-  readonly answer: (request: TokenRequest) => Promise<Introspection>;
+  readonly answer: (request: OAuthRequest) => Promise<Introspection>;
 }
 
 const signedType = 'application/token-introspection+jwt';
@@ -26,7 +26,7 @@ export function introspectionRoute(
 ): void {
   app.post(path, async (request, reply) => {
     void reply.header('cache-control', 'no-store').header('pragma', 'no-cache');
-    const { response, resourceServer, proof } = await answer(readTokenRequest(request));
+    const { response, resourceServer, proof } = await answer(readOAuthRequest(request));
     request.logFields = {
       ...(resourceServer !== undefined && { aud: resourceServer.audience }),
       active: String(response.active),

@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { grantTypes } from '../../domain/client-registration.ts';
-import type { TokenRequest } from '../../domain/oauth-request.ts';
+import type { OAuthRequest } from '../../domain/oauth-request.ts';
 import { recordedThumbprint } from '../../domain/proven-key.ts';
 import type { IssuedToken } from '../../protocol/token/token-endpoint.ts';
-import { readTokenRequest } from '../request/read-oauth-request.ts';
+import { readOAuthRequest } from '../request/read-oauth-request.ts';
 
 /** Bytes of a token request's body; a request with ML-DSA keys has about 10,000. */
 export const tokenBodyLimit = 65_536;
@@ -12,12 +12,12 @@ export const tokenBodyLimit = 65_536;
 export function tokenRoute(
   app: FastifyInstance,
   path: string,
-  answer: (request: TokenRequest) => Promise<IssuedToken>,
+  answer: (request: OAuthRequest) => Promise<IssuedToken>,
 ): void {
   const config = { crossOrigin: 'endpoint' } as const;
   app.post(path, { bodyLimit: tokenBodyLimit, config }, async (request, reply) => {
     void reply.header('cache-control', 'no-store').header('pragma', 'no-cache');
-    const asked = readTokenRequest(request);
+    const asked = readOAuthRequest(request);
     const grant_type = grantLabel(asked.parameters.get('grant_type'));
     request.logFields = { grant: grant_type };
     const { response, client, audience, boundKey, jti, dpopNonce } = await answer(asked);

@@ -4,6 +4,7 @@ import { adminAudience, adminResourceServer, knownAdminScopes } from '../../doma
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { Ports } from '../../ports/ports.ts';
 import type { activeToken } from '../introspection/active-token.ts';
+import { countOnce } from '../introspection/count-once.ts';
 import type {
   ConfirmedToken,
   VerifyPresentedProof,
@@ -53,10 +54,7 @@ export function checkAdminAccess(steps: AdminAccessSteps): CheckAdminAccess {
       throw new OAuthError('token_inactive');
     const has = knownAdminScopes(client.admin_scopes ?? []);
     const granted = new Set(claims.scope?.split(' '));
-    if (use !== undefined) {
-      const [first] = await steps.replay.markUsed([use]);
-      if (first !== true) throw new OAuthError('proof_replayed');
-    }
+    await countOnce(steps.replay, use);
     return {
       name: `client:${client.client_id}`,
       id: client.registration_id,
@@ -88,8 +86,8 @@ async function isOwnProof(
   try {
     const { presenter, use } = await confirmed(request, claims, verifyPresentedProof, true);
     if (presenter !== claims.client_id || use === undefined) return false;
-    const [first] = await replay.markUsed([use]);
-    return first === true;
+    await countOnce(replay, use);
+    return true;
   } catch (fault) {
     if (fault instanceof OAuthError) return false;
     throw fault;

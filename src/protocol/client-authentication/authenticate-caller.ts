@@ -1,7 +1,7 @@
 import type { ClientRegistration } from '../../domain/client-registration.ts';
 import type { Credential } from '../../domain/credential-use.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
-import type { TokenRequest } from '../../domain/oauth-request.ts';
+import type { OAuthRequest } from '../../domain/oauth-request.ts';
 import type { ResourceServer } from '../../domain/resource-server.ts';
 import type { Ports } from '../../ports/ports.ts';
 import { matchingSecret } from './client-secret.ts';
@@ -24,7 +24,7 @@ export function authenticateCaller({
   Ports,
   'resourceServers' | 'currentResourceServers' | 'clients' | 'currentClients' | 'clock'
 >) {
-  return async (request: Pick<TokenRequest, 'authorization' | 'parameters'>): Promise<Caller> => {
+  return async (request: Pick<OAuthRequest, 'authorization' | 'parameters'>): Promise<Caller> => {
     const credentials = readCredentials(request);
     if (!('clientSecret' in credentials)) throw new OAuthError('auth_method_not_registered');
     const { clientId, clientSecret } = credentials;

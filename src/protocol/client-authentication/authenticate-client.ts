@@ -1,5 +1,10 @@
-import type { AuthenticatedClient, ClientRegistration } from '../../domain/client-registration.ts';
+import {
+  type AuthenticatedClient,
+  type ClientRegistration,
+  grantTypes,
+} from '../../domain/client-registration.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
+import type { OAuthRequest } from '../../domain/oauth-request.ts';
 import type { Proof } from '../../domain/proven-key.ts';
 import type { Ports } from '../../ports/ports.ts';
 import type { ClientCertificate } from '../../x509/client-certificate.ts';
@@ -7,6 +12,8 @@ import { matchingSecret } from './client-secret.ts';
 import { type RequestWithCredentials, readCredentials } from './credentials.ts';
 import { readAssertion, type UnverifiedAssertion } from './private-key-jwt.ts';
 import type { WorkloadAuthentication } from './workload.ts';
+
+const knownGrantTypes: ReadonlySet<string | undefined> = new Set(grantTypes);
 
 /** Authenticates the client. Reads only. Throws `invalid_client` or `invalid_request`. */
 export type AuthenticateClient = (request: RequestWithCredentials) => Promise<AuthenticatedClient>;
@@ -87,6 +94,27 @@ export function authenticateClient({
     const admitted = admit(client, credentials.method);
     if (secret === undefined) throw new OAuthError('client_secret_mismatch');
     return { registration: admitted, credential: { kind: 'secret', identifier: secret.id } };
+  };
+}
+
+/**
+ * Refuses a token request with a secret that proves no key, before secret and client are looked at:
+ * libraries try the secret in another place after any refusal, and the user sees only the last one.
+ * The answer is the same for every client and every secret, so it tells a stranger nothing.
+ */
+export function requiringProof<Caller>(
+  authenticate: (request: OAuthRequest) => Promise<Caller>,
+): (request: OAuthRequest) => Promise<Caller> {
+  return async (request) => {
+    const { dpop, clientCertificate, parameters } = request;
+    if (
+      dpop.length === 0 &&
+      clientCertificate === undefined &&
+      knownGrantTypes.has(parameters.get('grant_type')) &&
+      'clientSecret' in readCredentials(request)
+    )
+      throw new OAuthError('proof_missing');
+    return authenticate(request);
   };
 }
 

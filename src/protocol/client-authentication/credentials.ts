@@ -1,5 +1,5 @@
 import { OAuthError } from '../../domain/oauth-error.ts';
-import type { TokenRequest } from '../../domain/oauth-request.ts';
+import type { OAuthRequest } from '../../domain/oauth-request.ts';
 import { isRuleClientId } from '../../domain/trust-rule.ts';
 import { jsonPart } from '../../jose/compact-jws.ts';
 
@@ -27,7 +27,7 @@ export type Credentials =
 
 /** The parts of a request that can hold credentials. */
 export type RequestWithCredentials = Pick<
-  TokenRequest,
+  OAuthRequest,
   'authorization' | 'parameters' | 'clientCertificate'
 >;
 

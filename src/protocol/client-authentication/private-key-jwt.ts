@@ -10,6 +10,7 @@ import {
   parseCompactJws,
   proofLimits,
 } from '../../jose/compact-jws.ts';
+import { isNumericDate } from '../../jose/numeric-date.ts';
 import type { PublicKey } from '../../jose/public-key.ts';
 import { verifiedHeaderCache } from '../../jose/verified-header-cache.ts';
 import { type RegisteredKeys, refuseIfBusy } from '../client-keys/registered-keys.ts';
@@ -118,23 +119,21 @@ function checkClaims(
 ): { jti: string; acceptable: Acceptable } {
   const { clock, maxLifetime, clockTolerance } = options;
   const now = clock() / 1000;
-  const time = (value: unknown): value is number =>
-    typeof value === 'number' && Number.isFinite(value);
   if (!isForThisServer(aud, client, options)) throw new OAuthError('assertion_aud_mismatch');
-  if (!time(exp)) throw new OAuthError('assertion_exp_invalid');
+  if (!isNumericDate(exp)) throw new OAuthError('assertion_exp_invalid');
   if (exp <= now) throw new OAuthError('assertion_expired');
   if (exp > now + maxLifetime + clockTolerance) throw new OAuthError('assertion_exp_too_far');
   for (const start of [iat, nbf]) {
-    if (start !== undefined && !(time(start) && start <= now + clockTolerance))
+    if (start !== undefined && !(isNumericDate(start) && start <= now + clockTolerance))
       throw new OAuthError('assertion_not_yet_valid');
   }
-  if (time(iat) && iat < now - maxLifetime) throw new OAuthError('assertion_iat_too_old');
+  if (isNumericDate(iat) && iat < now - maxLifetime) throw new OAuthError('assertion_iat_too_old');
   if (typeof jti !== 'string' || jti === '' || jti.length > 256)
     throw new OAuthError('assertion_jti_invalid');
   // The latest of the moments before which a check above refuses it.
   const from = Math.max(
     exp - maxLifetime - clockTolerance,
-    ...[iat, nbf].filter(time).map((start) => start - clockTolerance),
+    ...[iat, nbf].filter(isNumericDate).map((start) => start - clockTolerance),
   );
   return { jti, acceptable: { from, until: exp } };
 }

@@ -29,7 +29,7 @@ export function jku(
 }
 
 /** Thumbprint of the client's key of this name; undefined: none, or `jku` is another set. */
-export function thumbprintUnder(
+export function registeredThumbprint(
   { kid, jku }: { readonly kid: string; readonly jku?: string },
   client: ClientRegistration,
   issuer: string,

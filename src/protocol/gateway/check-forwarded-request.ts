@@ -2,6 +2,7 @@ import { OAuthError } from '../../domain/oauth-error.ts';
 import type { ResourceServer } from '../../domain/resource-server.ts';
 import type { Ports } from '../../ports/ports.ts';
 import type { activeToken } from '../introspection/active-token.ts';
+import { countOnce } from '../introspection/count-once.ts';
 import type { VerifyPresentedProof } from '../introspection/verify-presented-proof.ts';
 import { accessTokenOf } from './access-token-of.ts';
 import type { AdmittedRequest } from './admitted-request.ts';
@@ -32,10 +33,7 @@ export function checkForwardedRequest(steps: CheckForwardedRequestSteps) {
     const { use, ...confirmed } = await steps.verifyPresentedProof(proof, token, claims);
     const granted = claims.scope?.split(' ') ?? [];
     if (!scopes.every((scope) => granted.includes(scope))) throw new OAuthError('scope_missing');
-    if (use !== undefined) {
-      const [first] = await steps.replay.markUsed([use]);
-      if (first !== true) throw new OAuthError('proof_replayed');
-    }
+    await countOnce(steps.replay, use);
     return { method, uri, resourceServer, claims, ...confirmed };
   };
 }

@@ -1,8 +1,8 @@
-import { hash } from 'node:crypto';
 import type { ClientRegistration } from '../../domain/client-registration.ts';
 import type { PresentedBy } from '../../domain/grant.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
-import type { TokenRequest } from '../../domain/oauth-request.ts';
+import type { OAuthRequest } from '../../domain/oauth-request.ts';
+import { ath } from '../../jose/access-token-hash.ts';
 import { type OwnAccessTokenOptions, ownAccessToken } from './own-access-token.ts';
 import { tokenTypes } from './token-type.ts';
 
@@ -20,7 +20,7 @@ export interface Actor {
 
 /** The actor of a delegation; undefined: the request is none. Throws an OAuthError. */
 export type ReadActor = (
-  request: TokenRequest,
+  request: OAuthRequest,
   client: ClientRegistration,
 ) => Promise<Actor | undefined>;
 
@@ -45,8 +45,13 @@ export function actorToken(options: OwnAccessTokenOptions): ReadActor {
     if (state.client.registration_id !== client.registration_id)
       throw new OAuthError('actor_token_of_another_client');
     if (state.source !== undefined) throw new OAuthError('actor_token_exchanged');
-    const ath = hash('sha256', token, 'base64url');
     const { sub: subject, jti, exp: expiresAt } = claims;
-    return { subject, jti, expiresAt, proof, presentedBy: { token: 'actor_token', keys, ath } };
+    return {
+      subject,
+      jti,
+      expiresAt,
+      proof,
+      presentedBy: { token: 'actor_token', keys, ath: ath(token) },
+    };
   };
 }

@@ -1,11 +1,11 @@
 import { adminAudience, adminResourceServer, knownAdminScopes } from '../../domain/admin-access.ts';
 import type { AuthenticatedClient } from '../../domain/client-registration.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
-import type { TokenRequest } from '../../domain/oauth-request.ts';
+import type { OAuthRequest } from '../../domain/oauth-request.ts';
 import type { ResourceServer } from '../../domain/resource-server.ts';
 
 /** Whether the request is for this server's own admin API. */
-export function isForAdminApi({ resources }: TokenRequest): boolean {
+export function isForAdminApi({ resources }: OAuthRequest): boolean {
   return resources.length === 1 && resources[0] === adminAudience;
 }
 

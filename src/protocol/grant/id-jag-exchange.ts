@@ -2,7 +2,7 @@ import type { AuthorizationServer } from '../../domain/authorization-server.ts';
 import { type AuthenticatedClient, names } from '../../domain/client-registration.ts';
 import type { IdJagGrant } from '../../domain/grant.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
-import type { TokenRequest } from '../../domain/oauth-request.ts';
+import type { OAuthRequest } from '../../domain/oauth-request.ts';
 import type { Ports } from '../../ports/ports.ts';
 import { readScopes } from './scope.ts';
 import type { ReadSubjectToken } from './subject-token.ts';
@@ -23,7 +23,7 @@ const others = ['actor_token', 'actor_token_type', 'subject_token_proof'] as con
  */
 export function idJagExchange({ idToken, authorizationServers }: IdJagExchangeOptions) {
   return async (
-    { parameters, resources: [resource] }: TokenRequest,
+    { parameters, resources: [resource] }: OAuthRequest,
     { registration: client }: AuthenticatedClient,
   ): Promise<IdJagGrant> => {
     const token = parameters.get('subject_token');

@@ -1,7 +1,7 @@
 import { isReservedAudience } from '../../domain/admin-access.ts';
 import type { ClientRegistration } from '../../domain/client-registration.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
-import type { TokenRequest } from '../../domain/oauth-request.ts';
+import type { OAuthRequest } from '../../domain/oauth-request.ts';
 import type { ResourceServer } from '../../domain/resource-server.ts';
 import type { Ports } from '../../ports/ports.ts';
 
@@ -12,7 +12,7 @@ import type { Ports } from '../../ports/ports.ts';
  */
 export function targetResourceServer({ resourceServers }: Pick<Ports, 'resourceServers'>) {
   return async (
-    { resources }: TokenRequest,
+    { resources }: OAuthRequest,
     client: ClientRegistration,
   ): Promise<ResourceServer> => {
     if (resources.length > 1) throw new OAuthError('several_resources');

@@ -1,9 +1,9 @@
-import { hash } from 'node:crypto';
 import type { AuthenticatedClient } from '../../domain/client-registration.ts';
 import type { Grant, IdJagGrant, ValidateGrant } from '../../domain/grant.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
-import type { TokenRequest } from '../../domain/oauth-request.ts';
+import type { OAuthRequest } from '../../domain/oauth-request.ts';
 import { withinPairing } from '../../domain/pairing.ts';
+import { ath } from '../../jose/access-token-hash.ts';
 import type { Ports } from '../../ports/ports.ts';
 import type { Actor, ReadActor } from './actor-token.ts';
 import { grantedScopes } from './scope.ts';
@@ -16,7 +16,7 @@ export interface TokenExchangeOptions extends Pick<Ports, 'resourceServers'> {
   readonly idToken: ReadSubjectToken;
   readonly actor: ReadActor;
   /** For a request of an identity assertion grant. */
-  readonly idJag: (request: TokenRequest, client: AuthenticatedClient) => Promise<IdJagGrant>;
+  readonly idJag: (request: OAuthRequest, client: AuthenticatedClient) => Promise<IdJagGrant>;
 }
 
 /**
@@ -57,7 +57,7 @@ export function tokenExchange(options: TokenExchangeOptions): ValidateGrant {
       ...(pairings.length > 0 && { pairings: pairings.map(({ consent }) => consent) }),
       ...provenBy(
         entitlement,
-        read === options.accessToken ? hash('sha256', token, 'base64url') : undefined,
+        read === options.accessToken ? ath(token) : undefined,
         actor,
         resourceServer.audience,
       ),
@@ -66,24 +66,35 @@ export function tokenExchange(options: TokenExchangeOptions): ValidateGrant {
   };
 }
 
-/** Which keys the request must prove, and how; `ath` is the hash of the subject token. */
+/** Which keys the request must prove, and how; `tokenHash` is that of the subject token. */
 function provenBy(
   { keys, proofKeys }: Entitlement,
-  ath: string | undefined,
+  tokenHash: string | undefined,
   actor: Actor | undefined,
   audience: string,
 ): Pick<Grant, 'presentedBy' | 'subjectProof' | 'actorSource'> {
   if (actor !== undefined) {
-    if (proofKeys === undefined || ath === undefined) throw new OAuthError('actor_token_type');
+    if (proofKeys === undefined || tokenHash === undefined)
+      throw new OAuthError('actor_token_type');
     const { jti: actorSource, presentedBy, proof: text } = actor;
-    return { actorSource, presentedBy, subjectProof: { text, keys: proofKeys, ath, audience } };
+    return {
+      actorSource,
+      presentedBy,
+      subjectProof: { text, keys: proofKeys, ath: tokenHash, audience },
+    };
   }
   if (keys === undefined) return {};
-  return { presentedBy: { token: 'subject_token', keys, ...(ath !== undefined && { ath }) } };
+  return {
+    presentedBy: {
+      token: 'subject_token',
+      keys,
+      ...(tokenHash !== undefined && { ath: tokenHash }),
+    },
+  };
 }
 
 function subjectTokenOf(
-  { parameters }: TokenRequest,
+  { parameters }: OAuthRequest,
   { accessToken, idToken }: TokenExchangeOptions,
 ) {
   const token = parameters.get('subject_token');
@@ -98,7 +109,7 @@ function subjectTokenOf(
 }
 
 /** The request with its target: `audience` (RFC 8693 §2.1), or that of the subject token. */
-function withTarget(request: TokenRequest, ofSubjectToken: string | undefined): TokenRequest {
+function withTarget(request: OAuthRequest, ofSubjectToken: string | undefined): OAuthRequest {
   const named = request.parameters.get('audience');
   const resources = [...new Set([...request.resources, ...(named === undefined ? [] : [named])])];
   if (resources.length === 0 && ofSubjectToken !== undefined) resources.push(ofSubjectToken);
@@ -106,7 +117,7 @@ function withTarget(request: TokenRequest, ofSubjectToken: string | undefined): 
 }
 
 function narrowedScopes(
-  request: TokenRequest,
+  request: OAuthRequest,
   granted: readonly string[],
   had: readonly string[] | undefined,
 ): readonly string[] {

@@ -3,6 +3,7 @@ import { OAuthError } from '../../domain/oauth-error.ts';
 import type { RefusalReason } from '../../domain/refusal-reasons.ts';
 import type { Ports } from '../../ports/ports.ts';
 import type { DpopNonces } from '../possession/dpop-nonce.ts';
+import { countOnce } from './count-once.ts';
 import type { PresentedProof, VerifyPresentedProof } from './verify-presented-proof.ts';
 
 /** What a resource server sent beside the token. */
@@ -38,10 +39,8 @@ export function checkPresentedProof({ replay, nonces, verify }: CheckPresentedPr
     if (presented === undefined) return undefined;
     try {
       const { presenter, use } = await verify(presented, token, claims);
-      const [first] = use === undefined ? [true] : await replay.markUsed([use]);
-      return first === true
-        ? { valid: true, presenter }
-        : { valid: false, reason: 'proof_replayed' };
+      await countOnce(replay, use);
+      return { valid: true, presenter };
     } catch (fault) {
       if (!(fault instanceof OAuthError)) throw fault;
       return {

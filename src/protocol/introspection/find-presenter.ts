@@ -1,7 +1,7 @@
 import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
 import { readPublicKey } from '../../jose/public-key.ts';
 import type { Ports } from '../../ports/ports.ts';
-import { thumbprintUnder } from '../confirmation/kid.ts';
+import { registeredThumbprint } from '../confirmation/kid.ts';
 
 /**
  * The holder whose key (RFC 7638 thumbprint) or certificate (SHA-256 thumbprint) confirms the
@@ -30,7 +30,7 @@ export function findPresenter({ issuer, issuedTokens }: FindPresenterOptions): F
     jti: string,
   ): Promise<string | undefined> => {
     const state = await issuedTokens.state(jti);
-    const thumbprint = state?.client && thumbprintUnder(name, state.client, issuer);
+    const thumbprint = state?.client && registeredThumbprint(name, state.client, issuer);
     return thumbprint === state?.jkt ? thumbprint : undefined;
   };
   const keys = async ({

@@ -1,7 +1,7 @@
 import { tokenTypeOf } from '../../domain/confirmation.ts';
 import { defined } from '../../domain/defined.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
-import type { TokenRequest } from '../../domain/oauth-request.ts';
+import type { OAuthRequest } from '../../domain/oauth-request.ts';
 import type { ResourceServer } from '../../domain/resource-server.ts';
 import type { authenticateCaller } from '../client-authentication/authenticate-caller.ts';
 import type { activeToken } from './active-token.ts';
@@ -25,7 +25,7 @@ export interface Introspection {
 /** Answers an introspection request (RFC 7662 §2). All inactive tokens look the same. */
 export function introspectionEndpoint(
   steps: IntrospectionEndpointSteps,
-): (request: TokenRequest) => Promise<Introspection> {
+): (request: OAuthRequest) => Promise<Introspection> {
   return async (request) => {
     const caller = await steps.authenticateCaller(request);
     const token = request.parameters.get('token');
@@ -67,7 +67,7 @@ function asksForNonce(proof: ProofVerdict | undefined): { readonly proof?: Proof
   return proof?.nonce === undefined ? {} : { proof };
 }
 
-function presentedProof(parameters: TokenRequest['parameters']) {
+function presentedProof(parameters: OAuthRequest['parameters']) {
   const [dpopProof, htm, htu, clientCertificate] = [
     'dpop_proof',
     'htm',

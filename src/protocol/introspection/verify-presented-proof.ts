@@ -2,6 +2,7 @@ import { createHash, X509Certificate } from 'node:crypto';
 import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { SingleUse } from '../../domain/single-use.ts';
+import { ath } from '../../jose/access-token-hash.ts';
 import { type DpopOptions, dpop } from '../possession/dpop.ts';
 import type { FindPresenter } from './find-presenter.ts';
 
@@ -67,8 +68,7 @@ export function verifyPresentedProof({
     const { dpopProofs, htm, htu, withoutNonce = false } = presented;
     const isRequired = nonceRequired && !withoutNonce;
     const proof = dpop({ ...options, endpoint: htu })(dpopProofs, htm, isRequired);
-    if (proof.ath !== createHash('sha256').update(token).digest('base64url'))
-      throw new OAuthError('proof_ath_mismatch');
+    if (proof.ath !== ath(token)) throw new OAuthError('proof_ath_mismatch');
     const { use, freshNonce } = proof;
     return {
       ...(await confirmedBy('key', proof.key.jkt)),

@@ -5,7 +5,8 @@ import type { SingleUse } from '../../domain/single-use.ts';
 import { singleUse } from '../../domain/single-use.ts';
 import type { SigningAlgorithm } from '../../jose/algorithms.ts';
 import { type ParsedJws, parseCompactJws } from '../../jose/compact-jws.ts';
-import { type ConsentOptions, consentClaims, isTime } from './consent-claims.ts';
+import { isNumericDate } from '../../jose/numeric-date.ts';
+import { type ConsentOptions, consentClaims } from './consent-claims.ts';
 import type { DpopNonces } from './dpop-nonce.ts';
 
 /** What a `cnf-proof+jwt` is checked against. */
@@ -71,7 +72,10 @@ export function checkCnfProof(
     options,
   );
   if (method !== 'jkt' && method !== 'x5t#S256') throw new OAuthError('cnf_proof_method_unknown');
-  if (consent_exp !== undefined && !(isTime(consent_exp) && consent_exp > options.clock() / 1000))
+  if (
+    consent_exp !== undefined &&
+    !(isNumericDate(consent_exp) && consent_exp > options.clock() / 1000)
+  )
     throw new OAuthError('cnf_proof_consent_expired');
   if (resource !== undefined && !(Array.isArray(resource) && resource.includes(context.audience)))
     throw new OAuthError('cnf_proof_resource_mismatch');

@@ -2,6 +2,7 @@ import type { Clock } from '../../domain/clock.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { ProvenKey } from '../../domain/proven-key.ts';
 import type { Acceptable } from '../../domain/single-use.ts';
+import { isNumericDate } from '../../jose/numeric-date.ts';
 
 /** What a signed consent is checked against. Times in seconds. */
 export interface ConsentOptions {
@@ -53,22 +54,17 @@ function namesKey(cnf: unknown, { key, 'x5t#S256': certificate }: ProvenKey): bo
   return more.length === 0 && member?.[0] === expected[0] && member?.[1] === expected[1];
 }
 
-/** Whether a claim is a time. */
-export function isTime(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value);
-}
-
 function checkTimes(
   kind: 'cnf_proof' | 'subject_proof',
   { iat, exp, nbf }: Readonly<Record<string, unknown>>,
   { clock, maxLifetime, clockTolerance }: ConsentOptions,
 ): Acceptable {
   const now = clock() / 1000;
-  if (!isTime(iat) || !isTime(exp)) throw new OAuthError(`${kind}_times_missing`);
+  if (!isNumericDate(iat) || !isNumericDate(exp)) throw new OAuthError(`${kind}_times_missing`);
   if (exp - iat > maxLifetime || exp <= iat) throw new OAuthError(`${kind}_lifetime`);
   if (exp + clockTolerance <= now) throw new OAuthError(`${kind}_expired`);
   const latest = now + clockTolerance;
-  if (iat > latest || (nbf !== undefined && !(isTime(nbf) && nbf <= latest)))
+  if (iat > latest || (nbf !== undefined && !(isNumericDate(nbf) && nbf <= latest)))
     throw new OAuthError(`${kind}_not_yet_valid`);
   return { from: iat - clockTolerance, until: exp + clockTolerance };
 }

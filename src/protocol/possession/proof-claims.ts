@@ -1,6 +1,7 @@
 import type { Clock } from '../../domain/clock.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { Acceptable } from '../../domain/single-use.ts';
+import { isNumericDate } from '../../jose/numeric-date.ts';
 import type { DpopNonces } from './dpop-nonce.ts';
 import { comparableHtu } from './htu.ts';
 
@@ -59,8 +60,7 @@ export function proofClaims(
           : undefined;
     if (target === undefined || (target !== expectedHtu && target !== aliasHtu))
       throw new OAuthError('proof_htu_mismatch');
-    if (typeof iat !== 'number' || !Number.isFinite(iat) || iat < 0)
-      throw new OAuthError('proof_iat_invalid');
+    if (!isNumericDate(iat) || iat < 0) throw new OAuthError('proof_iat_invalid');
     options.noteOffset?.(iat - options.clock() / 1000);
     checkExpNbf(payload, options);
 

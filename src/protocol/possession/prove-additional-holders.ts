@@ -6,7 +6,7 @@ import {
 } from '../../domain/client-registration.ts';
 import type { Grant } from '../../domain/grant.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
-import type { TokenRequest } from '../../domain/oauth-request.ts';
+import type { OAuthRequest } from '../../domain/oauth-request.ts';
 import { agreesToShare, isAgreed, type PairingMode, withinPairing } from '../../domain/pairing.ts';
 import type { Possession } from '../../domain/possession.ts';
 import { recordedThumbprint } from '../../domain/proven-key.ts';
@@ -26,7 +26,7 @@ import { type RequestedHolder, readReqAltCnf } from './req-alt-cnf.ts';
 
 /** Proves the additional holders that `req_alt_cnf` names; none without it. */
 export type ProveAdditionalHolders = (
-  request: TokenRequest,
+  request: OAuthRequest,
   client: AuthenticatedClient,
   grant: Grant,
   possession: Possession,

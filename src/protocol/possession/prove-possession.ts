@@ -2,7 +2,7 @@ import type { AuthenticatedClient, ClientRegistration } from '../../domain/clien
 import type { Clock } from '../../domain/clock.ts';
 import type { Grant } from '../../domain/grant.ts';
 import { namingKey, OAuthError } from '../../domain/oauth-error.ts';
-import type { TokenRequest } from '../../domain/oauth-request.ts';
+import type { OAuthRequest } from '../../domain/oauth-request.ts';
 import type { Possession } from '../../domain/possession.ts';
 import { type ProvenKey, recordedThumbprint } from '../../domain/proven-key.ts';
 import type { PublicKey } from '../../jose/public-key.ts';
@@ -13,7 +13,7 @@ import type { CheckSubjectTokenProof } from './subject-token-proof.ts';
 
 /** The step of the token endpoint that finds the key to bind. Reads only. */
 export type ProvePossession = (
-  request: TokenRequest,
+  request: OAuthRequest,
   client: AuthenticatedClient,
   grant: ProvenFor,
 ) => Promise<Possession>;
@@ -58,7 +58,7 @@ export function provePossession(mechanisms: PossessionMechanisms): ProvePossessi
 
 /** The key to bind of those that were proven. */
 async function keyToBind(
-  request: TokenRequest,
+  request: OAuthRequest,
   client: AuthenticatedClient,
   { presentedBy, byRule }: ProvenFor,
   { keys, proof }: { readonly keys: readonly ProvenKey[]; readonly proof: DpopProof | undefined },
@@ -77,7 +77,7 @@ async function keyToBind(
 }
 
 function possessionOf(
-  { parameters }: TokenRequest,
+  { parameters }: OAuthRequest,
   { registration, assertion }: AuthenticatedClient,
   { subjectProof }: ProvenFor,
   { boundKey, proof }: { readonly boundKey: ProvenKey; readonly proof: DpopProof | undefined },
@@ -97,7 +97,7 @@ function possessionOf(
 
 /** The keys proven in this request: by DPoP proof, by certificate, by client assertion. */
 function provenKeys(
-  request: TokenRequest,
+  request: OAuthRequest,
   { registration, assertion }: AuthenticatedClient,
   proof: DpopProof | undefined,
   now: number,
@@ -115,7 +115,7 @@ function provenKeys(
 }
 
 function dpopProof(
-  { dpop }: TokenRequest,
+  { dpop }: OAuthRequest,
   client: ClientRegistration,
   mechanisms: PossessionMechanisms,
 ): DpopProof | undefined {
@@ -127,7 +127,7 @@ function dpopProof(
 
 /** The certificate of the connection, where the client's tokens are bound to it (RFC 8705 §3.4). */
 function provenCertificate(
-  { clientCertificate }: TokenRequest,
+  { clientCertificate }: OAuthRequest,
   client: ClientRegistration,
   now: number,
 ): ProvenKey | undefined {
@@ -155,7 +155,9 @@ async function namedKey(
   { registeredKey }: PossessionMechanisms,
 ): Promise<ProvenKey> {
   const jkt =
-    'jkt' in named ? named.jkt : await thumbprintUnder(named.kid, proven, client, registeredKey);
+    'jkt' in named
+      ? named.jkt
+      : await provenThumbprintFor(named.kid, proven, client, registeredKey);
   if (jkt === undefined) throw new OAuthError('req_cnf_kid_unknown');
   const match = proven.find(({ key }) => key?.jkt === jkt);
   if (match === undefined) throw new OAuthError('req_cnf_not_proven');
@@ -163,7 +165,7 @@ async function namedKey(
 }
 
 /** The proven key of the client with this `kid`, else any such key, else undefined. */
-async function thumbprintUnder(
+async function provenThumbprintFor(
   kid: string,
   proven: readonly ProvenKey[],
   client: ClientRegistration,

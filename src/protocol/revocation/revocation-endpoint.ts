@@ -2,7 +2,7 @@ import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
 import type { AuditEvent } from '../../domain/audit-event.ts';
 import type { AuthenticatedClient } from '../../domain/client-registration.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
-import type { TokenRequest } from '../../domain/oauth-request.ts';
+import type { OAuthRequest } from '../../domain/oauth-request.ts';
 import type { Ports } from '../../ports/ports.ts';
 import type { Refusals } from '../../ports/refusals.ts';
 import { additionalHolders } from '../access-token/active-holders.ts';
@@ -25,7 +25,7 @@ export function revocationEndpoint(options: RevocationEndpointOptions) {
     options;
   const revoke = async (
     { registration, assertion }: AuthenticatedClient,
-    request: TokenRequest,
+    request: OAuthRequest,
   ): Promise<void> => {
     const token = request.parameters.get('token');
     if (token === undefined) throw new OAuthError('token_missing');
@@ -53,7 +53,7 @@ export function revocationEndpoint(options: RevocationEndpointOptions) {
       ...key,
     });
   };
-  return async (request: TokenRequest): Promise<void> => {
+  return async (request: OAuthRequest): Promise<void> => {
     const client = await authenticateClient(request);
     await revoke(client, request).catch((fault: unknown) => {
       refusals.ofClient(client, fault, 'revocation_refused');

@@ -1,7 +1,7 @@
 import type { AuthenticatedClient } from '../../domain/client-registration.ts';
 import type { Grant, IdJagGrant, ValidateGrant } from '../../domain/grant.ts';
 import { namingKey, OAuthError } from '../../domain/oauth-error.ts';
-import type { TokenRequest, TokenResponse } from '../../domain/oauth-request.ts';
+import type { OAuthRequest, TokenResponse } from '../../domain/oauth-request.ts';
 import type { Possession } from '../../domain/possession.ts';
 import type { ProvenKey } from '../../domain/proven-key.ts';
 import type { Refusals } from '../../ports/refusals.ts';
@@ -14,7 +14,7 @@ import type { ProvePossession } from '../possession/prove-possession.ts';
 
 /** The steps of an access token request, in order. */
 export interface TokenEndpointSteps {
-  readonly authenticateClient: (request: TokenRequest) => Promise<AuthenticatedClient>;
+  readonly authenticateClient: (request: OAuthRequest) => Promise<AuthenticatedClient>;
   readonly validateGrant: ValidateGrant;
   readonly provePossession: ProvePossession;
   readonly proveAdditionalHolders: ProveAdditionalHolders;
@@ -43,7 +43,7 @@ export interface IssuedToken {
  */
 export function tokenEndpoint(
   steps: TokenEndpointSteps,
-): (request: TokenRequest) => Promise<IssuedToken> {
+): (request: OAuthRequest) => Promise<IssuedToken> {
   const issue = issueAccordingTo(steps);
   return async (request) => {
     const client = await steps.authenticateClient(request);
@@ -64,7 +64,7 @@ export function tokenEndpoint(
 /** The steps after the proof, for either kind of token. */
 function issueAccordingTo(steps: TokenEndpointSteps) {
   return async (
-    request: TokenRequest,
+    request: OAuthRequest,
     client: AuthenticatedClient,
     grant: Grant | IdJagGrant,
     possession: Possession,

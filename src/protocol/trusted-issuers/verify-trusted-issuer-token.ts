@@ -8,6 +8,7 @@ import {
   type ParsedJws,
   parseCompactJws,
 } from '../../jose/compact-jws.ts';
+import { isNumericDate } from '../../jose/numeric-date.ts';
 import { readPublicKey } from '../../jose/public-key.ts';
 import type { Ports } from '../../ports/ports.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
@@ -114,8 +115,6 @@ function checkClaims(
 ): { readonly fault?: IssuedTokenFault; readonly expiresAt: number } {
   const now = options.clock() / 1000;
   const latest = now + options.clockTolerance;
-  const time = (value: unknown): value is number =>
-    typeof value === 'number' && Number.isFinite(value);
   // An ID-JAG is for this server, whatever an app is called at its issuer.
   const ours = use === 'id_jag' ? undefined : issuer.audience;
   const expected = [ours ?? options.issuer].flat();
@@ -124,12 +123,13 @@ function checkClaims(
   // Another audience is not known to be trusted, and it holds the same token.
   if (audiences.length === 0 || !audiences.every((one) => expected.some((each) => each === one)))
     return refused('aud_mismatch');
-  if (!time(exp) || exp <= now) return refused('expired');
+  if (!isNumericDate(exp) || exp <= now) return refused('expired');
   const starts = [iat, nbf].filter((start) => start !== undefined);
-  if (!starts.every((start) => time(start) && start <= latest)) return refused('not_yet_valid');
+  if (!starts.every((start) => isNumericDate(start) && start <= latest))
+    return refused('not_yet_valid');
   const longest =
     issuer.max_lifetime ?? (use === 'id_token' ? Number.POSITIVE_INFINITY : defaultMaxLifetime);
-  if (exp - (time(iat) ? iat : now) > longest) return refused('lifetime_too_long');
+  if (exp - (isNumericDate(iat) ? iat : now) > longest) return refused('lifetime_too_long');
   return { expiresAt: Math.floor(exp) };
 }
 

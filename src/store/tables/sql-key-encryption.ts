@@ -1,8 +1,13 @@
-import { type KeyEncryptionStore, keyInForceName } from '../../ports/signing-key-store.ts';
+import type { NonceSecretStore } from '../../ports/nonce-secret-store.ts';
+import {
+  type KeyEncryptionStore,
+  keyInForceName,
+  nonceSecretName,
+} from '../../ports/signing-key-store.ts';
 import type { AuditedTransaction } from '../connection/audited-transaction.ts';
 
 /** A compare-and-set. Parameters: new value, name, old value. */
-export const replaceSecret = 'update shared_secret set value = $1 where name = $2 and value = $3';
+const replaceSecret = 'update shared_secret set value = $1 where name = $2 and value = $3';
 const replaceKey = 'update signing_key set private_jwe = $1 where kid = $2 and private_jwe = $3';
 const noOtherKey =
   'update shared_secret set value = value where name = $1 and (select count(*) from signing_key) = $2';
@@ -31,5 +36,13 @@ export function sqlKeyEncryption(change: AuditedTransaction): KeyEncryptionStore
       ];
       return change(steps, { type: 'key_encryption_key_changed', actor: 'admin', detail });
     },
+  };
+}
+
+/** The secrets behind the nonces: one value, so that a writer that read an older one fails. */
+export function sqlNonceSecrets(change: AuditedTransaction): NonceSecretStore {
+  return {
+    replaceNonceSecrets: async (from, to, event) =>
+      change([{ sql: replaceSecret, values: [to, nonceSecretName, from] }], event),
   };
 }

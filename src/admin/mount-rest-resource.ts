@@ -4,7 +4,7 @@ import { listRoute, readRoute } from './resource-reading.ts';
 import type { RestResource } from './rest-resource.ts';
 
 /** Mounts the routes of one kind of registration. */
-export function restResource<Value, Body extends object>(
+export function mountRestResource<Value, Body extends object>(
   app: FastifyInstance,
   resource: RestResource<Value, Body>,
 ): void {

@@ -1,7 +1,7 @@
 import type { Registry, Stored } from '../ports/registry.ts';
 
 /** Everything of a registry, or only what a configuration made. */
-export async function all<Value>(
+export async function listAll<Value>(
   registry: Registry<Value>,
   idOf: (value: Value) => string,
   managed?: true,
