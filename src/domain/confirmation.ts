@@ -1,6 +1,8 @@
 import type { PublicJwk } from '../jose/public-key.ts';
+import type { ConfirmationMethod } from './confirmation-methods.ts';
 
-interface Members {
+/** Every method of `confirmationMethods`, and `jwks`. */
+interface Members extends Record<ConfirmationMethod, unknown> {
   readonly jkt: string;
   readonly 'x5t#S256': string;
   readonly jwk: PublicJwk;

@@ -3,6 +3,7 @@ import { CompactEncrypt, compactDecrypt, generateKeyPair } from 'jose';
 import { expect, it } from 'vitest';
 import { candidatesOf } from '../../packages/resource-server/src/candidates.ts';
 import type { AccessTokenClaims } from '../../packages/resource-server/src/claims.ts';
+import type { Confirmation } from '../../src/domain/confirmation.ts';
 import { OAuthError } from '../../src/domain/oauth-error.ts';
 import { decodeBase64url } from '../../src/jose/base64url.ts';
 import { parseCompactJws, verifyJws } from '../../src/jose/compact-jws.ts';
@@ -75,7 +76,7 @@ describeWithVectors('examples of the RFCs', () => {
   it('RFC 9449 §6.1: the printed token is confirmed by the key of the printed proofs', () => {
     const [{ jwt = '' } = {}] = casesOf('rfc9449').filter((one) => one.jwt !== undefined);
     const { cnf } = parseCompactJws(jwt).payload;
-    expect(thumbprints(cnf as object, '')).toEqual([
+    expect(thumbprints(cnf as Confirmation, '')).toEqual([
       readPublicKey(parseCompactJws(casesOf('rfc9449')[0]?.proof ?? '').header['jwk']).jkt,
     ]);
   });

@@ -1,4 +1,5 @@
 import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
+import type { JwkSetConfirmation } from '../../domain/confirmation.ts';
 import { readPublicKey } from '../../jose/public-key.ts';
 import type { Ports } from '../../ports/ports.ts';
 import { registeredThumbprint } from '../confirmation/kid.ts';
@@ -67,7 +68,9 @@ export function findPresenter({ issuer, issuedTokens }: FindPresenterOptions): F
 }
 
 /** Thumbprint of a key that the confirmation itself identifies. */
-function thumbprintIn(cnf: object): string | undefined {
-  const { jkt, jwk } = cnf as { readonly jkt?: string; readonly jwk?: unknown };
+function thumbprintIn({
+  jkt,
+  jwk,
+}: Exclude<AccessTokenClaims['cnf'], JwkSetConfirmation>): string | undefined {
   return jwk === undefined ? jkt : readPublicKey(jwk).jkt;
 }
