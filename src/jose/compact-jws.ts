@@ -29,7 +29,8 @@ export interface JwsLimits {
   readonly signature: number;
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+// `JSON.parse` refuses the byte order mark (RFC 8259 §8.1), which a decoder would drop.
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * Parses a compact JWS with a known asymmetric `alg`. `known` is its header if the caller has

@@ -108,6 +108,14 @@ const refused: readonly Row[] = [
     'item 1: two proofs in one field',
     async () => `${await fixture.key.proof()}, ${await fixture.key.proof()}`,
   ],
+  [
+    'item 2: a byte order mark before the header (RFC 8259 §8.1)',
+    () => craft(`\ufeff${JSON.stringify(header())}`, claims(), fixture.key),
+  ],
+  [
+    'item 2: a byte order mark before the payload',
+    () => craft(header(), `\ufeff${JSON.stringify(claims())}`, fixture.key),
+  ],
   ['item 2: a scheme before it', async () => `DPoP ${await fixture.key.proof()}`],
   ['item 2: in quotes', async () => `"${await fixture.key.proof()}"`],
   ['item 2: dots only', () => '..'],
