@@ -17,7 +17,7 @@ export interface AccessTokenClaims {
   readonly act?: ActClaim;
   /** Where the token's state is published (draft-ietf-oauth-status-list §6). */
   readonly status?: { readonly status_list: { readonly idx: number; readonly uri: string } };
-  /** Who may exchange the token for its own (RFC 8693 §4.4); a list where there are several. */
+  /** The clients that may exchange the token (RFC 8693 §4.4); a list if there are several. */
   readonly may_act?: { readonly client_id: string | readonly string[] };
 }
 
@@ -40,7 +40,7 @@ export function accessTokenClaims(
     exp: Math.min(now + lifetime, grant.expiresAt ?? Number.POSITIVE_INFINITY),
     jti,
     ...(grant.scopes.length > 0 && { scope: grant.scopes.join(' ') }),
-    // Member by member: `cnfForClient` is a secret.
+    // Each member is copied by name, because `cnfForClient` is a secret.
     cnf,
     ...(alt_cnf !== undefined && { alt_cnf }),
     ...(grant.act !== undefined && { act: grant.act }),

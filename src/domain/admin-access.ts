@@ -1,6 +1,6 @@
 import type { ResourceServer } from './resource-server.ts';
 
-/** What an admin may do. `admin:grant`: make tokens and clients that are admins themselves. */
+/** Scopes of admins; `admin:grant` allows creating tokens and clients that are admins. */
 export const adminScopes = [
   'clients:read',
   'clients:write',
@@ -25,7 +25,7 @@ export type AdminScope = (typeof adminScopes)[number];
 /** The audience of tokens for this server's own admin API. */
 export const adminAudience = 'urn:holdfast:admin';
 
-/** Whether an audience is kept for this server itself, in whatever case it is written. */
+/** Whether an audience is reserved for this server itself, in any letter case. */
 export function isReservedAudience(audience: string): boolean {
   return /^urn:holdfast:/i.test(audience);
 }
@@ -37,8 +37,8 @@ export function knownAdminScopes(scopes: Iterable<string>): readonly AdminScope[
 }
 
 /**
- * The admin API as a resource server, which nobody registers: its `id` is none that could be given.
- * Its tokens count by a DPoP proof alone.
+ * The admin API as a resource server, which is not registered and whose `id` no registration can
+ * have. Its tokens need a DPoP proof.
  */
 export const adminResourceServer: ResourceServer = {
   id: adminAudience,

@@ -17,7 +17,7 @@ export const auditMembers = {
 } as const;
 type Member = keyof typeof auditMembers;
 
-/** What one type of event says. */
+/** The description of one type of event. */
 interface EventType {
   /** When it is recorded. */
   readonly when: string;
@@ -132,7 +132,7 @@ export const auditEventChapters = {
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, EventType>>>>;
 
-/** What happened. */
+/** The types of events. */
 export type AuditEventType = {
   [Chapter in keyof typeof auditEventChapters]: keyof (typeof auditEventChapters)[Chapter];
 }[keyof typeof auditEventChapters];

@@ -5,16 +5,16 @@ export type { AuditEventType } from './audit-event-types.ts';
 
 /**
  * Who did it: `client:ID`, `resource_server:ID`, `trusted_issuer:ID`, `admin:NAME#ID` or `server`.
- * `admin` stands for whichever admin acts, and is stored by its name and id.
+ * `admin` stands for the acting admin and is stored with name and id.
  */
 export type AuditActor =
   | 'admin'
   | 'server'
   | `${'admin' | 'client' | 'resource_server' | 'trusted_issuer'}:${string}`;
 
-/** One entry of the audit trail. Nothing secret has a place in it. */
+/** One entry of the audit trail. It contains nothing secret. */
 export interface AuditEvent {
-  /** Sorts by time; for an issuance the `jti` of the token. Made when absent. */
+  /** Sorts by time; for an issuance, the `jti` of the token. Generated when absent. */
   readonly id?: string;
   readonly type: AuditEventType;
   readonly actor: AuditActor;
@@ -35,11 +35,11 @@ export interface AuditEvent {
   readonly resource_server_id?: string;
   /** For an issuance by token exchange: the `jti` of the subject token. */
   readonly source?: string;
-  /** Of a delegation: `jti` of the actor token. */
+  /** For a delegation: `jti` of the actor token. */
   readonly actor_source?: string;
   /**
-   * For an issuance that rests on a trusted issuer: the id of the rule (or of the issuer) that
-   * authenticated the client, and of the one that granted the token.
+   * For an issuance based on a trusted issuer: the id of the rule (or issuer) that authenticated
+   * the client, and of the one that granted the token.
    */
   readonly client_authority?: string;
   readonly grant_authority?: string;

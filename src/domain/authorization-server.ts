@@ -7,16 +7,16 @@ export interface ClientElsewhere {
   readonly remote_client_id: string;
 }
 
-/** Another authorization server, for which this one gives identity assertion grants. */
+/** Another authorization server, for which this one issues identity assertion grants. */
 export interface AuthorizationServer {
   readonly id: string;
   /** Its issuer identifier: `aud` of the grants, and `audience` of the requests. */
   readonly issuer: string;
-  /** Who may ask. */
+  /** Clients that may request a grant. */
   readonly clients: readonly ClientElsewhere[];
-  /** For which registrations the names in `clients` stood when they were listed. */
+  /** The registrations that the names in `clients` meant when they were listed. */
   readonly listed: ListedClients;
-  /** Most that a grant has, space-separated; absent: no scope. */
+  /** Maximum scope of a grant, space-separated; absent: no scope. */
   readonly scope?: string;
   /** Resources that a grant may name; absent: any. */
   readonly resources?: readonly string[];

@@ -22,6 +22,6 @@ export interface Binding {
   readonly cnf: Confirmation | JwkSetConfirmation;
   /** Never empty. */
   readonly alt_cnf?: readonly AltConfirmation[];
-  /** Where the client is told another `cnf` than the token has: a secret, for the response only. */
+  /** Set if the client gets another `cnf` than the token has: a secret, for the response only. */
   readonly cnfForClient?: ClientConfirmation;
 }

@@ -10,7 +10,7 @@ export const tokenEndpointAuthMethods = [
   'private_key_jwt',
   'tls_client_auth',
   'self_signed_tls_client_auth',
-  // Ours: a token of the client's platform (RFC 7523 §2.2), by the rules of a trusted issuer.
+  // Ours: a token of the client's platform (RFC 7523 §2.2), matched by a trusted issuer's rules.
   'workload_jwt',
   // draft-ietf-oauth-spiffe-client-auth.
   'spiffe_jwt',
@@ -18,7 +18,7 @@ export const tokenEndpointAuthMethods = [
 ] as const;
 export type TokenEndpointAuthMethod = (typeof tokenEndpointAuthMethods)[number];
 
-/** Forms of `aud` in client assertions that older libraries send; each includes those before it. */
+/** Forms of `aud` in assertions from older libraries; each includes those before it. */
 export const clientAssertionAudiences = ['issuer', 'endpoint'] as const;
 export type ClientAssertionAudiences = (typeof clientAssertionAudiences)[number];
 
@@ -29,7 +29,7 @@ export const grantTypes = [
 ] as const;
 export type GrantType = (typeof grantTypes)[number];
 
-/** A JWK as registered: public members only; the gate in `jose/public-key.ts` has accepted it. */
+/** A JWK as registered: public members only, accepted by the checks in `jose/public-key.ts`. */
 export type RegisteredJwk = Readonly<Record<string, unknown>>;
 
 /** The subject of a `tls_client_auth` client: exactly one member (RFC 8705 §2.1.2). */
@@ -42,47 +42,47 @@ export interface TlsClientAuthSubject {
   readonly tls_client_auth_san_email?: string;
 }
 
-/** Client metadata that the admin gives, in RFC 7591 names; members of ours are marked. */
+/** Client metadata from the admin, with RFC 7591 names; our own members are marked "Ours". */
 export interface ClientMetadata extends TlsClientAuthSubject {
   readonly client_name?: string;
   readonly token_endpoint_auth_method: TokenEndpointAuthMethod;
-  /** Ours, never shown. True: no method was named, so the secret counts by Basic or in the body. */
+  /** Ours, never shown. True: no method was named, so Basic and the body may carry the secret. */
   readonly secret_in_either_place?: boolean;
   /**
-   * The one algorithm that the client's assertions must have; absent: any that the server takes
+   * The only algorithm allowed for the client's assertions; absent: any that the server accepts
    * (RFC 7591, OIDC Registration §2).
    */
   readonly token_endpoint_auth_signing_alg?: SigningAlgorithm;
   /**
-   * Ours. What `aud` of its assertions may be besides the issuer as a string: `issuer`, an array of
-   * the issuer alone; `endpoint`, also the URI of the endpoint called, in either form.
+   * Ours. Accepted `aud` of its assertions besides the issuer as a string: `issuer`, an array of
+   * only the issuer; `endpoint`, also the URI of the called endpoint, in either form.
    */
   readonly client_assertion_audiences?: ClientAssertionAudiences;
   readonly grant_types: readonly GrantType[];
-  /** Space-separated scope tokens that the client may ask for (RFC 6749 §3.3). */
+  /** Space-separated scope tokens that the client may request (RFC 6749 §3.3). */
   readonly scope?: string;
-  /** Keys for signatures and, by `use`: `enc`, for what is encrypted to the client. */
+  /** Keys for signatures and, with `use`: `enc`, for encryption to the client. */
   readonly jwks?: { readonly keys: readonly RegisteredJwk[] };
   readonly jwks_uri?: string;
   /** True: its tokens are bound to the certificate of the mutual TLS connection (RFC 8705 §3.4). */
   readonly tls_client_certificate_bound_access_tokens?: boolean;
   /** True: a request without a DPoP proof is refused (RFC 9449 §5.2). */
   readonly dpop_bound_access_tokens: boolean;
-  /** Ours. True: proofs of this client need a nonce (RFC 9449 §8), whatever the default. */
+  /** Ours. True: proofs of this client need a nonce (RFC 9449 §8), regardless of the default. */
   readonly dpop_nonce_required: boolean;
   /** Ours. True: the key that signed the client's assertion may be the bound key. */
   readonly client_assertion_bound_access_tokens: boolean;
-  /** Ours. Audiences of the resource servers that the client may ask for; absent: all. */
+  /** Ours. Audiences of the resource servers that the client may request; absent: all. */
   readonly resources?: readonly string[];
   /**
-   * Ours. What it may do at this server's own admin API, of which its `resources` must name the
-   * audience too; absent: nothing.
+   * Ours. Its scopes at this server's own admin API, whose audience must be in `resources`; absent:
+   * none.
    */
   readonly admin_scopes?: readonly string[];
   /** Ours. Clients whose keys this one may add to its tokens (`alt_cnf`); absent: none. */
   readonly alt_cnf_holders?: readonly string[];
   /**
-   * Ours. Clients that may add a key of this one to their tokens; absent: those that it gives a
+   * Ours. Clients that may add a key of this one to their tokens; absent: those to which it gives a
    * `cnf-proof+jwt`.
    */
   readonly alt_cnf_requesters?: readonly string[];
@@ -94,33 +94,33 @@ export interface ClientMetadata extends TlsClientAuthSubject {
 
 /** A client secret as stored. Times in seconds since the epoch. */
 export interface StoredSecret {
-  /** Names the secret to the operator; tells nothing of it. */
+  /** Identifies the secret to the operator and reveals nothing about it. */
   readonly id: string;
   /** base64url SHA-256 of the secret. */
   readonly hash: string;
   readonly created_at: number;
-  /** Good until then; absent: until it is removed. */
+  /** When it expires; absent: it is valid until it is removed. */
   readonly expires_at?: number;
 }
 
 /** A registered client as the protocol sees it. */
 export interface ClientRegistration extends ClientMetadata {
-  /** A label: once the client is deleted, another registration may bear it. */
+  /** A label: after the client is deleted, another registration may have it. */
   readonly client_id: string;
-  /** Random, given by the store, never used again. Whatever refers to this client uses it. */
+  /** Random, chosen by the store, never reused. All references to this client use it. */
   readonly registration_id: string;
-  /** For which registrations the names in its lists stood when they were listed. */
+  /** The registrations that the names in its lists meant when they were listed. */
   readonly listed: ListedClients;
   /**
-   * For the `client_secret_*` methods; several may be good at once, so that one can be replaced
-   * without a gap. Empty for the other methods.
+   * For the `client_secret_*` methods; several can be valid, so that one can be replaced without a
+   * gap. Empty for the other methods.
    */
   readonly clientSecrets: readonly StoredSecret[];
 }
 
 /**
- * `client_id` to `registration_id`: a name in a list means the registration that it stood for, and
- * no later one of that name.
+ * `client_id` to `registration_id`: a name in a list means the registration it had then, and no
+ * later one with that name.
  */
 export type ListedClients = ReadonlyMap<string, string>;
 
@@ -128,8 +128,8 @@ export type ListedClients = ReadonlyMap<string, string>;
 export type Identity = Pick<ClientRegistration, 'client_id' | 'registration_id'>;
 
 /**
- * Whether a list of names includes this very registration; `listed` says for which registrations
- * the names stood.
+ * Whether a list of names includes this registration; `listed` has the registrations that the names
+ * meant.
  */
 export function names(
   list: readonly string[],
@@ -139,20 +139,20 @@ export function names(
   return list.includes(client_id) && listed.get(client_id) === registration_id;
 }
 
-/** A client that proved who it is. Only `client-authentication/` makes one. */
+/** A client that has authenticated. Only `client-authentication/` creates one. */
 export interface AuthenticatedClient {
   readonly registration: ClientRegistration;
-  /** The key that signed its assertion, when it authenticated by one. */
+  /** The key that signed its assertion, if it authenticated by one. */
   readonly assertion?: Proof;
-  /** The secret or certificate, when it authenticated by one. */
+  /** The secret or certificate, if it authenticated by one. */
   readonly credential?: Credential;
-  /** The rule, when it authenticated as a workload. */
+  /** The rule, if it authenticated as a workload. */
   readonly byRule?: ByRule;
-  /** Whom its grant is for, when that is what named it. */
+  /** The subject of its grant, if the grant identified the client. */
   readonly workload?: Workload;
 }
 
-/** The keys registered by value that are for signatures. */
+/** The signature keys that are registered by value. */
 export function signatureJwks({ jwks }: Pick<ClientMetadata, 'jwks'>): readonly RegisteredJwk[] {
   return jwks?.keys.filter(({ use }) => use !== 'enc') ?? [];
 }

@@ -8,12 +8,12 @@ export interface ClockDifferenceOptions {
   readonly logger: Logger;
 }
 
-/** Seconds of difference above which the log says so. */
+/** Seconds of difference above which an error is logged. */
 const tolerated = 60;
 
 /**
- * Compares this machine's clock with the database's and logs an error, once until the difference
- * ends: a replica whose clock is wrong refuses honest proofs, and accepts what others find expired.
+ * Compares this machine's clock with the database's and logs an error, once per deviation. A
+ * replica with a wrong clock refuses valid proofs and accepts what others consider expired.
  */
 export function clockDifference({ clock, databaseSeconds, logger }: ClockDifferenceOptions) {
   let reported = false;

@@ -19,7 +19,7 @@ type Only<Member extends keyof Members> = Pick<Members, Member> & {
 
 /**
  * The value of `cnf`: exactly one confirmation method (RFC 7800 §3.1); resource servers refuse two.
- * `kid` goes along with `jku`.
+ * `kid` can accompany `jku`.
  */
 export type Confirmation = HolderConfirmation | Only<'kid'> | Only<'jku' | 'kid'> | Only<'jwe'>;
 

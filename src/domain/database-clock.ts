@@ -1,18 +1,18 @@
 import type { Clock } from './clock.ts';
 
-/** The clock by which all replicas decide: the database's, whatever the machine's own says. */
+/** The clock for decisions of all replicas: the database's, regardless of the machine's own. */
 export interface DatabaseClock {
-  /** Milliseconds since the epoch: the local clock, corrected by what was last measured. */
+  /** Milliseconds since the epoch: the local clock, corrected by the last measurement. */
   now(): number;
-  /** Asks the database for something that says its time in milliseconds, and measures by it. */
+  /** Runs a query that also returns the database's time in milliseconds, and measures by it. */
   measuredBy<Answer extends { readonly databaseTime: number }>(
     ask: () => Promise<Answer>,
   ): Promise<Answer>;
 }
 
 /**
- * The answer bounds the offset between both clocks. The current offset stays while it is within the
- * bounds; otherwise it becomes the middle. So a slow answer changes nothing.
+ * The answer bounds the offset between both clocks. The current offset stays while it is within
+ * these bounds, else it becomes their middle, so a slow answer changes nothing.
  */
 export function databaseClock(local: Clock): DatabaseClock {
   let offset: number | undefined;

@@ -5,39 +5,41 @@ import type { ByRule } from './platform-token.ts';
 import type { ResourceServer } from './resource-server.ts';
 import type { SingleUse } from './single-use.ts';
 
-/** What a request may have: whose token, for which resource server, with which scope. */
+/** What a request may have: the subject, resource server and scope of the token. */
 export interface Grant {
   readonly type: GrantType;
   /** `sub` of the token. */
   readonly subject: string;
   readonly resourceServer: ResourceServer;
   readonly scopes: readonly string[];
+  /** The only audiences of all tokens exchanged for this one; absent: no limit. */
+  readonly audiences?: readonly string[];
   /** True: the token is for a user, not for the client itself. */
   readonly ofUser?: boolean;
-  /** True: it is for a workload that a platform's token names. */
+  /** True: the token is for a workload, named by a platform's token. */
   readonly ofWorkload?: boolean;
   /** Seconds since the epoch; the token must not outlive it. */
   readonly expiresAt?: number;
-  /** Who acts for the subject (RFC 8693 §4.1). */
+  /** The actor for the subject (RFC 8693 §4.1). */
   readonly act?: ActClaim;
-  /** Where the grant is bound to keys itself: by whom it must be presented. */
+  /** The holder that must present the grant, if the grant itself is bound to keys. */
   readonly presentedBy?: PresentedBy;
   /** `jti` of the exchanged token; once that is inactive, so is the new one. */
   readonly source?: string;
-  /** Of a delegation: `jti` of the actor token, of which the same holds. */
+  /** For a delegation: `jti` of the actor token, to which the same applies. */
   readonly actorSource?: string;
-  /** Of a delegation: the proof by the key of the subject token that the request needs. */
+  /** For a delegation: the proof by the subject token's key that the request needs. */
   readonly subjectProof?: SubjectProof;
   /**
-   * Id of the trusted issuer, or of its rule, on whose word this is granted; once that is removed,
-   * the token is inactive.
+   * Id of the trusted issuer, or of its rule, that vouches for this; after its removal, the token
+   * is inactive.
    */
   readonly authority?: string;
-  /** That rule, where it was one. */
+  /** That rule, if it was one. */
   readonly byRule?: ByRule;
-  /** Consents of the pairings that allowed it; once one is revoked, the token is inactive. */
+  /** Consents of the pairings that allowed it; if one is revoked, the token is inactive. */
   readonly pairings?: readonly string[];
-  /** What of the grant counts once; marked as used with the proofs, when the token is issued. */
+  /** The part that counts once, marked as used with the proofs when the token is issued. */
   readonly use?: SingleUse;
   /** RFC 8693 §2.2.1. */
   readonly issuedTokenType?: string;
@@ -46,27 +48,27 @@ export interface Grant {
 /** What a request may have at another authorization server: an identity assertion grant. */
 export interface IdJagGrant extends Omit<Grant, 'resourceServer'> {
   readonly authorizationServer: AuthorizationServer;
-  /** What the client is called there. */
+  /** The name of the client there. */
   readonly remoteClientId: string;
-  /** The `resource` of the request. */
-  readonly resource?: string;
+  /** `resource` of the request, or all that the operator registered; absent: any. */
+  readonly resource?: string | readonly string[];
 }
 
-/** The current actor, and inside it those before (RFC 8693 §4.1). */
+/** The current actor, with the earlier ones nested inside (RFC 8693 §4.1). */
 export interface ActClaim {
   readonly client_id: string;
   readonly sub: string;
   readonly act?: ActClaim;
 }
 
-/** A `subject_token_proof` that is still unchecked, and what it must fit (docs/delegation.md). */
+/** An unchecked `subject_token_proof`, and what it must match (docs/delegation.md). */
 export interface SubjectProof {
   readonly text: string;
-  /** Thumbprints of the keys of the subject token; the proof is signed by one of these. */
+  /** Thumbprints of the keys of the subject token, one of which must sign the proof. */
   readonly keys: readonly string[];
-  /** What its `ath` must be. */
+  /** The required `ath` of the proof. */
   readonly ath: string;
-  /** What its `resource` must name: the audience of the new token. */
+  /** The required `resource` of the proof: the audience of the new token. */
   readonly audience: string;
 }
 
@@ -74,13 +76,13 @@ export interface SubjectProof {
 export interface PresentedBy {
   /** The token that names the keys. */
   readonly token: 'subject_token' | 'actor_token' | 'id_jag';
-  /** Thumbprints; a proof by any one of these keys will do. */
+  /** Thumbprints; a proof by any one of these keys suffices. */
   readonly keys: readonly string[];
-  /** What `ath` of a DPoP proof must be. */
+  /** The required `ath` of a DPoP proof. */
   readonly ath?: string;
 }
 
-/** A grant type: reads its parameters, checks them, answers the grant. Throws OAuthError. */
+/** A grant type: reads and checks its parameters and returns the grant. Throws OAuthError. */
 export type GrantHandler = (request: OAuthRequest, client: AuthenticatedClient) => Promise<Grant>;
 
 /** The step of the token endpoint. */

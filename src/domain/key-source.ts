@@ -7,9 +7,9 @@ export interface IssuerKeySource {
   readonly kind: 'jwks' | 'discovery' | 'bundle' | 'file';
   /** The URI, the issuer identifier, or the name of the file. */
   readonly at: string;
-  /** True: private and loopback addresses too. */
+  /** True: private and loopback addresses are allowed too. */
   readonly allowPrivateAddresses?: boolean;
-  /** The only certificates that its server may have a chain to, PEM, or the name of their file. */
+  /** The only trusted certificate authorities of its server, as PEM or as a file name. */
   readonly ca?: { readonly pem: string } | { readonly file: string };
 }
 

@@ -3,8 +3,8 @@ import { type RefusalReason, refusalReasons } from './refusal-reasons.ts';
 import { type OAuthErrorCode, oauthErrorStatus } from './refusals/refusal.ts';
 
 /**
- * A refusal. The reason decides code and description (RFC 6749 §5.2), so nothing from a request can
- * reach the client; what varies goes to `cause` and the log.
+ * A refusal. The reason determines code and description (RFC 6749 §5.2), so nothing from a request
+ * can reach the client; details go to `cause` and the log.
  */
 export class OAuthError extends Error {
   override readonly name = 'OAuthError';
@@ -25,7 +25,7 @@ export class OAuthError extends Error {
   }
 }
 
-/** What was thrown after a proof of this key: a refusal that names no key yet names this one. */
+/** Returns what was thrown; a refusal that names no key yet gets this one, proven before. */
 export function namingKey(thrown: unknown, key: ProvenKey | undefined): unknown {
   if (thrown instanceof OAuthError && key !== undefined) thrown.provenKey ??= key;
   return thrown;
@@ -44,7 +44,7 @@ export class TooManyRequests extends Error {
   }
 }
 
-/** A store did not answer. Thrown by `store/`; answered by 503 with `Retry-After`. */
+/** A store did not respond. Thrown by `store/`; answered by 503 with `Retry-After`. */
 export class StoreUnavailable extends Error {
   constructor(store: 'database' | 'replay', cause: unknown) {
     super(`${store} is unavailable`, { cause });
@@ -61,7 +61,7 @@ export class SigningKeyUnavailable extends Error {
   }
 }
 
-/** No key signs by this algorithm yet, or its successor is on its way. */
+/** No key signs with this algorithm yet, or its successor is not active yet. */
 export class NoSigningKey extends Error {
   override readonly name = 'NoSigningKey';
 
@@ -81,7 +81,7 @@ export class CorruptRow extends Error {
   }
 }
 
-/** The refusal that a thrown value stands for: itself, or that of an outage; else undefined. */
+/** The refusal that a thrown value means: itself, or that of an outage; else undefined. */
 export function refusalOf(thrown: unknown): OAuthError | undefined {
   if (thrown instanceof OAuthError) return thrown;
   if (thrown instanceof StoreUnavailable) return new OAuthError('store_unavailable');

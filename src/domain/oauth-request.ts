@@ -20,9 +20,9 @@ export interface OAuthRequest {
 /** An access token response (RFC 6749 §5.1). */
 export interface TokenResponse {
   readonly access_token: string;
-  /** `N_A`: what was issued is no access token (RFC 8693 §2.2.1). */
+  /** `N_A`: the issued token is not an access token (RFC 8693 §2.2.1). */
   readonly token_type: 'DPoP' | 'Bearer' | 'PoP' | 'N_A';
-  /** RFC 8693 §2.2.1; in the answer to a token exchange. */
+  /** RFC 8693 §2.2.1; present in the response to a token exchange. */
   readonly issued_token_type?: string;
   /** Seconds. */
   readonly expires_in: number;

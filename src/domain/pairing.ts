@@ -11,27 +11,27 @@ export interface Pairing {
   readonly requester: string;
   /** `client_id` of the client whose key may be added. */
   readonly holder: string;
-  /** `registration_id` of the two; later registrations of their names are others. */
+  /** `registration_id` of the two; later registrations with their names are different ones. */
   readonly requesterId: string;
   readonly holderId: string;
-  /** What tokens refer to; changed once the requester unlists the holder, so they stay ended. */
+  /** Tokens refer to it; changed if the requester unlists the holder, so they stay inactive. */
   readonly consent: string;
   readonly mode: PairingMode;
   /** True: both belong to the operator, so a user's token may be shared without a consent page. */
   readonly first_party: boolean;
-  /** Most scope of a token with both keys, space-separated; absent: what the requester may have. */
+  /** Maximum scope of a token with both keys, space-separated; absent: the requester's. */
   readonly scope?: string;
-  /** Audiences of tokens with both keys; absent: every resource server that knows several keys. */
+  /** Audiences of tokens with both keys; absent: all resource servers that know several keys. */
   readonly resources?: readonly string[];
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
-  /** Milliseconds since the epoch; from then on nobody may use the pairing. */
+  /** Milliseconds since the epoch; from then on the pairing cannot be used. */
   readonly revokedAt?: number;
-  /** What made it, where that was no single request. */
+  /** What created it, if not a single request. */
   readonly managedBy?: string;
 }
 
-/** A pairing that is to be made; the store knows whom the two names stand for. */
+/** A pairing to create; the store finds the registrations that the two names stand for. */
 export type NewPairing = Omit<Pairing, 'requesterId' | 'holderId' | 'consent'>;
 
 /** Whether a pairing is of these two registrations. */
@@ -55,7 +55,7 @@ export function isAgreed(
   );
 }
 
-/** Whether the holder's registration allows this form; a fresh proof does, unless it has a list. */
+/** Whether the holder's registration allows this form; without a list it allows a fresh proof. */
 export function agreesToShare(
   { alt_cnf_requesters, alt_cnf_registered_key, listed }: ClientRegistration,
   requester: Identity,

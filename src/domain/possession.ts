@@ -5,16 +5,18 @@ import type { SingleUse } from './single-use.ts';
 export interface ProvenSubject {
   /** RFC 7638 thumbprint. */
   readonly jkt: string;
+  /** `resource` of the proof: the only audiences of all tokens derived from the new one. */
+  readonly audiences: readonly string[];
   readonly use: SingleUse;
 }
 
-/** The key that the token will be bound to, and everything that issuing it uses up. */
+/** The key to which the token will be bound, and everything that its issuance uses up. */
 export interface Possession {
   readonly boundKey: ProvenKey;
-  /** True: the client asked for this very key by `req_cnf`. */
+  /** True: the client asked for this key in `req_cnf`. */
   readonly keyNamed: boolean;
   readonly uses: readonly SingleUse[];
-  /** Of a delegation: the subject's key, and the use of the proof by it. */
+  /** For a delegation: the subject's key, and the use of the proof by it. */
   readonly subject?: ProvenSubject;
   readonly dpopNonce?: string;
 }

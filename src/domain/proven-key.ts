@@ -13,7 +13,7 @@ export type ProvenKey =
       readonly 'x5t#S256'?: string;
     }
   | {
-      /** Absent: a certificate's key that the gate refuses; only the certificate can be named. */
+      /** Absent: the key checks refuse the certificate's key; only the certificate can be named. */
       readonly key?: never;
       readonly provenBy: 'tls_handshake';
       readonly 'x5t#S256': string;

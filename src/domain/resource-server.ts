@@ -6,11 +6,11 @@ import type { ConfirmationMethod } from './confirmation-methods.ts';
 export const multiKeyForms = ['alt_cnf', 'jwks'] as const;
 export type MultiKeyForm = (typeof multiKeyForms)[number];
 
-/** Whether a gateway refuses what fails, or lets it pass and reports what would be refused. */
+/** Whether a gateway refuses failing requests, or lets them pass and reports them. */
 export const gatewayModes = ['enforce', 'report'] as const;
 export type GatewayMode = (typeof gatewayModes)[number];
 
-/** What an admin says of a resource server. */
+/** An admin's description of a resource server. */
 export interface ResourceServerMetadata {
   /** RFC 8707 resource identifier: an absolute URI without fragment; the token's `aud`. */
   readonly audience: string;
@@ -25,15 +25,15 @@ export interface ResourceServerMetadata {
   readonly multi_key_form?: MultiKeyForm;
   /** Ours. True: its tokens are on a status list (draft-ietf-oauth-status-list). */
   readonly status_list_enabled?: boolean;
-  /** Ours. True: for it a token is active only beside a valid proof in the same introspection. */
+  /** Ours. True: its tokens are active only with a valid proof in the same introspection. */
   readonly introspection_requires_proof?: boolean;
-  /** Ours. Origins (RFC 6454 §6.2) at which gateways serve it; without one no gateway may ask. */
+  /** Ours. Origins (RFC 6454 §6.2) at which gateways serve it; without one no gateway can ask. */
   readonly origins?: readonly string[];
-  /** Ours. Default `enforce`; `report` lets everything pass and says what would be refused. */
+  /** Ours. Default `enforce`; `report` lets everything pass and reports what would be refused. */
   readonly gateway_mode?: GatewayMode;
   /** Its public encryption keys; symmetric keys are encrypted to the first (RFC 7800 §3.3). */
   readonly jwks?: { readonly keys: readonly RegisteredJwk[] };
-  /** True: its tokens may be confirmed by a symmetric key that this server makes, method `jwe`. */
+  /** True: its tokens may be confirmed by a symmetric key from this server (method `jwe`). */
   readonly symmetric_keys_enabled?: boolean;
   /** Seconds. */
   readonly access_token_lifetime: number;
@@ -43,7 +43,7 @@ export interface ResourceServerMetadata {
 /** A registered resource server (RFC 6749 §1.1) as the protocol sees it. */
 export interface ResourceServer extends ResourceServerMetadata {
   readonly id: string;
-  /** By which it authenticates at the introspection endpoint (RFC 7662 §2.1). */
+  /** Its identifier for authentication at the introspection endpoint (RFC 7662 §2.1). */
   readonly client_id: string;
   readonly clientSecrets: readonly StoredSecret[];
 }

@@ -1,6 +1,6 @@
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 
-/** A handle on a signing key: whoever has it can sign, and never sees the key. */
+/** A handle on a signing key, which can sign without revealing the key. */
 export interface SigningKey {
   readonly kid: string;
   readonly alg: AccessTokenSigningAlgorithm;

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 
-/** What counts once. */
+/** Things that count once. */
 export type SingleUseKind =
   | 'dpop_proof'
   | 'client_assertion'
@@ -17,12 +17,11 @@ export interface Acceptable {
 }
 
 /**
- * Names one use of `jti`. The parts go through JSON so that no two different lists give the same
+ * Names one use of `jti`. The parts go through JSON so that different lists never give the same
  * text; the hash bounds what is stored (RFC 9449 §11.1).
  * @param owner thumbprint of the key or `client_id`; `jti`s of different owners never collide
  * @param target the `htu` for a proof, empty otherwise
- * @param acceptable seconds since the epoch from which on, and until which, the thing can be
- * accepted
+ * @param acceptable first and last second since the epoch at which it can be accepted
  */
 export function singleUse(
   kind: SingleUseKind,
@@ -41,10 +40,10 @@ export function singleUse(
 
 /** One use of something that counts once: a DPoP proof, a client assertion. */
 export interface SingleUse {
-  /** base64url SHA-256 over kind, owner and `jti`; see `single-use.ts`. 43 characters. */
+  /** base64url SHA-256 over kind, owner, target and `jti`: 43 characters. */
   readonly key: string;
   /** Seconds since the epoch until which the record must be kept. */
   readonly expiresAt: number;
-  /** Seconds since the epoch from which on the used thing could have been accepted. */
+  /** Seconds since the epoch from which it could have been accepted. */
   readonly acceptableFrom: number;
 }

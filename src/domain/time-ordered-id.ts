@@ -6,16 +6,16 @@ import { randomUUID } from 'node:crypto';
  * its issuance share one, so that either is found by the other's primary key.
  */
 export function timeOrderedId(now: number): string {
-  // Node makes UUIDs in stock: single random bytes cost twenty times as much.
+  // Node generates UUIDs in batches; random bytes one at a time cost twenty times as much.
   return timePrefix(now) + randomUUID().replaceAll('-', '');
 }
 
-/** The first ten characters of every identifier made at this time, in milliseconds. */
+/** The first ten characters of every identifier created at this time, in milliseconds. */
 export function timePrefix(now: number): string {
   return Math.max(Math.floor(now), 0).toString(32).padStart(10, '0');
 }
 
-/** When an identifier was made, in milliseconds since the epoch. */
+/** When an identifier was created, in milliseconds since the epoch. */
 export function timeOf(id: string): number {
   return Number.parseInt(id.slice(0, 10), 32);
 }

@@ -1,6 +1,6 @@
 import type { ClientRegistration, ListedClients } from './client-registration.ts';
 
-/** What a claim must be: a text with `*` at its end for any further characters, or as it says. */
+/** What a claim must be: a text, in which a final `*` matches any rest, or the given value. */
 export type ClaimCondition =
   | string
   | number
@@ -8,14 +8,14 @@ export type ClaimCondition =
   | { readonly exact: string }
   | { readonly prefix: string };
 
-/** What a token of a trusted issuer must say, and for whom it then stands. */
+/** What a token of a trusted issuer must say, and what it then stands for. */
 export interface TrustRule {
   readonly id: string;
   readonly trusted_issuer_id: string;
   readonly name?: string;
-  /** The lowest is looked at first; of two with the same, the older one. */
+  /** The lowest is tried first; of two equal ones, the older. */
   readonly priority: number;
-  /** By JSON Pointer (RFC 6901) or quoted path; every one must hold. */
+  /** Keyed by JSON Pointer (RFC 6901) or quoted path; all of them must hold. */
   readonly claims: Readonly<Record<string, ClaimCondition>>;
   /**
    * The client that the token authenticates. Beside `subject`: the client that must authenticate
@@ -23,13 +23,13 @@ export interface TrustRule {
    */
   readonly client_id?: string;
   /**
-   * For which registration the name in `client_id` stood when the rule was made. As the operator
-   * sees it, empty once that is deleted: the rule is then for nobody.
+   * The registration that `client_id` meant when the rule was created. The operator sees it empty
+   * after that client is deleted; the rule then matches nobody.
    */
   readonly listed: ListedClients;
-  /** A template over claims, such as `{/kubernetes.io/namespace}`: whom the grant is for. */
+  /** A template over claims, such as `{/kubernetes.io/namespace}`, for the subject of the grant. */
   readonly subject?: string;
-  /** Most that a token has by this rule: scope, audiences, seconds of life. */
+  /** Maximum scope, audiences and lifetime in seconds of a token issued by this rule. */
   readonly scope?: string;
   readonly resources?: readonly string[];
   readonly access_token_lifetime?: number;
@@ -39,14 +39,14 @@ export interface TrustRule {
 
 const ruleClientPrefix = 'urn:holdfast:rule:';
 
-/** Whether this names a rule: no client can be registered under it. */
+/** Whether this is the name of a rule; no client can be registered under it. */
 export function isRuleClientId(clientId: string): boolean {
   return clientId.startsWith(ruleClientPrefix);
 }
 
 /**
- * The client that a workload is for which none is registered. Its tokens are bound to the
- * certificate of the connection where `byCertificate` says so.
+ * The client for a workload without a registered one. Its tokens are bound to the certificate of
+ * the connection if `byCertificate` is true.
  */
 export function ruleClient(
   { id, scope, resources }: Pick<TrustRule, 'id' | 'scope' | 'resources'>,
@@ -69,7 +69,7 @@ export function ruleClient(
   };
 }
 
-/** A client with no more scope and audiences than the rule has. */
+/** The client, limited to the scope and audiences of the rule. */
 export function withinRule(
   client: ClientRegistration,
   { scope, resources }: Pick<TrustRule, 'scope' | 'resources'>,

@@ -2,13 +2,13 @@ import type { SigningAlgorithm } from '../jose/algorithms.ts';
 import type { ListedClients, RegisteredJwk } from './client-registration.ts';
 import type { IssuerKeySource } from './key-source.ts';
 
-/** What the tokens of an issuer count for here. */
+/** What the tokens of an issuer may be used for. */
 export const trustPurposes = [
   /** Users' ID tokens are exchanged (RFC 8693 §2.1). */
   'id_token',
   /** Its tokens stand for workloads, by rules (RFC 7523 §2). */
   'workload',
-  /** It speaks for users by identity assertion authorization grants. */
+  /** It vouches for users by identity assertion authorization grants. */
   'id_jag',
 ] as const;
 export type TrustPurpose = (typeof trustPurposes)[number];
@@ -25,11 +25,11 @@ export interface JwksByValue {
  */
 export interface TrustedIssuer {
   readonly id: string;
-  /** Compared whole with `iss`; `spiffe://` and a trust domain for SPIFFE. */
+  /** Compared exactly with `iss`; for SPIFFE, `spiffe://` and a trust domain. */
   readonly issuer: string;
   readonly purposes: readonly TrustPurpose[];
   /**
-   * Every `aud` of its tokens must be among these: what an app is called at an OpenID provider.
+   * Every `aud` of its tokens must be among these, which are an app's names at an OpenID provider.
    * Absent: the issuer identifier of this server.
    */
   readonly audience?: string | readonly string[];
@@ -41,18 +41,18 @@ export interface TrustedIssuer {
   readonly trust_bundle_file?: string;
   /** True: its keys may come from private and loopback addresses. */
   readonly allow_private_addresses?: boolean;
-  /** The only certificate authorities of the server that has its keys, as PEM or as a file. */
+  /** The only trusted certificate authorities of the server with its keys, as PEM or as a file. */
   readonly ca?: string;
   readonly ca_file?: string;
   /** Absent: those of client assertions, and RS256. */
   readonly algorithms?: readonly SigningAlgorithm[];
-  /** Most seconds from `iat` (else from now) to `exp`. Absent: a day. */
+  /** Maximum seconds from `iat` (else from now) to `exp`. Absent: a day. */
   readonly max_lifetime?: number;
   /** Clients that may exchange its ID tokens; absent: every client with the grant. */
   readonly clients?: readonly string[];
-  /** For which registrations the names in `clients` stood when they were listed. */
+  /** The registrations that the names in `clients` meant when they were listed. */
   readonly listed: ListedClients;
-  /** Put before its subjects, so that users of two providers cannot have one name. */
+  /** Prefix of its subjects, so that users of two providers cannot share a name. */
   readonly subject_prefix?: string;
 }
 
@@ -61,7 +61,7 @@ export function trustDomainOf(spiffeId: string): string | undefined {
   return /^(spiffe:\/\/[a-z0-9._-]{1,255})(?:\/[A-Za-z0-9._/-]+)?$/.exec(spiffeId)?.[1];
 }
 
-/** Where the keys of an issuer are published; undefined where they are registered by value. */
+/** Where the keys of an issuer are published; undefined if they are registered by value. */
 export function keySourceOf(issuer: TrustedIssuer): IssuerKeySource | undefined {
   const { jwks, jwks_uri, trust_bundle, trust_bundle_uri, trust_bundle_file, ca, ca_file } = issuer;
   if (jwks !== undefined || trust_bundle !== undefined) return undefined;

@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** Milliseconds of one turn: what a request notices little. */
+/** Milliseconds of one turn, short enough for requests not to notice. */
 const longest = 10;
 
 /**
- * A function to await between the parts of long work, which lets everything else in the process go
- * on: promises alone do not, where a database answers without waiting.
+ * Returns a function to await between parts of long work, which lets other work in the process run.
+ * Promises alone do not, if a database answers without waiting.
  */
 export function takingTurns(): () => Promise<void> {
   let began = performance.now();

@@ -6,8 +6,8 @@ import type { AdmittedRequest } from '../protocol/gateway/admitted-request.ts';
 export type Fields = Readonly<Record<string, string>>;
 
 /**
- * Who is let in, for the upstream. Each field is always there, so that none of the client's own of
- * that name stays. Safe in every field: what is not printable ASCII is percent-encoded.
+ * Identifies the admitted client to the upstream. All fields are always present, so that none from
+ * the client with the same name remains; characters outside printable ASCII are percent-encoded.
  */
 export function identityFields({ claims, presenter, thumbprint }: AdmittedRequest): Fields {
   return {
@@ -20,14 +20,14 @@ export function identityFields({ claims, presenter, thumbprint }: AdmittedReques
   };
 }
 
-/** Percent-encodes `%` and all but U+0021 to U+007E; `decodeURIComponent` gives it back. */
+/** Percent-encodes `%` and all but U+0021 to U+007E; `decodeURIComponent` decodes it. */
 function encoded(text: string): string {
   return text.replace(/[^\x21-\x24\x26-\x7e]+/gu, encodeURIComponent);
 }
 
-/** What a challenge says beside the error. */
+/** The content of a challenge besides the error. */
 export interface Challenged {
-  /** Undefined: not known yet, so that no challenge would be right. */
+  /** Undefined: not known yet, so that no challenge would be correct. */
   readonly resourceServer: ResourceServer | undefined;
   /** Algorithms of DPoP proofs. */
   readonly algs: readonly string[];
@@ -37,7 +37,7 @@ export interface Challenged {
 /** Status, fields and body of a refusal (RFC 6750 §3, RFC 9449 §7.1 and §9). */
 export function refusal(error: OAuthError, challenged: Challenged, freshNonce: () => string) {
   const status = error.status === 400 ? 401 : error.status;
-  // Without a token there is nothing to find fault with (RFC 6750 §3.1).
+  // Without a token there is no error to report (RFC 6750 §3.1).
   const code =
     error.reason === 'access_token_missing'
       ? undefined
@@ -56,7 +56,7 @@ export function refusal(error: OAuthError, challenged: Challenged, freshNonce: (
 
 /**
  * A challenge for each scheme in which a token of the resource server can be presented, in one
- * field: gateways lose a second one.
+ * field, because gateways lose a second one.
  */
 function challenges(
   error: string | undefined,

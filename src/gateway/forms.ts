@@ -8,12 +8,12 @@ import {
   wholeUri,
 } from '../protocol/gateway/forwarded-request.ts';
 
-/** What a gateway asks, beside the request that it is about. */
+/** A gateway's question, besides the request that it is about. */
 export interface GatewayQuestion
   extends Pick<ForwardedRequest, 'target' | 'method' | 'uri' | 'scopes'> {
   /** Whether its upstream wants an assertion. */
   readonly wantsAssertion: boolean;
-  /** Whether it sets the field of the client certificate, which is the client's own otherwise. */
+  /** Whether it sets the field of the client certificate, which otherwise comes from the client. */
   readonly readsCertificate: boolean;
 }
 
@@ -29,7 +29,7 @@ export const forwardAuth: ReadQuestion = (request) => {
   return { ...queryOf(request), method: methodOf(method), uri: () => uri };
 };
 
-/** nginx: `GET /auth-request?audience=…`. Not for gateways that let a `Host` with a slash in. */
+/** nginx: `GET /auth-request?audience=…`. Not for gateways that accept a `Host` with a slash. */
 export const authRequest: ReadQuestion = (request) => {
   const uri = wholeUri(once(request, 'x-original-url'));
   return {
@@ -60,7 +60,7 @@ function onceAtMost(request: IncomingMessage, name: string): string | undefined 
   return value;
 }
 
-/** A field that is missing, or there twice, may be the client's own. */
+/** A field that is missing or repeated may come from the client. */
 function once(request: IncomingMessage, name: string): string {
   const value = onceAtMost(request, name);
   if (value === undefined) throw new OAuthError('gateway_fields_invalid');
@@ -76,7 +76,7 @@ function methodOf(text: string): string {
 
 const parameters: ReadonlySet<string> = new Set(['audience', 'scope', 'assertion', 'certificate']);
 
-/** A parameter that is unknown or repeated is a mistake that might leave out a check. */
+/** An unknown or repeated parameter is a mistake that might leave out a check. */
 function queryOf({ url = '' }: IncomingMessage): Omit<GatewayQuestion, 'method' | 'uri'> {
   const given = [...new URLSearchParams(url.slice(url.indexOf('?') + 1))];
   const query = new Map(given);

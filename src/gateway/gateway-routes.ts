@@ -20,9 +20,9 @@ import { identityFields, refusal } from './answers.ts';
 import { authRequest, extAuthz, forwardAuth, type ReadQuestion } from './forms.ts';
 import { gatewayTokens } from './gateway-token.ts';
 
-/** What the gateway listener answers with. */
+/** What the gateway listener needs to answer. */
 export interface GatewayRoutesOptions {
-  /** What gateways show; undefined where whoever can reach the listener may ask. */
+  /** The token that gateways send; undefined if anybody who can reach the listener may ask. */
   readonly gatewayToken: string | undefined;
   readonly resourceServers: Pick<ResourceServers, 'findByAudience' | 'findById'>;
   readonly check: (
@@ -30,7 +30,7 @@ export interface GatewayRoutesOptions {
     resourceServer: ResourceServer,
   ) => Promise<AdmittedRequest>;
   readonly assertion: (admitted: AdmittedRequest) => Promise<string>;
-  /** Says whose a refused token is, for the counts. */
+  /** Identifies the client of a refused token, for the counts. */
   readonly verify: VerifyAccessToken;
   readonly certificateOf: ReadCertificate;
   readonly refusals: Pick<Refusals, 'ofStranger' | 'reported'>;
@@ -39,16 +39,16 @@ export interface GatewayRoutesOptions {
   readonly algs: readonly string[];
 }
 
-/** A gateway may hand on any method, or use the one of the original request. */
+/** A gateway may forward any method, or use that of the original request. */
 const methods = METHODS.filter((method) => method !== 'CONNECT') as HTTPMethods[];
 
 /**
- * One path for each form in which gateways ask. Everything that is not let in is refused: there is
- * no way to 200 but by a request that was checked, or by a resource server in `report`.
+ * Mounts one path for each form in which gateways ask. Only a checked request, or a resource server
+ * in `report`, leads to 200; everything else is refused.
  */
 export function gatewayRoutes(app: FastifyInstance, options: GatewayRoutesOptions): void {
   const isGateway = gatewayTokens(options.gatewayToken);
-  // A body is the client's, and nothing here reads it.
+  // A body comes from the client, and nothing here reads it.
   for (const method of methods)
     app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
   app.addHook('onRequest', async (request, reply) => {
@@ -119,7 +119,7 @@ async function answer(
     const { reason, code } = loggedRefusal(request, fault);
     options.refusals.reported(reason, aud, client);
     request.logFields = { ...request.logFields, would_refuse: reason };
-    // A client that is not told the nonce could not mend it before the mode changes.
+    // Without the nonce, a client could not adapt before the mode changes.
     if (code === 'use_dpop_nonce') void reply.header('DPoP-Nonce', options.nonces.current());
     return reply.code(200).header('Holdfast-Would-Refuse', reason).send();
   }
@@ -138,7 +138,7 @@ async function targetOf(
   return found;
 }
 
-/** The client that the token was issued to, if it is one of this server, whatever its state. */
+/** The client of the token, if this server issued it, whatever its state. */
 async function clientOf(
   { verify }: GatewayRoutesOptions,
   { authorization }: ForwardedRequest,
@@ -167,7 +167,7 @@ async function sendRefusal(
   return reply.code(status).headers(fields).send(body);
 }
 
-/** The refusal that was thrown; a defect or an outage goes to the log, whole. */
+/** The refusal that was thrown; a defect or an outage is logged in full. */
 function loggedRefusal(request: FastifyRequest, thrown: unknown): OAuthError {
   const error = refusalOf(thrown) ?? new OAuthError('server_error');
   if (error.status >= 500)

@@ -1,9 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 
 /**
- * Whether the values of `Holdfast-Gateway-Token` are those of a gateway: the token, once. Where
- * none is configured anybody on this machine may ask, and the field must be absent: it would come
- * from the client, or from an operator who believes that it is checked.
+ * Whether the values of `Holdfast-Gateway-Token` are those of a gateway: the token, once. Without a
+ * configured token, anybody on this machine may ask, and the field must be absent, because it would
+ * come from the client or from an operator who believes that it is checked.
  */
 export function gatewayTokens(
   expected: string | undefined,

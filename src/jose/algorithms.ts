@@ -17,13 +17,13 @@ const rsa = { kty: 'RSA' } as const;
 
 interface JwsAlgorithm {
   readonly key: KeyType;
-  /** The digest for `node:crypto`; null where the scheme hashes the message itself. */
+  /** The digest for `node:crypto`; null if the scheme itself hashes the message. */
   readonly hash: 'sha256' | 'sha384' | null;
   /** Parameters for `node:crypto` besides the key. */
   readonly options?: { readonly padding: number; readonly saltLength: number };
   /** Bytes of a signature; those of RSA are as long as the modulus. */
   readonly signatureBytes?: number;
-  /** Whether this server signs access tokens by it. */
+  /** Whether this server signs access tokens with it. */
   readonly signsAccessTokens: boolean;
 }
 
@@ -60,7 +60,7 @@ const algorithms = {
 /** A JWS algorithm that this server knows; each purpose allows its own subset. */
 export type SigningAlgorithm = keyof typeof algorithms;
 
-/** A JWS algorithm that an access token may be signed by. */
+/** A JWS algorithm that may sign an access token. */
 export type AccessTokenSigningAlgorithm = {
   [Alg in SigningAlgorithm]: (typeof algorithms)[Alg]['signsAccessTokens'] extends true
     ? Alg
@@ -78,7 +78,7 @@ export const accessTokenSigningAlgorithms = signingAlgorithms.filter(
   (alg): alg is AccessTokenSigningAlgorithm => jwsAlgorithms[alg].signsAccessTokens,
 );
 
-/** A JWE key management algorithm that this server encrypts by (RFC 7518 §4.3, §4.6). */
+/** A JWE key management algorithm that this server encrypts with (RFC 7518 §4.3, §4.6). */
 export type KeyManagementAlgorithm = 'ECDH-ES+A256KW' | 'RSA-OAEP-256';
 
 /** A key to encrypt to, its only algorithm, and the `key_ops` that it may have (RFC 7517 §4.3). */

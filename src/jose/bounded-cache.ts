@@ -1,4 +1,4 @@
-/** A cache bounded by bytes; it evicts the oldest entry that was not used since its last turn. */
+/** A cache bounded by bytes; it evicts the oldest entry that was not read since its last turn. */
 export interface BoundedCache<Value> {
   get(key: string): Value | undefined;
   /** `bytes`: the size of the value with its native memory. A value over the limit is not kept. */
@@ -19,8 +19,8 @@ interface Entry<Value> {
 const overhead = 200;
 
 /**
- * Makes a cache of at most `maxBytes`. A key must not be a part of a longer text, which it
- * would keep in memory. The resource server package includes this file, so it uses no library.
+ * Creates a cache of at most `maxBytes`. A key must not be a part of a longer text, which would
+ * stay in memory. The resource server package includes this file, so it uses no library.
  */
 export function boundedCache<Value>(maxBytes: number): BoundedCache<Value> {
   const entries = new Map<string, Entry<Value>>();

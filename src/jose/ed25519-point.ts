@@ -2,7 +2,7 @@
 const p = 2n ** 255n - 19n;
 const d = 37095705934669439343138083508754565189542113879843219016388785533085940283555n;
 
-/** y of the points of order 1, 2, 4 and 8; one signature by such a key fits many messages. */
+/** y of the points of order 1, 2, 4 and 8; one signature with such a key fits many messages. */
 const smallOrderY: ReadonlySet<bigint> = new Set([
   0n,
   1n,

@@ -18,7 +18,7 @@ export interface PublicKey {
   /** RFC 7638 SHA-256 thumbprint, base64url, 43 characters. */
   readonly jkt: string;
   readonly keyObject: KeyObject;
-  /** Algorithms that this key may sign by. */
+  /** Algorithms that this key may sign with. */
   readonly algs: readonly SigningAlgorithm[];
   readonly kid?: string;
   /** Registered certificate chain, base64 DER, leaf first (RFC 7517 §4.7); not parsed yet. */

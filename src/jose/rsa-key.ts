@@ -12,7 +12,7 @@ const rocaResidues = rocaPrimes.map((prime) => {
 
 /**
  * Refuses a modulus that is even, has a leading zero byte, has fewer than 2048 or more than
- * `maxBits` bits, or was made by the ROCA generator. Throws JoseError.
+ * `maxBits` bits, or comes from the ROCA generator. Throws JoseError.
  */
 export function checkRsaKey(modulus: Buffer, maxBits = 4096): void {
   const leading = modulus[0] ?? 0;

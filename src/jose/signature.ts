@@ -2,8 +2,8 @@ import { type KeyObject, sign, verify } from 'node:crypto';
 import { jwsAlgorithms, type SigningAlgorithm } from './algorithms.ts';
 import { ecdsaFromDer, ecdsaToDer } from './ecdsa-der.ts';
 
-// Signatures use `node:crypto` rather than jose, which takes twice as long. ECDSA goes through DER
-// because `dsaEncoding: 'ieee-p1363'` takes half as long again.
+// Signatures use `node:crypto` rather than jose, which takes twice as long. ECDSA uses DER because
+// `dsaEncoding: 'ieee-p1363'` takes 50% longer.
 
 /** The JWS signature of `input` (RFC 7518 §3, RFC 8037 §3.1, RFC 9964 §4). */
 export function signInput(alg: SigningAlgorithm, key: KeyObject, input: Buffer): Buffer {

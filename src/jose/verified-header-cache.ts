@@ -25,10 +25,10 @@ const maxLength = 256;
 const maxText = 2048;
 
 /**
- * Makes a cache of at most `maxBytes` of headers whose signature was verified. A client repeats the
- * header with each proof, and importing its key costs as much as verifying the signature, which is
- * still verified every time. The text is the key, as a copy: a part of a longer text would keep the
- * whole of it in memory.
+ * Creates a cache of at most `maxBytes` of headers whose signature was verified. A client repeats
+ * the header with each proof, and importing its key costs as much as verifying the signature, which
+ * is still done every time. The cache key is a copy, because a part of a longer text would keep all
+ * of it in memory.
  */
 export function verifiedHeaderCache(maxBytes: number): VerifiedHeaderCache {
   const known = boundedCache<VerifiedHeader>(maxBytes);

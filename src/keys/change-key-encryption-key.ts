@@ -15,7 +15,7 @@ export interface KeyEncryptionKeyOptions {
   readonly changes: KeyEncryptionStore;
 }
 
-/** The key in force afterwards, and how many values were sealed under it. */
+/** The key now in force, and how many values were sealed under it. */
 export interface KeyEncryptionKeyChanged {
   readonly keyId: string;
   readonly signingKeys: number;
@@ -26,9 +26,9 @@ export interface KeyEncryptionKeyChanged {
 const tries = 10;
 
 /**
- * Seals everything under the next key-encryption key in one transaction; does nothing if that is
- * done already. `no_next_key`: the server was started without one. Throws KeyEncryptionError, and
- * changes nothing, if something cannot be opened.
+ * Seals everything under the next key-encryption key in one transaction, unless this has been done.
+ * `no_next_key`: the server was started without one. Throws KeyEncryptionError and changes nothing
+ * if something cannot be opened.
  */
 export async function changeKeyEncryptionKey(
   options: KeyEncryptionKeyOptions,

@@ -15,13 +15,13 @@ export interface NonceSecretWithState {
 
 /** The secrets behind the server's nonces, shared by all replicas through the store. */
 export interface DpopNonceSecrets {
-  /** As last read from the store, oldest first; answers without the store. */
+  /** As last read from the store, oldest first; does not use the store. */
   current(): readonly NonceSecret[];
-  /** Reads the store again, for what other replicas did, and announces a successor if due. */
+  /** Reads the store again for changes by other replicas, and announces a successor if due. */
   refresh(): Promise<void>;
-  /** Every secret whose nonces are still valid, and perhaps the last one whose nonces are not. */
+  /** Every secret whose nonces are still valid, and possibly the last one whose nonces are not. */
   list(): Promise<readonly NonceSecretWithState[]>;
-  /** Replaces all secrets by a new one: every earlier nonce becomes invalid. */
+  /** Replaces all secrets with a new one, so that every earlier nonce becomes invalid. */
   replace(): Promise<void>;
 }
 
@@ -31,25 +31,25 @@ export interface DpopNonceSecretsOptions {
   readonly nonceSecrets: NonceSecretStore;
   readonly encryption: KeyEncryption;
   readonly clock: Clock;
-  /** The database's time, in seconds since the epoch: one wrong clock must not end a secret. */
+  /** The database's time, in seconds since the epoch: one wrong clock must not retire a secret. */
   readonly databaseSeconds: () => Promise<number>;
-  /** How long a secret makes nonces before its successor does. */
+  /** How long a secret issues nonces before its successor does. */
   readonly dpopNonceSecretRotationInterval: number;
   /** The minimum time for which a nonce is valid. */
   readonly dpopNonceLifetime: number;
-  /** Tells the other processes on this machine of a change, before the change is answered. */
+  /** Notifies the other processes on this machine of a change before it is reported as done. */
   readonly changed: () => Promise<void>;
 }
 
 /**
- * Milliseconds before its use at which a successor is announced, where the interval is long enough:
- * even a replica that was away from the store has read it.
+ * Milliseconds before its use at which a successor is announced, if the interval is long enough, so
+ * that even a replica that could not reach the store for a while has read it.
  */
 const longestAnnouncement = 3_600_000;
 
 /**
- * Reads the secrets, and makes the first; of several replicas one makes it. Throws
- * KeyEncryptionError when they cannot be opened.
+ * Reads the secrets, and creates the first; only one of several replicas does. Throws
+ * KeyEncryptionError if they cannot be opened.
  */
 export async function dpopNonceSecrets(
   options: DpopNonceSecretsOptions,
@@ -72,8 +72,8 @@ export async function dpopNonceSecrets(
       if (!isDue(clock())) return;
       const now = (await options.databaseSeconds()) * 1000;
       if (!isDue(now)) return;
-      // A secret from before they rotated: replicas of that version know no other, and get a whole
-      // interval to be replaced.
+      // A secret from before rotation: replicas of that version know no other, so they get a whole
+      // interval to be upgraded.
       const from =
         latest === 0
           ? now + rotationInterval
@@ -92,8 +92,7 @@ export async function dpopNonceSecrets(
       while (!(await replaced(reading, [newSecret(clock())], event))) {
         const { list } = reading;
         reading = await read();
-        // Either another call did the same, or a successor was announced or the value was sealed
-        // anew meanwhile.
+        // Another call did the same, or a successor was announced, or the value was sealed again.
         if (!reading.list.some(({ secret }) => list.some((before) => before.secret.equals(secret))))
           break;
       }
@@ -108,7 +107,7 @@ interface PolledReading {
   readonly list: readonly NonceSecret[];
 }
 
-/** The list of the secrets, which the store has as one sealed value. */
+/** The list of the secrets, which the store keeps as one sealed value. */
 function sealedList({ secrets, nonceSecrets, encryption, clock }: DpopNonceSecretsOptions) {
   let known: PolledReading = { sealed: '', list: [] };
   let [begun, applied] = [0, 0];
@@ -125,11 +124,11 @@ function sealedList({ secrets, nonceSecrets, encryption, clock }: DpopNonceSecre
       sealed === known.sealed
         ? known
         : { sealed, list: opened(await encryption.open(sealed, place)) };
-    // One that began earlier and ends later must not bring back what has been replaced.
+    // A reading that began earlier and finishes later must not bring back what has been replaced.
     if (mine > applied) [known, applied] = [reading, mine];
     return reading;
   };
-  // The look comes before the seal, so that a value that was sealed anew in between is noticed.
+  // Reads before sealing, so that a value sealed again in between is noticed.
   const replaced = async (
     { sealed }: PolledReading,
     list: readonly NonceSecret[],
@@ -163,7 +162,7 @@ function written(list: readonly NonceSecret[]): string {
   );
 }
 
-/** Before secrets rotated, the value was a single one: base64url of 32 bytes. */
+/** Before rotation existed, the value was a single secret: base64url of 32 bytes. */
 function opened(text: string): readonly NonceSecret[] {
   const list = text.startsWith('[')
     ? (JSON.parse(text) as readonly { readonly secret: string; readonly from: number }[])

@@ -10,7 +10,7 @@ import { signInput } from '../jose/signature.ts';
 import type { NewSigningKey, StoredSigningKey } from '../ports/signing-key-store.ts';
 import { type KeyEncryption, KeyEncryptionError, placeOfSigningKey } from './key-encryption.ts';
 
-/** A new key pair, its private half sealed; `kid` is the thumbprint; times in milliseconds. */
+/** Generates a key pair with a sealed private half; `kid` is the thumbprint. In milliseconds. */
 export async function generateKey(
   alg: AccessTokenSigningAlgorithm,
   encryption: KeyEncryption,
@@ -42,8 +42,8 @@ export async function generateKey(
 }
 
 /**
- * A handle on a stored key. Throws KeyEncryptionError when it cannot be opened, or when its private
- * half belongs to another key than the row says.
+ * A handle on a stored key. Throws KeyEncryptionError if it cannot be opened, or if its private
+ * half does not belong to the key in the row.
  */
 export async function openKey(
   stored: Pick<StoredSigningKey, 'kid' | 'alg' | 'purpose' | 'publicJwk' | 'privateJwe'>,

@@ -6,29 +6,29 @@ import type { SigningKeyPurpose } from '../ports/signing-key-store.ts';
 /** Seals and opens secrets at rest as compact JWE, `dir` with A256GCM (RFC 7516, RFC 7518 §4.5). */
 export interface KeyEncryption {
   /**
-   * Id of the key that seals, as the database names it now. Throws KeyEncryptionError when this
-   * server has not got that key.
+   * Id of the sealing key, as the database names it now. Throws KeyEncryptionError if this server
+   * lacks that key.
    */
   inForce(): Promise<string>;
   /** Id of the next key, if the server was started with one. */
   readonly next?: string;
   /**
-   * Seals under the key with this id, which `kid` in the header names (RFC 7516 §4.1.6). The header
-   * also names what the value belongs to, and is authenticated with it (RFC 7516 §5.1, step 14).
+   * Seals under the key with this id, which is `kid` in the header (RFC 7516 §4.1.6). The header,
+   * which is authenticated (RFC 7516 §5.1, step 14), also names what the value belongs to.
    */
   seal(plaintext: string, keyId: string, belongsTo: string): Promise<string>;
-  /** Opens what any of the keys sealed for this place, else throws KeyEncryptionError. */
+  /** Opens what any of the keys sealed for this place, or throws KeyEncryptionError. */
   open(jwe: string, belongsTo: string): Promise<string>;
 }
 
-/** The place of a shared secret, as its sealed value names it. */
+/** The place of a shared secret, as named in its sealed value. */
 export function placeOfSecret(name: string): string {
   return `shared_secret ${name}`;
 }
 
 /**
- * The place of a signing key, as its sealed private half names it. It covers `kid`, `alg`,
- * purpose and the published text: a public key that was not made here has no sealed half that fits.
+ * The place of a signing key, as named in its sealed private half. It covers `kid`, `alg`, purpose
+ * and the published text, so a public key that was not created here has no matching sealed half.
  */
 export function placeOfSigningKey(key: {
   readonly kid: string;
@@ -40,14 +40,14 @@ export function placeOfSigningKey(key: {
   return `signing_key ${key.purpose} ${key.kid} ${key.alg} ${digest}`;
 }
 
-/** The keys of 32 bytes that a server was started with: the one in use and perhaps the next. */
+/** The 32-byte keys that a server was started with: the one in use and possibly the next. */
 export interface EncryptionKeys {
   readonly current: Buffer;
   readonly next?: Buffer;
 }
 
 /**
- * A key-encryption key that is missing, malformed or wrong: the server does not start, and replaces
+ * A key-encryption key is missing, malformed or wrong: the server does not start, and replaces
  * nothing. The message says what to do.
  */
 export class KeyEncryptionError extends Error {
@@ -98,7 +98,7 @@ export function keyEncryption(
 
   async function opened(jwe: string) {
     let cause: unknown;
-    // GCM tells which key it was; what was sealed before keys had ids names none.
+    // GCM shows which key it was; values sealed before keys had ids name none.
     for (const key of keys.values()) {
       try {
         const { plaintext, protectedHeader } = await compactDecrypt(jwe, key, {

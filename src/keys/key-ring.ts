@@ -15,8 +15,8 @@ import { type KeyWithState, keyStatesAt, type SigningKeyState } from './key-stat
 import { damagedKey, openKeys } from './open-keys.ts';
 
 /**
- * The maximum age in milliseconds of a copy that is used for signing. It is read every second; an
- * older one means that this process or its database was away.
+ * Maximum age in milliseconds of a copy that is used for signing. It is read every second, so an
+ * older one means that this process or its database was stopped or unreachable.
  */
 const maxAge = 3000;
 
@@ -26,7 +26,7 @@ export interface KeyRing {
   /** Reads the keys and the database's clock. Throws StoreUnavailable. */
   read(): Promise<void>;
   /**
-   * Reads the keys again if the copy is too old for signing: a key may have been revoked meanwhile.
+   * Reads the keys again if the copy is too old for signing, because a key may have been revoked.
    * Throws StoreUnavailable.
    */
   recent(): Promise<void>;
@@ -34,16 +34,16 @@ export interface KeyRing {
   /** Rows that cannot be read; none of them signs or is published. */
   damaged(): readonly DamagedSigningKey[];
   lives(): readonly KeyWithState[];
-  /** The key that signs; when none is active yet, the announced one that will first. */
+  /** The key that signs; if none is active yet, the announced one that will be first. */
   signing(alg: AccessTokenSigningAlgorithm): KeyWithState | undefined;
   handle(kid: string): SigningKey | undefined;
   /**
-   * Why a key cannot be opened: this replica has not got the key-encryption key that sealed it, or
-   * its row is damaged. The others are in use.
+   * Why a key cannot be opened: this replica lacks the key-encryption key that sealed it, or its
+   * row is damaged. The other keys are used.
    */
   unopened(): KeyEncryptionError | undefined;
   publicJwks(): { readonly keys: readonly JWK[] };
-  /** A published key, in the store where this copy does not know it. Throws StoreUnavailable. */
+  /** A published key, from the store if this copy does not have it. Throws StoreUnavailable. */
   verificationKey(kid: string): Promise<PublicKey | undefined>;
 }
 
@@ -57,7 +57,7 @@ export interface KeyRingOptions {
   readonly published: number;
 }
 
-/** Makes a key ring, which is empty until it is read. */
+/** Creates a key ring, which is empty until it is read. */
 export function keyRing({ store, encryption, clock, shared, ...options }: KeyRingOptions): KeyRing {
   const open = openKeys(encryption);
   const published = publishedJwks((kid) => open.get(kid)?.publicJwk);
@@ -71,7 +71,7 @@ export function keyRing({ store, encryption, clock, shared, ...options }: KeyRin
     const { keys, damaged: unread } = await shared.measuredBy(() => store.listSigningKeys());
     const own = keys.filter(({ purpose }) => purpose === options.purpose);
     await open.open(own);
-    // What was read before a change must not come back after it.
+    // A result that was read before a change must not come back after it.
     if (began.ticks < asked.ticks) return;
     asked = began;
     stored = own;
@@ -79,8 +79,7 @@ export function keyRing({ store, encryption, clock, shared, ...options }: KeyRin
     published.update(lives());
   };
   const { joined, anew } = sharedReading(read);
-  // By two clocks: the one that only goes forward stands still while the machine sleeps, the other
-  // may be set.
+  // Uses two clocks: the monotonic one stops while the machine sleeps, and the other may be set.
   const isOld = () =>
     performance.now() - asked.ticks > maxAge || Math.abs(clock() - asked.at) > maxAge;
   return {
@@ -88,13 +87,13 @@ export function keyRing({ store, encryption, clock, shared, ...options }: KeyRin
     read,
     async recent() {
       if (isOld()) await joined();
-      // What was joined may itself have begun before a pause.
+      // The reading that was joined may itself have begun before a pause.
       if (isOld()) await read();
     },
     stored: () => stored,
     lives,
-    // A replica whose clock is a little behind must not refuse to sign until the first key, or one
-    // in place of a revoked one, is active for it too.
+    // A replica whose clock is slightly behind must not refuse to sign until the first key, or one
+    // that replaces a revoked key, is active by its own clock.
     signing(alg) {
       const keys = lives().filter(({ key }) => key.alg === alg);
       const announced = keys
@@ -118,7 +117,7 @@ export function keyRing({ store, encryption, clock, shared, ...options }: KeyRin
 
 const publishedStates: readonly SigningKeyState[] = ['announced', 'active', 'retired'];
 
-/** The JWK Set of the open keys that are published; the same object while it has the same keys. */
+/** The JWK Set of the opened, published keys; the same object while the keys are the same. */
 function publishedJwks(publicJwk: (kid: string) => JWK | undefined) {
   let published: { readonly keys: readonly JWK[] } = { keys: [] };
   let publishedKids = '';
@@ -137,7 +136,7 @@ function publishedJwks(publicJwk: (kid: string) => JWK | undefined) {
   };
 }
 
-/** Shares readings between callers: each gets one that begins after its call. */
+/** Shares readings between callers, each of which gets one that begins after its call. */
 function sharedReading(read: () => Promise<void>) {
   let underWay: Promise<void> | undefined;
   let waiting: Promise<void> | undefined;

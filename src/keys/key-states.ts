@@ -43,7 +43,7 @@ interface WithRetirement {
   readonly retiredAt: number | undefined;
 }
 
-/** Retirement times by list of keys: every token needs them; only another reading changes them. */
+/** Retirement times by list of keys: every token needs them; only a new reading changes them. */
 const retirements = new WeakMap<readonly StoredSigningKey[], readonly WithRetirement[]>();
 
 function withRetirement(keys: readonly StoredSigningKey[]): readonly WithRetirement[] {
@@ -64,8 +64,8 @@ function withRetirement(keys: readonly StoredSigningKey[]): readonly WithRetirem
 }
 
 /**
- * The changes of a key's state that the audit trail lacks, oldest first, and the stage that is on
- * record once they are written.
+ * The changes of a key's state that the audit trail lacks, oldest first, and the recorded stage
+ * after they are written.
  */
 export function unrecorded({ key, state, retiredAt, removedAt }: KeyWithState): {
   readonly stage: Stage;
@@ -96,10 +96,10 @@ export function unrecorded({ key, state, retiredAt, removedAt }: KeyWithState): 
   return { stage: reached, events: due.map((stage) => events[stage]) };
 }
 
-/** Who rotated the key: the operator or the schedule. */
+/** The operator or the schedule, whichever rotated the key. */
 export type Announcer = 'admin' | 'server';
 
-/** Makes the record of a key that is new or will sign earlier. */
+/** Builds the record of a key that is new or will sign earlier. */
 export function announcement(
   { activeAt, ...key }: Pick<StoredSigningKey, 'kid' | 'alg' | 'purpose' | 'activeAt'>,
   actor: Announcer,
@@ -107,12 +107,12 @@ export function announcement(
   return { type: 'signing_key_announced', actor, detail: { ...nameOf(key), active_at: activeAt } };
 }
 
-/** How a record names a key: its purpose only where that is not the ordinary one. */
+/** How a record names a key: it includes the purpose only if that is not the usual one. */
 function nameOf({ kid, alg, purpose }: Pick<StoredSigningKey, 'kid' | 'alg' | 'purpose'>) {
   return { kid, alg, ...(purpose !== 'issuer' && { purpose }) };
 }
 
-/** When the next key may become active at the earliest: not before a revoked one would have. */
+/** The earliest start of the next key: not before a revoked one would have become active. */
 export function earliest(keys: readonly StoredSigningKey[], now: number): number {
   return Math.max(
     now,
@@ -123,8 +123,8 @@ export function earliest(keys: readonly StoredSigningKey[], now: number): number
 }
 
 /**
- * Whether a key replaces its predecessor. A key that was revoked while active still does: its
- * predecessor does not come back.
+ * Whether a key replaces its predecessor. A key that was revoked while active still does, so its
+ * predecessor does not return.
  */
 function takesOver(other: StoredSigningKey, key: StoredSigningKey): boolean {
   if (other.revokedAt !== undefined) return everSigns(other) && other.activeAt > key.activeAt;

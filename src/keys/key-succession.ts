@@ -9,7 +9,7 @@ import type { KeyEncryption } from './key-encryption.ts';
 import type { KeyRing } from './key-ring.ts';
 import { type Announcer, announcement, earliest, unrecorded } from './key-states.ts';
 
-/** What the succession of keys works on. */
+/** The keys, store and clock that the succession works on. */
 export interface Succession {
   readonly store: SigningKeyStore;
   readonly encryption: KeyEncryption;
@@ -21,7 +21,7 @@ export interface Succession {
 /** Milliseconds by which two replicas may read the database's clock differently. */
 export const clockDifference = 1000;
 
-/** The key of this algorithm that signs last, of those that are not revoked. */
+/** The last key of this algorithm that signs, among those that are not revoked. */
 export function latestKey(
   { held }: Succession,
   alg: AccessTokenSigningAlgorithm,
@@ -32,7 +32,7 @@ export function latestKey(
     .at(-1);
 }
 
-/** When the next key of this algorithm may become active at the earliest. */
+/** The earliest time at which the next key of this algorithm may become active. */
 export function soonest({ held, now }: Succession, alg: AccessTokenSigningAlgorithm): number {
   return earliest(
     held.stored().filter((key) => key.alg === alg),
@@ -73,7 +73,7 @@ export async function advance(
   await held.read();
 }
 
-/** Adds the successor of a revoked key if the process that revoked it did not get that far. */
+/** Adds the successor of a revoked key if the process that revoked it could not. */
 export async function fill(
   succession: Succession,
   alg: AccessTokenSigningAlgorithm,
@@ -82,7 +82,7 @@ export async function fill(
   if (first?.state === 'active') return;
   const activeAt = soonest(succession, alg);
   if (first === undefined) return succeed(succession, alg, activeAt);
-  // A moment ahead: it was made just now, by the clock of another replica.
+  // It may be slightly ahead if another replica has just created it by its own clock.
   if (first.key.activeAt > activeAt + clockDifference)
     await advance(succession, first.key, activeAt, 'server');
 }
@@ -98,7 +98,7 @@ export async function record({ store, held }: Succession): Promise<void> {
 function lastOf(alg: string, held: KeyRing): string | undefined {
   const beginning = beginningOf(held.purpose, alg);
   const next = new Map([
-    // Each by its own algorithm. If all algorithms began at one place, two keys revoked at the same
+    // A separate start for each algorithm. If all began at one place, two keys revoked at the same
     // time would compete for the next one, and one would get no successor.
     ...held
       .stored()

@@ -7,7 +7,7 @@ import { type KeyEncryption, KeyEncryptionError, placeOfSigningKey } from './key
 
 /** A key whose halves belong together; no other key is published or used. */
 interface OpenKey {
-  /** What the sealed half names; a row that was changed since is opened anew. */
+  /** The place that the sealed half names; a row changed since then is opened again. */
   readonly place: string;
   readonly handle: SigningKey;
   readonly publicJwk: JWK;
@@ -20,15 +20,15 @@ export function openKeys(encryption: KeyEncryption) {
   const sealed = new Map<string, KeyEncryptionError>();
   return {
     get: (kid: string): OpenKey | undefined => open.get(kid),
-    /** The reason why the key cannot be opened, if there is one. */
+    /** Why the key cannot be opened, if it cannot. */
     fault: (kid: string): KeyEncryptionError | undefined => sealed.get(kid),
     async open(keys: readonly StoredSigningKey[]): Promise<void> {
       for (const key of keys) {
         const place = placeOfSigningKey(key);
         if (open.get(key.kid)?.place === place) continue;
         open.delete(key.kid);
-        // A key that cannot be opened stops no other, so that revocations are heard of. It is not
-        // published either: whoever can write to the database could have put its public half there.
+        // A key that cannot be opened affects no other, so revocations are still seen. It is not
+        // published, because its public half may come from anybody who can write to the database.
         const result = await opened(key, encryption);
         if (result instanceof KeyEncryptionError) sealed.set(key.kid, result);
         else {
@@ -56,7 +56,7 @@ async function opened(
     const publicJwk = JSON.parse(key.publicJwk) as JWK;
     return { handle, publicJwk, publicKey: readPublicKey(publicJwk) };
   } catch (cause) {
-    // Whatever is wrong with a row concerns that row alone.
+    // A fault in a row concerns that row alone.
     return new KeyEncryptionError(
       `The signing key ${key.kid} (${key.alg}) cannot be opened: it signs nothing here and is not published. If another replica has a new key-encryption key, start this one with it; if the row is damaged or somebody else put it there, rotate ${key.alg} with "immediately" and revoke ${key.kid}.`,
       { cause },

@@ -7,7 +7,7 @@ import { KeyEncryptionError } from './key-encryption.ts';
 export interface KeyEncryptionSource {
   readonly value?: string;
   readonly file: string;
-  /** True: the file may be made on first start (nothing is sealed yet). */
+  /** True: the file may be created on the first start (nothing is sealed yet). */
   readonly mayCreate: boolean;
 }
 
@@ -24,7 +24,7 @@ export function readNextKeyEncryptionKey({
 }
 
 /**
- * Reads the key-encryption key. On the very first start it makes one in a 0600 file if none is
+ * Reads the key-encryption key. On the very first start it creates one in a 0600 file if none is
  * given. Throws KeyEncryptionError.
  */
 export function readKeyEncryptionKey({ value, file, mayCreate }: KeyEncryptionSource): Buffer {
@@ -58,7 +58,7 @@ function createKeyFile(file: string): Buffer {
     writeFileSync(file, `${key.toString('base64url')}\n`, { mode: 0o600, flag: 'wx' });
     return key;
   } catch (cause) {
-    // Another replica made it between the look and the write: its key counts.
+    // Another replica created it between the check and the write, and its key counts.
     if (existsSync(file)) return decodeKey(readKeyFile(file), file);
     throw new KeyEncryptionError(
       `The key-encryption key ${file} cannot be written. Make its folder writable, or set KEY_ENCRYPTION_KEY.`,

@@ -4,7 +4,7 @@ import { fill, latestKey, record, type Succession, soonest, succeed } from './ke
 /** Revokes a key and puts a successor in its place; false if nothing was revoked. */
 export async function revokeSigningKey(keys: Succession, kid: string): Promise<boolean> {
   const { store, held, now } = keys;
-  // What became of the key until now is recorded before its revocation.
+  // Earlier state changes of the key are recorded before its revocation.
   await record(keys);
   const revoked = held.stored().find((key) => key.kid === kid);
   if (revoked === undefined) return false;
@@ -18,9 +18,9 @@ export async function revokeSigningKey(keys: Succession, kid: string): Promise<b
 }
 
 /**
- * Makes a successor before the only key that signs is revoked: making an RSA key can take seconds,
- * and no replica could sign meanwhile. A fault here does not stop the revocation; `fill` tries
- * again afterwards, and reports it.
+ * Creates a successor before the only signing key is revoked: creating an RSA key can take seconds,
+ * in which no replica could sign. A fault here does not stop the revocation; `fill` retries
+ * afterwards and reports it.
  */
 async function prepareSuccessor(
   keys: Succession,
@@ -28,7 +28,7 @@ async function prepareSuccessor(
 ): Promise<void> {
   const signs = keys.held.signing(alg)?.key.kid === kid;
   if (!signs || latestKey(keys, alg)?.kid !== kid) return;
-  // Never earlier than the key itself, which a replica whose clock is ahead may have made.
+  // Never earlier than the key itself, which a replica whose clock is ahead may have created.
   const from = Math.max(soonest(keys, alg), activeAt);
   await succeed(keys, alg, from).catch(() => undefined);
 }

@@ -13,13 +13,13 @@ import {
 export interface RotationTimes {
   /** How long a key signs before its successor takes over. */
   readonly rotationInterval: number;
-  /** How long before its use a key of the schedule is announced. */
+  /** How long before its use a scheduled key is announced. */
   readonly scheduledAnnouncement: number;
-  /** How long before its use a key made by hand is announced: until every cached JWK Set has it. */
+  /** The same for a manually created key: until every cached JWK Set has it. */
   readonly announcement: number;
 }
 
-/** The number of attempts of a rotation by hand; each fails if another replica comes first. */
+/** Attempts of a manual rotation; each fails if another replica is first. */
 const rotationTries = 5;
 
 /** Announces the successors that are due by the schedule. */
@@ -35,7 +35,7 @@ export async function rotateOnSchedule(keys: Succession & RotationTimes): Promis
   }
 }
 
-/** Announces a successor that signs from `activeAt` on, and returns how to find it afterwards. */
+/** Announces a successor that signs from `activeAt`, and returns how to find it afterwards. */
 export async function rotateByHand(
   keys: Succession,
   alg: AccessTokenSigningAlgorithm,
@@ -55,10 +55,10 @@ export async function rotateByHand(
           !hadTheirTurn.has(key.kid) &&
           key.activeAt <= activeAt + clockDifference,
       );
-  // Another replica may announce one for later meanwhile, or revoke the one that was announced.
+  // Another replica may announce a later one, or revoke the one that was announced.
   for (let tried = 0; tried < rotationTries && successor() === undefined; tried++) {
     const latest = latestKey(keys, alg);
-    // An announced successor only has to come sooner; several at once would have nothing to sign.
+    // An announced successor only needs an earlier time; further ones would have nothing to sign.
     if (latest !== undefined && latest.activeAt > now())
       await advance(keys, latest, activeAt, 'admin');
     else await succeed(keys, alg, activeAt, 'admin');

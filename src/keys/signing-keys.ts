@@ -20,42 +20,42 @@ import { type RotationTimes, rotateByHand, rotateOnSchedule } from './rotate-sig
 /** The server's signing keys of one purpose, shared by all replicas through the store. */
 export interface SigningKeys {
   /**
-   * The key that signs tokens of this algorithm, of a list that is seconds old at most. Throws
+   * The key that signs tokens with this algorithm, from a list that is at most seconds old. Throws
    * NoSigningKey, SigningKeyUnavailable, StoreUnavailable.
    */
   current(alg: AccessTokenSigningAlgorithm): Promise<SigningKey>;
-  /** Algorithms in use whose key this replica cannot sign by, as last read from the store. */
+  /** Algorithms in use with which this replica cannot sign, as last read from the store. */
   missing(): readonly AccessTokenSigningAlgorithm[];
-  /** Makes the first key of an algorithm; of several replicas one makes it, all use it. */
+  /** Creates the first key of an algorithm; of several replicas, one creates it and all use it. */
   ensure(alg: AccessTokenSigningAlgorithm): Promise<void>;
   /**
-   * Published public keys as last read from the store; answers without the store. The same object
-   * as long as nothing changed.
+   * Published public keys as last read from the store; does not use the store. The same object
+   * while nothing has changed.
    */
   publicJwks(): { readonly keys: readonly JWK[] };
   /**
-   * A published key by its `kid`, to check what it signed: what another replica made this moment
-   * too. Throws StoreUnavailable.
+   * A published key by its `kid` for verification, even if another replica has just created it.
+   * Throws StoreUnavailable.
    */
   verificationKey(kid: string): Promise<PublicKey | undefined>;
   /**
-   * Reads the store again to learn what other replicas did, announces the successors that are due,
-   * and records state changes. After that it throws KeyEncryptionError if a key cannot be opened.
+   * Reads the store again for changes by other replicas, announces the successors that are due, and
+   * records state changes. Then throws KeyEncryptionError if a key cannot be opened.
    */
   refresh(): Promise<void>;
   /** Every key with its state. */
   list(): Promise<readonly KeyWithState[]>;
   /**
-   * Announces a successor; it signs after `announcement` milliseconds, or at once. Of concurrent
-   * calls one makes it, all answer it. Undefined: no key of this algorithm.
+   * Announces a successor that signs after `announcement` milliseconds or immediately. Of
+   * concurrent calls, one creates it and all return it. Undefined: no key of this algorithm.
    */
   rotate(
     alg: AccessTokenSigningAlgorithm,
     options?: { readonly immediately?: boolean },
   ): Promise<StoredSigningKey | undefined>;
   /**
-   * Removes a compromised key at once and puts a successor in its place; false if there is no such
-   * key or it was revoked before.
+   * Removes a compromised key immediately and replaces it with a successor; false if there is no
+   * such key or it was already revoked.
    */
   revoke(kid: string): Promise<boolean>;
 }
@@ -65,15 +65,15 @@ export interface SigningKeysOptions extends RotationTimes {
   readonly purpose: SigningKeyPurpose;
   readonly store: SigningKeyStore;
   readonly encryption: KeyEncryption;
-  /** The clock of this machine; whatever replicas must agree on uses the database's clock. */
+  /** The clock of this machine; decisions that replicas must agree on use the database's clock. */
   readonly clock: Clock;
   /** How long a retired key stays published: until the last token that it signed has expired. */
   readonly published: number;
-  /** Tells the other processes on this machine of a change, before the change is answered. */
+  /** Notifies the other processes on this machine of a change before it is reported as done. */
   readonly changed: () => Promise<void>;
 }
 
-/** Loads the signing keys. Throws KeyEncryptionError when none of them can be opened. */
+/** Loads the signing keys. Throws KeyEncryptionError if none of them can be opened. */
 export async function signingKeys(options: SigningKeysOptions): Promise<SigningKeys> {
   const shared = databaseClock(options.clock);
   const held = keyRing({ ...options, shared });
@@ -86,8 +86,8 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
     async refresh() {
       await held.read();
       const sealed = held.unopened();
-      // Without the key-encryption key in force no successor can be made here; another replica does
-      // it. One damaged row keeps nobody from it.
+      // Without the key-encryption key in force, no successor can be created here; another replica
+      // creates it. One damaged row prevents nobody from doing so.
       if (sealed === undefined || (await hasKeyInForce(options.encryption)))
         await rotateOnSchedule(keys);
       await record(keys);
@@ -124,7 +124,7 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
       try {
         return await revokeSigningKey(keys, kid);
       } finally {
-        // Even after a fault: the key may be revoked although its successor could not be made.
+        // Even after a fault: the key may be revoked although its successor could not be created.
         await options.changed();
       }
     },

@@ -7,41 +7,41 @@ export interface AdminToken {
   readonly name: string;
   readonly scopes: readonly AdminScope[];
   readonly createdAt: number;
-  /** The admin who made it. */
+  /** The admin who created it. */
   readonly createdBy: string;
   readonly expiresAt?: number;
   readonly lastUsedAt?: number;
-  /** Until when the token before the last rotation counts. */
+  /** When the token before the last rotation expires. */
   readonly previousUntil?: number;
 }
 
-/** What a rotation sets. */
+/** The changes of a rotation. */
 export interface AdminTokenRotation {
   readonly hash: string;
   readonly previousUntil: number;
   readonly expiresAt?: number | undefined;
   /**
-   * What becomes of a token before the last rotation that counts at `now`. `refused`: nothing is
-   * rotated; `kept`: it counts on, and the one after it ends, which nobody has got.
+   * How to treat a token from before the last rotation that is valid at `now`. `refused`: nothing
+   * is rotated; `kept`: it stays valid, and its successor, which nobody has received, expires.
    */
   readonly earlier: 'refused' | 'ended' | 'kept';
   readonly now: number;
 }
 
-/** Admin tokens, each by its hash alone. Every method throws StoreUnavailable. */
+/** Admin tokens, stored only as hashes. Every method throws StoreUnavailable. */
 export interface AdminTokens {
-  /** The token with this hash that counts at `now`: not expired, nor rotated away. */
+  /** The token with this hash if it is valid at `now`: neither expired nor rotated away. */
   findCurrent(hash: string, now: number): Promise<AdminToken | undefined>;
-  /** The hashes of all tokens that count at `now`. */
+  /** The hashes of all tokens that are valid at `now`. */
   currentHashes(now: number): Promise<readonly string[]>;
   get(id: string): Promise<AdminToken | undefined>;
-  /** In the order of the identifiers. */
+  /** Lists tokens in the order of their identifiers. */
   list(query: { readonly limit: number; readonly after?: string }): Promise<readonly AdminToken[]>;
   /** False: the name is taken. */
   create(token: AdminToken, hash: string, event: AuditEvent): Promise<boolean>;
-  /** Replaces the token by another one; false when there is none, or none to keep, or refused. */
+  /** Replaces the token; false if there is none, there is none to keep, or this was refused. */
   rotate(id: string, rotation: AdminTokenRotation, event: AuditEvent): Promise<boolean>;
-  /** False: there is none. */
+  /** False: no such token. */
   remove(id: string, event: AuditEvent): Promise<boolean>;
   noteUse(id: string, at: number): Promise<void>;
 }

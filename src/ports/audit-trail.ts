@@ -21,12 +21,12 @@ export interface AuditQuery {
 }
 
 /**
- * Milliseconds after which no older event appears: longer than any commit and any difference of the
- * replicas' clocks, unless a replica was stopped between naming an event and writing it.
+ * Milliseconds after which no older event appears: longer than any commit and any clock difference
+ * of the replicas, unless a replica was stopped between naming an event and writing it.
  */
 export const followDelay = 60_000;
 
-/** The time before which no event appears any more, as far as both clocks are right. */
+/** The time before which no more events appear, if both clocks are right. */
 export async function settledTime({
   clock,
   databaseSeconds,
@@ -34,7 +34,7 @@ export async function settledTime({
   readonly clock: Clock;
   readonly databaseSeconds: () => Promise<number>;
 }): Promise<number> {
-  // Whoever follows does not go back: a clock that is ahead would take it past what is yet to come.
+  // A reader never goes back, so a clock that is ahead would make it skip events yet to come.
   return Math.min(clock(), (await databaseSeconds()) * 1000) - followDelay;
 }
 

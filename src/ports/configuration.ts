@@ -4,7 +4,7 @@ import type { AuthorizationServers, Pairings, ResourceServers, TrustedIssuers } 
 import type { ClientRegistry, Registry, ResourceServerRegistry } from './registry.ts';
 import type { TrustedIssuerRegistry } from './trusted-issuer-registry.ts';
 
-/** Everything that a configuration may declare, as the store has it now, past every cache. */
+/** Everything that a configuration can declare, read from the store without a cache. */
 export interface Registrations {
   readonly clients: ClientRegistry;
   readonly resourceServers: ResourceServerRegistry & ResourceServers;
@@ -13,17 +13,19 @@ export interface Registrations {
   readonly pairings: PairingRegistry & Pick<Pairings, 'findPairing'>;
 }
 
-/** Changes of many registrations that stand together, or not at all. */
+/** Changes of many registrations that take effect together or not at all. */
 export interface ConfigurationChanges {
   readonly registrations: Registrations;
-  /** Does this while no other replica does it, and none migrates the database. */
+  /** Does this while no other replica does, and none migrates the database. */
   alone<T>(work: () => Promise<T>): Promise<T>;
-  /** Names the state of all registrations; no later state has the name. Throws StoreUnavailable. */
+  /**
+   * Names the state of all registrations; later states get other names. Throws StoreUnavailable.
+   */
   version(): Promise<string>;
   /**
-   * Makes every change that `changes` asks of the registries it is given, with its record, in one
-   * transaction. False, and nothing is changed: they are no longer at `version`, or an identifier
-   * is taken. Throws StoreUnavailable.
+   * Makes every change that `changes` requests of its registries, with its record, in one
+   * transaction. False, with nothing changed: they are no longer at `version`, or an identifier is
+   * taken. Throws StoreUnavailable.
    */
   commit(
     version: string,

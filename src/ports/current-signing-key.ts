@@ -1,5 +1,5 @@
 import type { SigningKey } from '../domain/signing-key.ts';
 import type { AccessTokenSigningAlgorithm } from '../jose/algorithms.ts';
 
-/** The key that signs now. Throws NoSigningKey, SigningKeyUnavailable, StoreUnavailable. */
+/** The current signing key. Throws NoSigningKey, SigningKeyUnavailable, StoreUnavailable. */
 export type CurrentSigningKey = (alg: AccessTokenSigningAlgorithm) => Promise<SigningKey>;

@@ -2,15 +2,15 @@
 export interface Peers {
   /** Invalidates what peers cache; resolves once they have dropped it. */
   invalidate(): Promise<void>;
-  /** Sets what runs when a peer has changed something. */
+  /** Sets the function to run when a peer has changed something. */
   onInvalidation(forget: () => Promise<void>): void;
-  /** Collects the parts of the peers that answer within a second. */
+  /** Collects the parts of the peers that respond within a second. */
   gather(): Promise<readonly unknown[]>;
-  /** Sets what answers the part of this process: plain data. */
+  /** Sets the function that returns this process's part, as plain data. */
   onGather(tell: () => Promise<unknown>): void;
 }
 
-/** The peers of a process that is alone: none. */
+/** For a process without peers. */
 export const noPeers: Peers = {
   invalidate: async () => undefined,
   onInvalidation: () => undefined,

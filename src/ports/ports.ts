@@ -39,14 +39,16 @@ export interface ResourceServers {
   findById(id: string): Promise<ResourceServer | undefined>;
   /** The resource server that authenticates by this `client_id`, or undefined. */
   findByClientId(clientId: string): Promise<ResourceServer | undefined>;
-  /** The only resource server there is, or undefined when there is none or more than one. */
+  /** The only resource server, or undefined if there is none or more than one. */
   findSole(): Promise<ResourceServer | undefined>;
 }
 
 export interface TrustedIssuers {
-  /** The issuer with exactly this issuer identifier, or undefined when it is not trusted. */
+  /** The issuer with exactly this issuer identifier, or undefined if it is not trusted. */
   findTrustedIssuer(issuer: string): Promise<TrustedIssuer | undefined>;
-  /** The rules of one, in the order in which they are looked at. */
+  /** The id of the issuer with the `subject_prefix` that begins this subject, if there is one. */
+  ownerOfSubject(subject: string): Promise<string | undefined>;
+  /** The rules of an issuer, in the order in which they are tried. */
   findRules(trustedIssuerId: string): Promise<readonly TrustRule[]>;
 }
 
@@ -68,31 +70,31 @@ export interface WithdrawnHolders {
 export interface CredentialUses {
   /** Records a verified signature by a key of this registration; `at` in milliseconds. */
   markProven(registrationId: string, jkt: string, at: number): Promise<void>;
-  /** Milliseconds since the epoch at which that was last recorded, or undefined. */
+  /** Milliseconds since the epoch of the last such record, or undefined. */
   lastProven(registrationId: string, jkt: string): Promise<number | undefined>;
 }
 
 export interface Pairings {
-  /** The pairing in force of these two clients, or undefined. */
+  /** The current pairing of these two clients, or undefined. */
   findPairing(requester: string, holder: string): Promise<Pairing | undefined>;
   /** The pairing with this `consent`, revoked or not; undefined: withdrawn, deleted, replaced. */
   findByConsent(consent: string): Promise<Pairing | undefined>;
 }
 
 /**
- * The JWK Sets of clients and trusted issuers that are published elsewhere. Both reads throw when
- * there is none to be had.
+ * The JWK Sets of clients and trusted issuers that are published elsewhere. Both reads throw if
+ * there is none available.
  */
 export interface RemoteJwkSets {
   /** The copy in force. */
   current(source: KeySource): Promise<object>;
-  /** The newest copy, fetched now within the cool-down; nobody's keys count or end by it alone. */
+  /** The newest copy, fetched now unless in the cool-down; alone it adds and removes no keys. */
   newest(source: KeySource): Promise<object>;
   /** Puts the newest copy in force: a signature by one of its keys was verified. */
   adopt(source: KeySource, jwks: object): void;
 }
 
-/** Everything that steps of the protocol may ask for; each picks what it uses. */
+/** Everything that steps of the protocol may need; each picks what it uses. */
 export interface Ports {
   readonly clock: Clock;
   readonly randomId: RandomId;
@@ -100,10 +102,10 @@ export interface Ports {
   readonly wasUsed: WasUsed;
   readonly issuances: Issuances;
   readonly clients: ClientRegistrations;
-  /** Clients as the store has them now, without any cache. */
+  /** Clients as they are in the store now, without any cache. */
   readonly currentClients: ClientRegistrations;
   readonly resourceServers: ResourceServers;
-  /** Resource servers as the store has them now, without any cache. */
+  /** Resource servers as they are in the store now, without any cache. */
   readonly currentResourceServers: Pick<ResourceServers, 'findByClientId'>;
   readonly pairings: Pairings;
   readonly credentialUses: CredentialUses;

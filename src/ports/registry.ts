@@ -10,7 +10,7 @@ export interface Stored<T> {
   readonly version: number;
   readonly createdAt: number;
   readonly updatedAt: number;
-  /** What made it, where that was no single request. */
+  /** What created it, if not a single request. */
   readonly managedBy?: string;
 }
 
@@ -19,13 +19,13 @@ export interface ListQuery {
   readonly limit: number;
   /** Start after the item with this identifier. */
   readonly after?: string;
-  /** Only items whose name contains this text, without regard to ASCII case. */
+  /** Only items whose name contains this text, ignoring ASCII case. */
   readonly name?: string;
-  /** True: only those that a declared configuration made. */
+  /** True: only those created by a declared configuration. */
   readonly managed?: boolean | undefined;
 }
 
-/** Registrations that could be read, of one page. */
+/** One page of the registrations that could be read. */
 export interface IntactPage<T> {
   readonly values: readonly T[];
   readonly next: string | undefined;
@@ -38,28 +38,28 @@ export interface Change {
   readonly event: AuditEvent;
 }
 
-/** A declared configuration: it removes only what it made. */
+/** A declared configuration removes only what it created. */
 export type ManagedBy = 'configuration';
 
 /** A change of a registration. */
 export interface RegistrationChange extends Change {
-  /** Of a creation: what makes it, where that is no single request. */
+  /** For a creation: what creates it, if not a single request. */
   readonly managedBy?: ManagedBy;
-  /** Thumbprints of keys that a client has no more: tokens bound to them are revoked. */
+  /** Thumbprints of keys that a client no longer has; tokens bound to them are revoked. */
   readonly keysRemoved?: readonly string[];
   /**
-   * `client_id` of those whose keys a client lets nobody add to its tokens any more: what they got
-   * in exchange for its tokens is revoked with it.
+   * `client_id` of the holders whose keys a client no longer allows in its tokens; what they got in
+   * exchange for its tokens is revoked too.
    */
   readonly holdersRemoved?: readonly string[];
 }
 
-/** Answers of `replace` and `remove` when nothing was changed. */
+/** Results of `replace` and `remove` if nothing was changed. */
 export type NotChanged = 'not_found' | 'version_mismatch' | 'conflict';
 
 /**
  * Registrations of one kind. Every change is one transaction with its record; all throw
- * StoreUnavailable when the store is away.
+ * StoreUnavailable if the store is unavailable.
  */
 export interface Registry<T> {
   /** Stores a new registration. `conflict`: its identifier, or audience, is taken. */
@@ -67,14 +67,14 @@ export interface Registry<T> {
   get(id: string): Promise<Stored<T> | undefined>;
   /** Lists registrations by identifier. */
   list(query: ListQuery): Promise<readonly Stored<T>[]>;
-  /** The same without rows that cannot be read. `next`: continue after it; undefined at the end. */
+  /** The same without unreadable rows. `next`: continue after it; undefined at the end. */
   listIntact(query: ListQuery): Promise<IntactPage<T>>;
-  /** Replaces the registration if it is still as `found`. */
+  /** Replaces the registration if it is still the same as `found`. */
   replace(value: T, found: Stored<T>, change: RegistrationChange): Promise<Stored<T> | NotChanged>;
   /**
-   * Deletes a registration, whatever it is now, or only if it is still as `found`. The tokens of a
-   * deleted client are revoked with all that came of them, and its pairings are deleted: a later
-   * client of this id is another one.
+   * Deletes a registration, unconditionally or only if it is still the same as `found`. The tokens
+   * of a deleted client are revoked with all that came of them, and its pairings are deleted: a
+   * later client with this id is a different one.
    */
   remove(
     id: string,

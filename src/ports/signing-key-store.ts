@@ -9,8 +9,8 @@ export const stages = ['announced', 'active', 'retired', 'removed'] as const;
 export type Stage = (typeof stages)[number];
 
 /**
- * What a key signs. `issuer`: tokens, and all else that the issuer says. `gateway`: assertions for
- * the upstreams of gateways, by keys of their own, so that none of them passes for a token.
+ * What a key signs. `issuer`: tokens and the issuer's other documents. `gateway`: assertions for
+ * the upstreams of gateways, with separate keys, so that none passes for a token.
  */
 export const signingKeyPurposes = ['issuer', 'gateway'] as const;
 export type SigningKeyPurpose = (typeof signingKeyPurposes)[number];
@@ -21,7 +21,7 @@ export function beginningOf(purpose: SigningKeyPurpose, alg: string): string {
 }
 
 /**
- * A signing key as stored: the private JWK only as a compact JWE (RFC 7516) under the
+ * A signing key as stored: the private JWK only as a compact JWE (RFC 7516), encrypted with the
  * key-encryption key. Times in milliseconds since the epoch.
  */
 export interface StoredSigningKey {
@@ -33,20 +33,20 @@ export interface StoredSigningKey {
   /** Private JWK as a compact JWE. */
   readonly privateJwe: string;
   readonly createdAt: number;
-  /** The time from which it signs; it is published before. */
+  /** The time from which it signs; it is published earlier. */
   readonly activeAt: number;
-  /** Compromised since then: out of the JWK Set, and everything that it signed is inactive. */
+  /** Time of its compromise: it leaves the JWK Set, and everything that it signed is inactive. */
   readonly revokedAt?: number;
   /**
-   * `kid` of the key that it came after, whatever became of that one; absent from the first of its
-   * purpose and algorithm.
+   * `kid` of its predecessor, whatever the state of that one; absent for the first of its purpose
+   * and algorithm.
    */
   readonly predecessor?: string;
   /** The last stage that the audit trail has recorded. */
   readonly recordedStage: Stage;
 }
 
-/** A row that cannot be read as a key; it keeps its place in the succession. */
+/** A row that cannot be read as a key but keeps its place in the succession. */
 export interface DamagedSigningKey {
   readonly kid: string;
   /** `kid` of its predecessor, or `beginningOf` its succession if it was the first. */
@@ -62,8 +62,8 @@ export interface NewSigningKey extends Omit<StoredSigningKey, 'recordedStage' | 
 
 export interface SigningKeyStore {
   /**
-   * All keys, oldest first, those that cannot be read apart, and the database's time at this
-   * reading (milliseconds since the epoch).
+   * All keys, oldest first, with unreadable ones separate, and the database's time at this reading
+   * (milliseconds since the epoch).
    */
   listSigningKeys(): Promise<{
     readonly keys: readonly StoredSigningKey[];
@@ -72,27 +72,27 @@ export interface SigningKeyStore {
   }>;
   /**
    * Adds the key after its predecessor, or as the first of its succession, and records the event;
-   * of concurrent calls with one predecessor one wins (one transaction, `on conflict do nothing`).
-   * `sealed_anew`: not added, because by now another key-encryption key is in force.
+   * of concurrent calls with one predecessor, one wins (one transaction, `on conflict do nothing`).
+   * `sealed_anew`: not added, because the key-encryption key has changed.
    */
   addSigningKey(key: NewSigningKey, event: AuditEvent): Promise<'added' | 'taken' | 'sealed_anew'>;
   /**
-   * Lets an announced key sign earlier and records the event, in one transaction; never later, nor
-   * one that is revoked by now, and then nothing is recorded.
+   * Lets an announced key sign earlier and records the event, in one transaction. It does and
+   * records nothing if the time is later or the key has been revoked.
    */
   advanceSigningKey(kid: string, activeAt: number, event: AuditEvent): Promise<void>;
   /**
-   * Marks the key as compromised and records the event, in one transaction; answers false when
-   * there is no such key, or it was marked before.
+   * Marks the key as compromised and records the event, in one transaction; returns false if there
+   * is no such key or it was already marked.
    */
   revokeSigningKey(kid: string, at: number, event: AuditEvent): Promise<boolean>;
-  /** Records what became of a key, in one transaction; of concurrent calls only one does. */
+  /** Records a key's new stage, in one transaction; of concurrent calls, one succeeds. */
   recordStage(kid: string, from: Stage, to: Stage, events: readonly AuditEvent[]): Promise<void>;
 }
 
-/** Name under which the secrets that make the server's nonces stand, all in one sealed value. */
+/** Name of the secrets that the server's nonces are derived from, all in one sealed value. */
 export const nonceSecretName = 'dpop_nonce_secret';
-/** Name under which the id of the key-encryption key in force stands. */
+/** Name of the id of the key-encryption key in force. */
 export const keyInForceName = 'key_encryption_key';
 
 /**
@@ -101,11 +101,11 @@ export const keyInForceName = 'key_encryption_key';
  */
 export interface SharedSecretStore {
   getSecret(name: string): Promise<string | undefined>;
-  /** Stores the value unless the name is taken, and answers the value that stands. */
+  /** Stores the value unless the name is taken, and returns the stored value. */
   putSecretOnce(name: string, value: string): Promise<string>;
 }
 
-/** One sealed value in place of another. */
+/** A sealed value that replaces another. */
 export interface Resealed {
   /** `kid` of a signing key, or name of a shared secret. */
   readonly of: string;
@@ -123,9 +123,9 @@ export interface KeyEncryptionChange {
 
 export interface KeyEncryptionStore {
   /**
-   * Makes the whole change and records it in the audit trail, in one transaction; answers false,
-   * and changes nothing, when anything is no longer as the change supposes (another key in force,
-   * another sealed value, one signing key more).
+   * Makes the whole change and records it in the audit trail, in one transaction. Returns false and
+   * changes nothing if anything differs from what the change expects (another key in force, another
+   * sealed value, an additional signing key).
    */
   changeKeyEncryptionKey(change: KeyEncryptionChange): Promise<boolean>;
 }

@@ -7,16 +7,16 @@ export interface StatusEntry {
   readonly idx: number;
 }
 
-/** A list that may hold tokens that have not expired. */
+/** A list that may contain unexpired tokens. */
 export interface ActiveStatusList {
   readonly id: string;
   /** Signs for this list's resource server. */
   readonly alg: AccessTokenSigningAlgorithm;
-  /** True: the key that signed its tokens is compromised, so that none of them counts. */
+  /** True: the key that signed its tokens is compromised, so they are all invalid. */
   readonly compromised: boolean;
 }
 
-/** A list whose resource server cannot be read; it fails only for those who ask for it. */
+/** A list whose resource server cannot be read; only requests for this list fail. */
 export interface DamagedStatusList {
   readonly id: string;
   readonly damaged: Error;
@@ -24,20 +24,20 @@ export interface DamagedStatusList {
 
 /** Token status lists. Times in seconds since the epoch. All throw StoreUnavailable. */
 export interface StatusListStore {
-  /** Reserves `count` indexes from `first` on, in a list that lives at least until `expiresAt`. */
+  /** Reserves `count` indexes from `first` in a list that lives at least until `expiresAt`. */
   reserve(
     resourceServerId: string,
     kid: string,
     count: number,
     expiresAt: number,
   ): Promise<{ readonly list: string; readonly first: number }>;
-  /** Whether there is such a list; look-ups of one turn of the event loop are one statement. */
+  /** Whether the list exists; look-ups in one turn of the event loop share one statement. */
   exists(list: string): Promise<boolean>;
-  /** Lists that may hold live tokens, by the database's clock. */
+  /** Lists that may contain unexpired tokens, by the database's clock. */
   lists(): Promise<readonly (ActiveStatusList | DamagedStatusList)[]>;
   /**
-   * The tokens on lists that are inactive before their time: revoked, of a disabled or a deleted
-   * client, exchanged under a pairing that is revoked.
+   * The tokens on lists that are inactive before they expire: revoked, of a disabled or deleted
+   * client, or exchanged under a revoked pairing.
    */
   inactive(): Promise<readonly StatusEntry[]>;
 }

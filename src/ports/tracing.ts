@@ -1,4 +1,4 @@
-/** Where the trace of a request began elsewhere (W3C Trace Context §3.2). */
+/** The trace that a request continues from elsewhere (W3C Trace Context §3.2). */
 export interface TraceParent {
   /** 32 hexadecimal digits. */
   readonly traceId: string;
@@ -10,9 +10,9 @@ export interface TraceParent {
 /** The span of one request. */
 export interface RequestSpan {
   readonly traceId: string;
-  /** Does the work within the span: what begins there is its child. */
+  /** Does the work within the span; spans that begin there are its children. */
   within(work: () => void): void;
-  /** Ends it; `fields` are identifiers and reasons, never a credential. */
+  /** Ends the span; `fields` are identifiers and reasons, never a credential. */
   end(status: number | undefined, fields: Readonly<Record<string, string>>): void;
 }
 
@@ -20,8 +20,8 @@ export interface RequestSpan {
 export interface Tracing {
   /** @param route the pattern of the path */
   begin(method: string, route: string, parent: TraceParent | undefined): RequestSpan;
-  /** Does the work of a step in a span of its own. */
+  /** Does the work of a step in its own span. */
   step<T>(name: string, work: () => Promise<T>): Promise<T>;
-  /** Sends what is left, for at most some seconds. */
+  /** Sends the remaining spans, for at most some seconds. */
   stop(): Promise<void>;
 }

@@ -3,10 +3,10 @@ import type { TrustedIssuer } from '../domain/trusted-issuer.ts';
 import type { Registry } from './registry.ts';
 
 /**
- * Trusted issuers as the admin sees them. Removing one removes its rules with it, and revokes what
- * was issued on its word.
+ * Trusted issuers as the admin sees them. Removing one also removes its rules and revokes what was
+ * issued on its word.
  */
 export interface TrustedIssuerRegistry extends Registry<TrustedIssuer> {
-  /** The rules of one issuer; `create` answers `conflict` when that is gone. */
+  /** The rules of one issuer; `create` returns `conflict` if the issuer no longer exists. */
   rulesOf(trustedIssuerId: string): Registry<TrustRule>;
 }

@@ -8,7 +8,7 @@ const curves = /^(?:prime256v1|secp(?:256k1|384r1|521r1)|brainpoolP(?:256|320|38
 
 /**
  * Whether a handshake proves possession of a key that `readPublicKey` refuses. The token is bound
- * to the certificate's thumbprint (RFC 8705 §3), so it is enough that nobody else can sign by the
+ * to the certificate's thumbprint (RFC 8705 §3), so it is enough that nobody else can sign with the
  * key.
  */
 export function isSoundKey(certificate: X509Certificate): boolean {

@@ -14,16 +14,16 @@ export interface ClientCertificate {
   readonly 'x5t#S256': string;
   /** Its public key, if `readPublicKey` accepts it. */
   readonly key?: PublicKey;
-  /** False if others could have proven its key as well. */
+  /** False if others could have proven its key too. */
   readonly keySound: boolean;
   /** Whether its chain was verified to a trust anchor for clients. */
   readonly chainVerified: boolean;
   readonly subject: DistinguishedName;
   /** Text, or for addresses the bytes in hexadecimal. */
   alternativeNames(kind: AlternativeNameKind): readonly string[];
-  /** Whether it signs nothing but data: no authority, with the key usage for signatures. */
+  /** Whether it can only sign data: not an authority, and with the key usage for signatures. */
   readonly isSigningLeaf: boolean;
-  /** Whether this authority, in force at `now`, has issued it: a chain of one. */
+  /** Whether this authority, valid at `now`, issued it directly. */
   issuedBy(authority: X509Certificate, now: number): boolean;
   /** Whether it is within its validity period at `now`, in milliseconds since the epoch. */
   validAt(now: number): boolean;
@@ -85,7 +85,7 @@ function readNames(der: Buffer): {
   readonly names: readonly DerElement[];
   /** The first eight bits of the key usage (RFC 5280 §4.2.1.3); 0 without one. */
   readonly keyUsage: number;
-  /** What the basic constraints say (§4.2.1.9), whatever the key usage says. */
+  /** The result of the basic constraints (§4.2.1.9), regardless of the key usage. */
   readonly isAuthority: boolean;
 } {
   try {

@@ -132,7 +132,7 @@ describe.each([onSqlite, onPostgresqlServer].filter((kind) => storeKinds.include
       heard.length = 0;
       const counts = new Map(await sqlRegistrationCounts(database)());
       expect(counts.get('client')).toBe(1);
-      expect(heard).toHaveLength(4);
+      expect(heard).toHaveLength(6);
       for (const { sql, args } of heard) {
         expect(sql).toMatch(/\(SELECT .* LIMIT (\?|\$\d)/i);
         expect(args.map(Number)).toContain(100_000);

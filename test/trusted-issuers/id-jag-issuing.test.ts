@@ -140,13 +140,21 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       expect((await made.pair.introspect(grant, 'unaware-rs')).body).toEqual({ active: false });
       expect((await made.grant(grant)).status).toBe(400);
     });
-    it('without scope has all that is registered, and without resource names none', async () => {
-      const { body } = await ask({ scope: undefined, resource: undefined });
-      expect(decodeJwt(body.access_token as string)).toMatchObject({
-        scope: 'chat.read chat.write',
-      });
-      expect(decodeJwt(body.access_token as string)['resource']).toBeUndefined();
-    });
+    it.each<[string, readonly string[] | null, unknown]>([
+      ['the only resource', [chat], chat],
+      ['every resource', [chat, unaware], [chat, unaware]],
+      ['no resource where none is', null, undefined],
+    ])(
+      'without scope and resource has all the scope and %s that is registered',
+      async (_, resources, resource) => {
+        const { admin } = made.pair.server;
+        await admin('PATCH', `authorization-servers/${id}`, { resources });
+        const { body } = await ask({ scope: undefined, resource: undefined });
+        await admin('PATCH', `authorization-servers/${id}`, { resources: [chat] });
+        const claims = decodeJwt(body.access_token as string);
+        expect([claims['scope'], claims['resource']]).toEqual(['chat.read chat.write', resource]);
+      },
+    );
 
     it.each<[string, RefusalReason, object, { client?: string }]>([
       ['no audience', 'id_jag_audience_not_allowed', { audience: undefined }, {}],

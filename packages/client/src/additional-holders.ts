@@ -3,30 +3,30 @@ import { HolderError } from './holder-error.ts';
 import { signedJwt } from './jws.ts';
 import type { HolderKey } from './keys/holder-key.ts';
 
-/** What an additional holder agrees to: who asks, with which key, for which token. */
+/** What an additional holder consents to: the requesting client, its key, and the token. */
 export interface ConsentRequest {
-  /** The client that asks for the token. */
+  /** The client that requests the token. */
   readonly clientId: string;
-  /** Thumbprint of its key; undefined where its tokens are bound to a certificate. */
+  /** Thumbprint of its key; undefined if its tokens are bound to a certificate. */
   readonly thumbprint?: string | undefined;
   /** `x5t#S256` of its certificate (RFC 8705 §3.1). */
   readonly certificateThumbprint?: string | undefined;
   readonly resource?: string | undefined;
   readonly scope?: string | undefined;
-  /** A nonce of the authorization server, where it demands them. */
+  /** A nonce of the authorization server, if it requires one. */
   readonly nonce?: string | undefined;
 }
 
 /**
- * Another holder of the same token: one in this process, a function that has a `cnf-proof+jwt` made
- * elsewhere, or a registered key of a client that agreed by its registration.
+ * Another holder of the same token: one in this process, a function that gets a `cnf-proof+jwt`
+ * from elsewhere, or a registered key of a client that consented by its registration.
  */
 export type AdditionalHolder =
   | { proveFor(request: ConsentRequest): Promise<string> }
   | ((request: ConsentRequest) => Promise<string>)
   | { readonly clientId: string; readonly kid: string };
 
-/** Value of `req_alt_cnf`: every holder's proof is made anew, since it counts once. */
+/** Value of `req_alt_cnf`; every holder's proof is created anew, since it counts once. */
 export async function reqAltCnf(
   holders: readonly AdditionalHolder[],
   request: ConsentRequest,
@@ -39,7 +39,7 @@ export async function reqAltCnf(
   return JSON.stringify(await Promise.all(elements));
 }
 
-/** Who consents, and how it will present the token. */
+/** The consenting holder, and how it will present the token. */
 export interface ConsentingHolder {
   readonly clientId: string;
   readonly kid: string;
@@ -52,7 +52,7 @@ export interface ConsentingHolder {
   readonly now: number;
 }
 
-/** Seconds for which a proof can be used. */
+/** Seconds for which a proof is valid. */
 const lifetime = 120;
 
 /** A `cnf-proof+jwt`: possession and consent in one. Throws HolderError. */

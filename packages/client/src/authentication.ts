@@ -23,7 +23,7 @@ export type Authentication =
   | {
       /** By a token of the platform (RFC 7523 §2.2); `spiffe_jwt`: a JWT-SVID. */
       readonly method: 'workload_jwt' | 'spiffe_jwt';
-      /** Gives the token, asked with every token request; or the file that it is kept in. */
+      /** Returns the token for each token request; or the file that contains it. */
       readonly token: (() => string | Promise<string>) | { readonly file: string };
     }
   /** The `fetch` or `dispatcher` in the options presents the certificate. */
@@ -33,7 +33,7 @@ export type Authentication =
 /** Authenticates one token request; `now` in seconds since the epoch. */
 export type Authenticate = (now: () => number) => oauth.ClientAuth;
 
-/** Refuses a secret in a browser: whoever opens the page has it. Throws HolderError. */
+/** Refuses a secret in a browser, where any visitor can read it. Throws HolderError. */
 export function refuseSecretInBrowser(authentication: Authentication): void {
   if ('secret' in authentication && inBrowser())
     throw new HolderError(
@@ -42,7 +42,7 @@ export function refuseSecretInBrowser(authentication: Authentication): void {
     );
 }
 
-/** The authentication of a client. `key` is what `private_key_jwt` signs with. */
+/** The authentication of a client. `key` is the key for `private_key_jwt`. */
 export function authenticate(
   authentication: Authentication,
   key: HolderKey | undefined,

@@ -1,21 +1,21 @@
-/** How far the clocks of others are ahead of this one. Milliseconds. */
+/** How far the clocks of others are ahead of this one, in milliseconds. */
 export interface ClockOffsets {
-  /** Seconds since the epoch by the clock of this origin, as far as it is known. */
+  /** Seconds since the epoch by the clock of this origin, if known. */
   seconds(url: URL): number;
   /**
-   * Learns from the `Date` field of an answer (RFC 9110 §6.6.1) to a request that was sent at
-   * `sentAt`. True: the clock of that origin turned out to be another than was thought.
+   * Learns from the `Date` field of a response (RFC 9110 §6.6.1) to a request sent at `sentAt`.
+   * True: the clock of that origin differs from the previous estimate.
    */
   see(url: URL, headers: Headers, sentAt: number): boolean;
 }
 
-/** Servers allow for a few seconds; `Date` has whole seconds, and the way there takes time. */
+/** Servers tolerate a few seconds; `Date` has whole seconds, and the network takes time. */
 const noticeable = 5_000;
 const max = 100;
 
 /**
- * Offsets of the clocks, each origin's by its own word only: a resource server that lies gets
- * proofs of another time for itself, and for nobody else.
+ * Clock offsets by origin, each learned only from that origin: a resource server that lies gets
+ * proofs with a wrong time only for itself.
  */
 export function clockOffsets(clock: () => number): ClockOffsets {
   const byOrigin = new Map<string, number>();
@@ -24,7 +24,7 @@ export function clockOffsets(clock: () => number): ClockOffsets {
     seconds: ({ origin }) => Math.floor((clock() + offsetOf(origin)) / 1000),
     see({ origin }, headers, sentAt) {
       const date = Date.parse(headers.get('date') ?? '');
-      // An answer out of a cache has the time at which it was made.
+      // A cached response has the time at which it was created.
       if (Number.isNaN(date) || Number(headers.get('age') ?? 0) > 0) return false;
       const measured = date + 500 - (sentAt + clock()) / 2;
       if (Math.abs(measured - offsetOf(origin)) < noticeable) return false;

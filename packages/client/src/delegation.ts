@@ -3,10 +3,10 @@ import { HolderError } from './holder-error.ts';
 import { signedJwt } from './jws.ts';
 import type { HolderKey } from './keys/holder-key.ts';
 
-/** To whom a holder delegates: the actor, its key, and the resource server. */
+/** The target of a delegation: the actor, its key, and the resource server. */
 export interface DelegationRequest {
   readonly clientId: string;
-  /** Thumbprint of the actor's key; undefined where its tokens are bound to a certificate. */
+  /** Thumbprint of the actor's key; undefined if its tokens are bound to a certificate. */
   readonly thumbprint?: string | undefined;
   /** `x5t#S256` of the actor's certificate (RFC 8705 §3.1). */
   readonly certificateThumbprint?: string | undefined;
@@ -14,19 +14,19 @@ export interface DelegationRequest {
   readonly resource?: string | undefined;
 }
 
-/** An access token, and the proof by its key that lets one actor act by it once. */
+/** An access token, and the proof by its key that lets one actor use it once. */
 export interface DelegatedToken {
   readonly subjectToken: string;
   /** A `subject-token-proof+jwt`. */
   readonly subjectTokenProof: string;
 }
 
-/** Whom an actor acts for: a holder in this process, or a function that asks one elsewhere. */
+/** The party an actor acts for: a holder in this process, or a function that asks one elsewhere. */
 export type Delegator =
   | { proveDelegation(request: DelegationRequest): Promise<DelegatedToken> }
   | ((request: DelegationRequest) => Promise<DelegatedToken>);
 
-/** Seconds for which a proof can be used. */
+/** Seconds for which a proof is valid. */
 const lifetime = 120;
 
 /** A `subject-token-proof+jwt` by the key of `token`; `now` in seconds. Throws HolderError. */
@@ -60,7 +60,7 @@ export async function subjectTokenProof(
   );
 }
 
-/** Parameters of a token exchange by which the actor acts for somebody (RFC 8693 §2.1). */
+/** Parameters of a token exchange in which the actor acts for another party (RFC 8693 §2.1). */
 export async function delegationParameters(
   delegator: Delegator,
   request: DelegationRequest,

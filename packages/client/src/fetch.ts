@@ -7,7 +7,7 @@ import { inBrowser } from './runtime.ts';
 import type { Tokens } from './tokens.ts';
 import type { Send } from './transport.ts';
 
-/** What `fetch` of a holder works with. */
+/** What a holder's `fetch` needs. */
 export interface FetchContext extends Presenting {
   readonly tokens: Tokens;
   readonly origins: ReadonlySet<string>;
@@ -18,10 +18,10 @@ export interface FetchContext extends Presenting {
   readonly byCertificate: boolean;
 }
 
-/** Redirects that are followed, as by every `fetch`. */
+/** Maximum redirects to follow, as in every `fetch`. */
 const maxRedirects = 20;
 
-/** `fetch` with token and proof. Throws HolderError, and what the `fetch` beneath throws. */
+/** `fetch` with token and proof. Throws HolderError, and what the underlying `fetch` throws. */
 export function fetchWithToken(context: FetchContext): typeof fetch {
   return async (input, init) => {
     let request = outgoingRequest(input, init, context.allowInsecureRequests);
@@ -39,7 +39,7 @@ export function fetchWithToken(context: FetchContext): typeof fetch {
   };
 }
 
-/** Sends the request, and again where the answer says how to do better and the body allows it. */
+/** Sends the request, and repeats it if the response says how and the body allows it. */
 async function responseTo(context: FetchContext, request: OutgoingRequest): Promise<Response> {
   const left: Record<Lesson, number> = { nonce: 2, clock: 1, token: 1 };
   const send: Send = (url, { headers }) => context.send(url, initOf(request, headers));
@@ -63,13 +63,13 @@ function initOf(
     ...(headers !== undefined && { headers }),
     ...(body !== null && body !== undefined && { body }),
     ...(streamed && { duplex: 'half' }),
-    // A browser does not show where a redirect goes, and would take the fields along.
+    // A browser does not show the target of a redirect, and would send the fields there.
     redirect: redirect === 'manual' || !inBrowser() ? 'manual' : 'error',
     ...(signal !== undefined && { signal }),
   };
 }
 
-/** Another origin gets what a `fetch` without a token would send. */
+/** Sends another origin what a `fetch` without a token would send. */
 async function elsewhere(context: FetchContext, request: OutgoingRequest): Promise<Response> {
   if (context.byCertificate)
     throw new HolderError('redirect_refused', 'the certificate is not for another origin');

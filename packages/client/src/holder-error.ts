@@ -1,14 +1,14 @@
-/** Why a holder could not do what it was asked. */
+/** Why a holder could not do what was requested. */
 export type HolderErrorCode =
-  /** The options contradict each other, or lack something. */
+  /** The options are contradictory or incomplete. */
   | 'invalid_options'
-  /** A client secret in a browser is no secret. */
+  /** A browser cannot keep a client secret. */
   | 'secret_in_browser'
-  /** The key cannot be made, read or used. */
+  /** The key cannot be created, read or used. */
   | 'key_unavailable'
-  /** The file with the token of the platform cannot be read. */
+  /** The file with the platform's token cannot be read. */
   | 'platform_token_unavailable'
-  /** The authorization server did not answer in time, or not at all. */
+  /** The authorization server did not respond, or not in time. */
   | 'server_unreachable'
   /** The metadata of the authorization server (RFC 8414) cannot be used. */
   | 'server_metadata_invalid'
@@ -16,33 +16,31 @@ export type HolderErrorCode =
    * The authorization server refused the token; `error`, `errorDescription` and `status` say why.
    */
   | 'token_refused'
-  /** The authorization server answered something else than RFC 6749 §5.1 asks for. */
+  /** The response of the authorization server does not conform to RFC 6749 §5.1. */
   | 'token_response_invalid'
-  /** The token is not bound to this holder's key: it is not used. */
+  /** The token is not bound to this holder's key, so it is not used. */
   | 'token_not_bound'
-  /** The URL is of an origin that the token is not for. */
+  /** The token is not for the origin of the URL. */
   | 'origin_not_allowed'
-  /** The request has `Authorization`, `DPoP` or `PoP` of its own. */
+  /** The request already has `Authorization`, `DPoP` or `PoP`. */
   | 'invalid_request'
   /** A redirect that cannot be followed. */
   | 'redirect_refused';
 
-/**
- * What an error may say beside its sentence. Nothing secret: no token, no proof, no client secret.
- */
+/** Details of an error besides its sentence. None is secret: no token, proof or client secret. */
 export interface HolderErrorDetails {
   /** HTTP status of the authorization server. */
   readonly status?: number;
   /** Error code of the authorization server (RFC 6749 §5.2). */
   readonly error?: string;
   readonly errorDescription?: string;
-  /** Seconds after which another try makes sense (RFC 9110 §10.2.3). */
+  /** Seconds after which a retry makes sense (RFC 9110 §10.2.3). */
   readonly retryAfter?: number;
 }
 
 /**
- * Everything that a holder refuses or fails at. It never has a `cause`: errors of libraries carry
- * requests and answers, and tokens would get into logs by them.
+ * Any refusal or failure of a holder. It never has a `cause`: errors of libraries contain requests
+ * and responses, which would put tokens into logs.
  */
 export class HolderError extends Error {
   readonly code: HolderErrorCode;

@@ -29,10 +29,10 @@ export interface RegistrableJwk extends PublicJwk {
   readonly use: 'sig';
 }
 
-/** A client with a key of its own: obtains tokens that are bound to it, and presents them. */
+/** A client with its own key that obtains tokens bound to the key and presents them. */
 export interface Holder extends Presenter {
   readonly clientId: string;
-  /** RFC 7638 thumbprint of the key; undefined: the holder has only a certificate. */
+  /** RFC 7638 thumbprint of the key; undefined if the holder has only a certificate. */
   readonly thumbprint: string | undefined;
   /** `x5t#S256` of the certificate that tokens are bound to (RFC 8705 §3.1). */
   readonly certificateThumbprint: string | undefined;
@@ -46,16 +46,16 @@ export interface Holder extends Presenter {
    * key can use (ID-JAG).
    */
   identityAssertion(request: IdentityAssertionRequest): Promise<IdentityAssertion>;
-  /** Presents a token that another holder obtained and that names this holder's key, too. */
+  /** Presents a token that another holder obtained and that also names this holder's key. */
   withToken(accessToken: string, target?: Pick<Target, 'resource' | 'origins'>): Presenter;
   /**
-   * A `cnf-proof+jwt`: this holder's consent to be named in a token of the other one. Only sign for
-   * a client whose session you have checked.
+   * Creates a `cnf-proof+jwt`: this holder's consent to be named in the other one's token. Only
+   * sign for a client whose session you have checked.
    */
   proveFor(other: ConsentRequest): Promise<string>;
   /**
-   * Lets another client act for this one, once: the token (default: this holder's) and a proof by
-   * its key for this actor. Only sign for a client whose session you have checked.
+   * Lets another client act for this one, once: returns the token (default: this holder's) and a
+   * proof by its key for this actor. Only sign for a client whose session you have checked.
    */
   proveDelegation(actor: DelegationRequest, accessToken?: string): Promise<DelegatedToken>;
   /** Acts for another client: the tokens are bound to this holder's key and name it in `act`. */
@@ -65,8 +65,8 @@ export interface Holder extends Presenter {
 const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
 
 /**
- * Opens the key and prepares the holder; the server is asked when a token is first needed. Throws
- * HolderError.
+ * Opens the key and prepares the holder; the server is contacted when a token is first needed.
+ * Throws HolderError.
  */
 export async function createHolder(options: HolderOptions): Promise<Holder> {
   const { clientId, clock = Date.now, additionalHolders = [], allowInsecureRequests } = options;
@@ -139,7 +139,7 @@ export async function createHolder(options: HolderOptions): Promise<Holder> {
   };
 }
 
-/** What the holder signs for other clients. */
+/** The consents that the holder signs for other clients. */
 function consents(
   { key, certificateThumbprint, offsets, clientId }: Requester,
   { issuer }: HolderOptions,

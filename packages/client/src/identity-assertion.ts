@@ -3,26 +3,26 @@ import { HolderError } from './holder-error.ts';
 import type { TokenAnswer } from './issued-token.ts';
 import type { TokenRequest } from './token-request.ts';
 
-/** What is asked for at another authorization server. */
+/** What to request at another authorization server. */
 export interface IdentityAssertionRequest {
-  /** The ID token of the user; each counts once. */
+  /** The ID token of the user, which counts once. */
   readonly subjectToken: string;
-  /** Issuer identifier of the authorization server that takes the grant. */
+  /** Issuer identifier of the authorization server that accepts the grant. */
   readonly audience: string;
-  /** The resource there; default: none is named. */
+  /** The resource there; default: none. */
   readonly resource?: string;
-  /** Scopes there, separated by blanks; default: all that the client may have. */
+  /** Scopes there, separated by spaces; default: all that the client may have. */
   readonly scope?: string;
 }
 
 /**
- * An identity assertion authorization grant. `assertion` does not appear when it is printed or made
- * JSON.
+ * An identity assertion authorization grant. `assertion` is hidden when it is printed or converted
+ * to JSON.
  */
 export interface IdentityAssertion {
   /** The `assertion` of a request at the other server (RFC 7523 §2.1). */
   readonly assertion: string;
-  /** Milliseconds since the epoch by this machine's clock; undefined: the server did not say. */
+  /** Milliseconds since the epoch by this machine's clock; undefined if the server did not say. */
   readonly expiresAt: number | undefined;
   readonly scope: string | undefined;
 }
@@ -50,7 +50,7 @@ export function identityAssertionRequest({
   };
 }
 
-/** The grant in an answer, if it is bound to the key with this thumbprint. Throws HolderError. */
+/** The grant in a response, if it is bound to the key with this thumbprint. Throws HolderError. */
 export function identityAssertion(
   { access_token: assertion, token_type: type, expires_in, scope, issued_token_type }: TokenAnswer,
   thumbprint: string | undefined,
@@ -68,7 +68,7 @@ export function identityAssertion(
   return grant as IdentityAssertion;
 }
 
-/** The `cnf.jkt` of a JWT, which the server that takes it verifies. */
+/** The `cnf.jkt` of a JWT, which the server that accepts it verifies. */
 function confirmed(jwt: string): unknown {
   try {
     const payload = new TextDecoder().decode(fromBase64(jwt.split('.')[1] ?? ''));

@@ -11,26 +11,24 @@ export type Presentation =
   | { readonly scheme: 'Bearer' }
   | { readonly scheme: 'PoP'; readonly mac: Uint8Array<ArrayBuffer>; readonly kid?: string };
 
-/**
- * An access token as it was issued. `accessToken` does not appear when it is printed or made JSON.
- */
+/** An access token as issued. `accessToken` is hidden when it is printed or converted to JSON. */
 export interface Token {
   readonly accessToken: string;
-  /** As the server said it: `DPoP`, `Bearer` (bound to a certificate) or `PoP`. */
+  /** As the server named it: `DPoP`, `Bearer` (bound to a certificate) or `PoP`. */
   readonly tokenType: string;
-  /** Milliseconds since the epoch by this machine's clock; undefined: the server did not say. */
+  /** Milliseconds since the epoch by this machine's clock; undefined if the server did not say. */
   readonly expiresAt: number | undefined;
   readonly scope: string | undefined;
 }
 
-/** A token with what presenting and renewing it needs. */
+/** A token with everything needed to present and renew it. */
 export interface IssuedToken extends Token {
   readonly presentation: Presentation;
-  /** When a new one should be had; milliseconds since the epoch. */
+  /** When to get a new one; milliseconds since the epoch. */
   readonly renewAt: number;
 }
 
-/** What the server answered, in oauth4webapi's terms: `token_type` is in small letters. */
+/** The server's response, in oauth4webapi's form: `token_type` is in lower case. */
 export interface TokenAnswer {
   readonly access_token: string;
   readonly token_type: string;
@@ -41,9 +39,7 @@ export interface TokenAnswer {
 
 const names: Readonly<Record<string, string>> = { dpop: 'DPoP', bearer: 'Bearer', pop: 'PoP' };
 
-/**
- * A token that this holder can present, or HolderError: one that is not bound to it is not used.
- */
+/** A token that this holder can present; throws HolderError if it is not bound to the holder. */
 export async function issuedToken(
   answer: TokenAnswer,
   holder: { readonly key: HolderKey | undefined; readonly byCertificate: boolean },
@@ -55,16 +51,16 @@ export async function issuedToken(
     expiresAt: lifetime === undefined ? undefined : now + lifetime,
     scope: answer.scope,
     presentation: await presentationOf(answer, holder),
-    // Shortly before the end: half a minute, or a tenth of a short life.
+    // Shortly before expiry: half a minute, or a tenth of a short lifetime.
     renewAt: lifetime === undefined ? Number.POSITIVE_INFINITY : now + lifetime - margin(lifetime),
   });
 }
 
 const margin = (lifetime: number) => Math.min(30_000, lifetime / 10);
 
-/** The token can be read, but does not get into logs by being printed. Throws HolderError. */
+/** Makes the token readable, but keeps it out of logs when printed. Throws HolderError. */
 export function hidden(accessToken: string, more: Omit<IssuedToken, 'accessToken'>): IssuedToken {
-  // RFC 6750 §2.1. What cannot stand in a header field would be quoted by the error about it.
+  // RFC 6750 §2.1. An error about an invalid header field would quote the token.
   if (!/^[A-Za-z0-9\-._~+/]+=*$/.test(accessToken))
     throw new HolderError('token_response_invalid', 'the access token has characters of none');
   const token = { ...more } as IssuedToken;
@@ -88,7 +84,7 @@ async function presentationOf(
   const shared = symmetricKey(jwk);
   if (shared !== undefined) return shared;
   if (key === undefined) throw notBound('the token needs a key, and this holder has none');
-  // `jwk`, `kid` and `jku` name the proven key, too: all are presented with a DPoP proof.
+  // `jwk`, `kid` and `jku` also name the proven key: all are presented with a DPoP proof.
   const named = jwk === undefined ? jkt : await thumbprintOf(jwk as PublicJwk);
   if (named !== undefined && named !== key.thumbprint)
     throw notBound('the server bound the token to another key');

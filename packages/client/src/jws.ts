@@ -3,10 +3,7 @@ import type { HolderKey } from './keys/holder-key.ts';
 
 const encoder = new TextEncoder();
 
-/**
- * A JWT in compact form (RFC 7515 §7.1); members that are undefined are left out. `alg` is the
- * key's.
- */
+/** A JWT in compact form (RFC 7515 §7.1), with the key's `alg`; undefined members are left out. */
 export async function signedJwt(
   header: object,
   claims: object,

@@ -2,10 +2,10 @@ import * as oauth from 'oauth4webapi';
 import { HolderError } from './holder-error.ts';
 import { askServer, type Send } from './transport.ts';
 
-/** Milliseconds for which metadata are not asked for again. */
+/** Milliseconds after which metadata are fetched again. */
 const maxAge = 3_600_000;
 
-/** What it takes to ask for the metadata of a server. */
+/** What is needed to fetch the metadata of a server. */
 export interface MetadataOptions {
   readonly issuer: URL;
   readonly send: Send;
@@ -14,8 +14,8 @@ export interface MetadataOptions {
 }
 
 /**
- * Metadata of the authorization server (RFC 8414), asked for when they are first needed and once an
- * hour; while they cannot be had anew, the last ones serve. Throws HolderError.
+ * Metadata of the authorization server (RFC 8414), fetched when first needed and once an hour; if a
+ * new fetch fails, the last ones are used. Throws HolderError.
  */
 export function serverMetadata(options: MetadataOptions): () => Promise<oauth.AuthorizationServer> {
   let last: { readonly metadata: oauth.AuthorizationServer; readonly at: number } | undefined;

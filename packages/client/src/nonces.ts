@@ -1,11 +1,11 @@
-/** The last nonce of each origin (RFC 9449 §8.2): servers and resource servers have their own. */
+/** The last nonce of each origin (RFC 9449 §8.2), since each server has its own. */
 export interface Nonces {
   of(url: URL): string | undefined;
-  /** Remembers the nonce of an answer. True: there was one. */
+  /** Remembers the nonce of a response. True: there was one. */
   see(url: URL, headers: Headers): boolean;
 }
 
-/** Origins that are remembered; the one that was heard of longest ago is forgotten first. */
+/** Maximum origins to remember; the least recently updated one is forgotten first. */
 const max = 100;
 
 /** Nonces in memory, by origin; a given map lets them outlive the holder. */

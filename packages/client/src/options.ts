@@ -4,11 +4,11 @@ import { HolderError } from './holder-error.ts';
 import type { KeyAlgorithm, KeySource } from './keys/holder-key.ts';
 import { isLoopback } from './runtime.ts';
 
-/** What tokens are asked for. */
+/** What to request tokens for. */
 export interface Target {
-  /** The resource server (RFC 8707); default: the only one that the client may ask for. */
+  /** The resource server (RFC 8707); default: the only one that the client may request. */
   readonly resource?: string;
-  /** Scopes, separated by blanks; default: all that the client may have. */
+  /** Scopes, separated by spaces; default: all that the client may have. */
   readonly scope?: string;
   /** Origins that `fetch` may call; default: that of `resource`. */
   readonly origins?: readonly string[];
@@ -22,25 +22,23 @@ export interface HolderOptions extends Target {
   /** Short for `authentication: { method: 'client_secret_basic', secret }`. Refused in browsers. */
   readonly clientSecret?: string;
   readonly authentication?: Authentication;
-  /** Default: made on first use and kept. */
+  /** Default: created on first use and kept. */
   readonly key?: KeySource;
-  /** For keys that are made; default ES256. */
+  /** For created keys; default ES256. */
   readonly alg?: KeyAlgorithm;
   /** `kid` of the key in the client's registered JWK Set; default: its RFC 7638 thumbprint. */
   readonly kid?: string;
-  /**
-   * PEM or DER of the certificate that `fetch` or `dispatcher` presents: tokens are bound to it.
-   */
+  /** The certificate that `fetch` or `dispatcher` presents and tokens are bound to, PEM or DER. */
   readonly certificate?: string | Uint8Array;
-  /** Everything is sent by it; default: the global one. */
+  /** Sends all requests; default: the global `fetch`. */
   readonly fetch?: typeof fetch;
-  /** A dispatcher of undici, given to `fetch` with every request. */
+  /** A dispatcher of undici, passed to `fetch` with every request. */
   readonly dispatcher?: object;
-  /** Asked for with every token (`alt_cnf`): each may use it with a key of its own. */
+  /** Requested with every token (`alt_cnf`); each may use it with its own key. */
   readonly additionalHolders?: readonly AdditionalHolder[];
   /** Milliseconds for each request to the authorization server; default 10,000. */
   readonly timeout?: number;
-  /** Lets the server and APIs be reached over plain HTTP elsewhere than on this machine. */
+  /** Allows plain HTTP to servers and APIs beyond this machine. */
   readonly allowInsecureRequests?: boolean;
   /** The last DPoP nonce of each origin, in a map that you keep; default: a new map. */
   readonly nonces?: Map<string, string>;
@@ -48,7 +46,7 @@ export interface HolderOptions extends Target {
   readonly clock?: () => number;
 }
 
-/** How the client authenticates, by whichever option says so. Throws HolderError. */
+/** How the client authenticates, from whichever option is set. Throws HolderError. */
 export function authenticationOf({
   clientId,
   clientSecret,
@@ -73,7 +71,7 @@ export function issuerOf({ issuer, allowInsecureRequests }: HolderOptions): URL 
   return url;
 }
 
-/** Plain HTTP only to this machine. Throws HolderError. */
+/** Refuses plain HTTP except to this machine, unless allowed. Throws HolderError. */
 export function refusePlainHttp(url: URL, allowed: boolean | undefined): void {
   if (
     url.protocol === 'https:' ||

@@ -1,17 +1,17 @@
 import { HolderError } from './holder-error.ts';
 import { refusePlainHttp } from './options.ts';
 
-/** A request of the caller, taken apart so that it can be made more than once. */
+/** A request of the caller, split up so that it can be sent more than once. */
 export interface OutgoingRequest {
   readonly url: URL;
   readonly method: string;
   readonly headers: Headers;
   readonly body: RequestInit['body'];
-  /** True: the body can be read once only, so the request is never repeated with it. */
+  /** True: the body can be read only once, so the request is never repeated. */
   readonly streamed: boolean;
   readonly redirect: RequestRedirect;
   readonly signal: AbortSignal | null | undefined;
-  /** Everything else that `fetch` takes. */
+  /** All other options of `fetch`. */
   readonly rest: RequestInit;
 }
 
@@ -77,7 +77,7 @@ function urlOf(text: string): URL {
   throw new HolderError('invalid_request', 'the URL is not one that can be asked');
 }
 
-/** Whether a body is all there, so that `fetch` can send it again. */
+/** Whether a body is complete, so that `fetch` can send it again. */
 function repeatable(body: RequestInit['body']): boolean {
   return (
     body === null ||

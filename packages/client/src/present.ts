@@ -9,20 +9,20 @@ import type { Nonces } from './nonces.ts';
 import { proofOption } from './proof.ts';
 import type { Send } from './transport.ts';
 
-/** Who presents tokens. */
+/** What is needed to present tokens. */
 export interface Presenting {
   readonly key: HolderKey | undefined;
   readonly nonces: Nonces;
   readonly offsets: ClockOffsets;
 }
 
-/** An answer and what its challenges say (RFC 9110 §11.6.1). */
+/** A response and its challenges (RFC 9110 §11.6.1). */
 export interface Presented {
   readonly response: Response;
   readonly challenges: readonly oauth.WWWAuthenticateChallenge[];
 }
 
-/** One request with token and proof. `send` gets it as it goes out. */
+/** Sends one request with token and proof; `send` gets it in its final form. */
 export async function present(
   { key, nonces, offsets }: Presenting,
   { accessToken, presentation }: IssuedToken,
@@ -59,7 +59,7 @@ export async function present(
   );
 }
 
-/** The challenges of an answer that was had by other means. */
+/** The challenges of a response that was received by other means. */
 export async function challengesOf(
   answer: Response,
 ): Promise<readonly oauth.WWWAuthenticateChallenge[]> {
@@ -102,7 +102,7 @@ interface MacProofFor {
   readonly iat: number;
 }
 
-/** A DPoP proof in all but its key, which is the one inside the token (HS256, `typ` `pop+jwt`). */
+/** A DPoP proof by the key inside the token instead (HS256, `typ` `pop+jwt`). */
 async function macProof(
   { mac, kid }: Extract<Presentation, { scheme: 'PoP' }>,
   { method, url, token, nonce, iat }: MacProofFor,

@@ -8,7 +8,7 @@ import { type Lesson, lessonOf } from './refused-request.ts';
 export interface Presenter {
   /** `fetch` with token and proof, to the origins of the resource. */
   readonly fetch: typeof fetch;
-  /** The current token, obtained if need be, for software that presents it by itself. */
+  /** The current token, obtained if necessary, for software that presents it by itself. */
   token(): Promise<Token>;
   /**
    * Header fields of one request, for software that does not use `fetch`: `authorization`, and
@@ -16,8 +16,8 @@ export interface Presenter {
    */
   authorize(method: string, url: string | URL): Promise<Record<string, string>>;
   /**
-   * Tells what came of a request with fields of `authorize`. Answers why another try, with new
-   * fields, makes sense; undefined: it does not.
+   * Reports the response to a request with fields of `authorize`. Returns why a retry with new
+   * fields makes sense; undefined if it does not.
    */
   observe(
     url: string | URL,
@@ -51,7 +51,7 @@ export function presenter(context: FetchContext): Presenter {
     },
     async observe(target, { status, headers }) {
       const url = new URL(target);
-      // Only a 401 has challenges, and a Response has no status below 200.
+      // Only a 401 has challenges, and a Response cannot have a status below 200.
       const challenges =
         status === 401 ? await challengesOf(new Response(null, { status, headers })) : [];
       const token = context.tokens.current();

@@ -3,7 +3,7 @@ import { randomJti, sha256 } from './base64url.ts';
 import { signedJwt } from './jws.ts';
 import type { HolderKey } from './keys/holder-key.ts';
 
-/** What a DPoP proof is made for (RFC 9449 §4.2). */
+/** The request that a DPoP proof is for (RFC 9449 §4.2). */
 export interface ProofFor {
   readonly method: string;
   readonly url: URL;
@@ -14,14 +14,12 @@ export interface ProofFor {
   readonly iat: number;
 }
 
-/**
- * What adds a proof to a request of oauth4webapi: a key that it signs with, or a proof made here.
- */
+/** Adds a proof to a request of oauth4webapi: a key that it signs with, or a proof created here. */
 export type ProofOption =
   | { readonly DPoP: oauth.DPoPHandle; readonly headers?: never }
   | { readonly DPoP?: never; readonly headers: { readonly dpop: string } };
 
-/** A proof for one request. oauth4webapi makes it wherever it can sign with the key. */
+/** A proof for one request, created by oauth4webapi if it can sign with the key. */
 export async function proofOption(key: HolderKey, details: ProofFor): Promise<ProofOption> {
   const { nonce, iat, token } = details;
   if (key.pair === undefined) return { headers: { dpop: await dpopProof(key, details) } };
@@ -31,7 +29,7 @@ export async function proofOption(key: HolderKey, details: ProofFor): Promise<Pr
       [oauth.modifyAssertion]: (_header, claims) => {
         claims['iat'] = iat;
         if (nonce !== undefined) claims['nonce'] = nonce;
-        // A proof for a token request has `ath` where a bound token is exchanged.
+        // A proof for a token request has `ath` if a bound token is exchanged.
         if (ath !== undefined) claims['ath'] = ath;
       },
     }),

@@ -1,14 +1,14 @@
 import { HolderError } from './holder-error.ts';
 import type { OutgoingRequest } from './outgoing-request.ts';
 
-/** Fields that describe a body, and go with it. */
+/** Fields that describe a body and are removed with it. */
 const bodyFields = ['content-encoding', 'content-language', 'content-location', 'content-type'];
-/** Fields that are for the first origin only. */
+/** Fields that are only for the first origin. */
 const credentialFields = ['cookie', 'proxy-authorization'];
 
 /**
- * The request that a redirect asks for (RFC 9110 §15.4, Fetch §4.4); undefined: the answer is none.
- * It never has token or proof: those come with each request anew. Throws HolderError.
+ * The request after a redirect (RFC 9110 §15.4, Fetch §4.4); undefined if the response is none. It
+ * never has token or proof, which are added to each request. Throws HolderError.
  */
 export function redirected(
   request: OutgoingRequest,

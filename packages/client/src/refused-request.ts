@@ -3,10 +3,10 @@ import type { IssuedToken } from './issued-token.ts';
 import type { Presenting } from './present.ts';
 import type { Tokens } from './tokens.ts';
 
-/** Why the same request would be answered differently now: a nonce, a clock, another token. */
+/** Why a repeated request would get a different response: a nonce, a clock, another token. */
 export type Lesson = 'nonce' | 'clock' | 'token';
 
-/** An answer of a resource server to a request with a token. */
+/** A response of a resource server to a request with a token. */
 export interface ResourceAnswer {
   readonly url: URL;
   /** Milliseconds since the epoch. */
@@ -16,7 +16,7 @@ export interface ResourceAnswer {
   readonly challenges: readonly WWWAuthenticateChallenge[];
 }
 
-/** Remembers what an answer says, and tells whether a repeated request would fare better. */
+/** Remembers what a response says, and returns why a repeated request could succeed. */
 export function lessonOf(
   { nonces, offsets, tokens }: Pick<Presenting, 'nonces' | 'offsets'> & { readonly tokens: Tokens },
   { url, sentAt, token, response, challenges }: ResourceAnswer,
@@ -31,6 +31,6 @@ export function lessonOf(
     return 'token';
   }
   if (clockWasOff) return 'clock';
-  // A page sees no challenge that the API does not expose to it, but perhaps the nonce.
+  // A page cannot see a challenge that the API does not expose, but perhaps the nonce.
   return challenges.length === 0 && nonce ? 'nonce' : undefined;
 }

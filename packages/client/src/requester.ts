@@ -10,7 +10,7 @@ import { authenticationOf, type HolderOptions, issuerOf } from './options.ts';
 import type { Requester } from './token-request.ts';
 import { transport } from './transport.ts';
 
-/** Opens the keys and puts together what token requests need. Throws HolderError. */
+/** Opens the keys and collects what token requests need. Throws HolderError. */
 export async function requesterOf(options: HolderOptions): Promise<Requester> {
   const { clientId, clock = Date.now, timeout = 10_000, certificate } = options;
   const issuer = issuerOf(options);
@@ -18,7 +18,7 @@ export async function requesterOf(options: HolderOptions): Promise<Requester> {
   refuseSecretInBrowser(authentication);
   const owner = { issuer: options.issuer, clientId };
   const alg = options.alg ?? 'ES256';
-  // With a certificate alone there is nothing to sign, unless the client authenticates by a key.
+  // With only a certificate, there is nothing to sign unless the client authenticates by a key.
   const needsKey =
     certificate === undefined ||
     options.key !== undefined ||

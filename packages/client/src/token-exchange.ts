@@ -3,7 +3,7 @@ import type { Target } from './options.ts';
 
 /** A token exchange (RFC 8693 §2.1). */
 export interface Exchange extends Target {
-  /** The token, or what answers it whenever a new one is needed. */
+  /** The token, or a function that returns it whenever a new one is needed. */
   readonly subjectToken: string | (() => string | Promise<string>);
   /** Default `access_token`. */
   readonly subjectTokenType?: 'access_token' | 'id_token';

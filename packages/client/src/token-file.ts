@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { HolderError } from './holder-error.ts';
 
-/** The token that the platform keeps in this file, as it is now. Throws HolderError. */
+/** The current token of the platform in this file. Throws HolderError. */
 export async function tokenInFile(path: string): Promise<string> {
   try {
     return (await readFile(path, 'utf8')).trim();

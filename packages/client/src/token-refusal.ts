@@ -1,11 +1,10 @@
 import { HolderError } from './holder-error.ts';
 
-/** Characters of an error code and a description (RFC 6749 §5.2) that are taken over. */
+/** Characters of an error code and a description (RFC 6749 §5.2) that are accepted. */
 const printable = /^[\x20-\x7e]{1,500}$/;
 
 /**
- * Why the token endpoint gave no token (RFC 6749 §5.2), as far as it said so. Reads the whole
- * answer.
+ * Why the token endpoint issued no token (RFC 6749 §5.2), if it said so. Reads the whole response.
  */
 export async function refusal(response: Response): Promise<HolderError> {
   const { error, error_description } = await membersOf(response);

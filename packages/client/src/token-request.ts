@@ -11,16 +11,16 @@ import { proofOption } from './proof.ts';
 import { refusal } from './token-refusal.ts';
 import { askServer, type Send } from './transport.ts';
 
-/** Who asks, and by what means. */
+/** The requesting client and its means. */
 export interface Requester {
   readonly clientId: string;
   readonly metadata: () => Promise<oauth.AuthorizationServer>;
   readonly authenticate: Authenticate;
-  /** The key that tokens are bound to; undefined: they are bound to a certificate only. */
+  /** The key that tokens are bound to; undefined if they are bound only to a certificate. */
   readonly key: HolderKey | undefined;
   /** `x5t#S256` of the certificate that tokens are bound to, instead of the key. */
   readonly certificateThumbprint: string | undefined;
-  /** True: authentication or binding is by certificate, so endpoints for mutual TLS are used. */
+  /** True: authentication or binding uses a certificate, so mutual-TLS endpoints are used. */
   readonly mutualTls: boolean;
   readonly nonces: Nonces;
   readonly offsets: ClockOffsets;
@@ -30,7 +30,7 @@ export interface Requester {
   readonly clock: () => number;
 }
 
-/** What is asked for. */
+/** The request for a token. */
 export interface TokenRequest {
   readonly grantType: string;
   readonly target: { readonly resource?: string | undefined; readonly scope?: string | undefined };
@@ -40,7 +40,7 @@ export interface TokenRequest {
   readonly additionalHolders: readonly AdditionalHolder[];
 }
 
-/** Times that a request is made anew because of a nonce, and because of the clock. */
+/** Maximum repetitions of a request because of a nonce, and because of the clock. */
 const repeats = { nonce: 2, clock: 1 };
 
 /** Obtains a token. Throws HolderError. */
@@ -55,7 +55,7 @@ export async function requestToken(
   return issuedToken(answer, { key, byCertificate: certificateThumbprint !== undefined }, clock());
 }
 
-/** Obtains what the token endpoint answers. Throws HolderError. */
+/** Sends a request to the token endpoint and returns the response. Throws HolderError. */
 export async function requestAnswer(
   requester: Requester,
   request: TokenRequest,
@@ -71,7 +71,7 @@ export async function requestAnswer(
     if (response.status === 200) return answerOf(server, response, requester);
     const refused = await refusal(response);
     if (refused.error === 'use_dpop_nonce' && nonce && left.nonce-- > 0) continue;
-    // `iat` of a proof, or `exp` of an assertion: codes differ from server to server.
+    // `iat` of a proof, or `exp` of an assertion; error codes differ between servers.
     if (clockWasOff && response.status < 500 && left.clock-- > 0) continue;
     throw refused;
   }

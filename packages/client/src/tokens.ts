@@ -1,18 +1,18 @@
 import type { IssuedToken } from './issued-token.ts';
 
-/** Where a token for one resource and scope comes from. */
+/** The source of tokens for one resource and scope. */
 export interface Tokens {
   /**
-   * The current token; a new one shortly before its end. `signal` ends the waiting of one caller.
+   * The current token, renewed shortly before it expires. `signal` stops the waiting of one caller.
    */
   get(signal?: AbortSignal | null): Promise<IssuedToken>;
-  /** The token that was obtained last and not refused, if any. */
+  /** The last token that was obtained and not refused, if any. */
   current(): IssuedToken | undefined;
-  /** This token was refused: the next `get` has another. */
+  /** Reports that this token was refused, so that the next `get` returns another. */
   drop(token: IssuedToken): void;
 }
 
-/** Tokens in memory. However many wait for one, it is asked for once. */
+/** Tokens in memory. All callers that wait for one share one request. */
 export function renewedTokens(request: () => Promise<IssuedToken>, clock: () => number): Tokens {
   let held: IssuedToken | undefined;
   let pending: Promise<IssuedToken> | undefined;
@@ -38,7 +38,7 @@ export function renewedTokens(request: () => Promise<IssuedToken>, clock: () => 
   };
 }
 
-/** A token that somebody else obtained: there is no other when it is refused. */
+/** A token that somebody else obtained, which cannot be replaced if it is refused. */
 export function givenToken(token: IssuedToken): Tokens {
   return {
     get: async (signal) => {
@@ -50,7 +50,7 @@ export function givenToken(token: IssuedToken): Tokens {
   };
 }
 
-/** The request goes on for the others when one of them gives up. */
+/** The request continues for the others if one caller gives up. */
 function until<Result>(
   promise: Promise<Result>,
   signal: AbortSignal | null | undefined,

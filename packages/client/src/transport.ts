@@ -3,10 +3,7 @@ import { HolderError } from './holder-error.ts';
 /** Sends a request. */
 export type Send = (url: string, init: RequestInit) => Promise<Response>;
 
-/**
- * Sends by the `fetch` that the caller gave, or the global one, with the dispatcher where there is
- * one.
- */
+/** Sends with the caller's `fetch`, or the global one, and the dispatcher, if any. */
 export function transport(given: typeof fetch | undefined, dispatcher: object | undefined): Send {
   return async (url, init) => {
     const send = given ?? globalThis.fetch;
@@ -15,8 +12,8 @@ export function transport(given: typeof fetch | undefined, dispatcher: object | 
 }
 
 /**
- * A request to the authorization server. Throws HolderError when there is no answer; what failed is
- * named by its code only, since errors of a `fetch` may carry the request.
+ * Sends a request to the authorization server. Throws HolderError if there is no response, with
+ * only the code of the failure, since errors of a `fetch` may contain the request.
  */
 export async function askServer(send: Send, url: string, init: RequestInit): Promise<Response> {
   try {
@@ -35,7 +32,7 @@ function codeOf(error: unknown): string {
     readonly code?: unknown;
     readonly cause?: { readonly code?: unknown };
   };
-  // `code` of a DOMException is a number that says nothing.
+  // `code` of a DOMException is a number without meaning.
   const said = [cause?.code, code, name].find((value) => typeof value === 'string');
   return typeof said === 'string' ? said : 'unknown error';
 }

@@ -5,7 +5,7 @@ import { invalidToken } from './refusal.ts';
 /** Confirmation methods that can be verified; `jwks` is a set of several keys in `cnf`. */
 export type VerifiableMethod = 'jkt' | 'x5t#S256' | 'jwk' | 'kid' | 'jku' | 'jwks' | 'jwe';
 
-/** A key that may confirm the token, and whose it is. */
+/** A key that may confirm the token, and its holder. */
 export type Candidate = {
   /** `client_id` of the holder. */
   readonly presenter: string;
@@ -42,7 +42,7 @@ export interface SeveralKeys {
 
 type Members = Readonly<Record<string, unknown>>;
 
-/** Known confirmation methods; `kid` next to `jku` is part of `jku` (RFC 7800 §3.5). */
+/** Known confirmation methods; `kid` beside `jku` is part of `jku` (RFC 7800 §3.5). */
 const known = ['jkt', 'x5t#S256', 'jwk', 'kid', 'jku', 'jwks', 'jwe'];
 const sha256 = /^[A-Za-z0-9_-]{43}$/;
 
@@ -66,12 +66,12 @@ export function candidatesOf(
   if (!several.altCnf || altCnf === undefined) return [own];
   if (!Array.isArray(altCnf) || altCnf.length === 0 || altCnf.length > several.max)
     throw refused('alt_cnf_malformed');
-  // Whoever has the symmetric key could impersonate the other holders (docs/protocol.md).
+  // A party with the symmetric key could impersonate the other holders (docs/protocol.md).
   if (own.method === 'jwe') throw refused('cnf_malformed');
   return distinct([own, ...altCnf.map(entry)], claims);
 }
 
-/** Whoever knows the key can impersonate the client, so it needs a single audience. */
+/** A party that knows the key can impersonate the client, so it needs a single audience. */
 function symmetric(cnf: Members, { client_id: presenter, aud }: AccessTokenClaims): Candidate {
   const { jwe } = cnf;
   if (

@@ -1,7 +1,7 @@
 import { isNumericDate } from '../../../src/jose/numeric-date.ts';
 import { invalidToken } from './refusal.ts';
 
-/** Checked claims of an access token (RFC 9068 §2.2) and others, unchecked. Times in seconds. */
+/** Checked claims of an access token (RFC 9068 §2.2); others are unchecked. Times in seconds. */
 export interface AccessTokenClaims extends Readonly<Record<string, unknown>> {
   readonly iss: string;
   readonly sub: string;
@@ -21,7 +21,7 @@ export interface ClaimsContext {
   readonly clockTolerance: number;
 }
 
-/** Checks header and claims of a token whose signature is good (RFC 9068 §4). Throws Refused. */
+/** Checks header and claims of a token with a verified signature (RFC 9068 §4). Throws Refused. */
 export function checkClaims(
   header: Readonly<Record<string, unknown>>,
   claims: Readonly<Record<string, unknown>>,

@@ -11,7 +11,7 @@ import { TokenRefused } from './refusal.ts';
 declare global {
   namespace Express {
     interface Request {
-      /** Who presented the access token of this request, and by which key. */
+      /** The presenter of this request's access token, and its key. */
       presented?: Presented;
     }
   }

@@ -10,7 +10,7 @@ import { TokenRefused } from './refusal.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who presented the access token of this request, and by which key. */
+    /** The presenter of this request's access token, and its key. */
     presented?: Presented;
   }
 }
@@ -51,7 +51,7 @@ export function tokenRequired(
  */
 export function resourceMetadata(verify: Pick<ResourceServer, 'metadata'>) {
   const { pathname, search, document, headers } = servedMetadata(verify);
-  // The router decodes paths, and takes a colon for a parameter.
+  // The router decodes paths and treats a colon as a parameter.
   const path = decodeURI(pathname).replaceAll(':', '::');
   return async (app: FastifyInstance): Promise<void> => {
     app.get(path, async (request, reply) =>

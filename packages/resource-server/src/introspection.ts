@@ -6,7 +6,7 @@ import { fetchJson } from './fetch-json.ts';
 import type { IntrospectionOptions, PresentedRequest } from './options.ts';
 import { invalidToken, Refused } from './refusal.ts';
 
-/** What a request presents, already checked here, and whose key it proves. */
+/** A token and proof that were already checked here, and the holder of the key. */
 export interface PresentedToken {
   readonly credentials: Credentials;
   readonly request: PresentedRequest;
@@ -26,7 +26,7 @@ interface IntrospectOptions {
   readonly onFetchFailure?: (uri: string, failure: Error) => void;
 }
 
-/** Makes the question to one issuer: introspection (RFC 7662) with proof. */
+/** Builds the introspection request (RFC 7662) with proof for one issuer. */
 export function introspection(
   { clientId, clientSecret, endpoint }: IntrospectionOptions,
   { issuer, fetch, onFetchFailure }: IntrospectOptions,
@@ -66,7 +66,7 @@ type Answer = Readonly<Record<string, unknown>>;
 function proofOf({ credentials, request }: PresentedToken): Record<string, string> | undefined {
   const [proof] = credentials.proofs;
   if (credentials.scheme === 'DPoP' && proof !== undefined)
-    // The query is no part of `htu` (RFC 9449 §4.2), and may be confidential.
+    // The query is not part of `htu` (RFC 9449 §4.2) and may be confidential.
     return { dpop_proof: proof, htm: request.method, htu: request.url.replace(/[?#].*$/s, '') };
   const { certificate } = request;
   if (credentials.scheme === 'Bearer' && certificate !== undefined)
@@ -92,7 +92,7 @@ function checkAnswer(
     throw invalidToken('the access token is not active any more', 'token_inactive');
   if (active !== true) throw unknown('introspection_malformed');
   if (!proven) return;
-  // Servers that do not know introspection with proof spend nothing.
+  // Servers without introspection with proof do not mark the proof as used.
   if (typeof verdict['valid'] !== 'boolean') throw unknown('introspection_without_proof');
   if (verdict['valid'] && verdict['presenter'] === presenter) return;
   const reason = verdict['valid'] ? 'key_mismatch' : String(verdict['reason']);

@@ -41,8 +41,8 @@ export function readSymmetricKey(json: Buffer): SymmetricKey {
 }
 
 /**
- * Checks the `PoP` header field: a DPoP proof (RFC 9449 §4.3), but of type `pop+jwt` with an HS256
- * MAC by the key in the token (docs/protocol.md). Throws `invalid_dpop_proof` or `use_dpop_nonce`.
+ * Checks the `PoP` header field: a DPoP proof (RFC 9449 §4.3) of type `pop+jwt`, with an HS256 MAC
+ * by the key in the token (docs/protocol.md). Throws `invalid_dpop_proof` or `use_dpop_nonce`.
  */
 export function macProof(key: SymmetricKey) {
   return (

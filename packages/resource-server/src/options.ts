@@ -19,7 +19,7 @@ export interface IntrospectionOptions {
 
 /** A trusted authorization server, and the claims that it is trusted to use. */
 export interface IssuerOptions {
-  /** Issuer identifier, compared whole. */
+  /** Issuer identifier, compared exactly. */
   readonly issuer: string;
   /** The URI of its keys. Default: `jwks_uri` of its metadata (RFC 8414). */
   readonly jwksUri?: string;
@@ -31,8 +31,8 @@ export interface IssuerOptions {
   /** Accepts several keys in `cnf.jwks`. Default: false, which refuses such tokens. */
   readonly jwks?: boolean;
   /**
-   * Asks this issuer about every token and DPoP proof, so that revocation counts at once, and a
-   * proof that was used at another resource server or gateway is refused. Default: none.
+   * Asks this issuer about every token and DPoP proof, so that revocation takes effect immediately
+   * and a proof used at another resource server or gateway is refused. Default: none.
    */
   readonly introspection?: IntrospectionOptions;
 }
@@ -48,7 +48,7 @@ export interface ResourceServerOptions {
    * `memoryReplay()`, for a single process.
    */
   readonly replay?: ReplayStore;
-  /** Demands nonces (RFC 9449 §9). `secret`: 32 random bytes or more, the same in all processes. */
+  /** Requires nonces (RFC 9449 §9). `secret`: 32 or more random bytes, equal in all processes. */
   readonly nonce?: { readonly secret: Uint8Array; readonly lifetime?: number };
   /**
    * Private JWKs for symmetric keys (`cnf.jwe`): P-256, X25519 or RSA with the registered `kid`.
@@ -59,7 +59,7 @@ export interface ResourceServerOptions {
   readonly confirmationMethods?: readonly VerifiableMethod[];
   /** Accepted algorithms of DPoP proofs. Default: ES256, ES384, PS256, EdDSA, Ed25519. */
   readonly dpopAlgs?: readonly SigningAlgorithm[];
-  /** Accepted algorithms of access tokens. Default: all that Holdfast signs by. */
+  /** Accepted algorithms of access tokens. Default: all that Holdfast signs with. */
   readonly tokenAlgs?: readonly AccessTokenSigningAlgorithm[];
   /** The maximum age of a proof, by its `iat`. Default: 60. */
   readonly maxProofAge?: number;
@@ -95,7 +95,7 @@ export interface PresentedRequest {
   readonly certificate?: Uint8Array | string | undefined;
 }
 
-/** Who presented the token, and by which key. */
+/** The presenter of the token, and its key. */
 export interface Presented {
   /** `client_id` of the holder whose key was proven, which may be an additional holder. */
   readonly presenter: string;

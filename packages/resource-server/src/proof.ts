@@ -50,7 +50,7 @@ export function shownKey(
   );
 }
 
-/** Checks a DPoP proof (RFC 9449 §4.3), `ath` included. */
+/** Checks a DPoP proof (RFC 9449 §4.3), including `ath`. */
 function byProof(
   { scheme, token, proofs }: Credentials,
   { method, url }: PresentedRequest,

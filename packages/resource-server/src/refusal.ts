@@ -92,7 +92,7 @@ function challenge(
     ...(algs !== undefined && { algs: algs.join(' ') }),
     ...(metadataUrl !== undefined && { resource_metadata: metadataUrl }),
   };
-  // Constants, scope tokens, algorithms and that URL have neither quotation marks nor backslashes.
+  // Constants, scope tokens, algorithms and that URL contain no quotation marks or backslashes.
   const listed = Object.entries(parameters).map(([name, value]) => `${name}="${value}"`);
   return listed.length === 0 ? scheme : `${scheme} ${listed.join(', ')}`;
 }
@@ -107,7 +107,7 @@ export class Refused extends Error {
   }
 }
 
-/** A refusal by `invalid_token` (RFC 6750 §3.1). */
+/** A refusal with `invalid_token` (RFC 6750 §3.1). */
 export function invalidToken(description: string, reason: string, cause?: unknown): Refused {
   return new Refused({
     error: 'invalid_token',

@@ -2,8 +2,8 @@ import type { ResourceMetadata, ResourceServerOptions } from './options.ts';
 import type { Offer } from './refusal.ts';
 
 /**
- * Derives the metadata from the options, so that it says what is checked. Throws TypeError if the
- * audience is not a URL, because the metadata has its place by it.
+ * Derives the metadata from the options, so that it states what is checked. Throws TypeError if the
+ * audience is not a URL, because that determines where the metadata is served.
  */
 export function resourceMetadata(
   { audience, metadata }: Pick<ResourceServerOptions, 'audience' | 'metadata'>,

@@ -36,7 +36,7 @@ export { type RefusalCode, TokenRefused } from './refusal.ts';
 export { memoryReplay, type RedisClient, type RedisReplayOptions, redisReplay } from './replay.ts';
 
 /**
- * Makes the check of key-bound access tokens (RFC 9068 §4, RFC 9449 §7, RFC 8705 §3,
+ * Builds the check of key-bound access tokens (RFC 9068 §4, RFC 9449 §7, RFC 8705 §3,
  * docs/protocol.md). A request passes only with its own proof by a key that the token names.
  */
 export function resourceServer(options: ResourceServerOptions): ResourceServer {

@@ -27,7 +27,7 @@ const defaultDpopAlgs = signingAlgorithms.filter(
   (alg) => alg !== 'RS256' && jwsAlgorithms[alg].key.kty !== 'AKP',
 );
 
-/** What requests are checked by. */
+/** The settings for checking requests. */
 export type Settings = ReturnType<typeof readSettings>;
 
 /** Reads the options, with a default for each that is absent. */

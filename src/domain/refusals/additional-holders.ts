@@ -1,6 +1,6 @@
 import { refusals } from './refusal.ts';
 
-/** One sentence for every reason: the requester does not learn which holder failed, or how. */
+/** One sentence for every reason hides from the requester which holder failed, and how. */
 const badProof = 'proof for an additional key is invalid or not made for this request';
 const notPermitted = 'pairing not permitted';
 const once = 'req_alt_cnf: every holder and every key may be in a token once';

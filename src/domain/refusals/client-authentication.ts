@@ -1,7 +1,7 @@
 import { platformTokenRefusals } from './issued-tokens.ts';
 import { refusals } from './refusal.ts';
 
-/** One sentence for clients that are unknown, disabled or wrong: they look the same outside. */
+/** One sentence for unknown, disabled and wrong clients, so that nobody can tell them apart. */
 const failed = 'client authentication failed';
 const notSigned =
   'the client assertion is not signed by a registered key of a client with this client_id';
@@ -10,7 +10,7 @@ const platformToken = 'the token of the platform does not authenticate a client 
 const svid = 'the X.509-SVID does not authenticate a client here';
 const certificate = 'the client certificate forwarded by the proxy is not acceptable';
 
-/** Who asks (RFC 6749 §2.3, RFC 7523 §3, RFC 8705 §2). */
+/** Client authentication (RFC 6749 §2.3, RFC 7523 §3, RFC 8705 §2). */
 export const clientAuthenticationRefusals = {
   ...platformTokenRefusals('platform_token', 'invalid_client', platformToken),
   ...refusals('invalid_request', {

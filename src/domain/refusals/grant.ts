@@ -1,4 +1,4 @@
-import { idJagRefusals } from './id-jag.ts';
+import { idJagRefusals, ofAnotherIssuer } from './id-jag.ts';
 import { issuedTokenRefusals, platformTokenRefusals } from './issued-tokens.ts';
 import { refusals } from './refusal.ts';
 
@@ -8,7 +8,7 @@ const invalidIdToken = 'the subject token is invalid, expired or not of a truste
 const invalidAssertion = 'the assertion is invalid, expired or not of a trusted issuer';
 const notCovered = 'the subject token may not be exchanged for this resource or scope';
 
-/** What the client asks for (RFC 6749 §4.4, RFC 8693 §2, RFC 8707 §2). */
+/** What the client requests (RFC 6749 §4.4, RFC 8693 §2, RFC 8707 §2). */
 export const grantRefusals = {
   ...platformTokenRefusals('grant_assertion', 'invalid_grant', invalidAssertion),
   ...idJagRefusals,
@@ -61,6 +61,7 @@ export const grantRefusals = {
     subject_token_owner_gone: [invalidToken, 'A client of an earlier exchange is gone.'],
     id_token_sub_invalid: [invalidIdToken, 'sub has 1 to 255 characters.'],
     id_token_sub_is_a_client: [invalidIdToken, 'A client has this name; set subject_prefix.'],
+    id_token_sub_of_another_issuer: [invalidIdToken, ofAnotherIssuer],
     id_token_azp_mismatch: [invalidIdToken, 'azp is no audience of the trusted issuer.'],
     id_token_too_old: [invalidIdToken, 'It is older than ID_TOKEN_MAX_AGE. Ask for a new one.'],
     id_token_jti_invalid: [invalidIdToken, 'jti has 1 to 256 characters.'],
@@ -78,6 +79,7 @@ export const grantRefusals = {
       invalidAssertion,
       'A client has the name of the subject; set subject_prefix.',
     ],
+    grant_assertion_subject_of_another_issuer: [invalidAssertion, ofAnotherIssuer],
     grant_assertion_client_mismatch: [
       invalidAssertion,
       'The rule names a client, which has to authenticate.',
@@ -168,6 +170,10 @@ export const grantRefusals = {
       'Send resource with the audience of the resource server.',
     ],
     exchange_target_not_covered: [notCovered, 'An earlier client may not ask for this resource.'],
+    exchange_target_beyond_limit: [
+      notCovered,
+      'An ID-JAG, a rule of a trusted issuer, or the proof of a delegation limited the subject token, and what comes of it, to other resources.',
+    ],
   }),
   ...refusals('temporarily_unavailable', {
     issuer_keys_unavailable: [

@@ -3,7 +3,11 @@ import { refusals } from './refusal.ts';
 
 const invalidAssertion = 'the assertion is invalid, expired or not of a trusted issuer';
 
-/** Identity assertion grants, taken and given (docs/id-jag.md). */
+/** Help for a subject that begins with the prefix of another trusted issuer. */
+export const ofAnotherIssuer =
+  'The subject begins with the subject_prefix of another trusted issuer; give this one a prefix, too.';
+
+/** Identity assertion grants, accepted and issued (docs/id-jag.md). */
 export const idJagRefusals = {
   ...issuedTokenRefusals('id_jag', 'invalid_grant', invalidAssertion),
   ...refusals('invalid_grant', {
@@ -24,6 +28,7 @@ export const idJagRefusals = {
       invalidAssertion,
       'A client has the name of the user; set subject_prefix.',
     ],
+    id_jag_subject_of_another_issuer: [invalidAssertion, ofAnotherIssuer],
   }),
   ...refusals('unauthorized_client', {
     id_jag_client_not_allowed: [

@@ -1,6 +1,6 @@
 import { type OAuthErrorCode, type Refusal, refusals } from './refusal.ts';
 
-/** What can be wrong with a token of a trusted issuer, whatever it is used for. */
+/** What can be wrong with a token of a trusted issuer, in any use. */
 const helps = {
   malformed: 'It is not a compact JWS with a known algorithm.',
   typ_mismatch: 'typ says that it is another kind of JWT.',
@@ -16,10 +16,10 @@ const helps = {
 } as const;
 export type IssuedTokenFault = keyof typeof helps;
 
-/** As what a token of a trusted issuer is sent. */
+/** The uses of a trusted issuer's token. */
 export type IssuedTokenUse = 'id_token' | 'platform_token' | 'grant_assertion' | 'id_jag';
 
-/** The refusals of one use: they all have one sentence. */
+/** The refusals of one use, which all share one sentence. */
 export function issuedTokenRefusals<Use extends IssuedTokenUse>(
   use: Use,
   code: OAuthErrorCode,
@@ -29,7 +29,7 @@ export function issuedTokenRefusals<Use extends IssuedTokenUse>(
   return refusals(code, Object.fromEntries(rows) as Record<string, readonly [string, string]>);
 }
 
-/** As what a token of a platform is sent: a client's credential, or the grant itself. */
+/** The uses of a platform's token: a client's credential, or the grant itself. */
 export type PlatformTokenUse = 'platform_token' | 'grant_assertion';
 
 /** The refusals of a token that stands for a workload. */

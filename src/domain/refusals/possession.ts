@@ -6,7 +6,7 @@ const proofRequired =
   'send a DPoP proof (RFC 9449), or use mutual TLS (RFC 8705)';
 const noNonce = 'a nonce of this server is required in the DPoP proof';
 
-/** Which key the requester proves (RFC 9449 §4.3, RFC 8705 §3, RFC 9201 §3.1). */
+/** Proof of the requester's key (RFC 9449 §4.3, RFC 8705 §3, RFC 9201 §3.1). */
 export const possessionRefusals = {
   ...refusals('invalid_dpop_proof', {
     proof_header_repeated: [

@@ -23,7 +23,7 @@ export const oauthErrorStatus = {
 
 export type OAuthErrorCode = keyof typeof oauthErrorStatus;
 
-/** What one reason means: the code and constant sentence for the client, and how to mend it. */
+/** One reason: the code and constant sentence for the client, and how to fix the request. */
 export interface Refusal {
   readonly code: OAuthErrorCode;
   readonly sentence: string;
@@ -31,7 +31,7 @@ export interface Refusal {
   readonly help: string;
 }
 
-/** Reasons of one code, each with its sentence and its help. */
+/** Reasons with one code, each with its sentence and help. */
 export function refusals<Reason extends string>(
   code: OAuthErrorCode,
   rows: Readonly<Record<Reason, readonly [sentence: string, help: string]>>,

@@ -1,6 +1,6 @@
 import { refusals } from './refusal.ts';
 
-/** One sentence for every reason: whoever found a proof does not learn what it lacks. */
+/** One sentence for every reason, so that a finder of a proof does not learn what it lacks. */
 const badProof = 'the proof for the subject token is invalid or not made for this request';
 
 /** The proof by the key of a subject token (docs/delegation.md). */

@@ -18,8 +18,8 @@ export interface ActiveHoldersOptions
 }
 
 /**
- * An additional holder is active while its pairing is, both clients still allow it, its key is
- * still registered, and it has not withdrawn (docs/protocol.md). A token with one key costs no
+ * An additional holder is active while its pairing is active, both clients still allow it, its key
+ * is registered, and it has not withdrawn (docs/protocol.md). A token with one key needs no
  * look-up.
  */
 export function activeHolders({
@@ -41,10 +41,10 @@ export function activeHolders({
     ]);
     if (owner === undefined || registration === undefined || registration.disabled) return false;
     if (!agreesToShare(registration, owner, form)) return false;
-    // A later pairing of the same two clients does not restore what a revocation ended.
+    // A later pairing of the same two clients does not restore a revoked one.
     if (pairing === undefined || pairing.consent !== pairedBy) return false;
     if (!isAgreed(pairing, owner, registration)) return false;
-    // A key set that cannot be had confirms nothing: fail closed.
+    // A key set that cannot be read confirms nothing (fail closed).
     const isRegistered = (thumbprint: string) =>
       keys
         .holds(
@@ -72,7 +72,7 @@ export function activeHolders({
   };
 }
 
-/** The additional holders that a token names, in either form: `client_id` to thumbprints. */
+/** Maps the `client_id` of each additional holder in a token, in either form, to thumbprints. */
 export function additionalHolders({
   client_id,
   cnf,

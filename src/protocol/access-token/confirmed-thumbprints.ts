@@ -1,7 +1,7 @@
 import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
 import { readPublicKey } from '../../jose/public-key.ts';
 
-/** Thumbprints (RFC 7638, or of a certificate) in a confirmation; of a set only this holder's. */
+/** Thumbprints (RFC 7638 or certificate) in a confirmation; from a key set, only this holder's. */
 export function thumbprints(cnf: AccessTokenClaims['cnf'], holder: string): readonly string[] {
   const { jkt, 'x5t#S256': certificate, jwk, jwks } = cnf;
   const ofSet =

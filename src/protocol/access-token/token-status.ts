@@ -16,8 +16,8 @@ export interface TokenStatusOptions extends Pick<Ports, 'issuedTokens'> {
 }
 
 /**
- * Whether a token, and every token from which it was exchanged, is on record, not revoked, of an
- * enabled client, signed by an uncompromised key, and its registered key still registered.
+ * Whether a token, and every token it was exchanged from, is recorded, unrevoked, of an enabled
+ * client, signed by an uncompromised key, and bound to a key that is still registered, if it was.
  * Signature and times are checked elsewhere.
  */
 export function tokenStatus({ issuedTokens, keys }: TokenStatusOptions): TokenStatus {
@@ -32,7 +32,7 @@ export function tokenStatus({ issuedTokens, keys }: TokenStatusOptions): TokenSt
   return async (token, { jti }) => {
     const state = await issuedTokens.state(jti);
     if (state?.client === undefined) return undefined;
-    // This replica may not have heard yet that the key of the signature is compromised.
+    // This replica may not know yet that the signing key is compromised.
     if (
       state.revokedKids.length > 0 &&
       state.revokedKids.includes(String(decodeProtectedHeader(token).kid))
@@ -61,7 +61,7 @@ async function isRegistered(
     return await keys.holds(client, (key) => key.jkt === jkt);
   } catch (cause) {
     refuseIfBusy(cause);
-    // A jwks_uri that cannot be read says nothing for the key.
+    // A jwks_uri that cannot be read does not vouch for the key.
     return false;
   }
 }

@@ -5,25 +5,25 @@ import type { RegisteredKeys } from '../client-keys/registered-keys.ts';
 
 export interface UnregisteredKeysOptions {
   readonly boundKeys: BoundKeys;
-  /** The clients as the store has them now. */
+  /** The clients as they are in the store now. */
   readonly clients: ClientRegistrations;
   readonly keys: Pick<RegisteredKeys, 'all'>;
   readonly issuedTokens: Pick<IssuedTokens, 'revokeAll'>;
-  /** Seconds: no token lives longer. */
+  /** Maximum lifetime of a token, in seconds. */
   readonly tokenLifetime: number;
 }
 
-/** Seconds by which two looks overlap, for issuances under way and clocks that are behind. */
+/** Seconds by which two reads overlap, to cover issuances in progress and slow clocks. */
 const overlap = 120;
 
 interface Watched extends BoundKey {
-  /** The copy of a `jwks_uri` in which the key was missed first. */
+  /** The copy of a `jwks_uri` in which the key was first found missing. */
   readonly missedIn?: object;
 }
 
 /**
- * Revokes tokens bound to keys that are no longer registered, so that status lists show what
- * introspection finds by itself. A `jwks_uri` that cannot be read revokes nothing.
+ * Revokes tokens bound to keys that are no longer registered, so that status lists agree with
+ * introspection. A `jwks_uri` that cannot be read revokes nothing.
  */
 export function unregisteredKeys({
   boundKeys,
@@ -40,12 +40,12 @@ export function unregisteredKeys({
       now,
     )) {
       const name = JSON.stringify([key.client_id, key.jkt]);
-      // Bound to it anew: what was missed before says nothing.
+      // A token was bound to it again, so an earlier miss no longer counts.
       if (key.expiresAt > (watched.get(name)?.expiresAt ?? 0)) watched.set(name, key);
     }
     last = now;
   };
-  /** Checks one key; answers what to keep watching, or undefined. */
+  /** Checks one key and returns it if it must still be watched. */
   const check = async (key: Watched): Promise<Watched | undefined> => {
     const { client_id, jkt, missedIn, expiresAt } = key;
     const client = await clients.findClient(client_id);
@@ -55,7 +55,7 @@ export function unregisteredKeys({
     const isThere = () => copy.some((registered) => registered.jkt === jkt);
     if (isRemote && !isThere()) copy = await keys.all(client, true);
     if (isThere()) return isRemote ? { client_id, jkt, expiresAt } : undefined;
-    // The copy may be older than the key, which another replica has seen; only a later copy tells.
+    // The copy may be older than a key that another replica has seen; only a later copy proves it.
     if (isRemote && (missedIn === undefined || missedIn === copy))
       return { ...key, missedIn: copy };
     await issuedTokens.revokeAll({ client_id, jkt }, (revoked) =>

@@ -9,8 +9,8 @@ import type { PublicKey } from '../../jose/public-key.ts';
 const limits: JwsLimits = { header: 1024, payload: 16_384, signature: 6400 };
 
 /**
- * Bytes of the verified tokens remembered, some 6,000 of them: their signatures need no second look
- * while their key is published.
+ * Size in bytes of the cache of verified tokens, about 6,000 of them. Their signatures are not
+ * checked again while their key is published.
  */
 const maxBytes = 16 * 1024 * 1024;
 
@@ -21,8 +21,8 @@ export interface VerifyAccessTokenOptions {
 }
 
 /**
- * The claims of an access token that this server signed, whatever its age and state (RFC 9068 §4),
- * else undefined. Throws StoreUnavailable.
+ * Returns the claims of an access token signed by this server, whatever its age and state (RFC 9068
+ * §4), or undefined. Throws StoreUnavailable.
  */
 export type VerifyAccessToken = (token: string) => Promise<AccessTokenClaims | undefined>;
 
@@ -47,7 +47,7 @@ export function verifyAccessToken({
       const key = await verificationKey(kid);
       if (key === undefined) return undefined;
       verifyJws(jws, key, key.algs);
-      // Signed by this server under this type, so it has the shape that this server gives.
+      // This server signed it with this type, so the claims have the expected shape.
       const claims = jws.payload as unknown as AccessTokenClaims;
       known.set(digest, { kid, claims }, token.length * 4);
       return claims;

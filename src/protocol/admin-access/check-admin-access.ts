@@ -20,10 +20,10 @@ export interface AdminRequest {
   readonly uris: readonly string[];
 }
 
-/** The refusal of a proof by the token's own key that is new and lacks only a nonce. */
+/** Refuses a new proof by the token's own key that lacks only a nonce. */
 export class OnlyNonceLacking extends OAuthError {}
 
-/** Milliseconds that an admin token made by a client may last: ninety days. */
+/** Maximum lifetime in milliseconds of an admin token created by a client: ninety days. */
 const maxTokenLifetime = 90 * 86_400_000;
 
 export interface AdminAccessSteps extends Pick<Ports, 'replay' | 'currentClients'> {
@@ -35,8 +35,8 @@ export interface AdminAccessSteps extends Pick<Ports, 'replay' | 'currentClients
 export type CheckAdminAccess = (request: AdminRequest) => Promise<ActingAdmin>;
 
 /**
- * Checks a token for the admin API as RFC 9449 §7.1 says. Its scopes count as far as the client has
- * them now: what is taken from a client is taken from its tokens.
+ * Checks a token for the admin API (RFC 9449 §7.1). A scope counts only while the client still has
+ * it, so removing it from the client also removes it from the client's tokens.
  */
 export function checkAdminAccess(steps: AdminAccessSteps): CheckAdminAccess {
   return async (request) => {
@@ -77,7 +77,7 @@ async function confirmedOrChallenged(
   }
 }
 
-/** Whether a proof is good but for its nonce, and new: an old one may have been seen. */
+/** Whether a proof is valid except for its nonce, and new; an old one may have been seen. */
 async function isOwnProof(
   request: AdminRequest,
   claims: AccessTokenClaims,
@@ -94,7 +94,7 @@ async function isOwnProof(
   }
 }
 
-/** By the first of the URIs that the proof is for. */
+/** Checks the proof against each URI until one matches its `htu`. */
 async function confirmed(
   { token, dpopProofs, method: htm, uris }: AdminRequest,
   claims: AccessTokenClaims,

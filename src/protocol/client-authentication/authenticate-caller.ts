@@ -7,7 +7,7 @@ import type { Ports } from '../../ports/ports.ts';
 import { matchingSecret } from './client-secret.ts';
 import { readCredentials } from './credentials.ts';
 
-/** Who calls introspection: a resource server, or a client, which learns nothing there. */
+/** The caller of introspection: a resource server, or a client, which learns nothing there. */
 export type Caller = (
   | { readonly resourceServer: ResourceServer }
   | { readonly client: ClientRegistration }
@@ -33,7 +33,7 @@ export function authenticateCaller({
     const secrets = resourceServer?.clientSecrets ?? client?.clientSecrets ?? [];
     const secret = matchingSecret(secrets, clientSecret, clock() / 1000);
     if (secret === undefined) {
-      // As many looks into the store as for a name that nobody has, of which no copy is kept.
+      // Costs as many store reads as an unknown name, which is never cached.
       if (resourceServer !== undefined) await currentResourceServers.findByClientId(clientId);
       if (resourceServer !== undefined || client !== undefined)
         await currentClients.findClient(clientId);

@@ -30,7 +30,7 @@ export interface ClientAuthenticationOptions
     now: number,
   ) => Promise<boolean>;
   readonly workloads: WorkloadAuthentication;
-  /** False: nothing proves a key here, so that a token that is shown many times is not enough. */
+  /** False: nothing proves a key here, so a token that can be shown repeatedly is not enough. */
   readonly keysAreProven: boolean;
 }
 
@@ -88,7 +88,7 @@ export function authenticateClient({
       clock() / 1000,
     );
     // Only existing clients are cached, so an unknown name costs a store access. A wrong secret
-    // costs one too: the time of a refusal must not tell whether a client exists.
+    // costs one too, so that the time of a refusal does not reveal whether a client exists.
     if (secret === undefined && client !== undefined)
       await currentClients.findClient(credentials.clientId);
     const admitted = admit(client, credentials.method);
@@ -98,9 +98,9 @@ export function authenticateClient({
 }
 
 /**
- * Refuses a token request with a secret that proves no key, before secret and client are looked at:
- * libraries try the secret in another place after any refusal, and the user sees only the last one.
- * The answer is the same for every client and every secret, so it tells a stranger nothing.
+ * Refuses a token request with a secret but no key proof before checking secret and client:
+ * libraries retry the secret in another place after any refusal, and the user sees only the last
+ * one. The answer is the same for every client and secret, so it reveals nothing.
  */
 export function requiringProof<Caller>(
   authenticate: (request: OAuthRequest) => Promise<Caller>,
@@ -118,7 +118,7 @@ export function requiringProof<Caller>(
   };
 }
 
-/** The client, if it is registered for this method. An assertion has a sentence of its own. */
+/** The client, if it is registered for this method; an assertion has a separate error message. */
 function admit(
   client: ClientRegistration | undefined,
   method: ClientRegistration['token_endpoint_auth_method'],
@@ -133,7 +133,7 @@ function admit(
   return client;
 }
 
-// RFC 7591 §2 has a default for who names no method; many libraries try the other place first.
+// RFC 7591 §2 has a default for clients that name no method; many libraries try the other first.
 function isRegisteredFor(
   { token_endpoint_auth_method: registered, secret_in_either_place }: ClientRegistration,
   method: ClientRegistration['token_endpoint_auth_method'],

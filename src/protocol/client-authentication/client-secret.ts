@@ -1,7 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { StoredSecret } from '../../domain/client-registration.ts';
 
-// What an unknown client's secret is compared with, so that "unknown" costs the same as "wrong".
+// Compared with an unknown client's secret, so that "unknown" takes as long as "wrong".
 const nobody = hash('sha256', 'no client has this secret', 'buffer');
 
 /** base64url SHA-256 of a secret, which has at least 32 characters: a fast hash is enough. */
@@ -10,8 +10,8 @@ export function hashClientSecret(secret: string): string {
 }
 
 /**
- * The secret that was presented and is still valid at `now` (seconds since the epoch). Comparisons
- * take constant time; without any secret there is one too (RFC 6749 §2.3.1).
+ * The registered secret that matches the presented one and is valid at `now` (seconds since the
+ * epoch). Comparisons take constant time, and one is made even without a secret (RFC 6749 §2.3.1).
  */
 export function matchingSecret(
   secrets: readonly StoredSecret[],

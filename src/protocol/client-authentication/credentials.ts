@@ -36,12 +36,12 @@ const jwtBearer = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const jwtSpiffe = 'urn:ietf:params:oauth:client-assertion-type:jwt-spiffe';
 const jwtBearerGrant = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 
-/** Characters of the claims that are looked at; longer ones are no platform token. */
+/** Maximum characters of the claims to read; those of a platform token are shorter. */
 const longestClaims = 16_384;
 
 /**
- * Finds the credentials in the request. A `client_id` beside them is accepted when equal; a second
- * credential never. Throws `invalid_request` for several credentials, `invalid_client` for none or
+ * Finds the credentials in the request; an equal `client_id` beside them is accepted, a second
+ * credential is not. Throws `invalid_request` for several credentials, `invalid_client` for none or
  * unreadable ones.
  */
 export function readCredentials({
@@ -73,14 +73,14 @@ export function readCredentials({
   }
   if (assertionType !== undefined) throw new OAuthError('assertion_missing');
   // An unregistered workload is identified by the assertion of its grant; a `client_id` beside it
-  // may only name a rule.
+  // can only name a rule.
   if (
     parameters.get('grant_type') === jwtBearerGrant &&
     secret === undefined &&
     (clientId === undefined || isRuleClientId(clientId))
   )
     return { method: 'grant', clientId };
-  // A certificate names nobody: every request by mutual TLS carries its client_id (RFC 8705 §2).
+  // A certificate does not name a client, so a mutual-TLS request needs client_id (RFC 8705 §2).
   if (clientId !== undefined && secret === undefined && clientCertificate !== undefined)
     return { method: 'tls', clientId };
   if (clientId === undefined || secret === undefined) throw new OAuthError('credentials_missing');
@@ -111,8 +111,8 @@ function formDecode(text: string): string | undefined {
 }
 
 /**
- * Whether an assertion is a platform's about a workload, by its unchecked claims: a client's own
- * has its name twice (RFC 7523 §3).
+ * Whether an assertion is a platform's token for a workload, judged by its unchecked claims. In a
+ * client's own, `iss` and `sub` are equal (RFC 7523 §3).
  */
 function isOfPlatform(assertion: string): boolean {
   try {

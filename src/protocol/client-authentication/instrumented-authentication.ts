@@ -9,7 +9,7 @@ import { type RequestWithCredentials, readCredentials } from './credentials.ts';
 /** Counts a request of this authenticated caller by its `client_id`. Throws TooManyRequests. */
 export type CountClient = (clientId: string) => Promise<void>;
 
-/** What happens beside an authentication; `identify` names the caller that was authenticated. */
+/** Side effects of an authentication; `identify` names the authenticated caller. */
 export interface Instruments<Caller> {
   readonly noteUse: NoteUse;
   /** Absent: clients are not limited. */
@@ -22,10 +22,10 @@ export interface Instruments<Caller> {
 }
 
 /**
- * Notes the secret or certificate by which a caller authenticated, and counts the request for the
- * rate limit. Both follow the authentication, so a stranger who sends a client's name takes nothing
- * from its limit; nor does a copy of an assertion, which throws `invalid_client`. An assertion is
- * noted when its `jti` is marked as used.
+ * Records which secret or certificate authenticated a caller, and counts the request for the rate
+ * limit. Both happen after authentication, so neither a stranger who sends a client's name nor a
+ * replayed assertion (`invalid_client`) uses up its limit. An assertion is recorded when its `jti`
+ * is marked as used.
  */
 export function instrumentedAuthentication<
   Request,
@@ -38,7 +38,7 @@ export function instrumentedAuthentication<
     const caller = await authenticate(request);
     const { credential, assertion } = caller;
     const { registrationId, clientId } = identify(caller);
-    // The commit at the end decides which use is the first; this look only protects the limit.
+    // The final commit decides which use is the first; this check only protects the limit.
     if (countClient !== undefined && assertion !== undefined && (await wasUsed(assertion.use)))
       throw new OAuthError('assertion_replayed');
     if (credential !== undefined) noteUse(registrationId, credential.kind, credential.identifier);
@@ -47,7 +47,7 @@ export function instrumentedAuthentication<
   };
 }
 
-/** Counts the refusals of a step as those of a stranger (`refusals_sampled` in the audit trail). */
+/** Counts the refusals of a step as a stranger's (`refusals_sampled` in the audit trail). */
 export function countRefusals<Request extends RequestWithCredentials, Answer>(
   step: (request: Request) => Promise<Answer>,
   refusals: Pick<Refusals, 'ofStranger'>,

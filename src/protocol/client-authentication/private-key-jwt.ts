@@ -28,7 +28,7 @@ export interface PrivateKeyJwtOptions {
   readonly clockTolerance: number;
 }
 
-/** Types that a client assertion may have; another one is another kind of JWT (RFC 8725 §3.11). */
+/** Types that a client assertion may have; others are different kinds of JWT (RFC 8725 §3.11). */
 const assertionTypes: ReadonlySet<unknown> = new Set([
   undefined,
   'jwt',
@@ -37,12 +37,12 @@ const assertionTypes: ReadonlySet<unknown> = new Set([
   'application/client-authentication+jwt',
 ]);
 
-/** An assertion with an unchecked signature; `clientId` is only a hint where to find the key. */
+/** An assertion with an unchecked signature; `clientId` is only a hint for finding the key. */
 export interface UnverifiedAssertion {
   readonly clientId: string;
   readonly kid: string | undefined;
   readonly jws: ParsedJws;
-  /** Its first part as it was sent. */
+  /** The header as it was sent. */
   readonly encodedHeader: string;
 }
 
@@ -58,13 +58,13 @@ export function readAssertion(text: string): UnverifiedAssertion {
     throw new OAuthError('assertion_typ_mismatch');
   if (kid !== undefined && typeof kid !== 'string') throw new OAuthError('assertion_kid_invalid');
   const { iss, sub } = jws.payload;
-  // VSCHAR (RFC 6749 Appendix A.1): what no client can be named by is not looked up.
+  // A client_id is VSCHAR (RFC 6749 Appendix A.1), so no other name is looked up.
   if (typeof iss !== 'string' || !/^[\x20-\x7e]+$/.test(iss) || iss !== sub)
     throw new OAuthError('assertion_subject_mismatch');
   return { clientId: iss, kid, jws, encodedHeader };
 }
 
-/** Checks an assertion (RFC 7523 §3, rfc7523bis), replay aside. Throws `invalid_client`. */
+/** Checks an assertion (RFC 7523 §3, rfc7523bis) except for replay. Throws `invalid_client`. */
 export function privateKeyJwt(options: PrivateKeyJwtOptions) {
   return async (
     { jws, kid, encodedHeader }: UnverifiedAssertion,
@@ -95,7 +95,7 @@ async function verifyingKey(
 ): Promise<PublicKey> {
   let fitting = false;
   const signed = (key: PublicKey) => {
-    // Only keys that fit the algorithm are tried: a set has at most one or two of them.
+    // Only keys that fit the algorithm are tried, which are one or two of a set at most.
     if (!key.algs.some((alg) => alg === jws.alg)) return false;
     fitting = true;
     return isSignedBy(jws, key, algs);
@@ -130,7 +130,7 @@ function checkClaims(
   if (isNumericDate(iat) && iat < now - maxLifetime) throw new OAuthError('assertion_iat_too_old');
   if (typeof jti !== 'string' || jti === '' || jti.length > 256)
     throw new OAuthError('assertion_jti_invalid');
-  // The latest of the moments before which a check above refuses it.
+  // The earliest time at which the assertion passes all checks above.
   const from = Math.max(
     exp - maxLifetime - clockTolerance,
     ...[iat, nbf].filter(isNumericDate).map((start) => start - clockTolerance),
@@ -138,7 +138,7 @@ function checkClaims(
   return { jti, acceptable: { from, until: exp } };
 }
 
-/** One value always; which, and whether it may stand in an array, is the client's registration. */
+/** `aud` has exactly one value; the registration decides which, and whether it may be an array. */
 function isForThisServer(
   aud: unknown,
   { client_assertion_audiences: accepted }: ClientRegistration,

@@ -23,7 +23,7 @@ export function tlsClientAuth(keys: RegisteredKeys) {
   };
 }
 
-/** RFC 8705 §2.2: the very certificate, in `x5c` of a registered key. */
+/** Whether this exact certificate is in `x5c` of a registered key (RFC 8705 §2.2). */
 async function isRegistered(
   certificate: ClientCertificate,
   client: ClientRegistration,
@@ -38,7 +38,7 @@ async function isRegistered(
     return registered !== undefined;
   } catch (cause) {
     refuseIfBusy(cause);
-    // A set that cannot be read says nothing for the certificate.
+    // A key set that cannot be read does not vouch for the certificate.
     return false;
   }
 }
@@ -68,7 +68,7 @@ function subjectMatches(certificate: ClientCertificate, client: ClientRegistrati
   return false;
 }
 
-/** Letters of ASCII only: by the rules of Unicode the Kelvin sign would be a k. */
+/** Lower-cases ASCII letters only, because Unicode lower-cases the Kelvin sign to k. */
 function lowerCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }

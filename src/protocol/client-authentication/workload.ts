@@ -15,13 +15,13 @@ import {
 } from '../trusted-issuers/platform-tokens.ts';
 import type { RequestWithCredentials } from './credentials.ts';
 
-/** Authenticates workloads, by what their platform gave them. All throw an OAuthError. */
+/** Authenticates workloads by the credentials from their platform. All throw an OAuthError. */
 export interface WorkloadAuthentication {
-  /** By a token as `client_assertion` (RFC 7523 §2.2). */
+  /** Authenticates by a token in `client_assertion` (RFC 7523 §2.2). */
   byToken(assertion: string, clientId: string | undefined): Promise<AuthenticatedClient>;
-  /** By an X.509-SVID (draft-ietf-oauth-spiffe-client-auth). */
+  /** Authenticates by an X.509-SVID (draft-ietf-oauth-spiffe-client-auth). */
   bySvid(certificate: ClientCertificate, clientId: string): Promise<AuthenticatedClient>;
-  /** Without a registered client, by the token that is the grant (RFC 7523 §2.1). */
+  /** Authenticates an unregistered client by the token that is the grant (RFC 7523 §2.1). */
   byGrant(request: RequestWithCredentials): Promise<AuthenticatedClient>;
 }
 
@@ -30,7 +30,7 @@ export interface WorkloadAuthenticationOptions extends Pick<Ports, 'clients'> {
   readonly matchSvid: (certificate: ClientCertificate) => Promise<MatchedWorkload>;
 }
 
-/** The client of a rule, if it is still the one that the rule means and may authenticate so. */
+/** Finds a rule's client, if it is still the one that the rule means and may use this method. */
 export function workloadAuthentication({
   clients,
   match,
@@ -75,7 +75,7 @@ export function workloadAuthentication({
       const assertion = parameters.get('assertion');
       if (assertion === undefined) throw new OAuthError('grant_assertion_missing');
       const matched = await match(assertion, 'grant_assertion');
-      const { rule, byRule } = matched;
+      const { rule, byRule, issuer } = matched;
       if (rule.client_id !== undefined) throw new OAuthError('grant_assertion_client_mismatch');
       const subject = subjectOfMatch(matched);
       if (subject === undefined) throw new OAuthError('grant_assertion_subject_invalid');
@@ -83,7 +83,7 @@ export function workloadAuthentication({
       const clientId = parameters.get('client_id') ?? registration.client_id;
       if (clientId !== registration.client_id)
         throw new OAuthError('grant_assertion_client_mismatch');
-      return { registration, byRule, workload: { subject, byRule } };
+      return { registration, byRule, workload: { subject, byRule, issuer } };
     },
   };
 }

@@ -18,30 +18,30 @@ interface KeyOwner {
   readonly jwks_uri?: KeySource;
 }
 
-/** The registered keys of a client. All throw when a `jwks_uri` cannot be read. */
+/** The registered keys of a client. All methods throw if a `jwks_uri` cannot be read. */
 export interface RegisteredKeys {
   /**
-   * Finds the key that made a signature, by `signed`, among those that could have this `kid` (all
-   * if undefined). If none did, a `jwks_uri` is asked again, within the cool-down: a key may have
-   * been replaced without a new `kid`. A key found there puts its set in force.
+   * Finds the key that made a signature, using `signed`, among those that could have this `kid`
+   * (all if undefined). If none did, a `jwks_uri` is fetched again, within the cool-down, because a
+   * key may have been replaced under the same `kid`. A key found there puts its set in force.
    */
   signer(
     owner: KeyOwner,
     kid: string | undefined,
     signed: (key: PublicKey) => boolean,
   ): Promise<PublicKey | undefined>;
-  /** Keys with this `kid`; a `jwks_uri` is asked again once when there is none. */
+  /** Keys with this `kid`; if there are none, a `jwks_uri` is fetched again once. */
   find(client: ClientRegistration, kid: string): Promise<readonly PublicKey[]>;
-  /** Whether one of the keys matches; if none does, a `jwks_uri` is asked again once. */
+  /** Whether one of the keys matches; if none does, a `jwks_uri` is fetched again once. */
   holds(client: ClientRegistration, wanted: (key: PublicKey) => boolean): Promise<boolean>;
-  /** All keys; `fresh` asks a `jwks_uri` again, within the fetcher's cool-down. */
+  /** All keys; `fresh` fetches a `jwks_uri` again, within the fetcher's cool-down. */
   all(client: ClientRegistration, fresh: boolean): Promise<readonly PublicKey[]>;
   /** The first acceptable key with `use`: `enc`, or undefined. Throws `unsupported_pop_key`. */
   encryptionKey(client: ClientRegistration): Promise<EncryptionKey | undefined>;
 }
 
-// A set that was gated once stays gated as long as the same object is around: importing a key
-// costs more than a signature check.
+// A set that was checked once is not checked again while the same object is held, because importing
+// a key costs more than a signature check.
 const gated = new WeakMap<object, readonly PublicKey[]>();
 
 function gate(set: object): readonly PublicKey[] {
@@ -104,8 +104,8 @@ export function refuseIfBusy(cause: unknown): void {
 }
 
 /**
- * Gates each key of a JWK Set. Keys of a kind that this server does not use are passed over (RFC
- * 7517 §5); private or symmetric material makes the whole set unacceptable.
+ * Checks each key of a JWK Set. Kinds of keys that this server does not use are ignored (RFC 7517
+ * §5); private or symmetric material makes the whole set unacceptable.
  */
 function readKeys(set: object): readonly PublicKey[] {
   return readEach(membersOf(set), (jwk) => readPublicKey(withoutUnknownMembers(jwk)));

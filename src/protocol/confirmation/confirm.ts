@@ -13,7 +13,7 @@ import { jwk } from './jwk.ts';
 import { jku, kid } from './kid.ts';
 import { methodsOfCertificate, x5tS256 } from './x5t-s256.ts';
 
-/** Names the proven key by one method, or answers undefined if it cannot. */
+/** Names the proven key by one method, or returns undefined if it cannot. */
 type Name = (
   proven: ProvenKey,
   client: ClientRegistration,
@@ -27,7 +27,7 @@ const methods: Record<Exclude<ConfirmationMethod, 'jwe'>, Name> = {
   jku,
 };
 
-/** How the token names its key; `cnfForClient` where the client is told something else. */
+/** How the token names its key; `cnfForClient` is set if the client gets something else. */
 export interface Confirmed {
   readonly cnf: Confirmation;
   readonly cnfForClient?: ClientConfirmation;
@@ -35,24 +35,24 @@ export interface Confirmed {
 
 /** What a confirmation may need besides the proven key. */
 export interface ConfirmOptions {
-  /** Symmetric keys leave in the clear only where this is https. */
+  /** Symmetric keys are sent in the clear only if this is https. */
   readonly issuer: string;
   /** The client's registered encryption key. Throws an OAuthError if it cannot be read. */
   readonly clientEncryptionKey: (client: ClientRegistration) => Promise<EncryptionKey | undefined>;
 }
 
-/** The key to confirm, and why it must be this very one. */
+/** The key to confirm, and why it must be this one. */
 export interface KeyToConfirm {
   readonly boundKey: ProvenKey;
-  /** True: the client asked for this very key by `req_cnf`. */
+  /** True: the client asked for this key in `req_cnf`. */
   readonly keyNamed: boolean;
   /** True: additional holders agreed to share a token with it. */
   readonly shared: boolean;
 }
 
 /**
- * Confirms the token in the first way of the resource server's list that is possible. A key that
- * the client named, or that is shared, is confirmed itself. Throws `unsupported_pop_key`.
+ * Confirms the token by the first possible method in the resource server's list. A key that the
+ * client named, or that is shared, is never replaced by a new one. Throws `unsupported_pop_key`.
  */
 export async function confirm(
   { boundKey, keyNamed, shared }: KeyToConfirm,
@@ -89,7 +89,7 @@ export async function confirm(
   );
 }
 
-/** What a client may learn about a resource server for which it may ask. */
+/** What a client may learn about a resource server that it may request. */
 const acceptsOnly = {
   jkt: 'only_jkt_accepted',
   'x5t#S256': 'only_x5t_s256_accepted',

@@ -9,13 +9,13 @@ import {
 } from '../../jose/encryption-key.ts';
 import { JoseError } from '../../jose/jose-error.ts';
 
-/** One new key, twice: for the token, encrypted to the resource server, and for the client. */
+/** One new key in two forms: encrypted to the resource server for the token, and for the client. */
 export interface SymmetricConfirmation {
   readonly cnf: { readonly jwe: string };
   readonly cnfForClient: ClientConfirmation;
 }
 
-/** The key to which symmetric keys are encrypted: the first in `jwks`, after an opt-in. */
+/** The key that symmetric keys are encrypted to: the first in `jwks`, after an opt-in. */
 export function resourceServerEncryptionKey({
   symmetric_keys_enabled,
   jwks,
@@ -31,7 +31,7 @@ export function resourceServerEncryptionKey({
   return undefined;
 }
 
-/** Makes a 256-bit key for one token (RFC 7800 §3.3). It is in the token and the response only. */
+/** Generates a 256-bit key for one token (RFC 7800 §3.3); only token and response contain it. */
 export async function jwe(
   resourceServer: EncryptionKey,
   client: EncryptionKey | undefined,

@@ -28,7 +28,7 @@ export function jku(
   return named && { jku: hostedJwksUri(client, issuer), ...named };
 }
 
-/** Thumbprint of the client's key of this name; undefined: none, or `jku` is another set. */
+/** Thumbprint of the client's key with this `kid`; undefined if none or `jku` is another set. */
 export function registeredThumbprint(
   { kid, jku }: { readonly kid: string; readonly jku?: string },
   client: ClientRegistration,
@@ -38,7 +38,7 @@ export function registeredThumbprint(
   const [key, ...more] = signatureJwks(client)
     .map((jwk) => readPublicKey(jwk))
     .filter((registered) => registered.kid === kid);
-  // Two keys of one name: the name says nothing.
+  // A name that two keys share identifies neither.
   return more.length === 0 ? key?.jkt : undefined;
 }
 

@@ -8,8 +8,8 @@ export function x5tS256({ 'x5t#S256': thumbprint }: ProvenKey): Confirmation | u
 }
 
 /**
- * The methods of a resource server's list by which a key can be confirmed that only the handshake
- * proves: `x5t#S256` wherever it stands, and never `jkt`, for a client of RFC 8705 makes no DPoP
+ * The methods in a resource server's list that can confirm a key proven only by the handshake:
+ * `x5t#S256` wherever it stands, and never `jkt`, because a client of RFC 8705 creates no DPoP
  * proofs to present such a token with.
  */
 export function methodsOfCertificate(

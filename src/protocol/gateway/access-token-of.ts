@@ -2,7 +2,7 @@ import { OAuthError } from '../../domain/oauth-error.ts';
 import type { PresentedProof } from '../introspection/verify-presented-proof.ts';
 import type { ForwardedRequest } from './forwarded-request.ts';
 
-/** An access token and what came with it to prove its key. */
+/** An access token and the proofs that came with it. */
 export interface PresentedToken {
   readonly token: string;
   readonly proof: PresentedProof;

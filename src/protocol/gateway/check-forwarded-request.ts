@@ -14,8 +14,8 @@ export interface CheckForwardedRequestSteps extends Pick<Ports, 'replay'> {
 }
 
 /**
- * Checks a request at a gateway for this resource server, from start to end. The proof counts once
- * at all gateways, and wherever else this server is asked. Throws OAuthError, StoreUnavailable.
+ * Checks a request at a gateway for this resource server. A proof counts once across all gateways
+ * and all other checks by this server. Throws OAuthError, StoreUnavailable.
  */
 export function checkForwardedRequest(steps: CheckForwardedRequestSteps) {
   return async (
@@ -25,7 +25,7 @@ export function checkForwardedRequest(steps: CheckForwardedRequestSteps) {
     const { method, scopes } = request;
     const { origins = [] } = resourceServer;
     const uri = request.uri(origins);
-    // `Host` is the client's word: by it a proof for one API would count for another.
+    // The client controls `Host`; trusting it, a proof for one API would count for another.
     if (!origins.includes(new URL(uri).origin)) throw new OAuthError('gateway_origin_unlisted');
     const { token, proof } = accessTokenOf(request, uri);
     const claims = await steps.activeToken(token, resourceServer);

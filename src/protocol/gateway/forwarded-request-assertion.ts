@@ -9,16 +9,16 @@ export const assertionLifetime = 30;
 export const assertionAlg = 'ES256';
 
 export interface ForwardedRequestAssertionOptions {
-  /** `iss`: never the issuer of tokens, so that nothing that trusts that one takes this. */
+  /** `iss`; never the issuer of access tokens, so that whatever trusts that one refuses this. */
   readonly gatewayIssuer: string;
   readonly signingKey: CurrentSigningKey;
   readonly clock: Clock;
 }
 
 /**
- * Tells the upstream of a gateway which request was let through, and whose it is: a JWT that is
- * good for this resource server's upstream only. Its type, issuer, audience and key are none of an
- * access token's. Throws NoSigningKey, SigningKeyUnavailable, StoreUnavailable.
+ * Signs a JWT that tells a gateway's upstream which request was let through, and whose it is. It is
+ * valid for this resource server's upstream only, and its type, issuer, audience and key differ
+ * from an access token's. Throws NoSigningKey, SigningKeyUnavailable, StoreUnavailable.
  */
 export function forwardedRequestAssertion({
   gatewayIssuer,

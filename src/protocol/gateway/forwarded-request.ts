@@ -1,17 +1,17 @@
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { ClientCertificate } from '../../x509/client-certificate.ts';
 
-/** A request that a gateway asks about, as it came to the gateway. */
+/** A request that a gateway asks about, as the gateway received it. */
 export interface ForwardedRequest {
-  /** Which resource server it is for, on the word of the gateway's configuration. */
+  /** The resource server it is for, as the gateway's configuration says. */
   readonly target: { readonly audience: string } | { readonly id: string };
   readonly method: string;
   /**
-   * Absolute URI; its host is the client's word. Where the gateway does not say the scheme, it is
-   * that of the origin with this host.
+   * Absolute URI; the client controls its host. If the gateway gives no scheme, it is that of the
+   * origin with this host.
    */
   readonly uri: (origins: readonly string[]) => string;
-  /** Scope tokens that it needs, all of them. */
+  /** Scope tokens, all of which the request needs. */
   readonly scopes: readonly string[];
   /** Every `Authorization` header field. */
   readonly authorization: readonly string[];
@@ -30,8 +30,8 @@ interface UriParts {
 }
 
 /**
- * The URI of these parts. Nothing in a part can end it early, so no client moves the border between
- * host and path. Throws OAuthError when they are not those of an http(s) request.
+ * Builds the URI from its parts. No part can end early, so no client moves the border between host
+ * and path. Throws OAuthError unless they are those of an http(s) request.
  */
 export function uriOf({ scheme, host, target }: UriParts): string {
   const isRight =
@@ -44,15 +44,15 @@ export function uriOf({ scheme, host, target }: UriParts): string {
 }
 
 /**
- * Checks a whole URI in the same way. Where a client's `Host` had a path in it, nothing here can
- * tell: the gateway must refuse a `Host` with a slash.
+ * Checks a whole URI in the same way. It cannot detect a path inside the client's `Host`, so the
+ * gateway must refuse a `Host` with a slash.
  */
 export function wholeUri(text: string): string {
   const [, scheme = '', host = '', target = ''] = /^(https?):\/\/([^/]+)(\/.*)$/.exec(text) ?? [];
   return uriOf({ scheme, host, target });
 }
 
-/** Makes a URI without a given scheme, which is that of the origin with this host. */
+/** Builds a URI with the scheme of the origin that has this host. */
 export function uriAtOrigin(
   { host, target }: Omit<UriParts, 'scheme'>,
   origins: readonly string[],

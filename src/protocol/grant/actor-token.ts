@@ -6,27 +6,29 @@ import { ath } from '../../jose/access-token-hash.ts';
 import { type OwnAccessTokenOptions, ownAccessToken } from './own-access-token.ts';
 import { tokenTypes } from './token-type.ts';
 
-/** Who is to act for the client of a subject token, by a token of its own (RFC 8693 §2.1). */
+/** The client that acts for the client of a subject token, by its own token (RFC 8693 §2.1). */
 export interface Actor {
   /** `sub` of its token. */
   readonly subject: string;
   readonly jti: string;
   /** Seconds since the epoch. */
   readonly expiresAt: number;
+  /** The same as in a TokenState. */
+  readonly audiences: readonly string[] | undefined;
   readonly presentedBy: PresentedBy;
   /** The `subject_token_proof` of the request. */
   readonly proof: string;
 }
 
-/** The actor of a delegation; undefined: the request is none. Throws an OAuthError. */
+/** The actor of a delegation; undefined if the request is none. Throws an OAuthError. */
 export type ReadActor = (
   request: OAuthRequest,
   client: ClientRegistration,
 ) => Promise<Actor | undefined>;
 
 /**
- * An access token that the authenticated client obtained for itself. What came of an exchange is
- * no actor token, so that a token has one line of sources, each with one actor beside it.
+ * Accepts an access token that the authenticated client obtained for itself. A token from an
+ * exchange is not accepted, so that each token has one chain of sources, each with one actor.
  */
 export function actorToken(options: OwnAccessTokenOptions): ReadActor {
   return async ({ parameters }, client) => {
@@ -50,6 +52,7 @@ export function actorToken(options: OwnAccessTokenOptions): ReadActor {
       subject,
       jti,
       expiresAt,
+      audiences: state.audiences,
       proof,
       presentedBy: { token: 'actor_token', keys, ath: ath(token) },
     };

@@ -10,9 +10,9 @@ export function isForAdminApi({ resources }: OAuthRequest): boolean {
 }
 
 /**
- * The admin API as a resource server, and what the client may do there: only a client that names it
- * in `resources`, has `admin_scopes`, and authenticated by credentials of its own, since whoever
- * makes rules of trusted issuers is no admin by that. Throws `invalid_target`.
+ * The admin API as a resource server, and what the client may do there. The client must name it in
+ * `resources`, have `admin_scopes` and use its own credentials, because the right to create rules
+ * of trusted issuers must not confer admin access. Throws `invalid_target`.
  */
 export function adminTarget({ registration, byRule }: AuthenticatedClient): {
   readonly resourceServer: ResourceServer;

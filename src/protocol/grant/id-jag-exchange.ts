@@ -1,5 +1,6 @@
 import type { AuthorizationServer } from '../../domain/authorization-server.ts';
 import { type AuthenticatedClient, names } from '../../domain/client-registration.ts';
+import { defined } from '../../domain/defined.ts';
 import type { IdJagGrant } from '../../domain/grant.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { OAuthRequest } from '../../domain/oauth-request.ts';
@@ -13,13 +14,14 @@ export interface IdJagExchangeOptions extends Pick<Ports, 'authorizationServers'
   readonly idToken: ReadSubjectToken;
 }
 
-/** Members of a token exchange that mean nothing for an identity assertion grant. */
+/** Parameters of a token exchange that have no meaning for an identity assertion grant. */
 const others = ['actor_token', 'actor_token_type', 'subject_token_proof'] as const;
 
 /**
- * An ID token for an identity assertion grant (draft-ietf-oauth-identity-assertion-authz-grant
- * §4.3): for a registered authorization server, for the client by its name over there, within what
- * the operator has registered. The ID token is used up, as by any exchange.
+ * Exchanges an ID token for an identity assertion grant
+ * (draft-ietf-oauth-identity-assertion-authz-grant §4.3) to a registered authorization server, for
+ * the client's name there, within what the operator registered. The ID token is used up, as by any
+ * exchange.
  */
 export function idJagExchange({ idToken, authorizationServers }: IdJagExchangeOptions) {
   return async (
@@ -58,7 +60,7 @@ export function idJagExchange({ idToken, authorizationServers }: IdJagExchangeOp
       remoteClientId: there.remote_client_id,
       scopes: scopesAt(server, parameters.get('scope')),
       issuedTokenType: tokenTypes.idJag,
-      ...(resource !== undefined && { resource }),
+      ...defined({ resource: resource ?? onlyOrAll(server) }),
       ...(authority !== undefined && { authority }),
       ...(use !== undefined && { use }),
       ...(entitlement.keys !== undefined && {
@@ -68,12 +70,17 @@ export function idJagExchange({ idToken, authorizationServers }: IdJagExchangeOp
   };
 }
 
+/** If the operator has named resources, a grant must name some, because absent would mean any. */
+function onlyOrAll({ resources }: AuthorizationServer): IdJagGrant['resource'] {
+  return resources?.length === 1 ? resources[0] : resources;
+}
+
 function checkResource(resource: string, { resources }: AuthorizationServer): void {
   if (!isResourceIdentifier(resource)) throw new OAuthError('resource_malformed');
   if (resources?.includes(resource) === false) throw new OAuthError('resource_not_allowed');
 }
 
-/** What is asked for, if all of it is registered; without a request all that is. */
+/** The requested scopes, if all of them are registered; without a request, all registered ones. */
 function scopesAt(
   { scope }: AuthorizationServer,
   requested: string | undefined,

@@ -1,35 +1,39 @@
 import { decodeProtectedHeader } from 'jose/decode/protected_header';
 import { type ClientRegistration, names } from '../../domain/client-registration.ts';
+import { defined } from '../../domain/defined.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import { type SingleUse, singleUse } from '../../domain/single-use.ts';
 import { withinRule } from '../../domain/trust-rule.ts';
 import type { Ports } from '../../ports/ports.ts';
+import { checkSubject } from '../trusted-issuers/check-subject.ts';
 import type {
   TrustedIssuerToken,
   VerifyTrustedIssuerToken,
 } from '../trusted-issuers/verify-trusted-issuer-token.ts';
 
-/** What an identity assertion authorization grant gives a client. */
+/** What a client gets from an identity assertion authorization grant. */
 export interface IdentityAssertion {
   readonly subject: string;
-  /** The client, with no more scope and audiences than the assertion has. */
+  /** The client, limited to the scope and audiences of the assertion. */
   readonly registration: ClientRegistration;
   /** Id of the trusted issuer. */
   readonly authority: string;
+  /** Its `resource`, the only audiences of all tokens derived from it. */
+  readonly audiences?: readonly string[];
   /** Thumbprint of the key that the assertion is bound to. */
   readonly boundTo: string | undefined;
   readonly use: SingleUse;
 }
 
-export interface IdentityAssertionOptions extends Pick<Ports, 'currentClients'> {
+export interface IdentityAssertionOptions extends Pick<Ports, 'currentClients' | 'trustedIssuers'> {
   readonly verify: VerifyTrustedIssuerToken;
-  /** Of this server. */
+  /** The issuer identifier of this server. */
   readonly issuer: string;
   /** Seconds. */
   readonly clockTolerance: number;
 }
 
-/** Whether an assertion says that it is one; its signature is not looked at. */
+/** Whether an assertion claims to be one; its signature is not checked. */
 export function isIdentityAssertion(assertion: string): boolean {
   try {
     const { typ } = decodeProtectedHeader(assertion);
@@ -41,11 +45,11 @@ export function isIdentityAssertion(assertion: string): boolean {
 
 /**
  * Reads an identity assertion authorization grant for this client
- * (draft-ietf-oauth-identity-assertion-authz-grant §4.4.1). It counts once, and is not of this
- * server itself, which would widen what it gave for elsewhere. Throws an OAuthError.
+ * (draft-ietf-oauth-identity-assertion-authz-grant §4.4.1). It counts once, and cannot come from
+ * this server itself, which would widen a grant meant for another server. Throws an OAuthError.
  */
 export function identityAssertion(options: IdentityAssertionOptions) {
-  const { verify, currentClients } = options;
+  const { verify } = options;
   return async (assertion: string, client: ClientRegistration): Promise<IdentityAssertion> => {
     const token = await verify(assertion, 'id_jag');
     const { issuer, claims, boundTo } = token;
@@ -55,12 +59,11 @@ export function identityAssertion(options: IdentityAssertionOptions) {
       throw new OAuthError('id_jag_client_not_allowed');
     const { sub, jti, iat, ...bounds } = checkClaims(claims);
     const subject = (issuer.subject_prefix ?? '') + sub;
-    // A user must not pass for a client where only `sub` is looked at (RFC 9700 §4.15).
-    if ((await currentClients.findClient(subject)) !== undefined)
-      throw new OAuthError('id_jag_subject_is_a_client');
+    await checkSubject('id_jag', subject, issuer, options);
     const use = useOf(token, jti, iat, options);
     const registration = withinRule(client, bounds);
-    return { subject, registration, authority: issuer.id, boundTo, use };
+    const { resources: audiences } = bounds;
+    return { subject, registration, authority: issuer.id, boundTo, use, ...defined({ audiences }) };
   };
 }
 

@@ -4,6 +4,7 @@ import { OAuthError } from '../../domain/oauth-error.ts';
 import type { Workload } from '../../domain/platform-token.ts';
 import { withinRule } from '../../domain/trust-rule.ts';
 import type { Ports } from '../../ports/ports.ts';
+import { checkSubject } from '../trusted-issuers/check-subject.ts';
 import { type MatchPlatformToken, subjectOfMatch } from '../trusted-issuers/platform-tokens.ts';
 import {
   type IdentityAssertionOptions,
@@ -18,9 +19,9 @@ export interface JwtBearerOptions extends IdentityAssertionOptions, Pick<Ports, 
 }
 
 /**
- * A platform's token as grant (RFC 7523 §2.1): the token is for the subject that a rule makes of
- * it. Without a registered client the authentication has looked at it already. An identity
- * assertion is for a user, and a registered client.
+ * Accepts a platform's token as grant (RFC 7523 §2.1) for the subject that a rule derives from it;
+ * without a registered client, the authentication has already verified it. An identity assertion is
+ * for a user and a registered client.
  */
 export function jwtBearer(options: JwtBearerOptions): GrantHandler {
   const target = targetResourceServer(options);
@@ -49,10 +50,8 @@ export function jwtBearer(options: JwtBearerOptions): GrantHandler {
       client.workload === undefined
         ? await asGrant(assertion, client.registration, options)
         : { registration: client.registration, workload: client.workload };
-    const { subject, byRule } = workload;
-    // A workload must not pass for a client where only `sub` is looked at (RFC 9700 §4.15).
-    if ((await options.currentClients.findClient(subject)) !== undefined)
-      throw new OAuthError('grant_assertion_subject_is_a_client');
+    const { subject, byRule, issuer } = workload;
+    await checkSubject('grant_assertion', subject, issuer, options);
     const resourceServer = await target(request, registration);
     return {
       type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
@@ -73,10 +72,10 @@ async function asGrant(
 ): Promise<{ readonly registration: ClientRegistration; readonly workload: Workload }> {
   if (assertion === undefined) throw new OAuthError('grant_assertion_missing');
   const matched = await match(assertion, 'grant_assertion');
-  const { rule, byRule } = matched;
+  const { rule, byRule, issuer } = matched;
   if (rule.client_id !== undefined && !names([rule.client_id], rule.listed, client))
     throw new OAuthError('grant_assertion_client_mismatch');
   const subject = subjectOfMatch(matched);
   if (subject === undefined) throw new OAuthError('grant_assertion_subject_invalid');
-  return { registration: withinRule(client, rule), workload: { subject, byRule } };
+  return { registration: withinRule(client, rule), workload: { subject, byRule, issuer } };
 }

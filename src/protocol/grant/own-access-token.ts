@@ -10,7 +10,7 @@ export interface OwnAccessTokenOptions extends Pick<Ports, 'clock'> {
   readonly tokenStatus: TokenStatus;
 }
 
-/** An access token of this server that is in force: its claims, state, and the keys of `cnf`. */
+/** An active access token of this server: its claims, state, and the keys of `cnf`. */
 export interface OwnAccessToken {
   readonly claims: AccessTokenClaims;
   readonly state: NonNullable<Awaited<ReturnType<TokenStatus>>>;
@@ -18,7 +18,7 @@ export interface OwnAccessToken {
   readonly keys: readonly string[];
 }
 
-/** Verifies a token that is sent in this parameter. Throws `invalid_request`. */
+/** Verifies a token from this parameter. Throws `invalid_request`. */
 export async function ownAccessToken(
   token: string,
   parameter: 'subject_token' | 'actor_token',

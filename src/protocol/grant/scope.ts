@@ -11,7 +11,7 @@ export function readScopes(requested: string): readonly string[] {
   return scopes;
 }
 
-/** Scopes that only mean something for an end-user; no user takes part in `client_credentials`. */
+/** Scopes that mean something only for an end-user; `client_credentials` involves no user. */
 const userScopes: ReadonlySet<string> = new Set(['openid', 'offline_access']);
 
 /**

@@ -1,5 +1,7 @@
 import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
+import { commonAudiences } from '../../domain/audience-limit.ts';
 import type { ClientRegistration } from '../../domain/client-registration.ts';
+import { defined } from '../../domain/defined.ts';
 import type { ActClaim } from '../../domain/grant.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import { isAgreed, isPairingOf, type Pairing } from '../../domain/pairing.ts';
@@ -20,16 +22,16 @@ export interface SubjectAccessTokenOptions
   readonly activeHolders: ActiveHolders;
 }
 
-/** Most successive exchanges; each use of the last token looks at every one before it. */
+/** Maximum successive exchanges; each use of the last token checks every one before it. */
 const maxExchanges = 32;
 
-/** Most actors, one inside the other: the claims around them are one more level of JSON. */
+/** Maximum nested actors; the claims around them add one more level of JSON. */
 const maxActors = 7;
 
 /**
- * An access token of this server as subject token. The owner and additional holders prove a key
- * that the token names; only an actor in `may_act`, or one with a proof of the owner, brings a key
- * of its own (docs/protocol.md, docs/delegation.md).
+ * Accepts an access token of this server as subject token. The owner and additional holders prove a
+ * key that the token names; only an actor in `may_act`, or one with the owner's proof, may use
+ * another key (docs/protocol.md, docs/delegation.md).
  */
 export function subjectAccessToken(options: SubjectAccessTokenOptions): ReadSubjectToken {
   return async (token, client, actor) => {
@@ -37,9 +39,9 @@ export function subjectAccessToken(options: SubjectAccessTokenOptions): ReadSubj
     const { claims, state } = subjectToken;
     if (state.exchanges >= maxExchanges) throw new OAuthError('subject_token_exchanged_too_often');
     const isClient = (await options.currentClients.findClient(claims.sub)) !== undefined;
-    // A version that did not record it knew only this.
+    // Earlier versions did not record it and knew only this.
     const ofUser = state.ofUser ?? !isClient;
-    // A client may have been registered since; nobody else may pass for it (RFC 9700 §4.15).
+    // Such a client may have been registered since; nobody else may pass for it (RFC 9700 §4.15).
     if ((ofUser || state.ofWorkload) && isClient)
       throw new OAuthError('subject_token_sub_is_a_client');
     const { pairing, ...entitled } =
@@ -55,6 +57,7 @@ export function subjectAccessToken(options: SubjectAccessTokenOptions): ReadSubj
     const entitlement = {
       scopes: claims.scope?.split(' ') ?? [],
       audience: claims.aud,
+      ...defined({ audiences: commonAudiences(state.audiences, actor?.audiences) }),
       pairings,
       owners,
       ...entitled,
@@ -65,7 +68,7 @@ export function subjectAccessToken(options: SubjectAccessTokenOptions): ReadSubj
   };
 }
 
-/** By which keys, as whom, and under which pairing with the client of the token. */
+/** The keys, the actor and the pairing with which a client may exchange the token. */
 interface Entitled extends Pick<Entitlement, 'keys' | 'act' | 'proofKeys'> {
   readonly pairing?: Pairing;
 }
@@ -74,7 +77,7 @@ function asOwner({ claims: { act }, keys }: OwnAccessToken): Entitled {
   return { keys, ...(act !== undefined && { act }) };
 }
 
-/** With a proof by the owner, which stands for `may_act`; the operator has paired the two. */
+/** The operator has paired the two; the proof by the owner takes the place of `may_act`. */
 async function asDelegate(
   { claims, state, keys }: OwnAccessToken,
   actor: Actor,
@@ -93,7 +96,7 @@ async function asDelegate(
   )
     throw new OAuthError('delegation_not_permitted');
   const before = claims.act === undefined ? {} : { act: claims.act };
-  // A certificate cannot sign the proof; its key can, and the record has the name of that.
+  // A certificate cannot sign the proof; its key can, and the record holds that key's thumbprint.
   const proofKeys = state.jkt === undefined ? keys : [...keys, state.jkt];
   return { act: { client_id, sub: actor.subject, ...before }, pairing, proofKeys };
 }
@@ -123,14 +126,14 @@ async function asAnother(
     pairing.consent === state.pairedAtIssuance.get(client_id)?.pairing &&
     state.client !== undefined &&
     isAgreed(pairing, state.client, client);
-  // Sharing a user's token needs a first-party pairing; exchanging it as an actor does too.
+  // Sharing a user's token needs a first-party pairing, and so does exchanging it as an actor.
   if (!isOfIssuance || (keys === undefined && ofUser && !pairing.first_party)) {
     throw new OAuthError('subject_token_not_for_actor');
   }
   return { act, pairing, ...(keys !== undefined && { keys }) };
 }
 
-/** The pairings by which the subject token was exchanged itself; a second exchange escapes none. */
+/** The pairings by which the subject token itself was exchanged; a second exchange escapes none. */
 async function agreedBefore(
   { pairings: consents }: TokenState,
   { pairings }: SubjectAccessTokenOptions,

@@ -5,6 +5,7 @@ import { type Acceptable, type SingleUse, singleUse } from '../../domain/single-
 import type { TrustedIssuer } from '../../domain/trusted-issuer.ts';
 import type { ParsedJws } from '../../jose/compact-jws.ts';
 import type { Ports } from '../../ports/ports.ts';
+import { checkSubject } from '../trusted-issuers/check-subject.ts';
 import type {
   TrustedIssuerToken,
   VerifyTrustedIssuerToken,
@@ -12,17 +13,18 @@ import type {
 import type { ReadSubjectToken } from './subject-token.ts';
 
 /** What an ID token is checked against. Times in seconds. */
-export interface SubjectIdTokenOptions extends Pick<Ports, 'currentClients' | 'clock'> {
+export interface SubjectIdTokenOptions
+  extends Pick<Ports, 'currentClients' | 'trustedIssuers' | 'clock'> {
   readonly verify: VerifyTrustedIssuerToken;
   readonly clockTolerance: number;
-  /** From `iat`. */
+  /** Counted from `iat`. */
   readonly maxAge: number;
 }
 
 /**
- * An ID token of a trusted OpenID provider as subject token (OpenID Connect Core §3.1.3.7): fresh,
- * exchanged once, with a proof if it is bound. The app checks `nonce`, `at_hash` and `c_hash`,
- * which only it can know.
+ * Accepts an ID token of a trusted OpenID provider as subject token (OpenID Connect Core §3.1.3.7):
+ * fresh, exchanged once, and with a proof if it is bound. Only the app can check `nonce`, `at_hash`
+ * and `c_hash`.
  */
 export function subjectIdToken(options: SubjectIdTokenOptions): ReadSubjectToken {
   return async (text, client) => {
@@ -31,9 +33,7 @@ export function subjectIdToken(options: SubjectIdTokenOptions): ReadSubjectToken
     if (issuer.clients !== undefined && !names(issuer.clients, issuer.listed, client))
       throw new OAuthError('id_token_client_not_allowed');
     const { subject, acceptable } = checkClaims(token, options);
-    // A user must not pass for a client where only `sub` is looked at (RFC 9700 §4.15).
-    if ((await options.currentClients.findClient(subject)) !== undefined)
-      throw new OAuthError('id_token_sub_is_a_client');
+    await checkSubject('id_token', subject, issuer, options);
     return {
       subject,
       ofUser: true,
@@ -64,7 +64,7 @@ function checkClaims(
   return { subject: (issuer.subject_prefix ?? '') + sub, acceptable };
 }
 
-/** By `jti`, else by the signing input; anybody can make a second valid ECDSA signature. */
+/** Identified by `jti`, else by the signing input; anybody can derive a second ECDSA signature. */
 function useOf(
   { payload: { jti }, signingInput }: ParsedJws,
   { issuer }: TrustedIssuer,

@@ -6,9 +6,9 @@ import type { ResourceServer } from '../../domain/resource-server.ts';
 import type { Ports } from '../../ports/ports.ts';
 
 /**
- * The one resource server that the token is for (RFC 8707 §2, RFC 9068 §3). Without `resource` it
- * is the client's only one, or the only one there is. This server's own admin API is none of them,
- * whoever was registered under its name. Throws `invalid_target`.
+ * Finds the one resource server that the token is for (RFC 8707 §2, RFC 9068 §3); without
+ * `resource`, it is the client's only one or the only one registered. This server's own admin API
+ * is never found, even if a resource server has its name. Throws `invalid_target`.
  */
 export function targetResourceServer({ resourceServers }: Pick<Ports, 'resourceServers'>) {
   return async (

@@ -1,4 +1,5 @@
 import type { AuthenticatedClient } from '../../domain/client-registration.ts';
+import { defined } from '../../domain/defined.ts';
 import type { Grant, IdJagGrant, ValidateGrant } from '../../domain/grant.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { OAuthRequest } from '../../domain/oauth-request.ts';
@@ -15,7 +16,7 @@ export interface TokenExchangeOptions extends Pick<Ports, 'resourceServers'> {
   readonly accessToken: ReadSubjectToken;
   readonly idToken: ReadSubjectToken;
   readonly actor: ReadActor;
-  /** For a request of an identity assertion grant. */
+  /** Handles a request for an identity assertion grant. */
   readonly idJag: (request: OAuthRequest, client: AuthenticatedClient) => Promise<IdJagGrant>;
 }
 
@@ -32,11 +33,13 @@ export function tokenExchange(options: TokenExchangeOptions): ValidateGrant {
     const { token, read } = subjectTokenOf(request, options);
     const actor = await options.actor(request, client);
     const { jti, authority, use, entitlement, ...whom } = await read(token, client, actor);
-    const { scopes: had, audience, act, owners = [], pairings = [] } = entitlement;
+    const { scopes: had, audience, audiences, act, owners = [], pairings = [] } = entitlement;
     const resourceServer = await target(withTarget(request, audience), client);
-    // What an owner may not ask for, nobody may have in its name.
+    // Nobody may obtain in an owner's name what the owner may not request.
     if (owners.some(({ resources }) => resources?.includes(resourceServer.audience) === false))
       throw new OAuthError('exchange_target_not_covered');
+    if (audiences?.includes(resourceServer.audience) === false)
+      throw new OAuthError('exchange_target_beyond_limit');
     const scopes = narrowedScopes(
       request,
       grantedScopes(request.parameters.get('scope'), client, resourceServer),
@@ -53,7 +56,7 @@ export function tokenExchange(options: TokenExchangeOptions): ValidateGrant {
       ...(authority !== undefined && { authority }),
       ...(use !== undefined && { use }),
       issuedTokenType: tokenTypes.accessToken,
-      ...(act !== undefined && { act }),
+      ...defined({ act, audiences }),
       ...(pairings.length > 0 && { pairings: pairings.map(({ consent }) => consent) }),
       ...provenBy(
         entitlement,

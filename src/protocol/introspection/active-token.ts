@@ -22,7 +22,7 @@ export function activeToken({ verify, tokenStatus, clock, activeHolders }: Activ
       return undefined;
     const state = await tokenStatus(token, claims);
     if (state === undefined) return undefined;
-    // A later resource server of the same audience is another one.
+    // A resource server registered later with the same audience is a different one.
     if (state.resourceServer !== undefined && state.resourceServer !== id) return undefined;
     // Other resource servers learn of the requester's key only (docs/protocol.md).
     const knowsSeveral = alt_cnf_supported === true || multi_key_form === 'jwks';

@@ -6,7 +6,7 @@ import type { DpopNonces } from '../possession/dpop-nonce.ts';
 import { countOnce } from './count-once.ts';
 import type { PresentedProof, VerifyPresentedProof } from './verify-presented-proof.ts';
 
-/** What a resource server sent beside the token. */
+/** The proof that a resource server sent with the token. */
 export interface ForwardedProof {
   readonly dpopProof?: string;
   readonly htm?: string;
@@ -15,7 +15,7 @@ export interface ForwardedProof {
   readonly clientCertificate?: string;
 }
 
-/** Whether the proof confirms the token, and who presents it; `nonce` if it needs one. */
+/** Whether the proof confirms the token, and its presenter; `nonce` if it needs one. */
 export interface ProofVerdict {
   readonly valid: boolean;
   readonly presenter?: string;

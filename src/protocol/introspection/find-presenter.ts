@@ -25,7 +25,7 @@ interface Named {
 
 /** Finds the presenter among the keys in the token; `kid` and `jku` are resolved now. */
 export function findPresenter({ issuer, issuedTokens }: FindPresenterOptions): FindPresenter {
-  /** A name can move to another key, so it must still stand for the key that was bound. */
+  /** A `kid` can move to another key, so it must still name the key that was bound. */
   const named = async (
     name: { readonly kid: string; readonly jku?: string },
     jti: string,

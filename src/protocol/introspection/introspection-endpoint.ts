@@ -13,12 +13,12 @@ export interface IntrospectionEndpointSteps {
   readonly checkPresentedProof: ReturnType<typeof checkPresentedProof>;
 }
 
-/** An introspection response (RFC 7662 §2.2), and whom it is for. */
+/** An introspection response (RFC 7662 §2.2), and the resource server that it is for. */
 export interface Introspection {
   readonly response: { readonly active: boolean };
   /** Absent for a client, which is entitled to nothing. */
   readonly resourceServer?: ResourceServer;
-  /** What became of the presented proof: `valid`, or the reason why not. */
+  /** The result for the presented proof: `valid`, or the reason why not. */
   readonly proof?: string;
 }
 

@@ -6,14 +6,14 @@ import { ath } from '../../jose/access-token-hash.ts';
 import { type DpopOptions, dpop } from '../possession/dpop.ts';
 import type { FindPresenter } from './find-presenter.ts';
 
-/** What came with a token: one DPoP proof, or the certificate of the TLS connection. */
+/** The proof with a token: one DPoP proof, or the certificate of the TLS connection. */
 export type PresentedProof =
   | {
       /** Every `DPoP` header field. */
       readonly dpopProofs: readonly string[];
       readonly htm: string;
       readonly htu: string;
-      /** True: a nonce is not required, whatever the server requires. */
+      /** True: a nonce is not required, even if the server requires one. */
       readonly withoutNonce?: boolean;
     }
   | {
@@ -21,11 +21,11 @@ export type PresentedProof =
       readonly clientCertificate: string;
     }
   | {
-      /** SHA-256 thumbprint of a certificate that was read already. */
+      /** SHA-256 thumbprint of a certificate that was already read. */
       readonly certificateThumbprint: string;
     };
 
-/** Who proved a key of the token. */
+/** The holder that proved a key of the token. */
 export interface ConfirmedToken {
   /** `client_id` of the holder. */
   readonly presenter: string;
@@ -33,7 +33,7 @@ export interface ConfirmedToken {
   readonly thumbprint: string;
   /** The proof, to be marked as used after all other checks. */
   readonly use?: SingleUse;
-  /** A nonce for the next proof, where the one used expires soon. */
+  /** A nonce for the next proof, if the one used expires soon. */
   readonly freshNonce?: string;
 }
 
@@ -52,7 +52,7 @@ export type VerifyPresentedProof = (
   claims: AccessTokenClaims,
 ) => Promise<ConfirmedToken>;
 
-/** Makes the check of presented proofs. */
+/** Builds the check of presented proofs. */
 export function verifyPresentedProof({
   nonceRequired,
   findPresenter,

@@ -6,8 +6,8 @@ import { type ProvenKey, recordedThumbprint } from '../../domain/proven-key.ts';
 import type { Ports } from '../../ports/ports.ts';
 
 /**
- * Claims each token of a platform that a request relies on for the key that it has proven. Throws
- * an OAuthError where another key was first and a rule pins the token, this one or one before.
+ * Claims each platform token that a request relies on for the proven key. Throws an OAuthError if
+ * another key was first and a rule pins the token, now or by an earlier claim.
  */
 export type ClaimKey = (
   client: AuthenticatedClient,
@@ -17,7 +17,7 @@ export type ClaimKey = (
 
 /**
  * The first key proven with a token claims it. Without a pin another key counts too, since a
- * restarted container keeps its token and loses its key; but it is an event of its own.
+ * restarted container keeps its token and loses its key, but it is recorded as a separate event.
  */
 export function claimKey({ assertionKeys }: Pick<Ports, 'assertionKeys'>): ClaimKey {
   return async ({ registration: { client_id }, byRule: client }, { byRule: grant }, boundKey) => {
@@ -37,7 +37,7 @@ export function claimKey({ assertionKeys }: Pick<Ports, 'assertionKeys'>): Claim
         detail: { rule, first_jkt: first.jkt },
       };
       if (mayChange && (await assertionKeys.change(digest, first.jkt, jkt, event))) continue;
-      // Another request was quicker: it may have pinned the token to its key.
+      // Another request was quicker and may have pinned the token to its key.
       const now = mayChange ? await assertionKeys.claim(digest, jkt, expiresAt, pin) : first;
       if (now.jkt !== jkt && (pin || now.pinned)) throw new OAuthError(`${use}_pinned`);
     }

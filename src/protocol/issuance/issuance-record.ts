@@ -8,7 +8,7 @@ import { recordedThumbprint } from '../../domain/proven-key.ts';
 import type { Ports } from '../../ports/ports.ts';
 import type { StatusEntry } from '../../ports/status-list-store.ts';
 
-/** The current pairings of clients that may exchange the token; later ones are for later tokens. */
+/** The current pairings of clients that may exchange the token; later ones do not apply. */
 export async function mayActUnder(
   { client_id: owner, may_act }: AccessTokenClaims,
   pairings: Ports['pairings'],
@@ -35,12 +35,13 @@ interface PairedClient {
 interface IssuanceDetail {
   readonly of_user?: true;
   readonly of_workload?: true;
+  readonly audiences?: readonly string[];
   readonly may_act?: readonly PairedClient[];
   readonly status?: StatusEntry;
   readonly pairings?: readonly string[];
 }
 
-/** The record of an issuance in the audit trail, by which introspection knows the token. */
+/** The record of an issuance in the audit trail, which introspection reads. */
 export function issuanceRecord(
   { registration: { registration_id }, byRule }: AuthenticatedClient,
   { resourceServer, source, actorSource, authority: grantAuthority }: Grant,
@@ -51,7 +52,7 @@ export function issuanceRecord(
 ): AuditEvent {
   const detail = {
     ...more,
-    // `jkt` of the event is the key of the actor.
+    // The event's `jkt` is the key of the actor.
     ...(subject !== undefined && { subject_jkt: subject.jkt }),
     ...(holders.length > 0 && {
       holders: holders.map(({ registration, key, provenBy, pairing }) => ({

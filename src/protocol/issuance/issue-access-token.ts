@@ -1,8 +1,10 @@
 import { type AccessTokenClaims, accessTokenClaims } from '../../domain/access-token-claims.ts';
 import type { AdditionalHolder } from '../../domain/additional-holder.ts';
+import { commonAudiences } from '../../domain/audience-limit.ts';
 import type { Binding } from '../../domain/binding.ts';
 import type { AuthenticatedClient } from '../../domain/client-registration.ts';
 import { tokenTypeOf } from '../../domain/confirmation.ts';
+import { defined } from '../../domain/defined.ts';
 import type { Grant } from '../../domain/grant.ts';
 import type { TokenResponse } from '../../domain/oauth-request.ts';
 import type { Possession } from '../../domain/possession.ts';
@@ -26,12 +28,12 @@ export type IssueAccessToken = (
 
 export interface IssueAccessTokenOptions extends Pick<Ports, 'issuances' | 'pairings' | 'clock'> {
   readonly issuer: string;
-  /** Longest life in seconds of a token that names several keys. */
+  /** Maximum lifetime in seconds of a token that names several keys. */
   readonly severalKeysMaxLifetime: number;
-  /** The key that signs tokens of this algorithm now. Throws when there is none. */
+  /** The current signing key for this algorithm. Throws if there is none. */
   readonly signingKey: (alg: AccessTokenSigningAlgorithm) => Promise<SigningKey>;
   readonly statusEntry: NextStatusEntry;
-  /** Claims the tokens of platforms that the request relies on for its key. */
+  /** Claims the platform tokens that the request relies on for its key. */
   readonly claimKey: ClaimKey;
   /** The URI of a status list. */
   readonly statusListUri: (list: string) => string;
@@ -51,7 +53,7 @@ export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessT
     claimKey,
   } = options;
   return async (client, grant, possession, binding, holders) => {
-    // The key first: a server that cannot sign must not use up what the client proved.
+    // Get the key first: a server that cannot sign must not use up the client's proofs.
     const key = await signingKey(grant.resourceServer.access_token_signing_alg);
     const entry = await statusEntry(grant.resourceServer, key.kid);
     const now = clock();
@@ -79,16 +81,22 @@ export function issueAccessToken(options: IssueAccessTokenOptions): IssueAccessT
       }),
     };
     const mayAct = await mayActUnder(claims, pairings);
+    const audiences = commonAudiences(
+      client.byRule?.audiences,
+      grant.byRule?.audiences,
+      grant.audiences,
+      possession.subject?.audiences,
+    );
     const record = issuanceRecord(client, grant, claims, possession, holders, {
-      // Known only now: who is registered may change.
+      // Recorded, because it is known only now: registrations may change.
       ...(grant.ofUser === true && { of_user: true }),
       ...(grant.ofWorkload === true && { of_workload: true }),
       ...(mayAct.length > 0 && { may_act: mayAct }),
       ...(entry !== undefined && { status: entry }),
-      ...(grant.pairings !== undefined && { pairings: grant.pairings }),
+      ...defined({ pairings: grant.pairings, audiences }),
     });
     await claimKey(client, grant, possession.boundKey);
-    // The record comes before the answer: introspection needs it. Signing goes on meanwhile.
+    // Introspection needs the record before the client has the token. Signing runs in parallel.
     const committed = commitIssuance(issuances, record, client, grant, possession, holders);
     const [accessToken] = await Promise.all([key.signJwt('at+jwt', claims), committed]);
     return { response: tokenResponse(accessToken, claims, grant, binding), jti };
@@ -108,7 +116,7 @@ function tokenResponse(
     expires_in: exp - iat,
     ...(scope !== undefined && { scope }),
     ...(issuedTokenType !== undefined && { issued_token_type: issuedTokenType }),
-    // For a client that cannot tell from `token_type`, or that got another binding by exchange.
+    // Sent if `token_type` does not show the binding, or an exchange may have changed it.
     ...((tokenType === 'PoP' || issuedTokenType !== undefined) && { cnf: cnfForClient ?? cnf }),
     ...(alt_cnf !== undefined && { alt_cnf }),
   };

@@ -22,17 +22,17 @@ export interface IssueIdJagOptions extends Pick<Ports, 'issuances' | 'clock'> {
   readonly claimKey: ClaimKey;
 }
 
-/** Seconds in which the client takes a grant to the other server. */
+/** Seconds that the client has to present a grant to the other server. */
 const lifetime = 300;
 
-/** Gives an identity assertion grant that is bound to the proven key. Throws an OAuthError. */
+/** Issues an identity assertion grant that is bound to the proven key. Throws an OAuthError. */
 export function issueIdJag(options: IssueIdJagOptions): IssueIdJag {
   const { issuances, clock, issuer, signingKey, claimKey } = options;
   return async (client, grant, possession) => {
     const { boundKey } = possession;
     const { authorizationServer: server, scopes, resource } = grant;
     if (boundKey.key === undefined) throw new OAuthError('certificate_confirmation_not_accepted');
-    // The key first: a server that cannot sign must not use up what the client proved.
+    // Get the key first: a server that cannot sign must not use up the client's proofs.
     const key = await signingKey(server.signing_alg);
     const now = clock();
     const jti = timeOrderedId(now);

@@ -11,10 +11,10 @@ import type { Ports } from '../../ports/ports.ts';
 /** Milliseconds for which a recorded proof is not recorded again. */
 const precision = 60_000;
 
-/** Most keys remembered as recorded. Beyond that all are forgotten, and recorded once more. */
+/** Maximum keys remembered as recorded; beyond that all are forgotten and recorded again. */
 const maxRemembered = 10_000;
 
-/** The step of the token endpoint after the issuance. Never fails: the token exists. */
+/** The step of the token endpoint after the issuance. Never fails, because the token exists. */
 export type RecordProvenKeys = (
   client: AuthenticatedClient,
   possession: Pick<Possession, 'boundKey'>,
@@ -28,9 +28,9 @@ export interface RecordProvenKeysOptions
 }
 
 /**
- * Records which registered keys a token request proved, for clients that let such keys be added to
- * tokens without a fresh proof, and notes for the operator which keys were used. It runs after the
- * commit because evidence can be a copy until its `jti` is marked as used.
+ * Records which registered keys a token request proved, for the operator and for clients whose keys
+ * need no fresh proof to be added to tokens. It runs after the commit because evidence can be a
+ * copy until its `jti` is marked as used.
  */
 export function recordProvenKeys(options: RecordProvenKeysOptions): RecordProvenKeys {
   const { credentialUses, noteUse, clock, onFailure } = options;
@@ -52,7 +52,7 @@ export function recordProvenKeys(options: RecordProvenKeysOptions): RecordProven
     const byProof = holders.filter(({ provenBy }) => provenBy === 'cnf_proof');
     const isByValue = key !== undefined && isRegistered(key, registration);
     if (assertion !== undefined) note(registration, assertion.key, noteUse);
-    // The `kid` of a proof is the client's word, so it is not noted.
+    // The client chooses the `kid` of a proof, so it is not recorded.
     if (isByValue) noteUse(registration.registration_id, 'registered_key', key.jkt);
     for (const holder of byProof) {
       note(holder.registration, holder.key, noteUse);
@@ -61,7 +61,7 @@ export function recordProvenKeys(options: RecordProvenKeysOptions): RecordProven
         noteUse(holder.registration.registration_id, 'certificate', certificate);
     }
     try {
-      // A client may make a key for every request; only a registered one is of use later.
+      // A client may create a key for every request; only a registered one is useful later.
       if (key !== undefined && (isByValue || registration.jwks_uri !== undefined))
         await remember(registration, key.jkt);
       if (assertion !== undefined) await remember(registration, assertion.key.jkt);

@@ -6,23 +6,23 @@ export interface Endpoints {
   readonly jwks: string;
   readonly introspection: string;
   readonly revocation: string;
-  /** The status lists, each behind a slash and its id. */
+  /** Prefix of the status lists, before a slash and the id. */
   readonly statusLists: string;
-  /** The endpoints that take certificates, on the TLS listener (RFC 8705 §5), if any. */
+  /** The endpoints that accept certificates, on the TLS listener (RFC 8705 §5), if any. */
   readonly mtls?: { readonly token: string; readonly revocation: string };
-  /** Path of the metadata: the issuer's path goes behind the well-known part (RFC 8414 §3.1). */
+  /** Path of the metadata: the issuer's path follows the well-known part (RFC 8414 §3.1). */
   readonly metadataPath: string;
-  /** Where OpenID Connect libraries look: behind the issuer, before its path (RFC 8414 §5). */
+  /** Where OpenID Connect libraries look: after the issuer, and before its path (RFC 8414 §5). */
   readonly openidMetadataPaths: readonly string[];
-  /** The JWK Set: its own path, and where libraries look that read no metadata. */
+  /** Paths of the JWK Set: its own, and those that libraries without metadata try. */
   readonly jwksPaths: readonly string[];
   /** `iss` of the assertions of gateways (docs/gateways/README.md). */
   readonly gatewayIssuer: string;
-  /** The JWK Set of these; no metadata names it, so that nobody who checks tokens finds it. */
+  /** The JWK Set of these assertions; no metadata names it, so token checks never find it. */
   readonly gatewayJwksPath: string;
 }
 
-/** Derives the endpoints from the issuer identifier, which itself stays the string that it is. */
+/** Derives the endpoints from the issuer identifier, which stays unchanged as a string. */
 export function endpointsOf(issuer: string, tlsPort?: number): Endpoints {
   const root = issuer.replace(/\/$/, '');
   const basePath = new URL(issuer).pathname.replace(/\/$/, '');

@@ -5,7 +5,7 @@ import { canVouch } from '../../x509/certificate-header.ts';
 import { tokenTypes } from '../grant/token-type.ts';
 import type { Endpoints } from './endpoint-uris.ts';
 
-/** Authorization server metadata (RFC 8414 §2): only what is really switched on. */
+/** Authorization server metadata (RFC 8414 §2), with only what is enabled. */
 export function serverMetadata(config: Config, endpoints: Endpoints): object {
   const authMethods = tokenEndpointAuthMethods.filter(
     (method) => !certificateMethods.has(method) || byCertificate(config).includes(method),
@@ -52,8 +52,8 @@ const certificateMethods: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The methods by which a certificate can authenticate: none where none can reach this server; by
- * its name only where somebody vouches for the chain.
+ * The certificate authentication methods: none if no certificate can reach this server, and by
+ * subject name only if something verifies the chain.
  */
 function byCertificate({
   tls,

@@ -25,14 +25,14 @@ export interface ProofContext {
   readonly nonceRequired: boolean;
 }
 
-/** A proof whose signature is still unchecked; `iss` only says whose keys to look at. */
+/** A proof whose signature is still unchecked; `iss` only says whose keys to try. */
 export interface UnverifiedCnfProof {
   readonly jws: ParsedJws;
   readonly iss: string;
   readonly kid: string;
 }
 
-/** Members of a header that bring a key along; the key must be a registered one. */
+/** Header members that carry a key; the key must be a registered one. */
 const keyBearing = ['jwk', 'jku', 'x5u', 'x5c'];
 
 /** Parses a proof to learn its issuer (docs/protocol.md). Throws `failed_pop_verification`. */

@@ -13,7 +13,7 @@ export interface ConsentOptions {
   readonly clockTolerance: number;
 }
 
-/** Whose request a consent is for. */
+/** The client whose request a consent is for. */
 export interface Consenting {
   readonly clientId: string;
   /** Its key, proven in this request. */
@@ -27,8 +27,8 @@ export interface ConsentClaims {
 }
 
 /**
- * Checks the claims that every consent has: to whom, for which client and key, when, and `jti`.
- * Throws an OAuthError whose reason begins with `kind`.
+ * Checks the claims common to all consents: audience, client, key, times and `jti`. Throws an
+ * OAuthError whose reason begins with `kind`.
  */
 export function consentClaims(
   kind: 'cnf_proof' | 'subject_proof',

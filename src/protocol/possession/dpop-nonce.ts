@@ -6,15 +6,15 @@ export type NonceVerdict =
   | { readonly valid: true; readonly newest: boolean; readonly acceptable: Acceptable }
   | { readonly valid: false };
 
-/** What nonces are made with. */
+/** A secret from which nonces are derived. */
 export interface NonceSecret {
   /** At least 32 bytes. */
   readonly secret: Buffer;
-  /** Makes nonces from this time on, until that of the next; milliseconds since the epoch. */
+  /** Start of its use, which the next secret ends; milliseconds since the epoch. */
   readonly from: number;
 }
 
-/** Stateless nonces that every replica with the same secrets makes and accepts (RFC 9449 §8). */
+/** Stateless nonces that every replica with the same secrets issues and accepts (RFC 9449 §8). */
 export interface DpopNonces {
   /** The newest nonce: 27 base64url characters, all of them NQCHAR. */
   current(): string;
@@ -22,12 +22,11 @@ export interface DpopNonces {
 }
 
 /**
- * A nonce names a time slot and proves it by a MAC. The slots before and after pass too, for a
- * nonce issued at the end of a slot or by a replica whose clock is ahead. A future secret already
- * counts; a past one counts for slots that began in its time, so nobody who learns it later can
- * extend a nonce.
- * @param secrets shared by all replicas, oldest first, never none
- * @param lifetime seconds for which a nonce is good at least; one slot lasts as long
+ * A nonce names a time slot and proves it by a MAC. The adjacent slots pass too, for a nonce issued
+ * at the end of a slot or by a replica whose clock is ahead. A future secret is already accepted; a
+ * past one only for slots that began in its time, so that a secret leaked later extends no nonce.
+ * @param secrets shared by all replicas, oldest first, never empty
+ * @param lifetime minimum seconds for which a nonce is good; also the length of a slot
  */
 export function dpopNonces(
   secrets: () => readonly NonceSecret[],
@@ -35,7 +34,7 @@ export function dpopNonces(
   clock: () => number,
 ): DpopNonces {
   const slotAt = (now: number) => Math.floor(now / 1000 / lifetime);
-  // A replica whose clock is behind the one that made the only secret uses it all the same.
+  // If this clock is behind that of the only secret's creator, that secret is used anyway.
   const inUse = (now: number) => secrets().findLast(({ from }) => from <= now) ?? secrets()[0];
   const nonceOf = (secret: Buffer, slot: number) => {
     const time = Buffer.alloc(4);

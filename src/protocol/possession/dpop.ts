@@ -15,13 +15,13 @@ export interface DpopOptions extends ProofClaimsOptions {
 
 /** A checked proof, not yet marked as used. */
 export interface DpopProof extends Proof {
-  /** A newer nonce to hand out, when the proof used one that is about to expire. */
+  /** A newer nonce to send, if the one in the proof is about to expire. */
   readonly freshNonce?: string;
-  /** The `ath` claim, which only a resource server asks for. */
+  /** The `ath` claim, which only a resource server requires. */
   readonly ath?: unknown;
 }
 
-/** 32 MiB: some 5,000 keys that are in use. */
+/** 32 MiB: some 5,000 active keys. */
 const headers = verifiedHeaderCache(32 * 1024 * 1024);
 
 /**

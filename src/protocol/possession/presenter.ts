@@ -4,8 +4,8 @@ import type { PlatformToken } from '../../domain/platform-token.ts';
 import type { ProvenKey } from '../../domain/proven-key.ts';
 
 /**
- * A bound subject or actor token, or ID-JAG, needs a proof by one of its keys, and, if it is an
- * access token, with its hash in `ath` (RFC 9449 §4.3 item 12). Throws `invalid_grant`.
+ * Requires a proof by one of the keys of a bound subject token, actor token or ID-JAG, and for an
+ * access token its hash in `ath` (RFC 9449 §4.3 item 12). Throws `invalid_grant`.
  */
 export function checkPresenter(
   { token, keys, ath }: PresentedBy,
@@ -18,7 +18,7 @@ export function checkPresenter(
     throw new OAuthError(`${token}_ath_mismatch`);
 }
 
-/** A platform's token that is bound itself needs a proof by that key. Throws an OAuthError. */
+/** Requires a proof by the key of a platform's token, if that is bound. Throws an OAuthError. */
 export function checkPlatformToken(token: PlatformToken | undefined, proven: ProvenKey): void {
   if (token?.boundTo !== undefined && !isOneOf([token.boundTo], proven))
     throw new OAuthError(`${token.use}_key_mismatch`);

@@ -5,14 +5,14 @@ import { isNumericDate } from '../../jose/numeric-date.ts';
 import type { DpopNonces } from './dpop-nonce.ts';
 import { comparableHtu } from './htu.ts';
 
-/** What the claims of a proof say that was made for this request; not yet marked as used. */
+/** The claims of a proof made for this request, not yet marked as used. */
 export interface ProofClaims {
   readonly jti: string;
   /** `htu` in the form that is compared. */
   readonly target: string;
   readonly acceptable: Acceptable;
   readonly ath?: unknown;
-  /** A newer nonce to hand out, when the proof used one that is about to expire. */
+  /** A newer nonce to send, if the one in the proof is about to expire. */
   readonly freshNonce?: string;
 }
 
@@ -26,11 +26,11 @@ export interface ProofClaimsOptions {
   readonly alias?: string;
   readonly maxAge: number;
   readonly maxFuture: number;
-  /** Hears by how many seconds `iat` is ahead of the clock. */
+  /** Receives the number of seconds by which `iat` is ahead of the clock. */
   readonly noteOffset?: (seconds: number) => void;
 }
 
-/** Characters of `jti`; the raw string counts. A UUID has 36. */
+/** Maximum characters of `jti`, as sent. A UUID has 36. */
 const maxJtiLength = 128;
 
 /**
@@ -77,7 +77,7 @@ export function proofClaims(
     }
     const verdict = options.nonces.check(nonce);
     if (!verdict.valid) throw new OAuthError(nonce === undefined ? 'nonce_missing' : 'nonce_stale');
-    // With a nonce its time counts, not the client's clock (RFC 9449 §4.3 item 11).
+    // With a nonce, its time counts, not the client's clock (RFC 9449 §4.3 item 11).
     return {
       ...claims,
       acceptable: verdict.acceptable,

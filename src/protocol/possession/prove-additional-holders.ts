@@ -37,7 +37,7 @@ export interface AdditionalHoldersOptions
   readonly keys: RegisteredKeys;
   readonly cnfProof: CnfProofOptions;
   readonly nonceRequired: boolean;
-  /** Most additional holders. */
+  /** Maximum additional holders. */
   readonly max: number;
   /** Seconds for which a registered key counts as proven after its last verified signature. */
   readonly registeredKeyMaxAge: number;
@@ -55,7 +55,7 @@ export function proveAdditionalHolders(options: AdditionalHoldersOptions): Prove
     const requested = readReqAltCnf(parameter, options.max);
     const { resourceServer, scopes } = grant;
     if (requester.alt_cnf_holders === undefined) throw new OAuthError('alt_cnf_not_enabled');
-    // Whose token it was named this client, and nobody whom this client may name.
+    // The subject's client chose this actor, not the actor's own holders.
     if (grant.act !== undefined) throw new OAuthError('actor_may_not_share');
     if (resourceServer.alt_cnf_supported !== true && resourceServer.multi_key_form !== 'jwks')
       throw new OAuthError('alt_cnf_not_supported_by_audience');
@@ -148,13 +148,13 @@ async function pairedHolder(
     throw new OAuthError('pairing_missing_or_exceeded');
   if (form === 'registered_key' && pairing.mode !== 'registered_key')
     throw new OAuthError('pairing_needs_proof');
-  // The user never saw the holder, so only a first-party pairing will do.
+  // The user never saw the holder, so only a first-party pairing is enough.
   if (grant.ofUser === true && !pairing.first_party)
     throw new OAuthError('pairing_not_first_party');
   return { registration: holder, pairing: pairing.consent };
 }
 
-/** The key by which the holder signed; `kid` is looked up among its own keys only. */
+/** The key that the holder signed with; `kid` is looked up among its own keys only. */
 async function signerOf(
   { jws, kid }: UnverifiedCnfProof,
   holder: ClientRegistration,

@@ -18,10 +18,10 @@ export type ProvePossession = (
   grant: ProvenFor,
 ) => Promise<Possession>;
 
-/** What a grant demands of the proven keys. */
+/** What a grant requires of the proven keys. */
 type ProvenFor = Pick<Grant, 'presentedBy' | 'byRule' | 'subjectProof'>;
 
-/** The ways to prove a key that are switched on. */
+/** The enabled ways to prove a key. */
 export interface PossessionMechanisms {
   readonly dpop: (fields: readonly string[], method: string, nonceRequired: boolean) => DpopProof;
   /** True: every client needs a nonce in its proof. */
@@ -56,7 +56,7 @@ export function provePossession(mechanisms: PossessionMechanisms): ProvePossessi
   };
 }
 
-/** The key to bind of those that were proven. */
+/** Chooses the key to bind from those that were proven. */
 async function keyToBind(
   request: OAuthRequest,
   client: AuthenticatedClient,
@@ -125,7 +125,7 @@ function dpopProof(
   return undefined;
 }
 
-/** The certificate of the connection, where the client's tokens are bound to it (RFC 8705 §3.4). */
+/** The certificate of the connection, if the client's tokens are bound to it (RFC 8705 §3.4). */
 function provenCertificate(
   { clientCertificate }: OAuthRequest,
   client: ClientRegistration,

@@ -24,7 +24,7 @@ function parseArray(text: string): readonly unknown[] {
     const { holders, ...more } = parseStrictJson(`{"holders":${text}}`);
     if (Array.isArray(holders) && Object.keys(more).length === 0) return holders;
   } catch {
-    // Said below.
+    // Refused below.
   }
   throw new OAuthError('req_alt_cnf_not_json');
 }

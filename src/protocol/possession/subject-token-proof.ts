@@ -13,15 +13,15 @@ export interface SubjectTokenProofOptions extends Omit<ConsentOptions, 'maxLifet
   readonly algs: readonly SigningAlgorithm[];
 }
 
-/** Most seconds from `iat` to `exp`. */
+/** Maximum seconds from `iat` to `exp`. */
 const maxLifetime = 120;
 
 /** Checks the proof by the key of a subject token. Throws `failed_pop_verification`. */
 export type CheckSubjectTokenProof = (proof: SubjectProof, actor: Consenting) => ProvenSubject;
 
 /**
- * The client of the subject token agrees, by the key of that token, that this actor acts for it
- * with this key at this resource server (docs/delegation.md). Replay is for the commit to check.
+ * Checks that the client of the subject token agrees, by that token's key, that this actor acts for
+ * it with this key at this resource server (docs/delegation.md). The commit checks replay.
  */
 export function subjectTokenProof(options: SubjectTokenProofOptions): CheckSubjectTokenProof {
   return ({ text, keys, ath, audience }, actor) => {
@@ -34,10 +34,10 @@ export function subjectTokenProof(options: SubjectTokenProofOptions): CheckSubje
     });
     if (payload['ath'] !== ath) throw new OAuthError('subject_proof_ath_mismatch');
     const { resource } = payload;
-    const resources: readonly unknown[] = Array.isArray(resource) ? resource : [resource];
-    if (!resources.includes(audience)) throw new OAuthError('subject_proof_resource_mismatch');
+    const audiences = [resource].flat().filter((one) => typeof one === 'string');
+    if (!audiences.includes(audience)) throw new OAuthError('subject_proof_resource_mismatch');
     const use = singleUse('subject_token_proof', key.jkt, '', jti, acceptable);
-    return { jkt: key.jkt, use };
+    return { jkt: key.jkt, audiences, use };
   };
 }
 

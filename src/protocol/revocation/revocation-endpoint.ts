@@ -17,8 +17,8 @@ export interface RevocationEndpointOptions
 }
 
 /**
- * A client revokes a token of its own (RFC 7009 §2); an unknown token counts as revoked (§2.2).
- * Every replica sees the revocation once this resolves.
+ * Revokes a client's own token (RFC 7009 §2); an unknown token counts as revoked (§2.2). Every
+ * replica sees the revocation once this resolves.
  */
 export function revocationEndpoint(options: RevocationEndpointOptions) {
   const { refusals, authenticateClient, verify, issuedTokens, withdrawnHolders, replay, noteUse } =

@@ -1,12 +1,12 @@
 import { promisify } from 'node:util';
 import { deflate } from 'node:zlib';
 
-/** Entries of every list, so that its length tells nothing; 16 KiB before compression. */
+/** Entries in every list, so that its length reveals nothing; 16 KiB before compression. */
 export const listSize = 131_072;
 
 const compress = promisify(deflate);
 
-/** The claim `status_list` (draft-ietf-oauth-status-list §4): one bit a token, compressed. */
+/** The claim `status_list` (draft-ietf-oauth-status-list §4): one bit per token, compressed. */
 export async function encodeStatusList(
   inactive: readonly number[] | 'all',
 ): Promise<{ readonly bits: 1; readonly lst: string }> {

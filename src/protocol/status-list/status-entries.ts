@@ -3,10 +3,10 @@ import type { Clock } from '../../domain/clock.ts';
 import type { ResourceServer } from '../../domain/resource-server.ts';
 import type { StatusEntry, StatusListStore } from '../../ports/status-list-store.ts';
 
-/** Indexes that a process takes at a time: one statement for so many tokens. */
+/** Indexes that a process reserves at a time, so that one statement serves many tokens. */
 const blockSize = 1024;
 
-/** Seconds after which a process gives up what is left of a block, so that an old list can end. */
+/** Seconds after which a process gives up the rest of a block, so that old lists can expire. */
 const blockLife = 3600;
 
 interface Block {
@@ -29,7 +29,7 @@ export type NextStatusEntry = (
   kid: string,
 ) => Promise<StatusEntry | undefined>;
 
-/** Hands out a block's entries in random order: an index tells no time and no number of tokens. */
+/** Hands out a block's entries in random order, so an index reveals no time and no token count. */
 export function statusEntries({
   store,
   clock,

@@ -14,7 +14,7 @@ export interface StatusListTokensOptions {
   readonly signingKey: CurrentSigningKey;
   /** The URI of a list. */
   readonly uriOf: (list: string) => string;
-  /** Seconds after which a revocation is seen everywhere, whatever caches lie between. */
+  /** Seconds within which a revocation is visible everywhere, despite caches. */
   readonly maxAge: number;
 }
 
@@ -25,7 +25,7 @@ export interface StatusListToken {
 }
 
 interface Snapshot {
-  /** Milliseconds since the epoch, from before the store was asked. */
+  /** Milliseconds since the epoch, taken before the store was read. */
   readonly at: number;
   readonly lists: ReadonlyMap<string, ActiveStatusList | DamagedStatusList>;
   readonly inactive: ReadonlyMap<string, readonly number[]>;
@@ -38,11 +38,11 @@ interface Rendered {
 }
 
 /**
- * Status list tokens (draft-ietf-oauth-status-list §5.1), each signed once for each look at the
- * store: what strangers ask costs no more than that.
+ * Status list tokens (draft-ietf-oauth-status-list §5.1), each signed once per read of the store,
+ * so that requests from strangers cost no more.
  *
- * `exp` is `maxAge` after the look, `ttl` half of it, and caches get what is left of the other
- * half: no copy that is still in use is older than `maxAge`.
+ * `exp` is `maxAge` after the read and `ttl` half of that; caches get what is left of the other
+ * half, so no copy in use is older than `maxAge`.
  */
 export function statusListTokens({
   store,
@@ -78,10 +78,10 @@ export function statusListTokens({
     maxAge: Math.max(half - Math.ceil((clock() - snapshot.at) / 1000), 0),
   });
 
-  /** The list, or undefined when there is none. Throws StoreUnavailable. */
+  /** Returns the list, or undefined if it does not exist. Throws StoreUnavailable. */
   return async (id: string): Promise<StatusListToken | undefined> => {
     let snapshot = await current();
-    // A list that was begun after the look.
+    // The list may have been created after the snapshot.
     if (!snapshot.lists.has(id) && (await store.exists(id))) snapshot = await fresh();
     const list = snapshot.lists.get(id);
     if (list === undefined) return undefined;
@@ -95,7 +95,7 @@ export function statusListTokens({
       copy.jwt.catch(() => rendered.delete(id));
       return await answer(copy);
     } catch (fault) {
-      // A copy within its time, again.
+      // A copy of the same snapshot is still valid.
       const known = rendered.get(id);
       if (known?.snapshot === snapshot) return answer(known);
       throw fault;
@@ -103,7 +103,7 @@ export function statusListTokens({
   };
 }
 
-/** Answers the last reading if it is seconds old at most, else a new one that all callers share. */
+/** Returns the last snapshot if it is only seconds old, else a new one that all callers share. */
 function snapshots(clock: Clock, maxAge: number, lookAnew: () => Promise<Snapshot>) {
   const lookEvery = Math.min(5, maxAge / 6) * 1000;
   let last: Snapshot | undefined;
@@ -121,7 +121,7 @@ function snapshots(clock: Clock, maxAge: number, lookAnew: () => Promise<Snapsho
     try {
       return await fresh();
     } catch (fault) {
-      // A copy within its time is as good as one that a cache would have given.
+      // Such a copy is as good as one from a cache.
       if (known !== undefined && age < Math.floor(maxAge / 2) * 1000) return known;
       throw fault;
     }
@@ -129,7 +129,7 @@ function snapshots(clock: Clock, maxAge: number, lookAnew: () => Promise<Snapsho
   return { current, fresh };
 }
 
-/** Reads all lists at once; called only when somebody asks for one. */
+/** Reads all lists together, and only when one is requested. */
 async function look(store: StatusListTokensOptions['store'], at: number): Promise<Snapshot> {
   const [lists, entries] = await Promise.all([store.lists(), store.inactive()]);
   const inactive = new Map<string, number[]>();

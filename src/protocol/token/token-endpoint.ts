@@ -20,13 +20,13 @@ export interface TokenEndpointSteps {
   readonly proveAdditionalHolders: ProveAdditionalHolders;
   readonly bind: Bind;
   readonly issueAccessToken: IssueAccessToken;
-  /** In place of the three steps before it, for an identity assertion grant. */
+  /** Replaces the three steps before it for an identity assertion grant. */
   readonly issueIdJag: IssueIdJag;
   readonly recordProvenKeys: RecordProvenKeys;
   readonly refusals: Pick<Refusals, 'ofClient'>;
 }
 
-/** An issued token: the response to the client, and what the log may say about it. */
+/** An issued token: the response to the client, and the fields for the log. */
 export interface IssuedToken {
   readonly response: TokenResponse;
   readonly client: AuthenticatedClient;

@@ -28,13 +28,13 @@ function readQuotedPath(text: string): ClaimPath | undefined {
   }
 }
 
-/** The value at a path, or undefined. Nothing that the claims inherit is found. */
+/** The value at a path, or undefined; inherited properties are ignored. */
 export function claimAt(claims: unknown, path: ClaimPath): unknown {
   let value = claims;
   for (const name of path) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name))
       return undefined;
-    // Of a list only its items (RFC 6901 §4), not its length.
+    // A list has only items (RFC 6901 §4), no length.
     if (Array.isArray(value) && !/^(?:0|[1-9]\d*)$/.test(name)) return undefined;
     value = (value as Readonly<Record<string, unknown>>)[name];
   }

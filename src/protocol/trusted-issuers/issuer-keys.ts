@@ -6,7 +6,7 @@ import type { RemoteJwkSets } from '../../ports/ports.ts';
 import { registeredKeys } from '../client-keys/registered-keys.ts';
 import { type JwkSetDocument, trustBundleKeys } from '../client-keys/remote-jwks/jwk-set.ts';
 
-/** The keys of trusted issuers. Both throw `temporarily_unavailable` when they cannot be had. */
+/** The keys of trusted issuers. Both throw `temporarily_unavailable` if they cannot be read. */
 export interface IssuerKeys {
   /** Finds the key that made a signature, by `signed`, among those that could have this `kid`. */
   signer(
@@ -14,11 +14,11 @@ export interface IssuerKeys {
     kid: string | undefined,
     signed: (key: PublicKey) => boolean,
   ): Promise<PublicKey | undefined>;
-  /** Whether one of the certificates for X.509-SVIDs has issued something, by `issued`. */
+  /** Whether `issued` is true for one of the certificates for X.509-SVIDs. */
   hasAnchor(issuer: TrustedIssuer, issued: (anchor: X509Certificate) => boolean): Promise<boolean>;
 }
 
-// Once for each registration that is held, so that its keys are imported once.
+// Cached for each registration object, so that its keys are imported once.
 const bundles = new WeakMap<JwksByValue, JwkSetDocument>();
 
 /** The keys of an issuer that are registered by value. */
@@ -52,7 +52,7 @@ export function issuerKeys(remote: RemoteJwkSets): IssuerKeys {
   };
 }
 
-/** The certificates of a trust bundle; one that cannot be read is none. */
+/** The certificates of a trust bundle; unreadable ones are left out. */
 function anchorsIn(set: object): readonly X509Certificate[] {
   const { keys = [] } = set as Partial<JwkSetDocument>;
   return keys.flatMap(({ use, x5c }) => {

@@ -1,9 +1,9 @@
 import type { ClaimCondition, TrustRule } from '../../domain/trust-rule.ts';
 import { claimAt, readClaimPath } from './claim-path.ts';
 
-/** A condition of a rule that a token does not meet; the value itself is not told. */
+/** A condition of a rule that a token does not meet; the value itself is not revealed. */
 export interface Unmet {
-  /** As the rule has it. */
+  /** As the rule spells it. */
   readonly claim: string;
   readonly because: 'absent' | 'another type' | 'another value';
 }

@@ -10,7 +10,7 @@ import { type Unmet, unmetConditions } from './match-rule.ts';
 import { isSubjectApart, subjectOf } from './subject-template.ts';
 import type { VerifyTrustedIssuerToken } from './verify-trusted-issuer-token.ts';
 
-/** A workload by its token or X.509-SVID, and the rule that it met. */
+/** A workload, identified by its token or X.509-SVID, and the rule that it met. */
 export interface MatchedWorkload {
   readonly issuer: TrustedIssuer;
   readonly rule: TrustRule;
@@ -21,19 +21,19 @@ export interface MatchedWorkload {
 /** Verifies a platform's token and finds its rule. Throws an OAuthError of that use. */
 export type MatchPlatformToken = (text: string, use: PlatformTokenUse) => Promise<MatchedWorkload>;
 
-/** What became of one rule. */
+/** The result for one rule. */
 export interface JudgedRule {
   readonly rule: TrustRule;
   /** Empty: it matches. */
   readonly unmet: readonly Unmet[];
 }
 
-/** Whether a rule leads where a token of this use is to lead: to a client, or to a subject. */
+/** Whether a rule yields what this use needs: a client, or a subject. */
 export function isForUse({ subject }: TrustRule, use: PlatformTokenUse): boolean {
   return (subject === undefined) === (use === 'platform_token');
 }
 
-/** The rules of this use, in their order, each with the conditions that are not met. */
+/** The rules of this use, in order, each with its unmet conditions. */
 export function judgeRules(
   rules: readonly TrustRule[],
   use: PlatformTokenUse,
@@ -44,7 +44,7 @@ export function judgeRules(
     .map((rule) => ({ rule, unmet: unmetConditions(rule, claims) }));
 }
 
-/** The first rule that matches; where none does, what is to be recorded of that. */
+/** The first rule that matches; if none does, what to record about it. */
 export function firstRule(
   judged: readonly JudgedRule[],
   issuer: TrustedIssuer,
@@ -64,7 +64,7 @@ export function firstRule(
   };
 }
 
-/** Rules that one refusal names. */
+/** Maximum rules that one refusal names. */
 const maxRecorded = 20;
 
 export interface PlatformTokensOptions extends Pick<Ports, 'trustedIssuers'> {
@@ -73,7 +73,7 @@ export interface PlatformTokensOptions extends Pick<Ports, 'trustedIssuers'> {
   readonly clockTolerance: number;
 }
 
-/** The first rule that matches decides; without one everything about that is in the audit trail. */
+/** The first rule that matches decides; if none does, the audit trail records why. */
 export function platformTokens(options: PlatformTokensOptions): MatchPlatformToken {
   const { verify, trustedIssuers, refusals, clockTolerance } = options;
   return async (text, use) => {
@@ -86,15 +86,15 @@ export function platformTokens(options: PlatformTokensOptions): MatchPlatformTok
       refusals.ofWorkload(digest, { ...rule, reason });
       throw new OAuthError(reason);
     }
-    const { id, access_token_lifetime: maxLifetime, pin = false } = rule;
+    const { id, access_token_lifetime: maxLifetime, resources: audiences, pin = false } = rule;
     const token = { use, digest, expiresAt: expiresAt + clockTolerance, pin, boundTo };
-    return { issuer, rule, claims, byRule: { rule: id, maxLifetime, token } };
+    return { issuer, rule, claims, byRule: { rule: id, maxLifetime, audiences, token } };
   };
 }
 
 /** The subject of a matched rule, with the prefix of its issuer; undefined if there is none. */
 export function subjectOfMatch({ issuer, rule, claims }: MatchedWorkload): string | undefined {
-  // The prefix may have gone since the rule was made.
+  // The prefix may have been removed since the rule was created.
   if (rule.subject === undefined || !isSubjectApart(issuer, rule)) return undefined;
   const subject = subjectOf(rule.subject, claims);
   const whole = (issuer.subject_prefix ?? '') + (subject ?? '');

@@ -8,8 +8,8 @@ export function isSubjectTemplate(template: string): boolean {
 }
 
 /**
- * Whether subjects of a rule are apart from those of other issuers: by the issuer's prefix, by the
- * beginning of the template, or by the client that must authenticate.
+ * Whether subjects of a rule are distinct from those of other issuers: by the issuer's prefix, the
+ * beginning of the template, or the client that must authenticate.
  */
 export function isSubjectApart(
   { subject_prefix = '' }: { readonly subject_prefix?: string },
@@ -19,8 +19,8 @@ export function isSubjectApart(
 }
 
 /**
- * The subject that a template makes of these claims: each path in braces stands for the claim
- * there. Undefined where one is empty or no string, or the whole is longer than 255 characters.
+ * The subject that a template gives for these claims: each path in braces is replaced by the claim.
+ * Undefined if a claim is empty or not a string, or the result exceeds 255 characters.
  */
 export function subjectOf(template: string, claims: object): string | undefined {
   let isWhole = true;

@@ -10,31 +10,31 @@ import type {
   VerifyTrustedIssuerToken,
 } from './verify-trusted-issuer-token.ts';
 
-/** What would become of a token, for the operator. */
+/** The result that a token would have, for the operator. */
 export interface TriedToken {
-  /** False: no rule was looked at, because of `fault`. */
+  /** False: no rule was tried, because of `fault`. */
   readonly verified: boolean;
   readonly fault?: RefusalReason | 'token_of_another_issuer';
   readonly help?: string;
-  /** Every rule, in its order. */
+  /** Every rule, in order. */
   readonly rules: readonly {
     readonly id: string;
     readonly leads_to: 'client' | 'subject';
     readonly matches: boolean;
-    /** True: it would be the one that counts. */
+    /** True: this rule would be the one that counts. */
     readonly wins: boolean;
     readonly unmet: JudgedRule['unmet'];
     readonly client_id?: string;
-    /** What its template makes of the claims. */
+    /** The subject that its template gives for the claims. */
     readonly subject?: string;
   }[];
   readonly warnings: readonly string[];
 }
 
-/** Tries a token of this issuer, by the id of that. Issues and records nothing. */
+/** Tries a token of the issuer with this id. Issues and records nothing. */
 export type TryToken = (trustedIssuerId: string, token: string) => Promise<TriedToken>;
 
-/** Tries tokens by the rules by which requests are judged. */
+/** Tries tokens against the rules that apply to requests. */
 export function tryToken({
   verify,
   trustedIssuers,

@@ -16,7 +16,7 @@ import type { IssuerKeys } from './issuer-keys.ts';
 /** What tokens of trusted issuers are checked against. Times in seconds. */
 export interface VerifyTrustedIssuerTokenOptions extends Pick<Ports, 'trustedIssuers' | 'clock'> {
   readonly keys: IssuerKeys;
-  /** Of this server: the audience where an issuer has no other. */
+  /** The issuer identifier of this server: the audience for issuers without another. */
   readonly issuer: string;
   readonly algs: readonly SigningAlgorithm[];
   readonly clockTolerance: number;
@@ -29,7 +29,7 @@ export interface TrustedIssuerToken {
   readonly claims: Readonly<Record<string, unknown>>;
   /** Seconds since the epoch. */
   readonly expiresAt: number;
-  /** Thumbprint of the key that it is bound to itself (RFC 7800 §3.1). */
+  /** Thumbprint of the key that the token itself is bound to (RFC 7800 §3.1). */
   readonly boundTo: string | undefined;
 }
 
@@ -43,7 +43,7 @@ export type VerifyTrustedIssuerToken = (
 const limits: JwsLimits = { header: 2048, payload: 16_384, signature: 6400 };
 
 /**
- * Explicit types that each may have; another one is another kind of JWT (RFC 8725 §3.11). `JOSE` is
+ * Explicit types that each may have; others are different kinds of JWT (RFC 8725 §3.11). `JOSE` is
  * for JWT-SVIDs (SPIFFE JWT-SVID §2.3).
  */
 const types: Readonly<Record<IssuedTokenUse, ReadonlySet<unknown>>> = {
@@ -53,7 +53,7 @@ const types: Readonly<Record<IssuedTokenUse, ReadonlySet<unknown>>> = {
   id_jag: new Set(['oauth-id-jag+jwt']),
 };
 
-/** Most seconds from `iat` to `exp` of a platform's token, unless its issuer says otherwise. */
+/** Maximum seconds from `iat` to `exp` of a platform's token, unless its issuer says otherwise. */
 const defaultMaxLifetime = 86_400;
 
 /** Checks form, issuer, signature, audience and times. */
@@ -80,8 +80,8 @@ export function verifyTrustedIssuerToken(
     const algs = issuer.algorithms ?? options.algs;
     const signer = await options.keys.signer(issuer, kid, (key) => isSignedBy(jws, key, algs));
     if (signer === undefined) refuse('signature_invalid');
-    // A logout token may lack a `typ` (OpenID Connect Back-Channel Logout §2.4); what is asked for
-    // here has no `events` (RFC 8417 §4).
+    // A logout token may lack a `typ` (OpenID Connect Back-Channel Logout §2.4); the tokens
+    // accepted here have no `events` (RFC 8417 §4).
     if ('events' in jws.payload) refuse('is_event');
     const { fault, expiresAt } = checkClaims(jws.payload, issuer, use, options);
     if (fault !== undefined) refuse(fault);
@@ -90,7 +90,7 @@ export function verifyTrustedIssuerToken(
   };
 }
 
-/** By `iss`, else by the trust domain in `sub`: a JWT-SVID needs no `iss`. */
+/** Finds an issuer by `iss`, else by the trust domain in `sub`: a JWT-SVID needs no `iss`. */
 async function findIssuer(
   { iss, sub }: Readonly<Record<string, unknown>>,
   { trustedIssuers }: VerifyTrustedIssuerTokenOptions,
@@ -115,12 +115,12 @@ function checkClaims(
 ): { readonly fault?: IssuedTokenFault; readonly expiresAt: number } {
   const now = options.clock() / 1000;
   const latest = now + options.clockTolerance;
-  // An ID-JAG is for this server, whatever an app is called at its issuer.
+  // An ID-JAG is for this server, whatever an app is named at its issuer.
   const ours = use === 'id_jag' ? undefined : issuer.audience;
   const expected = [ours ?? options.issuer].flat();
   const audiences: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
   const refused = (fault: IssuedTokenFault) => ({ fault, expiresAt: 0 });
-  // Another audience is not known to be trusted, and it holds the same token.
+  // Any other audience holds the same token and may not be trustworthy.
   if (audiences.length === 0 || !audiences.every((one) => expected.some((each) => each === one)))
     return refused('aud_mismatch');
   if (!isNumericDate(exp) || exp <= now) return refused('expired');

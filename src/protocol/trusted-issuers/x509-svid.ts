@@ -14,8 +14,8 @@ export interface MatchSvidOptions extends Pick<Ports, 'trustedIssuers'> {
 }
 
 /**
- * Verifies an X.509-SVID (SPIFFE X509-SVID §4, §5) against the bundle of its trust domain, whatever
- * the connection was verified against, and finds its rule. Throws an OAuthError.
+ * Verifies an X.509-SVID (SPIFFE X509-SVID §4, §5) against the bundle of its trust domain,
+ * regardless of how the connection was verified, and finds its rule. Throws an OAuthError.
  */
 export function matchSvid({ trustedIssuers, keys, refusals, clock }: MatchSvidOptions) {
   return async (certificate: ClientCertificate): Promise<MatchedWorkload> => {
@@ -43,7 +43,7 @@ export function matchSvid({ trustedIssuers, keys, refusals, clock }: MatchSvidOp
       refusals.ofWorkload(certificate['x5t#S256'], { ...rule, reason: 'svid_no_rule' });
       throw new OAuthError('svid_no_rule');
     }
-    const { id: ruleId, access_token_lifetime: maxLifetime } = rule;
-    return { issuer, rule, claims, byRule: { rule: ruleId, maxLifetime } };
+    const { id: ruleId, access_token_lifetime: maxLifetime, resources: audiences } = rule;
+    return { issuer, rule, claims, byRule: { rule: ruleId, maxLifetime, audiences } };
   };
 }

@@ -3,7 +3,7 @@ import { timePrefix } from '../../domain/time-ordered-id.ts';
 import type { IssuedTokens } from '../../ports/issued-tokens.ts';
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
 
-/** Seconds: tokens for the admin API live for minutes, so that older records need no look. */
+/** Seconds; tokens for the admin API live for minutes, so older records can be skipped. */
 const longest = 86_400;
 
 /** Finds the clients that have tokens for the admin API bound to a key. */

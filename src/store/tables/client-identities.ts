@@ -8,7 +8,7 @@ import { jsonColumn, type Place } from './json-column.ts';
 
 const readPairs = jsonColumn(array(tuple([string(), string()])));
 
-/** Reads the column `listed_clients`. If it is null, the names stand for nobody. */
+/** Reads the column `listed_clients`. If it is null, the names stand for no registration. */
 export function readListed(text: string | null, place: Place): ListedClients {
   return new Map(text === null ? [] : readPairs(text, place));
 }
@@ -21,7 +21,7 @@ export function writeListed(listed: ListedClients): string {
 /** Knows which registration each name stands for. */
 export interface ClientIdentities {
   /**
-   * The current registrations; for an unused name, the id of the next registration that gets it.
+   * The current registrations; for an unused name, the id that its next registration will get.
    * Throws StoreUnavailable.
    */
   reserve(names: readonly string[]): Promise<ListedClients>;
@@ -53,8 +53,7 @@ export function clientIdentities(database: Database, kind: DatabaseKind): Client
   return {
     current,
     async reserve(names) {
-      // One order for everybody: two lists with the same names must not wait for each other
-      // crosswise.
+      // The same order everywhere, so that two lists with the same names cannot deadlock.
       const rows = [...new Set(names)]
         .sort()
         .map((name) => ({ name, id: randomBytes(16).toString('hex') }));

@@ -1,6 +1,6 @@
 /**
- * The JSON columns as this server writes them. `satisfies` keeps each beside its domain type: a
- * member added there must be added here.
+ * The JSON columns as this server writes them. `satisfies` ties each to its domain type: a member
+ * added there must be added here.
  */
 
 import {

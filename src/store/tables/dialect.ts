@@ -1,19 +1,19 @@
 import type { DatabaseKind } from '../migrations/schema.ts';
 
-// What SQLite and PostgreSQL write differently; every statement that uses it stands once.
+// The SQL that SQLite and PostgreSQL write differently, so that each statement exists once.
 
 type Dialects<T> = Readonly<Record<DatabaseKind, T>>;
 
-/** One statement as each database reads it. */
+/** One statement in the dialect of each database. */
 export const inDialects = (statement: (kind: DatabaseKind) => string): Dialects<string> => ({
   sqlite: statement('sqlite'),
   postgresql: statement('postgresql'),
 });
 
-/** The function for the position of a text in another: greater than 0 if it is found. */
+/** The function that finds a text in another; greater than 0 if found. */
 export const position: Dialects<string> = { sqlite: 'instr', postgresql: 'strpos' };
 
-/** SQL for "the column contains this text", which has no quote in it. */
+/** SQL for "the column contains this text", which must have no quote in it. */
 export const contains = (kind: DatabaseKind, column: string, text: string): string =>
   `${position[kind]}(${column}, '${text}') > 0`;
 
@@ -27,9 +27,9 @@ export const jsonTexts: Dialects<string> = {
 export const namesOf = (columns: string): string => columns.replaceAll(/ (text|bigint)/g, '');
 
 /**
- * SQL for the objects in the first parameter, a JSON array, as rows with these columns: names and
- * types as PostgreSQL declares them. All rows of a batch travel in that one parameter, so that the
- * statement is always the same text.
+ * SQL for the objects in the first parameter, a JSON array, as rows with these columns, named and
+ * typed as PostgreSQL declares them. One parameter holds all rows of a batch, so the text of the
+ * statement never changes.
  */
 export const jsonRows: Dialects<(columns: string) => string> = {
   sqlite: (columns) => {

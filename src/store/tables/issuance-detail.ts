@@ -16,6 +16,7 @@ export const readIssuanceDetail = jsonColumn(
   object({
     of_user: exactOptional(boolean()),
     of_workload: exactOptional(boolean()),
+    audiences: exactOptional(array(string())),
     pairings: exactOptional(array(string())),
     holders: exactOptional(array(paired)),
     may_act: exactOptional(array(paired)),
@@ -33,7 +34,7 @@ export function statusEntry(detail: string | null): StatusEntry | undefined {
   return read instanceof CorruptRow ? undefined : read.status;
 }
 
-/** SQL for `e.detail` as JSON: null, and no error, if the text is not JSON. */
+/** SQL for `e.detail` as JSON, or null without an error if the text is not JSON. */
 const json: Readonly<Record<DatabaseKind, string>> = {
   sqlite: 'case when json_valid(e.detail) then e.detail end',
   postgresql: 'json_or_null(e.detail)',
@@ -51,7 +52,7 @@ const pairingsOf: Readonly<Record<DatabaseKind, string>> = {
 
 const hasPairings = (kind: DatabaseKind): string => contains(kind, 'e.detail', '"pairings"');
 
-/** SQL for "the issuance `e` was exchanged under a pairing `p` of which `which` is true". */
+/** SQL for "the issuance `e` was exchanged under a pairing `p` with `which` true". */
 export const exchangedUnder = (kind: DatabaseKind, which: string): string =>
   `${hasPairings(kind)} and exists (select 1 from ${pairingsOf[kind]} where ${which})`;
 
@@ -59,7 +60,7 @@ export const exchangedUnder = (kind: DatabaseKind, which: string): string =>
 export const pairingRevoked = (kind: DatabaseKind): string =>
   `(coalesce(${hasPairings(kind)}, false) and (${json[kind]} is null or exists (select 1 from ${pairingsOf[kind]} where p.id is null or p.revoked_at is not null)))`;
 
-/** SQL for the additional holders of `e`: a source of rows `h` and the members of each. */
+/** SQL for the additional holders of `e`: a source of rows `h` and their columns. */
 export const holders: Readonly<
   Record<DatabaseKind, { readonly rows: string; readonly clientId: string; readonly jkt: string }>
 > = {
@@ -75,12 +76,16 @@ export const holders: Readonly<
   },
 };
 
-/** SQLite reads any other value as JSON text, and fails. */
+/** SQLite reads any other value as JSON text and fails. */
 function memberOfObject(name: string): string {
   return `case when h.type = 'object' then h.value->>'${name}' end`;
 }
 
-/** SQL for "the trusted issuer or rule on whose word `e` was issued has been removed". */
+/** SQL for "the client of `e` withdrew, as a holder, from the token that `e` was exchanged for". */
+export const holderWithdrew =
+  '(e.source is not null and exists (select 1 from withdrawn_holder w where w.jti = e.source and w.client_id = e.client_id))';
+
+/** SQL for "the trusted issuer or rule that vouched for `e` has been removed". */
 export const authorityGone: string = `(${['client', 'grant']
   .map((whose) => `e.${whose}_authority`)
   .map(

@@ -15,21 +15,21 @@ export interface BatchedIssuance {
 }
 
 /**
- * Inserts in one transaction the new uses, and the rows of the issuances whose uses were all new;
- * answers the keys of the new uses.
+ * Inserts in one transaction the new uses and the rows of issuances whose uses were all new;
+ * returns the keys of the new uses.
  */
 export type CommitBatch = (
   uses: readonly SingleUse[],
   issuances: readonly BatchedIssuance[],
 ) => Promise<readonly string[]>;
 
-/** Issuances in one database: one transaction for all of one turn of the event loop. */
+/** Issuances in one database, with one transaction per turn of the event loop. */
 export function batchedIssuances(commitBatch: CommitBatch, clock: Clock): Issuances {
   const commit = batched<readonly [readonly SingleUse[], AuditEvent], readonly boolean[]>(
     (requests) =>
       orStoreUnavailable(async () => {
         const at = clock();
-        // Within the batch the first use counts and no other.
+        // Within the batch, only the first use counts.
         const uses = new Map<string, SingleUse>();
         const issuances: BatchedIssuance[] = [];
         for (const [wanted, event] of requests) {
@@ -37,8 +37,7 @@ export function batchedIssuances(commitBatch: CommitBatch, clock: Clock): Issuan
             issuances.push({ uses: wanted.map(({ key }) => key), row: eventRow(event, at) });
           for (const use of wanted) if (!uses.has(use.key)) uses.set(use.key, use);
         }
-        // One order for everybody: two batches with the same identifiers must not wait for each
-        // other crosswise.
+        // The same order everywhere, so that two batches with the same identifiers cannot deadlock.
         const sorted = [...uses.values()].sort((x, y) => (x.key < y.key ? -1 : 1));
         const inserted = new Set(await commitBatch(sorted, issuances));
         return requests.map(([wanted]) => wanted.map(({ key }) => inserted.delete(key)));
@@ -49,7 +48,7 @@ export function batchedIssuances(commitBatch: CommitBatch, clock: Clock): Issuan
 
 /**
  * Issuances with the uses in another store: first the uses, then the record. If the record fails,
- * nothing is answered and the uses stay used.
+ * the request fails and the uses stay used.
  */
 export function issuancesInTwoSteps(replay: ReplayStore, audit: AuditTrail): Issuances {
   return {

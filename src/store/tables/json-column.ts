@@ -12,13 +12,13 @@ import {
 } from 'valibot';
 import { CorruptRow } from '../../domain/oauth-error.ts';
 
-/** Where a value was read, for the log: table and key of the row. */
+/** Table and key of the row from which a value was read, for the log. */
 export interface Place {
   readonly table: string;
   readonly key: string;
 }
 
-/** Refuses arrays, which Valibot takes for objects without members. */
+/** Refuses arrays, which Valibot accepts as objects without members. */
 export const noArray = custom<object>((value) => !Array.isArray(value));
 
 /** An object that may have further members. */
@@ -26,8 +26,8 @@ export const object = <const Entries extends ObjectEntries>(entries: Entries) =>
   pipe(noArray, looseObject(entries));
 
 /**
- * An object by any names. Valibot's `record` leaves out `__proto__`, `prototype` and `constructor`,
- * which are names like others here.
+ * An object with arbitrary names. Valibot's `record` drops `__proto__`, `prototype` and
+ * `constructor`, which are ordinary names here.
  */
 export const dictionary = <const Schema extends BaseSchema<unknown, unknown, BaseIssue<unknown>>>(
   value: Schema,
@@ -41,9 +41,9 @@ export const dictionary = <const Schema extends BaseSchema<unknown, unknown, Bas
   );
 
 /**
- * Reads JSON text of a column as input: a value without the form that this server stores throws
- * CorruptRow, never passes. Members that the schema does not know stay: a newer version that runs
- * beside this one may have written them.
+ * Reads the JSON text of a column as untrusted input: a value in a form that this server does not
+ * store throws CorruptRow. Unknown members are kept, because a newer version that runs at the same
+ * time may have written them.
  */
 export function jsonColumn<const Schema extends BaseSchema<unknown, unknown, BaseIssue<unknown>>>(
   schema: Schema,
@@ -55,7 +55,7 @@ export function jsonColumn<const Schema extends BaseSchema<unknown, unknown, Bas
   };
 }
 
-/** The value that `read` reads from a row, or the CorruptRow that it throws. */
+/** Returns what `read` reads from a row, or the CorruptRow that it throws. */
 export function intact<T>(read: () => T): T | CorruptRow {
   try {
     return read();
@@ -73,7 +73,7 @@ function parsed(text: string, { table, key }: Place): unknown {
   }
 }
 
-/** The value, when it is one of the known ones. Throws CorruptRow. */
+/** Returns the value if it is a known one. Throws CorruptRow. */
 export function knownValue<const T extends string>(
   values: readonly T[],
   value: string,

@@ -13,13 +13,13 @@ interface IssuanceStores {
   readonly database: Database;
   readonly clock: Clock;
   readonly audit: AuditTrail;
-  /** Hears of a thread that ended. */
+  /** Called when a thread has stopped. */
   readonly onError: (error: Error) => void;
   readonly replayElsewhere: ReplayStore | undefined;
   readonly measured?: Pick<Measurements, 'store'> | undefined;
 }
 
-/** The write of an issuance: one transaction where uses and records lie in one database. */
+/** Opens the write of an issuance: one transaction if uses and records are in one database. */
 export async function openIssuances({
   databaseUrl,
   database,
@@ -34,12 +34,12 @@ export async function openIssuances({
     return { ...issuancesInTwoSteps(replayElsewhere, audit), ...nothing };
   if (databaseKind(databaseUrl) === 'postgresql')
     return { ...batchedIssuances(postgresqlIssuances(database), clock), ...nothing };
-  // Only here, so that a server on PostgreSQL loads no SQLite.
+  // Loaded here, so that a server on PostgreSQL loads no SQLite.
   const { sqliteIssuances } = await import('./sqlite-issuances.ts');
   const { commitBatch, close } = sqliteIssuances(databaseUrl, onError);
-  // The thread sees to checkpoints. The bound is for when it does not.
+  // The thread makes checkpoints; this bound applies if it does not.
   await orStoreUnavailable(() => database.$queryRawUnsafe('pragma wal_autocheckpoint = 16384'));
-  // The thread has a connection of its own.
+  // The thread has its own connection.
   const time = timed(measured, 'database');
   const timedBatch: typeof commitBatch = async (...batch) => time(() => commitBatch(...batch));
   return { ...batchedIssuances(timedBatch, clock), close };

@@ -16,23 +16,23 @@ const revokeIssued =
   "insert into revoked_token (jti, expires_at) select e.id, e.token_expires_at from audit_event e where e.type = 'token_issued' and e.id > $1 and e.id < $2 and e.token_expires_at > $3 and";
 
 /**
- * Seconds above which no token lives, and none with additional holders, whatever was configured
- * when it was issued.
+ * Maximum lifetime in seconds of any token, and of one with additional holders, regardless of the
+ * configuration when it was issued.
  */
 const [longestLifetime, longestWithHolders] = [604_800, 86_400];
 
 /**
- * Sorts after every id in every collation, so that the newest span has every later token, whatever
- * the clock of the replica that issued it.
+ * Sorts after every id in every collation, so that the newest span includes every later token,
+ * regardless of the clock of the replica that issued it.
  */
 const end = 'w';
 
 /**
- * Spans, newest first, that hold what was issued in the last `lifetime` seconds. What is older than
- * a day is rarely alive, and skipped by its expiry.
+ * Spans, newest first, of everything issued in the last `lifetime` seconds. Tokens older than a day
+ * are rarely alive, and skipped by their expiry.
  */
 function recentSpans(now: number, lifetime: number): readonly Span[] {
-  // `now` is the database's time minus the margin. The newest span has to be short all the same.
+  // `now` is the database's time minus the margin, but the newest span has to be short anyway.
   const latest = now + clockMargin;
   const lengths = { hourlyUntil: now - 86_400, byMinuteFrom: now - hourByMinutes };
   return spans(now - lifetime - 600, latest, lengths)
@@ -40,7 +40,7 @@ function recentSpans(now: number, lifetime: number): readonly Span[] {
     .map(([from, to], index) => [from, index === 0 ? end : to]);
 }
 
-/** Revokes those of the tokens that have not expired; the last step counts. `now` in seconds. */
+/** Revokes the unexpired ones of these tokens; the last step counts. `now` in seconds. */
 export function revokeTokensOf(
   of: { readonly client_id?: string; readonly jkt?: string | readonly string[] },
   now: number,
@@ -71,8 +71,8 @@ export function withdrawHolderKey(kind: DatabaseKind, jkt: string, now: number):
 }
 
 /**
- * Revokes what was exchanged under the pairing with this id. `now` and `tokenLifetime`, the longest
- * life of a token, in seconds.
+ * Revokes what was exchanged under the pairing with this id. `now` and `tokenLifetime`, the maximum
+ * lifetime of a token, in seconds.
  */
 export function revokeExchanged(
   kind: DatabaseKind,
@@ -90,8 +90,7 @@ export function revokeExchanged(
 }
 
 /**
- * Revokes what was issued on the word of a removed trusted issuer or rule, and what came of it.
- * `now` in seconds.
+ * Revokes what a removed trusted issuer or rule vouched for, and what came of it. `now` in seconds.
  */
 export function revokeWithoutAuthority(now: number): readonly Step[] {
   const sql = `${revokeIssued} ${authorityGone} on conflict do nothing`;
@@ -104,7 +103,7 @@ export function revokeWithoutAuthority(now: number): readonly Step[] {
 }
 
 /**
- * Ends the requester's consent to a holder: revokes what was exchanged under their pairing, and
+ * Withdraws the requester's consent to a holder: revokes what was exchanged under their pairing and
  * renews the consent id, so that other tokens, and those being issued now, refer to nothing. Both
  * by `client_id`; `now` in seconds.
  */
@@ -128,7 +127,7 @@ export function withdrawConsent(
   ];
 }
 
-/** Revokes the tokens that `first` finds and all that came of them by exchanges. */
+/** Revokes the tokens that `first` finds and all that came of them by exchange. */
 const revokeWithDescendants = (first: string): string =>
   `insert into revoked_token (jti, expires_at) with recursive derived(id, expires_at) as (select e.id, e.token_expires_at from audit_event e where ${first} union select e.id, e.token_expires_at from derived d join audit_event e on e.source = d.id or e.actor_source = d.id) select id, expires_at from derived where true on conflict do nothing`;
 
@@ -136,6 +135,12 @@ const revokeWithDescendants = (first: string): string =>
 export function revokeDerivedFrom(jti: string): Step {
   const sql = revokeWithDescendants('e.source = $1 or e.actor_source = $2');
   return { sql, values: [jti, jti], rows: 'any' };
+}
+
+/** Revokes what this client got for the token by exchange, and what came of that. */
+export function revokeDerivedBy(clientId: string, jti: string): Step {
+  const sql = revokeWithDescendants('e.source = $1 and e.client_id = $2');
+  return { sql, values: [jti, clientId], rows: 'any' };
 }
 
 const fromRevoked =
@@ -152,7 +157,7 @@ export const lateDerived = revokeWithDescendants(
 /** Bounds of slices by remaining seconds of life; each stays within a statement's time limit. */
 const left = [0, 300, 600, 1800, 3600, 21_600, 86_400, 10 * longestLifetime];
 
-/** Revokes what came of any revoked token; adds to the count before. `now` in seconds. */
+/** Revokes what came of any revoked token and adds to the previous count. `now` in seconds. */
 export function revokeDerived(now: number): readonly Step[] {
   const sql = revokeWithDescendants(
     `${fromRevoked} and e.token_expires_at > $1 and e.token_expires_at <= $2`,

@@ -1,6 +1,6 @@
 import { timePrefix } from '../../domain/time-ordered-id.ts';
 
-/** The ids between which all tokens of a span of time lie. */
+/** The first and last id of all tokens of a span of time. */
 export type Span = readonly [first: string, last: string];
 
 /** The times at which the length of a span changes (seconds since the epoch). */
@@ -13,7 +13,7 @@ export interface OtherSpans {
 
 /**
  * Cuts the time from `first` to `last` (seconds) into spans of ten minutes, oldest first, because
- * one statement for all of it would not end within its time limit.
+ * one statement for all of it would exceed its time limit.
  */
 export function spans(
   first: number,
@@ -29,5 +29,5 @@ export function spans(
   return found;
 }
 
-/** How many seconds back spans are a minute long: an hour, and the span that reaches into it. */
+/** Seconds back in which spans are a minute long: an hour and the span that reaches into it. */
 export const hourByMinutes = 4200;

@@ -16,7 +16,7 @@ interface Row {
   readonly previousUntil: bigint | null;
 }
 
-/** A scope that this version does not know allows nothing. */
+/** A scope that is unknown to this version allows nothing. */
 function toToken(row: Row): AdminToken {
   const { id, name, scope, createdBy, createdAt, expiresAt, lastUsedAt, previousUntil } = row;
   return {

@@ -8,7 +8,7 @@ export function sqlAssertionKeys(database: Database, change: AuditedTransaction)
   return {
     claim: async (token, jkt, expiresAt, pin) =>
       orStoreUnavailable(async () => {
-        // Mostly the key has it already, as it should; then nothing is written.
+        // Usually the key already holds it, and nothing needs to be written.
         const held = await find(token);
         if (held !== null && (held.jkt !== jkt || held.pinned || !pin)) return held;
         const made =

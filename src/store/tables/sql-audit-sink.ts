@@ -6,7 +6,7 @@ import type { DatabaseKind } from '../migrations/schema.ts';
 /** The positions of audit sinks in the database. */
 export function sqlAuditSink(database: Database, kind: DatabaseKind): AuditSinkStore {
   const now = databaseTime[kind];
-  // Nobody holds it for longer: a later end is from a clock that was ahead.
+  // Nobody holds it for longer: a later time is from a clock that was ahead.
   const hold = `insert into audit_sink (sink, holder, held_until) values ($1, $2, ${now} + $3)
     on conflict (sink) do update set holder = excluded.holder, held_until = excluded.held_until
     where audit_sink.holder is null or audit_sink.holder = excluded.holder

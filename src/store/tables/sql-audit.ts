@@ -17,7 +17,7 @@ import { intact } from './json-column.ts';
 export const eventColumns =
   'id text, at bigint, type text, actor text, client_id text, audience text, jkt text, jti text, evidence text, reason text, token_expires_at bigint, registration_id text, resource_server_id text, source text, actor_source text, client_authority text, grant_authority text, detail text';
 
-/** Inserts events as `eventRow` makes them; what follows says where their columns come from. */
+/** Inserts events as built by `eventRow`; the source of the columns follows. */
 export const insertInto = `insert into audit_event (${namesOf(eventColumns)}) select ${namesOf(eventColumns)} from`;
 
 /** Inserts the events of a batch. */
@@ -26,7 +26,7 @@ export const insertEvents = inDialects((kind) =>
 );
 
 /**
- * Makes the row of an event, with the columns as members. Its time is the one in its `id`, so that
+ * Builds the row of an event, with the columns as members. Its time is the one in its `id`, so that
  * both sort in the same order.
  */
 export function eventRow(event: AuditEvent, now: number): object {
@@ -39,7 +39,7 @@ export function eventRow(event: AuditEvent, now: number): object {
   };
 }
 
-/** Names the admin on whose behalf this is recorded. */
+/** Adds the admin on whose behalf this is recorded. */
 function withActor(event: AuditEvent): AuditEvent {
   const admin = event.actor === 'admin' ? actingAdmin() : undefined;
   return admin === undefined ? event : { ...event, actor: `admin:${recordedName(admin)}` };
@@ -61,7 +61,7 @@ export function sqlAudit(
   });
   return {
     async record(event) {
-      // Now: the batch is written on behalf of whoever came first.
+      // Resolved now, because the batch is written on behalf of its first caller.
       await append(withActor(event));
     },
     async list({ limit, after, since, until, type, client_id, jkt, jti }) {
@@ -113,7 +113,7 @@ export function sqlAudit(
   };
 }
 
-/** Reads the detail of an event; a damaged one must not hide the others. */
+/** Reads the detail of an event; a damaged one must not hide others. */
 function shownDetail(text: string, id: string): object {
   const detail = intact(() => readDetail(text, { table: 'audit_event', key: id }));
   return detail instanceof CorruptRow ? { damaged: true } : detail;

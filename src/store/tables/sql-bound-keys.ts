@@ -10,15 +10,15 @@ interface Row {
   readonly expires_at: bigint | number;
 }
 
-/** Keys to which live tokens are bound, by their records. `tokenLifetime` in seconds. */
+/** Keys to which unexpired tokens are bound, from their records. `tokenLifetime` in seconds. */
 export function sqlBoundKeys(
   database: Database,
   kind: DatabaseKind,
   tokenLifetime: number,
 ): BoundKeys {
-  // By the text, as in the index `client_jwks_uri_idx`.
+  // Searches the text, as the index `client_jwks_uri_idx` does.
   const hasJwksUri = contains(kind, 'c.metadata', '"jwks_uri":');
-  // A certificate is registered, so the handshake proved a registered key.
+  // The certificate is registered, so the handshake proved a registered key.
   const isSelfSigned = contains(kind, 'c.metadata', '"self_signed_tls_client_auth"');
   const bound = `select e.client_id, e.jkt, max(e.token_expires_at) as expires_at from client c cross join audit_event e where e.client_id = c.client_id and e.id > $1 and e.id < $2 and e.type = 'token_issued' and (e.evidence = 'client_assertion' or (e.evidence = 'tls_handshake' and ${isSelfSigned})) and e.token_expires_at > $3`;
   const remote = `${bound} and ${hasJwksUri} group by e.client_id, e.jkt`;

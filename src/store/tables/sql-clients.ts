@@ -38,7 +38,7 @@ function toClient(row: Row): ClientRegistration {
   };
 }
 
-/** The client as the operator sees it: its lists have no deleted client, nor a later namesake. */
+/** The client as the operator sees it: its lists omit deleted clients and later namesakes. */
 function withoutDeleted(client: ClientRegistration, current: ListedClients): ClientRegistration {
   const { alt_cnf_holders, alt_cnf_requesters, listed } = client;
   const left = (list: readonly string[]) => stillThere(list, listed, current);
@@ -49,7 +49,7 @@ function withoutDeleted(client: ClientRegistration, current: ListedClients): Cli
   };
 }
 
-/** Revokes the tokens that rest on keys and holders that the registration no longer names. */
+/** Revokes the tokens based on keys and holders that the registration no longer names. */
 function withdrawal(
   kind: DatabaseKind,
   clientId: string,
@@ -92,7 +92,7 @@ export function sqlClients({
         clientSecrets,
         ...metadata
       }) => ({
-        // A second time in lower case, for the filter: the databases differ in how they compare.
+        // Also in lower case, for the filter, because the databases differ in how they compare.
         client_name: metadata.client_name?.toLowerCase() ?? '',
         metadata: JSON.stringify(metadata),
         secrets: JSON.stringify(clientSecrets),
@@ -112,7 +112,7 @@ export function sqlClients({
         const now = await revokedFrom();
         return [
           { sql: uses, values: [], items: [clientId], rows: 'any' },
-          // Its identity and its pairings go with it, by a trigger.
+          // A trigger also deletes its identity and its pairings.
           deletion,
           ...revokeTokensOf({ client_id: clientId }, now),
           ...revokeDerived(now),

@@ -5,12 +5,12 @@ import { orStoreUnavailable, withDatabaseLock } from '../connection/database.ts'
 import type { SqlStore } from '../connection/sql-store.ts';
 import { inTransaction, type Step } from '../connection/transaction.ts';
 
-/** Where the changes are made. */
+/** The store in which changes are made. */
 export interface ConfigurationStore extends SqlStore {
   readonly url: string;
   readonly clock: Clock;
   readonly registrations: (store: SqlStore) => Registrations;
-  /** Awaited after a change, also after one that may have failed. */
+  /** Awaited after a change, even one that may have failed. */
   readonly changed: () => Promise<void>;
 }
 
@@ -39,8 +39,8 @@ export function sqlConfiguration(store: ConfigurationStore): ConfigurationChange
         sql: 'update cache_version set value = value where id = 1 and value = $1',
         values: [version],
       };
-      // Triggers change the version: on SQLite at once, where one transaction is alone from its
-      // start; on PostgreSQL at the commit, so that its lock is the last that anybody takes.
+      // Triggers change the version: on SQLite immediately, where a transaction is alone from its
+      // start; on PostgreSQL at the commit, so that this lock is the last one taken.
       const steps = kind === 'sqlite' ? [unchanged, ...once] : [...once, unchanged];
       try {
         return await inTransaction(url, database, steps, { patient: true });
@@ -51,12 +51,12 @@ export function sqlConfiguration(store: ConfigurationStore): ConfigurationChange
   };
 }
 
-/** More items make a statement too large. */
+/** Maximum items of a statement; more would make it too large. */
 const maxItems = 1000;
 
 /**
- * Makes one of steps that differ in their items alone, where the first of them stood: what came of
- * hundreds of clients is revoked by no more statements than what came of one.
+ * Joins steps that differ only in their items, at the place of the first, so that revoking for
+ * hundreds of clients takes no more statements than for one.
  */
 function joined(steps: readonly Step[]): readonly Step[] {
   const keyOf = ({ sql, values }: Step) => JSON.stringify([sql, values]);
@@ -77,8 +77,8 @@ function joined(steps: readonly Step[]): readonly Step[] {
 }
 
 /**
- * Of steps that are the same, only the last one: each deletion ends by revoking whatever came of
- * any revoked token, which takes long, and once is enough.
+ * Keeps only the last of identical steps: each deletion ends by revoking whatever came of any
+ * revoked token, which is slow, and once is enough.
  */
 function withoutRepetitions(steps: readonly Step[]): readonly Step[] {
   const seen = new Set<string>();

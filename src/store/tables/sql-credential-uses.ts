@@ -4,10 +4,10 @@ import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { inDialects, jsonRows, namesOf } from './dialect.ts';
 
-/** Credentials that one answer lists. */
+/** Maximum credentials in one answer. */
 const maxListed = 100;
 
-/** The later time wins, whichever replica comes last. */
+/** The latest time wins, in whatever order replicas write. */
 const onConflict =
   'on conflict (client_id, kind, identifier) do update set kid = excluded.kid, used_at = excluded.used_at where excluded.used_at > credential_use.used_at';
 
@@ -17,7 +17,7 @@ const upsert = inDialects(
     `insert into credential_use (client_id, kind, identifier, kid, used_at) select ${namesOf(columns)} from ${jsonRows[kind](columns)} where true ${onConflict}`,
 );
 
-/** When which credential of a client was last used, and which key was last proven. */
+/** When each credential of a client was last used, and when a key was last proven. */
 export function sqlCredentialUses(
   database: Database,
   databaseKind: DatabaseKind,
@@ -37,8 +37,7 @@ export function sqlCredentialUses(
       return row === null ? undefined : Number(row.usedAt);
     },
     async record(uses) {
-      // One order for everybody: two batches with the same credentials must not wait for each other
-      // crosswise.
+      // The same order everywhere, so that two batches with the same credentials cannot deadlock.
       const name = ({ registrationId, kind, identifier }: (typeof uses)[number]) =>
         `${registrationId} ${kind} ${identifier}`;
       const sorted = [...uses].sort((x, y) => (name(x) < name(y) ? -1 : 1));

@@ -5,21 +5,21 @@ import { clockMargin, type DatabaseSeconds } from '../connection/database-time.t
 /** Rows per statement, few enough not to delay a token request. */
 const batch = 500;
 
-/** Seconds for which last uses are kept; longer than any proof of a registered key counts. */
+/** Seconds for which last uses are kept; longer than a proof of a registered key counts. */
 const useRetention = 366 * 86_400;
 
-/** Removes expired rows, one batch per call, and answers whether there may be more. */
+/** Removes expired rows, one batch per call, and returns whether there may be more. */
 export interface ExpiredRows {
   readonly name: string;
   remove(): Promise<boolean>;
 }
 
 /**
- * Every table that grows with use. What has expired is decided by the database's clock, with a
- * margin: one replica whose clock is ahead must not delete what the others still need.
+ * Removes expired rows of every table that grows with use. The database's clock decides, with a
+ * margin: one replica whose clock is ahead must not delete what others need.
  * @param auditRetention seconds
- * @param delivered the last audit event that AUDIT_SINK has, empty before the first; undefined:
- * there is no sink. What it has not got is kept.
+ * @param delivered the last audit event that AUDIT_SINK has, empty before the first; undefined
+ * without a sink. Undelivered events are kept.
  */
 export function sqlExpired(
   database: Database,
@@ -32,7 +32,7 @@ export function sqlExpired(
   const unaudited = async (now: number) => {
     const old = timePrefix((now - auditRetention) * 1000);
     const position = await delivered();
-    // The identifier with one more character is next to itself.
+    // The smallest identifier above this one has one more character.
     return position === undefined || old <= position ? old : `${position}0`;
   };
   const tables = [

@@ -17,6 +17,7 @@ import { readClientMetadata } from './columns.ts';
 import { jsonTexts } from './dialect.ts';
 import {
   authorityGone,
+  holderWithdrew,
   pairingRevoked,
   readIssuanceDetail,
   unreadable,
@@ -35,9 +36,9 @@ interface PairedClient {
 }
 
 interface StateRow {
-  /** The token that was asked for; it has one row, and so has each token that it came of. */
+  /** The requested token; it and each of its sources have one row. */
   readonly token: string;
-  /** The number of exchanges from this row to the token that was asked for. */
+  /** The number of exchanges from this row to the requested token. */
   readonly depth: number | bigint;
   readonly id: string;
   readonly source: string | null;
@@ -58,6 +59,7 @@ interface StateRow {
   readonly unreadable: unknown;
   readonly pairing_revoked: unknown;
   readonly authority_gone: unknown;
+  readonly holder_withdrew: unknown;
 }
 
 const listed: Readonly<Record<DatabaseKind, string>> = {
@@ -65,12 +67,12 @@ const listed: Readonly<Record<DatabaseKind, string>> = {
   postgresql: "string_agg(kid, ',')",
 };
 
-/** The most exchanges to follow back: more than `grant/subject-access-token.ts` allows. */
+/** Maximum exchanges to follow back, more than `grant/subject-access-token.ts` allows. */
 const maxDepth = 64;
 
 const readState = (kind: DatabaseKind): string =>
   prepared(
-    `with recursive chain(token, depth, id) as (select id, 0, id from audit_event where id in (${jsonTexts[kind]}) union all select chain.token, chain.depth + 1, e.source from chain join audit_event e on e.id = chain.id where e.source is not null and chain.depth < ${maxDepth}) select chain.token, chain.depth, e.id, e.source, e.actor_source, e.registration_id as issued_to, e.client_id as issued_client, e.resource_server_id, e.detail, ${unreadable(kind)} as unreadable, ${pairingRevoked(kind)} as pairing_revoked, ${authorityGone} as authority_gone, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.registration_id, c.listed_clients, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids from chain join audit_event e on e.id = chain.id and e.type = 'token_issued' left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) order by chain.depth`,
+    `with recursive chain(token, depth, id) as (select id, 0, id from audit_event where id in (${jsonTexts[kind]}) union all select chain.token, chain.depth + 1, e.source from chain join audit_event e on e.id = chain.id where e.source is not null and chain.depth < ${maxDepth}) select chain.token, chain.depth, e.id, e.source, e.actor_source, e.registration_id as issued_to, e.client_id as issued_client, e.resource_server_id, e.detail, ${unreadable(kind)} as unreadable, ${pairingRevoked(kind)} as pairing_revoked, ${authorityGone} as authority_gone, ${holderWithdrew} as holder_withdrew, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.registration_id, c.listed_clients, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids from chain join audit_event e on e.id = chain.id and e.type = 'token_issued' left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) order by chain.depth`,
   );
 
 /** Issued and revoked tokens in the database. */
@@ -85,7 +87,7 @@ export function sqlIssuedTokens({ database, kind, change, seconds }: SqlStore): 
     return jtis.map((jti) => byToken.get(jti) ?? []);
   });
   return {
-    // Read after the batch: a damaged row is refused to whoever asked for it, and to nobody else.
+    // Read after the batch, so that a damaged row fails only for its own caller.
     async state(jti) {
       const rows = await stateRows(jti);
       const actors = rows.map(({ actor_source }) => actor_source).filter((id) => id !== null);
@@ -95,7 +97,7 @@ export function sqlIssuedTokens({ database, kind, change, seconds }: SqlStore): 
       return toState(rows, readClient, new Map(ofActors));
     },
     async revoke(jti, expiresAt, event) {
-      // The recorded expiry, where there is a record: the caller's clock may be behind.
+      // Uses the recorded expiry, if there is one, because the caller's clock may be behind.
       const sql =
         'insert into revoked_token (jti, expires_at) values ($1, coalesce((select token_expires_at from audit_event where id = $2), cast($3 as bigint))) on conflict do nothing';
       const revocation = { sql, values: [jti, jti, expiresAt], rows: 'any' } as const;
@@ -105,8 +107,8 @@ export function sqlIssuedTokens({ database, kind, change, seconds }: SqlStore): 
     async revokeAll(of, eventOf) {
       const now = (await seconds()) - clockMargin;
       let revoked = 0;
-      // An additional holder's key leaves its tokens; the requesters' go on (protocol reference
-      // D6.2).
+      // An additional holder's key leaves its tokens; those of the requesters stay active (protocol
+      // reference D6.2).
       const withdrawals = of.client_id === undefined ? withdrawHolderKey(kind, of.jkt, now) : [];
       const steps = [...withdrawals, ...revokeTokensOf(of, now), ...revokeDerived(now)];
       await change(steps, (changed) => {
@@ -120,11 +122,11 @@ export function sqlIssuedTokens({ database, kind, change, seconds }: SqlStore): 
 
 type ReadClient = (row: StateRow) => ClientRegistration | undefined;
 
-/** Makes a reader that parses each client's text once, so that its keys are imported once too. */
+/** Builds a reader that parses each client's text once, so that its keys are imported once too. */
 function clientReader(): ReadClient {
   const parsed = boundedCache<ClientRegistration>(16 * 1024 * 1024);
   return ({ issued_client, issued_to, client_id, registration_id, metadata, listed_clients }) => {
-    // No client is registered for it. Whether the rule is still there is another column.
+    // No client is registered for it. Another column shows whether the rule still exists.
     if (issued_client !== null && isRuleClientId(issued_client) && issued_to !== null)
       return ruleClient({ id: issued_to });
     if (client_id === null || registration_id === null || metadata === null) return undefined;
@@ -150,18 +152,18 @@ function toState(
   actors: ReadonlyMap<string, readonly StateRow[]>,
   depth = 0,
 ): TokenState | undefined {
-  // A gap: the record of a token from which this one came is gone.
+  // A gap: the record of a source token is gone.
   if (row === undefined || Number(row.depth) !== depth) return undefined;
   const place = { table: 'audit_event', key: row.id };
   if (Number(row.unreadable) === 1) throw new CorruptRow(place.table, place.key, 'detail');
   const detail = row.detail === null ? {} : readIssuanceDetail(row.detail, place);
   const source = row.source === null ? undefined : toState(sources, readClient, actors, depth + 1);
-  // An actor token is no derived token, so it has no actors.
+  // An actor token is never derived, so it has no actors.
   const actor =
     row.actor_source === null
       ? undefined
       : toState(actors.get(row.actor_source) ?? [], readClient, new Map());
-  const gone = [row.pairing_revoked, row.authority_gone];
+  const gone = [row.pairing_revoked, row.authority_gone, row.holder_withdrew];
   const isLost =
     (row.source !== null && source === undefined) ||
     (row.actor_source !== null && actor === undefined);
@@ -173,6 +175,7 @@ function toState(
     resourceServer: row.resource_server_id ?? undefined,
     ofUser: row.issued_to === null ? undefined : detail.of_user === true,
     ofWorkload: detail.of_workload === true,
+    audiences: detail.audiences,
     pairings: detail.pairings ?? [],
     pairedAtIssuance: new Map([...(detail.holders ?? []), ...(detail.may_act ?? [])].map(paired)),
     client: readClient(row),

@@ -22,8 +22,8 @@ export function sqlKeyEncryption(change: AuditedTransaction): KeyEncryptionStore
         signing_keys: signingKeys.length,
         shared_secrets: sharedSecrets.length,
       };
-      // First: from here on nobody adds a key sealed by the old one (sql-secrets.ts), and whoever
-      // was about to is waited for.
+      // First: from here on nobody adds a key sealed by the old one (sql-secrets.ts), and this
+      // waits for those about to.
       const inForce = { sql: replaceSecret, values: [toKey, keyInForceName, fromKey] };
       const steps = [
         inForce,
@@ -39,7 +39,7 @@ export function sqlKeyEncryption(change: AuditedTransaction): KeyEncryptionStore
   };
 }
 
-/** The secrets behind the nonces: one value, so that a writer that read an older one fails. */
+/** The nonce secrets as one value, so that a writer that read an older value fails. */
 export function sqlNonceSecrets(change: AuditedTransaction): NonceSecretStore {
   return {
     replaceNonceSecrets: async (from, to, event) =>

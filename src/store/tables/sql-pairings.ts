@@ -44,7 +44,7 @@ const toPairing = ({
   id,
   requester,
   holder,
-  // Null only where an older version wrote it: such a pairing is of nobody.
+  // Null only if an older version wrote it; such a pairing belongs to nobody.
   requesterId: requesterId ?? '',
   holderId: holderId ?? '',
   consent: consent ?? '',
@@ -62,8 +62,8 @@ function insertion(pairing: NewPairing): Step {
     ...(scope !== undefined && { scope }),
     ...(resources !== undefined && { resources }),
   });
-  // A revoked pairing makes room for a new one of the same two clients, as does one of clients
-  // that had their names before; one in force is never replaced.
+  // A new pairing replaces a revoked one of the same two clients, or one of earlier clients with
+  // their names, but never a current one.
   const sql =
     "insert into pairing (id, consent, requester, holder, requester_id, holder_id, mode, first_party, metadata, managed_by, version, created_at, updated_at) values ($1, $2, $3, $4, (select registration_id from client where client_id = $5), (select registration_id from client where client_id = $6), $7, $8 = 1, $9, nullif($10, ''), 1, $11, $12) on conflict (requester, holder) do update set id = excluded.id, consent = excluded.consent, requester_id = excluded.requester_id, holder_id = excluded.holder_id, mode = excluded.mode, first_party = excluded.first_party, metadata = excluded.metadata, managed_by = excluded.managed_by, revoked_at = null, version = 1, created_at = excluded.created_at, updated_at = excluded.updated_at where pairing.revoked_at is not null or pairing.requester_id is distinct from excluded.requester_id or pairing.holder_id is distinct from excluded.holder_id";
   const values = [

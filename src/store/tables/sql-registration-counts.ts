@@ -1,6 +1,6 @@
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
 
-/** The most rows that are counted; counting more would read too much. */
+/** Maximum rows to count; counting more would read too much. */
 const mostCounted = 100_000;
 
 /** Counts the registrations of each kind, up to 100,000. Throws StoreUnavailable. */

@@ -17,21 +17,21 @@ export interface RegistrationTable<Value, Row extends RegistrationRow> {
   readonly page: (query: ListQuery) => Promise<readonly Row[]>;
   readonly rowId: (row: Row) => string;
   readonly read: (row: Row) => Value;
-  /** The columns of its own. */
+  /** Its own columns. */
   readonly columns: (value: Value) => Columns;
-  /** Absent: it names no clients. */
+  /** Absent if it names no clients. */
   readonly naming?: Naming<Value>;
-  /** Columns that tell a registration from a later one of its name, whose versions begin anew. */
+  /** Columns that differ for a later registration with its name, whose versions restart. */
   readonly same?: (found: Value) => Columns;
-  /** SQL for what must exist when a row is made; `$1` is the value. */
+  /** SQL for what must exist when a row is created; `$1` is the value. */
   readonly needs?: { readonly sql: string; readonly of: (value: Value) => string };
-  /** Steps for other tables when a row is changed. */
+  /** Steps for other tables when a row changes. */
   readonly following?: (value: Value, change: RegistrationChange) => Promise<readonly Step[]>;
   /** All steps of a removal. Default: the deletion of the row. */
   readonly removal?: (id: string, deletion: Step) => Promise<readonly Step[]>;
 }
 
-/** Where the key is `id`, of the row as of the value. */
+/** For tables whose key is `id`, both in the row and in the value. */
 export const byId = {
   key: 'id' as const,
   idOf: ({ id }: { readonly id: string }) => id,
@@ -39,15 +39,15 @@ export const byId = {
 };
 
 /**
- * How registrations name clients. A name stands for the registration that it stood for when it was
+ * How registrations name clients. A name keeps the registration that it stood for when it was
  * written, so reading and writing back re-appoints nobody.
  */
 export interface Naming<Value> {
   readonly identities: ClientIdentities;
-  /** The clients that it names, and for which registrations these stood. */
+  /** The clients that it names, and the registrations that these stood for. */
   readonly names: (value: Value) => readonly string[];
   readonly listed: (value: Value) => ListedClients;
-  /** The value as the operator sees it: no deleted client is in it, or the name means nobody. */
+  /** The value as the operator sees it: deleted clients are left out, or the name is empty. */
   readonly shown: (value: Value, current: ListedClients) => Value;
 }
 
@@ -104,7 +104,7 @@ export function sqlRegistry<Value, Row extends RegistrationRow>(
       return unchanged(idOf(value));
     },
     async remove(id, { event }, found) {
-      // By its own parent only: an id alone would do elsewhere too.
+      // Checks the parent, because the id alone would match in other places too.
       if ((await find(id)) === null) return 'not_found';
       const which = { [key]: id, ...(found && identity(found)) };
       const sql = `delete from ${table} where ${equal(which).join(' and ')}`;
@@ -130,12 +130,12 @@ function insertion<Value>(
   };
 }
 
-/** `a = $1` of each column, where the parameters come after others. */
+/** `a = $1` for each column; these parameters follow others. */
 function equal(columns: Columns, after = 0): readonly string[] {
   return Object.keys(columns).map((name, index) => `${name} = $${after + index + 1}`);
 }
 
-/** Who stays is who was there: a client deleted and registered anew since then is not. */
+/** Keeps the registrations already listed; a client deleted and registered again is not kept. */
 async function listedIn<Value>(
   { identities, names, listed }: Naming<Value>,
   value: Value,

@@ -9,7 +9,7 @@ interface Inserted {
   readonly key: string;
 }
 
-/** Inserts the uses of a batch that are new, and answers their keys. */
+/** Inserts the new uses of a batch and returns their keys. */
 export const insertUses = inDialects(
   (kind) =>
     `insert into replay_record (key, expires_at) select key, "expiresAt" from ${jsonRows[kind]('key text, "expiresAt" bigint')} where true on conflict do nothing returning key`,
@@ -25,8 +25,7 @@ export function sqlReplay(
 ): ReplayStore & { readonly wasUsed: WasUsed } {
   const markUsed = batched<readonly SingleUse[], readonly boolean[]>((requests) =>
     orStoreUnavailable(async () => {
-      // One order for everybody: two batches with the same identifiers must not wait for each other
-      // crosswise.
+      // The same order everywhere, so that two batches with the same identifiers cannot deadlock.
       const uses = [...new Map(requests.flat().map((use) => [use.key, use])).values()].sort(
         (x, y) => (x.key < y.key ? -1 : 1),
       );
@@ -35,7 +34,7 @@ export function sqlReplay(
         JSON.stringify(uses),
       );
       const inserted = new Set(rows.map(({ key }) => key));
-      // Within the batch too the first use counts and no other.
+      // Within the batch, too, only the first use counts.
       return requests.map((request) => request.map(({ key }) => inserted.delete(key)));
     }),
   );

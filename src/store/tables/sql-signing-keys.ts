@@ -19,13 +19,13 @@ import type { DatabaseKind } from '../migrations/schema.ts';
 import { intact, knownValue } from './json-column.ts';
 import { eventRow, insertEvents } from './sql-audit.ts';
 
-/** Always has a row, so that a database without keys also tells its time. */
+/** Always has a row, so that a database without keys also returns its time. */
 const listKeys = (kind: DatabaseKind) =>
   `select ${databaseTime[kind]} as database_time, kid, alg, purpose, first_for, public_jwk, private_jwe, created_at, active_at, revoked_at, recorded_state from (select 1) as always left join signing_key on true order by created_at, active_at, alg, kid`;
 
 /**
  * Inserts only while the key-encryption key that sealed the key is in force. PostgreSQL waits for a
- * change of that key in progress; SQLite has one writer anyway.
+ * change of that key in progress; SQLite has only one writer.
  */
 const insertKey = (kind: DatabaseKind) =>
   `insert into signing_key (kid, alg, first_for, public_jwk, private_jwe, created_at, active_at, purpose) select $1, $2, $3, $4, $5, cast($6 as bigint), cast($7 as bigint), $8 from shared_secret where name = $9 and value = $10${kind === 'postgresql' ? ' for share' : ''} on conflict do nothing`;
@@ -50,9 +50,9 @@ interface Row {
 }
 
 /**
- * Signing keys, private halves sealed.
+ * Signing keys with sealed private halves.
  * @param now the clock of the audit trail
- * @param timeOf what the database's clock says, for a test that sets it
+ * @param timeOf the database's time, for a test that sets it
  */
 export function sqlSigningKeys(
   url: string,

@@ -17,7 +17,7 @@ import { hourByMinutes, spans } from './spans.ts';
 /** Rows per statement, few enough for its time limit. */
 const page = 20_000;
 
-/** Seconds by which two sweeps overlap, for issuances in progress and clocks that are behind. */
+/** Seconds by which two sweeps overlap, to cover issuances in progress and slow clocks. */
 const overlap = 120;
 
 interface EntryRow {
@@ -27,9 +27,9 @@ interface EntryRow {
 
 const revoked = `select r.jti as id, e.detail from revoked_token r join audit_event e on e.id = r.jti where r.jti > $1 and r.expires_at > $2 order by r.jti limit ${page}`;
 
-/** Their last parameters: the id after which to look, and the time in seconds. */
+/** Their last parameters: the id after which to search, and the time in seconds. */
 function statements(kind: DatabaseKind) {
-  // By the text, as this server writes it: a cast would fail for all clients if one row is damaged.
+  // Searches the text, as this server writes it: a cast would fail for all if one row is damaged.
   const disabled = contains(kind, 'c.metadata', '"disabled":true');
   return {
     ofDisabled: `select e.id, e.detail from client c join audit_event e on e.client_id = c.client_id where ${disabled} and e.id > $1 and e.type = 'token_issued' and e.token_expires_at > $2 order by e.id limit ${page}`,
@@ -65,7 +65,7 @@ export function sqlStatusLists(
     async inactive() {
       const now = await seconds();
       await sweep(now);
-      // A resource server whose clock is behind still takes what has just expired here.
+      // A resource server whose clock is behind still accepts what has just expired here.
       const at = now - clockMargin;
       const alive = timePrefix((at - tokenLifetime) * 1000);
       return [
@@ -78,8 +78,8 @@ export function sqlStatusLists(
 }
 
 /**
- * Revokes what another replica issued just as its client, trusted issuer or rule was deleted, or
- * its pairing revoked. The first sweep also finishes the work of a process that died.
+ * Revokes what another replica issued just as its client, trusted issuer or rule was deleted or its
+ * pairing revoked. The first sweep also finishes the work of a process that died.
  */
 function sweeper(database: Database, kind: DatabaseKind, tokenLifetime: number) {
   const late = `insert into revoked_token (jti, expires_at) select e.id, e.token_expires_at from audit_event e left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) where e.id > $1 and e.type = 'token_issued' and e.token_expires_at > $2 and e.id < $3 and ((c.client_id is null and e.client_id not like 'urn:holdfast:rule:%') or ${pairingRevoked(kind)} or ${authorityGone}) on conflict do nothing`;
@@ -89,7 +89,7 @@ function sweeper(database: Database, kind: DatabaseKind, tokenLifetime: number) 
     for (const [start, end] of spans(first, at + overlap, { byMinuteFrom: at - hourByMinutes }))
       await orStoreUnavailable(async () => {
         await database.$executeRawUnsafe(late, start, BigInt(at), end);
-        // And what came of those, or of any other token that is revoked.
+        // Also revokes what came of those, or of any other revoked token.
         await database.$executeRawUnsafe(lateDerived, start, end, BigInt(at));
       });
     sweptAt = at;
@@ -127,7 +127,7 @@ async function reserve(
     { readonly id: string; readonly next_index: number | bigint }[]
   >`update token_status_list set next_index = next_index + ${count}, expires_at = case when expires_at < ${end} then ${end} else expires_at end where id = (select id from token_status_list where resource_server_id = ${resourceServerId} and kid = ${kid} and next_index + ${count} <= ${listSize} limit 1) and next_index + ${count} <= ${listSize} returning id, next_index`;
   if (taken !== undefined) return { list: taken.id, first: Number(taken.next_index) - count };
-  // Two replicas may begin one each: both get filled.
+  // Two replicas may each begin a list; both get filled.
   const list = randomBytes(16).toString('base64url');
   await database.statusList.create({
     data: { id: list, resourceServerId, kid, nextIndex: count, expiresAt: end },

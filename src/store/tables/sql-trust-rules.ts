@@ -9,7 +9,7 @@ import { readTrustRule } from './columns.ts';
 import { byId, sqlRegistry } from './sql-registry.ts';
 import { pageById, type RegistrationRow } from './stored.ts';
 
-/** More rules than an issuer may use; every token is checked against all of them. */
+/** More rules than an issuer needs; every token is checked against all of them. */
 const maxRules = 1000;
 
 interface Row extends RegistrationRow {
@@ -33,7 +33,7 @@ function toRule({ id, trustedIssuerId, priority, metadata, listed }: Row): Trust
 interface Shared {
   readonly identities: ClientIdentities;
   readonly change: AuditedTransaction;
-  /** Revokes what was issued by a rule that is gone. */
+  /** Revokes what was issued by a removed rule. */
   readonly revocation: () => Promise<readonly Step[]>;
 }
 
@@ -78,7 +78,7 @@ export function sqlTrustRules(
             identities,
             names: namesIn,
             listed: ({ listed }) => listed,
-            // It keeps its name: without it the rule would be for anybody at the next change.
+            // The rule keeps its name; without it, the next change would open it to anybody.
             shown(rule, current) {
               const there = stillThere(namesIn(rule), rule.listed, current);
               return there.length < namesIn(rule).length ? { ...rule, listed: new Map() } : rule;

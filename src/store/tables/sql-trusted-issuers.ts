@@ -6,7 +6,9 @@ import type { TrustedIssuers } from '../../ports/ports.ts';
 import type { TrustedIssuerRegistry } from '../../ports/trusted-issuer-registry.ts';
 import { orStoreUnavailable } from '../connection/database.ts';
 import { clockMargin } from '../connection/database-time.ts';
+import { prepared } from '../connection/prepared-statements.ts';
 import type { SqlStore } from '../connection/sql-store.ts';
+import type { DatabaseKind } from '../migrations/schema.ts';
 import { clientIdentities, readListed, stillThere } from './client-identities.ts';
 import { readTrustedIssuer } from './columns.ts';
 import { revokeWithoutAuthority } from './revocation-steps.ts';
@@ -20,7 +22,7 @@ interface Row extends RegistrationRow {
   readonly listed: string | null;
 }
 
-/** Makes a reader that parses each issuer's text once, so that its keys are imported once too. */
+/** Builds a reader that parses each issuer's text once, so that its keys are imported once too. */
 function issuerReader(): (row: Row) => TrustedIssuer {
   const known = boundedCache<TrustedIssuer>(16 * 1024 * 1024);
   return ({ id, issuer, metadata, listed }) => {
@@ -38,6 +40,17 @@ function issuerReader(): (row: Row) => TrustedIssuer {
     return read;
   };
 }
+
+const prefix: Readonly<Record<DatabaseKind, string>> = {
+  sqlite: "case when json_valid(metadata) then metadata->>'subject_prefix' end",
+  postgresql: "json_or_null(metadata)->>'subject_prefix'",
+};
+
+/** Parameter: the subject. A damaged row counts as one without a prefix. */
+const ownerOfSubject = (kind: DatabaseKind): string =>
+  prepared(
+    `select id from (select id, ${prefix[kind]} as prefix from trusted_issuer) as issuers, (select cast($1 as text) as subject) as given where prefix <> '' and substr(subject, 1, length(prefix)) = prefix`,
+  );
 
 /** Trusted issuers and their rules, for the protocol and for the admin. */
 export function sqlTrustedIssuers({
@@ -85,6 +98,12 @@ export function sqlTrustedIssuers({
         database.trustedIssuer.findUnique({ where: { issuer } }),
       );
       return row === null ? undefined : read(row);
+    },
+    async ownerOfSubject(subject) {
+      const [owner] = await orStoreUnavailable(() =>
+        database.$queryRawUnsafe<readonly { readonly id: string }[]>(ownerOfSubject(kind), subject),
+      );
+      return owner?.id;
     },
   };
 }

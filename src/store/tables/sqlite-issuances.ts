@@ -9,7 +9,7 @@ import type { CommitBatch } from './issuances.ts';
 import { insertEvents } from './sql-audit.ts';
 import { insertUses } from './sql-replay.ts';
 
-/** Milliseconds after the start before the thread starts: other things come first. */
+/** Milliseconds after the start before the thread starts, because other work is more urgent. */
 const startDelay = 300;
 
 /** The thread's module: TypeScript among the sources, built in dist/. */
@@ -20,14 +20,14 @@ const writerModule = import.meta.filename.endsWith('.ts')
 /** Uses and records in one transaction. */
 export interface SqliteIssuances {
   readonly commitBatch: CommitBatch;
-  /** Ends the thread after the requests that were made before. */
+  /** Stops the thread after all earlier requests. */
   close(): Promise<void>;
 }
 
 /**
- * Commits uses and records in one transaction, in a thread of its own, so that waiting for the disk
- * blocks nothing else (docs/decisions/0005-the-write-of-an-issuance.md). A thread that ended
- * unexpectedly is replaced with the next commit; `onError` hears of it.
+ * Commits uses and records in one transaction in a separate thread, so that waiting for the disk
+ * blocks nothing else (docs/decisions/0005-the-write-of-an-issuance.md). A thread that stopped
+ * unexpectedly is replaced at the next commit; `onError` is called.
  */
 export function sqliteIssuances(url: string, onError: (error: Error) => void): SqliteIssuances {
   const file = databaseFile(url);

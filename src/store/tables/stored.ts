@@ -11,7 +11,7 @@ export interface RegistrationRow {
   readonly managedBy: string | null;
 }
 
-/** Makes a stored registration from its row and its value. */
+/** Builds a stored registration from its row and its value. */
 export function stored<T>(row: RegistrationRow, value: T): Stored<T> {
   return {
     value,
@@ -22,12 +22,12 @@ export function stored<T>(row: RegistrationRow, value: T): Stored<T> {
   };
 }
 
-/** A column `managed_by` as part of a filter: all rows, or only what a configuration made. */
+/** The column `managed_by` as part of a filter: all rows, or only those from a configuration. */
 export function managedOnly({ managed }: Pick<ListQuery, 'managed'>) {
   return managed === true ? { managedBy: 'configuration' } : {};
 }
 
-/** What Prisma reads of one page, in the order of the ids. */
+/** Prisma's query for one page, in the order of the ids. */
 export function pageById({ limit, after = '', managed }: ListQuery) {
   return {
     where: { id: { gt: after }, ...managedOnly({ managed }) },
@@ -36,7 +36,7 @@ export function pageById({ limit, after = '', managed }: ListQuery) {
   };
 }
 
-/** Makes a page of at most `limit` rows, without those that cannot be read. */
+/** Builds a page of at most `limit` rows, without unreadable ones. */
 export function intactPage<Row, T>(
   rows: readonly Row[],
   limit: number,

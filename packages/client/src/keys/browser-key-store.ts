@@ -6,8 +6,8 @@ const database = 'holdfast';
 const store = 'keys';
 
 /**
- * The key of this name in IndexedDB; made now where there is none yet. Its private half is not
- * extractable: no script of the page can read it, only use it. Throws HolderError.
+ * The key with this name in IndexedDB, created if missing. Its private half is not extractable:
+ * scripts of the page can use it but not read it. Throws HolderError.
  */
 export async function browserKey(name: string, alg: KeyAlgorithm): Promise<CryptoKeyPair> {
   try {
@@ -37,8 +37,8 @@ async function found(db: IDBDatabase, name: string): Promise<CryptoKeyPair | und
 }
 
 /**
- * Looks and writes in one transaction: of two tabs that start at once, both get the key of the
- * first.
+ * Reads and writes in one transaction, so that of two tabs that start together, both get the key of
+ * the first.
  */
 function keptUnlessThere(
   db: IDBDatabase,

@@ -18,7 +18,7 @@ const curves: Readonly<Record<string, SigningParameters>> = {
   'P-521': { alg: 'ES512', parameters: { name: 'ECDSA', hash: 'SHA-512' } },
 };
 
-/** The key of a pair of WebCrypto keys; the public one must be extractable. Throws HolderError. */
+/** The key of a WebCrypto key pair; the public one must be extractable. Throws HolderError. */
 export async function pairKey(pair: CryptoKeyPair): Promise<HolderKey> {
   const { alg, parameters } = signingParameters(pair.privateKey);
   if (pair.privateKey.type !== 'private' || !pair.privateKey.usages.includes('sign'))
@@ -37,9 +37,7 @@ export async function pairKey(pair: CryptoKeyPair): Promise<HolderKey> {
   };
 }
 
-/**
- * A lone private key: its public half can only be had from an extractable one. Throws HolderError.
- */
+/** Derives the public half of a lone private key, which must be extractable. Throws HolderError. */
 export async function privateKeyAlone(privateKey: CryptoKeyPair['privateKey']): Promise<HolderKey> {
   if (!privateKey.extractable)
     throw new HolderError(
@@ -53,8 +51,8 @@ export async function privateKeyAlone(privateKey: CryptoKeyPair['privateKey']): 
 export async function importPair(jwk: JsonWebKey): Promise<CryptoKeyPair> {
   try {
     const publicJwk = publicJwkOf({ ...jwk });
-    // `alg` of an Ed25519 key is EdDSA or Ed25519, as old as the runtime is; WebCrypto takes one
-    // of them.
+    // `alg` of an Ed25519 key is EdDSA or Ed25519, depending on the runtime's age; WebCrypto
+    // accepts only one of them.
     const { alg: _alg, key_ops: _ops, ext: _ext, use: _use, ...rest } = jwk;
     const privateJwk = { ...rest, ...(publicJwk.alg !== undefined && { alg: publicJwk.alg }) };
     const algorithm = importAlgorithm(publicJwk);

@@ -8,13 +8,13 @@ export interface HolderKey {
   readonly publicJwk: PublicJwk;
   /** RFC 7638 thumbprint by SHA-256. */
   readonly thumbprint: string;
-  /** What oauth4webapi signs with; undefined: only `sign` can. */
+  /** The key pair for oauth4webapi; undefined: only `sign` can sign. */
   readonly pair: CryptoKeyPair | undefined;
-  /** A JWS signature (RFC 7518 §3) of these bytes. */
+  /** The JWS signature (RFC 7518 §3) of these bytes. */
   sign(input: Uint8Array<ArrayBuffer>): Promise<Uint8Array>;
 }
 
-/** Algorithms by which a holder makes keys, where the runtime has them. */
+/** Algorithms of the keys that a holder creates, if the runtime supports them. */
 export type KeyAlgorithm =
   | 'ES256'
   | 'ES384'
@@ -31,21 +31,19 @@ export interface NodeKeyObject {
   export(options: { format: 'jwk' }): object;
 }
 
-/** A key that other software has: an HSM, an agent, a key management service. */
+/** A key in other software: an HSM, an agent, a key management service. */
 export interface SignFunctionKey {
-  /**
-   * JWS signature of the bytes; ECDSA as `r` and `s` one after the other, not DER (RFC 7518 §3.4).
-   */
+  /** JWS signature of the bytes; for ECDSA, `r` followed by `s`, not DER (RFC 7518 §3.4). */
   readonly sign: (input: Uint8Array) => Uint8Array | Promise<Uint8Array>;
   readonly publicJwk: object;
-  /** Default: what the public key says; RSA keys are for PS256. */
+  /** Default: that of the public key; PS256 for RSA keys. */
   readonly alg?: string;
 }
 
 /**
- * Where the key comes from. Left out: made on first use and kept, in browsers in IndexedDB,
- * elsewhere
- * in a file below the user's data folder. `memory`: made now and forgotten with the process.
+ * Where the key comes from. Default: created on first use and kept, in browsers in IndexedDB,
+ * elsewhere in a file below the user's data folder. `memory`: created now and lost with the
+ * process.
  */
 export type KeySource =
   | 'memory'

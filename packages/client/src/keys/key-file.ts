@@ -6,7 +6,7 @@ import { generateKeyPair } from 'oauth4webapi';
 import { HolderError } from '../holder-error.ts';
 import type { KeyAlgorithm } from './holder-key.ts';
 
-/** Where a key without a place of its own is kept: below `$XDG_DATA_HOME` or `~/.local/share`. */
+/** The default file of a key: below `$XDG_DATA_HOME` or `~/.local/share`. */
 export function defaultKeyFile(fileName: string): string {
   const { XDG_DATA_HOME: data } = process.env;
   const folder = data !== undefined && data !== '' ? data : join(homedir(), '.local/share');
@@ -14,9 +14,8 @@ export function defaultKeyFile(fileName: string): string {
 }
 
 /**
- * The private JWK in this file. Where there is none yet, makes one and keeps it, readable by its
- * owner only; of several processes that start at once, all get the key of the first. Throws
- * HolderError.
+ * The private JWK in this file, created if missing and readable only by its owner; of several
+ * processes that start together, all get the key of the first. Throws HolderError.
  */
 export async function fileKey(path: string, alg: KeyAlgorithm): Promise<JsonWebKey> {
   try {
@@ -34,7 +33,7 @@ export async function fileKey(path: string, alg: KeyAlgorithm): Promise<JsonWebK
 async function found(path: string): Promise<JsonWebKey | undefined> {
   let text: string;
   try {
-    // Windows has no such bits; there the folder of the user protects the file.
+    // Windows has no such bits; there, the user's folder protects the file.
     if (process.platform !== 'win32' && ((await stat(path)).mode & 0o077) !== 0)
       throw new HolderError(
         'key_unavailable',
@@ -52,7 +51,7 @@ async function found(path: string): Promise<JsonWebKey | undefined> {
   }
 }
 
-// The whole file appears at once under its name, or not at all: `link` never replaces one.
+// The file appears complete under its name or not at all, since `link` never replaces one.
 async function keptUnlessThere(path: string, jwk: JsonWebKey): Promise<JsonWebKey> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const draft = `${path}.${randomUUID()}`;

@@ -7,8 +7,8 @@ import type { HolderKey, KeyAlgorithm, KeySource } from './holder-key.ts';
 import { functionKey } from './sign-function.ts';
 
 /**
- * Opens a key, or makes it on first use.
- * @param owner whose key it is: keys that are kept have a name of it
+ * Opens a key, or creates it on first use.
+ * @param owner the owner of the key, part of the name of stored keys
  */
 export async function openKey(
   source: KeySource | undefined,

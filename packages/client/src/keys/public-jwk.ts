@@ -1,7 +1,7 @@
 import { sha256 } from '../base64url.ts';
 import { HolderError } from '../holder-error.ts';
 
-/** A public key (RFC 7517), with the members that its type needs and nothing else. */
+/** A public key (RFC 7517) with only the members that its type needs. */
 export interface PublicJwk {
   readonly kty: string;
   readonly crv?: string;
@@ -9,7 +9,7 @@ export interface PublicJwk {
   readonly y?: string;
   readonly e?: string;
   readonly n?: string;
-  /** Of ML-DSA keys (`kty` AKP) only. */
+  /** Only for ML-DSA keys (`kty` AKP). */
   readonly alg?: string;
   readonly pub?: string;
 }
@@ -22,7 +22,7 @@ const requiredMembers: Readonly<Record<string, readonly (keyof PublicJwk)[]>> = 
   RSA: ['e', 'kty', 'n'],
 };
 
-/** The public part of a JWK, whatever else it has. Throws HolderError. */
+/** The public part of a JWK with any other members. Throws HolderError. */
 export function publicJwkOf(jwk: Readonly<Record<string, unknown>>): PublicJwk {
   const { kty } = jwk;
   const members = typeof kty === 'string' ? requiredMembers[kty] : undefined;

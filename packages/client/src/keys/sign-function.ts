@@ -9,7 +9,7 @@ const algOfCurve: Readonly<Record<string, string>> = {
   Ed25519: 'Ed25519',
 };
 
-/** Bytes of a signature, for algorithms whose signatures are all of one length. */
+/** Bytes of a signature, for algorithms with a fixed length. */
 const signatureLength: Readonly<Record<string, number>> = {
   ES256: 64,
   ES384: 96,
@@ -18,7 +18,7 @@ const signatureLength: Readonly<Record<string, number>> = {
   EdDSA: 64,
 };
 
-/** A key that is used by a function. Throws HolderError. */
+/** A key that a function signs with. Throws HolderError. */
 export async function functionKey(source: SignFunctionKey): Promise<HolderKey> {
   const publicJwk = publicJwkOf({ ...source.publicJwk });
   const alg = source.alg ?? algOf(publicJwk);
@@ -30,7 +30,7 @@ export async function functionKey(source: SignFunctionKey): Promise<HolderKey> {
     async sign(input) {
       const signature = await signedBy(source, input);
       const expected = signatureLength[alg];
-      // Most key management services answer DER: a server would only say that the proof is invalid.
+      // Most key management services return DER; a server would only say that the proof is invalid.
       if (expected !== undefined && signature.length !== expected)
         throw new HolderError(
           'key_unavailable',

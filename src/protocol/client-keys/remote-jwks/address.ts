@@ -2,14 +2,14 @@ import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 /**
- * What IANA has given out as global unicast; everything outside it is reserved, local, or an IPv4
- * address in disguise.
+ * The block that IANA allocates for global unicast; everything outside it is reserved, local, or an
+ * embedded IPv4 address.
  */
 const ipv6GlobalUnicast = ipaddr.IPv6.parseCIDR('2000::/3');
 
 type Range = ReturnType<ipaddr.IPv4['range']> | ReturnType<ipaddr.IPv6['range']>;
 
-/** Networks of the operator. Link-local is excluded: there, clouds answer with credentials. */
+/** Networks of the operator. Link-local is excluded, because clouds serve credentials there. */
 const privateRanges: readonly Range[] = ['private', 'loopback', 'carrierGradeNat', 'uniqueLocal'];
 
 function parse(address: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
@@ -19,8 +19,8 @@ function parse(address: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
 }
 
 /**
- * ISATAP (RFC 5214 §6.1) hides an IPv4 address behind any /64; the other embeddings have prefixes,
- * which `range()` knows.
+ * ISATAP (RFC 5214 §6.1) embeds an IPv4 address behind any /64; the other embeddings have prefixes
+ * that `range()` knows.
  */
 function embedsIpv4(address: ipaddr.IPv6): boolean {
   const [, , , , high = 0, low = 0] = address.parts;
@@ -39,7 +39,7 @@ export function isGlobalUnicast(address: string): boolean {
   return parsed.match(ipv6GlobalUnicast) && !embedsIpv4(parsed);
 }
 
-/** Which addresses may be connected to: public ones, and those of the operator's networks too. */
+/** Which addresses connections may go to: public ones, and optionally the operator's networks. */
 export function allowedAddresses(allowPrivateAddresses: boolean): (address: string) => boolean {
   return allowPrivateAddresses ? isGlobalUnicastOrPrivate : isGlobalUnicast;
 }

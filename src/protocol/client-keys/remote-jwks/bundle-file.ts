@@ -7,8 +7,8 @@ import { errorCode, RemoteJwksUnavailable } from './unavailable.ts';
 export type ReadBelow = (name: string) => Promise<Buffer>;
 
 /**
- * Reads files below this directory: no link leads out of it, and none is longer than `maxBytes`.
- * Without a directory there are none.
+ * Reads files of at most `maxBytes` below this directory, following no link out of it. Without a
+ * directory there are no files.
  */
 export function readBelow(directory: string | undefined, maxBytes = 65_536): ReadBelow {
   return async (name) => {
@@ -18,7 +18,7 @@ export function readBelow(directory: string | undefined, maxBytes = 65_536): Rea
       const root = await realpath(directory);
       const path = await realpath(join(root, name));
       if (!path.startsWith(root + sep)) throw new RemoteJwksUnavailable('file_not_allowed');
-      // What has become a link, or a pipe, since then is not followed, and not waited for.
+      // A file that has since become a link or a pipe is neither followed nor waited for.
       const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
       const file = await open(path, flags);
       try {

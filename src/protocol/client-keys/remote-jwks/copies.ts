@@ -8,7 +8,7 @@ export interface Copy {
   readonly expiresAt: number;
   /** A digest of its members, by which two copies are compared. */
   readonly digest: string;
-  /** Bytes that it holds, imported keys included. */
+  /** Its size in bytes, including imported keys. */
   readonly bytes: number;
 }
 
@@ -16,16 +16,16 @@ export interface Copy {
 export interface Copies {
   /** The copy that decides which keys are registered. */
   readonly inForce: Copy;
-  /** A later, different copy; nobody has signed by a key of it yet. */
+  /** A later, different copy; none of its keys has verified a signature yet. */
   readonly newer?: Copy;
 }
 
-/** Bytes up to which the copies of a URI are among the small ones. */
+/** Maximum bytes of the copies of a URI that count as small. */
 const small = 32 * 1024;
 
 /**
- * The copies by URI. Large ones have a quarter of the room to themselves, so that they evict
- * nobody's small one.
+ * The copies by URI. Large ones have a separate quarter of the space, so that they evict no small
+ * ones.
  */
 export function heldCopies(maxBytes: number) {
   const smallOnes = boundedCache<Copies>((maxBytes * 3) / 4);

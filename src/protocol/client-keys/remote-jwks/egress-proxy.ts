@@ -6,17 +6,17 @@ import ipaddr from 'ipaddr.js';
 import { hostOf } from './target.ts';
 import { errorCode, RemoteJwksUnavailable } from './unavailable.ts';
 
-/** The proxy through which this server reaches others. */
+/** The proxy for this server's outgoing requests. */
 export interface EgressProxy {
-  /** `http` or `https`, with user and password where it wants them. */
+  /** `http` or `https`, with user and password if it requires them. */
   readonly url: string;
   /** The hosts that are reached without it, as in `NO_PROXY`. */
   readonly except: readonly string[];
 }
 
 /**
- * Whether a URL is reached without the proxy: `*`, a host name, the end of one, an address, or a
- * network that all its addresses are in.
+ * Whether a URL bypasses the proxy: by `*`, a host name or its suffix, an address, or a network
+ * that contains all its addresses.
  */
 export function goesDirectly(
   { except }: EgressProxy,
@@ -52,9 +52,8 @@ function withPrefix(network: string): string {
 }
 
 /**
- * A connection through the proxy (RFC 9110 §9.3.6). The proxy is given the address that was
- * checked: were it given the name, its own answer from the DNS would decide. Throws
- * `RemoteJwksUnavailable`.
+ * Opens a connection through the proxy (RFC 9110 §9.3.6). The proxy gets the checked address; given
+ * the name, its own DNS answer would decide. Throws `RemoteJwksUnavailable`.
  */
 export async function tunnelThrough(
   { url }: EgressProxy,

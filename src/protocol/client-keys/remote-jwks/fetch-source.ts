@@ -13,18 +13,18 @@ import {
 import { RemoteJwksUnavailable } from './unavailable.ts';
 
 export interface FetchSourceOptions {
-  /** True: from private and loopback addresses for everybody. */
+  /** True: private and loopback addresses are allowed for every source. */
   readonly allowPrivateAddresses: boolean;
   /** Where files of trust bundles and of certificate authorities are. */
   readonly directory: string | undefined;
   readonly proxy: EgressProxy | undefined;
 }
 
-/** Fetches keys from any source: of a client by its URI, of a trusted issuer as it says. */
+/** Fetches keys from any source: a client's URI, or what a trusted issuer has registered. */
 export function fetchSource(options: FetchSourceOptions): FetchJwkSet<KeySource> {
   const { proxy, directory } = options;
   const read = readBelow(directory);
-  // Both trust what Node trusts; reading all of that takes long, so it is done once.
+  // Both trust Node's root certificates, which are slow to read, so each is created once.
   const fetches = [false, true].map((allowPrivateAddresses) =>
     guardedFetch({ allowPrivateAddresses, proxy }),
   ) as [GuardedFetch, GuardedFetch];
@@ -46,7 +46,7 @@ async function fromIssuer(
   read: ReadBelow,
   fetch: GuardedFetch,
 ): Promise<FetchedJwkSet> {
-  // A copy of a file lives as short as the limits of remote sets allow: a minute.
+  // A copy of a file gets the shortest lifetime that the limits allow: a minute.
   if (kind === 'file') return { ...parseTrustBundle(await read(at)), lifetimeMs: 0 };
   const { body, lifetimeMs } = await fetch(kind === 'discovery' ? await discover(at, fetch) : at);
   if (kind !== 'bundle') return { jwks: parseJwkSet(body), lifetimeMs };
@@ -68,6 +68,6 @@ async function discover(issuer: string, fetch: GuardedFetch): Promise<string> {
   const metadata = parseJson(body);
   if (!isObject(metadata) || metadata['issuer'] !== issuer)
     throw new RemoteJwksUnavailable('metadata_not_of_issuer');
-  // What is fetched from there passes the same checks.
+  // The fetch of this URI passes the same checks.
   return String(metadata['jwks_uri']);
 }

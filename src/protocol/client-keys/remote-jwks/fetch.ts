@@ -4,11 +4,11 @@ import { freshnessOf, readBody } from './response.ts';
 
 /** What a fetch may reach, and how. */
 export interface FetchOptions extends GuardedRequestOptions {
-  /** Largest body in bytes. Default: 65,536. */
+  /** Maximum body in bytes. Default: 65,536. */
   readonly maxBytes?: number;
 }
 
-/** A body, and the freshness lifetime that its answer gave, in milliseconds. */
+/** A body, and the freshness lifetime of its response, in milliseconds. */
 export interface Fetched {
   readonly body: Uint8Array;
   readonly lifetimeMs: number | undefined;
@@ -17,7 +17,7 @@ export interface Fetched {
 /** Fetches JSON once. Throws only `RemoteJwksUnavailable`. */
 export type GuardedFetch = (uri: string) => Promise<Fetched>;
 
-/** Fetches JSON by a guarded GET, within one size. */
+/** Fetches JSON by a guarded GET, up to a maximum size. */
 export function guardedFetch({ maxBytes = 65_536, ...options }: FetchOptions = {}): GuardedFetch {
   const ask = guardedRequests(options);
   const headers = { accept: 'application/jwk-set+json, application/json' };

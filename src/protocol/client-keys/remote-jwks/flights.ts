@@ -3,7 +3,7 @@ import { RemoteJwksUnavailable } from './unavailable.ts';
 /** Runs work during which the caller waits for a third-party server. */
 export type WaitingElsewhere = <T>(work: () => Promise<T>) => Promise<T>;
 
-/** What bounds those who fetch and those who wait. */
+/** Limits on fetches and on the callers that wait for them. */
 export interface FlightLimits {
   readonly maxFetches: number;
   readonly maxWaiting: number;
@@ -16,8 +16,8 @@ interface Flight<T> {
 }
 
 /**
- * Runs one fetch at a time for each key, shared by all who wait for it. One waiter too many is
- * refused at once (`RemoteJwksUnavailable`), because third-party servers decide how long it takes.
+ * Runs one fetch at a time for each key, shared by all callers that wait for it. Excess callers are
+ * refused immediately (`RemoteJwksUnavailable`), because third-party servers may be slow.
  */
 export function flights<T>(
   { maxFetches, maxWaiting, maxWaitingForAll }: FlightLimits,

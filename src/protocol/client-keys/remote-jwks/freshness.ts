@@ -1,15 +1,15 @@
 /** How long a fetched JWK Set may be used, all in milliseconds. */
 export interface FreshnessLimits {
-  /** Applied when the answer says less, or `no-store`. */
+  /** Applied if the response says less, or `no-store`. */
   readonly minAgeMs: number;
-  /** Applied when the answer says more. */
+  /** Applied if the response says more. */
   readonly maxAgeMs: number;
-  /** Applied when the answer says nothing. */
+  /** Applied if the response says nothing. */
   readonly defaultAgeMs: number;
 }
 
 function seconds(digits: string): number {
-  // An argument that is no number counts as stale (RFC 9111 §4.2.1).
+  // An argument that is not a number counts as stale (RFC 9111 §4.2.1).
   return /^\d+$/.test(digits) ? Number(digits) : 0;
 }
 

@@ -8,11 +8,11 @@ import { errorCode, RemoteJwksUnavailable } from './unavailable.ts';
 
 /** Which servers a request may reach, and how. */
 export interface GuardedRequestOptions {
-  /** True: connects to private addresses, and resolves names by the system. Default: false. */
+  /** True: connects to private addresses, and the system resolves names. Default: false. */
   readonly allowPrivateAddresses?: boolean;
-  /** PEM certificates that are trusted, and no others. Default: the ones that Node trusts. */
+  /** The only PEM certificates to trust. Default: those that Node trusts. */
   readonly ca?: string;
-  /** Through which requests leave. Default: none. */
+  /** The proxy for outgoing requests. Default: none. */
   readonly proxy?: EgressProxy | undefined;
   /** Milliseconds for name resolution, connection, headers and body together. Default: 3,000. */
   readonly deadlineMs?: number;
@@ -37,10 +37,10 @@ interface Target {
 }
 
 /**
- * The guard against SSRF, and the only way in which this server sends requests to another (ASVS 5.0
- * 13.2.4, RFC 7591 §5): over https, to
- * checked addresses, without redirects, credentials or compression, within one deadline. `read`
- * makes something of the answer. Throws only `RemoteJwksUnavailable`.
+ * Sends a request, guarded against SSRF: over https, to checked addresses, without redirects,
+ * credentials or compression, within one deadline. It is this server's only way to send requests to
+ * others (ASVS 5.0 13.2.4, RFC 7591 §5). `read` parses the response. Throws only
+ * `RemoteJwksUnavailable`.
  */
 export function guardedRequests({
   allowPrivateAddresses = false,
@@ -50,7 +50,7 @@ export function guardedRequests({
   resolveHost = allowPrivateAddresses ? resolveBySystem : resolveByDns,
 }: GuardedRequestOptions) {
   const isAllowed = allowedAddresses(allowPrivateAddresses);
-  // Made with the first request: reading every root certificate would keep each start waiting.
+  // Created by the first request, because reading all root certificates would delay every start.
   let secureContext: SecureContext | undefined;
   return async <T>(
     uri: string,
@@ -71,7 +71,7 @@ async function request<T>(
   read: (response: Dispatcher.ResponseData) => Promise<T>,
 ): Promise<T> {
   const { url, signal } = target;
-  // One client for each request: no shared connection.
+  // One client per request, so that no connection is shared.
   const { Client } = await import('undici');
   const client = new Client(url.origin, { connect: await connector(target), allowH2: false });
   try {
@@ -95,7 +95,7 @@ async function request<T>(
   }
 }
 
-/** Connects to the addresses that were checked, and to no others, also through a proxy. */
+/** Connects only to the addresses that were checked, also through a proxy. */
 async function connector({ url, addresses, proxy, secureContext, signal }: Target) {
   const tls = { secureContext, minVersion: 'TLSv1.2', signal } as const;
   const direct = { ...tls, lookup: pinnedLookup(addresses) };

@@ -2,12 +2,12 @@ import { importedKeyBytes } from '../../../jose/key-bytes.ts';
 import { isStorableText } from '../../../jose/strict-json.ts';
 import { RemoteJwksUnavailable } from './unavailable.ts';
 
-/** A JWK Set's outer form (RFC 7517 §5): its keys are objects, and nothing is known of them yet. */
+/** A JWK Set in its outer form (RFC 7517 §5): its keys are objects that are not checked yet. */
 export interface JwkSetDocument {
   readonly keys: readonly Readonly<Record<string, unknown>>[];
 }
 
-/** A JWK Set as fetched, and the freshness lifetime its answer gave, in milliseconds. */
+/** A JWK Set as fetched, and the freshness lifetime of its response, in milliseconds. */
 export interface FetchedJwkSet {
   readonly jwks: JwkSetDocument;
   readonly lifetimeMs: number | undefined;
@@ -16,10 +16,10 @@ export interface FetchedJwkSet {
 /** Fetches a JWK Set once. Throws only `RemoteJwksUnavailable`. */
 export type FetchJwkSet<Source = string> = (source: Source) => Promise<FetchedJwkSet>;
 
-/** More keys than any client rotates through; each one costs the key gate work. */
+/** More keys than any client rotates through; checking each one takes time. */
 export const maxKeys = 50;
 
-/** Bytes that a set holds, and its keys once they are imported; `text` is the set as JSON. */
+/** Size in bytes of a set and its imported keys; `text` is the set as JSON. */
 export function bytesOf({ keys }: JwkSetDocument, text: string): number {
   return text.length * 6 + keys.length * importedKeyBytes;
 }
@@ -33,10 +33,10 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
 export function parseJson(body: Uint8Array): unknown {
   try {
     const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
-    // A `kid` of these is stored.
+    // A `kid` from this text is stored.
     if (isStorableText(value)) return value;
   } catch {
-    // Answered below.
+    // Refused below.
   }
   throw new RemoteJwksUnavailable('body_not_json');
 }
@@ -55,8 +55,8 @@ function readJwkSet(document: unknown): JwkSetDocument {
 }
 
 /**
- * Reads a SPIFFE trust bundle: a JWK Set whose keys say by `use` what they are for, and which may
- * say how soon to ask again (SPIFFE Trust Domain and Bundle §4). Throws `RemoteJwksUnavailable`.
+ * Reads a SPIFFE trust bundle: a JWK Set whose keys state their purpose in `use`, and which may
+ * have a refresh interval (SPIFFE Trust Domain and Bundle §4). Throws `RemoteJwksUnavailable`.
  */
 export function parseTrustBundle(body: Uint8Array): FetchedJwkSet {
   const document = parseJson(body);
@@ -65,7 +65,9 @@ export function parseTrustBundle(body: Uint8Array): FetchedJwkSet {
   return { jwks, lifetimeMs: typeof hint === 'number' && hint >= 0 ? hint * 1000 : undefined };
 }
 
-/** The keys of a trust bundle, with the `use` that they have elsewhere; one without is none. */
+/**
+ * The keys of a trust bundle, with standard `use` values; those without a SPIFFE one are omitted.
+ */
 export function trustBundleKeys({ keys }: JwkSetDocument): JwkSetDocument {
   const kept = keys.filter(({ use }) => use === 'jwt-svid' || use === 'x509-svid');
   return { keys: kept.map((jwk) => (jwk['use'] === 'jwt-svid' ? { ...jwk, use: 'sig' } : jwk)) };

@@ -2,26 +2,26 @@ import type { FreshnessLimits } from './freshness.ts';
 
 /** Limits of fetches and copies. Times in milliseconds. */
 export interface RemoteJwksLimits extends FreshnessLimits {
-  /** After a fetch of a URI nothing causes another for so long: no unknown `kid`, no forgery. */
+  /** How long after a fetch of a URI nothing, no unknown `kid` and no forgery, causes another. */
   readonly coolDownMs: number;
   /** The same after a failed fetch. */
   readonly failureCoolDownMs: number;
-  /** How long past its expiry a copy still serves while fetches fail, and a key taken out lives. */
+  /** How long an expired copy still serves while fetches fail, and a removed key still counts. */
   readonly staleMs: number;
-  /** Bytes of the copies; those not used longest are forgotten first. */
+  /** Bytes of the copies; the least recently used ones are evicted first. */
   readonly maxBytes: number;
-  /** URIs in a cool-down at a time; beyond that nothing is fetched. */
+  /** Maximum URIs in a cool-down; beyond that nothing is fetched. */
   readonly maxCoolDowns: number;
-  /** Fetches at a time. */
+  /** Maximum concurrent fetches. */
   readonly maxFetches: number;
-  /** Callers that wait for one fetch, and for all of them. */
+  /** Maximum callers that wait for one fetch, and for all of them. */
   readonly maxWaiting: number;
   readonly maxWaitingForAll: number;
 }
 
 /**
- * Freshness of 1 minute to 24 hours, 10 minutes when the answer says nothing; cool-down 60 s, 30 s
- * after a failure; stale for 1 hour; 32 MiB of copies; 50,000 cool-downs of some 200 bytes each.
+ * Freshness of 1 minute to 24 hours, 10 minutes by default; cool-down 60 s, 30 s after a failure;
+ * stale for 1 hour; 32 MiB of copies; 50,000 cool-downs of some 200 bytes each.
  */
 export const defaultRemoteJwksLimits: RemoteJwksLimits = {
   minAgeMs: 60_000,

@@ -12,23 +12,23 @@ export interface RemoteJwksOptions<Source = string> {
   readonly fetch: FetchJwkSet<Source>;
   readonly clock: Clock;
   readonly limits?: Partial<RemoteJwksLimits>;
-  /** Called after every failed fetch, also when a stale copy hides it from the caller. */
+  /** Called after every failed fetch, even when a stale copy hides it from the caller. */
   readonly onFailure?: (source: Source, failure: RemoteJwksUnavailable) => void;
-  /** Around every wait for a fetch. Default: nothing is done. */
+  /** Wraps every wait for a fetch. Default: none. */
   readonly waitingElsewhere?: WaitingElsewhere;
 }
 
 /**
- * The JWK Sets behind URIs and other sources, as documents whose keys the caller still has to pass
- * through the key gate. The same copy is answered as the same object. Both ways to a copy reject
- * with `RemoteJwksUnavailable`, whose `busy` says that there was no room to wait for it.
+ * The JWK Sets behind URIs and other sources, whose keys the caller must still check. The same copy
+ * is returned as the same object. Both methods that return a copy reject with
+ * `RemoteJwksUnavailable`, whose `busy` means that there was no room to wait for it.
  */
 export interface RemoteJwks<Source = string> {
-  /** The copy in force: the last one that was due when it was fetched, or was adopted since. */
+  /** The copy in force: the last one that was due when fetched, or has been adopted since. */
   current(source: Source): Promise<JwkSetDocument>;
   /**
-   * The newest copy, fetched now unless that was done within the cool-down. It is not in force:
-   * whoever signed nothing can cause a fetch, and must not decide which keys have disappeared.
+   * The newest copy, fetched now unless in the cool-down. It is not in force, because a caller who
+   * signed nothing can cause a fetch and must not decide which keys have disappeared.
    */
   newest(source: Source): Promise<JwkSetDocument>;
   /** Puts the newest copy in force, if it is this one: one of its keys verified a signature. */
@@ -83,7 +83,7 @@ export function remoteJwks<Source = string>(
       const held = copies.get(key);
       const now = clock();
       if (held !== undefined && now < held.inForce.expiresAt) return held.inForce.jwks;
-      // The copy in force has expired as it should: whatever is newer takes its place.
+      // The copy in force has expired, so the newer one takes its place.
       if (held?.newer !== undefined && now < held.newer.expiresAt) {
         copies.set(key, { inForce: held.newer });
         return held.newer.jwks;
@@ -107,7 +107,7 @@ function staleOr(
 ): JwkSetDocument {
   const latest = held?.newer ?? held?.inForce;
   if (latest !== undefined && oldest < latest.expiresAt) return latest.jwks;
-  // A new error, so that every caller's stack is its own.
+  // A new error, so that each caller gets its own stack.
   throw new RemoteJwksUnavailable(reason, code);
 }
 

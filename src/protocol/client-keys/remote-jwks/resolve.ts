@@ -1,6 +1,6 @@
 import { lookup, Resolver } from 'node:dns/promises';
 
-/** All addresses of a host name in canonical form; rejects, or returns none, if there are none. */
+/** All addresses of a host name in canonical form; rejects or returns none if it has none. */
 export type ResolveHost = (hostname: string, signal: AbortSignal) => Promise<readonly string[]>;
 
 /**
@@ -20,7 +20,7 @@ export const resolveByDns: ResolveHost = async (hostname, signal) => {
       answer.status === 'fulfilled' ? answer.value : [],
     );
     const failed = answers.find((answer) => answer.status === 'rejected');
-    // Many names have one kind of record only.
+    // Many names have only one kind of record.
     if (addresses.length === 0 && failed !== undefined) throw failed.reason;
     return addresses;
   } finally {

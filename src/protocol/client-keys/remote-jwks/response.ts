@@ -11,7 +11,7 @@ function header(headers: IncomingHttpHeaders, name: string): string | undefined 
   return typeof value === 'object' ? value.join(', ') : value;
 }
 
-/** The freshness lifetime of an answer in milliseconds, or undefined when it gives none. */
+/** The freshness lifetime of a response in milliseconds, or undefined if it gives none. */
 export function freshnessOf(headers: IncomingHttpHeaders): number | undefined {
   return freshnessLifetimeMs(header(headers, 'cache-control'), header(headers, 'age'));
 }

@@ -3,8 +3,8 @@ import type { ResolveHost } from './resolve.ts';
 import { errorCode, RemoteJwksUnavailable } from './unavailable.ts';
 
 /**
- * The URL of a `jwks_uri` that may be fetched: printable ASCII, `https`, no user information, no
- * fragment, any port. The text is checked before parsing, which repairs what RFC 3986 forbids.
+ * Parses a `jwks_uri` that may be fetched: printable ASCII, `https`, no user information, no
+ * fragment, any port. The text is checked first, because parsing repairs what RFC 3986 forbids.
  * Throws `RemoteJwksUnavailable`.
  */
 export function parseJwksUri(uri: string): URL {
@@ -14,13 +14,13 @@ export function parseJwksUri(uri: string): URL {
   return url;
 }
 
-/** Whether addresses of this kind may be connected to. */
+/** Whether connections to this address are allowed. */
 export type IsAllowed = (address: string) => boolean;
 
 /**
- * Whether a URI may ever be fetched: its form is right, and its host is no address that is not
- * allowed, and no name of this machine (RFC 6761 §6.3) where loopback is not allowed. What other
- * names stand for is looked at with each fetch.
+ * Whether a URI may ever be fetched: it is well-formed, and its host is neither a forbidden address
+ * nor, where loopback is forbidden, a name of this machine (RFC 6761 §6.3). Other names are
+ * resolved and checked at each fetch.
  */
 export function mayBeFetched(uri: string, isAllowed: IsAllowed): boolean {
   let url: URL;
@@ -34,12 +34,12 @@ export function mayBeFetched(uri: string, isAllowed: IsAllowed): boolean {
   return isAllowed('127.0.0.1') || !/(?:^|\.)localhost\.?$/.test(host);
 }
 
-/** The host without brackets; URL parsing has made 127.0.0.1 of 2130706433, 0x7f.1 and such. */
+/** The host without brackets; URL parsing has turned 2130706433, 0x7f.1 and such into 127.0.0.1. */
 export function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[(.*)\]$/, '$1');
 }
 
-/** Rejects when the signal fires, also for work that does not listen to it. */
+/** Rejects when the signal fires, even if the work ignores it. */
 function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
   signal.addEventListener('abort', () => reject(signal.reason), { once: true });
@@ -62,8 +62,8 @@ async function resolve(
 }
 
 /**
- * The addresses of a host, each of them checked: a second DNS answer (rebinding) is never asked
- * for. Throws `RemoteJwksUnavailable`.
+ * The addresses of a host, all checked; no second DNS query is made whose answer could differ
+ * (rebinding). Throws `RemoteJwksUnavailable`.
  */
 export async function checkedAddresses(
   url: URL,
@@ -73,7 +73,7 @@ export async function checkedAddresses(
 ): Promise<readonly string[]> {
   const host = hostOf(url);
   const addresses = isIP(host) === 0 ? await resolve(host, resolveHost, signal) : [host];
-  // One bad address refuses all, since Node may try every address of a list.
+  // One forbidden address refuses the host, since Node may try every address of a list.
   if (!addresses.every(isAllowed)) throw new RemoteJwksUnavailable('address_not_allowed');
   return addresses;
 }

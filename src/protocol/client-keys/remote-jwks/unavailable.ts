@@ -1,4 +1,4 @@
-/** Why a remote JWK Set could not be had; for the log and the metrics, never sent. */
+/** Why a remote JWK Set is unavailable; for the log and the metrics, never sent. */
 export type RemoteJwksReason =
   | 'uri_not_allowed'
   | 'name_not_resolved'
@@ -19,7 +19,7 @@ export type RemoteJwksReason =
   | 'too_many_fetches'
   | 'too_many_waiting';
 
-/** Reasons that are not the fault of the server behind the URI: it was not asked. */
+/** Reasons that do not blame the server behind the URI: it was not asked. */
 const busyReasons: ReadonlySet<RemoteJwksReason> = new Set([
   'cooling_down',
   'too_many_fetches',
@@ -40,14 +40,14 @@ export class RemoteJwksUnavailable extends Error {
     this.reason = reason;
     this.code = code;
   }
-  /** True: there was no room to ask the server, or it was asked a moment ago; later it may be. */
+  /** True: there was no room to ask the server, or it was asked a moment ago; it may work later. */
   get busy(): boolean {
     return busyReasons.has(this.reason);
   }
 }
 
 /**
- * The constant that Node, OpenSSL or undici gave an error (`ENOTFOUND`, `CERT_HAS_EXPIRED`), or
+ * The code that Node, OpenSSL or undici gave an error (`ENOTFOUND`, `CERT_HAS_EXPIRED`), or
  * undefined; never free text.
  */
 export function errorCode(error: unknown): string | undefined {
