@@ -12,7 +12,7 @@ const secret = 's'.repeat(32);
 const seconds = startOfTime / 1000;
 const exchange = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const outcome = ({ status, body }: Answer) =>
-  status === 200 ? `token for ${decodeJwt(body.access_token as string).aud}` : body.error;
+  status === 200 ? `token for ${String(decodeJwt(body.access_token as string).aud)}` : body.error;
 
 describe.each(storeKinds)('a limit to resource servers outlives exchanges, on $name', (kind) => {
   let platform: Platform;
