@@ -1,3 +1,5 @@
+import { splitOutsideQuotes } from './quoted-strings.ts';
+
 /** The header formats in which a proxy forwards the client certificate. */
 export const certificateHeaderForms = ['rfc9440', 'nginx', 'envoy', 'haproxy', 'alb'] as const;
 export type CertificateHeaderForm = (typeof certificateHeaderForms)[number];
@@ -68,17 +70,6 @@ function envoyCertificate(value: string): string {
   if (elements.length !== 1 || certificates.length !== 1 || pair === undefined)
     throw new Error('not one element with one Cert');
   return pair.slice('cert='.length).replace(/^"(.*)"$/, '$1');
-}
-
-function splitOutsideQuotes(text: string, separator: string): readonly string[] {
-  const parts = [''];
-  let quoted = false;
-  for (const character of text) {
-    if (character === '"') quoted = !quoted;
-    if (character === separator && !quoted) parts.push('');
-    else parts[parts.length - 1] += character;
-  }
-  return parts;
 }
 
 function fromPem(text: string): Buffer {

@@ -202,6 +202,10 @@ describe('what a form alone can get wrong', () => {
       ['two certificates, in other case', () => `Cert="${pem()}";cert="${pem()}"`],
       ['no certificate', () => 'By=x;Hash=abc;Subject="CN=client"'],
       ['a certificate inside a quoted subject', () => `Subject="CN=x;Cert=${pem()}"`],
+      [
+        'a certificate after an escaped quote in a subject',
+        () => `Subject="CN=x\\";Cert=${pem()};By=y"`,
+      ],
       ['a quote that does not end', () => `Subject="CN=x;Cert="${pem()}"`],
       ['the chain alone', () => `Chain="${pem()}"`],
       ['an empty certificate', () => 'Cert=""'],

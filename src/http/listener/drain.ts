@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { judgedByOldAnchors } from './trust-anchors.ts';
 
-/** Sends `Connection: close` during a stop, so that clients send no further request on it. */
+/** Sends `Connection: close` during a stop, so that clients send no more requests on it. */
 export function closeWhenStopping(server: Server, stopping: () => boolean): void {
   server.prependListener('request', (_request, response) => {
     if (stopping()) response.shouldKeepAlive = false;
@@ -22,9 +22,9 @@ export function lastAnswers(app: FastifyInstance, stopping: () => boolean): void
 }
 
 /**
- * Resolves when neither a connection nor a request came for two turns of the event loop: the queues
- * of the listening sockets are empty, and who closes them now, in this turn, resets nobody. Under a
- * load that leaves no such turn it resolves after `patience` milliseconds.
+ * Resolves when no connection or request has arrived for two turns of the event loop: the queues of
+ * the listening sockets are then empty, and closing them in this turn resets nobody. Under constant
+ * load it resolves after `patience` milliseconds.
  */
 export async function quiet(servers: readonly Server[], patience: number): Promise<void> {
   let came = false;
@@ -41,7 +41,7 @@ export async function quiet(servers: readonly Server[], patience: number): Promi
   for (const server of servers) server.off('connection', note).off('request', note);
 }
 
-/** Milliseconds between two looks for connections that idle after their last answer. */
+/** Milliseconds between two searches for connections that are idle after their last answer. */
 const sweep = 50;
 
 /** Closes connections as they become idle, until stopped; Node does not on a closed server. */

@@ -3,13 +3,13 @@ import { OAuthError, refusalOf, TooManyRequests } from '../../domain/oauth-error
 import { refusalReasons } from '../../domain/refusal-reasons.ts';
 import { JoseError } from '../../jose/jose-error.ts';
 
-/** Seconds after which a client may try again when a store is away. */
+/** Seconds after which a client may retry when a store is unavailable. */
 const retryAfter = '1';
 
 /**
- * Turns anything thrown into an RFC 6749 §5.2 error. Only an OAuthError speaks to the client; an
- * outage is 503, anything else 500 without a word of why.
- * @param freshNonce a nonce to hand out with `use_dpop_nonce` (RFC 9449 §8)
+ * Turns any error into an RFC 6749 §5.2 error. Only an OAuthError is described to the client; an
+ * outage is 503, anything else 500 without a reason.
+ * @param freshNonce a nonce to send with `use_dpop_nonce` (RFC 9449 §8)
  */
 export function errorHandler(freshNonce: () => string) {
   return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
@@ -27,8 +27,8 @@ export function errorHandler(freshNonce: () => string) {
     if (error.status >= 500)
       request.log.error({ reqId: request.id, err: thrown, reason: error.reason }, 'request failed');
     void reply.code(error.status).header('cache-control', 'no-store').header('pragma', 'no-cache');
-    // What is still on its way is read and dropped: a connection that is cut off takes the answer
-    // along.
+    // The rest of the body is read and dropped, because cutting the connection would lose the
+    // answer.
     if (error.reason === 'body_too_large') void reply.removeHeader('connection');
     if (error.code === 'use_dpop_nonce') void reply.header('dpop-nonce', freshNonce());
     if (error.status === 503) void reply.header('retry-after', retryAfter);
@@ -38,7 +38,7 @@ export function errorHandler(freshNonce: () => string) {
   };
 }
 
-// RFC 6585 §4; no OAuth error code is registered for it, this one is the nearest.
+// RFC 6585 §4; no OAuth error code is registered for it, and this one is the nearest.
 function tooMany(
   { by, retryAfter }: TooManyRequests,
   request: FastifyRequest,

@@ -18,7 +18,7 @@ export interface Observers {
   readonly tracing?: Tracing | undefined;
 }
 
-// Where no compiler is set, a route with a schema does not mount, and no validator is loaded.
+// Without a compiler, a route with a schema does not mount, and no validator is loaded.
 const noSchemas = (): never => {
   throw new Error('this listener checks nothing by a schema');
 };
@@ -27,7 +27,7 @@ const noValidation: Pick<FastifyServerOptions, 'schemaController'> = {
 };
 
 /**
- * Makes a Fastify instance for a listener: timeouts, request ids of our own, one log line per
+ * Creates a Fastify instance for a listener: timeouts, our own request ids, one log line per
  * request. `bodyLimit` in bytes.
  */
 export function listener(
@@ -40,17 +40,17 @@ export function listener(
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     ...noValidation,
-    // A logger for each request would cost more than its line; each line names the request itself.
+    // A logger per request would cost more than its line; each line names its request itself.
     childLoggerFactory: (all) => all,
     genReqId: () => randomId(),
     bodyLimit,
-    // A target that cannot be decoded is refused like everything else; Fastify's own answer would
-    // repeat it.
+    // Refuses a target that cannot be decoded in the usual form; Fastify's own answer would repeat
+    // it.
     frameworkErrors: (error, request, reply) => request.server.errorHandler(error, request, reply),
     clientErrorHandler: answerUnparsable,
     routerOptions: { maxParamLength: 1024 },
     return503OnClosing: false,
-    // At stop, connections without a request close at once; the others when their answer is out.
+    // On a stop, idle connections close immediately, the others after their answer.
     forceCloseConnections: 'idle',
     http: serverLimits,
     requestTimeout: serverLimits.requestTimeout,

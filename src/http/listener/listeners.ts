@@ -11,7 +11,7 @@ import { loadedOnDemand } from './on-demand-listener.ts';
 import type { TlsListener } from './reloading-tls.ts';
 import { removeStaleSocket } from './stale-socket.ts';
 
-/** What the listeners answer with, and where. */
+/** What the listeners serve, and where. */
 export interface ListenersOptions {
   readonly config: Pick<
     Config,
@@ -25,42 +25,42 @@ export interface ListenersOptions {
     | 'metrics'
     | 'gateway'
   >;
-  /** The public routes, over plain HTTP and, where there is a certificate, over TLS. */
+  /** The public routes, over plain HTTP and, if there is a certificate, over TLS. */
   readonly publicApp: FastifyInstance;
-  /** Loads the routes of the admin listener, with their first request. */
+  /** Loads the routes of the admin listener at their first request. */
   readonly loadAdmin: () => Promise<FastifyInstance>;
-  /** Answers on the listener of the metrics, where there is one. */
+  /** Answers on the metrics listener, if there is one. */
   readonly scrape: AnswerScrape;
-  /** The routes for gateways, where there is a listener for them. */
+  /** The routes for gateways, if there is a listener for them. */
   readonly gatewayApp: FastifyInstance | undefined;
-  /** Whether each process has sockets of its own on the same ports. */
+  /** Whether each process has its own sockets on the same ports. */
   readonly reusePort: boolean;
-  /** Whether readiness fails already: every answer is the last one on its connection. */
+  /** Whether readiness already fails; every answer is then the last one on its connection. */
   readonly stopping: () => boolean;
   readonly logger: Logger;
 }
 
-/** Listeners that take connections. */
+/** Listeners that accept connections. */
 export interface Listeners {
-  /** 0: there is no plain listener. */
+  /** 0: no plain listener. */
   readonly publicPort: number;
   readonly adminPort: number;
-  /** 0: metrics have no listener of their own. */
+  /** 0: metrics have no separate listener. */
   readonly metricsPort: number;
   /** 0: there is no listener for gateways, or it is a socket. */
   readonly gatewayPort: number;
-  /** Files of certificates are looked at no more. */
+  /** Stops watching certificate files. */
   stopWatching(): void;
   /**
-   * Takes connections until none waits to be taken, for at most `patience` milliseconds. Then new
-   * ones are refused, idle ones closed, and requests in flight answered.
+   * Accepts connections until none is waiting, for at most `patience` milliseconds. Then it refuses
+   * new ones, closes idle ones and answers requests in flight.
    */
   close(patience: number): Promise<void>;
 }
 
 /**
- * Opens the public listener, those of TLS and of gateways where there are any, and the admin
- * listener, one after another. Throws what `listen` does.
+ * Opens the public listener, those of TLS and of gateways if configured, and the admin listener, in
+ * this order. Throws what `listen` throws.
  */
 export async function openListeners({
   config,
@@ -83,10 +83,10 @@ export async function openListeners({
   if (gatewayApp !== undefined && config.gateway !== undefined) {
     const { listen } = config.gateway;
     if ('path' in listen) await removeStaleSocket(listen.path);
-    // Workers share a Unix socket by way of the process that supervises them.
+    // Workers share a Unix socket through the process that supervises them.
     const options = 'path' in listen ? listen : { ...listen, reusePort };
     await gatewayApp.listen(options as FastifyListenOptions);
-    // Whatever the umask is: who may write to it may ask.
+    // Set regardless of the umask, because write access to the socket permits sending requests.
     if ('path' in listen) chmodSync(listen.path, 0o660);
     closeWhenStopping(gatewayApp.server, stopping);
     boundHalfSentHeaders(gatewayApp.server, 'connection', logger);
@@ -118,7 +118,7 @@ export async function openListeners({
         (server) => server !== undefined,
       );
       await quiet(servers, patience);
-      // All of them in this turn.
+      // Close all of them in this turn.
       const all = servers.map(closed);
       const stop = closingIdle(servers);
       await Promise.all(all);
@@ -134,7 +134,7 @@ async function listenTls(
   clientCaFile: string | undefined,
   logger: Logger,
 ): Promise<TlsListener> {
-  // Loaded only where there is a certificate: a start without one is quicker and smaller.
+  // Loaded only if there is a certificate: a start without one is faster and smaller.
   const { tlsListener } = await import('./tls-listener.ts');
   const server = tlsListener(
     app,

@@ -8,7 +8,7 @@ const { createServer } = process.getBuiltinModule('node:http');
 /** Answers a scrape. */
 export type AnswerScrape = () => Promise<{ readonly contentType: string; readonly text: string }>;
 
-/** Makes a listener that serves `GET /metrics` without a token, and nothing else. */
+/** Creates a listener that serves `GET /metrics` without a token, and nothing else. */
 export function metricsListener(scrape: AnswerScrape, logger: Logger): Server {
   const server = createServer(serverLimits, (request, response) => {
     const isScrape = request.method === 'GET' && request.url?.split('?')[0] === '/metrics';

@@ -8,19 +8,19 @@ import { answerHalfClosed, boundConnections, inactivity, serverLimits } from './
 // An import of `node:http` reads each of its exports, and one of them loads Node's whole `fetch`.
 const { createServer } = process.getBuiltinModule('node:http');
 
-/** A listener whose routes are loaded with its first request. */
+/** A listener whose routes are loaded at its first request. */
 export type DemandedListener = Server & {
   /** Closes what was loaded; the server itself is closed like any other. */
   readonly unload: () => Promise<void>;
-  /** Files of a certificate are looked at no more. */
+  /** Stops watching certificate files. */
   readonly stopWatching: () => void;
 };
 
 /**
- * Listens at once and loads the routes when somebody asks for one: a start, and a replica that no
- * operator ever speaks to, carries neither their schemas nor their validators. A load that fails is
- * logged, answered with 500, and tried again by the next request.
- * @param certificate with which it speaks TLS, and only that
+ * Listens immediately and loads the routes at the first request, so that a start, and a replica
+ * that no operator uses, loads neither schemas nor validators. A failed load is logged, answered
+ * with 500, and retried by the next request.
+ * @param certificate if given, it speaks only TLS
  */
 export async function loadedOnDemand(
   load: () => Promise<FastifyInstance>,
@@ -48,7 +48,7 @@ export async function loadedOnDemand(
   };
   const unload = async () => (await loaded?.catch(() => undefined))?.close();
   if (certificate !== undefined) {
-    // Loaded only where there is a certificate: a start without one is quicker and smaller.
+    // Loaded only if there is a certificate: a start without one is faster and smaller.
     const server = (await import('./reloading-tls.ts')).reloadingTls(certificate, answer, logger);
     return Object.assign(server, { unload }).on('clientError', answerUnparsable);
   }

@@ -13,17 +13,17 @@ export interface CertificateFiles {
   readonly clientCaFile?: string;
 }
 
-/** What the files hold. */
+/** The content of the files. */
 export interface LoadedCertificate {
   readonly cert: Buffer;
   readonly key: Buffer;
   readonly ca: Buffer | readonly string[];
 }
 
-/** The server, and a way to stop looking at its files. */
+/** The server, and a way to stop watching its files. */
 export type TlsListener = Server & { readonly stopWatching: () => void };
 
-/** RFC 9325 §4.2: forward secrecy and authenticated encryption only. TLS 1.3 has its own. */
+/** RFC 9325 §4.2: forward secrecy and authenticated encryption only. TLS 1.3 has its own suites. */
 const cipherSuites = [
   'TLS_AES_256_GCM_SHA384',
   'TLS_CHACHA20_POLY1305_SHA256',
@@ -37,9 +37,9 @@ const cipherSuites = [
 ].join(':');
 
 /**
- * A TLS server that takes up replaced files without a restart; a bad one is logged, and the old one
+ * A TLS server that loads replaced files without a restart; a bad one is logged, and the old one
  * stays.
- * @param onLoad hears of what is in force, at first too
+ * @param onLoad receives what is in force, also at the start
  */
 export function reloadingTls(
   files: CertificateFiles,
@@ -51,8 +51,8 @@ export function reloadingTls(
   const load = () => ({
     cert: readFileSync(files.certFile),
     key: readFileSync(files.keyFile),
-    // Without anchors of the operator's own nobody's word counts: Node would take that of every
-    // public authority (RFC 8705 §7.4).
+    // Without the operator's own anchors nothing is trusted: Node would trust every public
+    // authority (RFC 8705 §7.4).
     ca: files.clientCaFile === undefined ? [] : readFileSync(files.clientCaFile),
     minVersion: 'TLSv1.2' as const,
     ciphers: cipherSuites,

@@ -7,19 +7,19 @@ import { traceParent } from '../request/trace-parent.ts';
 declare module 'fastify' {
   interface FastifyRequest {
     /**
-     * What the request's one log line says besides method, route and status: identifiers and
+     * Fields of the request's one log line besides method, route and status: identifiers and
      * reasons, never a credential.
      */
     logFields?: RequestFields;
-    /** Its span, where traces are sent. */
+    /** Its span, if traces are sent. */
     span?: RequestSpan;
   }
 }
 
 /**
- * One log line a request, also for one whose connection broke: that has `aborted`, and no status
- * unless an answer was on its way. The route pattern stands for the URL, because a query may hold
- * what a client put there by mistake.
+ * Writes one log line per request. If the connection broke, the line has `aborted`, and no status
+ * unless an answer was being sent. It has the route pattern, not the URL, because a client may have
+ * put a secret into the query.
  */
 export function logRequests(
   app: FastifyInstance,
@@ -30,7 +30,7 @@ export function logRequests(
   app.decorateRequest('span');
   app.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
-    // Fastify's own end of a request does not come when the connection breaks first.
+    // Fastify reports no end of a request if the connection breaks first.
     const parent = traceParent(request.raw);
     const span = tracing?.begin(request.method, routeOf(request), parent);
     if (span !== undefined) request.span = span;

@@ -2,10 +2,9 @@ import type { Server, ServerOptions } from 'node:http';
 
 /**
  * Limits of every listener, in milliseconds and bytes. A client that sends slowly (slow-loris) is
- * cut off when its header or its request is late; Node looks every `connectionsCheckingInterval`.
- * Idle connections outlive those of front doors, which mostly keep them for 60 s. A proof by
- * ML-DSA-87 has about 10,000 bytes of header, and a certificate that a proxy forwards adds a few
- * thousand.
+ * cut off when its header or request is late; Node checks every `connectionsCheckingInterval`. Idle
+ * connections outlive those of front doors, which usually keep them for 60 s. A proof by ML-DSA-87
+ * has about 10,000 bytes of header, and a forwarded certificate adds a few thousand.
  */
 export const serverLimits = {
   headersTimeout: 5000,
@@ -18,19 +17,18 @@ export const serverLimits = {
 /** Milliseconds without a byte in either direction, within a request or an answer. */
 export const inactivity = 30_000;
 
-/** The most connections of one listener, and the number from which on idle ones are closed. */
+/** Maximum connections of one listener, and the number from which idle ones are closed. */
 const [maxConnections, crowded] = [20_000, 15_000];
 
 /**
  * Answers clients that close their direction of the connection after the request, as some load
- * balancers do. Node would close the other direction at once, and what the request used up would be
- * lost.
+ * balancers do. Node would close the other direction immediately and lose what the request used up.
  */
 export function answerHalfClosed(server: Server): void {
   Object.assign(server, { httpAllowHalfOpen: true });
 }
 
-/** Limits the number of connections of a server; when few are left, idle ones are closed. */
+/** Limits the connections of a server; when few are left, idle ones are closed. */
 export function boundConnections(server: Server, room = crowded, most = maxConnections): void {
   server.maxConnections = most;
   let connections = 0;
@@ -41,7 +39,7 @@ export function boundConnections(server: Server, room = crowded, most = maxConne
     if (connections <= room || making) return;
     making = true;
     server.closeIdleConnections();
-    // Not for every connection: the look costs as much as there are.
+    // Not for every connection: the search costs as much as there are connections.
     setTimeout(() => (making = false), 100).unref();
   });
 }

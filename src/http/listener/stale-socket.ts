@@ -3,8 +3,8 @@ import { lstatSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 
 /**
- * Removes a Unix socket that nobody listens on: a process that was killed leaves its file, and no
- * other could listen there. What is no socket, and a socket that somebody answers on, stays.
+ * Removes an unused Unix socket: a killed process leaves its file, which keeps others from
+ * listening there. A file that is not a socket, or a socket that is answered, stays.
  */
 export async function removeStaleSocket(path: string): Promise<void> {
   const socket = connect({ path });
@@ -12,7 +12,7 @@ export async function removeStaleSocket(path: string): Promise<void> {
     await once(socket, 'connect');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    // A file that is no socket refuses connections too.
+    // A file that is not a socket refuses connections too.
     if (code === 'ECONNREFUSED' && lstatSync(path).isSocket()) unlinkSync(path);
   } finally {
     socket.destroy();

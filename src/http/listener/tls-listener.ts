@@ -6,9 +6,9 @@ import { type AnchorsInForce, anchorsInForce } from './trust-anchors.ts';
 export type { TlsListener } from './reloading-tls.ts';
 
 /**
- * The same routes over TLS that asks for a client certificate (RFC 8705 §5). The handshake lets any
- * certificate in: whose chain holds is the authentication's business. Without anchors for clients
- * only self-signed certificates can authenticate.
+ * The same routes over TLS that asks for a client certificate (RFC 8705 §5). The handshake accepts
+ * any certificate; client authentication checks the chain. Without anchors for clients, only
+ * self-signed certificates can authenticate.
  */
 export function tlsListener(
   app: FastifyInstance,
@@ -18,7 +18,7 @@ export function tlsListener(
   let anchors: AnchorsInForce | undefined;
   const server: TlsListener = reloadingTls(
     files,
-    // By way of the plain listener's own event, so that load is shed there for both.
+    // Through the plain listener's own event, so that its load shedding covers both.
     (request, response) => app.server.emit('request', request, response),
     logger,
     { requestCert: true, rejectUnauthorized: false },

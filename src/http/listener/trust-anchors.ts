@@ -3,22 +3,22 @@ import type { TLSSocket } from 'node:tls';
 
 /** Trust anchors of a listener, which can be replaced while connections are open. */
 export interface AnchorsInForce {
-  /** Notes a new connection, whose handshake uses the current anchors. */
+  /** Registers a new connection, whose handshake uses the current anchors. */
   began(connection: Socket): void;
-  /** Notes that its handshake is done. */
+  /** Registers that its handshake is complete. */
   done(connection: TLSSocket): void;
-  /** Replaces the anchors; answers whether they differ. */
+  /** Replaces the anchors and returns whether they differ. */
   replace(anchors: string | Buffer | readonly string[]): boolean;
 }
 
-/** The anchors that verified the client of a connection: `current` while those are in force. */
+/** The anchors that verified the client of a connection; `current` while those are in force. */
 const judgements = new WeakMap<Socket, { current: boolean }>();
 
-/** Starts with these anchors, PEM. */
+/** Starts with these PEM anchors. */
 export function anchorsInForce(first: string | Buffer | readonly string[]): AnchorsInForce {
   let anchors = String(first);
   let judgement = { current: true };
-  /** Keyed by both ends: Node does not say which socket carries which TLS connection. */
+  /** Keyed by both ends, because Node does not say which socket carries which TLS connection. */
   const handshakes = new Map<string, typeof judgement>();
   return {
     began(connection) {
@@ -51,8 +51,8 @@ function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket):
 
 /**
  * Whether the client's certificate leads to an anchor that is still in force. OpenSSL checks only
- * in the handshake, and clients keep connections open: one that was verified with replaced anchors
- * counts as unverified, and is closed after its answer.
+ * in the handshake, and clients keep connections open, so a connection that was verified with
+ * replaced anchors counts as unverified and is closed after its answer.
  */
 export function chainHolds(connection: TLSSocket): boolean {
   return connection.authorized && judgements.get(connection)?.current === true;

@@ -2,23 +2,23 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 
-/** Milliseconds between two looks at the files. */
+/** Milliseconds between two checks of the files. */
 const lookEvery = 500;
 
-/** Looks after which the content is compared though nothing about the files has changed. */
+/** Checks after which the content is compared even if the files look unchanged. */
 const readEvery = 120;
 
-/** The files to watch, and who hears of changes. */
+/** The files to watch, and the callback for changes. */
 export interface WatchedFiles {
   readonly paths: readonly string[];
-  /** Called when the content of a file has changed and nobody is writing it. */
+  /** Called when the content of a file has changed and is no longer being written. */
   readonly onChange: () => void;
 }
 
 /**
  * Polls files, through links, and reports new content; returns a function that stops it. The
- * system's own notifications concern one folder or file, and do not come when a link elsewhere on
- * the path is switched.
+ * system's own notifications cover one folder or file, and miss a link that is switched elsewhere
+ * on the path.
  */
 export function watchFiles({ paths, onChange }: WatchedFiles): () => void {
   let known = contentOf(paths);
@@ -27,7 +27,7 @@ export function watchFiles({ paths, onChange }: WatchedFiles): () => void {
   let looking = false;
   const look = async () => {
     const state = await stateOf(paths);
-    // While one of them is missing or still changing, it is being replaced.
+    // A missing or still changing file is being replaced.
     const quiet = state !== undefined && state === seen;
     seen = state ?? '';
     looks += 1;
@@ -48,7 +48,7 @@ export function watchFiles({ paths, onChange }: WatchedFiles): () => void {
   return () => clearInterval(timer);
 }
 
-/** What the system says of the files behind the paths; undefined while one is missing. */
+/** The system's metadata of the files behind the paths; undefined while one is missing. */
 async function stateOf(paths: readonly string[]): Promise<string | undefined> {
   try {
     const states = await Promise.all(paths.map(async (path) => stat(path, { bigint: true })));

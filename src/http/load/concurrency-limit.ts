@@ -1,31 +1,31 @@
-/** One of the places for requests that are worked on. */
+/** One of the places for requests in progress. */
 export interface Place {
   /** Frees the place; further calls do nothing. */
   giveBack(): void;
   /**
-   * Waits for a third-party server: meanwhile another request has the place, and the time is left
-   * out of the average. Afterwards the work goes on at once, because it was let in before; so the
-   * caller bounds how many wait.
+   * Waits for a third-party server while another request uses the place; this time is left out of
+   * the average. The work then continues immediately, because it was let in before, so the caller
+   * must bound how many wait.
    */
   aside<Result>(wait: () => Promise<Result>): Promise<Result>;
 }
 
-/** How many requests are worked on at once. */
+/** Limits how many requests are in progress. */
 export interface ConcurrencyLimit {
-  /** Takes a place, or answers undefined while all are taken. */
+  /** Takes a place, or returns undefined while all are taken. */
   readonly take: () => Place | undefined;
-  /** Whether there is a place. A request for which there is none is refused, and counts as such. */
+  /** Whether there is a place. If not, the request is refused and counted as refused. */
   readonly open: () => boolean;
   /**
-   * Whether at least half of the places were taken at some time in this interval or the one before;
-   * a store that answers many requests at once frees them only for a moment.
+   * Whether at least half of the places were taken at some time in this interval or the previous
+   * one; a store that answers many requests together frees them only briefly.
    */
   readonly crowded: () => boolean;
   readonly limit: () => number;
   readonly underWay: () => number;
   /**
-   * Milliseconds for which every request has been refused; 0 while there is a place, or nobody was
-   * refused since the last one was let in.
+   * Milliseconds for which every request has been refused; 0 while there is a place, or if none has
+   * been refused since the last one was let in.
    */
   readonly refusingFor: () => number;
 }
@@ -34,19 +34,19 @@ export interface ConcurrencyLimit {
 const interval = 100;
 
 /**
- * Requests at once below which the limit never falls: an honest burst after a start, or while the
- * store is slow for a moment, is waited for and not refused, and a store that is back is noticed.
- * At two milliseconds of work each, they take 0.2 s.
+ * The lowest limit: a normal burst after a start, or while the store is briefly slow, waits and is
+ * not refused, and a recovered store is noticed. At two milliseconds of work each, these requests
+ * take 0.2 s.
  */
 const fewest = 96;
 
 /**
- * A limit that follows how long requests take: by Little's law, requests at once are throughput
- * times the time under way, so that fewer of them keep the time when the store or the processor
- * gets slow, at the same throughput. Above the target it falls in proportion; while all places are
- * taken and the time is good it rises by a tenth.
- * @param max requests at once, whatever they take
- * @param target milliseconds that a request should be under way on average
+ * A limit that follows how long requests take. By Little's law, concurrency is throughput times
+ * latency, so fewer requests keep the latency when the store or processor slows down, at the same
+ * throughput. Above the target it falls in proportion; while all places are taken and the latency
+ * is good it rises by a tenth.
+ * @param max requests in progress, however fast they are
+ * @param target average milliseconds that a request should take
  * @param now monotonic milliseconds
  */
 export function concurrencyLimit(max: number, target: number, now: () => number): ConcurrencyLimit {
@@ -104,13 +104,13 @@ export function concurrencyLimit(max: number, target: number, now: () => number)
 interface Count {
   readonly enter: () => void;
   readonly leave: () => void;
-  /** Notes that a request ended after so many milliseconds of work. */
+  /** Reports that a request finished after so many milliseconds of work. */
   readonly ended: (took: number) => void;
 }
 
 function placeOf({ enter, leave, ended }: Count, now: () => number): Place {
   let over = false;
-  /** Waits that go on: a request may have several at once. */
+  /** Waits in progress: a request may have several. */
   let away = 0;
   let took = 0;
   let since = 0;

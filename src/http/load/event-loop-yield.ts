@@ -1,6 +1,6 @@
 /**
- * Pieces of work that a turn begins while there is much to do: some milliseconds of tokens. With
- * twice as many, refusals and new connections waited noticeably longer (bench).
+ * Pieces of work that a turn begins under heavy load: some milliseconds of tokens. With twice as
+ * many, refusals and new connections waited noticeably longer (bench).
  */
 const few = 8;
 

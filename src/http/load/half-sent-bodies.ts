@@ -2,20 +2,20 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { atRequestEnd } from '../request/request-end.ts';
 import { shedBody, shedFields } from './shed-answer.ts';
 
-/** Bodies on their way that a process holds at once, and bytes of them together. */
+/** Maximum incomplete bodies of a process, and their total bytes. */
 const [mostBodies, mostBytes] = [2000, 33_554_432];
 
 /**
- * Bounds what half-sent bodies hold, which are in memory before anybody is authenticated and hold
- * no place. Beyond, the one that has been on its way for the longest time is refused: an honest
- * body comes with its head or a moment later, so nobody who sends slowly keeps others out.
+ * Bounds the memory of half-sent bodies, which come before authentication and hold no place. Beyond
+ * the bound, the oldest is refused: a normal body arrives with its head or a moment later, so slow
+ * senders keep nobody out.
  */
 export function boundHalfSentBodies(
   app: FastifyInstance,
   bodies = mostBodies,
   bytes = mostBytes,
 ): void {
-  /** Requests whose body is incomplete, the oldest first. */
+  /** Requests whose body is incomplete, oldest first. */
   const open = new Map<FastifyRequest, { size: number; readonly reply: FastifyReply }>();
   let total = 0;
   const forget = (request: FastifyRequest) => {
@@ -49,7 +49,7 @@ export function boundHalfSentBodies(
 function refuse(request: FastifyRequest, reply: FastifyReply): void {
   request.logFields = { error: 'temporarily_unavailable', reason: 'body_half_sent' };
   reply.hijack();
-  // With them goes what has been read so far.
+  // This also drops what has been read so far.
   for (const event of ['data', 'end', 'error']) request.raw.removeAllListeners(event);
   reply.raw.writeHead(503, { ...shedFields, connection: 'close' }).end(shedBody);
 }

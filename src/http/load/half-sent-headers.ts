@@ -3,32 +3,32 @@ import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { serverLimits } from '../listener/server-limits.ts';
 
-/** Bytes of half-sent headers that a listener holds together; Node needs four times as much. */
+/** Maximum bytes of half-sent headers of a listener; Node needs four times as much memory. */
 const mostBytes = 33_554_432;
 
-/** Milliseconds between two looks at the connections, while there are enough of them to matter. */
+/** Milliseconds between two checks of the connections, while there are enough of them to matter. */
 const interval = 100;
 
-/** By how much the bytes of a header may exceed those of its parsed fields: white space. */
+/** By how many bytes a header may exceed its parsed fields: white space. */
 const slack = 1024;
 
 const answer =
   'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n';
 
-/** What is known of a connection. */
+/** The state of a connection. */
 interface Reading {
-  /** Bytes that belong to requests whose header was complete. */
+  /** Bytes of requests whose header was complete. */
   accounted: number;
-  /** Requests that have no complete answer yet. */
+  /** Requests whose answer is not complete yet. */
   inProgress: number;
 }
 
 /**
- * Bounds what half-sent headers hold: nobody has been authenticated, counted, or even routed by
- * then. Node tells nothing about them, so the bytes that a connection has read are compared with
- * those of its requests. Beyond the bound the longest ones are refused; a connection with a request
- * in progress is left alone, for other limits bound those.
- * @param opening the event of `server` that brings a connection: `secureConnection` with TLS
+ * Bounds the memory of half-sent headers, which come before authentication, counting and routing.
+ * Node does not report them, so the bytes read on a connection are compared with those of its
+ * requests. Beyond the bound the longest ones are refused, but not on a connection with a request
+ * in progress, which has other limits.
+ * @param opening the event of `server` for a connection: `secureConnection` with TLS
  */
 export function boundHalfSentHeaders(
   server: Server,
@@ -72,20 +72,20 @@ export function boundHalfSentHeaders(
     const reading = readings.get(request.socket);
     if (reading === undefined) return;
     account(reading, request);
-    // Nobody can tell where its body ended: among many, this is the last request here.
+    // The end of this body is unknown, so among many connections this is the last request here.
     if (looking && request.headers['transfer-encoding'] !== undefined)
       response.shouldKeepAlive = false;
     reading.inProgress++;
     response.on('close', () => {
       reading.inProgress--;
-      // The chunks of a body are known only as a whole.
+      // The size of a chunked body is known only at its end.
       if (!looking && request.headers['transfer-encoding'] !== undefined)
         reading.accounted = request.socket.bytesRead;
     });
   });
 }
 
-/** Adds a request to what is accounted for; another header may have come behind it. */
+/** Adds a request to the accounted bytes; another header may have followed it. */
 function account(reading: Reading, request: IncomingMessage): void {
   const body = Number(request.headers['content-length'] ?? 0) || 0;
   const through = reading.accounted + headBytes(request) + body;

@@ -10,14 +10,14 @@ import { inPlace } from './waiting-elsewhere.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The place of this request among those that are worked on. */
+    /** The place of this request among those in progress. */
     place?: Place;
   }
 }
 
 /**
- * Milliseconds for which the work for a connection that is gone may go on in its place. Every store
- * and every server that is asked answers or fails sooner.
+ * Milliseconds for which the work for a broken connection may keep its place. Every store and
+ * server responds or fails sooner.
  */
 const longestAfterwards = 10_000;
 
@@ -29,24 +29,23 @@ const longestRefusing = 5000;
 
 /** The state of load shedding. */
 export interface LoadShedding {
-  /** Throws when every request has been refused for some seconds. */
+  /** Throws if every request has been refused for some seconds. */
   readonly check: () => Promise<void>;
-  /** Requests that have a place, how many may, milliseconds of refusing them all. */
+  /** Requests with a place, the maximum of these, and milliseconds of refusing all. */
   readonly places: () => { underWay: number; limit: number; refusingFor: number };
 }
 
 /**
- * Refuses work beyond what can be done in time by 503 and `Retry-After`, before anything is done
- * for the request: refusing costs next to nothing. What is accepted begins in the order in which it
- * came, few a turn of the event loop while there are many.
+ * Refuses work that cannot be done in time with 503 and `Retry-After` before doing anything for the
+ * request, which costs next to nothing. Accepted work begins in order of arrival, a few requests
+ * per turn of the event loop under heavy load.
  *
- * A place is held for as long as the server works: from the whole body to the answer, and not until
- * the client has taken that, which it need not do. When the connection breaks, work that has begun
- * keeps its place to its end, for it costs as much as any other; or whoever breaks connections
- * could have any amount of it done at once.
- * @param max requests at once; `target` milliseconds that one should be under way on average; `now`
- * monotonic milliseconds; `measured` hears of what is refused unread; `isWork` says which methods
- * do work, for the others are answered from memory
+ * A place is held while the server works: from the complete body to the answer, but not until the
+ * client has received it. If the connection breaks, work in progress keeps its place until it is
+ * done; otherwise breaking connections would allow any amount of concurrent work.
+ * @param max requests in progress; `target` average milliseconds that one should take; `now`
+ * monotonic milliseconds; `measured` counts what is refused unread; `isWork` says which methods do
+ * work, because others are answered from memory
  */
 export function shedLoad(
   app: FastifyInstance,
@@ -74,7 +73,7 @@ export function shedLoad(
     }
   });
   app.decorateRequest('place');
-  // A request counts only when its whole body is here: one who sends slowly holds no place.
+  // A request counts only when its whole body has arrived, so a slow sender holds no place.
   app.addHook('preHandler', (request, reply, done) => {
     if (!isWork(request.method)) return done();
     const place = places.take();
@@ -85,7 +84,7 @@ export function shedLoad(
     }
     request.place = place;
     inTurn(() => {
-      // Nobody is there to take an answer, and nothing has been used up for it.
+      // Nobody can receive an answer, and nothing has been used up for it.
       if (request.raw.socket.destroyed) place.giveBack();
       else {
         atRequestEnd(reply.raw, () => {
@@ -95,7 +94,7 @@ export function shedLoad(
       }
     });
   });
-  // The answer is there. This comes for a connection that broke, too.
+  // The answer is ready. This hook also runs for a broken connection.
   app.addHook('onSend', (request, _reply, payload, done) => {
     request.place?.giveBack();
     done(null, payload);
@@ -112,7 +111,7 @@ export function shedLoad(
   };
 }
 
-/** One log line a second, not one a refusal: the log must not become the load. */
+/** One log line per second, not per refusal, so that the log does not become the load. */
 function countingRefusals(places: ConcurrencyLimit, logger: Logger): () => void {
   let refused = 0;
   const tell = () => {

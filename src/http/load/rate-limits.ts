@@ -4,21 +4,21 @@ import { TooManyRequests } from '../../domain/oauth-error.ts';
 import type { CountClient } from '../../protocol/client-authentication/instrumented-authentication.ts';
 import { clientAddress } from '../request/client-address.ts';
 
-/** Where all replicas count together; without it each process counts by itself. */
+/** Counters shared by all replicas; without them each process counts by itself. */
 export interface SharedCounters {
   readonly redis: unknown;
   readonly prefix: string;
 }
 
-/** The most counters of one process: strangers must not fill the memory. */
+/** Maximum counters of one process, so that strangers cannot fill the memory. */
 const maxCounters = 50_000;
 
 /**
- * Limits what an address may send a minute, before anything is read, and answers the function that
- * counts clients, if they are limited. When the counters are away nothing is limited: what must not
- * happen twice is refused by the replay records, not by a count.
- * @param free routes that are not limited: documents and health, which cost next to nothing and
- * which everybody needs
+ * Limits the requests of an address per minute before anything is read, and returns the function
+ * that counts clients if they are limited. If the counters are unavailable nothing is limited,
+ * because replay records, not counts, protect what must not happen twice.
+ * @param free unlimited routes: documents and health checks, which are cheap and which everybody
+ * needs
  */
 export async function rateLimits(
   app: FastifyInstance,
@@ -31,7 +31,7 @@ export async function rateLimits(
   free: readonly string[],
 ): Promise<CountClient | undefined> {
   if (rateLimitPerClient === undefined && rateLimitPerAddress === undefined) return undefined;
-  // Loaded only where something is limited.
+  // Loaded only if something is limited.
   await app.register((await import('@fastify/rate-limit')).default, {
     global: false,
     timeWindow: 60_000,
@@ -40,7 +40,7 @@ export async function rateLimits(
   });
   const uncounted = reportUncounted(app.log);
   const limit = (max: number, by: 'client' | 'address') => {
-    // The key is all that the counter reads of a request.
+    // The counter reads only the key of a request.
     const keyGenerator = (request: FastifyRequest) =>
       (request as unknown as { readonly key: string }).key;
     const options = { max, cache: maxCounters, keyGenerator };
@@ -65,7 +65,7 @@ export async function rateLimits(
   return rateLimitPerClient === undefined ? undefined : limit(rateLimitPerClient, 'client');
 }
 
-/** Milliseconds between two reports that nothing is counted. */
+/** Milliseconds between two reports that counting fails. */
 const reportInterval = 10_000;
 
 /** Logs when counting fails, at most once in 10 s, and when it works again. */

@@ -9,8 +9,8 @@ export function inPlace(place: Place, work: () => void): void {
 }
 
 /**
- * Waits for a third-party server. The current request, if any, gives up its place meanwhile.
- * Callers must limit how many wait.
+ * Waits for a third-party server while the current request, if any, gives up its place. Callers
+ * must limit how many wait.
  */
 export async function waitingElsewhere<Result>(wait: () => Promise<Result>): Promise<Result> {
   const place = placeOfRequest.getStore();

@@ -1,6 +1,6 @@
 /**
- * Whether a list of preferences (RFC 9110 §12.5) takes one of these, the most specific first: the
- * first that is listed decides, and the weight 0 says no. No list: everything.
+ * Whether a list of preferences (RFC 9110 §12.5) accepts one of these names, most specific first:
+ * the first one listed decides, and weight 0 refuses. Without a list, everything is accepted.
  */
 export function accepts(field: string | undefined, names: readonly string[]): boolean {
   if (field === undefined || field.trim() === '') return true;

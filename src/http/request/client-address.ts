@@ -4,11 +4,10 @@ import { headerFields } from './header-fields.ts';
 import { inRanges, readAddress } from './trusted-proxies.ts';
 
 /**
- * The network that a request comes from: an IPv4 address, or the /64 of an IPv6 one, which is what
- * one customer has. From a trusted proxy it is the last hop that the proxies do not vouch for, by
- * `X-Forwarded-For` or `Forwarded` (RFC 7239 §5.2); what stands before that hop anybody can write.
- * When both fields are there and disagree, one of them came through from outside: then it is the
- * proxy itself.
+ * The network of a request: an IPv4 address, or the /64 of an IPv6 address, which is what one
+ * customer has. Behind trusted proxies it is the last hop that they do not vouch for, by
+ * `X-Forwarded-For` or `Forwarded` (RFC 7239 §5.2), because anybody can write earlier hops. If both
+ * fields are present and disagree, one of them came from outside, so it is the proxy itself.
  */
 export function clientAddress(
   trustedProxies: readonly string[],

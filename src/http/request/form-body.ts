@@ -3,12 +3,12 @@ import type { FastifyInstance } from 'fastify';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import { readForm } from './form.ts';
 
-/** What decoding puts in the place of bytes that are no UTF-8; an encoded form is ASCII. */
+/** The decoder's replacement for bytes that are not UTF-8; an encoded form is ASCII. */
 const replacement = '\ufffd';
 
 /**
- * Takes forms as the only bodies. Bytes that are no UTF-8 are refused: decoded, they would be
- * another value. Throws `invalid_request`.
+ * Accepts only forms as bodies. Bytes that are not UTF-8 are refused, because decoding would change
+ * the value. Throws `invalid_request`.
  */
 export async function formBodies(app: FastifyInstance, bodyLimit: number): Promise<void> {
   app.removeAllContentTypeParsers();

@@ -1,8 +1,8 @@
 import { OAuthError } from '../../domain/oauth-error.ts';
 
 /**
- * Parameters that must not be repeated (RFC 6749 §3.2): those of our endpoints, and those that IANA
- * has registered for other token requests, because nobody may guess which of two values is meant.
+ * Parameters that must not be repeated (RFC 6749 §3.2), because a server must not guess which value
+ * is meant: those of our endpoints and those that IANA has registered for other token requests.
  */
 const defined: ReadonlySet<string> = new Set([
   'grant_type',
@@ -37,7 +37,7 @@ const defined: ReadonlySet<string> = new Set([
   'username',
 ]);
 
-/** The most parameters of a form; the largest meaningful request has a dozen. */
+/** Maximum parameters of a form; the largest meaningful request has a dozen. */
 const most = 100;
 
 /** A decoded form. */
@@ -48,9 +48,9 @@ export interface Form {
 
 /**
  * Reads `application/x-www-form-urlencoded` strictly: UTF-8 only; a defined parameter once,
- * whatever its value; empty ones are omitted; unknown ones are ignored (RFC 6749 §3.2, Appendix
- * B). The client is not known yet, so the cost is linear in the body, and one parameter too many
- * is refused at once. Throws `invalid_request`, and `invalid_target` for a second resource (RFC
+ * whatever its value; empty ones are omitted; unknown ones are ignored (RFC 6749 §3.2, Appendix B).
+ * The client is still unknown, so the cost is linear in the body, and an excess parameter is
+ * refused immediately. Throws `invalid_request`, and `invalid_target` for a second resource (RFC
  * 8707 §2).
  */
 export function readForm(body: string): Form {
@@ -80,7 +80,7 @@ export function readForm(body: string): Form {
 
 function decode(text: string): string {
   let decoded = text;
-  // Most of a form stands for itself, an assertion above all.
+  // Most of a form needs no decoding, especially an assertion.
   if (text.includes('%') || text.includes('+')) {
     try {
       decoded = decodeURIComponent(text.replaceAll('+', ' '));
@@ -88,7 +88,7 @@ function decode(text: string): string {
       throw new OAuthError('form_encoding_invalid');
     }
   }
-  // No parameter may have one (RFC 6749 Appendix A), and PostgreSQL takes none.
+  // No parameter may contain one (RFC 6749 Appendix A), and PostgreSQL refuses it.
   if (decoded.includes('\0')) throw new OAuthError('form_zero_byte');
   return decoded;
 }

@@ -17,14 +17,14 @@ import { chainHolds } from '../listener/trust-anchors.ts';
 import { headerFields } from './header-fields.ts';
 import { inRanges, readAddress } from './trusted-proxies.ts';
 
-/** Where client certificates come from; without a form, only from TLS connections to here. */
+/** Where client certificates come from; without a form, only from TLS to this server. */
 export interface CertificateSourceOptions {
   readonly headerForm?: CertificateHeaderForm;
-  /** CIDR ranges of the proxies that may say it; `all` where nobody else can ask. */
+  /** CIDR ranges of the proxies that may send it; `all` if nobody else can connect. */
   readonly trustedProxies: readonly string[] | 'all';
   /**
    * Trust anchors for clients, PEM. With them the chain is checked here; without them the proxy's
-   * word counts, where its form has one.
+   * result counts, if its form includes one.
    */
   readonly clientCa: readonly string[];
   readonly clock: Clock;
@@ -32,13 +32,13 @@ export interface CertificateSourceOptions {
 
 /**
  * Reads the certificate that the client proved, if any. Throws `invalid_client` for a header that
- * is malformed or from a stranger.
+ * is malformed or not from a trusted proxy.
  */
 export type ReadCertificate = (request: IncomingMessage) => ClientCertificate | undefined;
 
 /**
- * Looks at exactly one source: the TLS handshake, or the one configured header of a trusted proxy
- * (RFC 8705 §6.5, RFC 9440 §4).
+ * Reads exactly one source: the TLS handshake, or the one configured header of a trusted proxy (RFC
+ * 8705 §6.5, RFC 9440 §4).
  */
 export function certificateSource({
   headerForm,
@@ -64,7 +64,7 @@ export function certificateSource({
     if (present.size > 1 || fields.length !== 1)
       throw new OAuthError('certificate_header_conflict');
     const [value = ''] = fields;
-    // A proxy that asks for certificates and got none sends an empty field.
+    // A proxy that asked for a certificate and got none sends an empty field.
     if (value.trim() === '') return undefined;
     try {
       const der = readCertificateHeader(form, value);
@@ -95,7 +95,7 @@ function fromHandshake(der: Buffer, chainVerified: boolean): ClientCertificate {
   }
 }
 
-/** The certificates of a PEM file. Throws a sentence for the operator when it has none. */
+/** The certificates of a PEM file. Throws a sentence for the operator if it has none. */
 export function readAnchors(file: string): readonly string[] {
   const anchors = readFileSync(file, 'utf8').match(
     /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g,
@@ -109,13 +109,12 @@ export function readAnchors(file: string): readonly string[] {
 const clientAuth = '1.3.6.1.5.5.7.3.2';
 
 /**
- * A chain of one: the proxy keeps the rest of the chain to itself, so the anchors must be the
- * issuers. A certificate that is for servers only is no client's, and an anchor is none before and
- * after its time: as the handshake has it.
+ * Checks a chain of one, as the handshake does: the proxy sends only the leaf, so the anchors must
+ * be its issuers. A certificate for servers only is refused, and anchors count only while valid.
  */
 function issuedByAnchor(der: Buffer, anchors: readonly X509Certificate[], now: number): boolean {
   const leaf = new X509Certificate(der);
-  // Node's `keyUsage` is the extended one; undefined where the certificate does not limit itself.
+  // Node's `keyUsage` is the extended one; undefined if the certificate has no such limit.
   const uses = leaf.keyUsage as readonly string[] | undefined;
   if (uses !== undefined && !uses.includes(clientAuth)) return false;
   return anchors.some(

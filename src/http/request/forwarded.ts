@@ -1,6 +1,8 @@
+import { splitOutsideQuotes } from '../../x509/quoted-strings.ts';
+
 /**
- * The nodes that `Forwarded` names by `for` (RFC 7239 §4), in its order; `unknown` where an element
- * names none, or two. One pass over the field, whatever it holds.
+ * The nodes in the `for` parameters of `Forwarded` (RFC 7239 §4), in order; `unknown` if an element
+ * has none or two. It makes one pass over any field.
  */
 export function forwardedNodes(field: string): readonly string[] {
   return splitOutsideQuotes(field, ',')
@@ -18,27 +20,10 @@ function nodeOf(element: string): string {
   return nodes.length === 1 && node !== undefined && node !== '' ? node : 'unknown';
 }
 
-/** The content of a quoted string; addresses escape nothing, so a backslash names nobody. */
+/** The content of a quoted string; addresses contain no escapes, so a backslash is invalid. */
 function unquoted(value: string): string {
   if (!value.includes('"')) return value;
   const content = value.slice(1, -1);
   const whole = value.length > 1 && value.startsWith('"') && value.endsWith('"');
   return whole && !content.includes('"') && !content.includes('\\') ? content : '';
-}
-
-/** A separator in a quoted string, which may lack its end, separates nothing (RFC 9110 §5.6.4). */
-function splitOutsideQuotes(text: string, separator: ',' | ';'): readonly string[] {
-  const parts: string[] = [];
-  let quoted = false;
-  let start = 0;
-  for (let index = 0; index < text.length; index++) {
-    const character = text[index];
-    if (character === '"') quoted = !quoted;
-    else if (quoted && character === '\\') index++;
-    else if (!quoted && character === separator) {
-      parts.push(text.slice(start, index));
-      start = index + 1;
-    }
-  }
-  return [...parts, text.slice(start)];
 }

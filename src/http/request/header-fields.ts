@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
-/** Every value of a header field in their order; Node's `headers` joins or drops repeated ones. */
+/** Every value of a header field in order; Node's `headers` joins or drops repeated ones. */
 export function headerFields(
   { headers, rawHeaders }: Pick<IncomingMessage, 'headers' | 'rawHeaders'>,
   name: string,

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
-/** A message that two parsers could understand differently; answered by its status. */
+/** A message that two parsers could read differently; answered with its status. */
 class AmbiguousMessage extends Error {
   readonly statusCode: number;
   constructor(statusCode: number) {
@@ -13,9 +13,9 @@ class AmbiguousMessage extends Error {
 }
 
 /**
- * Refuses what Node's parser lets through and a proxy may read in another way: a repeated `Host`
- * (RFC 9112 §3.2), a transfer coding besides `chunked` (§6.1), and a zero byte in the target, which
- * no database stores.
+ * Refuses what Node's parser accepts and a proxy may read differently: a repeated `Host` (RFC 9112
+ * §3.2), a transfer coding besides `chunked` (§6.1), and a zero byte in the target, which no
+ * database stores.
  */
 export function refuseAmbiguousMessages(app: FastifyInstance): void {
   app.addHook('onRequest', ({ raw }, _reply, done) => {
@@ -26,7 +26,7 @@ export function refuseAmbiguousMessages(app: FastifyInstance): void {
   });
 }
 
-/** Refuses bodies with a content coding (RFC 9110 §8.4), which nothing here undoes. */
+/** Refuses bodies with a content coding (RFC 9110 §8.4), which this server does not decode. */
 export function refuseContentCodings(app: FastifyInstance): void {
   app.addHook('onRequest', ({ raw }, _reply, done) => {
     const { 'content-encoding': content = 'identity' } = raw.headers;
@@ -48,10 +48,10 @@ const unparsable: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };
 
-/** The response to the latest message whose head was understood, by connection. */
+/** The response to the latest message whose head was parsed, by connection. */
 const latest = new WeakMap<Socket, ServerResponse>();
 
-// Published for every request of every listener, also for what is answered before the framework.
+// Published for every request of every listener, even those answered before the framework runs.
 subscribe('http.server.request.start', (message) => {
   const { socket, response } = message as {
     readonly socket: Socket;
@@ -61,9 +61,8 @@ subscribe('http.server.request.start', (message) => {
 });
 
 /**
- * Whether an answer now would be read as that of the refused message. Not so while an earlier one
- * is still to be answered, nor when the head of this one was answered already and the fault is in
- * its body.
+ * Whether an answer now would be read as that of the refused message. It would not while an earlier
+ * message is unanswered, or if this one was already answered and the fault is in its body.
  */
 function isNextToBeAnswered(socket: Socket): boolean {
   const response = latest.get(socket);
@@ -75,7 +74,7 @@ function isNextToBeAnswered(socket: Socket): boolean {
 
 /**
  * Answers on the bare socket what Node's parser refused, in the same form as every other refusal;
- * it repeats nothing that was sent.
+ * it repeats nothing from the request.
  */
 export function answerUnparsable(error: Error & { readonly code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** What to do at the end of each response that a connection still has. */
+/** Callbacks for the end of each response that a connection still has. */
 const open = new WeakMap<Socket, Map<ServerResponse, (() => void)[]>>();
 
 function responsesOf(socket: Socket): Map<ServerResponse, (() => void)[]> {
@@ -22,9 +22,9 @@ function end(responses: Map<ServerResponse, (() => void)[]>, response: ServerRes
 }
 
 /**
- * Calls `done` exactly once, when the response is out or the connection is gone. Node closes only
- * the response that it is writing when a connection breaks: pipelined ones behind it never hear of
- * it, so the connection itself tells them.
+ * Calls `done` exactly once, when the response is sent or the connection is gone. When a connection
+ * breaks, Node closes only the response that it is writing, so pipelined ones are notified by the
+ * connection itself.
  */
 export function atRequestEnd(response: ServerResponse, done: () => void): void {
   const { socket } = response.req;

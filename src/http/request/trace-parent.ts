@@ -6,8 +6,8 @@ const form =
   /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-|$)/;
 
 /**
- * The trace that a request belongs to, by its one `traceparent` (W3C Trace Context §3.2). One that
- * is malformed counts as none. `tracestate` is not read: anything may stand there.
+ * The trace of a request, from its one `traceparent` (W3C Trace Context §3.2); a malformed one is
+ * ignored. `tracestate` is not read, because it may contain anything.
  */
 export function traceParent(request: IncomingMessage): TraceParent | undefined {
   const fields = headerFields(request, 'traceparent');

@@ -2,10 +2,10 @@ import ipaddr from 'ipaddr.js';
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
-/** The longest text of an address, IPv4 within IPv6, and room for the name of an interface. */
+/** Maximum characters of an address, with IPv4 in IPv6 and an interface name. */
 const longestAddress = 64;
 
-/** An address in text form, an IPv4 one in IPv6 form as IPv4; undefined when it is none. */
+/** Reads an address, turning IPv4 in IPv6 form into IPv4; undefined if it is none. */
 export function readAddress(text: string | undefined): Address | undefined {
   return text !== undefined && text.length <= longestAddress && ipaddr.isValid(text)
     ? ipaddr.process(text)

@@ -16,10 +16,10 @@ export function clientJwksRoute(
   const config = { crossOrigin: 'document' } as const;
   app.get<{ Params: { client_id: string } }>(path, { config }, async ({ params }, reply) => {
     const client = await clients.findClient(params.client_id);
-    // What is encrypted to the client is no business of resource servers.
+    // Encryption keys of the client do not concern resource servers.
     const keys =
       client === undefined || client.disabled ? [] : signatureJwks(client).map(forVerifiers);
-    // Unknown, disabled and without keys by value look the same.
+    // Unknown and disabled clients, and those without keys by value, look the same.
     if (keys.length === 0)
       return reply
         .code(404)

@@ -5,8 +5,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /**
      * Lets pages of other origins use the route (Fetch standard, "CORS protocol"). An `endpoint`
-     * takes credentials by POST, and not from pages without an origin of their own (`null`). A
-     * `document` may be read by everybody.
+     * accepts credentials by POST, but not from pages without an origin (`null`). Everybody may
+     * read a `document`.
      */
     readonly crossOrigin?: 'endpoint' | 'document';
   }
@@ -36,8 +36,8 @@ const documentPreflight = {
 
 /**
  * Answers preflights for every route with `crossOrigin` in its config, and lets pages of other
- * origins read its answers. Call it before the first route, and after load shedding. The fields are
- * set before anything looks at the request, so that refusals carry them too (413, 429, 503): a page
+ * origins read its answers. Call it before the first route and after load shedding. The fields are
+ * set before anything reads the request, so that refusals have them too (413, 429, 503): a page
  * that cannot read a refusal sees a network error.
  */
 export function allowCrossOrigin(app: FastifyInstance): void {
@@ -46,10 +46,10 @@ export function allowCrossOrigin(app: FastifyInstance): void {
     const kind = routes.get(pathOf(request.url ?? ''));
     if (kind === undefined) return;
     if (kind === 'endpoint') {
-      // No page asks, and no cache keeps the answer: fields set this early cost 8 µs.
+      // Not from a page, and no cache keeps the answer; fields set this early cost 8 µs.
       if (request.headers.origin === undefined) return;
       response.setHeader('vary', 'origin');
-      // A sandboxed frame or a file, which may be anybody's.
+      // A sandboxed frame or a file, which anybody may have created.
       if (request.headers.origin === 'null') return;
     }
     for (const [name, value] of readable) response.setHeader(name, value);

@@ -6,12 +6,12 @@ export type HealthChecks = Readonly<Record<string, () => Promise<void>>>;
 /** Paths of the health checks. */
 export const healthPaths: readonly string[] = ['/health/live', '/health/ready'];
 
-/** Milliseconds for one check. */
+/** Maximum milliseconds for one check. */
 const checkTimeout = 1500;
 
 /**
- * `GET /health/live`: the process answers. `GET /health/ready`: it can serve; says which part is
- * down, fails first at shutdown.
+ * `GET /health/live`: the process answers. `GET /health/ready`: it can serve; names the part that
+ * is down, and fails first at shutdown.
  */
 export function healthRoutes(
   app: FastifyInstance,

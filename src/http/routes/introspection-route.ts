@@ -16,8 +16,8 @@ export interface IntrospectionRouteOptions {
 const signedType = 'application/token-introspection+jwt';
 
 /**
- * Mounts `POST /introspect` (RFC 7662 §2), which signs the answer if the resource server asks for
- * it (RFC 9701 §4).
+ * Mounts `POST /introspect` (RFC 7662 §2), with a signed answer if the resource server requests one
+ * (RFC 9701 §4).
  */
 export function introspectionRoute(
   app: FastifyInstance,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { hasCurrent } from '../request/if-none-match.ts';
 
-/** The JWK Set as it goes out. */
+/** The JWK Set as it is sent. */
 interface Rendered {
   readonly jwks: object;
   readonly body: string;
@@ -11,8 +11,8 @@ interface Rendered {
 }
 
 /**
- * `GET /jwks` (RFC 7517 §5): cacheable, with an entity tag, readable from any origin. Answers
- * without the database.
+ * `GET /jwks` (RFC 7517 §5): cacheable, with an entity tag, readable from any origin. It does not
+ * use the database.
  * @param publicJwks the same object until a key changes
  * @param maxAge seconds
  */

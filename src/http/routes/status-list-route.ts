@@ -7,19 +7,19 @@ import { hasCurrent } from '../request/if-none-match.ts';
 
 const type = 'application/statuslist+jwt';
 
-/** The form of our list ids: anything else is refused without a look-up. */
+/** The form of our list ids; anything else is refused without a look-up. */
 const listId = /^[A-Za-z0-9_-]{22}$/;
 
 /**
  * `GET /status-lists/{id}` (draft-ietf-oauth-status-list §8): cacheable, with an entity tag,
- * compressed for who takes it, readable from any origin.
+ * compressed if accepted, readable from any origin.
  */
 export function statusListRoute(
   app: FastifyInstance,
   path: string,
   published: (id: string) => Promise<StatusListToken | undefined>,
 ): void {
-  // Compressed once for each token that was signed.
+  // Compressed once for each signed token.
   const compressed = new Map<string, { readonly jwt: string; readonly body: Buffer }>();
   const gzip = (id: string, jwt: string) => {
     const known = compressed.get(id);
@@ -48,7 +48,7 @@ export function statusListRoute(
         error_description: 'this is a status list as application/statuslist+jwt',
       });
     const { jwt, maxAge } = list;
-    // Without the field, or with an empty one, no coding is wanted.
+    // A missing or empty field means no coding.
     const codings = String(headers['accept-encoding'] ?? '').trim();
     const zipped = codings !== '' && accepts(codings, ['gzip', '*']);
     const tag = createHash('sha256').update(jwt).digest('base64url').slice(0, 22);

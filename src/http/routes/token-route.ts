@@ -5,7 +5,7 @@ import { recordedThumbprint } from '../../domain/proven-key.ts';
 import type { IssuedToken } from '../../protocol/token/token-endpoint.ts';
 import { readOAuthRequest } from '../request/read-oauth-request.ts';
 
-/** Bytes of a token request's body; a request with ML-DSA keys has about 10,000. */
+/** Maximum bytes of a token request's body; one with ML-DSA keys has about 10,000. */
 export const tokenBodyLimit = 65_536;
 
 /** Mounts `POST /token` (RFC 6749 §3.2). */
