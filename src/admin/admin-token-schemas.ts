@@ -5,7 +5,7 @@ import { answerBody, listOf, oneOf, requestBody, text } from './schema-parts.ts'
 
 const seconds = (description: string) => Type.Integer({ minimum: 1, description });
 const expiry = Type.Optional(seconds('Good until then, in seconds since the epoch.'));
-/** A token that is to be made. */
+/** Body of a request for a new token. */
 export const adminTokenBody = requestBody('AdminTokenBody', {
   name: text({
     pattern: pattern('adminTokenName'),
@@ -15,21 +15,22 @@ export const adminTokenBody = requestBody('AdminTokenBody', {
   scopes: listOf(oneOf(adminScopes), { minItems: 1 }),
   expires_at: expiry,
 });
-/** A rotation. */
+/** Body of a rotation. */
 export const rotationBody = requestBody('AdminTokenRotation', {
   previous_expires_in: Type.Optional(
     Type.Integer({
       minimum: 0,
       maximum: 604_800,
       description:
-        'Seconds for which the token before counts as well; an hour unless given. ' +
-        '0 ends every earlier one.',
+        'Seconds for which the previous token stays valid; an hour by default. 0 ends ' +
+        'every earlier one.',
     }),
   ),
   keep_previous: Type.Optional(
     Type.Boolean({
       description:
-        'True: the token of the last rotation was lost. It ends, and the one before it counts on.',
+        'True: the token from the last rotation was lost. It is refused, and the one ' +
+        'before it stays valid.',
     }),
   ),
   expires_at: expiry,
@@ -39,21 +40,21 @@ const members = {
   name: Type.String(),
   scopes: listOf(oneOf(adminScopes)),
   created_at: Type.Integer({ description: 'Seconds since the epoch.' }),
-  created_by: Type.String({ description: 'The admin who made it: `NAME#ID`.' }),
+  created_by: Type.String({ description: 'The admin who created it: `NAME#ID`.' }),
   expires_at: Type.Optional(Type.Integer()),
   last_used_at: Type.Optional(
-    Type.Integer({ description: 'Seconds since the epoch, up to a minute too early.' }),
+    Type.Integer({ description: 'Seconds since the epoch, at most a minute behind.' }),
   ),
   previous_expires_at: Type.Optional(
-    Type.Integer({ description: 'Until when the token before the last rotation counts.' }),
+    Type.Integer({ description: 'When the token before the last rotation stops being valid.' }),
   ),
 };
 /** A token as it is listed. */
 export const adminTokenAnswer = answerBody('AdminToken', members);
-/** A token as its maker sees it. */
+/** A token as shown once to its creator. */
 export const madeTokenAnswer = answerBody('MadeAdminToken', {
   ...members,
-  token: Type.String({ description: 'In this answer, and never again.' }),
+  token: Type.String({ description: 'Shown in this response only.' }),
 });
 /** The schemas of admin tokens that the OpenAPI document names. */
 export const adminTokenSchemas = [adminTokenBody, rotationBody, adminTokenAnswer, madeTokenAnswer];

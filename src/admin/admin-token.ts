@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 
-/** Makes an admin token of 256 random bits. */
+/** Generates an admin token of 256 random bits. */
 export function generateAdminToken(): string {
   return `hfadm_${randomBytes(32).toString('base64url')}`;
 }

@@ -26,12 +26,14 @@ export interface AdminTokenRoutesOptions {
 
 const path = '/admin/admin-tokens';
 const tag = 'Admin tokens' as const;
-const params = Type.Object({ id: printable('Of the token.', parameterExamples.adminToken) });
+const params = Type.Object({
+  id: printable('Identifier of the token.', parameterExamples.adminToken),
+});
 interface ById {
   Params: { id: string };
 }
 
-/** Named tokens of the admin API: list, make, rotate, remove. */
+/** Routes that list, create, rotate and remove named tokens of the admin API. */
 export function adminTokenRoutes(app: FastifyInstance, options: AdminTokenRoutesOptions): void {
   listRoute(app, options);
   createRoute(app, options);
@@ -44,7 +46,8 @@ function listRoute(app: FastifyInstance, { adminTokens }: AdminTokenRoutesOption
     operationId: 'listAdminTokens',
     summary: 'List the admin tokens',
     tag,
-    description: 'Lists the named tokens with their scopes, expiry and last use; never the tokens.',
+    description:
+      'Lists the named tokens with their scopes, expiry and last use, but never their values.',
     querystring: listQuery({}),
     answers: { 200: listAnswer(ref(adminTokenAnswer)) },
   };
@@ -66,12 +69,13 @@ function createRoute(app: FastifyInstance, options: AdminTokenRoutesOptions): vo
   const { adminTokens, clock, randomId } = options;
   const create = {
     operationId: 'createAdminToken',
-    summary: 'Make an admin token',
+    summary: 'Create an admin token',
     tag,
     description:
-      'Makes a token that may no more than its maker and lasts no longer; a bound admin’s 90 days.',
+      'Creates a token with at most its creator’s scopes and lifetime; one created by a ' +
+      'bound admin lasts at most 90 days.',
     body: ref(adminTokenBody),
-    answers: { 201: answer('The token, in clear this once.', ref(madeTokenAnswer)) },
+    answers: { 201: answer('The token, shown in clear only this once.', ref(madeTokenAnswer)) },
     refuses: [409] as const,
   };
   app.post<{ Body: Type.Static<typeof adminTokenBody> }>(
@@ -102,12 +106,12 @@ function createRoute(app: FastifyInstance, options: AdminTokenRoutesOptions): vo
 function rotateRoute(app: FastifyInstance, { adminTokens, clock }: AdminTokenRoutesOptions): void {
   const rotate = {
     operationId: 'rotateAdminToken',
-    summary: 'Replace an admin token without a gap',
+    summary: 'Rotate an admin token without a gap',
     tag,
-    description: 'Makes another token of this name; the one before counts for some time as well.',
+    description: 'Creates a new token with this name; the previous one stays valid for a while.',
     params,
     body: ref(rotationBody),
-    answers: { 200: answer('The new token, in clear this once.', ref(madeTokenAnswer)) },
+    answers: { 200: answer('The new token, shown in clear only this once.', ref(madeTokenAnswer)) },
     refuses: [404, 409] as const,
   };
   app.post<ById & { Body: Type.Static<typeof rotationBody> }>(
@@ -117,9 +121,9 @@ function rotateRoute(app: FastifyInstance, { adminTokens, clock }: AdminTokenRou
       const { previous_expires_in: overlap = 3600, expires_at: end } = body;
       const now = clock();
       const found = (await adminTokens.get(id)) ?? notFound('admin token');
-      // Or whoever may rotate could get a token that may more, or for longer.
+      // Otherwise rotation could escalate scopes or lifetime.
       checkWithinOwn(found.scopes);
-      // It may make what lasts: nobody, itself included, gets that for longer.
+      // It can create tokens that never expire, so its own lifetime must not be extended.
       if (found.createdBy === madeByReset)
         throw new Problem(409, 'a token of holdfast admin-token reset is not rotated');
       const endsAt = end === undefined ? found.expiresAt : end * 1000;
@@ -146,9 +150,10 @@ function deleteRoute(app: FastifyInstance, { adminTokens }: AdminTokenRoutesOpti
     summary: 'Remove an admin token',
     tag,
     description:
-      'Removes a token that may no more than its remover: it is refused at once, on every machine.',
+      'Removes a token whose scopes the caller has too; it is refused immediately on ' +
+      'every machine.',
     params,
-    answers: { 204: { description: 'The token is refused.' } },
+    answers: { 204: { description: 'The token is refused from now on.' } },
     refuses: [404] as const,
   };
   app.delete<ById>(`${path}/:id`, operation(remove), async ({ params: { id } }, reply) => {
@@ -161,7 +166,7 @@ function deleteRoute(app: FastifyInstance, { adminTokens }: AdminTokenRoutesOpti
 
 /** A second rotation would end the token that its owner still uses. */
 function notRotated({ previousUntil = 0 }: AdminToken, { earlier }: AdminTokenRotation): Problem {
-  if (earlier === 'kept') return new Problem(409, 'no token before this one counts any more');
+  if (earlier === 'kept') return new Problem(409, 'no previous token is still valid');
   return new Problem(
     409,
     `the token before the last rotation counts until ${Math.floor(previousUntil / 1000)}: ` +

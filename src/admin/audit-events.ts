@@ -16,15 +16,16 @@ const querystring = listQuery({
   client_id: text('Events of this client.'),
   jkt: text('Events about this key.'),
   jti: text('Events about this token.'),
-  since: time('Not before.'),
+  since: time('Events at or after this time.'),
   until: time(
-    'Before. A complete export ends a minute ago, because entries may be written out of order.',
+    'Events before this time. A complete export must end at least a minute ago, because ' +
+      'entries may be written out of order.',
   ),
   follow: Type.Optional(
     Type.Unsafe<'true'>({
       type: 'string',
       enum: ['true'],
-      description: 'For repeated reading: leaves out the last minute, so that no entry is missed.',
+      description: 'For polling: leaves out the last minute, so that no entry is missed.',
     }),
   ),
 });
@@ -33,7 +34,7 @@ type Query = Type.Static<typeof querystring>;
 const optional = (description?: string) =>
   Type.Optional(Type.String(description === undefined ? {} : { description }));
 const auditEventAnswer = answerBody('AuditEvent', {
-  id: Type.String({ description: 'Sorts by time; for an issuance the `jti` of the token.' }),
+  id: Type.String({ description: 'Sorts by time; for an issuance, the `jti` of the token.' }),
   at: Type.String({ format: 'date-time' }),
   type: Type.String(),
   actor: Type.String({ description: '`client:ID`, `resource_server:ID`, `admin` or `server`.' }),
@@ -45,13 +46,13 @@ const auditEventAnswer = answerBody('AuditEvent', {
   reason: optional('Why it was refused.'),
   token_expires_at: Type.Optional(Type.Integer({ description: 'Seconds since the epoch.' })),
   registration_id: optional(
-    'Of an issuance: the registration of the client, which no later client shares.',
+    'For an issuance: the registration of the client, which no later client shares.',
   ),
-  resource_server_id: optional('Of an issuance: the resource server.'),
-  source: optional('Of an issuance by token exchange: `jti` of the subject token.'),
-  actor_source: optional('Of a delegation: `jti` of the actor token.'),
-  client_authority: optional('Of an issuance: the rule by which the client authenticated.'),
-  grant_authority: optional('Of an issuance: the trusted issuer, or its rule, relied upon.'),
+  resource_server_id: optional('For an issuance: the resource server.'),
+  source: optional('For an issuance by token exchange: `jti` of the subject token.'),
+  actor_source: optional('For a delegation: `jti` of the actor token.'),
+  client_authority: optional('For an issuance: the rule by which the client authenticated.'),
+  grant_authority: optional('For an issuance: the trusted issuer, or its rule, relied upon.'),
   detail: Type.Optional(Type.Unsafe<object>({ type: 'object' })),
 });
 export const auditSchemas = [auditEventAnswer];
@@ -59,11 +60,11 @@ export const auditSchemas = [auditEventAnswer];
 const { schema: pageSchema } = listAnswer(ref(auditEventAnswer));
 const listed = {
   description:
-    'A page, oldest first; as JSON Lines, up to 10,000 a page, when `Accept` asks for them.',
+    'A page, oldest first; as JSON Lines, with up to 10,000 a page, if `Accept` asks for them.',
   headers: {
     'X-Next-Cursor': {
       type: 'string',
-      description: 'With JSON Lines: where the next page starts; absent on the last.',
+      description: 'With JSON Lines: where the next page starts; absent on the last page.',
     },
   },
   content: {
@@ -75,14 +76,14 @@ const listed = {
 };
 const list = operation({
   operationId: 'listAuditEvents',
-  summary: 'The audit trail',
+  summary: 'Read the audit trail',
   tag: 'Audit trail',
-  description: 'Answers events by type, client, key, token and time.',
+  description: 'Returns events, filtered by type, client, key, token and time.',
   querystring,
   answers: { 200: listed },
 });
 
-/** The audit trail, oldest first, as JSON or, when `Accept` asks for them, as JSON Lines. */
+/** The audit trail, oldest first, as JSON or, if `Accept` asks for them, as JSON Lines. */
 export function auditRoutes(
   app: FastifyInstance,
   log: AuditLog,
@@ -112,7 +113,7 @@ export function auditRoutes(
         ({ id }) => id,
         ({ at, ...event }) => ({ ...event, at: new Date(at).toISOString() }),
       );
-      // Whoever follows comes back with it, also to an end that was empty.
+      // A follower polls with it again, even after an empty page.
       const next_cursor =
         query.follow === undefined ? next : (next ?? cursorAfter(events.at(-1)?.id ?? after));
       if (!lines) return { items, next_cursor };

@@ -9,7 +9,7 @@ import type { SharedSecretStore } from '../ports/signing-key-store.ts';
 import { adminTokenHash } from './admin-token.ts';
 import { currentAdminTokens } from './current-admin-tokens.ts';
 
-/** By what admins are known. */
+/** What admins are authenticated against. */
 export interface AdminAuthenticationOptions {
   /** base64url SHA-256 of the first token. */
   readonly bootstrapHash: string;
@@ -21,28 +21,28 @@ export interface AdminAuthenticationOptions {
 /** Finds the admin of a bearer token. */
 export interface AdminAuthentication {
   /**
-   * Undefined: nobody's. Throws StoreUnavailable, unless the store is away and `storeless` says
-   * that what is asked for needs none: then who was an admin when it was there is one.
+   * Undefined: the token is not an admin's. Throws StoreUnavailable, unless `storeless` says that
+   * the request needs no store: then the last known answer counts.
    */
   authenticate(token: string, storeless: boolean): Promise<ActingAdmin | undefined>;
-  /** Whether it may be an admin's. Strangers who ask cause no look into the store each. */
+  /** Whether it could be an admin's token, with few store reads for strangers. */
   mayBeAdmins(token: string): Promise<boolean>;
-  /** The first token has done its work: an admin other than it can make admins. */
+  /** Ends the first token, because another admin can create admins now. */
   endBootstrap(): Promise<void>;
 }
 
-/** The name of the mark that a first token has done its work. */
+/** The name of the record that a first token has ended. */
 export const bootstrapEnded = (bootstrapHash: string) => `bootstrap_ended:${bootstrapHash}`;
 
-/** Milliseconds by which the last use on record may be too early. */
+/** Milliseconds by which the recorded last use may lag. */
 const precision = 60_000;
 
-/** Authenticates admins by the first token, until it has done its work, and by named ones. */
+/** Authenticates admins by the first token, until it has ended, and by named tokens. */
 export function adminAuthentication(options: AdminAuthenticationOptions): AdminAuthentication {
   const { bootstrapHash, adminTokens, secrets, clock } = options;
   const known = new LRUCache<string, ActingAdmin>({ max: 1000 });
   const noted = new LRUCache<string, number>({ max: 1000 });
-  // The mark is of this very token: who sets another ADMIN_TOKEN has a first token again.
+  // The record is per token: setting another ADMIN_TOKEN gives a first token again.
   const ended = bootstrapEnded(bootstrapHash);
   let hasEnded = false;
   const endBootstrap = async () => {
@@ -52,7 +52,7 @@ export function adminAuthentication(options: AdminAuthenticationOptions): AdminA
   const noteUse = (id: string, now: number) => {
     if (now - (noted.get(id) ?? Number.NEGATIVE_INFINITY) < precision) return;
     noted.set(id, now);
-    // For the operator only: no request fails for it.
+    // Only informs the operator, so a failure here must not fail the request.
     adminTokens.noteUse(id, now).catch(() => noted.delete(id));
   };
   const isBootstrap = (hash: string) =>

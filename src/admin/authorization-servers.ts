@@ -30,7 +30,7 @@ export const authorizationServerBody = requestBody('AuthorizationServerBody', {
   issuer: text({
     pattern: pattern('httpsUrl'),
     maxLength: 2048,
-    description: 'Its issuer identifier: `aud` of the grants.',
+    description: 'Its issuer identifier, the `aud` of the grants.',
   }),
   clients: Type.Unsafe<readonly ClientElsewhere[]>(
     Type.Array(
@@ -38,14 +38,18 @@ export const authorizationServerBody = requestBody('AuthorizationServerBody', {
         { client_id: clientId, remote_client_id: clientId },
         { additionalProperties: false },
       ),
-      { minItems: 1, maxItems: 1000, description: 'Who may ask, and its name over there.' },
+      {
+        minItems: 1,
+        maxItems: 1000,
+        description: 'Clients that may ask for grants, each with its client_id there.',
+      },
     ),
   ),
   scope: Type.Optional(
     text({
       pattern: pattern('scope'),
       maxLength: 2048,
-      description: 'Most scope of a grant. Absent: none.',
+      description: 'Maximum scope of a grant. Absent: none.',
     }),
   ),
   resources: Type.Optional(
@@ -70,7 +74,7 @@ const shown = answerBody('AuthorizationServer', {
 export const authorizationServerSchemas = [authorizationServerBody, patch, shown];
 
 export interface AuthorizationServerRoutesOptions {
-  /** Of this server. */
+  /** Issuer identifier of this server. */
   readonly issuer: string;
   readonly authorizationServers: Registry<AuthorizationServer>;
   readonly ensureSigningKey: (alg: AccessTokenSigningAlgorithm) => Promise<void>;
@@ -90,8 +94,8 @@ export function authorizationServerResource(
     exampleId: parameterExamples.authorizationServer,
     about: {
       create: 'Lets clients obtain identity assertion grants for another authorization server.',
-      replace: 'Replaces all members; a listed client stays the one that it was.',
-      delete: 'No more grants are given for it. Those that exist end within five minutes.',
+      replace: 'Replaces all members; a listed client stays the same registration.',
+      delete: 'No more grants are issued for it; existing ones expire within five minutes.',
     },
     schema: authorizationServerBody,
     patch,

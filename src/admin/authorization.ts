@@ -12,23 +12,23 @@ import { dryRunScope, requiredScope } from './required-scope.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What an admin needs for the route; absent: nothing. */
+    /** Scope that the route requires; absent: any admin may call it. */
     adminScope?: AdminScope;
     /** True: the route reads no store. */
     storeless?: boolean;
   }
   interface FastifyRequest {
-    /** Who sent it. */
+    /** The authenticated admin. */
     admin?: ActingAdmin;
   }
 }
 
-/** Every value of a header field, in order of the message. */
+/** Every value of a header field, in message order. */
 export type ReadFields = (request: IncomingMessage, name: string) => readonly string[];
 
 /**
- * Lets admins in, each to what its scopes allow. Every path, the unknown ones too, needs an admin;
- * every route from now on gets the scope that it needs, which its document shows.
+ * Requires an admin for every path, even unknown ones. Every route mounted from now on gets its
+ * required scope, which its document shows.
  */
 export function admitAdmins(
   app: FastifyInstance,
@@ -65,7 +65,7 @@ export function admitAdmins(
     void reply.header('www-authenticate', `Bearer error="insufficient_scope", scope="${scope}"`);
     throw new Problem(403, `this needs the admin scope ${scope}`);
   });
-  // Only here: between the head of a request and its whole body the context would be lost.
+  // Not earlier: the async context is lost while the body is read.
   app.addHook('preHandler', (request, _reply, done) => {
     if (request.admin === undefined) done();
     else actingAs(request.admin, done);
@@ -101,8 +101,8 @@ function authenticating(
     const [field = '', ...more] = fields(request.raw, 'authorization');
     const credentials = more.length > 0 ? [] : (/^(bearer|dpop) +(\S+)$/i.exec(field) ?? []);
     const [, scheme = '', token = ''] = credentials;
-    // Who has an admin's token waits for no stranger behind the same address. A token without its
-    // key, such as one that was read somewhere, is counted by itself.
+    // Valid admin tokens are never throttled by strangers behind the same address. A bound token
+    // without its key, such as a leaked one, is counted separately.
     const isBound = /^dpop$/i.test(scheme) && (await bound.isOwn(token));
     const counted = isBound ? `${address} ${adminTokenHash(token)}` : address;
     const wait = refused.waitOf(counted);
@@ -112,11 +112,11 @@ function authenticating(
     }
     const admin = await adminOf(request, reply, credentials);
     if (typeof admin === 'object') {
-      // Whoever has the key may have erred before.
+      // Earlier failures of a client that has the key were mistakes.
       if (isBound) refused.clear(counted);
       return admin;
     }
-    // Who has the key and sends many requests at once learns of the nonce by as many answers.
+    // Not counted: parallel requests from the key's holder each get a nonce challenge.
     if (admin !== 'challenged') refused.note(counted);
     throw new Problem(401, 'the admin token is required');
   };

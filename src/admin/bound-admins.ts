@@ -8,7 +8,7 @@ import {
   OnlyNonceLacking,
 } from '../protocol/admin-access/check-admin-access.ts';
 
-/** Admins who are clients of this server, with a token of it and a DPoP proof (RFC 9449 §7.1). */
+/** Admins that are clients of this server, with its token and a DPoP proof (RFC 9449 §7.1). */
 export interface BoundAdmins {
   readonly check: CheckAdminAccess;
   /** Whether this server signed it for its admin API and it has not expired. */
@@ -16,14 +16,13 @@ export interface BoundAdmins {
   /** A nonce for the next proof. */
   readonly freshNonce: () => string;
   readonly algs: readonly string[];
-  /** The origin under which admins call the listener; undefined: where it listens. */
+  /** The origin at which admins call the listener; undefined: where it listens. */
   readonly origin: string | undefined;
 }
 
 /**
- * The admin whose token and proof these are. Otherwise the answer has the challenge of RFC 9449
- * §7.1. `challenged`: the proof lacks only a nonce; undefined: they are nobody's. Throws
- * StoreUnavailable.
+ * Finds the admin for this token and proof; otherwise sends the challenge of RFC 9449 §7.1.
+ * `challenged`: only a nonce is missing; undefined: not an admin's. Throws StoreUnavailable.
  */
 export async function boundAdmin(
   { check, freshNonce, algs, origin }: BoundAdmins,
@@ -50,7 +49,7 @@ export async function boundAdmin(
   }
 }
 
-/** By the server's end of the connection: `Host` is the client's word. */
+/** Origins by the server's end of the connection, since `Host` is chosen by the client. */
 function originsOf({ socket }: IncomingMessage): readonly string[] {
   const { localAddress = '', localPort = 0 } = socket;
   const scheme = socket instanceof TLSSocket ? 'https' : 'http';

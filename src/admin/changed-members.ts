@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 
-/** Members that have another name in the registration. */
+/** Members named differently in the registration. */
 const shownAs: Readonly<Record<string, string>> = {
   clientSecrets: 'client_secret',
   secret_in_either_place: 'token_endpoint_auth_method',

@@ -1,6 +1,6 @@
 import { Problem } from './problem.ts';
 
-/** Whether the host of a `jwks_uri` may ever be fetched from, as far as its name tells. */
+/** Whether a `jwks_uri` may ever be fetched, as far as its host name tells. */
 export type MayBeFetched = (uri: string, allowPrivateAddresses?: boolean) => boolean;
 
 /** Refuses a `jwks_uri` that would never be fetched. Throws Problem. */

@@ -3,7 +3,7 @@ import { JoseError } from '../jose/jose-error.ts';
 import { readPublicKey } from '../jose/public-key.ts';
 import { Problem } from './problem.ts';
 
-/** Every key passes the gate of its purpose, and no two have one `kid`. Throws Problem. */
+/** Checks that every key suits its purpose and that no two share a `kid`. Throws Problem. */
 export function checkJwks(keys: readonly unknown[], onlyEncryption = false): void {
   const kids = new Set<string>();
   for (const [index, jwk] of keys.entries()) {

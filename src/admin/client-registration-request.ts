@@ -22,14 +22,14 @@ const tlsSubjectMembers = [
   'tls_client_auth_san_email',
 ] as const;
 
-/** A checked registration, and the secret to show once when one was made. */
+/** A checked registration, and the secret to show once if one was generated. */
 export interface CheckedClient {
   readonly client: ClientRegistration;
   readonly clientSecret?: string;
 }
 
 /**
- * Checks what the schema cannot: which members go together, and every key. The stored secrets stay
+ * Checks what the schema cannot: combinations of members, and every key. The stored secrets stay
  * unless a new one is given. Throws Problem.
  */
 export function checkClient(
@@ -51,7 +51,7 @@ export function checkClient(
   const client = {
     ...members,
     client_id: clientId,
-    // Of a new client the store gives both.
+    // For a new client the store assigns both.
     registration_id: registered?.registration_id ?? '',
     listed: registered?.listed ?? new Map(),
     token_endpoint_auth_method: method,

@@ -2,15 +2,15 @@ import { randomBytes } from 'node:crypto';
 import type { StoredSecret } from '../domain/client-registration.ts';
 import { hashClientSecret } from '../protocol/client-authentication/client-secret.ts';
 
-/** Makes a secret of 256 random bits, base64url; it is shown once. */
+/** Generates a secret of 256 random bits, base64url; it is shown once. */
 export function generateClientSecret(): string {
   return randomBytes(32).toString('base64url');
 }
 
-/** Makes the stored form of a secret. Times in seconds since the epoch. */
+/** Returns the stored form of a secret. Times in seconds since the epoch. */
 export function storedSecret(secret: string, now: number, expiresAt?: number): StoredSecret {
   return {
-    // Names the secret to the operator; tells nothing of it.
+    // Identifies the secret to the operator without revealing anything about it.
     id: randomBytes(6).toString('base64url'),
     hash: hashClientSecret(secret),
     created_at: now,

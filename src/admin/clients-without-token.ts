@@ -4,7 +4,7 @@ import type { ResourceServer } from '../domain/resource-server.ts';
 import type { ClientRegistry, IntactPage } from '../ports/registry.ts';
 import { methodsFor } from './possible-tokens.ts';
 
-/** The most clients that one answer names, that one page reads, and that one answer examines. */
+/** Maximum clients that one answer names, that one page reads, and that one answer examines. */
 const [maxNamed, pageSize, maxLookedAt] = [100, 500, 10_000];
 
 /** Members of the answer to a change of a resource server. */
@@ -13,22 +13,23 @@ export const clientsWithoutTokenAnswer = {
     {
       client_ids: Type.Array(Type.String(), { maxItems: maxNamed }),
       more: Type.Boolean({
-        description: 'There are more clients than could be looked at or named.',
+        description: 'There are more clients than could be examined or named.',
       }),
     },
     {
       additionalProperties: false,
       description:
-        'Enabled clients with this audience in `resources` that get no token for it, because no ' +
-        'confirmation method can name a key that they can prove. A client of certificate-bound ' +
-        'tokens needs `x5t#S256` here, unless it names its key by `req_cnf`.',
+        'Enabled clients with this audience in `resources` that get no token for it, ' +
+        'because no confirmation method can name a key that they can prove. A client ' +
+        'with certificate-bound tokens needs `x5t#S256` here, unless it names its key by ' +
+        '`req_cnf`.',
     },
   ),
 };
 
 /**
- * Finds the clients that cannot get a token for a resource server. It informs and does not refuse:
- * clients that still use a confirmation method must not delay its withdrawal
+ * Finds the clients that cannot get a token for a resource server. It only informs: clients that
+ * still use a confirmation method must not delay its withdrawal
  * (docs/decisions/0003-confirmation.md).
  */
 export async function clientsWithoutToken(

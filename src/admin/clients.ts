@@ -113,7 +113,7 @@ function readBody(options: ClientRoutesOptions): ClientResource['read'] {
   };
 }
 
-/** Turns a registration into a request body. A method that was not named stays unnamed. */
+/** Turns a registration into a request body; an absent method stays absent. */
 function toBody(client: ClientRegistration): object {
   const { token_endpoint_auth_method: method, ...unnamed } = withoutInternals(client);
   return client.secret_in_either_place === true
@@ -122,14 +122,14 @@ function toBody(client: ClientRegistration): object {
 }
 
 /**
- * Describes a change for the audit trail and for the store, which revokes tokens that are bound to
- * a removed key or were issued for a removed holder.
+ * Describes a change for the audit trail and for the store, which revokes tokens bound to a removed
+ * key or issued for a removed holder.
  */
 function recordOf(
   ...[what, id, value, previous]: Parameters<ClientResource['recordOf']>
 ): ReturnType<ClientResource['recordOf']> {
   const [had, kept] = [thumbprints(previous), thumbprints(value)];
-  // A background job finds the removed keys of a jwks_uri.
+  // For a jwks_uri a background job finds the removed keys.
   const keysRemoved = value?.jwks_uri === undefined ? [...had].filter((jkt) => !kept.has(jkt)) : [];
   const keysAdded = [...kept].filter((jkt) => !had.has(jkt));
   const detail = {

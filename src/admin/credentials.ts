@@ -8,7 +8,7 @@ import { registeredCertificateThumbprint } from '../protocol/client-keys/registe
 const readPublicKey = publicKeyCache();
 
 const seconds = Type.Integer({
-  description: 'Seconds since the epoch, up to a minute too early. Absent: not within a year.',
+  description: 'Seconds since the epoch, at most a minute behind. Absent: not used within a year.',
 });
 
 /** When a credential was last used, as a member of an answer. */
@@ -24,15 +24,15 @@ export const credentialsAnswer = Type.Object(
         ...lastUsed,
       }),
       {
-        description:
-          'Those in `jwks`; with `jwks_uri` those that were used, the latest first, 100 at most.',
+        description: 'Those in `jwks`; with `jwks_uri`, the 100 most recently used, latest first.',
       },
     ),
     certificates: Type.Array(
       Type.Object({ 'x5t#S256': Type.String({ description: 'RFC 8705 §3.1.' }), ...lastUsed }),
       {
         description:
-          'Those in `jwks`; with `tls_client_auth` or `jwks_uri` the 100 used last, latest first.',
+          'Those in `jwks`; with `tls_client_auth` or `jwks_uri`, the 100 most recently ' +
+          'used, latest first.',
       },
     ),
   },

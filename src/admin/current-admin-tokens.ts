@@ -1,14 +1,13 @@
 import type { Clock } from '../domain/clock.ts';
 import type { AdminTokens } from '../ports/admin-tokens.ts';
 
-/** Milliseconds for which what was read counts. */
+/** Milliseconds for which a reading is used. */
 const fresh = 1000;
 
 /**
- * Answers whether a hash is that of a current admin token, from one look into the store a second,
- * however many hashes are asked for: strangers cause no more. Never throws: a store that is away
- * leaves what was known.
- * @param monotonic milliseconds of a clock that only goes forward
+ * Tells whether a hash is that of a current admin token, with one store read a second no matter how
+ * many hashes strangers send. Never throws: during an outage the last reading counts.
+ * @param monotonic milliseconds of a monotonic clock
  */
 export function currentAdminTokens(
   adminTokens: Pick<AdminTokens, 'currentHashes'>,
@@ -23,13 +22,13 @@ export function currentAdminTokens(
     try {
       hashes = new Set(await adminTokens.currentHashes(clock()));
     } catch {
-      // Who waits for an answer tries again.
+      // The next caller tries again.
     } finally {
       reading = undefined;
     }
   };
   return async (hash) => {
-    // One at a time: an older answer that comes late would replace a newer one.
+    // One at a time: a late older answer would replace a newer one.
     if (reading === undefined && monotonic() - readAt >= fresh) reading = read();
     await reading;
     return hashes.has(hash);

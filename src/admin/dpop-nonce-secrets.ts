@@ -22,16 +22,16 @@ export function dpopNonceSecretRoutes(
   const items = async () => ({ items: (await secrets.list()).map(shown), next_cursor: null });
   const list = {
     operationId: 'listDpopNonceSecrets',
-    summary: 'The secrets behind the DPoP nonces, oldest first, and where each is in its life',
+    summary: 'List the DPoP nonce secrets with their states, oldest first',
     tag: 'Keys and secrets' as const,
-    description: 'Answers the state of each secret, never the secret.',
+    description: 'Returns the state of each secret, never the secret itself.',
   };
   app.get('/admin/dpop-nonce-secrets', operation({ ...list, answers }), items);
   const rotate = {
     operationId: 'rotateDpopNonceSecrets',
-    summary: 'Replace every secret behind the DPoP nonces: no nonce given out before counts',
+    summary: 'Replace every DPoP nonce secret, which invalidates all nonces',
     tag: 'Keys and secrets' as const,
-    description: 'Replaces all secrets at once, for example because one leaked.',
+    description: 'Replaces all secrets by a new one, for example because one leaked.',
   };
   app.post('/admin/dpop-nonce-secrets/rotate', operation({ ...rotate, answers }), async () => {
     await secrets.replace();

@@ -6,13 +6,13 @@ import type { ClientRegistry, NotChanged, RegistrationChange, Stored } from '../
 import { checkWithinOwn, ownEnd } from './own-limits.ts';
 import { Problem } from './problem.ts';
 
-/** Attempts to remove a client that somebody else is changing. */
+/** Attempts to remove a client that is being changed concurrently. */
 const tries = 5;
 
 /**
- * Clients, of which those that are admins are made, changed and removed by admins with
- * `admin:grant` alone, and by none who may less than they do or did: whoever can add a key or a
- * secret to a client can be it. It stands before the store, so that no route gets round it.
+ * Lets only admins with `admin:grant` and at least the same scopes create, change or remove a
+ * client that is an admin, because adding a key or secret to a client allows impersonating it. It
+ * wraps the store, so that no route bypasses it.
  */
 export function guardedClients<Clients extends ClientRegistry>(clients: Clients): Clients {
   return {
@@ -35,20 +35,20 @@ export function guardedClients<Clients extends ClientRegistry>(clients: Clients)
   };
 }
 
-/** Whether the admin may make this of a client that is, or is not there yet. Throws Problem. */
+/** Checks that the admin may create this client, or change it from `before`. Throws Problem. */
 export function checkMayChange(value: ClientRegistration, before?: ClientRegistration): void {
-  // What it was as well: an admin that is demoted now may be restored with a planted key.
+  // The previous state too: an admin demoted now may be restored with a planted key.
   const both = before === undefined ? [value] : [value, before];
   checkLasts(...both);
   checkMayGrant(both);
 }
 
-/** Whether the admin may remove this client. Throws Problem. */
+/** Checks that the admin may remove this client. Throws Problem. */
 export function checkMayRemove(value: ClientRegistration): void {
   checkMayGrant([value]);
 }
 
-/** Removes the very registration that was checked. `asked`: only if it is still this one. */
+/** Removes exactly the registration that was checked. `asked`: only if it is still this one. */
 async function removeChecked(
   clients: ClientRegistry,
   id: string,
@@ -57,7 +57,7 @@ async function removeChecked(
 ): Promise<'removed' | NotChanged> {
   const found = await readable(clients, id);
   if (found instanceof CorruptRow) {
-    // Nobody can read what it was.
+    // The row is unreadable, so it counts as an admin.
     checkGrants();
     return clients.remove(id, change, asked);
   }
@@ -66,7 +66,7 @@ async function removeChecked(
   return clients.remove(id, change, asked ?? found);
 }
 
-/** Nobody ends the access of an admin who may more. Throws Problem. */
+/** Refuses ending the access of an admin with more scopes. Throws Problem. */
 export async function checkMayEnd(
   clients: Pick<ClientRegistry, 'get'>,
   clientId: string,
@@ -94,7 +94,7 @@ function checkScopes(admins: readonly ClientRegistration[]): void {
   checkWithinOwn(admins.flatMap(({ admin_scopes: scopes = [] }) => knownAdminScopes(scopes)));
 }
 
-/** A client has no end, so nobody whose own access ends makes it an admin or changes one. */
+/** Clients never expire, so an admin with an expiry must not create or change an admin client. */
 function checkLasts(...values: readonly ClientRegistration[]): void {
   if (values.some(isAdmin) && ownEnd() !== Infinity)
     throw new Problem(

@@ -5,7 +5,7 @@ import { Problem } from './problem.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Accepts only JSON objects without repeated members; merge patches (RFC 7396) only for PATCH. */
+/** Accepts only JSON objects without duplicate members; merge patches (RFC 7396) only for PATCH. */
 export function jsonBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
@@ -24,7 +24,7 @@ export function jsonBodies(app: FastifyInstance): void {
 }
 
 function read(body: Buffer): unknown {
-  // POST without a body, as some clients mark it.
+  // Some clients label a POST without a body as JSON.
   if (body.length === 0) return undefined;
   try {
     return parseStrictJson(utf8.decode(body));

@@ -8,14 +8,13 @@ import { answerBody } from './schema-parts.ts';
 
 const changed = answerBody('KeyEncryptionKeyChange', {
   key_id: Type.String({
-    description:
-      'Tells which key-encryption key is in force now; nothing of the key can be learnt from it.',
+    description: 'Identifies the key-encryption key now in use; reveals nothing about the key.',
   }),
   signing_keys: Type.Integer({
-    description: 'Signing keys that were sealed anew; 0 when it had been done before.',
+    description: 'Number of resealed signing keys; 0 if that had already been done.',
   }),
   shared_secrets: Type.Integer({
-    description: 'Other sealed values; the secrets behind the DPoP nonces are one.',
+    description: 'Number of other resealed values; the DPoP nonce secrets are one.',
   }),
 });
 export const keyEncryptionKeySchemas = [changed];
@@ -27,10 +26,11 @@ export function keyEncryptionKeyRoutes(
 ): void {
   const rotate = {
     operationId: 'rotateKeyEncryptionKey',
-    summary: 'Seal all keys at rest under KEY_ENCRYPTION_KEY_NEXT',
+    summary: 'Reseal all keys at rest under KEY_ENCRYPTION_KEY_NEXT',
     tag: 'Keys and secrets' as const,
     description:
-      'Seals every signing key and shared secret under the next key-encryption key, at once.',
+      'Reseals every signing key and shared secret under the next key-encryption key in ' +
+      'one transaction.',
     answers: { 200: answer('Everything is sealed under the next key.', ref(changed)) },
   };
   app.post(

@@ -1,6 +1,6 @@
 import type { Registry, Stored } from '../ports/registry.ts';
 
-/** Everything of a registry, or only what a configuration made. */
+/** All registrations of a registry, or only those that a configuration created. */
 export async function listAll<Value>(
   registry: Registry<Value>,
   idOf: (value: Value) => string,

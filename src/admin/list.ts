@@ -20,14 +20,14 @@ export function listQuery<Filters extends TProperties>(filters: Filters) {
       limit: Type.Optional(
         Type.String({
           pattern: pattern('limit'),
-          description: 'Items a page: 50 unless given, never more than 200.',
+          description: 'Items a page: 50 by default, 200 at most.',
         }),
       ),
       cursor: Type.Optional(
         Type.String({
           pattern: pattern('cursor'),
           maxLength: 512,
-          description: '`next_cursor` of the page before.',
+          description: '`next_cursor` of the previous page.',
         }),
       ),
     },
@@ -39,7 +39,7 @@ export function listQuery<Filters extends TProperties>(filters: Filters) {
 export function listAnswer(items: TSchema): AnswerSchema {
   const next_cursor = Type.Unsafe<string | null>({
     type: ['string', 'null'],
-    description: 'Where the next page starts; null on the last.',
+    description: 'Where the next page starts; null on the last page.',
   });
   return answer(
     'A page, in the order of the identifiers.',
@@ -47,7 +47,7 @@ export function listAnswer(items: TSchema): AnswerSchema {
   );
 }
 
-/** Turns a list query into a question to the store: the items after a key. Throws Problem. */
+/** Turns a list query into a store query for the items after a key. Throws Problem. */
 export function readPage({
   limit,
   cursor,
@@ -66,7 +66,7 @@ export function readPage({
   return { limit: items, after };
 }
 
-/** The cursor after this key, base64url so that nobody builds one by hand; null without a key. */
+/** The cursor after this key, base64url so that clients treat it as opaque; null without a key. */
 export function cursorAfter(key: string | undefined): string | null {
   return key === undefined ? null : Buffer.from(key).toString('base64url');
 }
@@ -76,7 +76,7 @@ interface Page {
   readonly next_cursor: string | null;
 }
 
-/** Makes one page of `found`, which has one item too many if there is a next page. */
+/** Returns one page of `found`, which has one extra item if there is a next page. */
 export function page<Item>(
   found: readonly Item[],
   limit: number,

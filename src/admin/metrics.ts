@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import { operation } from './operation.ts';
 
-/** Mounts `GET /metrics` for Prometheus, which takes an admin token. */
+/** Mounts `GET /metrics` for Prometheus, which requires an admin token. */
 export function metricsRoute(
   app: FastifyInstance,
   scrape: () => Promise<{ readonly contentType: string; readonly text: string }>,
@@ -13,9 +13,9 @@ export function metricsRoute(
   const described = {
     tag: 'Metrics' as const,
     operationId: 'getMetrics',
-    summary: 'The metrics, for Prometheus',
+    summary: 'Read the metrics for Prometheus',
     description:
-      'Answers every series in the text format of Prometheus, summed over the processes of this machine.',
+      'Returns every series in the Prometheus text format, summed over the processes of this machine.',
     answers: { 200: { description: 'The series.', content: exposition } },
     storeless: true as const,
   };

@@ -14,7 +14,7 @@ interface Operation {
   readonly responses: Readonly<Record<string, { readonly content?: Content }>>;
 }
 
-/** Adds an example beside the schema of every body, except those of refusals. */
+/** Adds an example next to the schema of every body, except those of refusals. */
 export function withExamples<Document extends { paths?: unknown }>(document: Document): Document {
   const paths = mapped(document.paths as Record<string, Record<string, Operation>>, (item) =>
     mapped(item, ({ requestBody, responses, ...operation }) => ({

@@ -11,7 +11,7 @@ export async function openapiDocument(
   app: FastifyInstance,
   schemas: readonly TSchema[],
 ): Promise<void> {
-  // The schemas of answers describe: what a handler answers goes out whole, whatever they say.
+  // Response schemas only describe: handlers' values are sent unchanged.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   for (const schema of schemas) app.addSchema(schema);
   await app.register(swagger, {
@@ -30,7 +30,8 @@ export async function openapiDocument(
             type: 'http',
             scheme: 'dpop',
             description:
-              'A token of this server for `urn:holdfast:admin`, of a client that is an admin, with the proof in `DPoP` (RFC 9449 §7.1).',
+              'A token of this server for `urn:holdfast:admin`, issued to a client that ' +
+              'is an admin, with the proof in `DPoP` (RFC 9449 §7.1).',
           },
         },
       },
@@ -57,10 +58,10 @@ export async function openapiDocument(
   );
   const described = operation({
     operationId: 'getOpenapiDocument',
-    summary: 'This document',
+    summary: 'Read this document',
     tag: 'Document',
     description:
-      'Answers the description of this API: every operation, what it takes and what it answers.',
+      'Returns the description of this API: every operation with its requests and responses.',
     storeless: true,
     answers: { 200: document },
   });

@@ -4,10 +4,10 @@ import { problemSchema } from './problem.ts';
 import { idOf } from './schema-parts.ts';
 import type { tags } from './tags.ts';
 
-/** An answer as the OpenAPI document shows it. */
+/** A response as the OpenAPI document shows it. */
 export interface AnswerSchema {
   readonly description: string;
-  /** The JSON body. Without this and `content` there is no body. */
+  /** The JSON body; without this and `content` the response has no body. */
   readonly schema?: TSchema;
   readonly content?: Readonly<Record<string, { readonly schema: TSchema }>>;
   readonly headers?: Readonly<Record<string, object>>;
@@ -26,22 +26,22 @@ export interface Operation {
   /** Media types of the body; JSON when absent. */
   readonly consumes?: readonly string[];
   readonly answers: Readonly<Record<number, AnswerSchema>>;
-  /** Refusals besides those that follow from what the operation takes. */
+  /** Refusals besides those implied by the operation's inputs. */
   readonly refuses?: readonly (404 | 409 | 412)[];
-  /** True: it reads no store, so it never answers 503. */
+  /** True: it reads no store, so it never responds with 503. */
   readonly storeless?: true;
 }
 
 const refusals = {
   400: 'A member of the request is not acceptable; every such member is named.',
   401: 'The admin token is missing or wrong.',
-  403: 'The admin has not got the scope for this.',
-  404: 'There is no such thing.',
+  403: 'The admin lacks the required scope.',
+  404: 'It does not exist.',
   409: 'The identifier is taken, or the current state forbids the change; nothing was changed.',
-  412: 'It was changed since the version that `If-Match` names.',
+  412: 'It has changed since the version that `If-Match` names.',
   413: 'The body is larger than 256 KiB (a configuration: 8 MiB).',
-  415: 'The body has another media type.',
-  503: 'The store is away; nothing was changed.',
+  415: 'The media type of the body is not supported.',
+  503: 'The store is unavailable; nothing was changed.',
   default: 'The server failed.',
 } as const;
 
@@ -58,9 +58,9 @@ export function problemAnswer(status: 403): object {
 }
 
 const etag = { ETag: { type: 'string', description: 'The version, for `If-Match`.' } };
-const location = { Location: { type: 'string', description: 'The path of what was made.' } };
+const location = { Location: { type: 'string', description: 'The path of the new resource.' } };
 
-/** Describes an answer with this JSON body. */
+/** Describes a response with this JSON body. */
 export function answer(
   description: string,
   schema: TSchema,
@@ -70,7 +70,7 @@ export function answer(
   return { description, schema, ...(Object.keys(headers).length > 0 && { headers }) };
 }
 
-/** Makes the schema of a route: it checks requests and only describes answers. */
+/** Builds the schema of a route, which checks requests but only describes responses. */
 export function operation({
   tag,
   answers,

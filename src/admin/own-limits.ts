@@ -2,7 +2,7 @@ import { actingAdmin } from '../domain/acting-admin.ts';
 import type { AdminScope } from '../domain/admin-access.ts';
 import { Problem } from './problem.ts';
 
-/** Nobody gives more than it has, nor takes it from who has it. Throws Problem. */
+/** Refuses giving or taking scopes that the admin lacks. Throws Problem. */
 export function checkWithinOwn(scopes: readonly AdminScope[], member?: string): void {
   const own = actingAdmin()?.scopes ?? [];
   const beyond = scopes.find((scope) => !own.includes(scope));
@@ -10,14 +10,14 @@ export function checkWithinOwn(scopes: readonly AdminScope[], member?: string): 
     throw new Problem(403, `only an admin with the scope ${beyond} can give or take it`, member);
 }
 
-/** When what this admin makes must end, in milliseconds since the epoch. */
+/** Latest expiry of anything this admin creates, in milliseconds since the epoch. */
 export function ownEnd(): number {
   const { expiresAt = Infinity, makesLasting = false } = actingAdmin() ?? {};
   return makesLasting ? Infinity : expiresAt;
 }
 
 /**
- * Nobody makes a token that lasts longer than it may. `end` in seconds, `now` in milliseconds since
+ * Refuses an expiry beyond the admin's own limits. `end` in seconds, `now` in milliseconds since
  * the epoch. Throws Problem.
  */
 export function checkExpiry(end: number | undefined, now: number): void {

@@ -9,7 +9,7 @@ import { printable } from './list.ts';
 import { notFound, Problem } from './problem.ts';
 import { inProse } from './rest-resource.ts';
 
-/** The number of attempts to change a registration that others are changing too. */
+/** Attempts to change a registration that is being changed concurrently. */
 const maxAttempts = 10;
 
 /** The group of these operations in the OpenAPI document. */
@@ -24,16 +24,16 @@ export interface WithSecrets {
   readonly clientSecrets: readonly StoredSecret[];
 }
 
-/** Whose secrets these routes change. */
+/** The kind of registration whose secrets these routes change. */
 export interface SecretRoutesOptions<Value extends WithSecrets> {
   /** `/admin/clients` */
   readonly path: string;
-  /** Part of the names of operations: `Client` for `createClientSecret`. */
+  /** Part of operation names: `Client` for `createClientSecret`. */
   readonly noun: 'Client' | 'ResourceServer';
   readonly registry: Registry<Value>;
   readonly credentialUses: CredentialUseLog;
   readonly clock: Clock;
-  /** The identity under which the uses of its secrets are recorded. */
+  /** The identity under which uses of its secrets are recorded. */
   readonly identityOf: (value: Value) => string;
   /** Whether it authenticates by secret. */
   readonly takesSecrets: (value: Value) => boolean;
@@ -54,11 +54,11 @@ export function paramsOf(noun: 'Client' | 'ResourceServer') {
 
 /** The path parameters of one secret. */
 export function oneSecretOf(noun: 'Client' | 'ResourceServer') {
-  const secret_id = printable('Of the secret.', parameterExamples.secret);
+  const secret_id = printable('Identifier of the secret.', parameterExamples.secret);
   return Type.Object({ ...paramsOf(noun).properties, secret_id });
 }
 
-/** Changes the secrets of a registration, and tries again if somebody else changed it meanwhile. */
+/** Changes the secrets of a registration; retries after a concurrent change. */
 export async function changeSecrets<Value extends WithSecrets>(
   { registry, clock, eventOf, noun }: SecretRoutesOptions<Value>,
   id: string,
@@ -83,18 +83,18 @@ export function seconds(clock: Clock): number {
   return Math.floor(clock() / 1000);
 }
 
-/** Makes a check whether a secret is still good at this time. */
+/** Returns a predicate: whether a secret is valid at this time. */
 export function isGoodAt(now: number): (secret: StoredSecret) => boolean {
   return ({ expires_at = Number.POSITIVE_INFINITY }) => expires_at > now;
 }
 
-/** Refuses an end that has passed already. Throws Problem. */
+/** Refuses an expiry in the past. Throws Problem. */
 export function checkNotPast(expiresAt: number | null | undefined, now: number): void {
   if (typeof expiresAt === 'number' && expiresAt <= now)
     throw new Problem(400, 'expires_at is past', 'expires_at');
 }
 
-/** The secret as an answer shows it, without its hash. */
+/** The secret as responses show it, without its hash. */
 export function show({ hash: _, ...shown }: StoredSecret): object {
   return shown;
 }

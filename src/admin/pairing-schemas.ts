@@ -32,13 +32,13 @@ export const pairingAnswer = answerBody('Pairing', {
 });
 export const pairingSchemas = [pairingBody, pairingAnswer];
 
-/** What a pairing says, as a body does. */
+/** The terms of a pairing, as in a body. */
 export function terms(pairing: NewPairing): object {
   const { requester, holder, mode, first_party, scope, resources } = pairing;
   return { requester, holder, mode, first_party, ...defined({ scope, resources }) };
 }
 
-/** A pairing as an answer shows it. */
+/** A pairing as responses show it. */
 export function show(pairing: NewPairing): object {
   const { id, createdAt, revokedAt, managedBy: managed_by } = pairing;
   return {

@@ -15,7 +15,7 @@ import { notFound, Problem } from './problem.ts';
 export interface PairingRoutesOptions {
   readonly pairings: PairingRegistry;
   readonly clients: ClientRegistrations;
-  /** Seconds: no token lives longer. */
+  /** Maximum token lifetime in seconds. */
   readonly maxAccessTokenLifetime: number;
   readonly clock: Clock;
   readonly randomId: RandomId;
@@ -23,7 +23,7 @@ export interface PairingRoutesOptions {
 
 /** What a new pairing is checked against. */
 export interface PairingChecks extends Pick<PairingRoutesOptions, 'clock' | 'randomId'> {
-  /** Whether there is a client of this `client_id`. */
+  /** Whether a client with this `client_id` exists. */
   readonly exists: (clientId: string) => Promise<boolean>;
 }
 
@@ -34,9 +34,11 @@ const querystring = listQuery({
   holder: Type.Optional(clientId),
 });
 type Query = Type.Static<typeof querystring>;
-const params = Type.Object({ id: printable('Of the pairing.', parameterExamples.pairing) });
+const params = Type.Object({
+  id: printable('Identifier of the pairing.', parameterExamples.pairing),
+});
 
-/** Mounts `/admin/pairings`. DELETE revokes: a pairing that was in force stays on record. */
+/** Mounts `/admin/pairings`. DELETE revokes: a pairing that was active stays on record. */
 export function pairingRoutes(app: FastifyInstance, options: PairingRoutesOptions): void {
   createRoute(app, options);
   listRoute(app, options);
@@ -93,7 +95,8 @@ function listRoute(app: FastifyInstance, { pairings }: PairingRoutesOptions): vo
     operationId: 'listPairings',
     summary: 'List pairings',
     tag,
-    description: 'Answers a page of pairings, revoked ones too, by requester or holder if asked.',
+    description:
+      'Returns a page of pairings, even revoked ones, optionally by requester or holder.',
     querystring,
     answers: { 200: listAnswer(ref(pairingAnswer)) },
   };
@@ -140,7 +143,7 @@ function routesOfOne(
       operationId: 'getPairing',
       summary: 'Read a pairing',
       tag,
-      description: 'Answers the pairing; `revoked` tells whether it still counts.',
+      description: 'Returns the pairing; `revoked` tells whether it is no longer active.',
       ...shown,
     }),
     async ({ params }) => show((await pairings.get(params.id)) ?? notFound('pairing')),
@@ -149,7 +152,7 @@ function routesOfOne(
     operationId: 'revokePairing',
     summary: 'Revoke a pairing',
     tag,
-    description: 'Ends the pairing. Tokens that name the holder by it lose that holder.',
+    description: 'Revokes the pairing. Tokens that name the holder because of it lose that holder.',
     ...shown,
   });
   app.post<{ Params: { id: string } }>(`${path}/:id/revoke`, revocation, async ({ params }) =>

@@ -34,7 +34,7 @@ const patterns = {
     words: 'an https URL without user, fragment, spaces and backslashes',
   },
   origin: {
-    // What `URL.origin` gives back: lower case, no path; resource-servers.ts checks the rest.
+    // The form of `URL.origin`: lower case, no path; resource-servers.ts checks the rest.
     source: '^(https://[a-z0-9.:_\\[\\]-]+|http://(localhost|127\\.[0-9.]+|\\[::1\\])(:[0-9]+)?)$',
     words: 'an https origin such as `https://api.example.com`, or an http one on loopback',
   },

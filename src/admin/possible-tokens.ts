@@ -9,16 +9,16 @@ import { methodsOfCertificate } from '../protocol/confirmation/x5t-s256.ts';
 import { Problem } from './problem.ts';
 import { listOf, oneOf } from './schema-parts.ts';
 
-/** Resource servers that one answer lists. */
+/** Maximum resource servers that one answer lists. */
 const maxListed = 100;
 
 const evidence = ['dpop_proof', 'tls_handshake', 'client_assertion'] as const;
 
-/** The schema of what a client can prove, and for which resource servers it can get a token. */
+/** The schema of a client's possible proofs and of the resource servers it can get tokens for. */
 export const possessionAnswer = Type.Object(
   {
     proofs: listOf(oneOf(evidence), {
-      description: 'How the client may prove a key in a token request.',
+      description: 'How the client may prove possession of a key in a token request.',
     }),
     resource_servers: Type.Array(
       Type.Object(
@@ -28,10 +28,11 @@ export const possessionAnswer = Type.Object(
       {
         maxItems: maxListed,
         description:
-          'Where it may ask for tokens, and how they name its key; without a method, no token.',
+          'Resource servers it may ask tokens for, and the confirmation methods of their ' +
+          'tokens; without a method, it gets no token.',
       },
     ),
-    more: Type.Boolean({ description: 'There are resource servers beyond those listed.' }),
+    more: Type.Boolean({ description: 'There are more resource servers than those listed.' }),
   },
   { additionalProperties: false },
 );
@@ -48,7 +49,7 @@ function proofsOf(client: ClientRegistration): readonly (typeof evidence)[number
 
 /**
  * The confirmation methods by which this client gets a token without `req_cnf`: those that can name
- * a key that it can prove, and `jwe`, which gives it one.
+ * a key that it can prove, and `jwe`, which gives it a key.
  */
 export function methodsFor(
   client: ClientRegistration,
@@ -68,7 +69,7 @@ function nameable(
   issuer: string,
 ): readonly ConfirmationMethod[] {
   const named = signatureJwks(client).some(({ kid }) => kid !== undefined);
-  // What a jwks_uri holds is not known here.
+  // The keys at a jwks_uri are unknown here.
   const encrypts =
     client.jwks_uri !== undefined || client.jwks?.keys.some(isForEncryption) === true;
   return cnf_methods_supported.filter((method) => {
@@ -79,8 +80,8 @@ function nameable(
 }
 
 /**
- * Refuses a client that could never get a token. An audience that has no resource server yet
- * counts as possible. Throws Problem.
+ * Refuses a client that could never get a token. An audience without a resource server counts as
+ * possible. Throws Problem.
  */
 export async function refuseImpossible(
   client: ClientRegistration,

@@ -5,19 +5,19 @@ import { listAll } from './list-all.ts';
 import { Problem } from './problem.ts';
 import { arePrefixesApart, prefixTaken } from './trusted-issuer-request.ts';
 
-/** How often a change is tried again because somebody changed something meanwhile. */
+/** How often a change is retried after a concurrent one. */
 const tries = 10;
 
 /**
- * Trusted issuers whose prefixes of subjects stay apart when several admins change them at once:
- * the look at the others and the change are of one state of all registrations.
+ * Keeps the subject prefixes of trusted issuers disjoint under concurrent changes: the check and
+ * the change see the same state of all registrations.
  */
 export function prefixedIssuers(
   registry: Registry<TrustedIssuer>,
   { registrations, version, commit }: ConfigurationChanges,
 ): Registry<TrustedIssuer> {
   const { trustedIssuers } = registrations;
-  /** What `change` answers once it is made; undefined: something else keeps it from being made. */
+  /** Returns the result of `change`; undefined: something else prevents it. */
   const checked = async <T>(
     value: TrustedIssuer,
     isInVain: () => Promise<boolean>,
@@ -40,7 +40,7 @@ export function prefixedIssuers(
       });
       if (isDone) return made;
     }
-    throw new Problem(409, 'the registrations were changed again and again meanwhile');
+    throw new Problem(409, 'the registrations kept changing; try again');
   };
   return {
     ...registry,

@@ -30,7 +30,7 @@ export function notFound(thing: string): never {
   throw new Problem(404, `there is no such ${thing}`);
 }
 
-/** Runs every check. Throws one refusal with the faults of all. */
+/** Runs every check. Throws one refusal with all faults. */
 export function checkAll(...checks: readonly (() => void)[]): void {
   const [first, ...more] = checks.flatMap((check) => {
     try {
@@ -44,7 +44,7 @@ export function checkAll(...checks: readonly (() => void)[]): void {
   if (first !== undefined) throw new Faults([first, ...more]);
 }
 
-/** A check that refuses a member where this is true. */
+/** A check that refuses a member if this is true. */
 export function refuseIf(isFault: boolean, detail: string, member: string): () => void {
   return () => {
     if (isFault) throw new Problem(400, detail, member);
@@ -56,7 +56,7 @@ export const problemSchema = answerBody('Problem', {
   type: Type.Literal('about:blank'),
   title: Type.String({ description: 'The reason phrase of the status.' }),
   status: Type.Integer(),
-  detail: Type.String({ description: 'The first fault, in a sentence.' }),
+  detail: Type.String({ description: 'The first fault as a sentence.' }),
   error: Type.Optional(
     oneOf(['invalid_client_metadata', 'invalid_request'], { description: 'RFC 7591 §3.2.2.' }),
   ),
@@ -70,10 +70,10 @@ export const problemSchema = answerBody('Problem', {
   ),
 });
 
-/** Faults that one answer names at most. */
+/** Maximum faults that one answer names. */
 const maxFaults = 1000;
 
-/** Answers anything thrown as `application/problem+json`; only a Problem tells its cause. */
+/** Answers anything thrown as `application/problem+json`; only a Problem reveals its cause. */
 export function problemHandler(
   thrown: unknown,
   request: FastifyRequest,

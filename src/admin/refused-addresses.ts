@@ -1,22 +1,22 @@
 import { LRUCache } from 'lru-cache';
 
-/** Requests of one address that are refused for want of a token, a minute. */
+/** Requests without a valid token that one address may send a minute. */
 const most = 100;
 const minute = 60_000;
 
-/** Counts requests that no admin sent. */
+/** Counts unauthenticated requests. */
 export interface RefusedAddresses {
   note(address: string): void;
-  /** Begins anew, for whoever has proven to be an admin. */
+  /** Resets the count once the sender has proven to be an admin. */
   clear(address: string): void;
-  /** Seconds to wait; undefined: the address may try. */
+  /** Seconds to wait; undefined: the address may try now. */
   waitOf(address: string): number | undefined;
 }
 
 /**
- * Bounds the looks into the store that strangers cause. Nobody guesses a token of 256 bits; who
- * tries all the same, or has an old one, is told to wait.
- * @param now milliseconds of a clock that only goes forward
+ * Limits the store reads that strangers cause. A token of 256 bits cannot be guessed, so repeated
+ * attempts, even with an expired token, can be made to wait.
+ * @param now milliseconds of a monotonic clock
  */
 export function refusedAddresses(now: () => number = () => performance.now()): RefusedAddresses {
   const counts = new LRUCache<string, { readonly since: number; count: number }>({ max: 10_000 });

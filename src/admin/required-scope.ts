@@ -1,6 +1,6 @@
 import type { AdminScope } from '../domain/admin-access.ts';
 
-/** What reading and changing need, by the beginning of the path; the first one that fits. */
+/** Scopes for reading and changing, by path; the first match counts. */
 const areas: readonly (readonly [path: RegExp, read: AdminScope, write: AdminScope])[] = [
   [/^\/admin\/clients\/:client_id\/tokens$/, 'tokens:revoke', 'tokens:revoke'],
   [/^\/admin\/(tokens|keys)\//, 'tokens:revoke', 'tokens:revoke'],
@@ -19,7 +19,7 @@ const areas: readonly (readonly [path: RegExp, read: AdminScope, write: AdminSco
   [/^\/metrics$/, 'metrics:read', 'metrics:read'],
 ];
 
-/** What a dry run needs, by the path: it changes nothing. */
+/** The scope that a dry run needs by its path, since it changes nothing. */
 export function dryRunScope(path: string): AdminScope | undefined {
   return path === '/admin/configuration' ? 'configuration:read' : undefined;
 }
@@ -28,8 +28,8 @@ export function dryRunScope(path: string): AdminScope | undefined {
 const forAll: ReadonlySet<string> = new Set(['/admin/openapi.json']);
 
 /**
- * The scope that a route needs; undefined: any admin may call it. A path of which nothing is known
- * throws an Error, when it is mounted: none is open by oversight.
+ * The scope that a route needs; undefined: any admin may call it. Mounting an unknown path throws
+ * an Error, so that none is open by oversight.
  */
 export function requiredScope(method: string, path: string): AdminScope | undefined {
   if (forAll.has(path)) return undefined;

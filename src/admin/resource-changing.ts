@@ -27,7 +27,7 @@ export function createRoute<Value, Body extends object>(
   const { path, tag, clock, read, idOf, schema, noun, answers, recordOf } = resource;
   const { below } = resource;
   const thing = inProse(noun);
-  const made = answer(`The ${thing} that was registered.`, ref(answers.changed), {
+  const made = answer(`The new ${thing}.`, ref(answers.changed), {
     etag: true,
     location: true,
   });
@@ -37,7 +37,7 @@ export function createRoute<Value, Body extends object>(
     tag,
     description:
       resource.about?.create ??
-      `Registers a ${thing}. A generated \`client_secret\` is in this answer alone.`,
+      `Registers a ${thing}. A generated \`client_secret\` is in this response only.`,
     ...(below && { params: Type.Object({ ...below }) }),
     body: ref(schema),
     answers: { 201: made },
@@ -76,7 +76,7 @@ export function changeRoutes<Value, Body extends object>(
   };
   const replace = {
     operationId: `replace${noun}`,
-    summary: `Replace a ${thing}; a member that is left out is cleared`,
+    summary: `Replace a ${thing}; omitted members are cleared`,
     tag,
     description:
       resource.about?.replace ??
@@ -99,7 +99,7 @@ export function changeRoutes<Value, Body extends object>(
     operationId: `change${noun}`,
     summary: `Change members of a ${thing} (RFC 7396)`,
     tag,
-    description: `Changes the members given, as a merge patch: null clears a member.`,
+    description: 'Changes the given members by merge patch: null clears a member.',
     consumes: ['application/merge-patch+json', 'application/json'],
     body: ref(resource.patch),
   };
@@ -155,7 +155,7 @@ export function deleteRoute<Value, Body extends object>(
     tag,
     description:
       resource.about?.delete ??
-      `Deletes the registration with its secrets. Its tokens become inactive.`,
+      'Deletes the registration with its secrets. Its tokens become inactive.',
   };
   app.delete(
     `${path}/:id`,

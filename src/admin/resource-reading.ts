@@ -32,7 +32,7 @@ export function listRoute<Value, Body extends object>(
     Type.String({
       maxLength: 200,
       pattern: pattern('plainText'),
-      description: 'Those whose name contains this, in any case.',
+      description: 'Only registrations whose name contains this, case-insensitively.',
     }),
   );
   const querystring = listQuery({
@@ -43,7 +43,7 @@ export function listRoute<Value, Body extends object>(
     operationId: `list${noun}s`,
     summary: `List ${thing}s`,
     tag,
-    description: 'Answers a page in the order of the identifiers; `next_cursor` leads to the next.',
+    description: 'Returns a page, ordered by identifier; `next_cursor` leads to the next.',
     ...(below && { params: Type.Object({ ...below }), refuses: [404] as const }),
     querystring,
     answers: { 200: listAnswer(ref(answers.shown)) },
@@ -83,7 +83,7 @@ export function readRoute<Value, Body extends object>(
       operationId: `get${noun}`,
       summary: `Read a ${thing}`,
       tag,
-      description: `Answers the registration and, as \`ETag\`, the version for \`If-Match\`.`,
+      description: 'Returns the registration and, as `ETag`, the version for `If-Match`.',
       ...byId(resource),
       answers: found,
       refuses: [404],

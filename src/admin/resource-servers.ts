@@ -45,7 +45,7 @@ export interface ResourceServerRoutesOptions {
   readonly credentialUses: CredentialUseLog;
   readonly clock: Clock;
   readonly randomId: RandomId;
-  /** Makes the signing key first, so that the JWK Set has it before any token. */
+  /** Creates the signing key first, so that the JWK Set has it before any token. */
   readonly ensureSigningKey: (alg: AccessTokenSigningAlgorithm) => Promise<void>;
   readonly maxAccessTokenLifetime: number;
 }

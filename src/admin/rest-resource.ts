@@ -13,38 +13,38 @@ export interface RestResource<Value, Body extends object> {
   readonly path: string;
   readonly tag: Operation['tag'];
   readonly exampleId: string;
-  /** Part of the names of operations: `Client` for `getClient` and `listClients`. */
+  /** Part of operation names: `Client` for `getClient` and `listClients`. */
   readonly noun: string;
   /** The query parameter that filters lists by name, if there is one. */
   readonly nameParameter?: 'client_name' | 'name';
-  /** What the OpenAPI document says; absent: what it says of registrations with a secret. */
+  /** Descriptions for the OpenAPI document; absent: those of registrations with a secret. */
   readonly about?: { readonly create: string; readonly replace: string; readonly delete: string };
   /** The path parameters of the parent resource, with their schemas. */
   readonly below?: Readonly<Record<string, TSchema>>;
   readonly schema: TSchema;
   readonly patch: TSchema;
-  /** The schemas of answers; `read` is for GET of one, if that shows more. */
+  /** The schemas of responses; `read` is for GET of one, if that shows more. */
   readonly answers: { readonly shown: TSchema; readonly changed: TSchema; readonly read?: TSchema };
-  /** The registry; `of` finds the one below a parent, and throws Problem if there is none. */
+  /** The registry; `of` finds the one below a parent, or throws Problem. */
   readonly registry:
     | Registry<Value>
     | { of(parameters: Readonly<Record<string, string>>): Promise<Registry<Value>> };
   readonly clock: Clock;
   readonly idOf: (value: Value) => string;
   /**
-   * Checks a body, against the stored value if there is one. Only this answer shows the members in
-   * `once`. Throws Problem.
+   * Checks a body against the stored value, if there is one. Only this response shows the members
+   * in `once`. Throws Problem.
    */
   readonly read: (
     body: Body,
     stored?: Value,
     parameters?: Readonly<Record<string, string>>,
   ) => Promise<{ readonly value: Value; readonly once?: object }>;
-  /** The members of an answer besides `managed_by`. */
+  /** The members of a response besides `managed_by`. */
   readonly show: (stored: Stored<Value>) => object;
   /** Members that only GET of one shows. */
   readonly more?: (value: Value) => Promise<object>;
-  /** Members of the answer to a change that name its consequences for others. */
+  /** Members that report a change's consequences for others. */
   readonly consequences?: (value: Value) => Promise<object>;
   /** Turns the stored value into a body, which PATCH changes. */
   readonly toBody: (value: Value) => object;
@@ -64,7 +64,7 @@ export const ifMatch = Type.Object({
   ),
 });
 
-/** Whether a change on this condition may be made to what has this entity tag. */
+/** Whether an `If-Match` condition allows changing an entity with this tag. */
 export function matches(condition: string | undefined, tag: string): boolean {
   if (condition === undefined || condition === '*') return true;
   return condition.split(',').some((each) => each.trim() === tag);
@@ -76,7 +76,7 @@ export type ById = FastifyRequest<{
   Body: Record<string, unknown>;
 }>;
 
-/** The registry that a request is about. Throws Problem. */
+/** The registry that a request addresses. Throws Problem. */
 export async function registryOf<Value>(
   { registry }: Pick<RestResource<Value, never>, 'registry'>,
   { params }: Pick<FastifyRequest, 'params'>,
@@ -104,7 +104,7 @@ export function byId({
   return { params: Type.Object({ ...below, id }) };
 }
 
-/** The members of an answer that shows a registration. */
+/** The members of a response that shows a registration. */
 export function shown<Value>(
   { show }: Pick<RestResource<Value, never>, 'show'>,
   stored: Stored<Value>,
@@ -112,7 +112,7 @@ export function shown<Value>(
   return { ...show(stored), ...defined({ managed_by: stored.managedBy }) };
 }
 
-/** Makes the audit record of a change where the trail knows the registration by its id. */
+/** The audit record of a change, for registrations that the trail knows by id. */
 export function recordedById<Value extends object>(
   kind: 'trusted_issuer' | 'trust_rule' | 'authorization_server',
   more: (value: Value) => object,

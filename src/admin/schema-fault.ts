@@ -13,7 +13,7 @@ type SchemaFault = NonNullable<FastifyError['validation']>[number] & {
   readonly parentSchema?: { readonly properties?: object };
 };
 
-/** A schema's fault as a sentence about the member. */
+/** Turns a schema fault into a sentence about the member. */
 export function faultOf(fault: SchemaFault): Fault {
   const { keyword, params, instancePath } = fault;
   const extra = params['additionalProperty'] ?? params['missingProperty'];
@@ -72,13 +72,13 @@ function typeInWords(type: unknown): string {
   return `${/^[aeiou]/.test(String(type)) ? 'an' : 'a'} ${String(type)}`;
 }
 
-/** Finds the known member that is at most two edits away, ignoring case and separators. */
-function nearestOf(name: string, members: readonly string[]): string | undefined {
+/** Finds the known name that is at most two edits away, ignoring case and separators. */
+export function nearestOf(name: string, known: readonly string[]): string | undefined {
   if (name.length > 100) return undefined;
   const plain = (text: string) => text.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
-  const [nearest] = members
-    .map((member) => ({ member, distance: edits(plain(name), plain(member)) }))
+  const [nearest] = known
+    .map((other) => ({ other, distance: edits(plain(name), plain(other)) }))
     .filter(({ distance }) => distance <= 2)
     .sort((a, b) => a.distance - b.distance);
-  return nearest?.member;
+  return nearest?.other;
 }

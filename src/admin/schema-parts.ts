@@ -1,10 +1,10 @@
 import Type, { type TProperties, type TSchema } from 'typebox';
 
-/** A JSON body of requests, by its name in the OpenAPI document; it has no other members. */
+/** The schema of a JSON request body, named in the OpenAPI document; it has no other members. */
 export const requestBody = <const Members extends TProperties>(name: string, members: Members) =>
   Type.Object(members, { $id: name, additionalProperties: false });
 
-/** A JSON body of answers, by its name in the OpenAPI document. */
+/** The schema of a JSON response body, named in the OpenAPI document. */
 export const answerBody = <const Members extends TProperties>(name: string, members: Members) =>
   Type.Object(members, { $id: name });
 
@@ -19,11 +19,13 @@ export const oneOf = <T extends string>(values: readonly T[], options: object = 
 export const listOf = <T>(items: ReturnType<typeof Type.Unsafe<T>>, options: object = {}) =>
   Type.Unsafe<T[]>({ type: 'array', items, uniqueItems: true, maxItems: 100, ...options });
 
-/** In answers: what made it. */
+/** In responses: whether a configuration created it. */
 export const managedBy = Type.Optional(
   text({
     enum: ['configuration'],
-    description: 'Made by a declared configuration, which may remove it; absent: by one request.',
+    description:
+      'Created by a declared configuration, which may remove it; absent: created by a ' +
+      'single request.',
   }),
 );
 

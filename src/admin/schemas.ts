@@ -18,12 +18,12 @@ const resourceIdentifier = text({
   maxLength: 512,
 });
 
-/** A client secret: printable, and long enough that a fast hash of it is safe to store. */
+/** A client secret: printable, and long enough that a fast hash is safe to store. */
 export const clientSecret = text({ pattern: pattern('printable'), minLength: 32, maxLength: 256 });
 
 const subjectName = text({ minLength: 1, maxLength: 1024, pattern: pattern('plainText') });
 
-/** The `client_id` of a client that is registered. */
+/** The `client_id` of a new client. */
 export const newClientId = text({ pattern: pattern('clientId'), maxLength: 255 });
 
 /** Members of a client (RFC 7591 §2 and ours). */
@@ -34,17 +34,17 @@ export const clientBody = requestBody('ClientBody', {
   token_endpoint_auth_method: Type.Optional(
     oneOf(tokenEndpointAuthMethods, {
       description:
-        'How the client authenticates. Absent: by its secret, by Basic or in the body, one of ' +
-        'them a request; shown as `client_secret_basic`.',
+        'How the client authenticates. Absent: by its secret, either by Basic or in the ' +
+        'body of each request; shown as `client_secret_basic`.',
     }),
   ),
   token_endpoint_auth_signing_alg: Type.Optional(oneOf(signingAlgorithms)),
   client_assertion_audiences: Type.Optional(
     oneOf(clientAssertionAudiences, {
       description:
-        'What `aud` of its assertions may be besides the issuer as a string. `issuer`: an ' +
-        'array of the issuer alone; `endpoint`: also the URI of the endpoint called, as a string or ' +
-        'alone in an array.',
+        'Values of `aud` accepted in its assertions besides the issuer as a string. ' +
+        '`issuer`: an array of the issuer alone; `endpoint`: also the URI of the called ' +
+        'endpoint, as a string or alone in an array.',
     }),
   ),
   grant_types: Type.Optional(listOf(oneOf(grantTypes), { minItems: 1 })),
@@ -65,8 +65,8 @@ export const clientBody = requestBody('ClientBody', {
     listOf(oneOf(adminScopes), {
       minItems: 1,
       description:
-        'What it may do at this API, by tokens for `urn:holdfast:admin`, which `resources` must ' +
-        'name. Only an admin with `admin:grant` sets it.',
+        'Its scopes at this API, with tokens for `urn:holdfast:admin`, which `resources` ' +
+        'must include. Only an admin with `admin:grant` can set it.',
     }),
   ),
   alt_cnf_holders: Type.Optional(listOf(clientIdentifier)),
@@ -92,23 +92,23 @@ export const resourceServerBody = requestBody('ResourceServerBody', {
   introspection_requires_proof: Type.Optional(
     Type.Boolean({
       description:
-        'True: a token is active only beside a valid proof in the same introspection. ' +
-        'For resource servers that cannot check proofs.',
+        'True: a token is active only if the same introspection request has a valid ' +
+        'proof. For resource servers that cannot check proofs.',
     }),
   ),
   origins: Type.Optional(
     listOf(text({ pattern: pattern('origin'), maxLength: 300 }), {
       minItems: 1,
       description:
-        'Origins at which gateways serve it, each https, or http on loopback. ' +
-        'Without one no gateway may ask for it.',
+        'Origins at which gateways serve it, each https, or http on loopback. Without ' +
+        'one, gateways cannot ask about it.',
     }),
   ),
   gateway_mode: Type.Optional(
     oneOf(gatewayModes, {
       description:
-        'What gateways are told of a request that fails. `enforce`, the default: its refusal. ' +
-        '`report`: that it passes, and what would be refused.',
+        'What gateways are told about a request that fails. `enforce`, the default: the ' +
+        'refusal. `report`: to let it pass, with the refusal that would apply.',
     }),
   ),
   access_token_lifetime: Type.Optional(Type.Integer({ minimum: 1, maximum: 604_800 })),
@@ -119,18 +119,18 @@ export type ResourceServerBody = Type.Static<typeof resourceServerBody>;
 const once = {
   client_secret: Type.Optional(
     Type.String({
-      description: 'In the answer to the request that set or made it, and never again.',
+      description: 'Shown only in the response to the request that set or created it.',
     }),
   ),
   client_secret_expires_at: Type.Optional(
     Type.Literal(0, {
-      description: 'Beside `client_secret` (RFC 7591 §3.2.1): it does not expire.',
+      description: 'Accompanies `client_secret` (RFC 7591 §3.2.1): it does not expire.',
     }),
   ),
 };
 
 const { client_secret: _, ...clientMembers } = clientBody.properties;
-/** A client as it is answered. */
+/** A client in responses. */
 export const clientAnswer = answerBody('Client', {
   ...clientMembers,
   client_id: clientIdentifier,
@@ -149,7 +149,7 @@ export const changedClientAnswer = answerBody('ChangedClient', {
 });
 
 const { client_secret: __, ...resourceServerMembers } = resourceServerBody.properties;
-/** A resource server as it is answered. */
+/** A resource server in responses. */
 export const resourceServerAnswer = answerBody('ResourceServer', {
   ...resourceServerMembers,
   id: Type.String(),
@@ -160,5 +160,5 @@ export const resourceServerAnswer = answerBody('ResourceServer', {
   access_token_signing_alg: oneOf(accessTokenSigningAlgorithms),
   managed_by: managedBy,
 });
-/** Members of the answer to a change, with the secret if the change made one. */
+/** Members of the response to a change, with the secret if one was generated. */
 export const changedResourceServerMembers = { ...resourceServerAnswer.properties, ...once };

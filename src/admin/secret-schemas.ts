@@ -6,7 +6,7 @@ import { clientSecret } from './schemas.ts';
 const seconds = Type.Integer({
   minimum: 1,
   maximum: 253_402_300_799,
-  description: 'Seconds since the epoch; good until then.',
+  description: 'Expiry in seconds since the epoch.',
 });
 export const secretBody = requestBody('SecretBody', {
   client_secret: Type.Optional(clientSecret),
@@ -28,7 +28,7 @@ export const secretAnswer = answerBody('Secret', {
 });
 export const madeSecretAnswer = answerBody('MadeSecret', {
   ...secretAnswer.properties,
-  client_secret: Type.String({ description: 'In this answer, and never again.' }),
+  client_secret: Type.String({ description: 'Shown in this response only.' }),
 });
 export const listedSecret = answerBody('ListedSecret', { ...secretAnswer.properties, ...lastUsed });
 export const secretSchemas = [

@@ -18,7 +18,7 @@ import { notFound, Problem } from './problem.ts';
 import { inProse } from './rest-resource.ts';
 import { secretAnswer, secretPatch } from './secret-schemas.ts';
 
-/** Mounts PATCH, which sets when a secret ends. */
+/** Mounts PATCH, which sets the expiry of a secret. */
 export function changeRoute<Value extends WithSecrets>(
   app: FastifyInstance,
   options: SecretRoutesOptions<Value>,
@@ -27,13 +27,13 @@ export function changeRoute<Value extends WithSecrets>(
   const thing = inProse(noun);
   const patch = {
     operationId: `change${noun}Secret`,
-    summary: `Set when a secret of a ${thing} ends`,
+    summary: `Set the expiry of a secret of a ${thing}`,
     tag,
     description: 'Sets or clears the time after which the secret is refused.',
     consumes: ['application/merge-patch+json', 'application/json'],
     params: oneSecretOf(noun),
     body: ref(secretPatch),
-    answers: { 200: answer('The secret as it is now.', ref(secretAnswer)) },
+    answers: { 200: answer('The changed secret.', ref(secretAnswer)) },
     refuses: [404] as const,
   };
   app.patch<OfSecret & { Body: Type.Static<typeof secretPatch> }>(
@@ -66,13 +66,14 @@ export function deleteRoute<Value extends WithSecrets>(
   const thing = inProse(noun);
   const remove = {
     operationId: `delete${noun}Secret`,
-    summary: `Remove a secret of a ${thing}; never the last good one`,
+    summary: `Remove a secret of a ${thing}, except the last valid one`,
     tag,
-    description: 'Removes a secret. The last good one stays, so that nobody is locked out.',
+    description: 'Removes a secret. The last valid one cannot be removed, to prevent a lockout.',
     params: oneSecretOf(noun),
     answers: {
       204: {
-        description: 'The secret is refused: here at once, on other machines within a second.',
+        description:
+          'The secret is refused immediately here, and within a second on other machines.',
       },
     },
     refuses: [404, 409] as const,

@@ -21,10 +21,10 @@ import { inProse } from './rest-resource.ts';
 import { listedSecret, madeSecretAnswer, secretBody } from './secret-schemas.ts';
 import { changeRoute, deleteRoute } from './secrets-by-id.ts';
 
-/** The most good secrets of a client: the one in use, its successor, and those about to end. */
+/** Maximum valid secrets of a client: the one in use, its successor, and those about to expire. */
 const maxSecrets = 5;
 
-/** Mounts the operations on secrets of clients or resource servers: add, list, end and remove. */
+/** Mounts the operations that add, list, expire and remove secrets of an owner. */
 export function secretRoutes<Value extends WithSecrets>(
   app: FastifyInstance,
   options: SecretRoutesOptions<Value>,
@@ -45,9 +45,9 @@ function createRoute<Value extends WithSecrets>(
   const made = answer('The secret that was added, in clear this once.', ref(madeSecretAnswer));
   const create = {
     operationId: `create${noun}Secret`,
-    summary: `Add a secret to a ${thing}; the others stay good`,
+    summary: `Add a secret to a ${thing}; the others stay valid`,
     tag,
-    description: 'Adds a secret, generated unless given. Up to five are good at a time.',
+    description: 'Adds a secret, generated unless given. Up to five can be valid at a time.',
     params,
     body: ref(secretBody),
     answers: { 201: made },
@@ -68,7 +68,7 @@ function createRoute<Value extends WithSecrets>(
       await changeSecrets(options, id, 'created', detail, (before) => {
         if (!takesSecrets(before))
           throw new Problem(409, 'a client with this token_endpoint_auth_method has no secret');
-        // What has ended makes room.
+        // Expired secrets make room.
         const good = before.clientSecrets.filter(isGoodAt(now));
         if (good.length >= maxSecrets)
           throw new Problem(409, 'there are five secrets already: remove one');

@@ -44,9 +44,9 @@ export function signingKeyRoutes(
   const all = async () => [...(await keys.issuer.list()), ...(await keys.gateway.list())];
   const list = {
     operationId: 'listSigningKeys',
-    summary: 'The signing keys and where each is in its life',
+    summary: 'List the signing keys with their states',
     tag: 'Keys and secrets' as const,
-    description: 'Answers every signing key with its state, revoked and removed ones too.',
+    description: 'Returns every signing key with its state, even revoked and removed ones.',
   };
   app.get(
     '/admin/signing-keys',
@@ -62,7 +62,7 @@ export function signingKeyRoutes(
     summary: 'Announce a new signing key',
     tag: 'Keys and secrets' as const,
     description:
-      'Announces a successor, which signs once caches have had time to learn it, or at once.',
+      'Announces a successor, which signs once caches have had time to fetch it, or immediately.',
     body: ref(rotation),
     answers: successor,
   };
@@ -82,11 +82,13 @@ export function signingKeyRoutes(
     operationId: 'revokeSigningKey',
     summary: 'Revoke a compromised signing key',
     tag: 'Keys and secrets' as const,
-    description: 'Takes the key out of the JWK Set and makes what it signed inactive.',
-    params: Type.Object({ kid: printable('Of the key.', parameterExamples.kid) }),
+    description: 'Removes the key from the JWK Set and makes everything that it signed inactive.',
+    params: Type.Object({ kid: printable('The `kid` of the key.', parameterExamples.kid) }),
   };
   const gone = {
-    204: { description: 'The key is out of the JWK Set, and what it signed is inactive.' },
+    204: {
+      description: 'The key is out of the JWK Set, and everything that it signed is inactive.',
+    },
   };
   app.post<{ Params: { kid: string } }>(
     '/admin/signing-keys/:kid/revoke',
@@ -94,7 +96,7 @@ export function signingKeyRoutes(
     async ({ params }, reply) => {
       const { kid } = params;
       if (!(await keys.issuer.revoke(kid)) && !(await keys.gateway.revoke(kid)))
-        throw new Problem(404, 'there is no such signing key that is not revoked already');
+        throw new Problem(404, 'there is no such signing key, or it is revoked already');
       return reply.code(204).send();
     },
   );

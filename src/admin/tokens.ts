@@ -15,7 +15,7 @@ export interface TokenRoutesOptions {
   readonly clients: Pick<ClientRegistry, 'get'>;
   readonly issuedTokens: IssuedTokens;
   readonly clock: Clock;
-  /** Seconds: no token lives longer. */
+  /** Maximum token lifetime in seconds. */
   readonly maxAccessTokenLifetime: number;
 }
 
@@ -32,7 +32,9 @@ export function tokenRoutes(app: FastifyInstance, options: TokenRoutesOptions): 
     operationId: 'revokeTokensOfClient',
     summary: 'Revoke all tokens of a client',
     description: 'Makes every token that was issued to the client inactive.',
-    params: Type.Object({ client_id: printable('Of the client.', parameterExamples.client) }),
+    params: Type.Object({
+      client_id: printable('Identifier of the client.', parameterExamples.client),
+    }),
   });
   revokeAllRoute(app, options, 'jkt', '/admin/keys/:jkt/tokens', {
     operationId: 'revokeTokensOfKey',
@@ -50,8 +52,8 @@ function revokeOneRoute(
     operationId: 'revokeToken',
     summary: 'Revoke one token',
     tag,
-    description: 'Makes the token with this `jti` inactive, and all that came of it by exchange.',
-    params: Type.Object({ jti: printable('Of the token.', parameterExamples.jti) }),
+    description: 'Makes the token with this `jti` and all tokens derived by exchange inactive.',
+    params: Type.Object({ jti: printable('Identifier of the token.', parameterExamples.jti) }),
     answers: { 204: { description: 'The token is inactive.' } },
     refuses: [404],
   });
@@ -72,7 +74,7 @@ function revokeOneRoute(
   });
 }
 
-/** Mounts a route that revokes all tokens that have this in common. */
+/** Mounts a route that revokes all tokens that share this property. */
 function revokeAllRoute<Name extends 'client_id' | 'jkt'>(
   app: FastifyInstance,
   { issuedTokens, clients, clock }: TokenRoutesOptions,

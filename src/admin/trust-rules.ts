@@ -27,8 +27,9 @@ const claims = Type.Unsafe<Readonly<Record<string, ClaimCondition>>>({
     maxProperties: 1,
   },
   description:
-    'By JSON Pointer (`/kubernetes.io/namespace`) or quoted path (`"kubernetes.io".namespace`): ' +
-    'the value, a text with `*` at its end, `{ "exact": … }` or `{ "prefix": … }`. All must hold.',
+    'Keyed by JSON Pointer (`/kubernetes.io/namespace`) or quoted path ' +
+    '(`"kubernetes.io".namespace`). Each is an exact value, a text ending in `*`, `{ ' +
+    '"exact": … }` or `{ "prefix": … }`. All must match.',
   examples: [{ '/kubernetes.io/namespace': 'orders' }],
 });
 
@@ -39,7 +40,7 @@ export const trustRuleBody = requestBody('TrustRuleBody', {
     Type.Integer({
       minimum: 0,
       maximum: 1_000_000,
-      description: 'The lowest is looked at first, and the first match wins. Absent: 100.',
+      description: 'The lowest number is tried first, and the first match wins. Absent: 100.',
     }),
   ),
   claims,
@@ -49,7 +50,7 @@ export const trustRuleBody = requestBody('TrustRuleBody', {
       minLength: 1,
       maxLength: 512,
       pattern: pattern('plainText'),
-      description: 'Whom the grant is for: a template such as `{sub}` or `{/a/b}:{c}`.',
+      description: 'Subject of the grant: a template such as `{sub}` or `{/a/b}:{c}`.',
     }),
   ),
   scope: Type.Optional(text({ pattern: pattern('scope'), maxLength: 1000 })),
@@ -76,21 +77,25 @@ export function trustRuleResource({
   randomId,
   issuerOf = async (id) => (await trustedIssuers.get(id))?.value,
 }: Pick<TrustedIssuerRoutesOptions, 'trustedIssuers' | 'clock' | 'randomId'> & {
-  /** Absent: as stored. */
+  /** Absent: reads the stored issuer. */
   readonly issuerOf?: (id: string) => Promise<TrustedIssuer | undefined>;
 }): RestResource<TrustRule, TrustRuleBody> {
   return {
     path: '/admin/trusted-issuers/:trusted_issuer_id/rules',
     below: {
-      trusted_issuer_id: printable('Of the trusted issuer.', parameterExamples.trustedIssuer),
+      trusted_issuer_id: printable(
+        'Identifier of the trusted issuer.',
+        parameterExamples.trustedIssuer,
+      ),
     },
     noun: 'TrustRule',
     tag: 'Trusted issuers',
     exampleId: parameterExamples.trustRule,
     about: {
-      create: 'Says for which client or subject tokens with these claims stand.',
+      create: 'Maps tokens with these claims to a client or subject.',
       replace: 'Replaces all members of the rule.',
-      delete: 'Ends the rule from the next request on. What was issued by it becomes inactive.',
+      delete:
+        'Deletes the rule, effective with the next request. Tokens issued by it become inactive.',
     },
     schema: trustRuleBody,
     patch: trustRulePatch,

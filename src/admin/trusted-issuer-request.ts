@@ -8,17 +8,17 @@ import type { MayBeFetched } from './check-jwks-uri.ts';
 import { checkAll, Problem, refuseIf } from './problem.ts';
 import type { TrustedIssuerBody } from './trusted-issuer-schemas.ts';
 
-/** What trusted issuers are checked against. */
+/** Dependencies of the checks of trusted issuers. */
 export interface TrustedIssuerChecks {
   readonly mayBeFetched: MayBeFetched;
-  /** False: there is no directory for files of trust bundles. */
+  /** Whether a directory for files of trust bundles is configured. */
   readonly hasTrustBundleDirectory: boolean;
 }
 
 const bundleMembers = ['trust_bundle', 'trust_bundle_uri', 'trust_bundle_file'] as const;
 const sourceMembers = ['jwks', 'jwks_uri', ...bundleMembers] as const;
 
-/** Checks what the schema cannot: which members go together, and every key. Throws Problem. */
+/** Checks what the schema cannot: combinations of members, and every key. Throws Problem. */
 export function checkTrustedIssuer(
   body: TrustedIssuerBody,
   id: string,
@@ -37,7 +37,7 @@ export function checkTrustedIssuer(
       'ID tokens need the audience that the app is there',
       'audience',
     ),
-    // Both would take what is for the same audiences: a job's token would count as a user's.
+    // Both accept tokens for the same audiences: a job's token would count as a user's.
     refuseIf(
       purposes.includes('id_token') && purposes.includes('workload'),
       'an issuer is trusted for users or for workloads',
@@ -51,7 +51,7 @@ export function checkTrustedIssuer(
   return { ...body, purposes, id, listed: registered?.listed ?? new Map() } as TrustedIssuer;
 }
 
-/** Whether no prefix of subjects equals, or begins with, another one's. */
+/** Whether no subject prefix equals, or begins with, another one. */
 export function arePrefixesApart(
   { issuer, subject_prefix: own = '' }: TrustedIssuer,
   others: readonly TrustedIssuer[],
@@ -65,12 +65,12 @@ export function arePrefixesApart(
   );
 }
 
-/** The refusal of such a prefix. */
+/** The refusal of an overlapping prefix. */
 export function prefixTaken(): Problem {
-  return new Problem(400, 'subjects of another issuer could begin so, too', 'subject_prefix');
+  return new Problem(400, "this prefix overlaps another issuer's subject_prefix", 'subject_prefix');
 }
 
-/** Where the keys come from has to be clear, and to fit the kind of issuer. */
+/** Requires an unambiguous source of keys that suits the kind of issuer. */
 function checkSource(body: TrustedIssuerBody, purposes: TrustedIssuer['purposes']): void {
   const [first, second] = sourceMembers.filter((member) => body[member] !== undefined);
   if (second !== undefined)
@@ -115,7 +115,7 @@ function checkReachable(
   }
 }
 
-/** Keys of a kind that this server does not use are passed over, but one must be of use. */
+/** Unsupported keys are ignored, but at least one must be usable. */
 function checkKeys(keys: readonly object[], member: 'jwks' | 'trust_bundle'): void {
   const read = member === 'jwks' ? keys : trustBundleKeys({ keys: keys as never }).keys;
   const isOfUse = (jwk: object) => {

@@ -22,7 +22,7 @@ export const trustedIssuerBody = requestBody('TrustedIssuerBody', {
   purposes: Type.Optional(
     listOf<TrustPurpose>(oneOf(trustPurposes), {
       minItems: 1,
-      description: 'What its tokens count for. Absent: `id_token`.',
+      description: 'Accepted uses of its tokens. Absent: `id_token`.',
     }),
   ),
   audience: Type.Optional(
@@ -35,8 +35,8 @@ export const trustedIssuerBody = requestBody('TrustedIssuerBody', {
       maxItems: 20,
       uniqueItems: true,
       description:
-        'What `aud` of its tokens may be, each value of it. Absent: the issuer identifier of this ' +
-        'server.',
+        'Accepted values of `aud` in its tokens; each value must be accepted. Absent: ' +
+        'the issuer identifier of this server.',
     }),
   ),
   jwks: Type.Optional(jwkSet),
@@ -54,13 +54,13 @@ export const trustedIssuerBody = requestBody('TrustedIssuerBody', {
     Type.Integer({
       minimum: 60,
       maximum: 31_536_000,
-      description: 'Most seconds from `iat` to `exp` of its tokens. Absent: a day.',
+      description: 'Maximum seconds from `iat` to `exp` of its tokens. Absent: a day.',
     }),
   ),
   clients: Type.Optional(
     listOf(text({ pattern: pattern('printable'), maxLength: 255 }), {
       minItems: 1,
-      description: 'The clients that may exchange its ID tokens. Absent: all with the grant.',
+      description: 'Clients that may exchange its ID tokens. Absent: all with the grant.',
     }),
   ),
   subject_prefix: Type.Optional(text({ pattern: pattern('printableOrEmpty'), maxLength: 100 })),

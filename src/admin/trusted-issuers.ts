@@ -42,10 +42,11 @@ export function trustedIssuerResource(
     tag: 'Trusted issuers',
     exampleId: parameterExamples.trustedIssuer,
     about: {
-      create: 'Lets tokens of this issuer count here, for what `purposes` says.',
+      create: 'Accepts tokens of this issuer for the uses in `purposes`.',
       replace: 'Replaces all members; the rules stay.',
       delete:
-        'Ends the trust from the next request on. What was issued on its word becomes inactive.',
+        'Ends the trust, effective with the next request. Tokens issued because of it ' +
+        'become inactive.',
     },
     schema: trustedIssuerBody,
     patch: trustedIssuerPatch,
@@ -65,7 +66,7 @@ export function trustedIssuerResource(
   };
 }
 
-/** Mounts `/admin/trusted-issuers`; tokens of a removed one are refused from then on. */
+/** Mounts `/admin/trusted-issuers`; tokens of a removed issuer are refused from then on. */
 export function trustedIssuerRoutes(
   app: FastifyInstance,
   options: TrustedIssuerRoutesOptions & { readonly configuration: ConfigurationChanges },

@@ -10,7 +10,7 @@ import type { TrustedIssuerRoutesOptions } from './trusted-issuers.ts';
 
 const tokenBody = requestBody('TokenToTry', { token: text({ minLength: 1, maxLength: 32_768 }) });
 const triedAnswer = answerBody('TriedToken', {
-  verified: Type.Boolean({ description: 'False: no rule was looked at, because of `fault`.' }),
+  verified: Type.Boolean({ description: 'False: no rule was evaluated, because of `fault`.' }),
   fault: Type.Optional(Type.String()),
   help: Type.Optional(Type.String()),
   rules: Type.Array(
@@ -18,7 +18,7 @@ const triedAnswer = answerBody('TriedToken', {
       id: Type.String(),
       leads_to: oneOf(['client', 'subject']),
       matches: Type.Boolean(),
-      wins: Type.Boolean({ description: 'It is the one that counts.' }),
+      wins: Type.Boolean({ description: 'This rule applies.' }),
       unmet: Type.Array(
         Type.Object({
           claim: Type.String(),
@@ -31,10 +31,10 @@ const triedAnswer = answerBody('TriedToken', {
   ),
   warnings: Type.Array(Type.String()),
 });
-/** The schemas of a trial that the OpenAPI document names. */
+/** The schemas of a dry run that the OpenAPI document names. */
 export const tryTokenSchemas = [tokenBody, triedAnswer];
 
-/** Mounts the trial of a token: which rule would match, and why others do not. */
+/** Mounts a dry run of a token, which shows which rule would match and why others do not. */
 export function tryTokenRoute(
   app: FastifyInstance,
   { trustedIssuers, tryToken }: TrustedIssuerRoutesOptions & { readonly tryToken: TryToken },
@@ -43,12 +43,12 @@ export function tryTokenRoute(
     operationId: 'tryTokenOfTrustedIssuer',
     summary: 'Try a token of a trusted issuer',
     tag: 'Trusted issuers',
-    description: 'Answers which rule would match and why others do not. Nothing is issued.',
+    description: 'Returns which rule would match and why others do not. Nothing is issued.',
     params: Type.Object({
-      id: printable('Of the trusted issuer.', parameterExamples.trustedIssuer),
+      id: printable('Identifier of the trusted issuer.', parameterExamples.trustedIssuer),
     }),
     body: ref(tokenBody),
-    answers: { 200: answer('What would become of the token.', ref(triedAnswer)) },
+    answers: { 200: answer('How the token would be handled.', ref(triedAnswer)) },
     refuses: [404],
   });
   type Route = { Params: { id: string }; Body: Type.Static<typeof tokenBody> };

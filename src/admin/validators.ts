@@ -4,17 +4,17 @@ import type { FastifySchemaCompiler } from 'fastify';
 import type { TSchema } from 'typebox';
 
 /**
- * Validators of requests, which refer to these schemas. They judge what was sent: nothing is
- * dropped, converted or filled in. Each is compiled when a request first needs it, once a process:
- * to compile them all takes a third of a second.
+ * Validates requests against these schemas without dropping, converting or filling in anything.
+ * Each validator is compiled on first use, once per process, because compiling all takes a third of
+ * a second.
  */
 export function validators(schemas: readonly TSchema[]): FastifySchemaCompiler<unknown> {
   const ajv = new Ajv({
-    // One that was met in a request is not one that others may refer to.
+    // A schema from a request must not become one that others may refer to.
     addUsedSchema: false,
     allErrors: true,
     allowUnionTypes: true,
-    // With the schema beside each fault, so that a refusal can name the nearest known member.
+    // Adds the schema to each fault, so that a refusal can name the nearest known member.
     verbose: true,
   });
   addFormats.default(ajv);

@@ -16,7 +16,7 @@ import type { PreparedSecrets } from './first-start.ts';
 import type { ServerKeys } from './server-keys.ts';
 import { trustParts } from './trust-parts.ts';
 
-/** What was opened before the listeners. */
+/** Resources opened before the listeners. */
 export interface Opened {
   readonly stores: Awaited<ReturnType<typeof openStores>>;
   readonly secrets: PreparedSecrets;
@@ -24,7 +24,7 @@ export interface Opened {
   readonly measured: Metrics;
 }
 
-/** What the admin listener has in common with the others. */
+/** Options that the admin listener shares with the others. */
 interface Common {
   readonly scrape: Scrape;
   readonly tracing: Tracing | undefined;
@@ -33,7 +33,7 @@ interface Common {
   readonly logger: Logger;
 }
 
-/** Collects what the admin listener may use. */
+/** Assembles the options of the admin listener. */
 export function adminOptions(config: Config, options: Opened & Common): AdminServerOptions {
   const { stores, secrets, keys, ports, refusals } = options;
   const { clock, randomId } = ports;

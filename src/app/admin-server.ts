@@ -102,7 +102,7 @@ export const adminSchemas = [
 /** Compiles the validators of the admin API's requests. */
 export const adminValidators = validators(adminSchemas);
 
-/** Makes the admin listener. Every path needs an admin token, even unknown ones. */
+/** Creates the admin listener. Every path requires an admin token, even unknown ones. */
 export async function adminServer(options: AdminServerOptions): Promise<FastifyInstance> {
   const { randomId, logger } = options;
   const app = listener(logger, randomId, 262_144, options);

@@ -41,11 +41,11 @@ export interface AuthorizationServerOptions {
   readonly signingKeys: SigningKeys;
   readonly gatewayKeys: Pick<SigningKeys, 'publicJwks'>;
   readonly statusLists: StatusListStore;
-  /** Secrets of the DPoP nonces, shared by all replicas. */
+  /** DPoP nonce secrets, shared by all replicas. */
   readonly nonceSecrets: () => readonly NonceSecret[];
   readonly health: HealthChecks;
   readonly stopping: () => boolean;
-  /** Where requests are counted for all replicas. */
+  /** Counts requests for all replicas. */
   readonly counters?: SharedCounters;
   readonly measured: Metrics;
   readonly observeStep: ObserveStep;
@@ -53,7 +53,7 @@ export interface AuthorizationServerOptions {
   readonly logger: Logger;
 }
 
-/** Makes the public listener: how requests are read, and which routes exist. */
+/** Creates the public listener: how requests are read, and which routes exist. */
 export async function authorizationServer(
   options: AuthorizationServerOptions,
 ): Promise<FastifyInstance> {
@@ -96,7 +96,7 @@ export async function authorizationServer(
   return app;
 }
 
-/** Continues the span of a request once its body is complete, which loses the context. */
+/** Restores a request's span after the body is read, where the async context is lost. */
 function workWithinSpans(app: FastifyInstance): void {
   app.addHook('preHandler', (request, _reply, done) => {
     if (request.span === undefined) done();
@@ -138,7 +138,7 @@ function authenticatedRoutes(
   revocationRoute(app, `${basePath}/revoke`, answer.revocation);
 }
 
-/** What verifies tokens and is public: keys and status lists. */
+/** Mounts public routes for verifying tokens: keys and status lists. */
 function verificationRoutes(
   app: FastifyInstance,
   { config, ports, signingKeys, gatewayKeys, statusLists }: AuthorizationServerOptions,

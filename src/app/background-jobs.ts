@@ -25,7 +25,7 @@ export interface BackgroundJobsOptions {
   readonly gatewayKeys: Pick<SigningKeys, 'refresh'>;
   readonly nonceSecrets: Pick<DpopNonceSecrets, 'refresh'>;
   readonly boundKeys: UnregisteredKeysOptions['boundKeys'];
-  /** Expired rows, one entry a table; `remove` deletes a batch, and answers whether to go on. */
+  /** Expired rows, one entry per table; `remove` deletes a batch and tells if more may remain. */
   readonly expired: readonly { readonly name: string; remove(): Promise<boolean> }[];
   /** The database's time, in seconds since the epoch. */
   readonly databaseSeconds: () => Promise<number>;
@@ -37,19 +37,19 @@ export interface BackgroundJobsOptions {
 
 /** Background jobs that are running. */
 export interface BackgroundJobs {
-  /** Ends the reading of keys and secrets. */
+  /** Stops the polling of keys and secrets. */
   stopRefreshing(): void;
   /** Stops the job runner, and waits for the batch in progress. */
   stopJobs(): Promise<void>;
 }
 
 /**
- * Milliseconds between two readings of the signing keys and of the secrets of the nonces, which
- * another replica may have added to.
+ * Milliseconds between readings of the signing keys and DPoP nonce secrets, which another replica
+ * may have extended.
  */
 const keyRefreshInterval = 1000;
 
-/** Starts what rereads keys, writes what was counted, and removes what has expired. */
+/** Starts rereading keys, writing counts, and removing expired rows. */
 export function backgroundJobs(options: BackgroundJobsOptions): BackgroundJobs {
   const { config, ports, signingKeys, nonceSecrets, boundKeys, expired, uses, refusals } = options;
   const { databaseSeconds, logger, measured } = options;
@@ -78,7 +78,7 @@ export function backgroundJobs(options: BackgroundJobsOptions): BackgroundJobs {
       measured,
       interval: config.cleanupInterval * 1000,
     });
-  // Apart, for it waits for the servers of clients.
+  // Runs separately, because it waits for clients' servers.
   const stopWatchingKeys = again([
     {
       name: 'unregistered_keys',

@@ -6,7 +6,7 @@ import { dpopNonces } from '../protocol/possession/dpop-nonce.ts';
 import { type EndpointPartsOptions, endpointParts } from './endpoint-parts.ts';
 import type { ServerKeys } from './server-keys.ts';
 
-/** What judges the tokens of admins who are clients of this server. */
+/** Creates the checks of tokens from admins that are clients of this server. */
 export function boundAdmins(
   options: Omit<EndpointPartsOptions, 'endpoints' | 'nonces' | 'countClient' | 'signingKeys'>,
   { signingKeys, nonceSecrets }: ServerKeys,

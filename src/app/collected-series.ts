@@ -13,7 +13,7 @@ import type { Metrics } from '../observability/metrics.ts';
 import { type Scrape, scraper } from '../observability/scrape.ts';
 import type { Peers } from '../ports/peers.ts';
 
-/** What the series of the server are read from. */
+/** Sources of the server's series. */
 export interface CollectedOptions {
   readonly config: Pick<
     Config,
@@ -24,7 +24,7 @@ export interface CollectedOptions {
   readonly countRegistrations: () => Promise<readonly (readonly [kind: string, count: number])[]>;
   readonly signingKeys: Pick<SigningKeys, 'list'>;
   readonly health: HealthChecks;
-  /** Absent: audit events are sent nowhere. */
+  /** Absent: audit events are not sent anywhere. */
   readonly sink: Pick<AuditSink, 'lag'> | undefined;
 }
 
@@ -124,7 +124,7 @@ function keySeries({ config, clock, signingKeys }: CollectedOptions): readonly C
   ];
 }
 
-/** Milliseconds for one part, less than a whole reading may take. */
+/** Milliseconds for one part, less than the limit of a whole reading. */
 const partTimeout = 1500;
 
 async function partSample([part, check]: readonly [string, () => Promise<void>]): Promise<Sample> {
@@ -143,7 +143,7 @@ async function partSample([part, check]: readonly [string, () => Promise<void>])
 
 const pemBlock = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-/** A file that cannot be read has no days left. */
+/** Days until certificates expire; 0 for an unreadable file. */
 async function certificateDays(
   { tls, adminTls, tlsClientCaFile }: CollectedOptions['config'],
   now: number,
@@ -161,7 +161,7 @@ async function certificateDays(
   return (await Promise.all(samples)).flat();
 }
 
-/** Answers scrapes of this process, its peers and what all of them share. */
+/** Answers scrapes with the series of this process, its peers and the whole server. */
 export function serverScrape(metrics: Metrics, options: CollectedOptions, peers: Peers): Scrape {
   const ofServer = new Registry();
   collect(ofServer, collectedSeries(options));

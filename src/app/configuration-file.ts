@@ -22,8 +22,8 @@ import type { RandomId } from '../ports/ports.ts';
 import { type AdminServerOptions, adminValidators } from './admin-server.ts';
 
 /**
- * Applies the file that CONFIG_FILE names, by the admin API's own operation and without pruning,
- * while no other replica does. Throws ConfigurationFileError.
+ * Applies the file of CONFIG_FILE with the admin API's own operation, without pruning and on one
+ * replica at a time. Throws ConfigurationFileError.
  */
 export async function applyConfigurationFile(
   { path, secrets }: { readonly path: string; readonly secrets: DeclaredSecrets },
@@ -34,9 +34,8 @@ export async function applyConfigurationFile(
 }
 
 /**
- * The faults of the file that CONFIG_FILE names, one a line, as far as they can be told without a
- * database; empty if there is none. Warnings are about what it names and does not declare. Throws
- * ConfigurationFileError where it cannot be read.
+ * The faults of the file of CONFIG_FILE that can be found without a database, one per line.
+ * Warnings concern undeclared names. Throws ConfigurationFileError if the file cannot be read.
  */
 export async function configurationFileFaults({
   path,
@@ -72,7 +71,7 @@ function validatingApp(logger: Logger, randomId: RandomId): FastifyInstance {
 
 async function apply(file: ConfigurationFile, options: AdminServerOptions): Promise<void> {
   const { logger, randomId } = options;
-  // Nobody sent this request, so it has no line; its failure has one.
+  // An internal request: only its failures are logged.
   const app = validatingApp(logger.child({}, { level: 'warn' }), randomId);
   const admin = { name: 'CONFIG_FILE', scopes: adminScopes };
   app.addHook('preHandler', (_request, _reply, done) => actingAs(admin, done));
@@ -83,7 +82,7 @@ async function apply(file: ConfigurationFile, options: AdminServerOptions): Prom
       url: `/admin/configuration?dry_run=${file.faults.length > 0}`,
       payload: file.body,
     });
-    // That may be otherwise at the next start: it is no fault of the file.
+    // The next start may succeed: the file is not at fault.
     if (answer.statusCode >= 500) throw new StoreUnavailable('database', answer.json().detail);
     const { detail = '', errors = [], changes = [] } = answer.json();
     const faults = [...file.faults, ...errors];

@@ -46,7 +46,7 @@ export interface EndpointsOptions {
 
 export type EndpointPartsOptions = Omit<EndpointsOptions, 'observeStep' | 'statusLists'>;
 
-/** What more than one endpoint uses, made once. */
+/** Creates the parts that several endpoints share. */
 export function endpointParts({
   config,
   endpoints,

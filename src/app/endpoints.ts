@@ -36,8 +36,8 @@ import { type TokenEndpointSteps, tokenEndpoint } from '../protocol/token/token-
 import { type EndpointParts, type EndpointsOptions, endpointParts } from './endpoint-parts.ts';
 
 /**
- * Puts together the endpoints at which a client or a resource server authenticates, without their
- * transport: which authentication methods, grants, proofs and confirmations there are.
+ * Assembles the endpoints at which clients or resource servers authenticate, without transport:
+ * authentication methods, grants, proofs and confirmation methods.
  */
 export function assembleEndpoints(options: EndpointsOptions) {
   const parts = endpointParts(options);
@@ -48,7 +48,7 @@ export function assembleEndpoints(options: EndpointsOptions) {
   };
 }
 
-/** The token endpoint: its authentication methods, grants, proofs and confirmations. */
+/** The token endpoint with its authentication methods, grants, proofs and confirmation methods. */
 function tokenEndpointOf(
   options: EndpointsOptions,
   { keys, proofs, clientAuthentication, instrumented, ...parts }: EndpointParts,

@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts';
 import { developmentBanner } from '../config/development.ts';
 import { packageFolder } from '../config/package.ts';
 import { adminTokenFile } from '../config/store-config.ts';
+import { defined } from '../domain/defined.ts';
 import {
   type KeyEncryption,
   keyEncryption,
@@ -19,7 +20,7 @@ import {
   type SharedSecretStore,
   type SigningKeyStore,
 } from '../ports/signing-key-store.ts';
-import { adminTokenTaken, draftAdminToken } from './admin-token-file.ts';
+import { adminTokenTaken, draftAdminToken, savedAdminToken } from './admin-token-file.ts';
 
 /** The admin token in clear, and the file from which the operator reads it. */
 export interface NewAdminToken {
@@ -27,21 +28,23 @@ export interface NewAdminToken {
   readonly file: string;
 }
 
-/** Secrets that a start finds, or makes on the very first start. */
+/** Secrets that a start finds, or creates on the very first start. */
 export interface PreparedSecrets {
   readonly encryption: KeyEncryption;
   /** base64url SHA-256 of the first admin token. */
   readonly bootstrapHash: string;
-  /** The admin token, and the file that it is in, only when this start made it. */
+  /** The admin token and its file, only if this start created it. */
   readonly newAdminToken?: NewAdminToken;
+  /** The file of the admin token of an earlier start, while that is accepted. */
+  readonly adminTokenFile?: string;
 }
 
-/** The name of the hash of a first token that a start made. */
+/** The name under which the hash of a generated first token is stored. */
 export const adminTokenName = 'admin_token_hash';
 
 /**
- * Opens the secrets at rest and makes those that are missing; of several replicas that start at
- * once, one makes each. Throws KeyEncryptionError.
+ * Opens the secrets at rest and creates missing ones; if several replicas start together, only one
+ * creates each. Throws KeyEncryptionError.
  */
 export async function prepareSecrets(
   config: Config,
@@ -51,16 +54,15 @@ export async function prepareSecrets(
   if (config.adminToken !== undefined)
     return { encryption, bootstrapHash: adminTokenHash(config.adminToken) };
   const storedHash = await stores.secrets.getSecret(adminTokenName);
-  if (storedHash !== undefined) return { encryption, bootstrapHash: storedHash };
+  if (storedHash !== undefined) {
+    const saved = await savedAdminToken(config, storedHash, stores.secrets);
+    return { encryption, bootstrapHash: storedHash, ...defined({ adminTokenFile: saved }) };
+  }
   const { hash, made } = await makeAdminToken(config, stores.secrets);
-  return {
-    encryption,
-    bootstrapHash: hash,
-    ...(made !== undefined && { newAdminToken: made }),
-  };
+  return { encryption, bootstrapHash: hash, ...defined({ newAdminToken: made }) };
 }
 
-/** Of several replicas that start at once, one makes the token; the others get its hash. */
+/** If several replicas start together, one creates the token; the others get its hash. */
 async function makeAdminToken(
   { keyEncryptionKeyFile }: Config,
   secrets: SharedSecretStore,
@@ -69,7 +71,7 @@ async function makeAdminToken(
   const draft = draftAdminToken(file, generateAdminToken());
   try {
     if (existsSync(file)) {
-      // Another process may have made both since the look at the database.
+      // Another process may have created both after the database was checked.
       const hash = await secrets.getSecret(adminTokenName);
       if (hash === undefined) throw adminTokenTaken(file);
       draft.discard();
@@ -89,7 +91,7 @@ async function makeAdminToken(
   return { hash: adminTokenHash(draft.token), made: { token: draft.token, file } };
 }
 
-/** Reads the key-encryption keys; whichever the database was sealed by is the one in force. */
+/** Reads the key-encryption keys; the one that the database was sealed with is in use. */
 async function prepareEncryption(
   config: Config,
   {
@@ -113,8 +115,8 @@ async function prepareEncryption(
     secrets.getSecret(keyInForceName),
   );
   if ((await secrets.getSecret(keyInForceName)) === undefined) {
-    // A database from before keys had ids was sealed by the current key: there was no other. The
-    // check comes first, so that a wrong key is not written down.
+    // A database from before keys had ids was sealed with the current key, the only one. It is
+    // checked first, so that a wrong key is not recorded.
     const id = keyEncryptionKeyId(current);
     if (sealed !== undefined)
       await keyEncryption({ current }, async () => id).open(sealed.jwe, sealed.place);
@@ -125,14 +127,15 @@ async function prepareEncryption(
 }
 
 /** The text that every later start prints. */
-export function startText(config: Config, adminPort: number): string {
+export function startText(config: Config, adminPort: number, tokenFile?: string): string {
   const banner = config.development ? `${developmentBanner}\n` : '';
-  return `${banner}Holdfast is running.\n  issuer     ${config.issuer}\n  admin API  ${adminUrl(config, adminPort)}\n${gatewayText(config)}`;
+  const token = tokenFile === undefined ? '' : `  its token  in ${tokenFile}\n`;
+  return `${banner}Holdfast is running.\n  issuer     ${config.issuer}\n  admin API  ${adminUrl(config, adminPort)}\n${token}${gatewayText(config)}`;
 }
 
 /**
- * What the first start prints: two steps that lead to a first bound token. They hold no secret, for
- * they may go where the log goes; a terminal shows the admin token besides.
+ * The text that the first start prints: two steps to a first bound token. It contains no secrets,
+ * because it may be logged; a terminal also shows the admin token.
  */
 export function firstStartText(
   config: Config,
@@ -151,7 +154,7 @@ export function firstStartText(
   };
   const client = { client_id: 'first-client', client_name: 'First client', scope: 'read' };
   return `${startText(config, adminPort)}  admin token  in ${file}${terminal ? `: ${token}` : ''}
-               (the database has its hash only. Lost it? Start with ADMIN_TOKEN set.)
+               (the database has its hash only. Lost it? Run: holdfast admin-token reset)
 
 1. Register a resource server and a client:
 
@@ -178,7 +181,7 @@ function gatewayText({ gateway }: Config): string {
   return `  gateways   ${'path' in listen ? `unix:${listen.path}` : `http://${authority(listen.host, listen.port)}`}\n`;
 }
 
-/** A word of a shell command, quoted where that is needed. */
+/** A word of a shell command, quoted if necessary. */
 function shellWord(text: string): string {
   return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
@@ -187,7 +190,7 @@ function adminUrl({ adminHost, adminTls }: Config, port: number): string {
   return `http${adminTls === undefined ? '' : 's'}://${authority(adminHost, port)}/admin`;
 }
 
-/** Where a program on this machine finds it: all addresses are none that can be opened. */
+/** The address for programs on this machine, since a wildcard address cannot be opened. */
 function authority(host: string, port: number): string {
   const own = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   return `${own.includes(':') ? `[${own}]` : own}:${port}`;

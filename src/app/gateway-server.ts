@@ -18,14 +18,14 @@ export interface GatewayServerOptions
   extends Omit<EndpointPartsOptions, 'endpoints' | 'nonces' | 'countClient'> {
   readonly gateway: GatewayConfig;
   readonly gatewayKeys: Pick<SigningKeys, 'current'>;
-  /** Secrets of the DPoP nonces, shared by all replicas. */
+  /** DPoP nonce secrets, shared by all replicas. */
   readonly nonceSecrets: () => readonly NonceSecret[];
   readonly measured: Pick<Measurements, 'request' | 'shed' | 'proofOffset'>;
   readonly tracing: Tracing | undefined;
   readonly stopping: () => boolean;
 }
 
-/** Makes the listener for gateways: what it reads of a request, and by what it judges it. */
+/** Creates the listener for gateways: what it reads of a request, and how it checks it. */
 export function gatewayServer(options: GatewayServerOptions): FastifyInstance {
   const { config, ports, refusals, gateway, gatewayKeys, measured, logger } = options;
   const endpoints = endpointsOf(config.issuer);
@@ -50,7 +50,7 @@ export function gatewayServer(options: GatewayServerOptions): FastifyInstance {
     }),
     certificateOf: certificateSource({
       ...(headerForm !== undefined && { headerForm }),
-      // Whoever may ask at all is a gateway, and says so where the field is its own.
+      // Every permitted caller is a gateway and vouches for this field.
       trustedProxies: 'all',
       clientCa: [],
       clock: ports.clock,

@@ -4,21 +4,21 @@ import type { Measurements } from '../ports/measurements.ts';
 /** One background job. */
 export interface BackgroundJob {
   readonly name: string;
-  /** Does at most one small batch and answers whether there may be more. */
+  /** Runs at most one small batch and tells whether there may be more. */
   run(): Promise<boolean>;
 }
 
 export interface JobRunnerOptions {
   readonly jobs: readonly BackgroundJob[];
   readonly logger: Logger;
-  /** Milliseconds between two rounds. */
+  /** Milliseconds between rounds. */
   readonly interval: number;
   readonly measured?: Pick<Measurements, 'job' | 'jobBegins'> | undefined;
 }
 
 /**
- * Runs every job repeatedly, each batch in its own turn of the event loop. Returns a function that
- * stops it and waits for the batch in progress.
+ * Runs every job repeatedly, each batch in a separate turn of the event loop. Returns a function
+ * that stops it and waits for the batch in progress.
  */
 export function jobRunner({
   jobs,

@@ -21,12 +21,12 @@ export interface OpenAuditSinkOptions {
   readonly logger: Logger;
 }
 
-/** Says why AUDIT_SINK cannot take events, as far as that is known before the first one. */
+/** Tells why AUDIT_SINK cannot take events, as far as known before the first one. */
 export function auditSinkFault({ auditSink }: Pick<Config, 'auditSink'>): string | undefined {
   return auditSink?.kind === 'file' ? auditFileFault(auditSink.path) : undefined;
 }
 
-/** Refuses to start without a place for audit events. Throws ConfigError. */
+/** Refuses to start if AUDIT_SINK cannot take events. Throws ConfigError. */
 export function requireAuditSink(config: Pick<Config, 'auditSink'>): void {
   const fault = auditSinkFault(config);
   if (fault !== undefined) throw new ConfigError(fault);

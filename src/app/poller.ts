@@ -1,16 +1,16 @@
 import type { Logger } from 'pino';
 import { KeyEncryptionError } from '../keys/key-encryption.ts';
 
-/** What a poller reads for changes that another replica made. */
+/** A reading that a poller repeats to see changes by other replicas. */
 export interface PolledReading {
   readonly name: string;
   read(): Promise<void>;
 }
 
 /**
- * Reads each every `interval` milliseconds; returns a function that stops it. A missing
- * key-encryption key, which only the operator can supply, is logged as an error once until it is
- * there. Other failures pass by themselves, and reach whoever needs the reading meanwhile.
+ * Repeats each reading every `interval` milliseconds until the returned function is called. A
+ * missing key-encryption key, which only the operator can supply, is logged as an error once. Other
+ * failures are transient and reach users of the reading.
  */
 export function poller(
   readings: readonly PolledReading[],

@@ -7,7 +7,7 @@ import { remoteJwks } from '../protocol/client-keys/remote-jwks/remote-jwks.ts';
 
 type BesideStores = Pick<Ports, 'clock' | 'randomId' | 'noteUse'>;
 
-/** What the protocol needs from outside: the stores, and the keys that others publish. */
+/** What the protocol needs from outside: stores and the published keys of others. */
 export function protocolPorts(
   { jwksUriAllowPrivateAddresses: allowPrivateAddresses, ...config }: Config,
   stores: Omit<Ports, keyof BesideStores | 'remoteJwkSets'>,

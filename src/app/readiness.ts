@@ -6,14 +6,14 @@ export interface ReadinessOptions {
   readonly pingDatabase: () => Promise<void>;
   readonly pingReplay: () => Promise<void>;
   readonly writeToDatabase: () => Promise<void>;
-  /** Absent where the database holds the replay records. */
+  /** Absent if the database holds the replay records. */
   readonly writeToReplay?: (() => Promise<void>) | undefined;
   readonly keys: readonly Pick<SigningKeys, 'missing'>[];
 }
 
 /**
- * Makes the checks of `/health/ready`. `start` begins the test writes, and returns a function that
- * ends them.
+ * Creates the checks of `/health/ready`. `start` begins the test writes and returns a function that
+ * stops them.
  */
 export function readiness({
   pingDatabase,

@@ -14,7 +14,7 @@ import {
   assertionLifetime,
 } from '../protocol/gateway/forwarded-request-assertion.ts';
 
-/** Where the keys are kept, and what opens them. */
+/** The stores of the keys, and the encryption that opens them. */
 export interface ServerKeysOptions
   extends Pick<DpopNonceSecretsOptions, 'secrets' | 'nonceSecrets' | 'databaseSeconds'> {
   readonly config: Config;
@@ -24,17 +24,17 @@ export interface ServerKeysOptions
   readonly peers: Pick<Peers, 'invalidate'>;
 }
 
-/** What the server signs with and makes nonces with, the same on all replicas. */
+/** Keys for signing and nonces, the same on all replicas. */
 export interface ServerKeys {
   readonly signingKeys: SigningKeys;
-  /** The keys that sign assertions for upstreams; none until there is a gateway listener. */
+  /** Keys that sign assertions for upstreams; empty until there is a gateway listener. */
   readonly gatewayKeys: SigningKeys;
   readonly nonceSecrets: DpopNonceSecrets;
 }
 
 /**
- * Reads the keys of the server, and makes the first ones. Throws KeyEncryptionError when none of
- * the stored ones can be opened.
+ * Reads the keys of the server, and creates the first ones. Throws KeyEncryptionError if no stored
+ * key can be opened.
  */
 export async function serverKeys(options: ServerKeysOptions): Promise<ServerKeys> {
   const { config, secrets, encryption, clock, peers } = options;
@@ -47,7 +47,7 @@ export async function serverKeys(options: ServerKeysOptions): Promise<ServerKeys
     databaseSeconds: options.databaseSeconds,
     changed: peers.invalidate,
   });
-  // Without any tolerance, too, another replica publishes a new key only when it has read it.
+  // Even without tolerance, another replica publishes a new key only after reading it.
   const margin = Math.max(config.clockTolerance, 5);
   const shared = {
     store: options.signingKeys,

@@ -24,16 +24,16 @@ import { readiness } from './readiness.ts';
 import { serverKeys } from './server-keys.ts';
 import { stopServer } from './stop-server.ts';
 
-/** What a process gives the server. */
+/** What a process provides to the server. */
 export interface ServerOptions {
   readonly clock: Clock;
-  /** In place of the database's own, for a test that sets it. */
+  /** Replaces the database's clock in tests. */
   readonly databaseClock?: Clock;
   readonly randomId: RandomId;
   readonly logger: Logger;
-  /** Writes for the operator; what it writes may go where the log goes. */
+  /** Prints for the operator; the text may be logged. */
   readonly print: (text: string) => void;
-  /** Whether that is a terminal, which may show the admin token of a first start. */
+  /** Whether output is a terminal, which may show the admin token of a first start. */
   readonly terminal?: boolean;
   readonly peers?: Peers;
 }
@@ -42,21 +42,22 @@ export interface ServerOptions {
 export interface RunningServer {
   readonly publicPort: number;
   readonly adminPort: number;
-  /** 0: metrics have no listener of their own. */
+  /** 0: metrics have no separate listener. */
   readonly metricsPort: number;
   /** 0: there is no listener for gateways, or it is a socket. */
   readonly gatewayPort: number;
-  /** Readiness fails first, requests in flight finish, then the stores close. */
+  /** Fails readiness first, lets requests in flight finish, then closes the stores. */
   stop(): Promise<void>;
 }
 
 /**
- * Opens stores, keys and listeners in the order in which they need one another. Throws a sentence
- * for the operator when it cannot.
+ * Opens stores, keys and listeners in order of dependency. Throws a sentence for the operator on
+ * failure.
  */
 export async function startServer(config: Config, options: ServerOptions): Promise<RunningServer> {
   const { clock, databaseClock, logger, peers = noPeers } = options;
   requireAuditSink(config);
+  await checkTlsFiles(config, clock(), logger);
   const measured = metrics({ byClient: config.metricsByClient });
   const stores = await openStores(config, { logger, clock, databaseClock, peers, measured });
   try {
@@ -117,8 +118,8 @@ async function serve(
     gatewayApp,
     loadAdmin: async () => (await import('./admin-server.ts')).adminServer(admin),
     scrape,
-    // Each process with a socket of its own: one that dies takes no connections along that others
-    // could serve. Elsewhere than on Linux, node:cluster shares them.
+    // With a socket per process, a process that dies drops no connections that others could serve.
+    // Except on Linux, node:cluster shares the sockets.
     reusePort: peers !== noPeers && process.platform === 'linux',
     stopping,
     logger,
@@ -128,7 +129,7 @@ async function serve(
   const work = backgroundJobs({ ...stores, ...keys, ...common, uses });
   print(
     secrets.newAdminToken === undefined
-      ? startText(config, adminPort)
+      ? startText(config, adminPort, secrets.adminTokenFile)
       : firstStartText(config, adminPort, secrets.newAdminToken, terminal),
   );
   const running = { ...common, listeners, work, stopWriting, uses, sink, stores };
@@ -146,7 +147,7 @@ async function serve(
   };
 }
 
-/** Applies the file of CONFIG_FILE, before anybody can ask for a token. */
+/** Applies CONFIG_FILE before tokens can be requested. */
 async function applyDeclared(
   { configurationFile }: Config,
   admin: AdminServerOptions,
@@ -156,7 +157,13 @@ async function applyDeclared(
   await applyConfigurationFile(configurationFile, admin);
 }
 
-/** Loaded only where there is a collector. */
+/** Refuses TLS files that cannot be used, and warns about dates; loaded only if there are any. */
+async function checkTlsFiles(config: Config, now: number, logger: Logger): Promise<void> {
+  if ((config.tls ?? config.adminTls ?? config.tlsClientCaFile) === undefined) return;
+  (await import('./tls-files.ts')).requireTlsFiles(config, now, logger);
+}
+
+/** Loads tracing only if a collector is configured. */
 async function openTracing({ traces }: Config, logger: Logger): Promise<Tracing | undefined> {
   if (traces === undefined) return undefined;
   return (await import('../observability/tracing.ts')).openTelemetry(traces, logger);

@@ -7,7 +7,7 @@ import type { CredentialUseRecorder } from '../observability/credential-use.ts';
 import type { Refusals } from '../ports/refusals.ts';
 import type { BackgroundJobs } from './background-jobs.ts';
 
-/** What a running server has to end. */
+/** Parts of a running server that must be stopped. */
 export interface RunningParts {
   readonly config: Pick<Config, 'shutdownDelayMs' | 'shutdownTimeoutMs'>;
   readonly listeners: Pick<Listeners, 'close'>;
@@ -31,13 +31,13 @@ export async function stopServer(parts: RunningParts): Promise<void> {
     Promise.all([
       listeners.close(config.shutdownTimeoutMs / 2),
       work.stopJobs(),
-      // Whatever does not arrive in time is sent after the next start.
+      // Undelivered events are sent after the next start.
       sink?.stop(),
     ]),
     sleep(config.shutdownTimeoutMs),
   ]);
   stopWriting();
-  // What was counted since the last round.
+  // Writes the counts since the last round.
   await refusals
     .flush()
     .catch((err: unknown) => logger.warn({ err }, 'counts of refusals are lost'));

@@ -6,7 +6,7 @@ import { platformTokens } from '../protocol/trusted-issuers/platform-tokens.ts';
 import { verifyTrustedIssuerToken } from '../protocol/trusted-issuers/verify-trusted-issuer-token.ts';
 import { matchSvid } from '../protocol/trusted-issuers/x509-svid.ts';
 
-/** What judges tokens and certificates of trusted issuers. */
+/** Creates the checks of tokens and certificates from trusted issuers. */
 export function trustParts(
   { issuer, assertionAlgs, clockTolerance }: Config,
   ports: Ports,
@@ -17,7 +17,7 @@ export function trustParts(
     ...ports,
     keys,
     issuer,
-    // OpenID providers must offer RS256 (OpenID Connect Core §15.1), and few sign by another.
+    // OpenID providers must offer RS256 (OpenID Connect Core §15.1), and few sign with another.
     algs: [...new Set([...assertionAlgs, 'RS256' as const])],
     clockTolerance,
   });

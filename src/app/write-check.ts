@@ -1,7 +1,7 @@
-/** Milliseconds between writes, between tries while they fail, and that a success counts. */
+/** Milliseconds between writes, between retries, and for which a success counts. */
 const [writeInterval, retryInterval, staleAfter] = [3000, 1000, 15_000];
 
-/** Proves by writes in the background that a store can be written to. */
+/** Verifies by background writes that a store is writable. */
 export interface WriteCheck {
   /** Reports the last write without writing; waits for the first one. Throws its error. */
   readonly check: () => Promise<void>;
@@ -10,9 +10,9 @@ export interface WriteCheck {
 }
 
 /**
- * Writes every 3 s, and every second while that fails. A store that only reads, or is full, answers
- * every question and refuses every token.
- * @param now milliseconds of a clock that only goes forward
+ * Writes every 3 s, and every second while that fails. A read-only or full store still answers
+ * reads but refuses every token.
+ * @param now milliseconds of a monotonic clock
  */
 export function writeCheck(
   write: () => Promise<void>,

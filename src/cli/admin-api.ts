@@ -9,12 +9,12 @@ import { printable, type Terminal } from './terminal.ts';
 /** One request to the admin API. */
 export interface AdminRequest {
   readonly method: string;
-  /** Parts of the path behind `/admin/`, not encoded: `['clients', clientId]`. */
+  /** Unencoded path segments after `/admin/`: `['clients', clientId]`. */
   readonly path: readonly string[];
   readonly query?: Readonly<Record<string, string>>;
   /** Sent as JSON. */
   readonly body?: unknown;
-  /** Where it takes longer than other requests, and what to say then. */
+  /** Set for requests that take longer than others, with the advice to print on timeout. */
   readonly slow?: { readonly timeout: number; readonly advice: string };
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -23,7 +23,7 @@ export interface AdminRequest {
 export interface AdminAnswer {
   readonly status: number;
   readonly headers: Headers;
-  /** The JSON value; undefined: the answer has none. */
+  /** The JSON value; undefined: the answer has no body. */
   readonly body: unknown;
 }
 
@@ -31,25 +31,22 @@ export interface AdminAnswer {
 export type AdminApi = (request: AdminRequest) => Promise<AdminAnswer>;
 
 const unexplained = { detail: 'no reason given', errors: [] };
-const problemSchema = v.fallback(
-  v.object({
-    detail: v.fallback(v.string(), unexplained.detail),
-    errors: v.fallback(v.array(v.object({ member: v.string(), detail: v.string() })), []),
-  }),
-  unexplained,
-);
+const problemSchema = v.object({
+  detail: v.string(),
+  errors: v.fallback(v.array(v.object({ member: v.string(), detail: v.string() })), []),
+});
 
-/** Problem details of a refusal (RFC 9457), as docs/reference/admin-api.md has them. */
+/** Problem details of a refusal (RFC 9457), as documented in docs/reference/admin-api.md. */
 export type Problem = v.InferOutput<typeof problemSchema>;
 
-/** The admin API refused the request: exit code 3, or 4 where another try makes sense (503). */
+/** The admin API refused the request: exit code 3, or 4 if a retry makes sense (503). */
 export class AdminRefusal extends CommandError {
   readonly status: number;
   readonly problem: Problem;
 
   constructor(status: number, problem: Problem) {
     const { detail, errors } = problem;
-    // What the server says is shown, but does not steer the terminal.
+    // The server's text is shown, but must not control the terminal.
     const lines = errors.map((fault) => printable(`  ${fault.member}: ${fault.detail}`));
     super(
       status === 503 ? exitCodes.unreachable : exitCodes.refused,
@@ -60,20 +57,19 @@ export class AdminRefusal extends CommandError {
   }
 }
 
-/** Milliseconds until an answer is no longer waited for. */
+/** Milliseconds to wait for an answer. */
 const timeout = 30_000;
 
 /**
- * The admin API at `adminUrl`, else `HOLDFAST_ADMIN_URL`, else where a server on this machine has
- * it, with the token of `HOLDFAST_ADMIN_TOKEN[_FILE]`. Throws CommandError (exit code 5).
+ * The admin API at `adminUrl`, else `HOLDFAST_ADMIN_URL`, else at its default address on this
+ * machine, with the token of `HOLDFAST_ADMIN_TOKEN[_FILE]`. Throws CommandError: exit code 2 for
+ * the argument, 5 for a variable.
  */
 export async function adminApi(
   { env }: Pick<Terminal, 'env'>,
-  adminUrl = env['HOLDFAST_ADMIN_URL'] || 'http://127.0.0.1:8081',
+  adminUrl?: string,
 ): Promise<AdminApi> {
-  const base = httpUrl(adminUrl);
-  // The token goes over plain HTTP to this machine only.
-  refusePlainHttp(base, false);
+  const base = baseOf(env, adminUrl);
   const token = await secretOf({ env }, 'HOLDFAST_ADMIN_TOKEN');
   if (token === undefined)
     throw configurationError('Set HOLDFAST_ADMIN_TOKEN_FILE to a file with the admin token.');
@@ -93,12 +89,42 @@ export async function adminApi(
     };
     const response = await answerOf(url, init, slow);
     const { ok, status, headers: fields } = response;
-    if (!ok) throw new AdminRefusal(status, v.parse(problemSchema, jsonOf(response.text)));
+    if (!ok) throw refusalOf(status, response.text, url);
     const value = jsonOf(response.text);
     if (value === undefined && response.text !== '')
       throw new CommandError(exitCodes.failed, 'The admin API answered something else than JSON.');
     return { status, headers: fields, body: value };
   };
+}
+
+/** The URL of the admin API; a fault names the option or the variable. Throws CommandError. */
+function baseOf(env: Terminal['env'], adminUrl: string | undefined): URL {
+  const [name, fault] =
+    adminUrl === undefined
+      ? (['HOLDFAST_ADMIN_URL', configurationError] as const)
+      : (['--admin-url', usageError] as const);
+  try {
+    const url = httpUrl(adminUrl ?? (env['HOLDFAST_ADMIN_URL'] || 'http://127.0.0.1:8081'));
+    // The token is sent over plain HTTP to this machine only.
+    refusePlainHttp(url, false);
+    return url;
+  } catch (error) {
+    throw fault(`${name}: ${(error as Error).message}`);
+  }
+}
+
+function refusalOf(status: number, text: string, { origin }: URL): CommandError {
+  const { success, output } = v.safeParse(problemSchema, jsonOf(text));
+  if (!success && status < 500)
+    return new CommandError(
+      exitCodes.refused,
+      `The server at ${origin} answered ${status}, but it is not the admin API: ` +
+        'check HOLDFAST_ADMIN_URL or --admin-url.',
+    );
+  const problem = success ? output : unexplained;
+  // This command always sends a token, so none can be missing.
+  const detail = status === 401 ? 'the admin token is not accepted' : problem.detail;
+  return new AdminRefusal(status, { ...problem, detail });
 }
 
 async function answerOf(url: URL, init: RequestInit, slow: AdminRequest['slow']) {
@@ -116,7 +142,7 @@ async function answerOf(url: URL, init: RequestInit, slow: AdminRequest['slow'])
   }
 }
 
-/** One part of a path. URLs resolve dots, encoded ones too, so a name of dots has no URL. */
+/** One path segment. URLs resolve dots, even encoded ones, so a name of dots has no URL. */
 function segment(name: string): string {
   if (name === '' || name === '.' || name === '..')
     throw usageError(`${JSON.stringify(name)} is not a name.`);

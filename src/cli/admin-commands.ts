@@ -12,17 +12,17 @@ const help = `
   HOLDFAST_ADMIN_TOKEN, …_TOKEN_FILE  an admin token with the scope for it
 `;
 
-/** A thumbprint may begin with `-`. A misspelt option is refused as an argument too many. */
+/** A thumbprint may begin with `-`. A misspelt option is refused as an excess argument. */
 const idMayLookLikeAnOption = true;
 
-/** What can be listed, read, created and deleted, and the members that a table of it shows. */
+/** Resources that can be listed, read, created and deleted, with the members shown in tables. */
 const resources = {
   clients: ['client_id', 'client_name', 'token_endpoint_auth_method', 'disabled'],
   'resource-servers': ['id', 'audience', 'name'],
   pairings: ['id', 'mode', 'requester', 'holder', 'revoked'],
 } as const;
 
-/** Adds the subcommands that ask the admin API for one thing. */
+/** Adds the subcommands that send one request to the admin API. */
 export function addAdminCommands(program: Command, terminal: Terminal): void {
   for (const [name, columns] of Object.entries(resources))
     addResource(program, terminal, name, columns);
@@ -46,7 +46,7 @@ export function addAdminCommands(program: Command, terminal: Terminal): void {
   const audit = program.command('audit').description('read the audit trail');
   onAdminApi(audit.command('tail'), 'print audit events, oldest first; --json prints JSON Lines')
     .option('--follow', 'go on with what comes; events are shown a minute late, none is missed')
-    .option('--since <time>', 'such as 2026-11-24T09:00:00Z (default: an hour ago)')
+    .option('--since <time>', 'such as 2026-11-24T09:00:00Z, or 30m, 24h, 7d ago (default: 1h)')
     .option('--type <type>', 'only events of this type')
     .option('--client-id <id>', 'only events of this client')
     .action(async (options: TailOptions) =>
@@ -54,7 +54,7 @@ export function addAdminCommands(program: Command, terminal: Terminal): void {
     );
 }
 
-/** What works on the database itself. */
+/** Adds the subcommands that work on the database directly. */
 function addRescue(program: Command, terminal: Terminal): void {
   const on = (command: Command, description: string) =>
     command

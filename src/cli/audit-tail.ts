@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { nearestOf } from '../admin/schema-fault.ts';
+import { auditEventChapters } from '../domain/audit-event-types.ts';
 import { defined } from '../domain/defined.ts';
 import { adminApi } from './admin-api.ts';
 import { type Item, onePage } from './admin-pages.ts';
 import { CommandError, exitCodes, usageError } from './exit-codes.ts';
 import type { AdminOptions } from './keys.ts';
-import { printable, printJson, type Terminal, textOf } from './terminal.ts';
+import { endWithReader, printable, printJson, type Terminal, textOf } from './terminal.ts';
+import { sinceOf } from './times.ts';
 
 export interface TailOptions extends AdminOptions {
   readonly follow?: boolean;
@@ -13,22 +16,24 @@ export interface TailOptions extends AdminOptions {
   readonly clientId?: string;
 }
 
-/** Milliseconds between two questions, and how far back it begins. */
+/** Milliseconds between requests, and how far back it begins. */
 const [askEvery, lookBack] = [2000, 3_600_000];
 
 /**
- * Prints audit events, oldest first. With `follow` until the process ends: an outage of the server
- * is waited out, and the cursor makes sure that no event is missed or shown twice.
+ * Prints audit events, oldest first. `follow` runs until the process ends: outages are waited out,
+ * and the cursor ensures that no event is missed or repeated.
  */
 export async function tailAudit(terminal: Terminal, options: TailOptions): Promise<void> {
   const { since, type, clientId, follow = false } = options;
-  if (since !== undefined && Number.isNaN(Date.parse(since)))
-    throw usageError('--since takes a time such as 2026-11-24T09:00:00Z.');
+  const now = terminal.clock();
+  const from = since === undefined ? new Date(now - lookBack) : sinceOf(since, now);
+  if (type !== undefined) requireKnownType(type);
   const api = await adminApi(terminal, options.adminUrl);
   const query = {
-    since: new Date(since ?? terminal.clock() - lookBack).toISOString(),
+    since: from.toISOString(),
     ...defined({ type, client_id: clientId, follow: follow ? 'true' : undefined }),
   };
+  endWithReader(terminal);
   let cursor: string | undefined;
   let answered = false;
   for (;;) {
@@ -47,6 +52,17 @@ export async function tailAudit(terminal: Terminal, options: TailOptions): Promi
     }
     await sleep(askEvery);
   }
+}
+
+function requireKnownType(type: string): void {
+  const types = Object.values(auditEventChapters).flatMap((chapter) => Object.keys(chapter));
+  if (types.includes(type)) return;
+  const nearest = nearestOf(type, types);
+  const advice =
+    nearest === undefined
+      ? 'docs/reference/audit-events.md lists the types.'
+      : `The nearest known type is ${nearest}.`;
+  throw usageError(`There is no event of the type ${JSON.stringify(type)}. ${advice}`);
 }
 
 function print(terminal: Terminal, event: Item, { json }: AdminOptions): void {

@@ -1,27 +1,48 @@
 import { randomUUID } from 'node:crypto';
-import { chmodSync, existsSync, linkSync, renameSync, rmSync, statSync } from 'node:fs';
-import { type Config, readConfig } from '../config/config.ts';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  linkSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { resolve } from 'node:path';
+import { type Config, ConfigError, readConfig } from '../config/config.ts';
 import { databaseFile, databaseKind, fileUrl } from '../config/database-url.ts';
 import { checkDatabase } from './doctor/check-database.ts';
 import { lookAtDatabase } from './doctor/database-look.ts';
-import { failed, usageError } from './exit-codes.ts';
-import { checkDump, databaseArgument, shellWord } from './postgresql-dump.ts';
+import { configurationError, failed, usageError } from './exit-codes.ts';
+import { withFullStop } from './failure.ts';
+import { checkDump, databaseArgument, schemaArgument, shellWord } from './postgresql-dump.ts';
 import { codeOf } from './secret.ts';
 import { type ServeOptions, serveVariables } from './serve-command.ts';
-import { printJson, type Terminal } from './terminal.ts';
+import { printable, printJson, type Terminal } from './terminal.ts';
 
 export interface BackupOptions extends ServeOptions {
   readonly json?: boolean;
-  /** Look at a backup that exists, and make none. */
+  /** Only checks an existing backup. */
   readonly check?: boolean;
 }
 
-/** The configuration of the server that this environment is for. Throws ConfigError. */
-export function serverConfig(terminal: Pick<Terminal, 'env'>, options: ServeOptions): Config {
-  return readConfig({ ...terminal.env, ...serveVariables(terminal.env, options) });
+/** The configuration of the server that this environment is for. Throws CommandError. */
+export function serverConfig({ env }: Pick<Terminal, 'env'>, options: ServeOptions): Config {
+  try {
+    return readConfig({ ...env, ...serveVariables(env, options) });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw configurationError(error.message.split('\n').map(printable).join('\n'));
+  }
 }
 
-/** Makes a backup of the database beside a running server, or says how, and checks it. */
+/** The path of the server's SQLite file. */
+export function serverFile({ databaseUrl }: Config): string {
+  return resolve(databaseFile(databaseUrl));
+}
+
+/** Backs up the database of a running server, or prints how, and checks the backup. */
 export async function backup(
   terminal: Terminal,
   file: string,
@@ -30,13 +51,14 @@ export async function backup(
   const config = serverConfig(terminal, options);
   const sqlite = databaseKind(config.databaseUrl) === 'sqlite';
   if (options.check !== true && !sqlite) {
-    const [database, quoted] = [databaseArgument(terminal), shellWord(file)];
+    const [database, quoted] = [databaseArgument(terminal, config.databaseUrl), shellWord(file)];
+    const schema = schemaArgument(config.databaseUrl);
     terminal.stderr.write(
-      `pg_dump -Fc ${database} -f ${quoted}\nholdfast backup --check ${quoted}\n`,
+      `pg_dump -Fc ${database}${schema} -f ${quoted}\nholdfast backup --check ${quoted}\n`,
     );
     throw failed('No backup was made: PostgreSQL makes it by the two lines above.');
   }
-  if (options.check !== true) await copySqlite(databaseFile(config.databaseUrl), file);
+  if (options.check !== true) await copySqlite(serverFile(config), file);
   await (sqlite ? checkSqlite(file, config, terminal) : checkDump(file, config));
   const { size } = statSync(file);
   if (options.json === true) printJson(terminal, { file, size, checked: true });
@@ -50,11 +72,12 @@ function keyPlace({ keyEncryptionKey, keyEncryptionKeyFile }: Config): string {
   return keyEncryptionKey === undefined ? keyEncryptionKeyFile : 'KEY_ENCRYPTION_KEY';
 }
 
-/** SQLite's own copy of a database in use: one moment of it, and the server goes on. */
+/** Copies a consistent snapshot with SQLite while the server keeps running. */
 async function copySqlite(database: string, file: string): Promise<void> {
   if (!existsSync(database)) throw failed(`There is no database ${database} yet.`);
+  requireReadable(database);
   if (existsSync(file)) throw taken(file);
-  // What has the name of the backup is whole: a copy that is interrupted stays under this one.
+  // Only a complete copy gets the backup's name; an interrupted one keeps this name.
   const draft = `${file}.${randomUUID()}.partial`;
   const { default: SqliteDatabase } = await import('libsql');
   const source = new SqliteDatabase(database);
@@ -65,7 +88,7 @@ async function copySqlite(database: string, file: string): Promise<void> {
     chmodSync(draft, 0o600);
   } catch (error) {
     rmSync(draft, { force: true });
-    throw failed(`The backup was not made: ${(error as Error).message}.`);
+    throw failed(withFullStop(`The backup was not made: ${(error as Error).message}`));
   } finally {
     process.umask(before);
     source.close();
@@ -77,27 +100,40 @@ async function copySqlite(database: string, file: string): Promise<void> {
   }
 }
 
-/** Gives the draft its name, which it never takes from another file. Throws CommandError. */
+/** Gives the draft its final name without replacing another file. Throws CommandError. */
 function publish(draft: string, file: string): void {
   try {
     linkSync(draft, file);
   } catch (error) {
-    // Some file systems have no links.
+    // Some file systems lack links.
     if (codeOf(error) === 'EEXIST' || existsSync(file)) throw taken(file);
     renameSync(draft, file);
   }
+}
+
+/** Refuses what SQLite would not explain. Throws CommandError. */
+function requireReadable(file: string): void {
+  try {
+    accessSync(file, constants.R_OK);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'ENOENT') throw failed(`There is no file ${file}.`);
+    throw failed(`${file} cannot be read (${code}). Run this as a user who may read it.`);
+  }
+  if (!statSync(file).isFile()) throw failed(`${file} is not a file.`);
 }
 
 function taken(file: string): Error {
   return usageError(`${file} exists already, and is not replaced.`);
 }
 
-/** Reads the whole copy, and opens its keys by the key-encryption key. Throws CommandError. */
+/** Reads the whole copy, and opens its keys with the key-encryption key. Throws CommandError. */
 export async function checkSqlite(
   file: string,
   config: Config,
   { clock }: Pick<Terminal, 'clock'>,
 ): Promise<void> {
+  requireReadable(file);
   const url = fileUrl(file);
   const look = await lookAtDatabase(url);
   if (look === undefined) throw failed(`There is no file ${file}.`);
@@ -115,6 +151,8 @@ export async function checkSqlite(
   for (const name of needed) {
     const finding = found.find(({ check }) => check === name);
     if (finding?.result !== 'ok')
-      throw failed(`${file}: ${name}: ${finding?.found ?? 'not found'}. ${finding?.mend ?? ''}`);
+      throw failed(
+        `${withFullStop(`${file}: ${name}: ${finding?.found ?? 'not found'}`)} ${finding?.mend ?? ''}`,
+      );
   }
 }

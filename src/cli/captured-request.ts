@@ -1,6 +1,6 @@
 import { usageError } from './exit-codes.ts';
 
-/** Header fields of a request as somebody captured it. */
+/** Header fields of a captured request. */
 export interface CapturedRequest {
   /** Values of each `DPoP` field, in order. */
   readonly proofs: readonly string[];

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
+import { fileReason } from '../config/text-file.ts';
 import { runCommand } from './program.ts';
 
 /**
@@ -8,10 +9,13 @@ import { runCommand } from './program.ts';
  */
 export async function command(args: readonly string[], packageFile: URL): Promise<void> {
   const { env, stdin, stdout, stderr } = process;
-  // Whoever reads the output may have enough of it: holdfast decode | head -1. `serve` goes on.
-  stdout.on('error', (error: NodeJS.ErrnoException) =>
-    process.exit(error.code === 'EPIPE' ? 0 : 1),
-  );
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // The reader may stop early, as in `holdfast diff … | head -1`: the exit code stays.
+    if (error.code === 'EPIPE') return;
+    stderr.write(`holdfast: Standard output cannot be written: ${fileReason(error)}.\n`);
+    process.exit(1);
+  });
+  stderr.on('error', () => undefined);
   try {
     const terminal = { env, stdin, stdout, stderr, clock: Date.now };
     process.exitCode = await runCommand(args, terminal, versionIn(packageFile));

@@ -1,18 +1,18 @@
 import type { Command, Option } from 'commander';
 
-/** Shells for which there is a script. */
+/** Shells with a completion script. */
 export const shells = ['bash', 'zsh', 'fish'] as const;
 
 /** A shell with completion. */
 export type Shell = (typeof shells)[number];
 
-/** A command and how it is called: `holdfast profile set`. */
+/** A command and its full name: `holdfast profile set`. */
 interface Place {
   readonly path: string;
   readonly command: Command;
 }
 
-/** The script that completes this program, made from its commands and options. */
+/** Generates the completion script of this program from its commands and options. */
 export function completionScript(program: Command, shell: Shell): string {
   const places = placesOf(program, program.name());
   if (shell === 'fish') return fish(program.name(), places);
@@ -32,11 +32,11 @@ const subcommands = (command: Command) =>
 const optionsOf = (command: Command) =>
   command.createHelp().visibleOptions(command) as readonly Option[];
 const takesValue = (option: Option) => option.required || option.optional;
-/** Quoted for all three shells, which agree on text without quotes and backslashes. */
+/** Quotes text for all three shells, which agree if it has no quotes or backslashes. */
 const quoted = (text: string) => `'${text.replace(/['\\]/g, '')}'`;
 const patterns = (texts: readonly string[]) => texts.map(quoted).join(' | ');
 
-/** Readline completes file names wherever the function has no answer. */
+/** Readline completes file names if the function returns nothing. */
 function bash(name: string, places: readonly Place[]): string {
   const valued = places.flatMap(({ path, command }) =>
     optionsOf(command)

@@ -12,7 +12,7 @@ In the file a secret is named, as a variable or a file, and never printed:
       client_secret: \${ORDERS_SECRET}        # or { file: orders.secret }
 `;
 
-/** Adds the subcommands for what is registered. */
+/** Adds the subcommands that apply, compare and export configurations. */
 export function addConfigurationCommands(
   program: Command,
   terminal: Terminal,
@@ -23,12 +23,12 @@ export function addConfigurationCommands(
     program
       .command(name)
       .requiredOption('-f, --file <file>', 'YAML or JSON; - is standard input')
-      .option('--prune', 'delete what a file made and this one has not')
+      .option('--prune', 'delete registrations that a file created and this one lacks')
       .option('--admin-url <url>', 'where the admin API is (HOLDFAST_ADMIN_URL)')
       .option('--json', 'print JSON')
       .addHelpText('after', help);
   withFile('apply')
-    .description('make what is registered what a file declares; prints the plan first')
+    .description('apply a configuration file; prints the plan first')
     .option('--dry-run', 'print the plan only')
     .action(async (options: ApplyOptions) => (await load()).apply(terminal, options));
   withFile('diff')

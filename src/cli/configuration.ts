@@ -35,10 +35,10 @@ interface Plan {
 
 const signs = { create: '+', change: '~', replace: '!', delete: '-' } as const;
 
-/** Milliseconds: the server needs a while for thousands of clients. */
+/** Milliseconds; thousands of clients take a while. */
 const patience = 300_000;
 
-/** Prints the plan, and makes what is registered what the file declares. */
+/** Prints the plan, and applies the file. */
 export async function apply(terminal: Terminal, options: ApplyOptions): Promise<void> {
   const file = await fileOf(terminal, options.file);
   const api = await adminApi(terminal, options.adminUrl);
@@ -47,13 +47,13 @@ export async function apply(terminal: Terminal, options: ApplyOptions): Promise<
   if (options.json === true && (options.dryRun === true || plan.changes.length === 0))
     return printJson(terminal, plan);
   if (options.dryRun === true || plan.changes.length === 0) return;
-  // What was printed is what is done: not if somebody has changed something meanwhile.
+  // Applies exactly the printed plan: fails if something has changed since.
   const done = await send(api, file, { prune: options.prune === true, ifMatch: etag });
   if (options.json === true) printJson(terminal, done.body);
   else terminal.stdout.write('Applied.\n');
 }
 
-/** Prints what differs, with values; answers exit code 6 when something does. */
+/** Prints the differences with values; returns exit code 6 if there are any. */
 export async function diff(terminal: Terminal, options: ApplyOptions): Promise<number> {
   const file = await fileOf(terminal, options.file);
   const { plan } = await planOf(await adminApi(terminal, options.adminUrl), file, options);
@@ -62,7 +62,7 @@ export async function diff(terminal: Terminal, options: ApplyOptions): Promise<n
   return plan.changes.length === 0 ? exitCodes.ok : exitCodes.differences;
 }
 
-/** Prints what is registered as a file, without secrets. */
+/** Prints the registrations as a file, without secrets. */
 export async function printExport(
   terminal: Terminal,
   options: Pick<ApplyOptions, 'json' | 'adminUrl'>,
@@ -102,7 +102,7 @@ async function planOf(
     const refused =
       error instanceof AdminRefusal && [400, 403].includes(error.status) ? error : undefined;
     const faults = [...file.faults, ...(refused?.problem.errors ?? [])];
-    // Faults of the file need no server to be told.
+    // Faults of the file are reported even without a server.
     if (faults.length > 0) throw faulty(file.lines(faults));
     throw error;
   }

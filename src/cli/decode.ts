@@ -10,7 +10,7 @@ export interface DecodeOptions extends Pick<ProfileOptions, 'profile' | 'issuer'
   readonly json?: boolean;
 }
 
-/** Prints header, claims, what binds the token, and whether its signature verifies. */
+/** Prints header, claims, key bindings, and whether the signature verifies. */
 export async function printDecoded(
   terminal: Terminal,
   file: string,

@@ -4,24 +4,25 @@ import { httpMethod, httpUrl } from './http-target.ts';
 import { proofRules } from './proof-rules.ts';
 import { readInput } from './secret.ts';
 import { printJson, printTable, type Terminal } from './terminal.ts';
+import { timeOf } from './times.ts';
 
 export interface DoctorProofOptions {
   readonly nonce?: string;
-  /** When the request arrived; default: now. */
+  /** When the request arrived; now by default. */
   readonly at?: string;
-  /** Seconds that `iat` may be away from then. */
+  /** Maximum seconds between `iat` and that time. */
   readonly maxAge: string;
   readonly json?: boolean;
 }
 
-/** Says for each rule of RFC 9449 §4.3 what a captured request has and what it should have. */
+/** Reports for each rule of RFC 9449 §4.3 what a captured request has and should have. */
 export async function examineProof(
   terminal: Terminal,
   method: string,
   url: string,
   { nonce, at, maxAge, json }: DoctorProofOptions,
 ): Promise<void> {
-  const time = at === undefined ? terminal.clock() : Date.parse(at);
+  const time = at === undefined ? terminal.clock() : timeOf(at);
   if (Number.isNaN(time)) throw usageError('--at takes a time such as 2026-11-24T09:00:00Z.');
   if (!/^\d{1,9}$/.test(maxAge)) throw usageError('--max-age takes a number of seconds.');
   const expected = { method: httpMethod(method), url: httpUrl(url) };

@@ -11,13 +11,13 @@ import { sqlClients } from '../store/tables/sql-clients.ts';
 import { sqlSharedSecrets } from '../store/tables/sql-secrets.ts';
 import { failed } from './exit-codes.ts';
 
-/** How many are read at once. */
+/** How many are read per query. */
 const limit = 500;
 
-/** Passes before it gives up; a running server lets ended admins in for some seconds. */
+/** Passes before it gives up; a running server accepts ended admins for some seconds. */
 const maxPasses = 20;
 
-/** What ends admins, and the identifier of the token that stays. */
+/** Dependencies, and the identifier of the token to keep. */
 export interface EndAdminsOptions {
   readonly database: Database;
   readonly change: AuditedTransaction;
@@ -27,9 +27,9 @@ export interface EndAdminsOptions {
 }
 
 /**
- * Ends every admin but one token: takes the scopes from clients, ends the first token, and removes
- * the tokens. Whoever is still an admin may make another one meanwhile, so that it ends with a pass
- * that finds nobody. Answers whom. The audit trail has each. Throws CommandError.
+ * Ends every admin except one token: removes scopes from clients, the first token, and the other
+ * tokens. Passes repeat until one finds no admins, because admins may create others meanwhile.
+ * Returns those ended, which are audited. Throws CommandError.
  */
 export async function endAdmins(options: EndAdminsOptions): Promise<readonly string[]> {
   const ended: string[] = [];
@@ -41,7 +41,7 @@ export async function endAdmins(options: EndAdminsOptions): Promise<readonly str
     if (clients.ended.length + tokens.length === 0 && clients.left === 0) return ended;
   }
   throw failed(
-    'Others go on making or changing admins: stop every server, and run it again. Only some admins are ended.',
+    'Admins are still being created or changed: stop every server and run this again. Only some admins were removed.',
   );
 }
 
@@ -70,7 +70,7 @@ async function endTokens({ database, change, keep }: EndAdminsOptions): Promise<
   }
 }
 
-/** Those that somebody changed meanwhile are left for the next pass. */
+/** Clients that are changed concurrently are left for the next pass. */
 async function endClients({ database, change, config, now }: EndAdminsOptions) {
   const kind = databaseKind(config.databaseUrl);
   const seconds = databaseSeconds(database, kind);

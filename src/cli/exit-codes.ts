@@ -33,7 +33,7 @@ export function configurationError(message: string): CommandError {
   return new CommandError(exitCodes.configuration, message);
 }
 
-/** What was asked for was not done: exit code 1. */
+/** The command failed: exit code 1. */
 export function failed(message: string): CommandError {
   return new CommandError(exitCodes.failed, message.trimEnd());
 }

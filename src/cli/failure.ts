@@ -22,15 +22,26 @@ const exitCodeOf: Readonly<Record<HolderErrorCode, ExitCode>> = {
   redirect_refused: exitCodes.failed,
 };
 
-/** The sentence and the exit code of an error; undefined: it is a defect of the command. */
+/** The sentence and exit code for an error; undefined: it is a defect of the command. */
 export function failureOf(error: unknown): Failure | undefined {
   if (error instanceof CommandError) return error;
   if (error instanceof HolderError)
-    return { message: sentence(error.message), exitCode: exitCodeOf[error.code] };
+    return { message: sentence(adviceFor(error)), exitCode: exitCodeOf[error.code] };
   return undefined;
 }
 
+/** The message with options of this command in place of those of the library. */
+function adviceFor({ code, message }: HolderError): string {
+  if (code !== 'origin_not_allowed') return message;
+  const [fault] = message.split(': ');
+  return `${fault}: holdfast profile set NAME --origin names every origin of the API`;
+}
+
 function sentence(text: string): string {
-  const capital = `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
-  return /[.!?]$/.test(capital) ? capital : `${capital}.`;
+  return withFullStop(`${text.charAt(0).toUpperCase()}${text.slice(1)}`);
+}
+
+/** The text with a full stop, unless a sentence ends with it already. */
+export function withFullStop(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

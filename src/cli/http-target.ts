@@ -17,7 +17,7 @@ export function httpMethod(text: string): string {
   return text;
 }
 
-/** Refuses what looks like a token: process lists show arguments to everybody. */
+/** Refuses arguments that look like tokens: process lists show arguments to everybody. */
 export function refuseTokenInArguments(argument: string): void {
   if (/^eyJ[\w-]+\.[\w-]*\./.test(argument))
     throw usageError('Everybody on this machine can read arguments: pipe the token in, or use -.');

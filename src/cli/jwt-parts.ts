@@ -1,11 +1,11 @@
-/** A JWT taken apart; nothing about it is verified. */
+/** A decoded JWT; nothing about it is verified. */
 export interface JwtParts {
   readonly header: Readonly<Record<string, unknown>>;
   /** Undefined: the token is encrypted. */
   readonly claims: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** Takes a compact JWS or JWE apart; undefined: the text is neither. */
+/** Decodes a compact JWS or JWE; undefined: the text is neither. */
 export function jwtParts(text: string): JwtParts | undefined {
   const parts = text.split('.');
   const header = jsonObject(parts[0]);

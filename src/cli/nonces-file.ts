@@ -8,14 +8,14 @@ import type { Terminal } from './terminal.ts';
 
 const schema = v.fallback(v.record(v.string(), v.string()), {});
 
-/** DPoP nonces by origin that outlive a run of the command. */
+/** DPoP nonces by origin that persist between runs of the command. */
 export interface KeptNonces {
   readonly nonces: Map<string, string>;
-  /** Writes them, where they changed. A failure only costs the next run one more request. */
+  /** Writes changed nonces. A failure only costs the next run one more request. */
   save(): Promise<void>;
 }
 
-/** The nonces of a profile, in a file below `$XDG_STATE_HOME` that only its owner can read. */
+/** The nonces of a profile, in a file under `$XDG_STATE_HOME` that only its owner can read. */
 export async function keptNonces(
   { env: { XDG_STATE_HOME: state } }: Pick<Terminal, 'env'>,
   profile: string,

@@ -5,25 +5,46 @@ import { checkOpening } from './doctor/check-keys.ts';
 import { lookAtDatabase, type Rows } from './doctor/database-look.ts';
 import { reasonOf } from './doctor/finding.ts';
 import { failed } from './exit-codes.ts';
+import { withFullStop } from './failure.ts';
 import type { Terminal } from './terminal.ts';
 
-/** The arguments of `pg_dump` and `pg_restore` that name the database of this environment. */
-export function databaseArgument({ env }: Pick<Terminal, 'env'>): string {
+/**
+ * The arguments of `pg_dump` and `pg_restore` that name the database of this environment, by its
+ * variable, because the URL has a password.
+ */
+export function databaseArgument({ env }: Pick<Terminal, 'env'>, url: string): string {
   const isInFile = (env['DATABASE_URL_FILE'] ?? '') !== '';
-  return isInFile ? '-d "$(cat "$DATABASE_URL_FILE")"' : '-d "$DATABASE_URL"';
+  if (schemaOf(url) === null)
+    return isInFile ? '-d "$(cat "$DATABASE_URL_FILE")"' : '-d "$DATABASE_URL"';
+  const text = isInFile ? 'cat "$DATABASE_URL_FILE"' : `printf '%s\\n' "$DATABASE_URL"`;
+  // PostgreSQL's own programs do not know this parameter.
+  return `-d "$(${text} | sed 's/\\([?&]\\)schema=[^&]*&*/\\1/; s/[?&]$//')"`;
 }
 
-/** The text as one word of a shell. */
+/** The argument of `pg_dump` for the schema of `?schema=`, after a space; empty without one. */
+export function schemaArgument(url: string): string {
+  const schema = schemaOf(url) ?? '';
+  if (schema === '') return '';
+  // A pattern: in quotes every character counts as it is.
+  const isPlain = /^[a-z_][a-z0-9_]*$/.test(schema);
+  return ` -n ${isPlain ? schema : shellWord(`"${schema.replaceAll('"', '""')}"`)}`;
+}
+
+function schemaOf(url: string): string | null {
+  return URL.canParse(url) ? new URL(url).searchParams.get('schema') : null;
+}
+
+/** Quotes the text as one shell word. */
 export function shellWord(text: string): string {
   return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 /**
- * Whether the dump can be read to its end, has the data of every table, and has keys that the
+ * Checks that the dump is readable to its end, has the data of every table, and has keys that the
  * key-encryption key opens. Throws CommandError.
  */
 export async function checkDump(file: string, config: Config): Promise<void> {
-  // The list is at the beginning: only a whole restoration reads the data, here to nowhere.
+  // The table of contents comes first, so only a full restore, here to nowhere, reads the data.
   await pgRestore(file, ['-f', '/dev/null']);
   const tables = await tablesOf(config);
   const list = await pgRestore(file, ['--list']);
@@ -37,10 +58,12 @@ export async function checkDump(file: string, config: Config): Promise<void> {
   );
   const opened = await checkOpening(rowsIn(data, 'signing_key', columns), new Map(secrets), config);
   if (opened.result !== 'ok')
-    throw failed(`${file}: ${opened.check}: ${opened.found}. ${opened.mend ?? ''}`);
+    throw failed(
+      `${withFullStop(`${file}: ${opened.check}: ${opened.found}`)} ${opened.mend ?? ''}`,
+    );
 }
 
-/** The tables that the dump must have: those of the database. */
+/** The tables of the database, which the dump must have. */
 async function tablesOf(config: Config): Promise<readonly string[]> {
   const sql = 'select tablename::text from pg_tables where schemaname = current_schema()';
   try {
@@ -50,7 +73,7 @@ async function tablesOf(config: Config): Promise<readonly string[]> {
     const tables = rows.map(([name]) => String(name));
     if (tables.length > 0) return tables;
   } catch (error) {
-    throw failed(`The database, with which the dump is compared: ${reasonOf(error)}.`);
+    throw failed(withFullStop(`The database, with which the dump is compared: ${reasonOf(error)}`));
   }
   throw failed('The database, with which the dump is compared, has no table.');
 }

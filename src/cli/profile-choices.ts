@@ -1,4 +1,4 @@
-/** How a client may authenticate by its profile. */
+/** Authentication methods that a profile may choose. */
 export const authenticationMethods = [
   'client_secret_basic',
   'client_secret_post',
@@ -8,7 +8,7 @@ export const authenticationMethods = [
   'none',
 ] as const;
 
-/** Algorithms of keys that are made for a profile. */
+/** Algorithms of keys that are generated for a profile. */
 export const keyAlgorithms = [
   'ES256',
   'ES384',

@@ -1,6 +1,10 @@
+import { access, constants } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { refusePlainHttp } from '../../packages/client/src/options.ts';
+import { fileReason } from '../config/text-file.ts';
 import { defined } from '../domain/defined.ts';
 import { configurationError, usageError } from './exit-codes.ts';
+import { httpUrl } from './http-target.ts';
 import { publicJwkOfProfile } from './profile-key.ts';
 import { type Profile, profilesPath, readProfiles, writeProfiles } from './profiles-file.ts';
 import { readInput, withoutLineBreak } from './secret.ts';
@@ -20,19 +24,34 @@ export interface ProfileSetOptions {
   readonly origin?: readonly string[];
 }
 
-/** Makes a profile or changes members of one; prints the public key to register. */
+/** Creates a profile or changes some of its members; prints the public key to register. */
 export async function setProfile(
   terminal: Terminal,
   name: string,
   options: ProfileSetOptions,
 ): Promise<void> {
+  checkUrls(options);
   const path = profilesPath(terminal.env);
   const profiles = await readProfiles(path);
   const before = Object.hasOwn(profiles, name) ? profiles[name] : undefined;
   const profile: Profile = { ...before, ...(await changes(terminal, options, before)) };
   const entries = Object.entries(profiles).filter(([other]) => other !== name);
+  await warnOfMissing(terminal, options);
   await writeProfiles(path, Object.fromEntries([...entries, [name, profile]]));
   terminal.stderr.write(`The profile ${JSON.stringify(name)} is in ${path}.\n`);
+}
+
+/** Refuses URLs that every later use would refuse. Throws CommandError. */
+function checkUrls({ issuer, origin = [] }: ProfileSetOptions): void {
+  const check = (option: string, url: string) => {
+    try {
+      refusePlainHttp(httpUrl(url), false);
+    } catch (error) {
+      throw usageError(`${option}: ${(error as Error).message}`);
+    }
+  };
+  if (issuer !== undefined) check('--issuer', issuer);
+  for (const url of origin) check('--origin', url);
 }
 
 async function changes(
@@ -54,6 +73,19 @@ async function changes(
   if (Object.keys(changed).length === 0 && before !== undefined)
     throw usageError('Say what to change: see holdfast profile set --help.');
   return changed;
+}
+
+/** Warns of files that cannot be read now; they are read at each use. */
+async function warnOfMissing(
+  { stderr }: Terminal,
+  { clientSecretFile, workloadTokenFile }: ProfileSetOptions,
+): Promise<void> {
+  for (const file of [clientSecretFile, workloadTokenFile]) {
+    if (file === undefined || file === '-') continue;
+    await access(file, constants.R_OK).catch((error: unknown) => {
+      stderr.write(`warning: The file ${file} cannot be read: ${fileReason(error)}.\n`);
+    });
+  }
 }
 
 async function secretChange(terminal: Terminal, path: string | undefined) {

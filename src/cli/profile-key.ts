@@ -3,7 +3,7 @@ import { openKey } from '../../packages/client/src/keys/open-key.ts';
 import { configurationError } from './exit-codes.ts';
 import type { Profile } from './profiles-file.ts';
 
-/** The key of a profile, made and kept on first use. Throws CommandError and HolderError. */
+/** The key of a profile, generated and saved on first use. Throws CommandError and HolderError. */
 export async function keyOfProfile(profile: Profile): Promise<HolderKey> {
   const { issuer, client_id: clientId, key_file: file, alg = 'ES256' } = profile;
   if (file === undefined && (issuer === undefined || clientId === undefined))

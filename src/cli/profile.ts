@@ -5,7 +5,7 @@ import { type Profile, profilesPath, readProfiles } from './profiles-file.ts';
 import { secretInFile, secretOf } from './secret.ts';
 import type { Terminal } from './terminal.ts';
 
-/** Options that every subcommand of a client has; they come before the profile. */
+/** Options of every client subcommand; they override the profile. */
 export interface ProfileOptions {
   readonly profile?: string;
   readonly issuer?: string;
@@ -16,7 +16,7 @@ export interface ProfileOptions {
   readonly workloadTokenFile?: string;
 }
 
-/** The profile of a run: options come first, then variables, then the profile in the file. */
+/** The profile of a run: options override variables, which override the file. */
 export interface ChosenProfile extends Profile {
   readonly name: string;
 }

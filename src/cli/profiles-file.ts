@@ -2,10 +2,10 @@ import { readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { fileReason } from '../config/text-file.ts';
 import { configurationError } from './exit-codes.ts';
 import { writePrivateFile } from './private-file.ts';
 import { authenticationMethods, keyAlgorithms } from './profile-choices.ts';
-import { codeOf } from './secret.ts';
 import type { Terminal } from './terminal.ts';
 
 const text = v.pipe(v.string(), v.minLength(1));
@@ -17,7 +17,7 @@ const profileSchema = v.strictObject({
   client_secret_file: v.optional(text),
   client_secret: v.optional(text),
   authentication: v.optional(v.picklist(authenticationMethods)),
-  /** Where the platform keeps its token of this workload. */
+  /** File in which the platform keeps this workload's token. */
   workload_token_file: v.optional(text),
   key_file: v.optional(text),
   kid: v.optional(text),
@@ -27,27 +27,26 @@ const profileSchema = v.strictObject({
   origins: v.optional(v.array(text)),
 });
 
-// Valibot's `record` leaves out `__proto__`, `prototype` and `constructor`, which are names like
-// others here.
+// Valibot's `record` drops `__proto__`, `prototype` and `constructor`, which are valid names here.
 const fileSchema = v.strictObject({ profiles: v.pipe(v.unknown(), v.check(isObject)) });
 
-/** What one profile says; members are named as the authorization server names them. */
+/** One profile; members are named as the authorization server names them. */
 export type Profile = v.InferOutput<typeof profileSchema>;
 
 /** Profiles by name. */
 export type Profiles = Readonly<Record<string, Profile>>;
 
-/** `$XDG_CONFIG_HOME/holdfast/config.json`, or the same below `~/.config`. */
+/** `$XDG_CONFIG_HOME/holdfast/config.json`, or the same under `~/.config`. */
 export function profilesPath({ XDG_CONFIG_HOME: config }: Terminal['env']): string {
   const folder = config !== undefined && config !== '' ? config : join(homedir(), '.config');
   return join(folder, 'holdfast/config.json');
 }
 
-/** Profiles in the file, none where there is no file. Throws CommandError. */
+/** Profiles in the file, empty if there is no file. Throws CommandError. */
 export async function readProfiles(path: string): Promise<Profiles> {
   let content: string;
   try {
-    // Windows has no such bits; there the folder of the user protects the file.
+    // Windows lacks these bits; there the user's folder protects the file.
     if (process.platform !== 'win32' && ((await stat(path)).mode & 0o077) !== 0)
       throw configurationError(`Others may read ${path}, which may hold secrets: chmod 600 it.`);
     content = await readFile(path, 'utf8');
@@ -55,7 +54,7 @@ export async function readProfiles(path: string): Promise<Profiles> {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return {};
     if (code === undefined) throw error;
-    throw configurationError(`${path} cannot be read: ${code}.`);
+    throw configurationError(`${path} cannot be read: ${fileReason(error)}.`);
   }
   const { profiles } = parsed(fileSchema, jsonOf(content, path), path);
   const entries = Object.entries(profiles as object).map(
@@ -65,7 +64,7 @@ export async function readProfiles(path: string): Promise<Profiles> {
   return Object.fromEntries(entries);
 }
 
-/** Throws CommandError. The value at fault may be a secret: only its place is named. */
+/** Throws CommandError, which names only the place, because the value may be a secret. */
 function parsed<const Schema extends v.GenericSchema>(
   schema: Schema,
   value: unknown,
@@ -89,7 +88,7 @@ export async function writeProfiles(path: string, profiles: Profiles): Promise<v
   try {
     await writePrivateFile(path, `${JSON.stringify({ profiles }, null, 2)}\n`);
   } catch (error) {
-    throw configurationError(`${path} cannot be written: ${codeOf(error)}.`);
+    throw configurationError(`${path} cannot be written: ${fileReason(error)}.`);
   }
 }
 

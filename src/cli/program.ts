@@ -49,10 +49,24 @@ export function holdfastCommand(
   addProfileCommands(program, terminal);
   addConfigurationCommands(program, terminal, finish);
   addAdminCommands(program, terminal);
+  refuseRepeatedOptions(program);
   return program;
 }
 
-/** Runs the command and answers its exit code. */
+/** Refuses a value that a second one would silently replace: exit code 2. */
+function refuseRepeatedOptions(command: Command): void {
+  for (const option of command.options) {
+    if (option.isBoolean() || option.variadic) continue;
+    let given = false;
+    command.on(`option:${option.name()}`, () => {
+      if (given) command.error(`error: option '${option.flags}' may be given only once`);
+      given = true;
+    });
+  }
+  for (const below of command.commands) refuseRepeatedOptions(below);
+}
+
+/** Runs the command and returns its exit code. */
 export async function runCommand(
   args: readonly string[],
   terminal: Terminal,
@@ -66,7 +80,7 @@ export async function runCommand(
     await program.parseAsync(args, { from: 'user' });
     return exitCode;
   } catch (error) {
-    // Commander has written what it has to say.
+    // Commander has already printed its message.
     if (error instanceof CommanderError)
       return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     const failure = failureOf(error);

@@ -3,7 +3,7 @@ import { sha256 } from '../../packages/client/src/base64url.ts';
 import type { CapturedRequest } from './captured-request.ts';
 import { type JwtParts, jwtParts } from './jwt-parts.ts';
 
-/** One rule of RFC 9449 §4.3, and what the request has. */
+/** The result of one rule of RFC 9449 §4.3. */
 export interface RuleResult {
   /** Number of the rule in RFC 9449 §4.3. */
   readonly rule: string;
@@ -13,18 +13,18 @@ export interface RuleResult {
   readonly expected: string;
 }
 
-/** What the request should have been. */
+/** The expected properties of the request. */
 export interface ProofExpectation {
   readonly method: string;
   readonly url: URL;
   readonly nonce: string | undefined;
   /** Seconds since the epoch. */
   readonly now: number;
-  /** Seconds that `iat` may be away from `now`. */
+  /** Maximum seconds between `iat` and `now`. */
   readonly maxAge: number;
 }
 
-/** Checks the request by every rule of RFC 9449 §4.3; without a proof only the first ones. */
+/** Checks the request against every rule of RFC 9449 §4.3; without a proof only the first ones. */
 export async function proofRules(
   request: CapturedRequest,
   expected: ProofExpectation,

@@ -12,7 +12,7 @@ export interface ProofOptions extends ProfileOptions {
   readonly json?: boolean;
 }
 
-/** Prints a DPoP proof for one request at this moment (RFC 9449 §4.2). */
+/** Prints a DPoP proof for one request, issued now (RFC 9449 §4.2). */
 export async function printProof(
   terminal: Terminal,
   method: string,

@@ -5,7 +5,7 @@ import type { AdminOptions } from './keys.ts';
 import { readInput } from './secret.ts';
 import { printItems, printJson, type Terminal } from './terminal.ts';
 
-/** Prints every registration of this kind: a table of some members, or one JSON array. */
+/** Prints all registrations of this kind as a table of some members, or as one JSON array. */
 export async function listResources(
   terminal: Terminal,
   { name, columns }: { readonly name: string; readonly columns: readonly string[] },
@@ -26,7 +26,7 @@ export async function getResource(
   print(terminal, (await api({ method: 'GET', path: [name, id] })).body, json);
 }
 
-/** Creates a registration from a JSON file, and prints the answer: secrets are in it this once. */
+/** Creates a registration from a JSON file; prints the response, which shows secrets only once. */
 export async function createResource(
   terminal: Terminal,
   name: string,
@@ -54,7 +54,7 @@ function jsonIn(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    // Without the parser's words, which repeat a part of the text: it may hold a secret.
+    // Omits the parser's message, which quotes the text and so perhaps a secret.
     throw usageError('The input is not JSON.');
   }
 }

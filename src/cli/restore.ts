@@ -11,14 +11,15 @@ import {
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Config } from '../config/config.ts';
-import { databaseFile, databaseKind } from '../config/database-url.ts';
-import { type BackupOptions, checkSqlite, serverConfig } from './backup.ts';
+import { databaseKind } from '../config/database-url.ts';
+import { type BackupOptions, checkSqlite, serverConfig, serverFile } from './backup.ts';
 import { reasonOf } from './doctor/finding.ts';
 import { CommandError, failed } from './exit-codes.ts';
+import { withFullStop } from './failure.ts';
 import { databaseArgument, shellWord } from './postgresql-dump.ts';
 import { printJson, type Terminal } from './terminal.ts';
 
-/** Puts a checked backup in the place of the database, which is kept; or says how. */
+/** Replaces the database, which is kept aside, with a checked backup, or prints how. */
 export async function restore(
   terminal: Terminal,
   file: string,
@@ -28,11 +29,11 @@ export async function restore(
   const wait = waitOf(config);
   if (databaseKind(config.databaseUrl) === 'postgresql') {
     terminal.stderr.write(
-      `# Stop every replica first; the database must be empty.\npg_restore ${databaseArgument(terminal)} --no-owner ${shellWord(file)}\n# ${afterwards(wait)}`,
+      `# Stop every replica first; the database must be empty.\npg_restore ${databaseArgument(terminal, config.databaseUrl)} --no-owner ${shellWord(file)}\n# ${afterwards(wait)}`,
     );
     throw failed('Nothing was restored: PostgreSQL does it by the line above.');
   }
-  const database = databaseFile(config.databaseUrl);
+  const database = serverFile(config);
   await checkSqlite(file, config, terminal);
   const kept = await exchanged(database, file, terminal.clock());
   if (options.json === true) printJson(terminal, { restored: database, kept, wait_seconds: wait });
@@ -54,7 +55,7 @@ async function exchanged(database: string, file: string, now: number): Promise<s
       requireOwn(database);
       await takeAlone(database);
     }
-    // The logs of a database that could not be opened belong to it: the backup must not get them.
+    // Logs of a database that could not be opened belong to it, and must not apply to the backup.
     for (const ending of ['', '-wal', '-shm', '-journal'])
       if (existsSync(`${database}${ending}`))
         renameSync(`${database}${ending}`, `${kept}${ending}`);
@@ -62,19 +63,19 @@ async function exchanged(database: string, file: string, now: number): Promise<s
     return exists ? kept : undefined;
   } catch (error) {
     if (error instanceof CommandError) throw error;
-    throw failed(`The backup was not put in place: ${reasonOf(error)}.`);
+    throw failed(withFullStop(`The backup was not put in place: ${reasonOf(error)}`));
   } finally {
     rmSync(draft, { force: true });
   }
 }
 
-/** The server reads what its user owns, and root may be the one who restores. */
+/** The server's user must own the file, but root may be restoring. */
 function giveTo(owned: string, draft: string): void {
   const { uid, gid } = statSync(owned);
   if (process.getuid?.() === 0) chownSync(draft, uid, gid);
 }
 
-/** Only its user and root may replace a database: others may not see the locks. */
+/** Lets only its owner and root replace a database, because others may not see the locks. */
 function requireOwn(database: string): void {
   const own = process.getuid?.();
   const { uid } = statSync(database);
@@ -85,8 +86,8 @@ function requireOwn(database: string): void {
 }
 
 /**
- * Ends the write-ahead log, which SQLite does only where nobody else has the database open. One
- * that SQLite cannot read is what a backup is for: it is kept as it is. Throws CommandError.
+ * Ends the write-ahead log, which SQLite does only if no other process has the database open. A
+ * database that SQLite cannot read is kept unchanged. Throws CommandError.
  */
 async function takeAlone(database: string): Promise<void> {
   const { default: SqliteDatabase } = await import('libsql');
@@ -100,18 +101,18 @@ async function takeAlone(database: string): Promise<void> {
     }
   } catch (error) {
     const reason = reasonOf(error);
-    // The last: the file or its log ends too early.
+    // IOERR_SHORT_READ: the file or its log is truncated.
     if (/^SQLITE_(NOTADB|CORRUPT|IOERR_SHORT_READ)/.test(reason)) return;
     if (/^SQLITE_(BUSY|LOCKED)/.test(reason))
       throw failed(`A server has ${database} open: stop it first. Nothing was changed.`);
-    // Whether a server has it open is not known.
+    // It is unknown whether a server has it open.
     throw failed(
       `${database} could not be opened alone (${reason}). Nothing was changed. Stop every server, move it away with its -wal and -shm, and restore again.`,
     );
   }
 }
 
-/** Seconds until all that may have been used after the backup is too old. */
+/** Seconds until everything that may have been used after the backup has expired. */
 function waitOf(config: Config): number {
   return Math.max(
     config.dpopProofMaxAge + 2 * config.dpopProofMaxFuture,

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
+import { fileReason, utf8Text } from '../config/text-file.ts';
 import { configurationError, usageError } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -8,21 +9,27 @@ export async function readInput({ stdin }: Pick<Terminal, 'stdin'>, path: string
   if (path === '-') {
     if (stdin.isTTY === true)
       throw usageError('Standard input is a terminal: pipe the data in, or name a file.');
-    return text(stdin);
+    return decoded(await buffer(stdin), 'Standard input');
   }
   return readText(path);
 }
 
 /** Text of a file. Throws CommandError. */
 async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    throw configurationError(`The file ${path} cannot be read: ${codeOf(error)}.`);
-  }
+  const bytes = await readFile(path).catch((error: unknown) => {
+    throw configurationError(`The file ${path} cannot be read: ${fileReason(error)}.`);
+  });
+  return decoded(bytes, `The file ${path}`);
 }
 
-/** A secret in the variable NAME, or the file that NAME_FILE names; undefined: neither is set. */
+/** Decodes UTF-8. Throws CommandError. */
+function decoded(bytes: Uint8Array, what: string): string {
+  const text = utf8Text(bytes);
+  if (text === undefined) throw configurationError(`${what} is not UTF-8.`);
+  return text;
+}
+
+/** A secret in the variable NAME, or in the file of NAME_FILE; undefined: neither is set. */
 export async function secretOf(
   { env }: Pick<Terminal, 'env'>,
   name: string,
@@ -35,19 +42,19 @@ export async function secretOf(
   return value === '' ? undefined : value;
 }
 
-/** The secret in a file; a line break at its end does not count. */
+/** The secret in a file, without a final line break. */
 export async function secretInFile(path: string): Promise<string> {
   const secret = withoutLineBreak(await readText(path));
   if (secret === '') throw configurationError(`The file ${path} is empty.`);
   return secret;
 }
 
-/** The text without one line break at its end. */
+/** Removes one final line break. */
 export function withoutLineBreak(value: string): string {
   return value.replace(/\r?\n$/, '');
 }
 
-/** The error code of the system, such as `ENOENT`. */
+/** The system error code, such as `ENOENT`. */
 export function codeOf(error: unknown): string {
   const { code, name } = error as { readonly code?: unknown; readonly name?: unknown };
   return typeof code === 'string' ? code : String(name);

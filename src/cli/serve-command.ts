@@ -1,24 +1,33 @@
+import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
-import { fileUrl } from '../config/database-url.ts';
+import { join, resolve } from 'node:path';
+import { databaseKind, fileUrl } from '../config/database-url.ts';
+import { environmentReader } from '../config/environment.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface ServeOptions {
   readonly dataDirectory?: string;
 }
 
-/** Variables that the server needs so that its data lie where they should. */
+/** Environment variables that place what the server creates in its data directory. */
 export function serveVariables(
   env: Terminal['env'],
   { dataDirectory }: ServeOptions,
 ): Readonly<Record<string, string>> {
-  if ([env['DATABASE_URL'], env['DATABASE_URL_FILE']].some((value) => (value ?? '') !== ''))
-    return {};
+  const isSet = (name: string) => (env[name] ?? '') !== '';
   const { XDG_DATA_HOME: data } = env;
-  const folder =
+  const folder = resolve(
     dataDirectory ??
-    join(data !== undefined && data !== '' ? data : join(homedir(), '.local/share'), 'holdfast');
-  return { DATABASE_URL: fileUrl(join(folder, 'holdfast.db')) };
+      join(data !== undefined && data !== '' ? data : join(homedir(), '.local/share'), 'holdfast'),
+  );
+  if (!isSet('DATABASE_URL') && !isSet('DATABASE_URL_FILE'))
+    return { DATABASE_URL: fileUrl(join(folder, 'holdfast.db')) };
+  // The reader of the configuration reports the faults.
+  const url = environmentReader(env, (path) => readFileSync(path, 'utf8')).secret('DATABASE_URL');
+  // The key-encryption key of a SQLite database is next to it.
+  if (url === undefined || databaseKind(url) === 'sqlite' || isSet('KEY_ENCRYPTION_KEY_FILE'))
+    return {};
+  return { KEY_ENCRYPTION_KEY_FILE: join(folder, 'holdfast.key-encryption-key') };
 }
 
 /** Starts the server in this process. */

@@ -4,10 +4,12 @@ import type { Logger } from 'pino';
 import { type Config, readConfig } from '../config/config.ts';
 import { withChosenPorts } from '../config/free-ports.ts';
 import { messagesOf } from '../process/causes.ts';
+import { whereSought } from '../process/database-faults.ts';
+import { listenFault } from '../process/listen-faults.ts';
 import { processLog } from '../process/logger.ts';
 import { exitCodes } from './exit-codes.ts';
 
-/** Names of errors that the operator can mend: a stack trace would only hide the sentence. */
+/** Names of errors that the operator can fix, shown without a stack trace. */
 const operatorFaults: ReadonlySet<string> = new Set([
   'AdminTokenError',
   'ConfigError',
@@ -19,12 +21,15 @@ const operatorFaults: ReadonlySet<string> = new Set([
   'StoreUnavailable',
 ]);
 
+/** The database of this start, once it is known. */
+let databaseUrl = '';
+
 async function main(): Promise<void> {
-  // Nobody may read it any more: what writes there fails, and the server goes on. The listener of
-  // the command, which would end this process, is of no use here.
+  // stdout may be closed: ignore write errors. Replaces the command's listener, which would exit.
   process.stdout.removeAllListeners('error').on('error', () => undefined);
   const given = readConfig(process.env);
-  // The socket for gateways is closed to other users from the moment it is there.
+  databaseUrl = given.databaseUrl;
+  // Other users must be kept from the gateway socket as soon as it exists.
   if (given.gateway !== undefined && 'path' in given.gateway.listen)
     process.umask(process.umask() | 0o007);
   const config = cluster.isWorker ? given : await withChosenPorts(given);
@@ -43,7 +48,7 @@ async function main(): Promise<void> {
   }
   const logger = processLog(config.logLevel);
   warn(config, logger);
-  // The process that supervises loads nothing of the server.
+  // The supervisor loads none of the server's code.
   const { supervise } = await import('../process/supervisor.ts');
   const code = await supervise({
     workers: config.workers,
@@ -71,37 +76,23 @@ main().catch((error: unknown) => {
   process.exit(isConfigurationFault(error) ? exitCodes.configuration : exitCodes.failed);
 });
 
-/** Whether only another configuration helps: a service manager need not try it again. */
+/** Whether only a changed configuration helps, so that a service manager need not retry. */
 function isConfigurationFault(error: unknown): boolean {
   return error instanceof Error && ['ConfigError', 'ConfigurationFileError'].includes(error.name);
 }
 
-/** Why the server did not start: a sentence where the operator can mend it. */
+/** Why the server did not start; one sentence if the operator can fix it. */
 function cause(error: unknown): string {
   if (!(error instanceof Error)) return inspect(error);
   if (operatorFaults.has(error.name)) return sentences(error);
-  const { syscall, code = '', address, port } = error as ListenFault;
-  const sentence = listenFaults[code];
-  if (syscall !== 'listen' || sentence === undefined) return inspect(error);
-  return `${[address, port].filter((part) => part !== undefined).join(' port ')}: ${sentence}`;
+  return listenFault(error) ?? inspect(error);
 }
 
-/** What Node.js says of a listener that cannot open. */
-interface ListenFault extends NodeJS.ErrnoException {
-  readonly address?: string;
-  readonly port?: number;
-}
-
-const listenFaults: Readonly<Record<string, string>> = {
-  EADDRINUSE:
-    'another program listens there. End it, or choose another port (PORT, TLS_PORT, ADMIN_PORT, METRICS_PORT, GATEWAY_PORT).',
-  EADDRNOTAVAIL:
-    'this machine has no such address (HOST, TLS_HOST, ADMIN_HOST, METRICS_HOST, GATEWAY_HOST).',
-  EACCES: 'this user may not listen there. Ports below 1024 need CAP_NET_BIND_SERVICE.',
-};
-
-/** What the operator needs to know, and every cause that another program named. */
+/** What the operator needs to know, with every cause reported by another program. */
 function sentences(error: Error): string {
   const [message = error.name, ...causes] = messagesOf(error);
-  return [message, ...causes.map((cause) => `Cause: ${cause}`)].join('\n');
+  const lines = [message, ...causes.map((cause) => `Cause: ${cause}`)];
+  return [...lines, whereSought(error, databaseUrl)]
+    .filter((line) => line !== undefined)
+    .join('\n');
 }

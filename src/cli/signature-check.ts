@@ -5,7 +5,7 @@ import { transport } from '../../packages/client/src/transport.ts';
 import { CommandError, exitCodes } from './exit-codes.ts';
 import type { JwtParts } from './jwt-parts.ts';
 
-/** What became of the check of a signature, and by whose keys it was made. */
+/** The result of a signature check, and whose keys it used. */
 export interface SignatureCheck {
   readonly result: 'valid' | 'invalid' | 'not checked';
   readonly by: string;
@@ -18,8 +18,8 @@ export interface KeysOfIssuer {
 }
 
 /**
- * Checks the signature of a JWS: a proof by the key in its header, anything else by the keys of the
- * issuer that the user trusts, never of one that only the token names. Throws CommandError.
+ * Checks the signature of a JWS: a proof with the key in its header, others with keys of the issuer
+ * that the user trusts, never one that only the token names. Throws CommandError.
  */
 export async function checkSignature(
   jws: string,

@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 
-/** What a subcommand has of the process: data go to `stdout`, talk goes to `stderr`. */
+/** The process as seen by a subcommand: data go to `stdout`, messages to `stderr`. */
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdin: Readable & { readonly isTTY?: boolean };
@@ -10,12 +10,17 @@ export interface Terminal {
   readonly clock: () => number;
 }
 
+/** Ends the process when nobody reads its output any more, which may have no end of its own. */
+export function endWithReader({ stdout }: Pick<Terminal, 'stdout'>): void {
+  stdout.once('error', () => process.exit(0));
+}
+
 /** Writes data as one line of JSON. */
 export function printJson({ stdout }: Pick<Terminal, 'stdout'>, value: unknown): void {
   stdout.write(`${JSON.stringify(value)}\n`);
 }
 
-/** Writes these members of each item as a table with a head, or the items as one JSON array. */
+/** Writes these members of each item as a table with a header, or the items as one JSON array. */
 export function printItems(
   terminal: Pick<Terminal, 'stdout'>,
   columns: readonly string[],
@@ -28,7 +33,7 @@ export function printItems(
   else printTable(terminal, [head, ...rows]);
 }
 
-/** A value as text; nothing where there is none. */
+/** A value as text; empty if there is none. */
 export function textOf(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }
@@ -51,7 +56,7 @@ export function printTable(
   }
 }
 
-/** The text without characters that would steer a terminal. */
+/** Removes characters that would control a terminal. */
 export function printable(text: string): string {
   return text.replace(
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,

@@ -14,8 +14,8 @@ const variables = `
   DATABASE_URL            file:PATH or postgresql://…
   REDIS_URL               Redis for replay records
 
-README.md lists all of them. ADMIN_TOKEN_FILE, DATABASE_URL_FILE and REDIS_URL_FILE name
-files with the value. A fault in a variable stops the start with a sentence.
+docs/reference/configuration.md lists all of them. ADMIN_TOKEN_FILE, DATABASE_URL_FILE and
+REDIS_URL_FILE name files with the value. A fault in a variable stops the start with a sentence.
 `;
 
 const completionHelp = `
@@ -31,7 +31,8 @@ export function addToolCommands(program: Command, terminal: Terminal): void {
     .description('start the authorization server; environment variables configure it')
     .option(
       '--data-directory <folder>',
-      'where the embedded database lies, unless DATABASE_URL says (default: holdfast below ' +
+      'folder of the SQLite database, the key-encryption key and the admin token, unless ' +
+        'DATABASE_URL or KEY_ENCRYPTION_KEY_FILE says (default: holdfast below ' +
         '$XDG_DATA_HOME or ~/.local/share)',
     )
     .addHelpText('after', variables)

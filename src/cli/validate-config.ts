@@ -1,41 +1,71 @@
 import { ConfigurationFileError } from '../admin/configuration/file.ts';
 import { configurationFileFaults } from '../app/configuration-file.ts';
 import { auditSinkFault } from '../app/open-audit-sink.ts';
-import { ConfigError, readConfig } from '../config/config.ts';
+import { tlsFileFaults } from '../app/tls-files.ts';
+import { type Config, examineConfig, listOfFaults } from '../config/config.ts';
 import { configurationError } from './exit-codes.ts';
 import { printable, printJson, type Terminal } from './terminal.ts';
 
+/** Faults found in one place, as a text and one by one. */
+type Part = { readonly text: string; readonly faults: readonly string[] };
+
 /**
- * Checks the environment, and the file of CONFIG_FILE. Answers warnings. Throws CommandError with
+ * Checks the environment and the file of CONFIG_FILE. Returns warnings. Throws CommandError with
  * every fault.
  */
 export async function configurationFaults({
   env,
 }: Pick<Terminal, 'env'>): Promise<readonly string[]> {
-  try {
-    const { warnings, configurationFile } = readConfig(env);
-    if (configurationFile === undefined) return warnings;
-    const file = await configurationFileFaults(configurationFile);
-    if (file.faults !== '')
-      throw configurationError(`CONFIG_FILE has faults:\n${linesOf(file.faults)}`);
-    return [...warnings, ...file.warnings];
-  } catch (error) {
-    if (error instanceof ConfigError || error instanceof ConfigurationFileError)
-      throw configurationError(linesOf(error.message));
-    throw error;
-  }
+  const { parts, warnings } = await examined(env);
+  if (parts.length > 0) throw configurationError(textOf(parts));
+  return warnings;
 }
 
-/** Says whether the server could start with this environment, as far as that can be read. */
+/** Reports whether the server could start with this environment, as far as its values tell. */
 export async function validateConfig(terminal: Terminal, json = false): Promise<void> {
-  const warnings = await configurationFaults(terminal);
-  const fault = auditSinkFault(readConfig(terminal.env));
-  if (fault !== undefined) throw configurationError(printable(fault));
+  const { config, parts: found, warnings } = await examined(terminal.env);
+  const sinkFault = auditSinkFault(config);
+  const sink = sinkFault === undefined ? [] : [{ text: sinkFault, faults: [sinkFault] }];
+  const tls = tlsFileFaults(config).map((text) => ({ text, faults: [text] }));
+  const parts = [...found, ...sink, ...tls];
+  const valid = parts.length === 0;
   for (const warning of warnings) terminal.stderr.write(`warning: ${printable(warning)}\n`);
-  if (json) printJson(terminal, { valid: true, warnings });
-  else terminal.stdout.write('The configuration is valid.\n');
+  if (json) {
+    const faults = parts.flatMap((part) => part.faults);
+    printJson(terminal, { valid, faults, warnings });
+  } else if (valid) terminal.stdout.write('The configuration is valid.\n');
+  if (!valid) throw configurationError(textOf(parts));
 }
 
-function linesOf(text: string): string {
-  return text.split('\n').map(printable).join('\n');
+async function examined(env: Terminal['env']): Promise<{
+  readonly config: Config;
+  readonly parts: readonly Part[];
+  readonly warnings: readonly string[];
+}> {
+  const { config, faults } = examineConfig(env);
+  const parts = faults.length === 0 ? [] : [{ text: listOfFaults(faults), faults }];
+  const file = await examinedFile(config.configurationFile);
+  const warnings = [...config.warnings, ...file.warnings];
+  return { config, parts: [...parts, ...file.parts], warnings };
+}
+
+async function examinedFile(
+  file: Config['configurationFile'],
+): Promise<{ readonly parts: readonly Part[]; readonly warnings: readonly string[] }> {
+  if (file === undefined) return { parts: [], warnings: [] };
+  const { faults, warnings } = await configurationFileFaults(file).catch((error: unknown) => {
+    if (!(error instanceof ConfigurationFileError)) throw error;
+    return { faults: error.message, warnings: [] };
+  });
+  if (faults === '') return { parts: [], warnings };
+  return {
+    parts: [{ text: `CONFIG_FILE has faults:\n${faults}`, faults: faults.split('\n') }],
+    warnings,
+  };
+}
+
+/** The text of all parts, made safe for a terminal. */
+function textOf(parts: readonly Part[]): string {
+  const lines = parts.flatMap(({ text }) => text.split('\n'));
+  return lines.map(printable).join('\n');
 }

@@ -3,7 +3,7 @@ import type { EnvironmentReader } from './environment.ts';
 
 /** Where audit events are sent besides the database. */
 export type AuditSinkConfig = {
-  /** What tells this sink from others, without a query. */
+  /** Identifies this sink, without the query of a URL. */
   readonly name: string;
 } & (
   | { readonly kind: 'stdout' }
@@ -16,15 +16,14 @@ export type AuditSinkConfig = {
     }
 );
 
-/** The audit sink, where there is one. */
+/** The audit sink, if there is one. */
 export interface AuditConfig {
   readonly auditSink?: AuditSinkConfig;
 }
 
 /** Reads the variables of the audit sink. */
 export function readAuditConfig(read: EnvironmentReader): AuditConfig {
-  const form = /^(stdout|file:.+|https:\/\/[^@]+)$/;
-  const sink = read.matching('AUDIT_SINK', form, 'stdout, file:PATH or https://… without user');
+  const sink = read.text('AUDIT_SINK');
   const secret = read.matchingSecret(
     'AUDIT_WEBHOOK_SECRET',
     /^[\x21-\x7e]{32,512}$/,
@@ -35,23 +34,28 @@ export function readAuditConfig(read: EnvironmentReader): AuditConfig {
   if (sink === 'stdout') return { auditSink: { kind: 'stdout', name: sink } };
   if (sink.startsWith('file:')) {
     const path = filePath(read, sink);
+    if (path === undefined) return {};
     return { auditSink: { kind: 'file', name: `file:${path}`, path } };
   }
-  const url = URL.canParse(sink) ? new URL(sink) : undefined;
-  if (url === undefined || url.hash !== '')
-    read.faults.push('AUDIT_SINK must be a URL without a fragment');
+  const url = sink.startsWith('https://') && URL.canParse(sink) ? new URL(sink) : undefined;
+  if (url === undefined || sink.includes('@') || url.hash !== '') {
+    read.faults.push(
+      'AUDIT_SINK must be stdout, file:PATH or https://HOST/PATH, without user and fragment',
+    );
+    return {};
+  }
   if (secret === undefined) read.faults.push('AUDIT_SINK=https://… needs AUDIT_WEBHOOK_SECRET');
-  const name = `${url?.origin}${url?.pathname}`;
+  const name = `${url.origin}${url.pathname}`;
   const webhook = { url: sink, secret: secret ?? '', allowPrivateAddresses };
   return { auditSink: { kind: 'https', name, ...webhook } };
 }
 
-function filePath(read: EnvironmentReader, sink: string): string {
+function filePath(read: EnvironmentReader, sink: string): string | undefined {
   try {
     return databaseFile(sink);
   } catch (fault) {
     if (!(fault instanceof DatabaseUrlError)) throw fault;
     read.faults.push(`AUDIT_SINK has ${fault.message}`);
-    return '';
+    return undefined;
   }
 }

@@ -5,6 +5,7 @@ import { type DevelopmentConfig, developmentBanner, readDevelopmentConfig } from
 import { environmentReader } from './environment.ts';
 import { type GatewayConfig, readGatewayConfig } from './gateway-config.ts';
 import { type ListenerConfig, readListenerConfig } from './listener-config.ts';
+import { listenerPlaces, sharedPortFaults } from './listener-places.ts';
 import { type OperationConfig, readOperationConfig } from './operation-config.ts';
 import { type ProtocolConfig, readProtocolConfig } from './protocol-config.ts';
 import { adminTokenFile, readStoreConfig, type StoreConfig } from './store-config.ts';
@@ -18,31 +19,44 @@ export interface Config
     OperationConfig,
     AuditConfig,
     DevelopmentConfig {
-  /** The listener for gateways; undefined: there is none. */
+  /** The listener for gateways; undefined: not configured. */
   readonly gateway?: GatewayConfig;
-  /** Sentences for the log about what is dangerous or probably not meant. */
+  /** Sentences for the log about dangerous or probably unintended settings. */
   readonly warnings: readonly string[];
-  /** The file that declares what is registered, and the secrets that it may name. */
+  /** The configuration file, and the secrets that it may name. */
   readonly configurationFile?: { readonly path: string; readonly secrets: DeclaredSecrets };
 }
 
-/** The environment has faults; the message names every one of them. */
+/** The environment has faults; the message lists all of them. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
 /**
- * Reads the environment, and the files that a `NAME_FILE` names; an empty variable counts as not
- * set. Throws ConfigError.
+ * Reads the environment and the files that `NAME_FILE` variables name; an empty variable counts as
+ * unset. Throws ConfigError.
  */
-export function readConfig(
+export function readConfig(...args: Parameters<typeof examineConfig>): Config {
+  const { config, faults } = examineConfig(...args);
+  if (faults.length > 0) throw new ConfigError(listOfFaults(faults));
+  return config;
+}
+
+/** The message of a ConfigError that lists these faults. */
+export function listOfFaults(faults: readonly string[]): string {
+  return `The environment has faults:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`;
+}
+
+/** Like `readConfig`, but returns the faults; with any, only what they do not concern is right. */
+export function examineConfig(
   env: Readonly<Record<string, string | undefined>>,
   readFile: (path: string) => string = (path) => readFileSync(path, 'utf8'),
-): Config {
+): { readonly config: Config; readonly faults: readonly string[] } {
   const read = environmentReader(env, readFile);
   const listeners = readListenerConfig(read);
   const gateway = readGatewayConfig(read, listeners.clientCertificateHeader !== undefined);
   const development = readDevelopmentConfig(read, listeners, gateway);
+  read.faults.push(...sharedPortFaults(listenerPlaces(listeners, gateway)));
   const stores = readStoreConfig(read);
   const path = read.text('CONFIG_FILE');
   const config: Config = {
@@ -68,10 +82,5 @@ export function readConfig(
       ...listeners.warnings,
     ],
   };
-  const faults = [...renamedVariables(env), ...read.faults];
-  if (faults.length > 0)
-    throw new ConfigError(
-      `The environment has faults:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
-    );
-  return config;
+  return { config, faults: [...renamedVariables(env), ...read.faults] };
 }

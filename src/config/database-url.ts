@@ -9,7 +9,7 @@ export class DatabaseUrlError extends Error {
   override readonly name = 'DatabaseUrlError';
 }
 
-/** Tells which database a `DATABASE_URL` names. */
+/** Tells which kind of database a `DATABASE_URL` names. */
 export function databaseKind(url: string): DatabaseKind {
   return url.startsWith('file:') ? 'sqlite' : 'postgresql';
 }
@@ -41,7 +41,17 @@ export function databaseFile(url: string): string {
   return normalize(file);
 }
 
-/** Writes the URL of a file as `databaseFile` reads it, for drivers that take URLs. */
+/** Builds the URL of a file in the form that `databaseFile` reads, for drivers that take URLs. */
 export function fileUrl(file: string): string {
   return `file:${file.split('/').map(encodeURIComponent).join('/')}`;
+}
+
+/** Says where a PostgreSQL database is, without user, password and other parameters. */
+export function databasePlace(url: string): string {
+  if (!URL.canParse(url)) return 'a database of PostgreSQL';
+  const { hostname, port, pathname, searchParams } = new URL(url);
+  const name = pathname.slice(1);
+  const host = searchParams.get('host') ?? (hostname === '' ? 'localhost' : hostname);
+  const at = `${host} port ${searchParams.get('port') ?? (port === '' ? '5432' : port)}`;
+  return name === '' ? `the role's own database at ${at}` : `the database ${name} at ${at}`;
 }

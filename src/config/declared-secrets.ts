@@ -1,20 +1,21 @@
 import { readFileSync, realpathSync } from 'node:fs';
+import { fileReason, utf8Text } from './text-file.ts';
 import { variableNames } from './variable-names.ts';
 
-/** What a configuration file may name as a secret. Both throw an Error with a sentence. */
+/** Secrets that a configuration file may name. Both methods throw an Error with a sentence. */
 export interface DeclaredSecrets {
   readonly fromVariable: (name: string) => string;
   readonly fromFile: (path: string) => string;
 }
 
-/** Bytes of a secret's file, far more than any secret has. */
+/** Maximum bytes of a secret's file, far more than any secret has. */
 const longestFile = 65_536;
 
 const ownVariables: ReadonlySet<string> = new Set(variableNames);
 
 /**
- * Secrets of the environment and of files, but never those of Holdfast itself: neither its
- * variables nor the files that these name, nor `ownFiles`. No value is ever in a sentence.
+ * Secrets from the environment and files, except Holdfast's own: its variables, the files that
+ * these name, and `ownFiles`. No sentence contains a value.
  */
 export function declaredSecrets(
   env: Readonly<Record<string, string | undefined>>,
@@ -44,11 +45,15 @@ export function declaredSecrets(
 }
 
 function readSecret(path: string): string {
+  let bytes: Buffer;
   try {
-    return readFileSync(path, 'utf8');
+    bytes = readFileSync(path);
   } catch (error) {
-    throw new Error(`the file cannot be read (${(error as NodeJS.ErrnoException).code})`);
+    throw new Error(`the file cannot be read: ${fileReason(error)}`);
   }
+  const text = utf8Text(bytes);
+  if (text === undefined) throw new Error('the file is not UTF-8');
+  return text;
 }
 
 function isSame(a: string, b: string): boolean {

@@ -10,15 +10,15 @@ export interface DevelopmentConfig {
    * issuer and every listener must be on loopback.
    */
   readonly development: boolean;
-  /** Valid DPoP nonces that are refused at random, so that a client can test its retry. */
+  /** Percentage of valid DPoP nonces refused at random, so that clients can test their retry. */
   readonly dpopNonceRefusePercent: number;
 }
 
-/** What the log and the terminal say at every start in development mode. */
+/** Text for log and terminal at every start in development mode. */
 export const developmentBanner =
   'DEVELOPMENT MODE (DEVELOPMENT=true): for this machine only, never for production.';
 
-/** Reads `DEVELOPMENT` and the switches that need it; everything else is a fault. */
+/** Reads `DEVELOPMENT` and the switches that need it; violations of its rules are faults. */
 export function readDevelopmentConfig(
   read: EnvironmentReader,
   { issuer, host, port, adminHost, metrics, tls }: ListenerConfig,

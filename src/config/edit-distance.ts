@@ -1,5 +1,5 @@
 /**
- * The insertions, deletions, substitutions and swaps of neighbours between two names (optimal
+ * Counts insertions, deletions, substitutions and swaps of neighbours between two names (optimal
  * string alignment). The result is exact up to 2; anything above means "more than 2".
  */
 export function edits(a: string, b: string): number {

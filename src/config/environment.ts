@@ -1,10 +1,10 @@
 import type { SecretVariable, VariableName } from './variable-names.ts';
 
-/** Reads variables and collects every fault, so that an operator mends all of them in one go. */
+/** Reads variables and collects all faults, so that an operator can fix them together. */
 export interface EnvironmentReader {
   readonly faults: string[];
   text(name: VariableName): string | undefined;
-  /** The value of a secret, or of the file that `NAME_FILE` names without its final newline. */
+  /** The value of a secret, or of its `NAME_FILE` without the final newline. */
   secret(name: SecretVariable): string | undefined;
   matching(name: VariableName, pattern: RegExp, form: string): string | undefined;
   /** Like `matching`, for a value that `secret` read. */
@@ -22,12 +22,12 @@ export interface EnvironmentReader {
   ): readonly T[];
 }
 
-/** Bytes of a secret's file, far more than any secret has. */
+/** Maximum bytes of a secret's file, far more than any secret has. */
 const longestSecret = 65_536;
 
 /**
- * A reader over `env`; an empty variable counts as not set. No value is ever repeated in a fault,
- * for it may be a secret.
+ * A reader over `env`; an empty variable counts as unset. Faults never repeat a value, because it
+ * may be a secret.
  */
 export function environmentReader(
   env: Readonly<Record<string, string | undefined>>,
@@ -66,7 +66,7 @@ export function environmentReader(
     integer,
     port(name, fallback) {
       if (!/^(tcp|udp|sctp):\/\//.test(text(name) ?? '')) return integer(name, fallback, 0, 65_535);
-      // Kubernetes gives every pod these variables, and a service may be called `admin` or `tls`.
+      // Kubernetes sets these variables in every pod, and a service may be named `admin` or `tls`.
       say(
         `${name} must be a port, and has the form of a Kubernetes service link: set ${name} in the pod, or enableServiceLinks: false`,
       );
@@ -88,7 +88,7 @@ export function environmentReader(
   };
 }
 
-/** Reads values as they are, from variables and from the files that variables name. */
+/** Reads unparsed values from variables and from the files that variables name. */
 function valueReader(
   env: Readonly<Record<string, string | undefined>>,
   readFile: (path: string) => string,
@@ -127,7 +127,7 @@ function valueReader(
   };
 }
 
-/** What is wrong with every value of this kind; a file with Windows line ends leaves such. */
+/** Why a value is invalid for any variable; files with Windows line ends cause this. */
 function impurity(value: string): string | undefined {
   if (/\p{Cc}/u.test(value)) return 'contain a control character, such as a line end';
   return value.trim() === value ? undefined : 'begin or end with a blank';

@@ -21,8 +21,8 @@ type Listening = Pick<
 
 /**
  * Replaces every port 0 by one that the system chooses now, so that the issuer can name it and all
- * workers share it. Workers share their ports with whoever else listens there, so with `WORKERS`
- * above 1 a port that another program uses is refused with the error of `listen`.
+ * workers share it. Workers share ports with any other listener, so with `WORKERS` above 1 a used
+ * port is refused with the error of `listen`.
  */
 export async function withChosenPorts<C extends Listening>(config: C): Promise<C> {
   const chosenPort = async (host: string, port: number) =>
@@ -56,7 +56,7 @@ export async function withChosenPorts<C extends Listening>(config: C): Promise<C
   };
 }
 
-/** Listens for a moment, and resolves to the port. */
+/** Listens briefly, and resolves with the port. */
 async function probe(host: string, port: number): Promise<number> {
   const server = createServer().listen({ host, port, exclusive: true });
   await once(server, 'listening');

@@ -5,15 +5,15 @@ import { isLoopback } from './issuer.ts';
 export interface GatewayConfig {
   readonly listen:
     | { readonly host: string; readonly port: number }
-    /** A Unix socket, for its user and group. */
+    /** A Unix socket, accessible to its user and group. */
     | { readonly path: string };
   /** What gateways send as `Holdfast-Gateway-Token`. */
   readonly token?: string;
 }
 
 /**
- * Reads `GATEWAY_*`; undefined without `GATEWAY_PORT`: there is no such listener.
- * `forwardsCertificates`: whether proxies forward certificates of clients, which are public.
+ * Reads `GATEWAY_*`; undefined without `GATEWAY_PORT`, which means no such listener.
+ * `forwardsCertificates`: whether proxies forward client certificates, which are public.
  */
 export function readGatewayConfig(
   read: EnvironmentReader,

@@ -1,6 +1,6 @@
 import type { EnvironmentReader } from './environment.ts';
 
-/** Where this server listens, as far as the issuer is concerned; port 0 is chosen at the start. */
+/** The listener settings that the issuer depends on; port 0 is chosen at startup. */
 export interface ListeningAt {
   readonly host: string;
   /** Undefined: no plain listener (`PORT=off`). */
@@ -8,12 +8,12 @@ export interface ListeningAt {
   readonly tlsPort: number | undefined;
 }
 
-/** The issuer identifier when none is given: where the listener is, on this machine. */
+/** The default issuer identifier: the address of the listener on this machine. */
 export function defaultIssuer({ port, tlsPort }: Omit<ListeningAt, 'host'>): string {
   return port === undefined ? `https://localhost:${tlsPort}` : `http://localhost:${port}`;
 }
 
-/** The issuer identifier as given, or the default. Faults go to the reader, doubts are returned. */
+/** The given or default issuer identifier. Reports faults to the reader and returns warnings. */
 export function readIssuer(
   read: EnvironmentReader,
   at: ListeningAt,
@@ -31,7 +31,7 @@ export function readIssuer(
   return { issuer: given, isDefault: false, warnings: doubts(new URL(given), at) };
 }
 
-/** RFC 8414 §2: https, no query, no fragment; and a path at which routes mount as it is. */
+/** RFC 8414 §2: https, no query, no fragment, and a path at which routes mount unchanged. */
 function issuerFault(issuer: string, allowHttp: boolean): string | undefined {
   if (!/^https?:\/\/[^\s?#@\\]+$/.test(issuer) || !URL.canParse(issuer))
     return 'ISSUER must be an http(s) URL without query, fragment or credentials, such as https://as.example.com';
@@ -44,7 +44,7 @@ function issuerFault(issuer: string, allowHttp: boolean): string | undefined {
   return undefined;
 }
 
-/** Faults: the scheme of the issuer is not the one that the listener on its port speaks. */
+/** Faults: the issuer's scheme differs from that of the listener on its port. */
 function mismatch(issuer: URL, { port, tlsPort }: ListeningAt): string | undefined {
   if (!isLoopback(issuer.hostname)) return undefined;
   const asked = portOf(issuer);
@@ -75,7 +75,7 @@ function doubts(issuer: URL, { host, port, tlsPort }: ListeningAt): readonly str
     : [`ISSUER is on loopback, and HOST is not: clients on this machine do not reach it there`];
 }
 
-/** Whether a host of a URL or of a listener is on loopback. */
+/** Whether the host of a URL or listener is a loopback address. */
 export function isLoopback(host: string): boolean {
   return /^(localhost|\[?::1\]?)$/.test(host) || /^127\.\d+\.\d+\.\d+$/.test(host);
 }

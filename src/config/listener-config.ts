@@ -7,18 +7,18 @@ import { readIssuer } from './issuer.ts';
 /** The issuer, and where this server listens. */
 export interface ListenerConfig {
   readonly issuer: string;
-  /** Whether the issuer follows the listener, also where the system chooses the port. */
+  /** Whether the issuer follows the listener, even if the system chooses the port. */
   readonly issuerIsDefault: boolean;
   readonly host: string;
   /** The plain listener: undefined if there is none (`PORT=off`), 0 if the system chooses. */
   readonly port: number | undefined;
   readonly adminHost: string;
   readonly adminPort: number;
-  /** The origin under which admins call the admin API; absent: where it listens. */
+  /** The origin at which admins call the admin API; absent: where it listens. */
   readonly adminUrl?: string;
   /** PEM files with which the admin listener speaks TLS. */
   readonly adminTls?: { readonly certFile: string; readonly keyFile: string };
-  /** A listener for metrics alone, which asks for no token. */
+  /** A listener for metrics only, which requires no token. */
   readonly metrics?: { readonly host: string; readonly port: number };
   /** The listener that asks for client certificates. */
   readonly tls?: {
@@ -29,12 +29,12 @@ export interface ListenerConfig {
   };
   /** PEM file of trust anchors for client certificates. */
   readonly tlsClientCaFile?: string;
-  /** CIDR ranges of the proxies that are trusted. */
+  /** CIDR ranges of trusted proxies. */
   readonly trustedProxies: readonly string[];
   readonly clientCertificateHeader?: CertificateHeaderForm;
 }
 
-/** Reads the issuer and the listeners; `warnings` are sentences about what looks wrong. */
+/** Reads the issuer and the listeners; `warnings` are sentences about suspicious settings. */
 export function readListenerConfig(
   read: EnvironmentReader,
 ): ListenerConfig & { readonly warnings: readonly string[] } {

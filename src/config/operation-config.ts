@@ -2,7 +2,7 @@ import { defined } from '../domain/defined.ts';
 import type { EnvironmentReader } from './environment.ts';
 import type { VariableName } from './variable-names.ts';
 
-/** How the processes run. Times in seconds unless a name says otherwise. */
+/** Settings of the processes. Times in seconds unless a name says otherwise. */
 export interface OperationConfig {
   readonly logLevel: string;
   /** Processes that serve on this machine. */
@@ -12,18 +12,18 @@ export interface OperationConfig {
   readonly cleanupInterval: number;
   readonly maxConcurrentRequests: number;
   readonly targetLatencyMs: number;
-  /** Requests a minute. */
+  /** Requests per minute. */
   readonly rateLimitPerClient?: number;
   readonly rateLimitPerAddress?: number;
   /** Whether metrics of token requests name the client. */
   readonly metricsByClient: boolean;
-  /** Where traces are sent, and the share of those that begin here, from 0 to 1. */
+  /** Where traces are sent, and the sampled share of traces that begin here, from 0 to 1. */
   readonly traces?: { readonly endpoint: string; readonly share: number };
   readonly shutdownDelayMs: number;
   readonly shutdownTimeoutMs: number;
-  /** Where the files of trust bundles are. */
+  /** The directory of trust bundle files. */
   readonly trustBundleDirectory?: string;
-  /** The proxy through which this server reaches others, and what it reaches without. */
+  /** The proxy for outgoing requests, and the hosts reached directly. */
   readonly egressProxy?: { readonly url: string; readonly except: readonly string[] };
 }
 

@@ -4,7 +4,7 @@ import type { EnvironmentReader } from './environment.ts';
 /** Algorithms and lifetimes of the protocol. Times in seconds. */
 export type ProtocolConfig = Readonly<ReturnType<typeof readProtocolConfig>>;
 
-// Without RS256: PKCS #1 v1.5 is for old clients only, and an operator who has some can add it.
+// Without RS256: PKCS #1 v1.5 is for old clients only, and an operator can add it for them.
 const defaultAlgs: readonly SigningAlgorithm[] = [
   'ES256',
   'ES384',
@@ -50,7 +50,7 @@ export function readProtocolConfig(read: EnvironmentReader) {
   };
 }
 
-// A successor that is announced before its predecessor signs would get one of its own at once.
+// A successor announced before its predecessor signs would immediately get its own successor.
 function readRotation({ integer, faults }: EnvironmentReader) {
   const interval = integer('SIGNING_KEY_ROTATION_INTERVAL', 90 * day, 3600, longest);
   const standard = Math.min(14 * day, Math.floor(interval / 2));

@@ -1,9 +1,9 @@
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { defined } from '../domain/defined.ts';
 import { DatabaseUrlError, databaseFile, databaseKind } from './database-url.ts';
 import type { EnvironmentReader } from './environment.ts';
 
-/** The databases, and the keys and tokens that protect what is in them. */
+/** The databases, and the keys and tokens that protect their content. */
 export interface StoreConfig {
   readonly databaseUrl: string;
   /** PostgreSQL connections of one process. */
@@ -13,12 +13,12 @@ export interface StoreConfig {
   /** base64url of 32 bytes. */
   readonly keyEncryptionKey?: string;
   readonly keyEncryptionKeyFile: string;
-  /** The next key-encryption key, by itself or in a file. */
+  /** The next key-encryption key, as a value or in a file. */
   readonly nextKeyEncryptionKey: { readonly value?: string; readonly file?: string };
   readonly adminToken?: string;
 }
 
-/** Where the first start writes the admin token: beside the key-encryption key. */
+/** Where the first start writes the admin token: next to the key-encryption key. */
 export function adminTokenFile(keyEncryptionKeyFile: string): string {
   return join(dirname(keyEncryptionKeyFile), 'holdfast.admin-token');
 }
@@ -38,7 +38,9 @@ export function readStoreConfig(read: EnvironmentReader): StoreConfig {
     databasePoolSize: read.integer('DATABASE_POOL_SIZE', 10, 1, 1000),
     databasePreparedStatements: read.flag('DATABASE_PREPARED_STATEMENTS', true),
     ...defined({ redisUrl, keyEncryptionKey, adminToken }),
-    keyEncryptionKeyFile: read.text('KEY_ENCRYPTION_KEY_FILE') ?? defaultKeyFile(databaseUrl),
+    keyEncryptionKeyFile: resolve(
+      read.text('KEY_ENCRYPTION_KEY_FILE') ?? defaultKeyFile(databaseUrl),
+    ),
     nextKeyEncryptionKey: readNextKey(read),
   };
 }

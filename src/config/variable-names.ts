@@ -1,6 +1,6 @@
 import { edits } from './edit-distance.ts';
 
-/** Every variable that Holdfast reads: a name that is not here cannot be read. */
+/** Every variable that Holdfast reads: other names cannot be read. */
 export const variableNames = [
   'ISSUER',
   'HOST',
@@ -97,7 +97,7 @@ const newNames: Readonly<Record<string, VariableName>> = {
   TARGET_MS_UNDER_WAY: 'TARGET_LATENCY_MS',
 };
 
-/** A fault for each variable that is set by its old name. */
+/** Returns a fault for each variable that is set by its old name. */
 export function renamedVariables(
   env: Readonly<Record<string, string | undefined>>,
 ): readonly string[] {
@@ -106,7 +106,7 @@ export function renamedVariables(
   );
 }
 
-/** Names close to ours that belong to others: some of every system, and those of HTTP clients. */
+/** Similar names that belong to others: some of every system, and those of HTTP clients. */
 const neverMeant: ReadonlySet<string> = new Set(['HOME', 'HTTP_PROXY', 'SSL_CERT_FILE']);
 
 /** A sentence for each variable whose name is one or two edits from one that Holdfast reads. */

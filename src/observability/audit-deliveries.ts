@@ -5,7 +5,7 @@ import { guardedRequests } from '../protocol/client-keys/remote-jwks/guarded-req
 import { RemoteJwksUnavailable } from '../protocol/client-keys/remote-jwks/unavailable.ts';
 import type { DeliverEvents } from './audit-sink.ts';
 
-/** Writes lines to standard output, in one piece each. */
+/** Writes lines to standard output, each in a single write. */
 export function toStdout(write: (text: string, done: (error?: Error | null) => void) => void) {
   const deliver: DeliverEvents = async (lines) =>
     new Promise((resolve, reject) => {
@@ -14,7 +14,7 @@ export function toStdout(write: (text: string, done: (error?: Error | null) => v
   return deliver;
 }
 
-/** Where events are posted, and what signs them. */
+/** Where events are posted, and how they are signed. */
 export interface AuditWebhook {
   readonly url: string;
   readonly secret: string;
@@ -27,7 +27,7 @@ const deadlineMs = 10_000;
 
 /**
  * Posts JSON lines (`application/jsonl`), signed: `Holdfast-Signature` is `t=SECONDS,v1=HEX`, by
- * HMAC-SHA256 over `SECONDS.BODY`. Whatever is no 2xx counts as not delivered.
+ * HMAC-SHA256 over `SECONDS.BODY`. Any status but 2xx is a failed delivery.
  */
 export function toWebhook({ url, secret, ...reach }: AuditWebhook, clock: Clock): DeliverEvents {
   const ask = guardedRequests({ ...reach, deadlineMs });
@@ -38,7 +38,7 @@ export function toWebhook({ url, secret, ...reach }: AuditWebhook, clock: Clock)
       'content-type': 'application/jsonl',
       'holdfast-signature': `t=${time},v1=${signature}`,
     };
-    // What it says beside the status is not read: it may be anything, and as long as it likes.
+    // The body is not read: it can have any content and length.
     const answered = async ({ statusCode }: { readonly statusCode: number }) => statusCode;
     const status = await ask(url, { method: 'POST', headers, body }, answered).catch((error) => {
       throw unreachable(error);
@@ -48,7 +48,7 @@ export function toWebhook({ url, secret, ...reach }: AuditWebhook, clock: Clock)
   return async (lines) => post(textOf(lines));
 }
 
-/** The guard speaks of what it was made for, which are JWK Sets. */
+/** Rewords the guard's errors, which are about JWK Sets. */
 function unreachable(error: unknown): unknown {
   if (!(error instanceof RemoteJwksUnavailable)) return error;
   const { reason, code } = error;

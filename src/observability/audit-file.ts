@@ -9,8 +9,8 @@ const { O_APPEND, O_CREAT, O_NONBLOCK, O_RDWR, O_WRONLY, R_OK, W_OK } = constant
 const newline = 0x0a;
 
 /**
- * Appends to a file, and waits for the disk. It is opened for each delivery, so that whoever
- * rotates it just moves it away.
+ * Appends to a file, and waits for the disk. Each delivery reopens the file, so that log rotation
+ * can simply move it away.
  */
 export function toFile(path: string, logger: Pick<Logger, 'warn'>): DeliverEvents {
   let writing = false;
@@ -20,7 +20,7 @@ export function toFile(path: string, logger: Pick<Logger, 'warn'>): DeliverEvent
     said = true;
   };
   return async (lines) => {
-    // One that came too late may still be waiting for the disk: one such write is enough.
+    // A late delivery may still be waiting for the disk; one such write is enough.
     if (writing) throw new Error('the disk has not taken the audit events before these');
     writing = true;
     await append(path, lines, onForeign).finally(() => {
@@ -38,10 +38,10 @@ async function append(
   try {
     const found = await file.stat();
     if (!found.isFile()) throw new Error(notAFile(path));
-    // Not for everybody; a group may be there for whoever collects it.
+    // Removes access by others, but keeps the group's, which a log collector may need.
     if ((found.mode & 0o007) !== 0 && !(await changeMode(file, found.mode & 0o770))) onForeign();
-    // A full disk or a crash cuts a line. It is ended rather than removed: others may write and
-    // read here. Its event follows whole.
+    // A full disk or a crash truncates a line. A newline ends it, because others may write and read
+    // here; its event is sent again.
     const isWhole = found.size === 0 || (mayRead && (await endsLine(file, found.size)));
     await file.appendFile(`${isWhole ? '' : '\n'}${lines.join('\n')}\n`);
     await file.datasync();
@@ -51,9 +51,9 @@ async function append(
   }
 }
 
-/** Another user may let the server write only. */
+/** Another user's file may be write-only for the server. */
 async function openToAppend(path: string): Promise<{ file: FileHandle; mayRead: boolean }> {
-  // Nobody waits here for the reader of a pipe.
+  // Opening a pipe must not wait for its reader.
   const flags = O_APPEND | O_CREAT | O_NONBLOCK;
   try {
     return { file: await open(path, O_RDWR | flags, 0o600), mayRead: true };
@@ -63,7 +63,7 @@ async function openToAppend(path: string): Promise<{ file: FileHandle; mayRead: 
   }
 }
 
-/** False: the file belongs to another user, and stays as it is. */
+/** Returns false if the file belongs to another user, which leaves it unchanged. */
 async function changeMode(file: FileHandle, mode: number): Promise<boolean> {
   try {
     await file.chmod(mode);
@@ -83,7 +83,7 @@ function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code;
 }
 
-/** Makes the name of a new file last as well. */
+/** Makes the directory entry of a new file durable. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path);
   try {
@@ -93,7 +93,7 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Says why no audit event could be appended to this file; undefined: one could. */
+/** Tells why no audit event could be appended to this file; undefined: one could. */
 export function auditFileFault(path: string): string | undefined {
   try {
     const found = statSync(path, { throwIfNoEntry: false });

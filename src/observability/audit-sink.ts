@@ -7,7 +7,7 @@ import type { AuditSinkStore } from '../ports/audit-sink-store.ts';
 import type { AuditLog } from '../ports/audit-trail.ts';
 import { followDelay, settledTime } from '../ports/audit-trail.ts';
 
-/** Delivers lines of JSON, one an event; resolves once they are safe. */
+/** Delivers JSON lines, one per event; resolves once they are safe. */
 export type DeliverEvents = (lines: readonly string[]) => Promise<void>;
 
 export interface AuditSinkOptions {
@@ -24,37 +24,36 @@ export interface AuditSinkOptions {
   readonly logger: Logger;
 }
 
-/** An audit sink at work. */
+/** A running audit sink. */
 export interface AuditSink {
-  /** Seconds since the oldest event that could be delivered and is not; 0 if there is none. */
+  /** Seconds since the oldest deliverable but undelivered event; 0 if there is none. */
   lag(): Promise<number>;
-  /** Waits for the delivery under way. */
+  /** Stops after the delivery in progress. */
   stop(): Promise<void>;
 }
 
-/** Events that are read at once, and bytes of one delivery unless a single event has more. */
+/** Events per query, and maximum bytes of a delivery, unless a single event has more. */
 const [batch, maxBytes] = [500, 262_144];
 
-/** Milliseconds for one delivery, and for which a process has the sink from each one on. */
+/** Milliseconds for one delivery, and for which each delivery reserves the sink for its process. */
 const [deadline, held] = [15_000, 20_000];
 
-/** Milliseconds between two looks, for the process that has the sink and for the others. */
+/** Milliseconds between checks, for the process that holds the sink and for the others. */
 const [lookEvery, askEvery] = [1000, 5000];
 
-/** Milliseconds between two tries, doubled by every further failure. */
+/** Milliseconds between retries, doubled by every further failure. */
 const [firstPause, longestPause] = [1000, 60_000];
 
-/** Milliseconds after which the log says again that events are not delivered. */
+/** Milliseconds after which an ongoing failure is logged again. */
 const repeated = 3_600_000;
 
-/** Milliseconds that are sent again after the clock was ahead; longer than it takes to notice. */
+/** Milliseconds of events sent again after the clock was ahead; longer than detection takes. */
 const sentAgain = 3_600_000;
 
 /**
- * Follows the audit trail and delivers each event at least once, in the order of the identifiers:
- * the position moves on only after the delivery. Of all processes one does it at a time; another
- * goes on from the position when that one ends or fails. An event is delivered a minute after it
- * happened, since an earlier one may be written until then.
+ * Follows the audit trail and delivers each event at least once, ordered by identifier. One process
+ * delivers at a time; another resumes from the position if that one ends or fails. Events are
+ * delivered a minute late, since an earlier one may be written until then.
  */
 export function followAuditTrail(options: AuditSinkOptions): AuditSink {
   const { name, holder, store, logger } = options;
@@ -85,7 +84,7 @@ export function followAuditTrail(options: AuditSinkOptions): AuditSink {
         logger.error({ err }, 'audit events are not delivered; tried again');
         reportedAt = options.clock();
       }
-      // Another process may reach what this one does not.
+      // Another process may be able to reach the sink.
       await store.release(name, holder).catch(() => undefined);
       return Math.min(firstPause * 2 ** (failures - 1), longestPause);
     }
@@ -109,9 +108,8 @@ export function followAuditTrail(options: AuditSinkOptions): AuditSink {
 }
 
 /**
- * Answers the position, or an earlier one when it is later than the database's time allows: then
- * that clock was ahead, and what happens now has smaller identifiers. Half of the delay is left to
- * small corrections.
+ * Returns the position, or an earlier one if it is ahead of the database's time: the clock was
+ * ahead, and new events have smaller identifiers. Half of the delay tolerates small corrections.
  */
 async function startFrom({ databaseSeconds }: AuditSinkOptions, position: string): Promise<string> {
   const now = (await databaseSeconds()) * 1000;
@@ -130,7 +128,7 @@ async function undelivered(
   });
 }
 
-/** Answers whether anything was delivered. */
+/** Returns whether anything was delivered. */
 async function deliverFrom(
   options: AuditSinkOptions,
   position: string,
@@ -154,7 +152,7 @@ async function advance({ name, holder, store }: AuditSinkOptions, position: stri
     throw new Error('another process has taken AUDIT_SINK over');
 }
 
-/** Rejects when a delivery takes too long: another process may have the sink by then. */
+/** Rejects if a delivery takes too long: another process may hold the sink by then. */
 async function inTime(delivered: Promise<void>): Promise<void> {
   const ended = new AbortController();
   const late = sleep(deadline, undefined, { signal: ended.signal, ref: false }).then(() => {
@@ -163,7 +161,7 @@ async function inTime(delivered: Promise<void>): Promise<void> {
   await Promise.race([delivered, late]).finally(() => ended.abort());
 }
 
-/** The lines of events by deliveries, and the identifier of the last event of each. */
+/** Splits events into deliveries, each with its lines and the identifier of its last event. */
 function parts(
   events: readonly RecordedEvent[],
 ): readonly { readonly lines: readonly string[]; readonly last: string }[] {

@@ -6,23 +6,23 @@ export interface Sample {
   readonly value: number;
 }
 
-/** A series whose values are asked for at a scrape. */
+/** A series whose values are read at a scrape. */
 export interface CollectedSeries {
   readonly name: string;
   readonly help: string;
   readonly labelNames?: readonly string[];
-  /** Seconds for which a reading is good. */
+  /** Seconds for which a reading is valid. */
   readonly good: number;
   readonly read: () => Promise<readonly Sample[]>;
 }
 
-/** Milliseconds for one reading; whatever it waits for is away. */
+/** Milliseconds for one reading, after which its source counts as unavailable. */
 const patience = 1800;
 
 /**
- * Registers series that are read at a scrape, once at a time and only when the last reading is no
- * longer good. One that cannot be read is left out, and said to be.
- * @param now milliseconds of a clock that only goes forward
+ * Registers series that are read at a scrape, one reading at a time and only if the last one has
+ * expired. A series that cannot be read is omitted and reported.
+ * @param now milliseconds of a monotonic clock
  */
 export function collect(
   registry: Registry,
@@ -46,7 +46,7 @@ export function collect(
         const samples = await reading().catch(() => undefined);
         unread.set({ series: name }, samples === undefined ? 1 : 0);
         this.reset();
-        // Without labels a reset leaves a zero, which nobody has read.
+        // Without labels, reset leaves a zero that was never read.
         if (samples === undefined) this.remove();
         else for (const { labels = {}, value } of samples) this.set(labels, value);
       },

@@ -2,31 +2,31 @@ import type { Clock } from '../domain/clock.ts';
 import type { CredentialUse } from '../domain/credential-use.ts';
 import type { CredentialUseLog, NoteUse } from '../ports/credential-use-log.ts';
 
-/** Milliseconds by which the last use on record may be too early. */
+/** Milliseconds by which the recorded last use may lag. */
 const precision = 60_000;
 
-/** Uses a statement. */
+/** Uses per statement. */
 const batch = 250;
 
 /**
- * Credentials remembered; beyond that the oldest is forgotten: noted once more when it is used
- * again, or lost when it was not written yet.
+ * Maximum credentials remembered. The oldest is then forgotten: its next use is recorded again, and
+ * an unwritten one is lost.
  */
 const maxRemembered = 10_000;
 
-/** What `credentialUseRecorder` answers. */
+/** Records uses of credentials. */
 export interface CredentialUseRecorder {
   readonly note: NoteUse;
   /**
-   * Writes one batch and answers whether there is more. Throws StoreUnavailable, and keeps what it
+   * Writes one batch and returns whether there is more. Throws StoreUnavailable, and keeps what it
    * could not write.
    */
   flush(): Promise<boolean>;
-  /** Writes all there is. */
+  /** Writes all pending uses. */
   flushAll(): Promise<void>;
 }
 
-/** Notes uses in memory, each credential once a minute, until they are written. */
+/** Collects uses in memory, each credential at most once a minute, until they are written. */
 export function credentialUseRecorder(
   log: Pick<CredentialUseLog, 'record'>,
   clock: Clock,
@@ -37,19 +37,19 @@ export function credentialUseRecorder(
     const uses = [...waiting].slice(0, batch);
     if (uses.length === 0) return false;
     await log.record(uses.map(([, use]) => use));
-    // What was noted meanwhile waits for the next batch.
+    // A newer use waits for the next batch.
     for (const [name, use] of uses) if (waiting.get(name) === use) waiting.delete(name);
     return waiting.size > 0;
   };
   return {
     note(registrationId, kind, identifier, kid) {
-      // Neither kind nor identifier has a space.
+      // Neither kind nor identifier contains a space.
       const name = `${kind} ${identifier} ${registrationId}`;
       const now = clock();
       const last = noted.get(name);
       if (last !== undefined && now - last < precision) return;
       putLatest(noted, name, now);
-      // A kid comes from the client: only what every database can store.
+      // The client chooses the kid: keep only what every database can store.
       const named = kid !== undefined && /^[\x20-\x7e]{1,255}$/.test(kid);
       putLatest(waiting, name, {
         registrationId,
@@ -66,7 +66,7 @@ export function credentialUseRecorder(
   };
 }
 
-/** Puts it last in the order in which entries are dropped. */
+/** Moves an entry to the end of the eviction order. */
 function putLatest<Value>(map: Map<string, Value>, name: string, value: Value): void {
   map.delete(name);
   const [oldest] = map.size < maxRemembered ? [] : map.keys();

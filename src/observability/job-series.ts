@@ -3,9 +3,9 @@ import type { Measurements } from '../ports/measurements.ts';
 import type { MakeCounter } from './request-series.ts';
 
 /**
- * The series of background jobs, which every process runs: what one process fails to do is not
- * done, though another one does its own.
- * @param now milliseconds of a clock that only goes forward
+ * The series of background jobs, which every process runs: a failure in one process matters even if
+ * the others succeed.
+ * @param now milliseconds of a monotonic clock
  */
 export function jobSeries(
   registry: Registry,
@@ -42,7 +42,7 @@ export function jobSeries(
   return {
     jobBegins: (name, interval) => due.set(name, { interval, since: now() }),
     job(name, failed) {
-      // `job` is the label under which Prometheus has the target.
+      // Prometheus uses the label `job` for the target.
       failures.inc({ job_name: name }, failed ? 1 : 0);
       failing.set({ job_name: name }, failed ? 1 : 0);
       if (failed) return;

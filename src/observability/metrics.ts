@@ -5,10 +5,10 @@ import { quickHistogram } from './quick-histogram.ts';
 import { durations, type MakeCounter, requestSeries } from './request-series.ts';
 import { worstProcess } from './worst-process.ts';
 
-/** Seconds by which `iat` may be off, both ways. */
+/** Buckets for the offset of `iat`, in seconds, in both directions. */
 const offsets = [-300, -60, -30, -10, -5, -2, -1, 0, 1, 2, 5, 10, 30, 60, 300];
 
-/** What load shedding says of the places when it is asked. */
+/** The state of load shedding. */
 export interface Places {
   readonly underWay: number;
   readonly limit: number;
@@ -16,16 +16,16 @@ export interface Places {
   readonly refusingFor: number;
 }
 
-/** What one process measures of itself. */
+/** The measurements of one process. */
 export interface Metrics extends Measurements {
   readonly registry: Registry;
-  /** Names whom to ask for the places. */
+  /** Sets the source of the load-shedding state. */
   places(read: () => Places): void;
 }
 
 /**
- * The series of one process, which are summed over the processes of a machine. Labels have closed
- * sets of values; `client_id`, which has not, is a label only where the operator asks for it.
+ * The series of one process, summed over the processes of a machine. Labels have closed sets of
+ * values; `client_id`, which has not, is a label only if the operator asks for it.
  */
 export function metrics({ byClient = false }: { readonly byClient?: boolean } = {}): Metrics {
   const registry = new Registry();

@@ -1,13 +1,13 @@
 import type { Tracing } from '../ports/tracing.ts';
 import type { TokenEndpointSteps } from '../protocol/token/token-endpoint.ts';
 
-/** The same step, whose observer sees when it begins and how it ends. */
+/** Wraps a step so that an observer sees its start and end. */
 export type ObserveStep = <Given extends unknown[], Result>(
   name: string,
   step: (...given: Given) => Promise<Result>,
 ) => (...given: Given) => Promise<Result>;
 
-/** Measures a step, and traces it where traces are sent. */
+/** Measures a step, and traces it if traces are sent. */
 export function timedStep(
   took: (step: string, seconds: number) => void,
   tracing: Pick<Tracing, 'step'> | undefined,
@@ -19,14 +19,14 @@ export function timedStep(
       const began = performance.now();
       const ended = () => took(name, (performance.now() - began) / 1000);
       const result = run(...given);
-      // Not another async function: there are seven steps a token, and each would wait once more.
+      // Not async: each of a token's seven steps would wait one more tick.
       void result.then(ended, ended);
       return result;
     };
   };
 }
 
-/** The steps of the token endpoint, each under its own name to whoever observes them. */
+/** Wraps the steps of the token endpoint, each observed under its name. */
 export function observedSteps(
   { refusals, ...steps }: TokenEndpointSteps,
   observed: ObserveStep,

@@ -1,4 +1,4 @@
-/** Rules of RFC 9449 §4.3 and what each is about. */
+/** Rules of RFC 9449 §4.3 and the subject of each. */
 const rules = {
   1: 'one proof',
   2: 'well-formed JWT',
@@ -32,7 +32,7 @@ const ruleOfReason: Readonly<Record<string, keyof typeof rules>> = {
   key_mismatch: 12,
 };
 
-/** Of a malformed proof, by what the JOSE layer found. */
+/** Rules for malformed proofs, by the JOSE layer's reason. */
 const ruleOfJose: Readonly<Record<string, keyof typeof rules>> = {
   alg_unsupported: 5,
   alg_not_allowed: 5,
@@ -42,8 +42,8 @@ const ruleOfJose: Readonly<Record<string, keyof typeof rules>> = {
 };
 
 /**
- * The rule of RFC 9449 §4.3 that a refused proof broke; undefined where it is none of them.
- * @param jose reason of the JOSE layer, where the proof was malformed
+ * The rule of RFC 9449 §4.3 that a refused proof broke; undefined: none of them.
+ * @param jose reason of the JOSE layer, if the proof was malformed
  */
 export function proofRule(
   reason: string,

@@ -1,6 +1,6 @@
 import { Counter, type LabelValues, type Registry } from 'prom-client';
 
-/** Name, help, and the names of the labels. */
+/** Name, help, and label names. */
 export interface QuickCounterOptions {
   readonly name: string;
   readonly help: string;
@@ -8,8 +8,8 @@ export interface QuickCounterOptions {
 }
 
 /**
- * A counter for what every request counts: ones are added up here, and given to the library when
- * somebody reads it, for that hashes the labels each time.
+ * A counter for per-request events: increments are summed here and passed to the library only when
+ * read, because it hashes the labels each time.
  */
 export function quickCounter(
   registry: Registry,

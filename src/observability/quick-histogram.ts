@@ -1,13 +1,13 @@
 import type { Metric, MetricValue, Registry } from 'prom-client';
 
 interface Series {
-  /** How many values lie between each bound and the one before it. */
+  /** Number of values between each bound and the previous one. */
   readonly counts: number[];
   count: number;
   sum: number;
 }
 
-/** Name, help, the one label if there is one, and the upper bounds in rising order. */
+/** Name, help, the label if there is one, and the upper bounds in ascending order. */
 export interface QuickHistogramOptions {
   readonly name: string;
   readonly help: string;
@@ -16,7 +16,7 @@ export interface QuickHistogramOptions {
 }
 
 /**
- * A histogram with one label at most, for what is measured ten times a request: the library builds
+ * A histogram with at most one label, for values measured ten times a request: the library builds
  * and hashes an object each time, which took 3 % of a token request.
  */
 export function quickHistogram(

@@ -9,16 +9,16 @@ import type { Ports } from '../ports/ports.ts';
 import type { Refusals } from '../ports/refusals.ts';
 import { reportedRefusals } from './reported-refusals.ts';
 
-/** Names that are looked at for each reason: a sample, not a list. */
+/** Maximum names checked for each reason: a sample, not a list. */
 const maxSamples = 5;
 
-/** Longest `client_id` that can be registered. */
+/** Maximum length of a registered `client_id`. */
 const maxClientId = 255;
 
-/** Records of refusals by one assertion: an honest client makes a new one for each request. */
+/** Maximum refusals recorded per assertion: an honest client creates a new one for each request. */
 const maxByAssertion = 3;
 
-/** Refusals for the audit trail. */
+/** Collects refusals for the audit trail. */
 export function refusals(
   audit: AuditTrail,
   { clients, resourceServers }: Pick<Ports, 'clients' | 'resourceServers'>,
@@ -37,8 +37,8 @@ export function refusals(
   const reported = reportedRefusals(audit);
   let counts = new Map<RefusalReason, number>();
   let claims = new Map<RefusalReason, Set<string>>();
-  // Only names that are registered: what else a stranger sends, a secret in the wrong place for
-  // one, has no business in the trail.
+  // Only registered names: anything else that a stranger sends, such as a misplaced secret, must
+  // stay out of the trail.
   const isRegistered = async (name: string) => {
     const found = async () =>
       (await clients.findClient(name)) ?? (await resourceServers.findByClientId(name));
@@ -77,7 +77,7 @@ export function refusals(
         .catch(() => undefined);
     },
     reported: reported.note,
-    // The refusal itself is counted as a stranger's by whoever answers it.
+    // The caller counts the refusal itself with `ofStranger`.
     ofWorkload(token, event) {
       if (recordsBy(token) < 1) audit.record(event).catch(() => undefined);
     },

@@ -1,7 +1,7 @@
 import type { RefusalReason } from '../domain/refusal-reasons.ts';
 import type { AuditTrail } from '../ports/audit-trail.ts';
 
-/** Rows between two records; what is beyond is counted without its client. */
+/** Maximum rows per record; further refusals are counted without their client. */
 const maxRows = 200;
 
 interface Row {
@@ -11,7 +11,7 @@ interface Row {
   count: number;
 }
 
-/** Counts what gateways in `report` would refuse, by resource server, reason and client. */
+/** Counts what gateways in `report` mode would refuse, by resource server, reason and client. */
 export function reportedRefusals(audit: AuditTrail) {
   let rows = new Map<string, Row>();
   return {

@@ -5,18 +5,18 @@ import { proofRule } from './proof-rules.ts';
 import { quickCounter } from './quick-counter.ts';
 import { quickHistogram } from './quick-histogram.ts';
 
-/** Clients that are told apart at most; what comes later is `other`. */
+/** Maximum clients with a separate label value; later ones are `other`. */
 const maxClients = 1000;
 
-/** Seconds, for what takes from a tenth of a millisecond to some seconds. */
+/** Buckets in seconds, from a tenth of a millisecond to some seconds. */
 export const durations = [
   0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5,
 ];
 
-/** Makes a counter with these labels. */
+/** Creates a counter with these labels. */
 export type MakeCounter = (name: string, help: string, ...labels: string[]) => Counter;
 
-/** The series of requests, all of them counted when one has ended. */
+/** The series of requests, which are counted when a request has ended. */
 export function requestSeries(
   registry: Registry,
   counter: MakeCounter,
@@ -65,7 +65,7 @@ export function requestSeries(
     const outcome = outcomeOf(status, fields);
     requests(route, status === undefined ? 'none' : String(status));
     seconds(route, took);
-    // Only what asks for something: a preflight is no issuance, and costs a stranger nothing.
+    // Only POST counts: a preflight issues nothing, and costs a stranger nothing.
     const asks = method === 'POST';
     if (asks && route.endsWith('/token'))
       tokens(grant, outcome, reason, ...(byClient ? [clientOf(client)] : []));
@@ -93,7 +93,7 @@ function isChallenge(reason: string): boolean {
   );
 }
 
-/** Only authenticated clients are named: `none` for everybody else. */
+/** Labels only authenticated clients; all others are `none`. */
 function namedClients(): (client: string | undefined) => string {
   const known = new Set<string>();
   return (client) => {

@@ -7,12 +7,12 @@ export interface Scraped {
   readonly text: string;
 }
 
-/** Answers scrapes: of those that come at the same time, one is done. */
+/** Answers scrapes; concurrent ones share a single reading. */
 export type Scrape = () => Promise<Scraped>;
 
 /**
- * Joins the series of every process of this machine, summed, and those of the server, which are the
- * same in each and read in this one alone.
+ * Combines the summed series of every process of this machine with those of the server, which are
+ * the same in each process and read only in this one.
  */
 export function scraper(own: Registry, ofServer: Registry, peers: Peers): Scrape {
   peers.onGather(async () => own.getMetricsAsJSON());

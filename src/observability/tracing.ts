@@ -22,12 +22,12 @@ import type { Config } from '../config/config.ts';
 import { OAuthError } from '../domain/oauth-error.ts';
 import type { TraceParent, Tracing } from '../ports/tracing.ts';
 
-/** Milliseconds for the last spans at the stop. */
+/** Milliseconds to export the last spans when stopping. */
 const lastExport = 2000;
 
 /**
- * Sends traces by OTLP over HTTP (OTEL_EXPORTER_OTLP_ENDPOINT). Attributes are set here one by one:
- * no instrumentation looks into requests, which are full of credentials.
+ * Sends traces by OTLP over HTTP (OTEL_EXPORTER_OTLP_ENDPOINT). Attributes are set one by one: no
+ * instrumentation reads requests, which are full of credentials.
  */
 export function openTelemetry(
   { endpoint, share }: NonNullable<Config['traces']>,
@@ -90,7 +90,7 @@ function contextOf(parent: TraceParent | undefined): Context {
   return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true });
 }
 
-/** Of the fields of the log line those that may leave the machine. */
+/** The log fields that may leave the machine. */
 const shown = ['grant', 'client_id', 'aud', 'reason', 'active'] as const;
 
 function endRequest(
@@ -103,19 +103,19 @@ function endRequest(
     const value = fields[name];
     if (value !== undefined) span.setAttribute(`holdfast.${name}`, value);
   }
-  // A refusal is no failure of a server (OpenTelemetry's conventions for HTTP spans).
+  // A refusal is not a server error (OpenTelemetry's conventions for HTTP spans).
   if (status === undefined || status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
   span.end();
 }
 
-/** Names the fault, and repeats nothing of what it says: its text may come from anywhere. */
+/** Records only the type of a fault, because its text may come from anywhere. */
 function fail(span: Span, fault: unknown): void {
   const name = fault instanceof Error ? fault.name : 'unknown';
   span.setAttribute('error.type', fault instanceof OAuthError ? fault.reason : name);
   span.setStatus({ code: SpanStatusCode.ERROR });
 }
 
-/** Milliseconds between two log lines about a collector that does not answer. */
+/** Milliseconds between log lines about an unreachable collector. */
 const quiet = 10_000;
 
 function logFaults(logger: Logger): void {

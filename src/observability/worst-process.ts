@@ -1,8 +1,8 @@
 import { Gauge, type Registry } from 'prom-client';
 
 /**
- * Makes the series of limits those of the process that is nearest to its own: a mean or a sum over
- * processes hides one that hangs, or that can open no file, among others.
+ * Makes limit series report the process closest to its limit: a mean or sum would hide one process
+ * that hangs or cannot open files.
  */
 export function worstProcess(registry: Registry): void {
   for (const quantile of ['p50', 'p90', 'p99'])

@@ -5,10 +5,10 @@ interface Peer {
   send(message: ToWorker): void;
 }
 
-/** Milliseconds after which an answer leaves out workers that have not replied. */
+/** Milliseconds after which workers that have not replied are left out. */
 const patience = 1000;
 
-/** Puts a worker's question to every other one, and sends the answers to the worker that asked. */
+/** Forwards a worker's question to all others, and returns their answers to it. */
 export function gatherings<Worker extends Peer>(workers: () => Iterable<Worker>) {
   const open = new Map<
     number,

@@ -1,16 +1,16 @@
-/** What a worker asks every other one: to drop its cached copies, or for its part of something. */
+/** What a worker asks of all others: to drop cached copies, or to send their part of something. */
 export type Question = 'forget' | 'part';
 
-/** What a worker says to the process that supervises it. */
+/** Messages from a worker to the supervisor. */
 export type FromWorker =
-  /** It is serving; `text` is for the operator. */
+  /** The worker is serving; `text` is for the operator. */
   | { readonly type: 'running'; readonly text: string }
-  /** It asks every other worker. */
+  /** The worker asks all other workers. */
   | { readonly type: 'ask'; readonly what: Question; readonly request: number }
-  /** It has done what another worker asks for, or sends its part. */
+  /** The worker has done what another one asked, or sends its part. */
   | { readonly type: 'answer'; readonly round: number; readonly part?: unknown };
 
-/** What the supervising process says to a worker. */
+/** Messages from the supervisor to a worker. */
 export type ToWorker =
   /** Another worker asks. */
   | { readonly type: 'asked'; readonly what: Question; readonly round: number }

@@ -1,15 +1,15 @@
 import pino, { type Logger } from 'pino';
 
 /**
- * Bytes that one write to standard output collects, and milliseconds that a line waits at most. A
- * write for every line costs as much as a third of a signature. Several processes may share a pipe,
- * which keeps writes of up to 4096 bytes whole: a buffer and a line stay below.
+ * Bytes per write to standard output, and maximum milliseconds that a line waits. A write per line
+ * costs a third of a signature. Processes may share a pipe, which keeps writes of up to 4096 bytes
+ * whole, so a buffer plus a line stay below that.
  */
 const [collected, longestWait] = [2048, 100];
 
 /**
- * The log of this process, a JSON object a line. Ends with the process, however that exits; only a
- * kill can lose the last lines.
+ * The log of this process, one JSON object per line. It is flushed on any exit; only a kill can
+ * lose the last lines.
  */
 export function processLog(level: string, worker?: number): Logger {
   const output = pino.destination({
@@ -19,8 +19,7 @@ export function processLog(level: string, worker?: number): Logger {
     periodicFlush: longestWait,
   });
   process.on('exit', () => {
-    // The first one writes once, and notices that the reader is gone: flushSync by itself would try
-    // for ever.
+    // `flush` writes once and notices a closed reader; `flushSync` alone would retry forever.
     output.flush();
     output.flushSync();
   });

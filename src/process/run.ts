@@ -6,7 +6,7 @@ import type { Supervisor } from './worker.ts';
 
 /**
  * Serves in this process, alone or as one of several, until a signal ends it. Throws a sentence for
- * the operator when it cannot.
+ * the operator on failure.
  */
 export async function run(config: Config, logger: Logger, supervisor?: Supervisor): Promise<void> {
   let text = '';

@@ -4,9 +4,9 @@ import { gatherings } from './gathering.ts';
 import type { FromWorker } from './ipc-messages.ts';
 
 export interface SupervisionOptions {
-  /** How many processes serve. */
+  /** Number of serving processes. */
   readonly workers: number;
-  /** Milliseconds in which a worker that was asked to stop has to be gone. */
+  /** Milliseconds for a worker to exit after it was asked to stop. */
   readonly stopTimeout: number;
   readonly logger: Logger;
   /** Environment variables for the workers, in addition to those of this process. */
@@ -15,8 +15,8 @@ export interface SupervisionOptions {
 }
 
 /**
- * Milliseconds before a dead worker is replaced, doubled by every further death, and how long one
- * must live for the count to start anew.
+ * Minimum and maximum milliseconds before a dead worker is replaced, doubled by every further
+ * death, and how long one must live to reset this.
  */
 const [firstPause, longestPause, longEnough] = [100, 10_000, 60_000];
 
@@ -24,9 +24,9 @@ const [firstPause, longestPause, longEnough] = [100, 10_000, 60_000];
 type Alive = Map<Worker, { readonly number: number; readonly since: number }>;
 
 /**
- * Keeps so many workers serving on shared ports. The first one starts alone, so that migrations,
- * first keys and the admin token are made once. Resolves with the exit code when all are gone:
- * after a signal, or because one could not start in the beginning (it says why itself).
+ * Keeps this many workers serving on shared ports. The first one starts alone, so that migrations,
+ * first keys and the admin token happen once. Resolves with the exit code when all have ended:
+ * after a signal, or because one could not start initially (it reports why itself).
  */
 export async function supervise(options: SupervisionOptions): Promise<number> {
   const { workers: count, stopTimeout, logger, print } = options;
@@ -50,7 +50,7 @@ export async function supervise(options: SupervisionOptions): Promise<number> {
     if (alive.size === 0) end(code);
   };
 
-  /** Starts worker `number`; resolves with its words when it serves, never when it dies before. */
+  /** Starts worker `number`; resolves with its text once it serves, never if it dies before. */
   const start = async (number: number): Promise<string> => {
     const { promise: running, resolve } = Promise.withResolvers<string>();
     if (stopping) return running;
@@ -67,8 +67,8 @@ export async function supervise(options: SupervisionOptions): Promise<number> {
     const { number = 0, since = 0 } = alive.get(worker) ?? {};
     alive.delete(worker);
     questions.gone(worker);
-    // One that was just starting dies of the signal itself.
-    // What the one that could not start says of it is what this start says.
+    // A worker that was still starting dies of the signal itself. The exit code of a worker that
+    // could not start becomes that of the whole start.
     if (stopping ? exitCode !== 0 && signal !== 'SIGTERM' && serving : !serving)
       code = serving ? 1 : exitCode || 1;
     if (stopping && alive.size === 0) end(code);
@@ -100,11 +100,11 @@ async function startAll(
   return text;
 }
 
-/** Starts a worker. Only the first one of a start applies CONFIG_FILE. */
+/** Starts a worker. Only the first one applies CONFIG_FILE. */
 function fork(number: number, { env, logger }: SupervisionOptions, isFirst: boolean): Worker {
   cluster.setupPrimary({ args: [String(number)] });
   const worker = cluster.fork(isFirst ? env : { ...env, CONFIG_FILE: '' });
-  // A message to a worker that is just dying.
+  // A message may reach a worker that is dying.
   worker.on('error', (err) => logger.debug({ err, worker: number }, 'the worker does not listen'));
   return worker;
 }
@@ -116,7 +116,7 @@ function killAll(alive: Alive, logger: Logger): void {
   }
 }
 
-/** Counts deaths; answers how long the next start waits, given how long the worker lived. */
+/** Counts deaths; returns the delay of the next start, given how long the worker lived. */
 function pauses(): (number: number, lived: number) => number {
   const deaths = new Map<number, number>();
   return (number, lived) => {

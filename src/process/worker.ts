@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Peers } from '../ports/peers.ts';
 import type { FromWorker, Question, ToWorker } from './ipc-messages.ts';
 
-/** Milliseconds after which a question that nobody puts to the others counts as answered. */
+/** Milliseconds after which an unforwarded question counts as answered. */
 const longest = 1500;
 
 /** The supervising process, as a worker sees it. */
@@ -12,10 +12,10 @@ export interface Supervisor {
   running(text: string): void;
 }
 
-/** Speaks with the process that forked this one. */
+/** Connects to the process that forked this one. */
 export function connectToSupervisor(): Supervisor {
   const send = (message: FromWorker) => {
-    // The channel closes when the supervising process dies; then this one ends as well.
+    // The channel closes if the supervisor dies; then this process ends too.
     if (process.connected) process.send?.(message);
   };
   const waiting = new Map<number, (parts: readonly unknown[]) => void>();
@@ -29,7 +29,7 @@ export function connectToSupervisor(): Supervisor {
     else
       answers[message.what]().then(
         (part) => send({ type: 'answer', round: message.round, part }),
-        // Not answered: whoever asked goes on without it, once copies have expired by themselves.
+        // No answer: the asking worker continues once cached copies must have expired.
         () => undefined,
       );
   });

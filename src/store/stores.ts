@@ -55,18 +55,19 @@ interface Surroundings {
   readonly measured?: Measurements | undefined;
 }
 
-/** Every store, on the database and, when there is one, on Redis. */
+/** Opens every store, on the database and, if configured, on Redis. */
 export async function openStores(config: StoreConfig, surroundings: Surroundings) {
   const { logger, clock, databaseClock, peers, measured } = surroundings;
   const { databaseUrl, redisUrl, accessTokenMaxLifetime } = config;
   const onError = (err: Error) => logger.warn({ err }, 'store connection lost');
   if (redisUrl !== undefined)
     await (await import('./redis/connect-redis.ts')).refuseCluster(redisUrl);
-  const database = await openDatabase(databaseUrl, onError, {
+  const opening = openDatabase(databaseUrl, onError, {
     poolSize: config.databasePoolSize,
     preparedStatements: config.databasePreparedStatements,
     measured,
   });
+  const database = await observedOpening(opening, logger);
   const kind = databaseKind(databaseUrl);
   const secrets = sqlSharedSecrets(database);
   const opened = { ...surroundings, database, onError };
@@ -110,7 +111,19 @@ export async function openStores(config: StoreConfig, surroundings: Surroundings
   };
 }
 
-/** What is of no use to the protocol. */
+/** Milliseconds after which the log says what a start is waiting for. */
+const longOpening = 3000;
+
+async function observedOpening<T>(opening: Promise<T>, logger: Logger): Promise<T> {
+  const timer = setTimeout(
+    () =>
+      logger.warn('waiting for the database: a migration runs, or another process holds its lock'),
+    longOpening,
+  );
+  return opening.finally(() => clearTimeout(timer));
+}
+
+/** The parts of the store that the protocol does not use. */
 function forOperators({ database, change }: SqlStore) {
   return {
     adminTokens: sqlAdminTokens(database, change),
@@ -118,7 +131,7 @@ function forOperators({ database, change }: SqlStore) {
   };
 }
 
-/** How far the audit trail was sent, and the rows to remove: no event before it was sent. */
+/** How far the audit trail was sent, and the rows to remove, among them no unsent event. */
 function auditSinkAndExpiredRows(
   { auditSink: configured, auditRetention }: Pick<Config, 'auditSink' | 'auditRetention'>,
   { database, kind, seconds }: SqlStore,
@@ -134,7 +147,7 @@ function auditSinkAndExpiredRows(
   };
 }
 
-/** The registrations that a declared configuration changes. */
+/** The registrations that a declared configuration can change. */
 function registrations(store: SqlStore) {
   return {
     clients: sqlClients(store),

@@ -13,6 +13,7 @@ const value = 'never-to-be-shown'.repeat(3);
 for (const name of ['secret', 'own', 'key']) writeFileSync(join(folder, name), `${value}\n`);
 symlinkSync(join(folder, 'own'), join(folder, 'link'));
 writeFileSync(join(folder, 'empty'), '');
+writeFileSync(join(folder, 'latin'), Buffer.from('caf\xe9', 'latin1'));
 const env = {
   ORDERS_SECRET: value,
   ADMIN_TOKEN: value,
@@ -26,6 +27,7 @@ const read = (text: string) =>
     text,
     declaredSecrets(env, [join(folder, 'key')]),
   );
+const noSecret = `do not write the secret itself; write ${named('NAME')} or { file: PATH }`;
 const client = (secret: string) => `clients:\n  - client_id: a\n    client_secret: ${secret}\n`;
 
 /** Ten of the line before, in each line. */
@@ -53,12 +55,18 @@ describe('a configuration file', () => {
     ['{ file: own }', 'this is a file of Holdfast itself'],
     ['{ file: link }', 'this is a file of Holdfast itself'],
     ['{ file: key }', 'this is a file of Holdfast itself'],
-    ['{ file: nowhere }', 'the file cannot be read (ENOENT)'],
+    ['{ file: nowhere }', 'the file cannot be read: it does not exist'],
+    ['{ file: . }', 'the file cannot be read: it is a folder'],
+    ['{ file: latin }', 'the file is not UTF-8'],
+    [
+      named('ORDERS-SECRET'),
+      'the name of a variable may have letters, digits and underscores only',
+    ],
     ['{ file: empty }', 'the file must have a value'],
-    [value, 'no secret stands here'],
-    [`x${named('ORDERS_SECRET')}`, 'no secret stands here'],
-    ['{ file: secret, more: 1 }', 'no secret stands here'],
-    ['7', 'no secret stands here'],
+    [value, noSecret],
+    [`x${named('ORDERS_SECRET')}`, noSecret],
+    ['{ file: secret, more: 1 }', noSecret],
+    ['7', noSecret],
   ])('refuses the secret %s, with its place and without any value', (secret, detail) => {
     const { faults, lines, body } = read(client(secret));
     const told = lines(faults);
@@ -75,7 +83,10 @@ describe('a configuration file', () => {
   });
 
   it.each([
-    ['clients:\n  - client_id: a\n    client_id: b\n', 'holdfast.yaml:3:5 Map keys must be unique'],
+    [
+      'clients:\n  - client_id: a\n    client_id: b\n',
+      'holdfast.yaml:3:5 this member is here twice: client_id',
+    ],
     ['clients: [\n', 'holdfast.yaml:2:1'],
     ['clients: *nobody\n', 'holdfast.yaml:1:10 there is no anchor nobody'],
     ['clients: !secret aGk=\n', 'holdfast.yaml:1:10'],
@@ -86,9 +97,29 @@ describe('a configuration file', () => {
       `x: &x0 [${'y'.repeat(9)}]\n${laughs}clients: *x9\n`,
       'holdfast.yaml:7:38 with this alias the file has more than 8 MiB',
     ],
-    ['a: 1\n---\nb: 2\n', 'holdfast.yaml'],
+    [
+      'a: 1\n---\nb: 2\n',
+      'holdfast.yaml:2:1 a second document begins here: put everything into one, without ---',
+    ],
+    [
+      'clients:\n  - client_id: {{ .Values.id }}\n',
+      'holdfast.yaml:2:17 the name of a member must be text: fill in templates such as {{ … }} first',
+    ],
+    ['a: &a { b: 1 }\nc:\n  <<: *a\n', 'holdfast.yaml:3:3 merge keys (<<) are not supported'],
+    ['a: "hush\\qhush"\n', 'holdfast.yaml:1:9 a backslash in double quotes'],
+    ['a: 1\n}hush\n', 'holdfast.yaml:2:1 this is not YAML'],
+    ['a: @hush\n', 'holdfast.yaml:1:4 a text that begins with this character needs quotes'],
+    ['a:\n\t- b\n', 'holdfast.yaml:2:1 tabs cannot indent: use blanks'],
+    ['a: b: c\n', 'holdfast.yaml:1:4 this value'],
+    ['a: caf\ufffd\n', 'holdfast.yaml:1:7 the file is not UTF-8, or has the character U+FFFD'],
+    ['a\u0000:\u0000', 'holdfast.yaml:1:2 the file is not UTF-8'],
   ])('refuses %j', (text, message) => {
     expect(() => read(text)).toThrow(message);
+    expect(() => read(text)).not.toThrow('hush');
+  });
+
+  it('may begin with the byte order mark of UTF-8', () => {
+    expect(read('\ufeffclients: []\n').body).toEqual({ clients: [] });
   });
 
   it('takes as many aliases as there are clients', () => {

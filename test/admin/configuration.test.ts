@@ -408,7 +408,7 @@ describe('the faults of a configuration', () => {
       'clients[0].scop: the member is unknown; the nearest known member is scope',
       'clients[6]: the member must be an object',
       'resource_servers[1].symmetric_keys_enabled: the confirmation method jwe has to be switched on by symmetric_keys_enabled',
-      'clients[1].client_secret: give the secret: nobody would see a generated one',
+      'clients[1].client_secret: client_secret is required here, because a generated one would not be shown',
       'clients[2].jwks: this token_endpoint_auth_method needs jwks or jwks_uri',
       'clients[2].client_secret: a client with this token_endpoint_auth_method has no secret',
       'clients[2].tls_client_auth_san_dns: only a tls_client_auth client has a certificate subject',

@@ -348,6 +348,8 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     );
     it.each([
       'since=yesterday',
+      'since=5',
+      'since=2026-02-30T00:00:00Z',
       'since=2026-13-01T00:00:00Z',
       'until=1790000000',
       'jkt=',

@@ -78,4 +78,33 @@ describe('the admin API as subcommands use it', () => {
     await expect(plain).rejects.toThrow('only https is allowed');
     await Promise.all([stranger.close(), redirecting.close()]);
   });
+
+  it.each([
+    ['127.0.0.1:8081', /^HOLDFAST_ADMIN_URL: .*is not a URL with https:\/\/ or http:\/\//],
+    ['http://example.com', /^HOLDFAST_ADMIN_URL: only https is allowed, and http on this machine/],
+    ['https://a:hush@example.com', /^HOLDFAST_ADMIN_URL: (?!.*hush)/],
+  ])('%s in HOLDFAST_ADMIN_URL is a fault that names it, as in the option', async (url, says) => {
+    const variable = adminApi({ env: { ...env, HOLDFAST_ADMIN_URL: url } });
+    await expect(variable).rejects.toMatchObject({
+      exitCode: 5,
+      message: expect.stringMatching(says),
+    });
+    await expect(adminApi({ env }, url)).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringMatching(/^--admin-url: (?!.*hush)/),
+    });
+  });
+
+  it('says that a token is not accepted, and that the public listener is not the admin API', async () => {
+    const wrong = { HOLDFAST_ADMIN_TOKEN: 'w'.repeat(32), HOLDFAST_ADMIN_TOKEN_FILE: '' };
+    const refused = await adminApi({ env: { ...env, ...wrong } });
+    await expect(refused(clients)).rejects.toThrow(
+      'The admin API answered 401: the admin token is not accepted',
+    );
+    const elsewhere = await adminApi({ env }, server.url);
+    await expect(elsewhere(clients)).rejects.toMatchObject({
+      exitCode: 3,
+      message: `The server at ${server.url} answered 404, but it is not the admin API: check HOLDFAST_ADMIN_URL or --admin-url.`,
+    });
+  });
 });

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sinceOf } from '../../src/cli/times.ts';
 import { runCommand, startCommand } from '../support/command.ts';
 import { scratchFolder } from '../support/scratch.ts';
 import { adminToken, type TestServer, testServer } from '../support/server.ts';
@@ -97,7 +98,10 @@ describe('holdfast keys', () => {
       new RegExp(`^${next.kid} +ES256 +issuer +\\w+ +\\d{4}-`, 'm'),
     );
     expect(await json(['keys', 'revoke', first?.kid ?? ''])).toEqual({ revoked: first?.kid });
-    expect(await run(['keys', 'revoke', first?.kid ?? ''])).toMatchObject({ code: 3 });
+    expect(await run(['keys', 'revoke', first?.kid ?? ''])).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining('there is no such signing key, or it is revoked already'),
+    });
   });
 });
 
@@ -110,6 +114,44 @@ describe('holdfast audit tail', () => {
     ]);
     const text = await run(['audit', 'tail', '--type', 'signing_key_revoked']);
     expect(text.stdout).toMatch(/^\S+Z signing_key_revoked admin:bootstrap detail=\{"kid":/);
+  });
+
+  it.each(['5', 'yesterday', '2026-13-01', '2026-02-30', '2026-11-24T09:00', '1.5h', '99999999d'])(
+    'refuses --since %s, and says what it takes',
+    async (since) => {
+      const { code, stdout, stderr } = await run(['audit', 'tail', '--since', since]);
+      expect([code, stdout]).toEqual([2, '']);
+      expect(stderr).toMatch(/--since takes .*2026-11-24T09:00:00Z.* 30m, 24h or 7d/);
+    },
+  );
+
+  it.each([
+    ['30m', '2026-11-24T11:30:00.000Z'],
+    ['24h', '2026-11-23T12:00:00.000Z'],
+    ['7d', '2026-11-17T12:00:00.000Z'],
+    ['2026-11-24', '2026-11-24T00:00:00.000Z'],
+    ['2026-11-24T09:00Z', '2026-11-24T09:00:00.000Z'],
+    ['2026-11-24T09:00:00.5+01:00', '2026-11-24T08:00:00.500Z'],
+  ])('--since %s is %s at noon', (since, expected) => {
+    const noon = Date.parse('2026-11-24T12:00:00Z');
+    expect(sinceOf(since, noon).toISOString()).toBe(expected);
+  });
+
+  it('begins a duration ago', async () => {
+    const { stdout } = await run(['audit', 'tail', '--since', '10m']);
+    expect(stdout).toContain('signing_key_revoked');
+  });
+
+  it.each([
+    ['clientcreated', 'The nearest known type is client_created.'],
+    ['bogus', 'docs/reference/audit-events.md lists the types.'],
+  ])('refuses the unknown type %s', async (type, advice) => {
+    const { code, stdout, stderr } = await run(['audit', 'tail', '--type', type]);
+    expect([code, stdout, stderr]).toEqual([
+      2,
+      '',
+      `holdfast: There is no event of the type "${type}". ${advice}\n`,
+    ]);
   });
 
   it('--follow goes on with what comes, once the delay of the trail is over', async () => {
@@ -131,5 +173,14 @@ describe('holdfast audit tail', () => {
     child.kill();
     await once(child, 'exit');
     expect(seen.match(/client_id=many-7\s/g)).toHaveLength(1);
+  });
+
+  it('--follow ends when nobody reads it any more', async () => {
+    const child = startCommand(folder, ['audit', 'tail', '--follow'], env);
+    await once(child.stdout, 'data');
+    child.stdout.destroy();
+    await server.admin('POST', 'clients', { client_id: 'unread', client_secret: 's'.repeat(32) });
+    server.clock.now += 61_000;
+    expect((await once(child, 'exit'))[0]).toBe(0);
   });
 });

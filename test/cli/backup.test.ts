@@ -274,7 +274,12 @@ describe.each([onSqlite, ...postgresql])('holdfast admin-token reset on $name', 
       fetch(`${adminUrl}/admin/${path}`, { headers: { authorization: `Bearer ${stdout.trim()}` } });
     const trail = await asked('audit-events?type=admin_token_created');
     expect(await trail.json()).toMatchObject({
-      items: [{ actor: 'server', detail: { name: expect.stringMatching(/^reset-[\d-]+t\d+$/) } }],
+      items: [
+        {
+          actor: 'server',
+          detail: { name: expect.stringMatching(/^reset-[\d-]+t\d+-[\da-f]{8}$/) },
+        },
+      ],
     });
     expect((await server?.admin('GET', 'clients'))?.status).toBe(401);
     const at = Math.floor(Date.now() / 1000);

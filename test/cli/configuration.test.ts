@@ -1,4 +1,6 @@
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -6,7 +8,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { runCommand } from '../support/command.ts';
+import { runCommand, startCommand } from '../support/command.ts';
 import { freeAddress, startProcess } from '../support/process.ts';
 import { scratchFolder } from '../support/scratch.ts';
 import { adminToken, type TestServer, testServer } from '../support/server.ts';
@@ -132,6 +134,61 @@ describe('holdfast apply, diff, export, schema', () => {
   ])('answers %s by its exit code', async (_, more, expected) => {
     const run = await runCommand(folder, ['apply', '-f', example], { env: { ...env, ...more } });
     expect([run.code, run.stdout]).toEqual([expected, '']);
+  });
+
+  it.each([
+    ['apply', ['-f', 'a.yaml', '-f', 'b.yaml', '--prune'], '-f, --file <file>'],
+    ['diff', ['-f', 'a.yaml', '--file=b.yaml'], '-f, --file <file>'],
+    ['export', ['--admin-url', 'http://a', '--admin-url', 'http://b'], '--admin-url <url>'],
+  ])('%s refuses an option that is given twice: %j', async (command, args, option) => {
+    const { code, stdout, stderr } = await run(command, ...args);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(`error: option '${option}' may be given only once`);
+  });
+
+  it.each(['destroyed at once', 'after one line'])(
+    'diff answers 6 although its reader stops: %s',
+    async (when) => {
+      const { code } = await run('diff', '-f', example);
+      const child = startCommand(folder, ['diff', '-f', example, '--prune'], {
+        ...env,
+        WEB_SHOP_SECRET: 'z'.repeat(40),
+      });
+      if (when === 'after one line') await once(child.stdout, 'data');
+      child.stdout.destroy();
+      expect([code, (await once(child, 'exit'))[0]]).toEqual([0, 6]);
+    },
+  );
+
+  it('apply applies its plan although nobody reads it', async () => {
+    const body = '{"resource_servers":[{"audience":"https://unread.example.com"}]}';
+    const child = startCommand(folder, ['apply', '-f', '-'], env);
+    child.stdout.destroy();
+    child.stdin.end(body);
+    expect((await once(child, 'exit'))[0]).toBe(0);
+    const again = await runCommand(folder, ['diff', '-f', '-'], { env, input: body });
+    expect(again.stdout).toBe('1 as declared\n');
+    const [made] = (await server.admin('GET', 'resource-servers')).body.items.filter(
+      ({ audience }: { audience: string }) => audience === 'https://unread.example.com',
+    );
+    await server.admin('DELETE', `resource-servers/${made.id}`);
+  });
+
+  it.runIf(existsSync('/dev/full'))('says that its output cannot be written', () => {
+    const launcher = join(import.meta.dirname, '../../bin/holdfast.js');
+    const args = ['-c', 'exec "$0" "$1" schema > /dev/full', process.execPath, launcher];
+    const { status, stderr } = spawnSync('/bin/sh', args, { encoding: 'utf8' });
+    expect([status, stderr]).toEqual([
+      1,
+      'holdfast: Standard output cannot be written: the disk is full.\n',
+    ]);
+  });
+
+  it('refuses a file in Latin-1', async () => {
+    const latin = join(folder, 'latin.yaml');
+    writeFileSync(latin, Buffer.from('clients:\n  - client_name: caf\xe9\n', 'latin1'));
+    const { code, stderr } = await run('apply', '-f', latin);
+    expect([code, stderr]).toEqual([5, `holdfast: The file ${latin} is not UTF-8.\n`]);
   });
 
   it('prints a JSON Schema that takes the example, and refuses a secret that stands in the file', async () => {

@@ -330,6 +330,25 @@ describe('holdfast curl refuses', () => {
     expect(refused).toMatchObject({ code: 2, stdout: '' });
     expect(api.seen).toEqual([]);
   });
+
+  it.each([
+    [
+      ['https://api.example.org/'],
+      'The token is not for https://api.example.org: ' +
+        'holdfast profile set NAME --origin names every origin of the API.',
+    ],
+    [
+      ['-sS', '--profile', 'default', 'URL'],
+      "--profile is an option of holdfast: put it before curl's options.",
+    ],
+    [
+      ['-s', '--client-id=app', 'URL'],
+      "--client-id is an option of holdfast: put it before curl's options.",
+    ],
+  ])('%j, and says what to do', async (args, sentence) => {
+    const { stderr } = await run(args.map((arg) => arg.replace('URL', url())));
+    expect(stderr).toBe(`holdfast: ${sentence}\n`);
+  });
 });
 
 describe('the answer of curl', () => {

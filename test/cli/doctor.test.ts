@@ -1,8 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
+import { createServer as createHttpServer, request } from 'node:http';
 import { createServer } from 'node:https';
+import {
+  type AddressInfo,
+  createServer as createTcpServer,
+  type Server as TcpServer,
+} from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import SqliteDatabase from 'libsql';
@@ -57,6 +62,31 @@ async function serve(more: Env = {}, kind: TestStoreKind = onSqlite) {
 
 const examine = async (env: Env, clock: () => number = Date.now) => findings({ env, clock }, {});
 
+/** The doctor beside a server, with these TLS files; undefined: there is none. */
+async function examineTls(prefix: string, cert: string, key: string | undefined) {
+  const at = folder();
+  const [certFile, keyFile] = [join(at, 'cert.pem'), join(at, 'key.pem')];
+  writeFileSync(certFile, cert);
+  if (key !== undefined) writeFileSync(keyFile, key, { mode: 0o600 });
+  return examine({
+    ...(await serve()).env,
+    TLS_PORT: '0',
+    [`${prefix}TLS_CERT_FILE`]: certFile,
+    [`${prefix}TLS_KEY_FILE`]: keyFile,
+  });
+}
+
+/** The doctor for a server that does not run, with another program at one of its ports. */
+async function examineBeside(other: TcpServer, variable = 'PORT') {
+  const { env, stop } = await serve();
+  await stop();
+  other.listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  ends.push(() => other.close());
+  const { port } = other.address() as AddressInfo;
+  return examine({ ...env, [variable]: String(port) });
+}
+
 /** The doctor as a process in a mount namespace of its own, where a script comes first. */
 function examineAfter(script: string, file: string): readonly Finding[] {
   const launcher = join(import.meta.dirname, '../../bin/holdfast.js');
@@ -101,7 +131,7 @@ async function frontDoor(field: 'set' | 'dropped' | 'from anybody', host = 'loca
   ).listen(0, '0.0.0.0');
   await once(door, 'listening');
   ends.push(() => door.close());
-  const { port } = door.address() as import('node:net').AddressInfo;
+  const { port } = door.address() as AddressInfo;
   return serve({
     ISSUER: `https://${host}:${port}`,
     PORT: String(upstream),
@@ -158,7 +188,7 @@ const sabotages: readonly Sabotage[] = [
   {
     sabotage: 'a read-only database (SQLite)',
     named: 'database file',
-    found: /read-only \(EROFS\)/,
+    found: /cannot be written: the disk is read-only$/,
     besides: ['database', 'replay records'],
     needs: 'mountNamespace',
     async examined() {
@@ -178,6 +208,35 @@ const sabotages: readonly Sabotage[] = [
       const name = new URL(env['DATABASE_URL'] ?? '').pathname.slice(1);
       await onPostgresql(`alter database ${name} set default_transaction_read_only = on`);
       return examine(env);
+    },
+  },
+  {
+    sabotage: 'a PostgreSQL that is not there',
+    named: 'database',
+    found: /^the database own at 127\.0\.0\.1 port 1: [a-z][^()]+\(DatabaseNotReachable\)$/,
+    examined: async () =>
+      examine({
+        ...(await serve()).env,
+        DATABASE_URL: 'postgresql://user:geheim@127.0.0.1:1/own',
+      }),
+  },
+  {
+    sabotage: 'a Redis that is not there',
+    named: 'Redis',
+    found: /^127\.0\.0\.1:1: ECONNREFUSED$/,
+    examined: async () =>
+      examine({ ...(await serve()).env, REDIS_URL: 'redis://user:geheim@127.0.0.1:1' }),
+  },
+  {
+    sabotage: 'a Redis that answers nothing',
+    named: 'Redis',
+    found: /^127\.0\.0\.1:\d+: (no answer in time|Command timed out)$/,
+    async examined() {
+      const silent = createTcpServer((socket) => socket.resume()).listen(0, '127.0.0.1');
+      await once(silent, 'listening');
+      ends.push(() => silent.close());
+      const { port } = silent.address() as AddressInfo;
+      return examine({ ...(await serve()).env, REDIS_URL: `redis://127.0.0.1:${port}` });
     },
   },
   {
@@ -227,6 +286,39 @@ const sabotages: readonly Sabotage[] = [
     },
   },
   {
+    sabotage: 'the TLS key of another certificate',
+    named: 'TLS_KEY_FILE',
+    found: /key\.pem is not the key of the certificate in .*cert\.pem$/,
+    async examined() {
+      const [own, other] = [await certificate(), await certificate()];
+      return examineTls('', own.pem, other.keyPem);
+    },
+  },
+  {
+    sabotage: 'a TLS key that is not there',
+    named: 'ADMIN_TLS_KEY_FILE',
+    found: /key\.pem cannot be read: it does not exist$/,
+    examined: async () => examineTls('ADMIN_', (await certificate()).pem, undefined),
+  },
+  {
+    sabotage: 'a TLS key that is no PEM',
+    named: 'TLS_KEY_FILE',
+    found: /key\.pem holds no private key in PEM form$/,
+    examined: async () => examineTls('', (await certificate()).pem, 'no PEM'),
+  },
+  {
+    sabotage: 'a certificate that is no PEM',
+    named: 'ADMIN_TLS_CERT_FILE',
+    found: /cert\.pem holds no certificate in PEM form$/,
+    examined: async () => examineTls('ADMIN_', 'no PEM', (await certificate()).keyPem),
+  },
+  {
+    sabotage: 'a file of CAs that is not there',
+    named: 'TLS_CLIENT_CA_FILE',
+    found: /cannot be read: it does not exist$/,
+    examined: async () => examine({ ...(await serve()).env, TLS_CLIENT_CA_FILE: '/nowhere.pem' }),
+  },
+  {
     sabotage: 'a proxy that drops the certificate field',
     named: 'client certificate',
     found: /drops it/,
@@ -251,6 +343,42 @@ const sabotages: readonly Sabotage[] = [
     },
   },
   {
+    sabotage: 'another HTTP server at PORT',
+    named: 'listeners',
+    found: /^another program answers at 127\.0\.0\.1 port \d+ \(PORT\)$/,
+    examined: async () =>
+      examineBeside(createHttpServer((_request, answer) => answer.writeHead(404).end())),
+  },
+  {
+    sabotage: 'a program at PORT that answers nothing',
+    named: 'listeners',
+    found:
+      /^something listens at 127\.0\.0\.1 port \d+ \(PORT\), and does not answer like Holdfast$/,
+    examined: async () => examineBeside(createTcpServer()),
+  },
+  {
+    sabotage: 'another program at ADMIN_PORT',
+    named: 'listeners',
+    found: /^another program listens at 127\.0\.0\.1 port \d+ \(ADMIN_PORT\)$/,
+    examined: async () => examineBeside(createTcpServer(), 'ADMIN_PORT'),
+  },
+  {
+    sabotage: 'a HOST that nobody knows',
+    named: 'listeners',
+    found: /^no address is known for no\.such\.host\.invalid \(HOST\)$/,
+    async examined() {
+      const { env, stop } = await serve();
+      await stop();
+      return examine({ ...env, HOST: 'no.such.host.invalid' });
+    },
+  },
+  {
+    sabotage: 'a server at PORT that is another issuer',
+    named: 'issuer',
+    found: /^the server at http:\/\/127\.0\.0\.1:\d+ is the issuer http:\S+, not http:\S+:1$/,
+    examined: async () => examine({ ...(await serve()).env, ISSUER: 'http://localhost:1' }),
+  },
+  {
     sabotage: 'a pending migration',
     named: 'migrations',
     found: /^pending: \d+_\w+$/,
@@ -272,6 +400,42 @@ const sabotages: readonly Sabotage[] = [
       const { env, file } = await serve();
       chmodSync(file.replace(/\.db$/, '.key-encryption-key'), 0o644);
       return examine(env);
+    },
+  },
+  {
+    sabotage: 'a key file that the group can read',
+    named: 'file modes',
+    found: /key-encryption-key has the mode 640$/,
+    async examined() {
+      const { env, file } = await serve();
+      chmodSync(file.replace(/\.db$/, '.key-encryption-key'), 0o640);
+      return examine(env);
+    },
+  },
+  {
+    sabotage: 'a data folder that the group can write to',
+    named: 'folder modes',
+    found: /has the mode 770$/,
+    async examined() {
+      const { env, file } = await serve();
+      chmodSync(dirname(file), 0o770);
+      return examine(env);
+    },
+  },
+  {
+    sabotage: 'a log of the database that cannot be written',
+    named: 'database file',
+    found: /\.db-wal cannot be written: the disk is read-only$/,
+    besides: ['database', 'replay records'],
+    needs: 'mountNamespace',
+    async examined() {
+      const { file, stop } = await serve();
+      await stop();
+      const wal = `${file}-wal`;
+      return examineAfter(
+        `: >>"${wal}"; chmod 600 "${wal}"; mount --bind "${wal}" "${wal}"; mount -o remount,ro,bind "${wal}"`,
+        file,
+      );
     },
   },
   {
@@ -385,6 +549,29 @@ describe('holdfast doctor', () => {
     },
   );
 
+  it('says what it found in whole sentences', async () => {
+    const { env } = await serve();
+    const found = new Map((await examine(env)).map((finding) => [finding.check, finding.found]));
+    expect(found.get('database')).toBe('it answers');
+    expect(found.get('file modes')).toMatch(/^nobody else can read the \d files$/);
+    expect(found.get('folder modes')).toBe('nobody else can write to the folder');
+    expect(found.get('key-encryption key')).toMatch(/^all \d+ opened$/);
+    const empty = await examine({ DATABASE_URL: `file:${join(folder(), 'none', 'x.db')}` });
+    const modes = empty.filter(({ check }) => check.endsWith('modes'));
+    expect(modes.map((finding) => finding.found)).toEqual([
+      'there is no such file yet',
+      'there is no such folder yet',
+    ]);
+  });
+
+  it('takes an audit file that the group of a log collector may read', async () => {
+    const file = join(folder(), 'audit.jsonl');
+    writeFileSync(file, '');
+    chmodSync(file, 0o640);
+    const found = await examine({ ...(await serve()).env, AUDIT_SINK: `file:${file}` });
+    expect(found.filter(({ result }) => result === 'fault')).toEqual([]);
+  });
+
   it('waits for a write of the server that is under way (SQLite), and holds nobody up', async () => {
     const { env, file } = await serve();
     const database = new SqliteDatabase(file);
@@ -488,6 +675,13 @@ pairings:
       /AUDIT_SINK .*ENOENT/,
     ],
     ['a file that is none', { CONFIG_FILE: '/nowhere' }, undefined, 5, /cannot be read/],
+    [
+      'faults of the environment and of the file',
+      { PORT: 'abc', AUDIT_SINK: 'file:/no/a' },
+      declared,
+      5,
+      /PORT must.*\nCONFIG_FILE has faults:\n.*:3:5 .*NONE is not set\n.*scoop.*\nAUDIT_SINK .*ENOENT/,
+    ],
   ])('%s', async (_case, env, file, code, said) => {
     const at = folder();
     if (file !== undefined) writeFileSync(join(at, 'holdfast.yaml'), file);
@@ -495,5 +689,28 @@ pairings:
     const run = await runCommand(at, ['validate-config'], { env: { ...env, ...more } });
     expect(run.stderr).toMatch(said);
     expect(run.code).toBe(code);
+  });
+
+  it('--json lists every fault with "valid": false, and answers 5', async () => {
+    const at = folder();
+    const file = join(at, 'holdfast.yaml');
+    writeFileSync(file, declared);
+    const env = { PORT: 'abc', CONFIG_FILE: file, ISUER: 'x' };
+    const { code, stdout } = await runCommand(at, ['validate-config', '--json'], { env });
+    expect([code, JSON.parse(stdout)]).toEqual([
+      5,
+      {
+        valid: false,
+        faults: [
+          expect.stringMatching(/^PORT must be a whole number/),
+          `${file}:3:5 clients[0].client_secret: the variable NONE is not set`,
+          expect.stringContaining(':4:5 clients[0].scoop: the member is unknown'),
+        ],
+        warnings: [expect.stringContaining('ISUER')],
+      },
+    ]);
+    const valid = await runCommand(at, ['validate-config', '--json'], { env: {} });
+    const nothing = { valid: true, faults: [], warnings: [] };
+    expect([valid.code, JSON.parse(valid.stdout)]).toEqual([0, nothing]);
   });
 });

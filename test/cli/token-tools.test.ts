@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { calculateJwkThumbprint, decodeJwt, decodeProtectedHeader, type JWK } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -84,6 +84,31 @@ describe('profiles', () => {
       ]);
     },
   );
+
+  it.each([
+    ['--issuer', 'x'],
+    ['--issuer', 'ftp://as.example.com'],
+    ['--issuer', 'http://example.com'],
+    ['--origin', 'api.example.com'],
+  ])('refuse %s %s when it is set, and keep nothing of it', async (option, value) => {
+    const home = { XDG_CONFIG_HOME: join(folder, 'refused') };
+    const { code, stderr } = await run(['profile', 'set', 'a', option, value], { env: home });
+    expect([code, stderr]).toEqual([2, expect.stringMatching(`^holdfast: ${option}: `)]);
+    expect(existsSync(join(folder, 'refused'))).toBe(false);
+  });
+
+  it('take a file that does not exist yet, with a warning', async () => {
+    const home = { XDG_CONFIG_HOME: join(folder, 'early') };
+    const args = ['profile', 'set', 'a', '--issuer', 'http://127.0.0.1:8080'];
+    const files = ['--client-secret-file', '/nope', '--workload-token-file', '/nor'];
+    const { code, stderr } = await run([...args, ...files], { env: home });
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(
+        /^warning: The file \/nope cannot be read: it does not exist\.\nwarning: The file \/nor .*\nThe profile "a" is in/,
+      ),
+    ]);
+  });
 
   it.each([
     { fault: 'an unknown name', args: ['--profile', 'nobody', 'token'], env: {} },
@@ -236,6 +261,14 @@ describe('holdfast doctor proof', () => {
     expect(healthy.stdout).not.toContain(token.split('.')[2]);
   });
 
+  it.each(['5', '2026-02-30T00:00:00Z'])('refuses --at %s', async (at) => {
+    const args = ['doctor', 'proof', 'GET', 'https://api.example.com', '--at', at];
+    expect(await run(args, { input: 'DPoP: x\n' })).toMatchObject({
+      code: 2,
+      stderr: 'holdfast: --at takes a time such as 2026-11-24T09:00:00Z.\n',
+    });
+  });
+
   it('names every fault by its rule of RFC 9449 §4.3 and ends with 6', async () => {
     const { url, token, proof } = await captured(['--nonce', 'old']);
     const input = `DPoP: ${proof}\nDPoP: ${proof}\nAuthorization: Bearer ${token}x\n`;
@@ -284,4 +317,9 @@ describe('a profile without a secret', () => {
     const env = { HOLDFAST_CLIENT_SECRET_FILE: join(folder, 'secret') };
     expect(await run(['--profile', 'default', 'token'], { env })).toMatchObject({ code: 0 });
   });
+});
+
+it('holdfast serve --help names the page of all variables', async () => {
+  const { stdout } = await run(['serve', '--help']);
+  expect(stdout).toContain('docs/reference/configuration.md lists all of them.');
 });

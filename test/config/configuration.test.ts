@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readConfig } from '../../src/config/config.ts';
+import { examineConfig, readConfig } from '../../src/config/config.ts';
 import { withChosenPorts } from '../../src/config/free-ports.ts';
 import { variableNames } from '../../src/config/variable-names.ts';
 
@@ -60,6 +60,34 @@ describe('the issuer follows the listener', () => {
     [{ ISSUER: 'http://localhost:8080', HOST: '192.0.2.1' }, /loopback, and HOST is not/],
   ])('%j warns: something has to forward', (env, sentence) => {
     expect(readConfig(env).warnings).toEqual([expect.stringMatching(sentence)]);
+  });
+});
+
+describe('two listeners at one port of one address', () => {
+  it.each([
+    [{ PORT: '16001', ADMIN_PORT: '16001' }, 'PORT and ADMIN_PORT'],
+    [{ HOST: '0.0.0.0', PORT: '8081' }, 'PORT and ADMIN_PORT'],
+    [{ HOST: '::', PORT: '8081' }, 'PORT and ADMIN_PORT'],
+    [{ HOST: '::1', ADMIN_HOST: 'localhost', ADMIN_PORT: '8080' }, 'PORT and ADMIN_PORT'],
+    [{ HOST: '::ffff:127.0.0.1', ADMIN_PORT: '8080' }, 'PORT and ADMIN_PORT'],
+    [{ HOST: 'AS.example', ADMIN_HOST: 'as.example', PORT: '8081' }, 'PORT and ADMIN_PORT'],
+    [{ METRICS_PORT: '9000', GATEWAY_PORT: '9000' }, 'METRICS_PORT and GATEWAY_PORT'],
+    [{ TLS_PORT: '8080', ...tls }, 'PORT and TLS_PORT'],
+  ])('%j stops the start', (env, named) => {
+    expect(() => readConfig(env)).toThrow(
+      `The environment has faults:\n  - ${named} must not be the same port: `,
+    );
+  });
+  it.each([
+    { PORT: '0', ADMIN_PORT: '0', METRICS_PORT: '0' },
+    { HOST: '127.0.0.2', PORT: '8081' },
+    { HOST: '::1', PORT: '8081' },
+    { HOST: '0.0.0.0', ADMIN_HOST: '::1', PORT: '8081' },
+    { HOST: 'as.example', PORT: '8081' },
+    { TLS_PORT: '8080' },
+    { PORT: 'off', TLS_PORT: '8080', ...tls },
+  ])('%j is none', (env) => {
+    expect(readConfig(env).adminPort).toBeTypeOf('number');
   });
 });
 
@@ -233,5 +261,20 @@ describe('a name that nobody reads', () => {
       .map(([, name]) => name);
     expect(new Set(described)).toEqual(new Set(variableNames));
     expect(described).toHaveLength(variableNames.length);
+  });
+});
+
+describe('AUDIT_SINK', () => {
+  const forms = 'must be stdout, file:PATH or https://HOST/PATH, without user and fragment';
+  const AUDIT_WEBHOOK_SECRET = 's'.repeat(32);
+  it.each([
+    [{ AUDIT_SINK: '/var/log/x' }, [`AUDIT_SINK ${forms}`]],
+    [{ AUDIT_SINK: 'http://a.example.com' }, [`AUDIT_SINK ${forms}`]],
+    [{ AUDIT_SINK: 'https://a:b@c.example.com' }, [`AUDIT_SINK ${forms}`]],
+    [{ AUDIT_SINK: 'https://a.example.com/#b', AUDIT_WEBHOOK_SECRET }, [`AUDIT_SINK ${forms}`]],
+    [{ AUDIT_SINK: 'https://[', AUDIT_WEBHOOK_SECRET }, [`AUDIT_SINK ${forms}`]],
+    [{ AUDIT_SINK: 'https://a.example.com' }, ['AUDIT_SINK=https://… needs AUDIT_WEBHOOK_SECRET']],
+  ])('%j has one fault', (env, faults) => {
+    expect(examineConfig(env).faults).toEqual(faults);
   });
 });

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { createPrivateKey } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
@@ -8,6 +9,8 @@ import { PrismaLibSql } from '@prisma/adapter-libsql';
 import SqliteDatabase from 'libsql';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config/config.ts';
+import { certificate } from '../support/certificates.ts';
+import { runCommand } from '../support/command.ts';
 import { freeAddress, startProcess } from '../support/process.ts';
 import { adminToken } from '../support/server.ts';
 import { onSqlite, storeKinds } from '../support/stores.ts';
@@ -62,6 +65,164 @@ describe('a listener that cannot open', () => {
     expect(words).toMatch(
       /^Holdfast did not start\.\n192\.0\.2\.1: this machine has no such address \(HOST,/,
     );
+  });
+  it.each([
+    ['HOST', {}],
+    ['HOST', { PORT: '8099' }],
+    ['ADMIN_HOST', {}],
+    ['HOST', { WORKERS: '2' }],
+  ])('no host has the name in %s (%j): the start says so', (variable, more) => {
+    const { code, words } = refusedStart({
+      ADMIN_TOKEN: adminToken,
+      DATABASE_URL: `file:${join(folder, 'host.db')}`,
+      ISSUER: 'https://as.example.com',
+      [variable]: 'no.such.host.invalid',
+      ...more,
+    });
+    expect(words).toMatch(
+      new RegExp(
+        `^Holdfast did not start\\.\nno\\.such\\.host\\.invalid: no address is known for this name .*\\b${variable}\\b.*\n$`,
+      ),
+    );
+    expect(code).toBe(1);
+  });
+  it('the folder of the gateway socket is missing: the start says so', () => {
+    const { words } = refusedStart({
+      ADMIN_TOKEN: adminToken,
+      DATABASE_URL: `file:${join(folder, 'socket.db')}`,
+      GATEWAY_PORT: 'unix:/nowhere/gateway.sock',
+    });
+    expect(words).toMatch(
+      /^Holdfast did not start\.\n\/nowhere\/gateway\.sock: the socket cannot be made .*\n$/,
+    );
+  });
+});
+
+describe('a PostgreSQL that does not answer', () => {
+  it('the start says where it was sought and what to check, and no secret', () => {
+    const { code, words } = refusedStart({
+      ADMIN_TOKEN: adminToken,
+      DATABASE_URL: 'postgresql://somebody:geheim@127.0.0.1:1/holdfast?schema=own',
+      KEY_ENCRYPTION_KEY_FILE: join(folder, 'unused.key'),
+    });
+    expect(words).toMatch(
+      /cannot be reached.*\nCause: .*\nDATABASE_URL leads to the database holdfast at 127\.0\.0\.1 port 1\. Check that PostgreSQL runs there/,
+    );
+    expect(words).not.toMatch(/somebody|geheim/);
+    expect(code).toBe(1);
+  });
+});
+
+describe('a TLS file that cannot be used', () => {
+  const file = (name: string, content: string, mode = 0o600) => {
+    const path = join(folder, name);
+    writeFileSync(path, content, { mode });
+    return path;
+  };
+  const files = async () => {
+    const [own, other] = [await certificate(), await certificate({ subject: 'CN=other' })];
+    const key = createPrivateKey(own.keyPem);
+    const passphrase = { cipher: 'aes-256-cbc', passphrase: 'x' };
+    return {
+      cert: file('tls.crt', own.pem),
+      key: file('tls.key', own.keyPem),
+      other: file('other.key', other.keyPem),
+      none: file('none.pem', 'This is no PEM.'),
+      locked: file(
+        'locked.key',
+        String(key.export({ type: 'pkcs8', format: 'pem', ...passphrase })),
+      ),
+      nowhere: join(folder, 'nowhere.pem'),
+    };
+  };
+  type Name = keyof Awaited<ReturnType<typeof files>>;
+  const cases: readonly (readonly [string, Partial<Record<string, Name>>, RegExp])[] = [
+    [
+      'no certificate',
+      { CERT: 'nowhere', KEY: 'key' },
+      /TLS_CERT_FILE: .*nowhere\.pem cannot be read: it does not exist/,
+    ],
+    [
+      'no key',
+      { CERT: 'cert', KEY: 'nowhere' },
+      /TLS_KEY_FILE: .*nowhere\.pem cannot be read: it does not exist/,
+    ],
+    [
+      'a certificate that is no PEM',
+      { CERT: 'none', KEY: 'key' },
+      /TLS_CERT_FILE: .*none\.pem holds no certificate in PEM/,
+    ],
+    [
+      'a key that is no PEM',
+      { CERT: 'cert', KEY: 'none' },
+      /TLS_KEY_FILE: .*none\.pem holds no private key in PEM/,
+    ],
+    [
+      'a key with a passphrase',
+      { CERT: 'cert', KEY: 'locked' },
+      /TLS_KEY_FILE: .*locked\.key .*passphrase/,
+    ],
+    [
+      'the key of another certificate',
+      { CERT: 'cert', KEY: 'other' },
+      /TLS_KEY_FILE: .*other\.key is not the key of the certificate in .*tls\.crt/,
+    ],
+    [
+      'no file of CAs',
+      { CERT: 'cert', KEY: 'key', CLIENT_CA: 'nowhere' },
+      /TLS_CLIENT_CA_FILE: .*nowhere\.pem cannot be read: it does not exist/,
+    ],
+    [
+      'CAs that are no PEM',
+      { CERT: 'cert', KEY: 'key', CLIENT_CA: 'none' },
+      /TLS_CLIENT_CA_FILE: .*none\.pem holds no certificate in PEM/,
+    ],
+  ];
+  it.each([
+    ...cases.map((row) => [...row, '', {}] as const),
+    ...cases.slice(0, 6).map((row) => [...row, 'ADMIN_', {}] as const),
+    ...cases.slice(0, 1).map((row) => [...row, '', { WORKERS: '2' }] as const),
+  ])(
+    '%s: a sentence about the file, and exit code 5 (%#)',
+    async (_case, given, says, prefix, more) => {
+      const paths = await files();
+      const named = Object.entries(given).map(([name, path]) => [
+        `${prefix}TLS_${name}_FILE`,
+        paths[path ?? 'none'],
+      ]);
+      const env = {
+        ADMIN_TOKEN: adminToken,
+        DATABASE_URL: `file:${join(folder, 'tls.db')}`,
+        TLS_PORT: '0',
+        ...Object.fromEntries(named),
+        ...more,
+      };
+      const { code, words } = refusedStart(env);
+      expect(words).toMatch(new RegExp(`^Holdfast did not start\\.\n${prefix}${says.source}.*\n$`));
+      expect(code).toBe(5);
+      const checked = await runCommand(folder, ['validate-config'], { env });
+      expect([checked.code, checked.stdout]).toEqual([5, '']);
+      expect(checked.stderr).toMatch(says);
+    },
+  );
+  it('a certificate that has ended: the start warns, with the date', async () => {
+    const old = await certificate({
+      notBefore: Date.UTC(2020, 0, 1),
+      notAfter: Date.UTC(2020, 1, 3),
+    });
+    const server = await startProcess(
+      {
+        DATABASE_URL: `file:${join(folder, 'old.db')}`,
+        TLS_PORT: '0',
+        TLS_CERT_FILE: file('old.crt', old.pem),
+        TLS_KEY_FILE: file('old.key', old.keyPem),
+      },
+      await freeAddress(),
+    );
+    expect(server.output()).toMatch(
+      /"level":40,.*TLS_CERT_FILE: the certificate in \S*old\.crt ended on 2020-02-03/,
+    );
+    await server.end('SIGTERM');
   });
 });
 

@@ -43,7 +43,7 @@ it('a start that waits for the migration of another process says so', async () =
   });
   await expect
     .poll(() => lines.join(''), { timeout: 10_000 })
-    .toMatch(/waiting for the database.*another process/);
+    .toMatch(/waiting for the database: .*another process/);
   await transaction.rollback();
   await other.dispose();
   await (await opening).close();

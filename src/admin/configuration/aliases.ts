@@ -1,17 +1,17 @@
 import { type Document, isAlias, isCollection, isNode, isPair, isScalar, visit } from 'yaml';
 
-/** What is wrong with an alias, and where in the text it stands. */
+/** What is wrong with an alias, and its position in the text. */
 export interface AliasFault {
   readonly pos: readonly [number];
   readonly message: string;
 }
 
-/** Characters of all values, each counted as often as an alias repeats it. */
+/** Maximum characters of all values, each counted as often as an alias repeats it. */
 const mostCharacters = 8 * 1024 * 1024;
 
 /**
- * Finds aliases without an anchor, those that refer to what they stand in, and the first one by
- * which the values become too large: some lines can stand for billions.
+ * Finds aliases without an anchor, those that contain themselves, and the first one that makes the
+ * values too large: a few lines can expand to billions.
  */
 export function aliasFaults(document: Document): readonly AliasFault[] {
   const faults: AliasFault[] = [];

@@ -3,17 +3,17 @@ import { matchingSecret } from '../../protocol/client-authentication/client-secr
 import { Faults, Problem } from '../problem.ts';
 import type { Fault } from '../schema-fault.ts';
 
-/** Faults of a configuration, each with the path of its member; all are answered at once. */
+/** Collects the faults of a configuration by member path, to report all of them together. */
 export interface FaultCollector {
-  /** Whether something is known to be wrong at or below this path. */
+  /** Whether a fault is known at or below this path. */
   readonly has: (path: string) => boolean;
-  /** Does this unless the path is faulty already; what it refuses is a fault at the path. */
+  /** Runs `work` unless the path already has a fault; a refusal becomes a fault at the path. */
   readonly check: (path: string, work: () => Promise<void>) => Promise<void>;
-  /** Throws Faults when there are any. */
+  /** Throws Faults if there are any. */
   readonly refuse: () => void;
 }
 
-/** Collects faults, beginning with those of the schema; awaits a `turn` before each check. */
+/** Collects faults, starting with those of the schema; awaits a `turn` before each check. */
 export function faultCollector(known: readonly Fault[], turn: () => Promise<void>): FaultCollector {
   const faults = [...known];
   let forbidden = 0;
@@ -51,8 +51,8 @@ export function faultCollector(known: readonly Fault[], turn: () => Promise<void
 }
 
 /**
- * The body without a secret that the registration has already and that does not expire before
- * `now`, in seconds: so that applying it again changes nothing.
+ * The body without a secret that the registration already has and that is valid at `now`, in
+ * seconds, so that applying it again changes nothing.
  */
 export function withoutKnownSecret<Body extends { readonly client_secret?: string }>(
   body: Body,
@@ -64,13 +64,13 @@ export function withoutKnownSecret<Body extends { readonly client_secret?: strin
   return matchingSecret(secrets, secret, now) !== undefined ? (others as Body) : body;
 }
 
-/** Refuses a second declaration of one thing. */
+/** Refuses a duplicate declaration. */
 export function once(seen: Set<string>, name: string, member: string): void {
   if (seen.has(name)) throw new Problem(400, 'this is declared twice', member);
   seen.add(name);
 }
 
-/** A client cannot be named and deleted at once. */
+/** The refusal of naming a client that would be deleted. */
 export function namesPruned(member: string): Problem {
   return new Problem(400, 'a client in it would be deleted, for it is not declared', member);
 }

@@ -8,7 +8,7 @@ import { trustedIssuerResource } from '../trusted-issuers.ts';
 import { allPairings } from './plan-pairings.ts';
 import type { ConfigurationOptions } from './planning.ts';
 
-/** Everything that is registered, as a configuration declares it; without secrets. */
+/** Exports all registrations as a configuration declares them, without secrets. */
 export async function exportConfiguration(options: ConfigurationOptions): Promise<object> {
   const { registrations } = options.configuration;
   const given = { ...options, ...registrations };
@@ -34,7 +34,7 @@ export async function exportConfiguration(options: ConfigurationOptions): Promis
     ),
     clients: (await listAll(registrations.clients, clients.idOf)).map(({ value }) => {
       const { disabled, ...body } = clients.toBody(value) as { readonly disabled?: boolean };
-      // What is exported while a client is enabled does not enable it again later.
+      // Applying an export of an enabled client must not enable it again later.
       return disabled === true ? { ...body, disabled } : body;
     }),
     trusted_issuers: await Promise.all(trusted),

@@ -3,25 +3,26 @@ import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocum
 import type { DeclaredSecrets } from '../../config/declared-secrets.ts';
 import type { Fault } from '../schema-fault.ts';
 import { aliasFaults } from './aliases.ts';
+import { yamlFaults } from './yaml-faults.ts';
 
 /** A file that declares a configuration. */
 export interface ConfigurationFile {
-  /** As the admin API takes it: with the secrets that the file names. */
+  /** The body for the admin API, with the secrets that the file names filled in. */
   readonly body: object;
-  /** What is wrong with the secrets. Nothing may be applied while there is something. */
+  /** Faults of the secrets; the configuration must not be applied if there are any. */
   readonly faults: readonly Fault[];
   /** Faults as lines of text with file, line and column. */
   readonly lines: (faults: readonly Fault[]) => string;
 }
 
-/** The file has faults; the message names every one, and no value. */
+/** The file has faults; the message lists all of them, but no values. */
 export class ConfigurationFileError extends Error {
   override readonly name = 'ConfigurationFileError';
 }
 
 /**
- * Reads YAML, or JSON, which is YAML too. Secrets stand in it as `${NAME}` or `{ file: PATH }`,
- * where the API takes a secret and nowhere else. Throws ConfigurationFileError.
+ * Reads YAML, and so JSON. Where the API takes a secret, and nowhere else, the file has `${NAME}`
+ * or `{ file: PATH }`. Throws ConfigurationFileError.
  */
 export function readConfigurationFile(
   path: string,
@@ -38,7 +39,7 @@ export function readConfigurationFile(
     const { line, col } = counter.linePos(offset);
     return `${path}:${line}:${col}`;
   };
-  const broken = [...document.errors, ...document.warnings, ...aliasFaults(document)];
+  const broken = [...yamlFaults(text, document), ...aliasFaults(document)];
   if (broken.length > 0)
     throw new ConfigurationFileError(
       broken.map(({ pos, message }) => `${place(pos[0])} ${message}`).join('\n'),
@@ -57,16 +58,16 @@ export function readConfigurationFile(
   };
 }
 
-/** The value, as JSON has it. An empty file would declare that there is nothing. */
+/** Converts to plain JSON; refuses an empty file, which would declare that nothing exists. */
 function plainValue(document: Document, path: string): Readonly<Record<string, unknown>> {
-  // Its aliases are counted.
+  // `aliasFaults` has limited the aliases already.
   const value: unknown = JSON.parse(JSON.stringify(document.toJS({ maxAliasCount: -1 }) ?? null));
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new ConfigurationFileError(`${path}:1:1 the file must have members such as clients`);
   return value as Readonly<Record<string, unknown>>;
 }
 
-/** In place of a secret with a fault: so that everything else can be checked as well. */
+/** Stands for a secret with a fault, so that everything else can still be checked. */
 const unknownSecret = '?'.repeat(32);
 
 function withSecrets(
@@ -101,17 +102,19 @@ function withSecrets(
 
 const isSecretMember = /^(clients|resource_servers)\[\d+\]\.client_secret$/;
 
-/** Throws Error with a sentence. */
+/** Resolves a secret. Throws an Error with a sentence. */
 function resolved(value: unknown, secrets: DeclaredSecrets, folder: string): string {
   const { 1: name } = (typeof value === 'string' && /^\$\{(\w+)\}$/.exec(value)) || [];
   if (name !== undefined) return secrets.fromVariable(name);
   const { file, ...more } = (typeof value === 'object' ? value : {}) as { readonly file?: unknown };
   if (typeof file === 'string' && Object.keys(more).length === 0)
     return secrets.fromFile(resolve(folder, file));
-  throw new Error('no secret stands here: name a variable in braces behind a $, or { file: PATH }');
+  if (typeof value === 'string' && /^\$\{[^{}]*\}$/.test(value))
+    throw new Error('the name of a variable may have letters, digits and underscores only');
+  throw new Error(`do not write the secret itself; write $\{NAME} or { file: PATH }`);
 }
 
-/** Where a member stands, or else what it is missing in. */
+/** The offset of a member, or of the parent that lacks it. */
 function offsetOf(document: Document, member: string): number {
   let node: unknown = document.contents;
   let offset = document.contents?.range?.[0] ?? 0;
@@ -137,7 +140,7 @@ function offsetOf(document: Document, member: string): number {
   return offset;
 }
 
-/** The keys of a map, the longest first: one may have a dot in it. */
+/** The keys of a map, longest first because a key may contain a dot. */
 function keysOf(items: readonly { readonly key: unknown; readonly value: unknown }[]) {
   return items
     .flatMap(({ key, value }) =>

@@ -8,7 +8,7 @@ import { namesPruned, once } from './checks.ts';
 import { listIn, type Planner, planDeletion, planOne } from './plan-kind.ts';
 import type { ConfigurationOptions, Planning } from './planning.ts';
 
-/** Plans other authorization servers. `isPruned`: whether a client is to be deleted. */
+/** Plans other authorization servers. `isPruned`: whether a client will be deleted. */
 export async function planAuthorizationServers(
   { configuration, prune, options, registrations, faults, add }: Planning,
   isPruned: (clientId: string) => boolean,

@@ -10,7 +10,7 @@ import { namesPruned, once } from './checks.ts';
 import { listIn, type Planner, planDeletion, planOne } from './plan-kind.ts';
 import type { Planning } from './planning.ts';
 
-/** Plans clients. `findByAudience`: resource servers as they will be. */
+/** Plans clients. `findByAudience`: finds resource servers in their planned state. */
 export async function planClients(
   { configuration, prune, options, registrations, faults, add }: Planning,
   findByAudience: Registrations['resourceServers']['findByAudience'],
@@ -63,12 +63,12 @@ export async function planClients(
   };
 }
 
-/** Who only reads is told what differs; whoever writes, what it may not do, before it does. */
+/** Readers get all differences; writers get permission errors before any change. */
 function mayWrite(): boolean {
   return actingAdmin()?.scopes.includes('configuration:write') === true;
 }
 
-/** A file that says nothing of it enables no client that somebody has disabled meanwhile. */
+/** A file that omits `disabled` must not enable a client that was disabled by hand. */
 function asDisabled<Body extends ClientBody>(
   body: Body,
   stored: Stored<ClientRegistration> | undefined,

@@ -7,7 +7,7 @@ import type { RestResource } from '../rest-resource.ts';
 import { withoutKnownSecret } from './checks.ts';
 import type { Configuration, DeclaredKind } from './schemas.ts';
 
-/** A member that is to change; secrets have no values here. */
+/** A member to change; values of secrets are left out. */
 export interface MemberChange {
   readonly member: string;
   readonly before?: unknown;
@@ -20,11 +20,11 @@ export interface PlannedChange {
   readonly name: string;
   readonly action: 'create' | 'change' | 'replace' | 'delete';
   readonly members: readonly MemberChange[];
-  /** Makes it. */
+  /** Carries out the change. */
   readonly make: (registrations: Registrations) => Promise<unknown>;
 }
 
-/** A kind of registration, as its single operations have it. */
+/** A kind of registration, as its single operations treat it. */
 export interface Planner<Value extends object, Body extends object> {
   readonly kind: DeclaredKind;
   readonly resource: RestResource<Value, Body>;
@@ -38,8 +38,8 @@ interface Declared<Body> {
 }
 
 /**
- * Checks what is declared as the single operation checks its body, and compares it with what is
- * stored. No change: it is as it should be. Throws Problem.
+ * Checks a declaration as the single operation checks its body, and compares it with what is
+ * stored. Returns no change if they agree. Throws Problem.
  */
 export async function planOne<Value extends object, Body extends object>(
   { kind, resource, registry }: Planner<Value, Body>,
@@ -52,8 +52,12 @@ export async function planOne<Value extends object, Body extends object>(
   const { value: checked, once } = await read(wanted, stored?.value, parameters);
   const isGenerated = once !== undefined && given === undefined;
   if (isGenerated && kind === 'client')
-    throw new Problem(400, 'give the secret: nobody would see a generated one', 'client_secret');
-  // A resource server that introspects nothing needs none.
+    throw new Problem(
+      400,
+      'client_secret is required here, because a generated one would not be shown',
+      'client_secret',
+    );
+  // A resource server that never introspects needs no secret.
   const value = isGenerated ? { ...checked, clientSecrets: [] } : checked;
   if (stored === undefined) {
     const members = Object.entries(body).filter(([member]) => !isSecret(member));
@@ -91,7 +95,7 @@ export async function planOne<Value extends object, Body extends object>(
   };
 }
 
-/** The deletion of what is stored, as long as it is as it was found. */
+/** Plans a deletion, which fails if the registration has changed since it was read. */
 export function planDeletion<Value extends object, Body extends object>(
   { kind, resource, registry }: Planner<Value, Body>,
   name: string,
@@ -112,7 +116,7 @@ export function planDeletion<Value extends object, Body extends object>(
   };
 }
 
-/** These members before and after; a secret only by its name. */
+/** Members before and after the change; a secret only by its name. */
 export function memberChanges(
   names: readonly string[],
   before: object,
@@ -126,7 +130,7 @@ export function memberChanges(
   }));
 }
 
-/** A list of a configuration, as far as it is one. */
+/** A member of a configuration if it is a list, else an empty list. */
 export function listIn<Name extends keyof Configuration>(
   configuration: Configuration,
   list: Name,

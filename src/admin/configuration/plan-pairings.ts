@@ -7,7 +7,7 @@ import { once } from './checks.ts';
 import { listIn, memberChanges, type PlannedChange } from './plan-kind.ts';
 import type { Planning } from './planning.ts';
 
-/** Plans pairings. `exists`: whether there will be a client of this `client_id`. */
+/** Plans pairings. `exists`: whether a client with this `client_id` will exist. */
 export async function planPairings(
   planning: Planning,
   exists: (clientId: string) => Promise<boolean>,
@@ -37,7 +37,7 @@ export async function planPairings(
       });
 }
 
-/** A pairing does not change: one that differs is revoked and made again. */
+/** Pairings are immutable: one that differs is revoked and created again. */
 function changeOf(
   planning: Planning,
   pairing: NewPairing,
@@ -70,12 +70,12 @@ async function revoke(
   await pairings.revoke(pairing.id, change, maxAccessTokenLifetime);
 }
 
-/** Those in force that a configuration made. */
+/** Active pairings that a configuration created. */
 async function managedPairings(pairings: PairingRegistry): Promise<readonly Pairing[]> {
   return (await allPairings(pairings, true)).filter(({ revokedAt }) => revokedAt === undefined);
 }
 
-/** Every pairing, revoked ones too, or only what a configuration made. */
+/** Every pairing, even revoked ones, or only those that a configuration created. */
 export async function allPairings(
   pairings: PairingRegistry,
   managed?: true,

@@ -7,7 +7,7 @@ import { once } from './checks.ts';
 import { listIn, type Planner, planDeletion, planOne } from './plan-kind.ts';
 import type { ConfigurationOptions, Planning } from './planning.ts';
 
-/** Plans resource servers; answers what their keys need, and how they will be found. */
+/** Plans resource servers; returns the algorithms they need keys for, and how to find them. */
 export async function planResourceServers({
   configuration,
   prune,
@@ -54,7 +54,7 @@ export async function planResourceServers({
       if (other !== undefined && !pruned.has(other.audience))
         throw new Problem(400, 'the identifier is taken', 'client_id');
     });
-  /** As it will be; one with a fault counts as not there yet. */
+  /** Finds the planned state; one with a fault counts as absent. */
   const findByAudience = async (audience: string) =>
     declared.has(audience) || pruned.has(audience)
       ? values.get(audience)

@@ -12,7 +12,7 @@ import { namesPruned, once } from './checks.ts';
 import { listIn, type Planner, planDeletion, planOne } from './plan-kind.ts';
 import type { Planning } from './planning.ts';
 
-/** Plans trusted issuers and their rules. `isPruned`: whether a client is to be deleted. */
+/** Plans trusted issuers and their rules. `isPruned`: whether a client will be deleted. */
 export async function planTrust(
   planning: Planning,
   isPruned: (clientId: string) => boolean,
@@ -58,7 +58,7 @@ export async function planTrust(
 interface DeclaredRules {
   readonly path: string;
   readonly rules: readonly TrustRuleBody[];
-  /** Undefined: it has a fault. */
+  /** Undefined: the declaration has a fault. */
   readonly issuer: TrustedIssuer | undefined;
   readonly isStored: boolean;
   readonly isPruned: (clientId: string) => boolean;
@@ -82,10 +82,10 @@ async function planRules(
       if (body.client_id !== undefined && isPruned(body.client_id)) throw namesPruned('client_id');
       const [stored, other] = there.filter(({ value }) => isSameRule(value, body));
       if (other !== undefined)
-        throw new Problem(400, 'several rules of the issuer are called so', 'name');
+        throw new Problem(400, 'several rules of this issuer have this name', 'name');
       if (stored !== undefined) kept.add(stored);
       const parameters = { trusted_issuer_id: id };
-      // A rule whose client was deleted is for nobody; what is declared names a client of now.
+      // A rule whose client was deleted matches nobody; the declared one names a current client.
       const isDead = stored?.value.client_id !== undefined && stored.value.listed.size === 0;
       if (isDead) add(planDeletion(planner, name, stored));
       const planned = await planOne(

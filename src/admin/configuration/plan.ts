@@ -10,24 +10,24 @@ import { planTrust } from './plan-trust.ts';
 import type { ConfigurationOptions, Planning } from './planning.ts';
 import { type Configuration, declaredKinds } from './schemas.ts';
 
-/** What has to change, each in the order of `declaredKinds`. */
+/** The changes, in the order of `declaredKinds`. */
 export interface Plan {
   readonly changes: readonly PlannedChange[];
   readonly unchanged: number;
-  /** Signing keys that must be there first. */
+  /** Algorithms whose signing keys must exist first. */
   readonly algorithms: ReadonlySet<ResourceServer['access_token_signing_alg']>;
 }
 
-/** How a plan is made. */
+/** Options of a plan. */
 interface Asked {
   readonly prune: boolean;
-  /** What the schema found. */
+  /** Faults that the schema found. */
   readonly known: readonly Fault[];
   /** Awaited between its parts. */
   readonly turn: () => Promise<void>;
 }
 
-/** Compares a configuration with what is registered. Throws Faults, with every one. */
+/** Compares a configuration with the registrations. Throws Faults with all of them. */
 export async function planConfiguration(
   configuration: Configuration,
   { prune, known, turn }: Asked,

@@ -16,13 +16,13 @@ export interface ConfigurationOptions
   readonly configuration: ConfigurationChanges;
 }
 
-/** What a plan is made of, and for. */
+/** Context of a plan. */
 export interface Planning {
   readonly configuration: Configuration;
   readonly prune: boolean;
   readonly options: ConfigurationOptions;
   readonly registrations: Registrations;
   readonly faults: FaultCollector;
-  /** Takes a change; undefined: something is as it should be. */
+  /** Adds a change; undefined: nothing differs. */
   readonly add: (change: PlannedChange | undefined) => void;
 }

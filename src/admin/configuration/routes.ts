@@ -13,13 +13,13 @@ import { applyQuery, type Configuration, configurationBody, planned } from './sc
 
 const path = '/admin/configuration';
 const tag = 'Configuration' as const;
-/** Bytes: some ten thousand clients. */
+/** Bytes; enough for some ten thousand clients. */
 const bodyLimit = 8 * 1024 * 1024;
-/** Milliseconds for a plan and its transaction: of thousands of clients they take a while. */
+/** Milliseconds for a plan and its transaction: thousands of clients take a while. */
 const patience = 300_000;
-/** How often a plan is made anew because somebody changed something meanwhile. */
+/** How often planning is retried after a concurrent change. */
 const tries = 3;
-/** How many plans let other requests go on: the last ones are made in one go, to be done at all. */
+/** How many plans yield to other requests; the last run without yielding, so that they finish. */
 const yielding = 2;
 
 type Apply = FastifyRequest<{
@@ -28,19 +28,19 @@ type Apply = FastifyRequest<{
   Body: Configuration;
 }>;
 
-/** Many registrations at once: what should exist, and what does. */
+/** Routes that read and apply all registrations as one configuration. */
 export function configurationRoutes(app: FastifyInstance, options: ConfigurationOptions): void {
   const { configuration } = options;
-  const whole = answer('What is registered.', ref(configurationBody), { etag: true });
+  const whole = answer('All registrations.', ref(configurationBody), { etag: true });
   const read = operation({
     operationId: 'getConfiguration',
-    summary: 'Read everything that is registered',
+    summary: 'Read all registrations',
     tag,
-    description: 'Answers all registrations as a configuration declares them, without secrets.',
+    description: 'Returns all registrations as a configuration declares them, without secrets.',
     answers: { 200: whole },
   });
   app.get(path, read, async (_request, reply) => {
-    // First: what changes meanwhile makes it stale.
+    // Read first, so that a concurrent change makes the entity tag stale.
     const version = await configuration.version();
     return reply.header('etag', `"${version}"`).send(await exportConfiguration(options));
   });
@@ -50,12 +50,13 @@ export function configurationRoutes(app: FastifyInstance, options: Configuration
 function applyRoute(app: FastifyInstance, options: ConfigurationOptions): void {
   const apply = operation({
     operationId: 'applyConfiguration',
-    summary: 'Make the registrations what a configuration declares',
+    summary: 'Apply a configuration',
     tag,
     description:
-      'Creates and changes what differs from the body, in one transaction; answers what that is. ' +
-      'Secrets stay unless another one is given. `ETag` is the state of all registrations. ' +
-      'With `dry_run=true` it only answers, and needs `configuration:read`.',
+      'Creates and changes whatever differs from the body, in one transaction, and ' +
+      'returns the changes. Secrets stay unless a new one is given. `ETag` is the state ' +
+      'of all registrations. With `dry_run=true` it only reports, and needs ' +
+      '`configuration:read`.',
     querystring: applyQuery,
     headers: ifMatch,
     body: ref(configurationBody),
@@ -66,7 +67,7 @@ function applyRoute(app: FastifyInstance, options: ConfigurationOptions): void {
   app.post(path, route, async (request: Apply, reply) => {
     const known = schemaFaults(request);
     const { socket } = request.raw;
-    // A request is cut off that is silent for longer; CONFIG_FILE has no connection.
+    // A connection silent for longer is closed; CONFIG_FILE has none.
     if (socket instanceof Socket) socket.setTimeout(patience);
     const { dry_run: dryRun = 'false', prune = 'false' } = request.query;
     const asked = { known, prune: prune === 'true', dryRun: dryRun === 'true' };
@@ -80,13 +81,13 @@ function applyRoute(app: FastifyInstance, options: ConfigurationOptions): void {
   });
 }
 
-/** Answers what the schema refuses of a configuration, which needs no store. */
+/** Mounts a route that returns the schema's faults of a configuration and needs no store. */
 export function configurationFaultsRoute(app: FastifyInstance): void {
   const route = { schema: { body: ref(configurationBody) }, attachValidation: true, bodyLimit };
   app.post(path, route, async (request) => schemaFaults(request as Apply));
 }
 
-/** What the schema refuses of the body. Throws what it refuses of anything else. */
+/** The schema's faults of the body. Throws those of any other part. */
 function schemaFaults({ validationError }: Apply): readonly Fault[] {
   if (validationError === undefined) return [];
   if (validationError.validationContext !== 'body') throw validationError;
@@ -116,7 +117,6 @@ async function applied(
       }
     });
     if (isDone) return { version: await configuration.version(), plan };
-    if (tried === tries)
-      throw new Problem(412, 'the registrations were changed again and again meanwhile');
+    if (tried === tries) throw new Problem(412, 'the registrations kept changing; try again');
   }
 }

@@ -13,7 +13,7 @@ import {
 import { type TrustRuleBody, trustRuleBody } from '../trust-rules.ts';
 import { type TrustedIssuerBody, trustedIssuerBody } from '../trusted-issuer-schemas.ts';
 
-/** Kinds of what is declared, in the order in which one names the other. */
+/** Kinds of declarations, ordered so that each names only earlier ones. */
 export const declaredKinds = [
   'resource_server',
   'client',
@@ -24,14 +24,14 @@ export const declaredKinds = [
 ] as const;
 export type DeclaredKind = (typeof declaredKinds)[number];
 
-/** A client in a configuration: its name is part of it. */
+/** A client in a configuration, where `client_id` is required. */
 export type DeclaredClient = ClientBody & { readonly client_id: string };
 /** A trusted issuer in a configuration, with its rules. */
 export type DeclaredTrustedIssuer = TrustedIssuerBody & {
   readonly rules?: readonly TrustRuleBody[];
 };
 
-/** What should exist. */
+/** The registrations that should exist. */
 export interface Configuration {
   readonly resource_servers?: readonly ResourceServerBody[];
   readonly clients?: readonly DeclaredClient[];
@@ -49,7 +49,7 @@ const declaredTrustedIssuer = requestBody('DeclaredTrustedIssuer', {
   rules: Type.Optional(
     Type.Array(ref(trustRuleBody), {
       maxItems: 1000,
-      description: 'Known by their `name`, one without by its `claims`.',
+      description: 'Identified by `name`, or by `claims` without one.',
     }),
   ),
 });
@@ -57,21 +57,21 @@ const declaredTrustedIssuer = requestBody('DeclaredTrustedIssuer', {
 /** Members of a configuration. */
 export const configurationBody = requestBody('ConfigurationBody', {
   resource_servers: Type.Optional(
-    Type.Array(ref(resourceServerBody), { description: 'Known by their `audience`.' }),
+    Type.Array(ref(resourceServerBody), { description: 'Identified by `audience`.' }),
   ),
   clients: Type.Optional(
-    Type.Array(ref(declaredClient), { description: 'Known by their `client_id`.' }),
+    Type.Array(ref(declaredClient), { description: 'Identified by `client_id`.' }),
   ),
   trusted_issuers: Type.Optional(
-    Type.Array(ref(declaredTrustedIssuer), { description: 'Known by their `issuer`.' }),
+    Type.Array(ref(declaredTrustedIssuer), { description: 'Identified by `issuer`.' }),
   ),
   authorization_servers: Type.Optional(
     Type.Array(ref(authorizationServerBody), {
-      description: 'Others, for which this one gives grants; known by their `issuer`.',
+      description: 'Other servers, for which this one issues grants; identified by `issuer`.',
     }),
   ),
   pairings: Type.Optional(
-    Type.Array(ref(pairingBody), { description: 'Known by their `requester` and `holder`.' }),
+    Type.Array(ref(pairingBody), { description: 'Identified by `requester` and `holder`.' }),
   ),
 });
 
@@ -86,18 +86,19 @@ const planAnswer = answerBody('ConfigurationPlan', {
       }),
       action: oneOf(['create', 'change', 'replace', 'delete'], {
         description:
-          '`replace`, of a pairing: it is revoked and made again, with what was exchanged under it.',
+          '`replace`, for a pairing: it and the tokens exchanged under it are revoked, ' +
+          'and it is created again.',
       }),
       members: Type.Array(
         Type.Object({
           member: Type.String(),
-          before: value('Absent: there was none, or it is a secret.'),
-          after: value('Absent: there is none, or it is a secret.'),
+          before: value('Absent: there was no value, or it is a secret.'),
+          after: value('Absent: there is no value, or it is a secret.'),
         }),
       ),
     }),
   ),
-  unchanged: Type.Integer({ description: 'How many of the declared are as they should be.' }),
+  unchanged: Type.Integer({ description: 'Number of declared registrations that already match.' }),
 });
 
 /** The schemas of configurations that the OpenAPI document names. */
@@ -109,19 +110,21 @@ export const configurationSchemas = [
 ];
 
 /** The answer with a plan. */
-export const planned = answer('What differs, in the order of the kinds.', ref(planAnswer), {
+export const planned = answer('The differences, in the order of the kinds.', ref(planAnswer), {
   etag: true,
 });
 
-/** The parameters of applying. */
+/** Query parameters for applying a configuration. */
 export const applyQuery = Type.Object(
   {
     dry_run: Type.Optional(
-      oneOf(['true', 'false'], { description: '`true`: answers what differs, changes nothing.' }),
+      oneOf(['true', 'false'], {
+        description: '`true`: returns the differences and changes nothing.',
+      }),
     ),
     prune: Type.Optional(
       oneOf(['true', 'false'], {
-        description: '`true`: deletes what a configuration made and this one has not.',
+        description: '`true`: deletes whatever a configuration created and this one lacks.',
       }),
     ),
   },
@@ -131,7 +134,7 @@ export const applyQuery = Type.Object(
 /** A secret in a file: the name of a variable, or of a file. */
 const fileSecret = {
   description:
-    'A variable of the environment, or a file (relative paths: from the folder of this file).',
+    'An environment variable, or a file (relative paths start from the folder of this file).',
   oneOf: [
     text({ pattern: '^\\$\\{[A-Za-z_][A-Za-z0-9_]*\\}$' }),
     {
@@ -143,7 +146,7 @@ const fileSecret = {
   ],
 };
 
-/** The JSON Schema (2020-12) of a configuration file: the schemas of the API, secrets apart. */
+/** The JSON Schema (2020-12) of a configuration file: the API's schemas, except for secrets. */
 export function configurationFileSchema(): object {
   const parts = [
     ...configurationSchemas,

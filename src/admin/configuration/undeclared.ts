@@ -3,8 +3,8 @@ import type { Fault } from '../schema-fault.ts';
 import type { Configuration } from './schemas.ts';
 
 /**
- * What a configuration names and does not declare: it must exist at the server. A body with faults
- * has none.
+ * Lists references to registrations that are not declared and so must exist at the server. A body
+ * with faults has none.
  */
 export function undeclared(configuration: Configuration): readonly Fault[] {
   const { clients = [], resource_servers: servers = [] } = configuration;
@@ -39,7 +39,7 @@ export function undeclared(configuration: Configuration): readonly Fault[] {
   ];
 }
 
-/** Finds those of these names that are not declared. */
+/** Reports the names that are not declared. */
 function named(what: string, declared: ReadonlySet<string>) {
   return (names: string | readonly string[] | undefined, member: string): readonly Fault[] => {
     const one = typeof names === 'string';

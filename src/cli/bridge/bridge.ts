@@ -26,7 +26,7 @@ export interface BridgeOptions extends ProfileOptions {
   readonly idleTimeout: string;
 }
 
-/** Milliseconds that requests have to end when the bridge is stopped. */
+/** Milliseconds for requests to finish when the bridge stops. */
 const stopTimeout = 5_000;
 
 /** Forwards requests of local programs to one API, with token and proof, until it is stopped. */
@@ -52,7 +52,7 @@ export async function bridge(terminal: Terminal, options: BridgeOptions): Promis
     terminal.stderr.write(`holdfast bridge: ${line}\n`),
   );
   const where = await listen(server, address);
-  // Whoever reads the address may end it at once.
+  // A reader of the address may stop the bridge immediately.
   const stopped = stopSignal();
   terminal.stdout.write(`${where}\n`);
   terminal.stderr.write(`holdfast bridge: forwards to ${to.origin}\n`);
@@ -79,7 +79,7 @@ async function policyOf(
         'give --any-local-user, or listen on a Unix socket.',
     );
   return {
-    // A page that renames itself to this machine (DNS rebinding) keeps its own name in Host.
+    // A page whose name was rebound to this machine (DNS rebinding) still sends its own Host.
     isOwnHost: (host) =>
       /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/.test(host) ||
       (!pagesReachIt && host === to.host),
@@ -96,7 +96,7 @@ function originOf(option: string, text: string): URL {
   return url;
 }
 
-/** Where the profile does not say where its token may go, `--to` does. Throws HolderError. */
+/** Lets `--to` decide where the token may go if the profile does not. Throws HolderError. */
 function withOrigin(options: HolderOptions, to: URL): HolderOptions {
   if (options.resource === undefined && options.origins === undefined)
     return { ...options, origins: [to.origin] };

@@ -1,7 +1,7 @@
-/** Header fields as they go over the wire: name, value, name, value. */
+/** Header fields as on the wire: name, value, name, value. */
 export type RawFields = readonly string[];
 
-/** Fields of one connection alone (RFC 9110 §7.6.1), and those by which messages are framed. */
+/** Hop-by-hop fields (RFC 9110 §7.6.1), and those that frame messages. */
 const ofConnection: ReadonlySet<string> = new Set([
   'connection',
   'content-length',
@@ -19,7 +19,7 @@ const ofConnection: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-/** The fields that go on to the other side, without those that `Connection` names, and `more`. */
+/** The end-to-end fields, without those that `Connection` or `more` names. */
 export function endToEnd(fields: RawFields, more: readonly string[] = []): string[] {
   const pairs = pairsOf(fields);
   const named = pairs
@@ -34,7 +34,7 @@ export function endToEnd(fields: RawFields, more: readonly string[] = []): strin
   return pairs.flatMap(([name, written, value]) => (dropped.has(name) ? [] : [written, value]));
 }
 
-/** Those fields from which a holder learns. */
+/** The fields that tell a holder how to retry. */
 export function tellingFields(fields: RawFields): Headers {
   const headers = new Headers();
   for (const [name, , value] of pairsOf(fields))

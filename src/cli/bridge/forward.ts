@@ -13,10 +13,10 @@ import {
   sent,
 } from './send.ts';
 
-/** Bytes of a body up to which it is kept, so that it can be sent again. */
+/** Maximum bytes of a body that is kept for sending again. */
 export const keptBody = 64 * 1024;
 
-/** Sends a request with token and proof, and again where the answer says how to do better. */
+/** Sends a request with token and proof, and retries if the answer tells how to succeed. */
 export async function answerOf(bridge: Bridge, forwarded: Forwarded): Promise<Answer> {
   const { request } = forwarded;
   const { method = 'GET' } = request;
@@ -34,7 +34,7 @@ export async function answerOf(bridge: Bridge, forwarded: Forwarded): Promise<An
     try {
       answer = await sent(bridge, forwarded, { method, url, own, body });
     } catch (error) {
-      // The API had closed a connection that was kept: it has not seen the request.
+      // The API had closed the idle connection, so it has not seen the request.
       if (error instanceof ConnectionLost && body !== 'stream' && left.connection-- > 0) continue;
       throw error;
     }
@@ -51,7 +51,7 @@ export async function answerOf(bridge: Bridge, forwarded: Forwarded): Promise<An
   }
 }
 
-/** Reads a short answer to its end, since its connection is worth keeping; a long one is not. */
+/** Reads a short answer to its end to keep the connection; drops a long one. */
 async function drain(message: IncomingMessage): Promise<void> {
   const timer = setTimeout(() => message.destroy(), 1000);
   let left = keptBody;
@@ -61,13 +61,13 @@ async function drain(message: IncomingMessage): Promise<void> {
       if (left < 0) break;
     }
   } catch {
-    // Nobody waits for what it says.
+    // The content is not needed.
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** Hands an answer back as it came: redirects are not followed, nothing is decoded. */
+/** Returns an answer unchanged: redirects are not followed, nothing is decoded. */
 export async function handBack({ message }: Answer, response: ServerResponse): Promise<void> {
   const { statusCode = 502, statusMessage = '', rawHeaders, headers } = message;
   const length = headers['content-length'];
@@ -77,11 +77,11 @@ export async function handBack({ message }: Answer, response: ServerResponse): P
       ...endToEnd(rawHeaders),
       ...(length === undefined ? [] : ['Content-Length', length]),
     ]);
-    // Events may come much later.
+    // Events may follow much later.
     response.flushHeaders();
     await pipeline(message, response);
   } finally {
-    // Not every answer can be written: there is no status 099.
+    // Writing can fail, for example for status 099.
     message.destroy();
   }
 }

@@ -5,6 +5,7 @@ import type { Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { fileReason } from '../../config/text-file.ts';
 import { configurationError, usageError } from '../exit-codes.ts';
 import { codeOf } from '../secret.ts';
 import type { Terminal } from '../terminal.ts';
@@ -24,7 +25,7 @@ export function listenAddress(text: string): ListenAddress {
   return { host, port: Number(port) };
 }
 
-/** The Unix socket of a profile, in a folder of the user alone. */
+/** The default Unix socket of a profile, in a folder only the user can access. */
 export async function defaultSocket(
   { env: { XDG_RUNTIME_DIR: runtime, XDG_STATE_HOME: state } }: Pick<Terminal, 'env'>,
   profile: string,
@@ -34,13 +35,13 @@ export async function defaultSocket(
   return { path: join(folder, `bridge-${encodeURIComponent(profile)}.sock`) };
 }
 
-/** Listens; answers the address as programs write it. Throws CommandError. */
+/** Listens, and returns the address as programs write it. Throws CommandError. */
 export async function listen(server: Server, address: ListenAddress): Promise<string> {
   if ('path' in address) {
     checkFolder(dirname(address.path));
     await removeStale(address.path);
   }
-  // Nobody else may connect, not even before a chmod.
+  // Other users must not be able to connect, not even before a chmod.
   const before = process.umask(0o177);
   try {
     if ('path' in address) server.listen(address.path);
@@ -57,12 +58,12 @@ export async function listen(server: Server, address: ListenAddress): Promise<st
   return `http://${address.host}:${(server.address() as AddressInfo).port}`;
 }
 
-/** Whoever can write to the folder, or to one on the way, could put a socket of his own there. */
+/** Refuses a path where another user could replace the socket or a parent folder. */
 function checkFolder(folder: string): void {
   try {
     realpathSync(folder);
   } catch (error) {
-    throw configurationError(`The folder ${folder} cannot be used: ${codeOf(error)}.`);
+    throw configurationError(`The folder ${folder} cannot be used: ${fileReason(error)}.`);
   }
   const left = resolve(folder).split('/');
   let at = '/';
@@ -70,7 +71,7 @@ function checkFolder(folder: string): void {
     const next = join(at, name);
     const found = lstatSync(next);
     const isLink = found.isSymbolicLink();
-    // In a folder such as /tmp nobody renames what belongs to others.
+    // The sticky bit, as of /tmp, stops users from renaming files of others.
     const isSafe =
       isLink || (found.mode & 0o022) === 0 || (left.length > 0 && (found.mode & 0o1000) !== 0);
     if (!isSafe || (found.uid !== 0 && found.uid !== process.getuid?.()))
@@ -85,7 +86,7 @@ function checkFolder(folder: string): void {
   }
 }
 
-/** Removes a socket on which nobody listens any more. */
+/** Removes a socket that no process listens on any more. */
 async function removeStale(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;

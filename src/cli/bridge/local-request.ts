@@ -3,13 +3,13 @@ import type { IncomingMessage } from 'node:http';
 
 /** Who may use the bridge. */
 export interface BridgePolicy {
-  /** Whether a `Host` field, in small letters, names the bridge. */
+  /** Whether a lowercase `Host` field names the bridge. */
   readonly isOwnHost: (host: string) => boolean;
-  /** Origins of pages that may use it. */
+  /** Origins of pages that may use the bridge. */
   readonly origins: ReadonlySet<string>;
-  /** The local secret; undefined: whoever reaches the bridge may use it. */
+  /** The local secret; undefined: any local program that reaches the bridge may use it. */
   readonly secret: string | undefined;
-  /** True: it listens on TCP, which web pages reach. */
+  /** True: it listens on TCP, which web pages can reach. */
   readonly pagesReachIt: boolean;
 }
 
@@ -24,14 +24,14 @@ export interface LocalRefusal {
 export const secretField = 'holdfast-bridge-secret';
 
 /**
- * Why a request of a local program is not forwarded; undefined: it may be. Reasons for the rules
- * about browsers: docs/decisions/0011-who-may-use-the-bridge.md.
+ * Why a local program's request is refused; undefined: it is forwarded. Rules about browsers:
+ * docs/decisions/0011-who-may-use-the-bridge.md.
  */
 export function localRefusal(
   request: IncomingMessage,
   policy: BridgePolicy,
 ): LocalRefusal | undefined {
-  // Their answer is the request as it came in, with token and proof (RFC 9110 §9.3.8).
+  // They echo the request, including token and proof (RFC 9110 §9.3.8).
   if (/^TRAC[EK]$/i.test(request.method ?? ''))
     return { status: 405, detail: 'TRACE and TRACK are not for this bridge' };
   const { host: [host = '', ...more] = [] } = request.headersDistinct;
@@ -46,8 +46,8 @@ export function localRefusal(
 }
 
 /**
- * Path and query of a request target in origin-form, or in absolute-form that names the bridge
- * (RFC 9112 §3.2); undefined: it is for somebody else, or for nobody.
+ * Path and query of a request target in origin-form, or in absolute-form that names the bridge (RFC
+ * 9112 §3.2); undefined: it is not for the bridge.
  */
 export function localTarget(
   target: string,
@@ -60,7 +60,7 @@ export function localTarget(
   return path.startsWith('/') ? path : `/${path}`;
 }
 
-/** Names in `User-Agent` of browsers, and of those parts of them that fetch media and icons. */
+/** `User-Agent` names of browsers and of their parts that fetch media and icons. */
 const browsers: ReadonlySet<string> = new Set([
   'applecoremedia',
   'com.apple.webkit.gpu',
@@ -82,7 +82,7 @@ function isFromPage(request: IncomingMessage, { origins, pagesReachIt }: BridgeP
   if (origin !== undefined) return origin.some((name) => !origins.has(name));
   const { 'sec-fetch-mode': mode, ...others } = request.headersDistinct;
   if (Object.keys(others).some((name) => name.startsWith('sec-fetch-'))) return true;
-  // Node.js sends this one field alone; a page in these modes has Origin or Sec-Fetch-Site.
+  // Node.js sends only this field; a page in these modes also sends Origin or Sec-Fetch-Site.
   if (mode?.some((value) => !/^(cors|websocket)$/.test(value)) === true) return true;
   return (
     pagesReachIt && agent.some((text) => browsers.has(text.replace(/\/.*/s, '').toLowerCase()))
@@ -111,7 +111,7 @@ function withOwnToken(
   return { status: 400, detail: 'the bridge adds token and proof: send none of your own' };
 }
 
-/** Only what is decoded here may be forwarded as decoded (RFC 9112 §6.1). */
+/** Refuses transfer encodings that are not decoded here (RFC 9112 §6.1). */
 function badFraming({ headersDistinct }: IncomingMessage): LocalRefusal | undefined {
   const { 'transfer-encoding': encodings = [] } = headersDistinct;
   if (encodings.every((value) => value.toLowerCase() === 'chunked') && encodings.length <= 1)

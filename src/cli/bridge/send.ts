@@ -6,41 +6,41 @@ import type { Presenter } from '../../../packages/client/src/presenter.ts';
 import { endToEnd } from './fields.ts';
 import { type BridgePolicy, secretField } from './local-request.ts';
 
-/** What forwards requests to one origin. */
+/** Options for forwarding requests to one origin. */
 export interface Bridge {
   /** Origin of the API. */
   readonly to: URL;
   readonly holder: Pick<Presenter, 'authorize' | 'observe'>;
   readonly policy: BridgePolicy;
   readonly agent: Agent;
-  /** Milliseconds without a byte from the API after which a request ends; 0: never. */
+  /** Milliseconds without a byte from the API before a request is aborted; 0: never. */
   readonly idleTimeout: number;
 }
 
-/** A request on its way. */
+/** A request to forward. */
 export interface Forwarded {
   readonly request: IncomingMessage;
-  /** Aborted when the client has gone. */
+  /** Aborted when the client disconnects. */
   readonly gone: AbortSignal;
   /** True: it asks for a WebSocket. */
   readonly upgrade: boolean;
-  /** Tells the client, if it asked, that its body is wanted. */
+  /** Tells the client, if it asked, to send its body. */
   readonly whenReady: () => void;
 }
 
-/** What the API answered; with `socket`, the connection is a WebSocket now. */
+/** The API's answer; with `socket`, the connection is now a WebSocket. */
 export interface Answer {
   readonly message: IncomingMessage;
   readonly socket?: Duplex;
   readonly head?: Buffer;
-  /** False: the body was not begun, since the API answered the header alone. */
+  /** False: no body was sent, because the API answered after the header. */
   readonly begun: boolean;
 }
 
-/** A body that was read whole, or the one that is still coming in. */
+/** A body that was read completely, or one that is still arriving. */
 export type Body = Buffer | 'stream';
 
-/** The API closed a connection that was kept for more requests. */
+/** The API closed a kept-alive connection. */
 export class ConnectionLost extends Error {}
 
 /** The API sent nothing for too long. */
@@ -54,7 +54,7 @@ export interface Outgoing {
   readonly body: Body;
 }
 
-/** The answer to one attempt. Throws ConnectionLost, IdleTimeout and errors of the network. */
+/** Returns the answer to one attempt. Throws ConnectionLost, IdleTimeout and network errors. */
 export async function sent(
   { to, agent, idleTimeout }: Bridge,
   { request, gone, upgrade, whenReady }: Forwarded,
@@ -82,7 +82,7 @@ export async function sent(
   const answer = new Promise<Answer>((resolve, reject) => {
     outgoing.once('response', (message) => {
       resolve({ message, begun });
-      // Whoever refuses a header does not wait for the body.
+      // An API that refuses the header does not wait for the body.
       if (!begun) message.once('close', () => outgoing.destroy());
     });
     outgoing.once('upgrade', (message, socket, head) => resolve({ message, socket, head, begun }));
@@ -92,7 +92,7 @@ export async function sent(
       reject(lost ? new ConnectionLost() : error);
     });
   });
-  // Bytes behind the end would be read as a request, with a token of whoever comes next.
+  // Excess bytes would be read as another request, with another caller's token.
   Object.assign(outgoing, { strictContentLength: true });
   outgoing.setTimeout(idleTimeout, () => outgoing.destroy(new IdleTimeout()));
   if (body !== 'stream') outgoing.end(body);
@@ -106,8 +106,8 @@ export async function sent(
 }
 
 /**
- * Calls once, when the API asks for the body, or says nothing for a second: not all know `Expect`
- * (RFC 9110 §10.1.1). So a stream is still whole where the header alone is refused, for want of a
+ * Calls `start` once when the API asks for the body, or after a second because not all know
+ * `Expect` (RFC 9110 §10.1.1). So a stream is still unread if the header is refused for want of a
  * nonce.
  */
 function whenWanted(outgoing: ClientRequest, start: () => void): void {
@@ -124,7 +124,7 @@ function whenWanted(outgoing: ClientRequest, start: () => void): void {
   outgoing.once('continue', begin).flushHeaders();
 }
 
-/** The length as it was received, or the encoding that is made anew (RFC 9112 §6). */
+/** The received length, or chunked encoding again (RFC 9112 §6). */
 function framing({ headers, method = '' }: IncomingMessage, body: Body): readonly string[] {
   if (headers['transfer-encoding'] !== undefined) return ['Transfer-Encoding', 'chunked'];
   const length = headers['content-length'] ?? (/^(POST|PUT|PATCH)$/.test(method) ? '0' : undefined);

@@ -7,24 +7,24 @@ import { answerOf, handBack } from './forward.ts';
 import { type LocalRefusal, localRefusal } from './local-request.ts';
 import { type Answer, type Bridge, IdleTimeout } from './send.ts';
 
-/** Says what was refused or failed, a line each, without anything of the request but its method. */
+/** Logs one line per refusal or failure, with nothing of the request but its method. */
 type Log = (line: string) => void;
 
-/** The server that local programs call; `stop` ends it within this many milliseconds. */
+/** The server for local programs; `stop` ends it within this many milliseconds. */
 export interface BridgeServer {
   readonly server: Server;
   stop(milliseconds: number): Promise<void>;
 }
 
-/** Puts the bridge on a server that does not listen yet. */
+/** Creates the bridge on a server that does not listen yet. */
 export function bridgeServer(bridge: Bridge, log: Log): BridgeServer {
   const { idleTimeout } = bridge;
-  // An upload may take its time, but not stand still.
+  // A slow upload is fine, a stalled one is not.
   const server = createServer({
     requestTimeout: 0,
     keepAliveTimeout: 65_000,
-    // Java offers h2c with every request and takes HTTP/1.1 instead (RFC 9110 §7.8). Node.js before
-    // 24.9 does not ask, so there such an offer is refused below.
+    // Java offers h2c with every request but also accepts HTTP/1.1 (RFC 9110 §7.8). Node.js before
+    // 24.9 ignores this option, so such an offer is refused below.
     shouldUpgradeCallback: isWebSocket,
   });
   server.timeout = idleTimeout === 0 ? 0 : idleTimeout + 5_000;
@@ -61,7 +61,7 @@ export function bridgeServer(bridge: Bridge, log: Log): BridgeServer {
 }
 
 interface More {
-  /** The connection and the first bytes behind the header, where a WebSocket is asked for. */
+  /** For a WebSocket request: the connection and the first bytes after the header. */
   readonly webSocket?: { readonly socket: Duplex; readonly head: Buffer };
   /** Called before the body is read. */
   readonly whenReady?: () => void;
@@ -83,7 +83,7 @@ class Refused extends Error {
 }
 
 async function serve({ bridge, log, request, response, webSocket, whenReady }: Serving) {
-  // A client that goes away ends its request; there is nobody left to tell.
+  // The client has disconnected and needs no answer.
   request.on('error', () => undefined);
   try {
     const refusal =
@@ -121,7 +121,7 @@ function upgradeRefusal(request: IncomingMessage): LocalRefusal | undefined {
   return undefined;
 }
 
-/** From here on both ends speak WebSocket; one that closes takes the other along. */
+/** Joins both ends of a WebSocket; closing one closes the other. */
 function joinSockets(local: Duplex, head: Buffer, { message, head: first }: Answer, api: Duplex) {
   const { rawHeaders, statusMessage = '' } = message;
   const fields = [...endToEnd(rawHeaders), 'Connection', 'Upgrade', 'Upgrade', 'websocket'];
@@ -135,7 +135,7 @@ function joinSockets(local: Duplex, head: Buffer, { message, head: first }: Answ
   local.pipe(api).pipe(local);
 }
 
-/** An answer on a socket that the server has handed over. */
+/** A response on a socket that the server no longer owns. */
 function onSocket(request: IncomingMessage, socket: Duplex): ServerResponse {
   socket.on('error', () => undefined);
   const response = new ServerResponse(request);
@@ -172,7 +172,7 @@ function fail(log: Log, { method }: IncomingMessage, response: ServerResponse, e
     .end(JSON.stringify({ status, detail: `holdfast bridge: ${detail}` }));
 }
 
-/** Errors of the network by their code only: they may carry the request. */
+/** Describes network errors by code only, because they may contain the request. */
 function failureOf(error: unknown): LocalRefusal {
   if (error instanceof Refused) return { status: error.status, detail: error.message };
   if (error instanceof IdleTimeout) return { status: 504, detail: 'the API sent nothing for long' };

@@ -1,4 +1,4 @@
-/** Status and those header fields of an answer from which a holder learns. */
+/** Status and header fields of an answer that tell a holder how to retry. */
 export interface CurlAnswer {
   readonly status: number;
   readonly headers: Headers;
@@ -7,12 +7,12 @@ export interface CurlAnswer {
 const telling = /^(date|age|dpop-nonce|www-authenticate):[ \t]*([^\r\n\0]*)/i;
 
 /**
- * The final answer in what curl wrote for `--dump-header`, behind interim ones (1xx); undefined:
- * its header is not there, or not complete yet.
+ * The final answer in curl's `--dump-header` output, after interim ones (1xx); undefined: its
+ * header is missing or incomplete.
  */
 export function answerIn(dump: string): CurlAnswer | undefined {
-  // Lines end with LF alone, and a header with the first line that is empty or begins with CR: so
-  // curl reads it. A bare CR elsewhere is part of a field.
+  // As curl reads it, lines end with LF alone, and a header with the first line that is empty or
+  // begins with CR. A bare CR elsewhere is part of a field.
   for (const [, status, fields = ''] of dump.matchAll(
     /HTTP\/[\d.]+ (\d{3})[^\n]*\n((?:[^\r\n][^\n]*\n)*)(?:\r[^\n]*)?\n/gy,
   )) {

@@ -2,15 +2,15 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { usageError } from '../exit-codes.ts';
 import { httpMethod, httpUrl } from '../http-target.ts';
-import { curlOption, whyRefused } from './options.ts';
+import { curlOption, ownOption, whyRefused } from './options.ts';
 
-/** What a run of curl is asked to do. */
+/** The parsed arguments of a curl run. */
 export interface CurlRequest {
   readonly method: string;
   readonly url: URL;
   /**
-   * Arguments for curl: long names only, in the order of the user, without URL, header fields of
-   * files, and `--dump-header`.
+   * Arguments for curl: long names only, in the user's order, without URL, header files and
+   * `--dump-header`.
    */
   readonly args: readonly string[];
   /** Files with header fields (`-H @FILE`). */
@@ -26,7 +26,7 @@ export interface CurlRequest {
 
 type Given = readonly (readonly [name: string, value: string | undefined])[];
 
-/** Reads the arguments of curl as curl does, and refuses what could leak or misplace a proof. */
+/** Parses arguments as curl does, and refuses any that could leak or misplace a proof. */
 export function curlRequest(args: readonly string[]): CurlRequest {
   const { given, urls } = parsed(args);
   const valuesOf = (name: string) => given.flatMap(([own, value]) => (own === name ? [value] : []));
@@ -62,6 +62,9 @@ function parsed(args: readonly string[]): { given: Given; urls: readonly string[
   const urls: string[] = [];
   const left = [...args];
   const take = (name: string, shown: string, attached?: string): boolean => {
+    const own = ownOption(name);
+    if (own !== undefined)
+      throw usageError(`--${own} is an option of holdfast: put it before curl's options.`);
     const option = curlOption(name);
     if (option === undefined) throw usageError(`Without ${shown}: ${whyRefused(name)}.`);
     if (!option.hasValue) given.push([option.name, undefined]);
@@ -84,7 +87,7 @@ function parsed(args: readonly string[]): { given: Given; urls: readonly string[
   return { given, urls };
 }
 
-/** One URL in the form in which it is sent: as the proof names it. */
+/** The URL in the form that is sent and that the proof names. */
 function urlOf(text: string, globoff: boolean): URL {
   const afterHost = text.replace(/^[^:]*:\/\/[^/?#]*/, '');
   if (!globoff && /[[\]{}]/.test(afterHost))
@@ -94,7 +97,7 @@ function urlOf(text: string, globoff: boolean): URL {
   return url;
 }
 
-/** With TLS the certificate says who answers, whatever the route; without, the route does. */
+/** Refuses to reroute plain HTTP, where no certificate identifies the server. */
 function checkRoute(given: Given, { protocol }: URL): void {
   const routes = /^(proxy|socks5.*|resolve|connect-to|interface)$/;
   const [found] = given.find(([name]) => routes.test(name)) ?? [];
@@ -117,7 +120,9 @@ function isInput(path: string): boolean {
   return path === '-' || /^\/(dev\/(fd|std)|proc\/)/.test(resolve(path));
 }
 
-/** Refuses header fields (`Name: value`, `Name;`) that are the holder's, or name another host. */
+/**
+ * Refuses header fields (`Name: value`, `Name;`) that the holder sets or that name another host.
+ */
 export function checkField(field: string): void {
   const [name = ''] = field.split(/[:;]/);
   if (/^\s*(authorization|dpop|pop|host)\s*$/i.test(name) || /^\s/.test(field))

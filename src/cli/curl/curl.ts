@@ -5,16 +5,16 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { createHolder, type Holder } from '../../../packages/client/src/holder.ts';
 import type { Lesson } from '../../../packages/client/src/refused-request.ts';
+import { fileReason } from '../../config/text-file.ts';
 import { configurationError } from '../exit-codes.ts';
 import { keptNonces } from '../nonces-file.ts';
 import { chosenProfile, holderOptions, type ProfileOptions } from '../profile.ts';
-import { codeOf } from '../secret.ts';
-import type { Terminal } from '../terminal.ts';
+import { endWithReader, type Terminal } from '../terminal.ts';
 import { answerIn } from './answer.ts';
 import { type CurlRequest, checkField, curlRequest } from './arguments.ts';
 import { heldAtMost, runCurl } from './run-curl.ts';
 
-/** Runs curl with token and proof of the profile. Answers the exit status of curl. */
+/** Runs curl with token and proof of the profile. Returns curl's exit status. */
 export async function curl(
   terminal: Terminal,
   args: readonly string[],
@@ -25,10 +25,11 @@ export async function curl(
   const profile = await chosenProfile(terminal, options);
   const { nonces, save } = await keptNonces(terminal, profile.name);
   const holder = await createHolder({ ...(await holderOptions(terminal, profile)), nonces });
-  // Header fields of answers go through a file of this folder; what they set may be secret.
+  // Header fields of answers pass through this folder; cookies may be secret.
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-curl-'));
   const remove = () => rmSync(folder, { recursive: true, force: true });
   process.once('exit', remove);
+  endWithReader(terminal);
   try {
     return await attempts(terminal, holder, { ...request, more, folder });
   } finally {
@@ -44,7 +45,7 @@ interface PreparedRequest extends CurlRequest {
   readonly folder: string;
 }
 
-/** Repeats the request once for each thing that the answer teaches, if its body allows it. */
+/** Repeats the request once for each lesson of an answer, if its body can be sent again. */
 async function attempts(
   terminal: Terminal,
   holder: Holder,
@@ -93,15 +94,15 @@ function argumentsOf(
   dump: string,
 ): readonly string[] {
   return [
-    // First of all: no ~/.curlrc.
+    // Must come first: ignore ~/.curlrc.
     '-q',
-    // curl reads files in the order of its options: behind this one the pipe is empty for them all.
+    // curl reads files in the order of its options, so later options cannot read this pipe.
     '--header',
     '@/dev/fd/3',
     ...args,
-    // The token goes in the clear to this machine, and to no proxy.
+    // The token may be sent in clear to this machine, but not to a proxy.
     ...(url.protocol === 'http:' ? ['--noproxy', '*'] : []),
-    // curl shows its progress meter unless it writes to a terminal, and it writes to this process.
+    // curl would show its progress meter, because it writes to this process, not a terminal.
     ...(plain && stdout.isTTY === true ? ['--no-progress-meter'] : []),
     '--globoff',
     '--suppress-connect-headers',
@@ -112,7 +113,7 @@ function argumentsOf(
   ];
 }
 
-/** As much of the file as is held of an answer, in Latin-1; empty: it is not there yet. */
+/** The start of the file, up to the held size, in Latin-1; empty if it does not exist yet. */
 async function startOf(path: string): Promise<string> {
   const bytes = await buffer(createReadStream(path, { end: heldAtMost - 1 })).catch(
     () => undefined,
@@ -124,7 +125,7 @@ async function keepHeader(dump: string, path: string): Promise<void> {
   try {
     await copyFile(dump, path);
   } catch (error) {
-    throw configurationError(`${path} cannot be written: ${codeOf(error)}.`);
+    throw configurationError(`${path} cannot be written: ${fileReason(error)}.`);
   }
 }
 
@@ -133,7 +134,7 @@ async function fieldsOf(files: readonly string[]): Promise<string> {
   const texts = await Promise.all(
     files.map(async (file) =>
       readFile(file, 'utf8').catch((error: unknown) => {
-        throw configurationError(`The file ${file} cannot be read: ${codeOf(error)}.`);
+        throw configurationError(`The file ${file} cannot be read: ${fileReason(error)}.`);
       }),
     ),
   );

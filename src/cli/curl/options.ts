@@ -1,4 +1,4 @@
-/** Options of curl without a value that are passed on; those with one letter have it behind `:`. */
+/** Options of curl without a value that are passed on, with the single letter after `:`. */
 const flags = `silent:s show-error:S fail:f fail-with-body verbose:v include:i head:I get:G
   globoff:g compressed buffer progress-bar:# progress-meter remote-name:O remote-header-name:J
   create-dirs ipv4:4 ipv6:6 http1.0:0 http1.1 http2 http2-prior-knowledge http3 tlsv1.2 tlsv1.3
@@ -12,7 +12,7 @@ const valued = `request:X header:H data:d data-ascii data-binary data-raw data-u
   cacert capath crlfile pinnedpubkey ciphers tls13-ciphers tls-max cert:E cert-type key key-type
   proxy:x noproxy socks5 socks5-hostname proxy-cacert resolve connect-to interface`;
 
-/** Options that are refused for a reason of their own, by name and letter. */
+/** Options that are refused with a specific reason, by name and letter. */
 const refused: readonly (readonly [RegExp, string])[] = [
   [
     /^(location|location-trusted|L|follow)$/,
@@ -60,6 +60,12 @@ export function curlOption(name: string): CurlOption | undefined {
   const positive = options.get(name.replace(/^no-/, ''));
   if (positive === undefined || !name.startsWith('no-')) return positive;
   return positive.hasValue ? undefined : { name, hasValue: false };
+}
+
+/** The name of an option of holdfast that stands among those of curl; undefined: it is not one. */
+export function ownOption(name: string): string | undefined {
+  const own = /^(profile|issuer|client-id|resource|scope|key-file|workload-token-file)(=|$)/;
+  return own.exec(name)?.[1];
 }
 
 /** Why an option is not passed on. */

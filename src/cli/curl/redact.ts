@@ -1,17 +1,16 @@
 import { Transform } from 'node:stream';
 
-/** Bytes of a line that has no end yet; curl takes no header field of more than 100 KB. */
+/** Maximum bytes of an unfinished line; curl takes no header field of more than 100 KB. */
 const longestLine = 256 * 1024;
 
 /**
- * Passes lines on without these secrets, recognized by their start, since curl cuts long lines.
- * Only whole lines are passed on, so that no secret hides between two chunks; of one that is too
- * long, nothing is.
+ * Removes these secrets from lines, recognized by their start, since curl cuts long lines. Only
+ * whole lines are passed on, so that no secret spans two chunks; too long ones are dropped.
  */
 export function redacted(secrets: readonly string[]): Transform {
   const starts = secrets.map((secret) => secret.slice(0, 24).replace(/\W/g, '\\$&'));
   const pattern = new RegExp(`(?:${starts.join('|')})[\\w.~+/=-]*`, 'g');
-  // Latin-1 leaves every byte as it is.
+  // Latin-1 preserves every byte.
   const clean = (text: string) => Buffer.from(text.replace(pattern, '[redacted]'), 'latin1');
   let rest = '';
   let skips = false;

@@ -8,27 +8,27 @@ import { redacted } from './redact.ts';
 /** One run of the real curl. */
 export interface CurlRun {
   readonly args: readonly string[];
-  /** Header fields, one a line; they go through a pipe, since everybody can read arguments. */
+  /** Header fields, one per line; sent through a pipe, since arguments are visible to everybody. */
   readonly fields: string;
-  /** Texts that the talk of `-v` must not show; undefined: curl does not talk. */
+  /** Secrets to hide in the output of `-v`; undefined: there is no such output. */
   readonly secrets: readonly string[] | undefined;
   /**
-   * Whether what curl writes is for the user; undefined: it is too early to say. Asked after each
-   * piece of output until it is known; what cannot be told of 1 MiB is for the user.
+   * Whether curl's output is for the user; undefined: not known yet. Called after each chunk until
+   * it is known; output still undecided after 1 MiB is for the user.
    */
   readonly wanted: () => Promise<boolean | undefined>;
 }
 
 /**
- * curl opens `/dev/fd/3`, for which it must be a pipe, and Node.js makes sockets: `cat` makes one
- * of the other. 4 tells the process id, for signals; 5 is the user's standard input.
+ * curl opens `/dev/fd/3`, which must be a pipe but is a socket in Node.js, so `cat` converts it. 4
+ * carries the process id, for signals; 5 is the user's standard input.
  */
 const script = `cat <&3 | exec sh -c 'echo $$ >&4; exec curl "$@" 3<&0 <&5 4>&- 5<&-' curl "$@"`;
-/** Bytes of an answer that are held until it is known whether it is wanted. */
+/** Maximum bytes of an answer held until it is known whether it is wanted. */
 export const heldAtMost = 1024 * 1024;
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Runs curl with standard input of this process. Answers its exit status. */
+/** Runs curl with standard input of this process. Returns its exit status. */
 export async function runCurl(
   { env, stdout, stderr }: Pick<Terminal, 'env' | 'stdout' | 'stderr'>,
   { args, fields, secrets, wanted }: CurlRun,
@@ -40,13 +40,13 @@ export async function runCurl(
   const closed = once(child, 'close') as Promise<[code: number | null]>;
   const kill = signalling(child);
   const headers = child.stdio[3] as Writable;
-  // curl may end before it has read them.
+  // curl may exit before reading them.
   headers.on('error', () => undefined);
   headers.end(fields);
   const talk = child.stderr?.pipe(redacted(secrets ?? []));
   talk?.pipe(stderr, { end: false });
   try {
-    // A shell talks about a process that another signal ended.
+    // SIGINT, because a shell reports a process that was ended by another signal.
     await handOn(child.stdout as Readable, stdout, wanted, () => kill('SIGINT'));
     const [code] = await closed;
     if (talk !== undefined) await finished(talk);
@@ -56,7 +56,7 @@ export async function runCurl(
   }
 }
 
-/** Hands signals to this process on to curl; answers what sends one. */
+/** Forwards this process's signals to curl; returns a function that sends one. */
 function signalling(child: ChildProcess): ((signal: NodeJS.Signals) => void) & { end(): void } {
   let pid: number | undefined;
   (child.stdio[4] as Readable).once('data', (line: Buffer) => {
@@ -66,7 +66,7 @@ function signalling(child: ChildProcess): ((signal: NodeJS.Signals) => void) & {
     try {
       if (child.exitCode === null && pid !== undefined) process.kill(pid, signal);
     } catch {
-      // It has ended by itself.
+      // The process has exited already.
     }
   };
   for (const signal of signals) process.on(signal, kill);
@@ -77,7 +77,7 @@ function signalling(child: ChildProcess): ((signal: NodeJS.Signals) => void) & {
   });
 }
 
-/** Hands output on from when it is known that it is wanted. */
+/** Passes output on once it is known to be wanted. */
 async function handOn(
   from: Readable,
   to: Writable,

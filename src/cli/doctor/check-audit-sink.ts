@@ -7,14 +7,19 @@ import { about, type Finding } from './finding.ts';
 
 const sink = about('audit sink', 'takes audit events', 'operations/audit.md');
 
-/** Checks AUDIT_SINK: whether the file can be written, whether the webhook answers a GET. */
+/** Checks whether the file of AUDIT_SINK is writable or its webhook answers a GET. */
 export async function checkAuditSink(config: Config): Promise<readonly Finding[]> {
   const { auditSink } = config;
   if (auditSink === undefined) return [];
   if (auditSink.kind === 'https') return [await checkWebhook(auditSink, config)];
   const fault = auditSinkFault(config);
   if (fault !== undefined)
-    return [sink.fault(fault, 'Make the folder, and give it to the user of the server.')];
+    return [
+      sink.fault(
+        fault,
+        'Create the folder and give it to the user of the server, or correct AUDIT_SINK.',
+      ),
+    ];
   if (auditSink.kind === 'stdout') return [sink.ok('standard output')];
   const found = statSync(auditSink.path, { throwIfNoEntry: false });
   const own = process.geteuid?.() ?? 0;
@@ -26,7 +31,7 @@ export async function checkAuditSink(config: Config): Promise<readonly Finding[]
       ),
     ];
   return [
-    sink.ok(found === undefined ? 'the first event makes the file' : 'the file can be written'),
+    sink.ok(found === undefined ? 'the first event creates the file' : 'the file can be written'),
   ];
 }
 

@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../../config/config.ts';
-import { type DatabaseKind, databaseKind } from '../../config/database-url.ts';
+import {
+  type DatabaseKind,
+  databaseFile,
+  databaseKind,
+  databasePlace,
+} from '../../config/database-url.ts';
 import type { Clock } from '../../domain/clock.ts';
+import { isUnreachable } from '../../process/database-faults.ts';
 import { databaseTime } from '../../store/connection/database-time.ts';
 import { refusalOfNewer } from '../../store/migrations/newer-migrations.ts';
 import { migrationNames } from '../../store/migrations/schema-engine.ts';
@@ -14,19 +20,32 @@ const reachable = about('database', 'answers', 'reference/configuration.md');
 const migrated = about('migrations', 'those of this version, all applied', 'operations/upgrade.md');
 const replay = about('replay records', 'a key counts once', 'operations/sizing.md');
 
-/** Checks what is in the database. Nothing is made, migrated or kept. */
+/** Checks the content of the database without creating, migrating or keeping anything. */
 export async function checkDatabase(config: Config, clock: Clock): Promise<readonly Finding[]> {
   let database: DatabaseLook | undefined;
   try {
     database = await lookAtDatabase(config.databaseUrl);
     if (database === undefined) return [reachable.unknown('there is none before the first start')];
-    return [reachable.ok('it does'), ...(await checksOf(database, config, clock))];
+    return [reachable.ok('it answers'), ...(await checksOf(database, config, clock))];
   } catch (error) {
-    const mend = 'Start the database, correct DATABASE_URL, or grant the role what it lacks.';
-    return [reachable.fault(reasonOf(error), mend)];
+    return [unreadable(error, config.databaseUrl)];
   } finally {
     await database?.close();
   }
+}
+
+function unreadable(error: unknown, url: string): Finding {
+  if (databaseKind(url) === 'sqlite')
+    return reachable.fault(
+      `${databaseFile(url)} cannot be read: ${reasonOf(error)}`,
+      'Give the file and its folder to the user of the server; if it is damaged, restore a backup.',
+    );
+  return reachable.fault(
+    `${databasePlace(url)}: ${reasonOf(error)}`,
+    isUnreachable(error)
+      ? 'Start PostgreSQL, or correct host and port in DATABASE_URL; check the firewall between.'
+      : 'Correct DATABASE_URL, or grant the role what it lacks.',
+  );
 }
 
 async function checksOf(
@@ -69,7 +88,7 @@ async function checkMigrations(database: DatabaseLook, kind: DatabaseKind): Prom
   if (unfinished.length > 0)
     return migrated.fault(
       `not finished: ${unfinished.join(', ')}`,
-      'Restore a backup from before.',
+      'Restore a backup from before the upgrade.',
     );
   const refusal = unknown.map((name) => refusalOfNewer(name)).find((one) => one !== undefined);
   if (refusal !== undefined)
@@ -88,14 +107,14 @@ async function checkReadOnly(database: DatabaseLook): Promise<Finding> {
   const writable = about('database', 'can be written', 'operations/backup.md');
   const [[readOnly] = []] = await database.query("select current_setting('transaction_read_only')");
   return readOnly === 'off'
-    ? writable.ok('it can')
+    ? writable.ok('it can be written')
     : writable.fault(
         'it is read-only: a standby, or default_transaction_read_only is on',
-        'Lead DATABASE_URL to the primary, or switch default_transaction_read_only off.',
+        'Point DATABASE_URL to the primary, or switch default_transaction_read_only off.',
       );
 }
 
-/** Marks a key as used twice in a transaction that is rolled back: nothing stays of it. */
+/** Marks a key as used twice in a transaction that is rolled back. */
 async function checkRoundTrip(database: DatabaseLook): Promise<Finding> {
   const insert = `insert into replay_record (key, expires_at) values ('doctor:${randomUUID()}', 0) on conflict do nothing returning key`;
   try {

@@ -20,12 +20,12 @@ const removed = about(
   'client-authentication.md',
 );
 
-/** What becomes of a certificate on its way to the server. */
+/** What happens to a certificate on its way to the server. */
 type Fate = 'seen' | 'refused' | 'not seen' | { readonly other: string };
 
 /**
- * Sends token requests through the front door with a certificate that nobody trusts: first in the
- * handshake, where it must arrive, then in the header field of the proxy, where it must not.
+ * Sends token requests to the public URL with an untrusted certificate: first in the handshake,
+ * where it must arrive, then in the proxy's header field, where it must not.
  */
 export async function checkForwarding(config: Config, now: number): Promise<readonly Finding[]> {
   const { clientCertificateHeader: form, tls } = config;
@@ -42,7 +42,7 @@ export async function checkForwarding(config: Config, now: number): Promise<read
 function judged(fate: Fate, { origin }: URL): Finding {
   switch (fate) {
     case 'seen':
-      return arrives.ok('it does');
+      return arrives.ok('it arrives');
     case 'refused':
       return arrives.fault(
         'the field arrives, and is refused: it is malformed, doubled, or from a stranger',
@@ -59,7 +59,7 @@ function judged(fate: Fate, { origin }: URL): Finding {
 }
 
 function judgedField(fate: Fate): Finding {
-  if (fate === 'not seen') return removed.ok('it does');
+  if (fate === 'not seen') return removed.ok('the proxy removes it');
   if (typeof fate === 'object') return removed.unknown(`not judged: ${fate.other}`);
   return removed.fault(
     'a field that a client made up arrives here',
@@ -67,9 +67,9 @@ function judgedField(fate: Fate): Finding {
   );
 }
 
-/** By its sentences the server says whether it had a certificate (docs/errors.md). */
+/** Tells by the server's sentences whether it saw a certificate (docs/errors.md). */
 async function fateOf(url: URL, sent: Probe): Promise<Fate> {
-  // Nobody has this name, and the domain `invalid` belongs to nobody (RFC 6761 §6.4).
+  // No client can have this name: the domain `invalid` is reserved (RFC 6761 §6.4).
   const form = { grant_type: 'client_credentials', client_id: 'spiffe://doctor.invalid/' };
   try {
     const { status, body } = await probe(url, { ...sent, form });

@@ -5,8 +5,9 @@ import { connect } from 'node:tls';
 import type { Config } from '../../config/config.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { endpointsOf } from '../../protocol/metadata/endpoint-uris.ts';
-import { renewalDays } from './check-files.ts';
 import { checkForwarding } from './check-forwarding.ts';
+import { checkListeners, hostInUrl, reachedAt } from './check-listeners.ts';
+import { renewalDays } from './check-tls-files.ts';
 import { clockFinding } from './clock-finding.ts';
 import { about, type Finding, reasonOf } from './finding.ts';
 import { probe } from './probe.ts';
@@ -22,39 +23,51 @@ const chain = about(
   'front-doors/nginx.md',
 );
 
-/** Checks what clients see: at ISSUER, and at the listener of this server for comparison. */
+/** Checks what clients see at ISSUER, compared with this server's listener. */
 export async function checkIssuer(config: Config, clock: Clock): Promise<readonly Finding[]> {
   const now = clock();
   const inside = insideUrl(config);
   if (inside === undefined)
     return [reached.unknown('the system chooses the port, so the server cannot be asked')];
   const own = await seenAt(inside, config);
-  if ('fault' in own) return [reached.unknown(`no server runs at ${inside.origin} (${own.fault})`)];
+  if ('fault' in own)
+    return [
+      reached.unknown(`no Holdfast answers at ${inside.origin} (${own.fault})`),
+      ...(await checkListeners(config, { isHttp: own.isHttp })),
+    ];
+  if (own.issuer !== config.issuer) return [otherIssuer(own.issuer, inside, config)];
   const outside = new URL(config.issuer);
   const before = clock();
   const seen = await seenAt(outside, config);
   const findings = [compared(seen, own, outside)];
-  // Its Date is cut off to the second.
+  // Its Date is truncated to the second.
   if ('at' in seen && seen.at !== undefined)
     findings.push(clockFinding('ISSUER', { at: seen.at + 500, before, after: clock() }));
   if (outside.protocol === 'https:') findings.push(await checkChain(outside, now));
   return [...findings, ...(await checkForwarding(config, now))];
 }
 
-/** Where the listener of this server is, as seen from this machine. */
+function otherIssuer(named: unknown, { origin }: URL, { issuer, port }: Config): Finding {
+  const variable = port === undefined ? 'TLS_PORT' : 'PORT';
+  return reached.fault(
+    `the server at ${origin} is the issuer ${String(named)}, not ${issuer}`,
+    `Restart the server with this environment, or choose another ${variable} for it.`,
+  );
+}
+
+/** The URL of this server's listener as seen from this machine. */
 function insideUrl({ host, port, tls }: Config): URL | undefined {
   const listening = port === undefined ? tls?.port : port;
   if (listening === undefined || listening === 0) return undefined;
-  const any = /^(0\.0\.0\.0|::)$/.test(host) ? '127.0.0.1' : host;
-  const name = isIP(any) === 6 ? `[${any}]` : any;
+  const name = hostInUrl(reachedAt(port === undefined ? (tls?.host ?? host) : host));
   return new URL(`${port === undefined ? 'https' : 'http'}://${name}:${listening}`);
 }
 
 type Seen =
   | { readonly issuer: unknown; readonly kids: string; readonly at: number | undefined }
-  | { readonly fault: string };
+  | { readonly fault: string; readonly isHttp: boolean };
 
-/** What the server at this origin says of itself. */
+/** Reads the metadata of the server at this origin. */
 async function seenAt(origin: URL, { issuer }: Config): Promise<Seen> {
   const { metadataPath, jwksPaths } = endpointsOf(issuer);
   try {
@@ -62,11 +75,14 @@ async function seenAt(origin: URL, { issuer }: Config): Promise<Seen> {
     const jwks = await probe(new URL(jwksPaths[0] ?? '/jwks', origin), {});
     const { keys } = (jwks.body ?? {}) as { readonly keys?: readonly { readonly kid?: string }[] };
     if (metadata.status !== 200 || keys === undefined)
-      return { fault: `metadata answered ${metadata.status}, the JWK Set ${jwks.status}` };
+      return {
+        fault: `metadata answered ${metadata.status}, the JWK Set ${jwks.status}`,
+        isHttp: true,
+      };
     const { issuer: named } = metadata.body as { readonly issuer?: unknown };
     return { issuer: named, kids: keys.map(({ kid }) => kid).join(', '), at: jwks.at };
   } catch (error) {
-    return { fault: reasonOf(error) };
+    return { fault: reasonOf(error), isHttp: false };
   }
 }
 
@@ -104,7 +120,7 @@ async function checkChain({ hostname, port }: URL, now: number): Promise<Finding
           `${mend} For a CA of your own set NODE_EXTRA_CA_CERTS.`,
         );
   } catch (error) {
-    return chain.fault(reasonOf(error), mend);
+    return chain.fault(`no connection: ${reasonOf(error)}`, 'Correct DNS, the proxy or ISSUER.');
   } finally {
     socket.destroy();
   }

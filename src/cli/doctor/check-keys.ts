@@ -19,7 +19,7 @@ const opens = about(
 );
 const rotates = about('next rotation', 'in the future', 'operations/signing-keys.md');
 
-/** Opens every sealed key, and says when the next one takes over. */
+/** Opens every sealed key, and reports when the next one takes over. */
 export async function checkKeys(
   database: DatabaseLook,
   config: Config,
@@ -33,7 +33,7 @@ export async function checkKeys(
   return [await checkOpening(keys, named, config), checkRotation(keys, config, now)];
 }
 
-/** Opens every key and secret of these rows by the key-encryption key. */
+/** Opens every key and secret of these rows with the key-encryption key. */
 export async function checkOpening(
   keys: Rows,
   secrets: ReadonlyMap<string, string>,
@@ -75,7 +75,7 @@ export async function checkOpening(
     for (const { name, jwe, place } of sealed)
       await encryption.open(jwe, place).catch(() => closed.push(name));
     return closed.length === 0
-      ? opens.ok(`${sealed.length} opened`)
+      ? opens.ok(`all ${sealed.length} opened`)
       : opens.fault(`does not open: ${closed.join(', ')}`, mend);
   } catch (error) {
     return opens.fault(reasonOf(error), mend);

@@ -10,19 +10,20 @@ const reachable = about('Redis', 'answers', 'reference/configuration.md');
 const kept = about('Redis eviction', 'keeps every replay record', 'reference/configuration.md');
 const replay = about('replay records', 'a key counts once', 'operations/sizing.md');
 
-/** Checks the Redis of the replay records. Its round trip uses a key of its own, and removes it. */
+/** Checks the Redis for replay records by a round trip with a separate key, which is removed. */
 export async function checkRedis(url: string, clock: Clock): Promise<readonly Finding[]> {
   const redis = connectRedis(url, 2000, () => undefined);
   try {
     await once(redis, 'ready', { signal: AbortSignal.timeout(3000) });
     return [
-      reachable.ok('it does'),
+      reachable.ok('it answers'),
       await checkEviction(redis),
       await checkClock(redis, clock),
       await checkRoundTrip(redis),
     ];
   } catch (error) {
-    return [reachable.fault(reasonOf(error), 'Start Redis, or correct REDIS_URL.')];
+    const place = URL.canParse(url) ? new URL(url).host : 'Redis';
+    return [reachable.fault(`${place}: ${reasonOf(error)}`, 'Start Redis, or correct REDIS_URL.')];
   } finally {
     redis.disconnect();
   }
@@ -55,6 +56,6 @@ async function checkRoundTrip(redis: Redis): Promise<Finding> {
       ? replay.ok('stored once, refused the second time')
       : replay.fault(answers, 'Use a Redis that has SET with NX and PX.');
   } catch (error) {
-    return replay.fault(reasonOf(error), 'Lead REDIS_URL to a primary with free memory.');
+    return replay.fault(reasonOf(error), 'Point REDIS_URL to a primary with free memory.');
   }
 }

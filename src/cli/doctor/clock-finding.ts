@@ -6,12 +6,12 @@ const tolerated = 2000;
 const aboutClock = (name: string) =>
   about(`clock against ${name}`, 'less than 2 s apart', 'operations/signing-keys.md');
 
-/** There is no other clock to compare with. */
+/** The finding if no other clock can be read. */
 export function unknownClock(name: string, reason: string): Finding {
   return aboutClock(name).unknown(reason);
 }
 
-/** Compares the clock of this machine with another one, read between two moments of the first. */
+/** Compares this machine's clock with another one, read between two readings of the first. */
 export function clockFinding(
   name: string,
   { at, before, after }: { readonly at: number; readonly before: number; readonly after: number },

@@ -6,27 +6,27 @@ import { migrationAdapterFor } from '../../store/connection/adapters.ts';
 import { withSearchPath } from '../../store/connection/postgresql-schema.ts';
 import { isInTheWay } from '../../store/migrations/migration-transaction.ts';
 
-/** Milliseconds to wait for a write of the server, which is no fault. */
+/** Milliseconds to wait for a write by the server, which is no fault. */
 const patience = 2000;
 
 /** Rows, each a list of values in the order of the columns. */
 export type Rows = readonly (readonly unknown[])[];
 
-/** A database that is only looked at. */
+/** A database that is only inspected. */
 export interface DatabaseLook {
   query(sql: string): Promise<Rows>;
-  /** Runs statements in a transaction that is rolled back, and answers the rows of each. */
+  /** Runs statements in a transaction that is rolled back; returns the rows of each. */
   rolledBack(statements: readonly string[]): Promise<readonly Rows[]>;
   close(): Promise<void>;
 }
 
-/** Opens the database without making or changing anything; undefined: there is no file yet. */
+/** Opens the database without creating or changing anything; undefined: there is no file yet. */
 export async function lookAtDatabase(url: string): Promise<DatabaseLook | undefined> {
   if (databaseKind(url) === 'postgresql')
     return look(await (await migrationAdapterFor(withSearchPath(url).url)).connect());
   const file = databaseFile(url);
   if (!existsSync(file)) return undefined;
-  // Not by the adapter of the server, which sets file modes and makes what is missing.
+  // Not with the server's adapter, which sets file modes and creates what is missing.
   const { PrismaLibSql } = await import('@prisma/adapter-libsql');
   return look(await new PrismaLibSql({ url: fileUrl(file) }).connect());
 }
@@ -39,7 +39,7 @@ function look(connection: SqlDriverAdapter): DatabaseLook {
   };
 }
 
-/** Retries while a write is in the way. SQLite's busy timeout would block the whole process. */
+/** Retries while a write blocks. SQLite's busy timeout would block the whole process. */
 async function patiently<T>(work: () => Promise<T>): Promise<T> {
   for (const limit = performance.now() + patience; ; await sleep(50)) {
     try {

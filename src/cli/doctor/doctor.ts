@@ -9,22 +9,23 @@ import { checkAuditSink } from './check-audit-sink.ts';
 import { checkDatabase } from './check-database.ts';
 import { checkFiles } from './check-files.ts';
 import { checkIssuer } from './check-issuer.ts';
+import { checkTlsFiles } from './check-tls-files.ts';
 import { about, type Finding } from './finding.ts';
 
 export interface DoctorOptions extends ServeOptions {
   readonly json?: boolean;
-  /** That there is no database yet is no fault. */
+  /** A missing database is no fault. */
   readonly beforeFirstStart?: boolean;
 }
 
-/** Everything that the doctor finds for the server of this environment. Throws ConfigError. */
+/** All findings for the server of this environment. Throws ConfigError. */
 export async function findings(
   { env: given, clock }: Pick<Terminal, 'env' | 'clock'>,
   options: DoctorOptions,
 ): Promise<readonly Finding[]> {
   const env = { ...given, ...serveVariables(given, options) };
   const config = readConfig(env);
-  const files = checkFiles(config, env, clock());
+  const files = [...checkFiles(config, env), ...checkTlsFiles(config, clock())];
   const database = (await checkDatabase(config, clock)).map((finding) =>
     options.beforeFirstStart === true ? finding : expectedThere(finding),
   );
@@ -42,7 +43,7 @@ export async function findings(
   ];
 }
 
-/** Which server this environment is for: without its own, the doctor looks at none or another. */
+/** Shows which server was checked, because a wrong environment names none or another. */
 function meant({ issuer, databaseUrl }: Config): Finding {
   const database =
     databaseKind(databaseUrl) === 'sqlite'
@@ -53,7 +54,7 @@ function meant({ issuer, databaseUrl }: Config): Finding {
   );
 }
 
-/** Without user, password and parameters. */
+/** The URL without user, password and parameters. */
 function placeIn(url: string): string {
   if (!URL.canParse(url)) return '';
   const { host, pathname } = new URL(url);
@@ -64,11 +65,11 @@ function expectedThere(finding: Finding): Finding {
   const isMissing = ['database', 'migrations'].includes(finding.check);
   if (!isMissing || finding.result !== 'unknown') return finding;
   const mend =
-    'Give the environment and the user of the server; before its first start add --before-first-start.';
+    'Run it with the environment and as the user of the server; before the first start of the server, add --before-first-start.';
   return { ...finding, result: 'fault', mend };
 }
 
-/** Prints what is found; exit code 6 for a fault, 5 where the environment cannot be read. */
+/** Prints the findings; exit code 6 for a fault, 5 if the environment cannot be read. */
 export async function doctor(terminal: Terminal, options: DoctorOptions): Promise<void> {
   await configurationFaults(terminal);
   const found = await findings(terminal, options);

@@ -1,18 +1,20 @@
-/** One line of the doctor. */
+import { messagesOf } from '../../process/causes.ts';
+
+/** One result of the doctor. */
 export interface Finding {
-  /** What was looked at. */
+  /** What was checked. */
   readonly check: string;
-  /** `unknown`: it could not be looked at, which is no fault by itself. */
+  /** `unknown`: it could not be checked, which by itself is no fault. */
   readonly result: 'ok' | 'fault' | 'unknown';
   readonly expected: string;
   readonly found: string;
-  /** What to do; absent where nothing is to be done. */
+  /** What to do; absent if there is nothing to do. */
   readonly mend?: string;
   /** The page in docs/ that explains it. */
   readonly page: string;
 }
 
-/** Makes the findings of one check. */
+/** Creates the findings of one check. */
 export function about(check: string, expected: string, page: string) {
   const found = (result: Finding['result'], text: string): Finding => ({
     check,
@@ -28,10 +30,12 @@ export function about(check: string, expected: string, page: string) {
   };
 }
 
-/** What went wrong, with a code of the system where there is one. */
+/** What went wrong, with a system error code if there is one. */
 export function reasonOf(error: unknown): string {
-  const { code, message, cause } = error as Error & { readonly code?: unknown };
-  // The driver of SQLite leaves it empty when it cannot open a file.
+  const { code, name } = (error ?? {}) as { readonly code?: unknown; readonly name?: unknown };
+  if (name === 'AbortError' || name === 'TimeoutError') return 'no answer in time';
+  // The SQLite driver leaves it empty if it cannot open a file.
   if (typeof code === 'string' && code !== '') return code;
-  return cause === undefined ? message : `${message} (${reasonOf(cause)})`;
+  const [message = String(error), ...causes] = messagesOf(error);
+  return causes.length === 0 ? message : `${message} (${causes.join(', ')})`;
 }

@@ -18,11 +18,11 @@ export interface ProbeAnswer {
   readonly status: number;
   readonly text: string;
   /**
-   * Milliseconds since the epoch, to the second, by the clock of whoever answered; undefined: that
-   * is this machine, or it does not say.
+   * Milliseconds since the epoch, to the second, by the responder's clock; undefined: it is this
+   * machine or sends no date.
    */
   readonly at: number | undefined;
-  /** The JSON value; undefined: the text is none. */
+  /** The JSON value; undefined: the text is not JSON. */
   readonly body: unknown;
 }
 
@@ -30,8 +30,8 @@ export interface ProbeAnswer {
 const timeout = 5000;
 
 /**
- * Asks a URL and answers whatever comes. It does not verify the certificate of the other side: that
- * is a check of its own, and a probe carries nothing that is worth stealing.
+ * Requests a URL and returns any response. The server's certificate is not verified: another check
+ * does that, and a probe carries nothing worth stealing.
  */
 export async function probe(url: URL, { form, headers, certificate }: Probe): Promise<ProbeAnswer> {
   const body = form && new URLSearchParams(form).toString();

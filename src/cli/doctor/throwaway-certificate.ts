@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 
-/** A self-signed certificate that nobody trusts, and its key. */
+/** An untrusted self-signed certificate and its key. */
 export interface ThrowawayCertificate {
   readonly cert: string;
   readonly key: string;
@@ -18,7 +18,7 @@ const sequence = (...contents: readonly Uint8Array[]) => der(0x30, ...contents);
 const ecdsaWithSha256 = sequence(der(0x06, Buffer.from('2a8648ce3d040302', 'hex')));
 const commonName = der(0x06, Buffer.from('550403', 'hex'));
 
-/** Makes a certificate of version 1 (RFC 5280 §4.1) that is good for an hour around `now`. */
+/** Creates a version 1 certificate (RFC 5280 §4.1) that is valid for an hour around `now`. */
 export function throwawayCertificate(now: number): ThrowawayCertificate {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const name = sequence(der(0x31, sequence(commonName, der(0x0c, Buffer.from('holdfast doctor')))));

@@ -8,13 +8,13 @@ interface Forgetful {
   forget(): void;
 }
 
-/** A registry that broadcasts every change that it makes, before it answers. */
+/** A registry that broadcasts each of its changes before it returns. */
 function broadcasting<T>(registry: Registry<T>, changed: () => Promise<void>): Registry<T> {
   const after = async <R>(change: Promise<R>): Promise<R> => {
     try {
       return await change;
     } finally {
-      // After a failure too: the change may stand.
+      // Also after a failure, because the change may have been committed.
       await changed();
     }
   };

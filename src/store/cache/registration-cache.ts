@@ -2,11 +2,11 @@ import { heldBytes, ownCopy } from '../../domain/held-bytes.ts';
 import { boundedCache } from '../../jose/bounded-cache.ts';
 import type { CacheVersion } from './cache-version.ts';
 
-/** Milliseconds after which callers no longer join a look-up: its answer may be too old. */
+/** Milliseconds after which callers no longer join a look-up, whose result may be too old. */
 const joined = 1000;
 
 /**
- * The most bytes of copies: some 15,000 clients with a secret, or 4,000 with a key. The least
+ * Maximum bytes of copies: some 15,000 clients with a secret, or 4,000 with a key. The least
  * recently used are dropped first.
  */
 const maxBytes = 32 * 1024 * 1024;
@@ -14,13 +14,13 @@ const maxBytes = 32 * 1024 * 1024;
 /** Look-ups through a cache. */
 export interface Cached<Value> {
   find(key: string): Promise<Value | undefined>;
-  /** Drops every copy, so that this replica sees its own changes at once. */
+  /** Drops every copy, so that this replica sees its own changes immediately. */
   forget(): void;
 }
 
 /**
- * Caches what was found until a registry changes (`state` is less than a second behind), and only
- * what was found, so that a stranger can fill nothing. Concurrent look-ups of one key are one.
+ * Caches values until a registry changes (`state` is less than a second behind). Misses are not
+ * cached, so a stranger can fill nothing, and concurrent look-ups of one key share one query.
  * @param now milliseconds of a clock that only goes forward
  */
 export function cached<Value extends object>(
@@ -45,7 +45,7 @@ export function cached<Value extends object>(
   ): Promise<Value | undefined> => {
     try {
       const found = await load(key);
-      // What was read before a change must not come back after it.
+      // A value that was read before a change must not come back after it.
       if (found !== undefined && started === underWay)
         copies.set(ownCopy(key), found, heldBytes(JSON.stringify(found)));
       return found;

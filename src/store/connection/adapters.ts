@@ -11,12 +11,12 @@ import { sqliteAdapter } from './sqlite-adapter.ts';
  * that a client waits.
  */
 const answerTimeout = 900;
-/** The same for a statement about many clients at once. */
+/** The same for a statement that concerns many clients. */
 const patientTimeout = 10_000;
 
 /** How a process uses PostgreSQL. */
 export interface PostgresqlUse {
-  /** The most connections. */
+  /** Maximum connections. */
   readonly poolSize: number;
   /** False: no state stays in a connection, as poolers in transaction mode require. */
   readonly preparedStatements: boolean;
@@ -26,8 +26,8 @@ export interface PostgresqlUse {
 }
 
 /**
- * Prisma's driver adapter for a `DATABASE_URL`. `onError` hears of idle connections that broke; the
- * pool opens new ones.
+ * Prisma's driver adapter for a `DATABASE_URL`. `onError` receives the errors of broken idle
+ * connections; the pool opens new ones.
  */
 export async function adapterFor(
   url: string,
@@ -61,7 +61,7 @@ export async function adapterFor(
   return measuredAdapter(factory, measured);
 }
 
-/** Makes an adapter of PostgreSQL for few statements that may take long. */
+/** Creates a PostgreSQL adapter for a few statements that may take long. */
 export async function patientAdapterFor(
   url: string,
 ): Promise<SqlMigrationAwareDriverAdapterFactory> {
@@ -74,7 +74,7 @@ export async function patientAdapterFor(
   });
 }
 
-/** Makes an adapter without time limits for migrations, which may wait for another replica's. */
+/** Creates an adapter without time limits for migrations, which may wait for another replica's. */
 export async function migrationAdapterFor(
   url: string,
   schema?: string,

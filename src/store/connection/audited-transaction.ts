@@ -7,8 +7,8 @@ import type { Database } from './database.ts';
 import { inTransaction, type Step } from './transaction.ts';
 
 /**
- * The record of a change. A function receives the number of rows that the last step changed, and
- * answers undefined if no record is needed.
+ * The record of a change. A function receives the number of rows that the last step changed and
+ * returns undefined if no record is needed.
  */
 export type Recorded = AuditEvent | ((changed: number) => AuditEvent | undefined);
 
@@ -18,7 +18,7 @@ export type Recorded = AuditEvent | ((changed: number) => AuditEvent | undefined
  */
 export type AuditedTransaction = (steps: readonly Step[], event: Recorded) => Promise<boolean>;
 
-/** Makes audited transactions on this database. */
+/** Builds audited transactions on this database. */
 export function auditedTransaction(
   url: string,
   database: Database,
@@ -29,7 +29,7 @@ export function auditedTransaction(
     inTransaction(url, database, auditedSteps(kind, clock, steps, recorded));
 }
 
-/** The steps of a change, and the one that records it. */
+/** The steps of a change, and the step that records it. */
 export function auditedSteps(
   kind: DatabaseKind,
   clock: Clock,

@@ -1,4 +1,4 @@
-/** The most items per statement, which bounds how long one statement takes. */
+/** Maximum items per statement, which bounds how long one statement takes. */
 const maxItems = 256;
 
 interface Waiting<Item, Result> {
@@ -9,7 +9,7 @@ interface Waiting<Item, Result> {
 
 /**
  * Collects the calls of one turn of the event loop and runs them as one statement; while two are in
- * progress, further calls wait for the next. `run` answers one result per item, in order; if it
+ * progress, further calls wait for the next. `run` returns one result per item, in order; if it
  * throws, all callers get the error.
  */
 export function batched<Item, Result>(

@@ -2,7 +2,7 @@ import type { Clock } from '../../domain/clock.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { type Database, orStoreUnavailable } from './database.ts';
 
-/** SQL for the database's clock in milliseconds: the time of the statement. */
+/** SQL for the database's clock in milliseconds, at the time of the statement. */
 export const databaseTime: Readonly<Record<DatabaseKind, string>> = {
   postgresql: 'cast(extract(epoch from clock_timestamp()) * 1000 as bigint)',
   sqlite: "cast(unixepoch('subsec') * 1000 as integer)",
@@ -10,13 +10,13 @@ export const databaseTime: Readonly<Record<DatabaseKind, string>> = {
 
 /**
  * Seconds by which a replica's clock may be behind the database's. A row is deleted only when it
- * has been expired for that long, and a revocation covers tokens that expired within that time.
+ * expired that long ago, and a revocation covers tokens that expired within that time.
  */
 export const clockMargin = 300;
 
 /**
- * Answers the database's time in whole seconds since the epoch. Whatever all replicas must agree
- * on, above all what is deleted, uses this clock: a replica's own may be wrong.
+ * Returns the database's time in whole seconds since the epoch. All decisions that replicas must
+ * agree on, especially deletions, use this clock, because a replica's own may be wrong.
  */
 export type DatabaseSeconds = () => Promise<number>;
 

@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import type { PrismaClient } from '../../../prisma/generated/sqlite/client.ts';
 import { databaseFile, databaseKind } from '../../config/database-url.ts';
 import { StoreUnavailable } from '../../domain/oauth-error.ts';
@@ -11,7 +12,7 @@ import { DatabaseError, postgresqlPlace } from './postgresql-schema.ts';
 /** Prisma's client; both databases have the same models. */
 export type Database = PrismaClient;
 
-/** Opens a database, brings its structure up to date, and answers Prisma's client for it. */
+/** Opens a database, brings its structure up to date, and returns Prisma's client for it. */
 export async function openDatabase(
   url: string,
   onError: (error: Error) => void,
@@ -32,7 +33,7 @@ export async function openDatabase(
   }) as unknown as Database;
 }
 
-/** Settings of every SQLite connection. FULL: uses of proofs survive a power cut. */
+/** Settings of every SQLite connection. FULL: uses of proofs survive a power failure. */
 export const sqlitePragmas: readonly string[] = [
   'busy_timeout = 1500',
   'journal_mode = WAL',
@@ -44,20 +45,36 @@ async function openSqlite(
   onError: (error: Error) => void,
   use: PostgresqlUse,
 ): Promise<Database> {
+  const file = resolve(databaseFile(url));
+  requireWritable(file);
   try {
     const adapter = await migrationAdapterFor(url);
-    // SQLite has no waiting for a database that another process is just making: even the first look
-    // is under the lock.
+    // SQLite cannot wait for a database that another process is creating, so even the first look is
+    // under the lock.
     return await withMigrationLock(url, async () => {
       await migrate('sqlite', adapter, async () => beginMigration(url));
       return sqliteClient(url, onError, use);
     });
   } catch (cause) {
     if (cause instanceof MigrationError) throw cause;
-    throw new DatabaseError(
-      `The SQLite file ${resolve(databaseFile(url))} cannot be opened, made or written.`,
-      { cause },
-    );
+    throw new DatabaseError(`The SQLite file ${file} cannot be opened, made or written.`, {
+      cause,
+    });
+  }
+}
+
+/** Refuses a file that SQLite would open, but only for reading. Throws DatabaseError. */
+function requireWritable(file: string): void {
+  if (!existsSync(file)) return;
+  for (const path of [file, `${file}-wal`, `${file}-shm`, dirname(file)]) {
+    try {
+      if (existsSync(path)) accessSync(path, constants.W_OK);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      throw new DatabaseError(
+        `The SQLite file ${file} is read-only for this user (${path}: ${code}). Give it and its folder to the server's user, or mount its file system for writing.`,
+      );
+    }
   }
 }
 
@@ -72,13 +89,13 @@ async function sqliteClient(
   return client;
 }
 
-/** Does this while no other replica does it, and none migrates the database. */
+/** Does this while no other replica does, and none migrates the database. */
 export async function withDatabaseLock<T>(url: string, work: () => Promise<T>): Promise<T> {
   const at = databaseKind(url) === 'sqlite' ? url : (await postgresqlPlace(url)).url;
   return withMigrationLock(at, work);
 }
 
-/** Runs one store operation; turns whatever it throws into StoreUnavailable. */
+/** Runs one store operation and turns any error into StoreUnavailable. */
 export async function orStoreUnavailable<T>(operation: () => Promise<T>): Promise<T> {
   try {
     return await operation();

@@ -15,10 +15,10 @@ interface Pool {
 }
 
 /**
- * Closes a connection that returns to the pool in the middle of a transaction, which PostgreSQL
- * then rolls back. That happens when the answer to a statement took too long, and that to ROLLBACK
- * too: Prisma releases the connection anyway. Whoever got it next would write into that
- * transaction: answered as durable, seen by nobody, and lost with the connection.
+ * Closes a connection that returns to the pool inside a transaction, which PostgreSQL then rolls
+ * back. Prisma releases such a connection after both a statement and its ROLLBACK time out; the
+ * next user would write into that transaction, reported as durable, visible to nobody, and lost
+ * with the connection.
  */
 export function discardDirtyConnections(
   factory: SqlMigrationAwareDriverAdapterFactory,
@@ -27,8 +27,8 @@ export function discardDirtyConnections(
   return Object.assign(factory, {
     async connect(): Promise<SqlDriverAdapter> {
       const adapter = await connect();
-      // The event comes before the pool decides whether to keep the connection; one that is ending
-      // is not kept.
+      // The event comes before the pool decides whether to keep the connection; it does not keep
+      // one that is closing.
       (adapter as SqlDriverAdapter & { underlyingDriver(): Pool })
         .underlyingDriver()
         .on('release', (_error, connection) => {

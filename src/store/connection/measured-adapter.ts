@@ -4,7 +4,7 @@ import type {
 } from '@prisma/driver-adapter-utils';
 import { type Measurements, timed } from '../../ports/measurements.ts';
 
-/** Measures each statement outside a transaction, and the begin of each transaction. */
+/** Measures each statement outside a transaction, and the start of each transaction. */
 export function measuredAdapter(
   factory: SqlMigrationAwareDriverAdapterFactory,
   measured: Pick<Measurements, 'store'> | undefined,

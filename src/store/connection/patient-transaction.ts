@@ -2,12 +2,12 @@ import type { SqlDriverAdapter, Transaction } from '@prisma/driver-adapter-utils
 import { patientAdapterFor } from './adapters.ts';
 import { postgresqlPlace } from './postgresql-schema.ts';
 
-/** Runs a statement; answers how many rows it changed. */
+/** Runs a statement and returns how many rows it changed. */
 export type Execute = (sql: string, values: readonly (string | number)[]) => Promise<number>;
 
 /**
- * Does this in a transaction of PostgreSQL on a connection of its own, where a statement may take
- * longer than in the pool: for rare work that nobody else waits for. What throws undoes it.
+ * Runs rare work that nobody else waits for in a PostgreSQL transaction on a separate connection,
+ * where a statement may take longer than in the pool. An error rolls it back.
  * @param bound milliseconds after which no further statement begins
  */
 export async function patientTransaction(
@@ -20,7 +20,7 @@ export async function patientTransaction(
   try {
     await within(connection, performance.now() + bound, work);
   } finally {
-    // Ends a transaction too that could not be rolled back.
+    // This also ends a transaction that could not be rolled back.
     await connection.dispose();
   }
 }
@@ -48,7 +48,7 @@ async function within(
 }
 
 async function end(transaction: Transaction, statement: 'COMMIT' | 'ROLLBACK'): Promise<void> {
-  // Some adapters leave the statement itself to their caller.
+  // Some adapters leave this statement to their caller.
   if (!transaction.options.usePhantomQuery)
     await transaction.executeRaw({ sql: statement, args: [], argTypes: [] });
   await (statement === 'COMMIT' ? transaction.commit() : transaction.rollback());

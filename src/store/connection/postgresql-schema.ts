@@ -6,7 +6,7 @@ export class DatabaseError extends Error {
   override readonly name = 'DatabaseError';
 }
 
-/** One schema of a PostgreSQL database, in which all statements find and make their tables. */
+/** One schema of a PostgreSQL database, in which all statements find and create their tables. */
 export interface PostgresqlPlace {
   /** A connection string that puts the schema first in the `search_path` of each session. */
   readonly url: string;
@@ -15,9 +15,9 @@ export interface PostgresqlPlace {
 }
 
 /**
- * Finds the schema of an installation: that of `?schema=`, which is made where it is missing, or
- * else the first that exists of the session's `search_path`, whether that comes from `options`, the
- * database, the role or the role's name. Refuses an encoding other than UTF8. Throws DatabaseError.
+ * Finds the schema of an installation: that of `?schema=`, created if missing, or else the first
+ * existing one of the session's `search_path`, whether set by `options`, the database, the role or
+ * the role's name. Refuses an encoding other than UTF8. Throws DatabaseError.
  */
 export async function postgresqlPlace(given: string): Promise<PostgresqlPlace> {
   const { url, wanted } = withSearchPath(given);
@@ -57,7 +57,7 @@ async function ask(connection: SqlDriverAdapter): Promise<readonly (string | nul
   return (rows[0] ?? []) as readonly (string | null)[];
 }
 
-/** Makes the schema where it is missing; a role that may not is no fault if the schema exists. */
+/** Creates a missing schema; a role without the right to do so is fine if the schema exists. */
 async function makeSchema(connection: SqlDriverAdapter, schema: string): Promise<void> {
   const exists = async () => {
     const { rows } = await connection.queryRaw({
@@ -71,24 +71,24 @@ async function makeSchema(connection: SqlDriverAdapter, schema: string): Promise
   try {
     await connection.executeScript(`create schema if not exists ${quoted(schema)}`);
   } catch (error) {
-    // Of replicas that start at once, one makes it and PostgreSQL refuses the others.
+    // Of replicas that start together, one creates it and PostgreSQL refuses the others.
     if (!(await exists())) throw error;
   }
 }
 
 const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
 
-/** Turns `?schema=` into a `search_path` of every session, after other `options`. */
+/** Turns `?schema=` into the `search_path` of every session, after other `options`. */
 export function withSearchPath(given: string): { readonly url: string; readonly wanted?: string } {
   if (!URL.canParse(given)) return { url: given };
   const url = new URL(given);
   const wanted = url.searchParams.get('schema');
   if (wanted === null || wanted === '') return { url: given };
   url.searchParams.delete('schema');
-  // In `options`, white space ends a word unless a backslash stands before it.
+  // In `options`, white space ends a word unless a backslash precedes it.
   const path = quoted(wanted).replaceAll(/[\\\s]/g, '\\$&');
   const options = [url.searchParams.get('options'), `-c search_path=${path}`];
   url.searchParams.set('options', options.filter((option) => option !== null).join(' '));
-  // `+` would stay a plus: what reads connection strings decodes by RFC 3986.
+  // `+` would stay a plus, because connection strings are decoded by RFC 3986.
   return { url: url.href.replaceAll('+', '%20'), wanted };
 }

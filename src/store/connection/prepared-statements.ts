@@ -3,8 +3,8 @@ import { hash } from 'node:crypto';
 const names = new Map<string, string>();
 
 /**
- * Marks the text of a statement that runs with nearly every request: PostgreSQL then plans it once
- * for each connection. Answers the text.
+ * Marks the text of a statement that runs with nearly every request, so that PostgreSQL plans it
+ * once per connection. Returns the text.
  */
 export function prepared(sql: string): string {
   names.set(sql, `holdfast_${hash('sha256', sql).slice(0, 16)}`);

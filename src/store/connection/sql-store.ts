@@ -3,7 +3,7 @@ import type { AuditedTransaction } from './audited-transaction.ts';
 import type { Database } from './database.ts';
 import type { DatabaseSeconds } from './database-time.ts';
 
-/** A database, and how it is changed. */
+/** A database and the ways to change it. */
 export interface SqlStore {
   readonly database: Database;
   readonly kind: DatabaseKind;

@@ -10,15 +10,15 @@ import { withWriteLock } from './write-lock.ts';
 const reads = /^\s*(select|pragma)\b/i;
 
 /**
- * Prisma's driver adapter for a SQLite file, which is made with its folder where there is none. It
- * writes with the write lock.
+ * Prisma's driver adapter for a SQLite file, which is created with its folder if missing. It writes
+ * under the write lock.
  */
 export async function sqliteAdapter(file: string): Promise<SqlMigrationAwareDriverAdapterFactory> {
   // Loaded only here, so that PostgreSQL starts without it.
   const { PrismaLibSql } = await import('@prisma/adapter-libsql');
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  // Only where there is none: closing a file ends every lock that this process holds on it (POSIX),
-  // and with it SQLite's own, by which other programs know that the database is in use.
+  // Only if it does not exist: closing a file releases every lock that this process holds on it
+  // (POSIX), including SQLite's, which shows other programs that the database is in use.
   for (const path of [file, `${file}.migrating`])
     if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600));
   for (const path of [file, `${file}-wal`, `${file}-shm`, `${file}.migrating`]) makePrivate(path);

@@ -2,13 +2,13 @@ import { parentPort, workerData } from 'node:worker_threads';
 import SqliteDatabase from 'libsql';
 import type { ThreadReply } from './writer-thread.ts';
 
-// A thread of its own. It loads nothing but the driver, so that it costs little time and memory.
+// Runs in a separate thread and loads only the driver, so that it costs little time and memory.
 
 /** The data that the thread starts with. */
 export interface WriterData {
   readonly file: string;
   readonly pragmas: readonly string[];
-  /** Statements with one parameter, a JSON array; the first answers the keys that were new. */
+  /** Statements with one parameter, a JSON array; the first returns the keys that were new. */
   readonly insertUses: string;
   readonly insertEvents: string;
 }
@@ -19,7 +19,7 @@ export interface WriterRequest {
   readonly issuances: readonly { readonly uses: readonly string[]; readonly row: string }[];
 }
 
-/** The answer once the batch is durable: the keys that were new. */
+/** The result once the batch is durable: the keys that were new. */
 export type WriterAnswer = readonly string[];
 
 /** Records from one checkpoint to the next, some 10 MiB of the write-ahead log. */
@@ -27,7 +27,7 @@ const recordsBetweenCheckpoints = 1000;
 
 const { file, pragmas, insertUses, insertEvents } = workerData as WriterData;
 const database = new SqliteDatabase(file);
-// Checkpoints come after an answer, not before it.
+// Checkpoints run after an answer, not before it.
 for (const pragma of [...pragmas, 'wal_autocheckpoint = 0']) database.exec(`pragma ${pragma}`);
 const [markUsed, record] = [database.prepare(insertUses), database.prepare(insertEvents)];
 const checkpoint = database.prepare('pragma wal_checkpoint(PASSIVE)');

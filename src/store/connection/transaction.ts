@@ -10,26 +10,25 @@ type Values = readonly (string | number)[];
 
 /**
  * A statement that must change exactly one row, unless it may change `any`; parameters are `$1`,
- * `$2`, … in their order, each used once. Values may depend on how many rows the step before it
- * changed.
+ * `$2`, … in order, each used once. Values may depend on how many rows the previous step changed.
  */
 export interface Step {
   readonly sql: string;
   readonly values: Values | ((changedBefore: number) => Values);
   readonly rows?: 'any';
-  /** More values, as a list in place of `$*`, behind all other parameters. */
+  /** Further values, as a list that replaces `$*`, after all other parameters. */
   readonly items?: readonly string[];
-  /** True: its rows are added to those of the step before. */
+  /** True: its rows are added to those of the previous step. */
   readonly adds?: boolean;
 }
 
 class Undone extends Error {}
 
-/** Milliseconds for a transaction of PostgreSQL. */
+/** Maximum milliseconds for a PostgreSQL transaction. */
 const bound = 30_000;
 
 /**
- * Runs every step in one transaction, or none: false when one did not change exactly one row.
+ * Runs all steps in one transaction, or none: false if one did not change exactly one row.
  * `patient`: a single statement may take seconds. Throws StoreUnavailable.
  */
 export async function inTransaction(
@@ -54,7 +53,7 @@ export async function inTransaction(
   });
 }
 
-/** The statement of a step, with its items in their place. */
+/** The statement of a step, with its items inserted. */
 export function statementOf(
   { sql, values, items = [] }: Step,
   changedBefore = 0,
@@ -88,8 +87,8 @@ async function execute(steps: readonly Step[], run: Execute): Promise<void> {
 }
 
 /**
- * On a connection of its own, with the write lock: what writes in this process waits for its end,
- * everything else goes on.
+ * Runs on a separate connection under the write lock: other writes of this process wait for it,
+ * everything else continues.
  */
 async function onSqlite(url: string, steps: readonly Step[]): Promise<void> {
   const { default: SqliteDatabase } = await import('libsql');
@@ -102,7 +101,7 @@ async function onSqlite(url: string, steps: readonly Step[]): Promise<void> {
       await runSteps(database, steps);
       database.exec('commit');
     } catch (error) {
-      // A statement that still exists keeps a closed connection, and its transaction.
+      // A statement that still exists keeps a closed connection and its transaction open.
       if (database.inTransaction) database.exec('rollback');
       throw error;
     } finally {

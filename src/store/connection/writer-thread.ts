@@ -2,28 +2,28 @@ import { Worker } from 'node:worker_threads';
 
 /** A thread that answers requests one after another. */
 export interface Thread<Request, Answer> {
-  /** Throws the thread's error, or why it ended; then nobody knows whether it did the request. */
+  /** Throws the thread's error, or why it stopped; then nobody knows whether it did the request. */
   ask(request: Request): Promise<Answer>;
-  /** Ends the thread after the requests that were made before. */
+  /** Stops the thread after all earlier requests. */
   close(): Promise<void>;
 }
 
-/** What a thread answers. */
+/** The reply of a thread. */
 export type ThreadReply<Answer> = { readonly answer: Answer } | { readonly fault: string };
 
 /** The memory of the thread in MiB; it holds one batch at a time. */
 const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 2 };
 
 /**
- * Starts the module, a path, in a thread, which keeps the process alive only while a request is
- * pending. `onEnd` hears of an unexpected end.
+ * Starts the module at this path in a thread, which keeps the process alive only while a request is
+ * pending. `onEnd` is called if it stops unexpectedly.
  */
 export function startWriterThread<Request, Answer>(
   module: string,
   workerData: unknown,
   onEnd: (error: Error) => void,
 ): Thread<Request, Answer> {
-  // Options of this process, such as modules to load first, are not meant for it.
+  // Options of this process, such as preloaded modules, are not meant for the thread.
   const worker = new Worker(module, { workerData, execArgv: [], resourceLimits });
   const waiting: PromiseWithResolvers<Answer>[] = [];
   let closing = false;

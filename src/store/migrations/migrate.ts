@@ -14,7 +14,7 @@ export class MigrationError extends Error {
 }
 
 /**
- * Milliseconds between attempts while others use what a migration changes, and after which that
+ * Milliseconds between attempts while others use what a migration changes, and after which this
  * counts as a fault.
  */
 const [retryEvery, giveUpAfter] = [100, 120_000];
@@ -33,8 +33,8 @@ export async function isUpToDate(
 }
 
 /**
- * Applies the missing migrations in this process, all or none; loads the engine only when one is
- * missing. Under `withMigrationLock`. Throws MigrationError.
+ * Applies all missing migrations in this process, or none; loads the engine only if one is missing.
+ * Call it in `withMigrationLock`. Throws MigrationError.
  */
 export async function migrate(
   kind: DatabaseKind,
@@ -58,7 +58,7 @@ export async function migrate(
   }
 }
 
-/** Applies all that is missing and answers undefined, or nothing of it and answers why. */
+/** Applies everything missing and returns undefined, or applies nothing and returns why. */
 async function attempt(
   kind: DatabaseKind,
   begin: () => Promise<MigrationTransaction>,
@@ -80,7 +80,7 @@ async function attempt(
   }
 }
 
-/** Whether all of this version are applied; newer ones may be beside them that it can run with. */
+/** Whether all of this version's are applied; newer ones may exist if it can run with them. */
 function matches(applied: readonly Applied[], names: readonly string[]): boolean {
   return (
     names.every((name) => applied.some((one) => one.name === name)) &&

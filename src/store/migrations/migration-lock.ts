@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
 import type {
+  DriverAdapterError,
   SqlMigrationAwareDriverAdapterFactory,
   Transaction,
 } from '@prisma/driver-adapter-utils';
 import { databaseFile, databaseKind, fileUrl } from '../../config/database-url.ts';
 import { migrationAdapterFor } from '../connection/adapters.ts';
+import { isInTheWay } from './migration-transaction.ts';
 
 /** An arbitrary number; all advisory locks of a database share one space. */
 const advisoryLock = 7_800_2014;
@@ -17,13 +19,13 @@ const advisoryLockOf = `select case current_schema() when 'public' then pg_advis
 const [retryEvery, giveUpAfter] = [50, 120_000];
 
 /**
- * Lets one replica at a time check and migrate; the others wait. The database itself holds the
- * lock, so it ends with a process that dies. The schema engine has a lock of its own on PostgreSQL
- * alone, and not while a replica only checks.
+ * Lets one replica at a time check and migrate while the others wait. The database holds the lock,
+ * so it is released if a process dies. The schema engine has its own lock only on PostgreSQL, and
+ * not while a replica only checks.
  */
 export async function withMigrationLock<T>(url: string, work: () => Promise<T>): Promise<T> {
-  // SQLite has no advisory locks, and a lock on the database would keep the engine out: a file
-  // beside it stands for it, and stays empty.
+  // SQLite has no advisory locks, and a lock on the database would keep the engine out, so an empty
+  // file beside it is locked instead.
   const sqlite = databaseKind(url) === 'sqlite';
   const adapter: SqlMigrationAwareDriverAdapterFactory = sqlite
     ? new PrismaLibSql({ url: fileUrl(`${databaseFile(url)}.migrating`) })
@@ -53,15 +55,23 @@ async function lockedTransaction(
       await transaction.executeRaw({ sql: lock, args: [], argTypes: [] });
       return transaction;
     } catch (error) {
-      await rollBack(transaction);
-      if (performance.now() > deadline) throw error;
+      // After some errors there is no transaction any more.
+      await rollBack(transaction).catch(() => undefined);
+      if (!isHeld(error) || performance.now() > deadline) throw error;
       await sleep(retryEvery);
     }
   }
 }
 
+/** Whether the error only means that another replica has the lock. */
+function isHeld(error: unknown): boolean {
+  // query_canceled: a role's statement_timeout ended the wait.
+  const { originalCode } = (error as Partial<DriverAdapterError>).cause ?? {};
+  return isInTheWay(error) || originalCode === '57014';
+}
+
 async function rollBack(transaction: Transaction): Promise<void> {
-  // Some adapters leave the statement itself to their caller.
+  // Some adapters leave this statement to their caller.
   if (!transaction.options.usePhantomQuery)
     await transaction.executeRaw({ sql: 'ROLLBACK', args: [], argTypes: [] });
   await transaction.rollback();

@@ -8,19 +8,19 @@ import type {
 import { databaseFile, databaseKind, fileUrl } from '../../config/database-url.ts';
 import { migrationAdapterFor } from '../connection/adapters.ts';
 
-/** A transaction that migrations run in: all of them with their records, or none. */
+/** A transaction in which all migrations run with their records, or none does. */
 export interface MigrationTransaction {
-  /** For the schema engine: each connection that it opens is this transaction. */
+  /** For the schema engine: every connection that it opens is this transaction. */
   readonly adapter: SqlMigrationAwareDriverAdapterFactory;
-  /** The first error that the database answered; the engine's own hides it. */
+  /** The first error from the database, which the engine's own error hides. */
   fault(): unknown;
   commit(): Promise<void>;
   rollBack(): Promise<void>;
 }
 
 /**
- * Milliseconds that a migration waits for a table of PostgreSQL. Statements of other replicas queue
- * behind it and give up after 900: so it lets go early, and is tried again.
+ * Milliseconds that a migration waits for a PostgreSQL table. Statements of other replicas queue
+ * behind it and give up after 900, so it gives up early and is retried.
  */
 const lockTimeout = 200;
 
@@ -31,7 +31,7 @@ interface Begun {
   script(text: string): Promise<void>;
 }
 
-/** Begins one. A SQLite file must exist. */
+/** Begins a migration. A SQLite file must exist. */
 export async function beginMigration(url: string, schema?: string): Promise<MigrationTransaction> {
   const { connection, transaction, script } = await (databaseKind(url) === 'sqlite'
     ? onSqlite(url)
@@ -55,7 +55,7 @@ export async function beginMigration(url: string, schema?: string): Promise<Migr
   };
   const end = async (statement: 'COMMIT' | 'ROLLBACK') => {
     try {
-      // Some adapters leave the statement itself to their caller.
+      // Some adapters leave this statement to their caller.
       if (!transaction.options.usePhantomQuery) await run(transaction, statement);
       await (statement === 'COMMIT' ? transaction.commit() : transaction.rollback());
     } finally {
@@ -75,7 +75,7 @@ export async function beginMigration(url: string, schema?: string): Promise<Migr
   };
 }
 
-/** Whether the error says no more than that another replica was using what was to be changed. */
+/** Whether the error only means that another replica was using the objects to change. */
 export function isInTheWay(error: unknown): boolean {
   const { kind, originalCode } = (error as Partial<DriverAdapterError>).cause ?? {};
   // SQLITE_BUSY; lock_not_available and deadlock_detected of PostgreSQL.
@@ -91,7 +91,7 @@ async function onSqlite(url: string): Promise<Begun> {
     const client = open(config);
     const begin = client.transaction.bind(client);
     client.transaction = async () => {
-      // Not deferred: one that has read could not write any more once another replica has written.
+      // Not deferred: after a read, it could not write once another replica has written.
       const transaction = await begin('write');
       script = transaction.executeMultiple.bind(transaction);
       return transaction;
@@ -110,7 +110,7 @@ async function onPostgresql(url: string, schema?: string): Promise<Begun> {
   return {
     connection,
     transaction,
-    // As the adapter itself splits a script.
+    // Splits a script as the adapter does.
     async script(text) {
       for (const statement of text.split(';'))
         if (statement.trim() !== '') await run(transaction, statement);

@@ -1,14 +1,14 @@
 import { version } from '../../config/package.ts';
 
-/** `STAMP_expand_WORDS`: it only adds, and no older release is disturbed. */
+/** `STAMP_expand_WORDS`: it only adds, so it does not disturb older releases. */
 export const expands: RegExp = /^\d{14}_expand_\w+$/;
 
-/** `STAMP_contract_0_3_0_WORDS`: releases from 0.3.0 on do not use what it takes away. */
+/** `STAMP_contract_0_3_0_WORDS`: releases from 0.3.0 on do not use what it removes. */
 export const contracts: RegExp = /^\d{14}_contract_(\d+)_(\d+)_(\d+)_\w+$/;
 
 /**
- * Why this release cannot run beside a migration that it does not know; undefined if it can. The
- * name says it, since nothing else of a newer migration is in the database.
+ * Why this release cannot run with a migration that it does not know; undefined if it can. The name
+ * tells, because the database holds nothing else of a newer migration.
  */
 export function refusalOfNewer(name: string, release: string = version): string | undefined {
   if (expands.test(name)) return undefined;

@@ -6,8 +6,8 @@ import {
   type SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
 import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm';
-// The bundler-less entry: `schema_engine.js` imports the WebAssembly file in a way that Node does
-// not know.
+// This entry needs no bundler; `schema_engine.js` imports the WebAssembly file in a way that Node
+// does not support.
 import * as engineModule from '@prisma/schema-engine-wasm/schema_engine_bg';
 import { type DatabaseKind, migrationsFolder, schemaFor } from './schema.ts';
 
@@ -66,7 +66,7 @@ export function migrationNames(
     .sort();
 }
 
-/** The migrations of one database kind as the engine takes them. */
+/** The migrations of one database kind in the form that the engine expects. */
 export function migrationList(
   kind: DatabaseKind,
   folder: string = migrationsFolder(kind),

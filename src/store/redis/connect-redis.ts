@@ -5,21 +5,21 @@ export class RedisError extends Error {
   override readonly name = 'RedisError';
 }
 
-/** Options of every connection: a command that cannot be sent now fails now. */
+/** Options of every connection: a command that cannot be sent immediately fails. */
 const options = {
   connectTimeout: 1000,
   enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
-  // After a fail-over the old primary is a replica: a new connection leads to the new primary.
-  // Redis 6 has the word within the error of a script.
+  // After a fail-over, the old primary is a replica and a new connection leads to the new primary.
+  // Redis 6 has the word inside the error of a script.
   reconnectOnError: ({ message }: Error) => message.includes('READONLY'),
   retryStrategy: (tries: number) => Math.min(tries * 100, 1000),
 } satisfies RedisOptions;
 
 /**
- * Connects to Redis, and again whenever the connection is lost or leads to a replica.
+ * Connects to Redis, and reconnects if the connection is lost or leads to a replica.
  * @param commandTimeout milliseconds after which a command without an answer fails
- * @param onError hears of lost connections
+ * @param onError receives the errors of lost connections
  */
 export function connectRedis(
   url: string,
@@ -30,8 +30,8 @@ export function connectRedis(
 }
 
 /**
- * Refuses a Redis Cluster, whose nodes send most keys elsewhere. A Redis that does not answer now
- * is taken, since it may come up later: `redisReplay` asks again then. Throws RedisError.
+ * Refuses a Redis Cluster, whose nodes redirect most keys. A Redis that does not answer now is
+ * accepted, since it may start later; `redisReplay` then checks again. Throws RedisError.
  */
 export async function refuseCluster(url: string): Promise<void> {
   const redis = new Redis(url, {
@@ -50,7 +50,7 @@ export async function refuseCluster(url: string): Promise<void> {
   }
 }
 
-/** Throws RedisError where `INFO cluster` names a Redis Cluster. */
+/** Throws RedisError if `INFO cluster` shows a Redis Cluster. */
 export function checkNoCluster(info: string): void {
   if (/^cluster_enabled:1/m.test(info))
     throw new RedisError(

@@ -23,7 +23,7 @@ export interface RedisSurroundings {
   readonly measured?: Measurements | undefined;
 }
 
-/** Opens the replay records and the counters in Redis, where the configuration names one. */
+/** Opens the replay records and the counters in Redis, if the configuration names one. */
 export async function openRedis(
   { redisUrl: url, clockTolerance, rateLimitPerClient, rateLimitPerAddress }: RedisConfig,
   {
@@ -39,7 +39,7 @@ export async function openRedis(
   if (url === undefined) return {};
   const installed = { url, onError, ...(await installationOf(secrets, database)) };
   const limited = (rateLimitPerClient ?? rateLimitPerAddress) !== undefined;
-  // Loaded only where there is a Redis: a start without one is quicker and smaller.
+  // Loaded only if there is a Redis: a start without one is faster and smaller.
   const redis = (await import('./redis-replay.ts')).redisReplay({
     ...installed,
     clock,
@@ -69,7 +69,7 @@ async function installationOf(
   const name = 'redis_installation';
   const known = await secrets.getSecret(name);
   if (known !== undefined) return { installation: known, first: false };
-  // Where records were kept in the database until now, the Redis lacks them.
+  // If records were kept in the database until now, Redis lacks them.
   const first = (await orStoreUnavailable(() => database.replayRecord.findFirst())) === null;
   return {
     installation: await secrets.putSecretOnce(name, randomBytes(16).toString('base64url')),

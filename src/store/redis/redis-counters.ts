@@ -1,7 +1,7 @@
 import { connectRedis } from './connect-redis.ts';
 import type { RedisReplayOptions } from './replay-marker.ts';
 
-/** A connection for counters, which may be lost and hold nobody up; replay has another one. */
+/** A separate connection from that of replay, for counters that may be lost and delay nobody. */
 export function redisCounters({
   url,
   installation,

@@ -11,14 +11,14 @@ import { connectRedis } from './connect-redis.ts';
 import { type RedisReplayOptions, replayMarker } from './replay-marker.ts';
 
 /**
- * Replay records in Redis: one `SET NX PX` a use, those of all requests of one turn of the event
- * loop in one round trip (RFC 9449 §11.1).
+ * Replay records in Redis: one `SET NX PX` per use, with those of all requests in one turn of the
+ * event loop in one round trip (RFC 9449 §11.1).
  *
- * A Redis that comes back empty, or as another process (after a restart, or after a fail-over to a
- * copy that lagged), may have forgotten uses. A marker beside the records holds the process
- * (`run_id`) that keeps them, and since when. Where it is missing or names another process, records
- * are complete only from now on, and whatever could have been used before is refused until it is
- * too old: StoreUnavailable.
+ * A Redis that comes back empty, or as another process (after a restart, or a fail-over to a copy
+ * that lagged), may have forgotten uses. A marker beside the records names the process (`run_id`)
+ * that keeps them, and since when. If it is missing or names another process, records are complete
+ * only from now on, and StoreUnavailable refuses whatever could have been used before until it is
+ * too old.
  */
 export function redisReplay(options: RedisReplayOptions): ReplayStore & {
   readonly wasUsed: WasUsed;
@@ -42,9 +42,9 @@ export function redisReplay(options: RedisReplayOptions): ReplayStore & {
     orUnavailable(async () => {
       const process = marker.process();
       if (process === undefined) throw new Error('Redis is not connected');
-      // The longer span of two. By our clock: were that of Redis ahead, the record could be gone
-      // before the proof expires. By that of Redis: were ours ahead, the other replicas would
-      // accept the proof later. The margin is for replicas behind both.
+      // The longer of two spans. By our clock, since a Redis clock that is ahead could drop the
+      // record before the proof expires; by that of Redis, since other replicas would accept the
+      // proof later if our clock is ahead. The margin is for replicas behind both.
       const now = Math.min(clock(), redisTime.now());
       const records = requests.flat().map((use) => {
         const left = Math.max(Math.ceil(use.expiresAt * 1000 - now), 0);
@@ -81,7 +81,7 @@ export function redisReplay(options: RedisReplayOptions): ReplayStore & {
   };
 }
 
-/** Measures questions to Redis; turns whatever one throws into StoreUnavailable. */
+/** Measures queries to Redis and turns any error into StoreUnavailable. */
 function asking(time: <T>(work: () => Promise<T>) => Promise<T>) {
   return async <T>(ask: () => Promise<T>): Promise<T> => {
     try {
@@ -100,8 +100,8 @@ async function setAll(
 ) {
   const pipeline = redis.pipeline();
   for (const [record, milliseconds] of records) pipeline.set(record, '1', 'PX', milliseconds, 'NX');
-  // The marker comes last: were all forgotten after it had been read, what was used before could be
-  // marked once more.
+  // The marker is read last: if all records were forgotten after it was read, a used proof could be
+  // marked again.
   const answers = ((await pipeline.get(marker).exec()) ?? []).map(([error, answer]) => {
     if (error !== null) throw error;
     return answer;

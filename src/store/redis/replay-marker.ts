@@ -9,17 +9,17 @@ export interface RedisReplayOptions {
   readonly clock: Clock;
   /** Replaces the clock of Redis in a test. */
   readonly redisClock?: Clock | undefined;
-  /** The name of this installation among those that share the Redis; kept in the database. */
+  /** The name, kept in the database, of this installation among those that share the Redis. */
   readonly installation: string;
-  /** True: nothing was marked used before this start, so no Redis can have forgotten it. */
+  /** True: nothing was marked as used before this start, so no Redis can have forgotten it. */
   readonly first: boolean;
   /** Seconds by which the clocks of two replicas may differ. */
   readonly clockTolerance: number;
-  /** Hears of lost connections; the client reconnects for ever. */
+  /** Receives the errors of lost connections; the client reconnects for ever. */
   readonly onError: (error: Error) => void;
-  /** Hears that records were lost. */
+  /** Called when records were lost. */
   readonly onLoss: () => void;
-  /** Hears that this Redis may evict records. */
+  /** Called if this Redis may evict records. */
   readonly onEviction: () => void;
   readonly measured?: Measurements | undefined;
 }
@@ -30,7 +30,7 @@ export interface ReplayMarker {
   readonly key: string;
   /** The `run_id` of the process; undefined while there is no connection. */
   process(): string | undefined;
-  /** Seconds since the epoch from which on the records are complete, by what the marker says. */
+  /** Seconds since the epoch from which the records are complete, according to the marker. */
   completeSince(found: unknown, process: string): Promise<number>;
 }
 
@@ -49,7 +49,7 @@ export function replayMarker(
   redis.on('ready', () => {
     greet().catch((error: Error) => {
       onError(error);
-      // Who did not hear which process keeps the records asks again, on a new connection.
+      // Reconnect and ask again which process keeps the records.
       redis.disconnect(true);
     });
   });
@@ -67,7 +67,7 @@ export function replayMarker(
       /^maxmemory:[1-9]/m.test(memory) && !/^maxmemory_policy:noeviction/m.test(memory);
     if (mayEvict) onEviction();
     measured?.redisMayEvict(mayEvict);
-    // On the very first start the marker is there before the first use, so that its absence always
+    // On the very first start the marker is set before the first use, so that its absence always
     // means a loss.
     if (first && process !== undefined) await redis.set(key, `0:${process}`, 'NX');
     first = false;
@@ -79,7 +79,7 @@ export function replayMarker(
     async completeSince(found, process) {
       const [, since, keeper] = /^(\d+):(\w+)$/.exec(String(found)) ?? [];
       if (since !== undefined && keeper === process) return Number(since);
-      // A replica whose clock is ahead of this one may have accepted what is dated later.
+      // A replica whose clock is ahead of this one may have accepted later uses.
       const from = Math.ceil(Math.max(clock(), redisTime.now()) / 1000) + clockTolerance;
       await redis.set(key, `${from}:${process}`);
       onLoss();
