@@ -5,7 +5,8 @@ import { randomJti, type TestKey, testKey } from '../support/keys.ts';
 import { ath, aware, exchangeForm, openPair, type Pair, unaware } from '../support/pair.ts';
 import { audience, jwtBearerGrant, openPlatform, type Platform } from '../support/platform.ts';
 import { type Answer, basic, issuer, startOfTime } from '../support/server.ts';
-import { storeKinds } from '../support/stores.ts';
+import { execute } from '../support/sql.ts';
+import { storeKinds, type TestStore } from '../support/stores.ts';
 
 const other = 'https://other.example.com';
 const secret = 's'.repeat(32);
@@ -15,11 +16,13 @@ const outcome = ({ status, body }: Answer) =>
   status === 200 ? `token for ${String(decodeJwt(body.access_token as string).aud)}` : body.error;
 
 describe.each(storeKinds)('a limit to resource servers outlives exchanges, on $name', (kind) => {
+  let store: TestStore;
   let platform: Platform;
   let [holder, idp]: [TestKey, TestKey] = [] as never;
   beforeAll(async () => {
     [holder, idp] = [await testKey(), await testKey()];
-    platform = await openPlatform({ kind });
+    store = await kind.make();
+    platform = await openPlatform({ store });
     const { admin } = platform.server;
     await admin('POST', 'resource-servers', { audience: other, scopes: ['read'] });
     const client = {
@@ -50,7 +53,10 @@ describe.each(storeKinds)('a limit to resource servers outlives exchanges, on $n
     });
     await platform.rule({ claims: { sub: 'web' }, client_id: 'worker', ...limits });
   });
-  afterAll(async () => platform.server.stop());
+  afterAll(async () => {
+    await platform.server.stop();
+    await store.remove();
+  });
 
   const exchanged = async (token: string, resource: string, client = 'agent', by = holder) =>
     platform.server.post(
@@ -96,6 +102,16 @@ describe.each(storeKinds)('a limit to resource servers outlives exchanges, on $n
     const token = await granted(await idJag(audience));
     const { body } = await exchanged(token, audience);
     expect(outcome(await exchanged(body.access_token as string, other))).toBe('invalid_target');
+  });
+  it('also where a release before did not record it between', async () => {
+    const token = await granted(await idJag(audience));
+    const { body } = await exchanged(token, audience);
+    const second = body.access_token as string;
+    await execute(
+      store,
+      `update audit_event set detail = null where jti = '${decodeJwt(second).jti}'`,
+    );
+    expect(outcome(await exchanged(second, other))).toBe('invalid_target');
   });
   it('`resources` of the rule behind a grant', async () => {
     const token = await granted(await platform.token({ sub: 'batch' }));

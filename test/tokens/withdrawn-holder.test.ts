@@ -1,21 +1,28 @@
+import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ath, openPair, type Pair, unaware } from '../support/pair.ts';
+import { execute } from '../support/sql.ts';
 import { stateAt } from '../support/status-list.ts';
-import { storeKinds } from '../support/stores.ts';
+import { storeKinds, type TestStore } from '../support/stores.ts';
 
 const listed = 'https://listed.example.com';
 
 describe.each(storeKinds)('a holder that withdraws from a token (RFC 7009), on $name', (kind) => {
+  let store: TestStore;
   let pair: Pair;
   beforeAll(async () => {
-    pair = await openPair({ kind, env: { STATUS_LIST_MAX_AGE: '120' } });
+    store = await kind.make();
+    pair = await openPair({ store, env: { STATUS_LIST_MAX_AGE: '120' } });
     await pair.server.admin('POST', 'resource-servers', {
       audience: listed,
       scopes: ['read'],
       status_list_enabled: true,
     });
   });
-  afterAll(async () => pair.server.stop());
+  afterAll(async () => {
+    await pair.server.stop();
+    await store.remove();
+  });
 
   const now = () => Math.floor(pair.server.clock.now / 1000);
   const shared = async () => (await pair.ask()).body.access_token as string;
@@ -47,6 +54,17 @@ describe.each(storeKinds)('a holder that withdraws from a token (RFC 7009), on $
     const other = await exchanged(token, listed);
     expect(await stateAt(pair.server, other)).toBe('valid');
     await withdraw(token);
+    pair.server.clock.now += 121_000;
+    expect(await stateAt(pair.server, other)).toBe('invalid');
+  });
+  it('in a status list, even of what was exchanged at that very moment', async () => {
+    const token = await shared();
+    const other = await exchanged(token, listed);
+    // Another replica issued it just before it could see the withdrawal.
+    await execute(
+      store,
+      `insert into withdrawn_holder (jti, client_id, expires_at) values ('${decodeJwt(token).jti}', 'backend', ${now() + 600})`,
+    );
     pair.server.clock.now += 121_000;
     expect(await stateAt(pair.server, other)).toBe('invalid');
   });

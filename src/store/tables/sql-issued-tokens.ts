@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { commonAudiences } from '../../domain/audience-limit.ts';
 import type { ClientRegistration } from '../../domain/client-registration.ts';
 import { heldBytes } from '../../domain/held-bytes.ts';
 import { CorruptRow } from '../../domain/oauth-error.ts';
@@ -175,7 +176,8 @@ function toState(
     resourceServer: row.resource_server_id ?? undefined,
     ofUser: row.issued_to === null ? undefined : detail.of_user === true,
     ofWorkload: detail.of_workload === true,
-    audiences: detail.audiences,
+    // A version that did not know them recorded none.
+    audiences: commonAudiences(detail.audiences, source?.audiences, actor?.audiences),
     pairings: detail.pairings ?? [],
     pairedAtIssuance: new Map([...(detail.holders ?? []), ...(detail.may_act ?? [])].map(paired)),
     client: readClient(row),

@@ -9,7 +9,7 @@ import { clockMargin, type DatabaseSeconds } from '../connection/database-time.t
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { readResourceServerMetadata } from './columns.ts';
 import { contains } from './dialect.ts';
-import { authorityGone, pairingRevoked, statusEntry } from './issuance-detail.ts';
+import { authorityGone, holderWithdrew, pairingRevoked, statusEntry } from './issuance-detail.ts';
 import { intact } from './json-column.ts';
 import { lateDerived } from './revocation-steps.ts';
 import { hourByMinutes, spans } from './spans.ts';
@@ -82,7 +82,7 @@ export function sqlStatusLists(
  * pairing revoked. The first sweep also finishes the work of a process that died.
  */
 function sweeper(database: Database, kind: DatabaseKind, tokenLifetime: number) {
-  const late = `insert into revoked_token (jti, expires_at) select e.id, e.token_expires_at from audit_event e left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) where e.id > $1 and e.type = 'token_issued' and e.token_expires_at > $2 and e.id < $3 and ((c.client_id is null and e.client_id not like 'urn:holdfast:rule:%') or ${pairingRevoked(kind)} or ${authorityGone}) on conflict do nothing`;
+  const late = `insert into revoked_token (jti, expires_at) select e.id, e.token_expires_at from audit_event e left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) where e.id > $1 and e.type = 'token_issued' and e.token_expires_at > $2 and e.id < $3 and ((c.client_id is null and e.client_id not like 'urn:holdfast:rule:%') or ${pairingRevoked(kind)} or ${authorityGone} or ${holderWithdrew}) on conflict do nothing`;
   let sweptAt: number | undefined;
   return async (at: number): Promise<void> => {
     const first = Math.max((sweptAt ?? 0) - overlap, at - tokenLifetime);

@@ -41,16 +41,18 @@ function issuerReader(): (row: Row) => TrustedIssuer {
   };
 }
 
-const prefix: Readonly<Record<DatabaseKind, string>> = {
+const inMetadata: Readonly<Record<DatabaseKind, string>> = {
   sqlite: "case when json_valid(metadata) then metadata->>'subject_prefix' end",
   postgresql: "json_or_null(metadata)->>'subject_prefix'",
 };
 
 /** Parameter: the subject. A damaged row counts as one without a prefix. */
-const ownerOfSubject = (kind: DatabaseKind): string =>
-  prepared(
-    `select id from (select id, ${prefix[kind]} as prefix from trusted_issuer) as issuers, (select cast($1 as text) as subject) as given where prefix <> '' and substr(subject, 1, length(prefix)) = prefix`,
+const ownerOfSubject = (kind: DatabaseKind): string => {
+  const prefix = `coalesce(subject_prefix, ${inMetadata[kind]}, '')`;
+  return prepared(
+    `with given as (select cast($1 as text) as subject), issuers as materialized (select id, ${prefix} as prefix from trusted_issuer) select id from issuers, given where prefix <> '' and substr(subject, 1, length(prefix)) = prefix`,
   );
+};
 
 /** Trusted issuers and their rules, for the protocol and for the admin. */
 export function sqlTrustedIssuers({
@@ -71,6 +73,7 @@ export function sqlTrustedIssuers({
       read,
       columns: ({ id: _, listed: __, issuer, ...metadata }) => ({
         issuer,
+        subject_prefix: metadata.subject_prefix ?? '',
         metadata: JSON.stringify(metadata),
       }),
       naming: {

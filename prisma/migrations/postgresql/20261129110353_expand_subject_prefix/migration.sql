@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "trusted_issuer" ADD COLUMN     "subject_prefix" TEXT;
