@@ -3,7 +3,7 @@ import { type ClientRegistration, signatureJwks } from '../domain/client-registr
 import type { Clock } from '../domain/clock.ts';
 import { readPublicKey } from '../jose/public-key.ts';
 import type { CredentialUseLog } from '../ports/credential-use-log.ts';
-import type { RandomId, ResourceServers } from '../ports/ports.ts';
+import type { RandomId, ResourceServers, TrustedIssuers } from '../ports/ports.ts';
 import type { ClientRegistry, ResourceServerRegistry } from '../ports/registry.ts';
 import { changedMembers } from './changed-members.ts';
 import type { MayBeFetched } from './check-jwks-uri.ts';
@@ -38,6 +38,7 @@ export const clientSchemas = [
 export interface ClientRoutesOptions {
   readonly clients: ClientRegistry;
   readonly resourceServers: ResourceServerRegistry & ResourceServers;
+  readonly trustedIssuers: Pick<TrustedIssuers, 'ownerOfSubject'>;
   readonly issuer: string;
   readonly credentialUses: CredentialUseLog;
   readonly mayBeFetched: MayBeFetched;
@@ -96,11 +97,14 @@ export function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions)
 }
 
 function readBody(options: ClientRoutesOptions): ClientResource['read'] {
-  const { resourceServers, issuer, mayBeFetched, clock, randomId } = options;
+  const { resourceServers, trustedIssuers, issuer, mayBeFetched, clock, randomId } = options;
   return async (body, stored) => {
     if (stored !== undefined && body.client_id !== undefined && body.client_id !== stored.client_id)
       throw new Problem(400, 'client_id cannot be changed', 'client_id');
     const clientId = stored?.client_id ?? body.client_id ?? randomId();
+    // A user of that issuer and this client would have one `sub`.
+    if (stored === undefined && (await trustedIssuers.ownerOfSubject(clientId)) !== undefined)
+      throw new Problem(400, 'it begins with the subject_prefix of a trusted issuer', 'client_id');
     const now = Math.floor(clock() / 1000);
     const { client, clientSecret } = checkClient(body, clientId, stored, now, mayBeFetched);
     await refuseImpossible(client, resourceServers, issuer);

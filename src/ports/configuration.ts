@@ -8,7 +8,8 @@ import type { TrustedIssuerRegistry } from './trusted-issuer-registry.ts';
 export interface Registrations {
   readonly clients: ClientRegistry;
   readonly resourceServers: ResourceServerRegistry & ResourceServers;
-  readonly trustedIssuers: TrustedIssuerRegistry & Pick<TrustedIssuers, 'findTrustedIssuer'>;
+  readonly trustedIssuers: TrustedIssuerRegistry &
+    Pick<TrustedIssuers, 'findTrustedIssuer' | 'ownerOfSubject'>;
   readonly authorizationServers: Registry<AuthorizationServer> & AuthorizationServers;
   readonly pairings: PairingRegistry & Pick<Pairings, 'findPairing'>;
 }

@@ -89,7 +89,13 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     });
     it('a subject that has the name of a client is refused, and so is its token’s exchange later', async () => {
       await rule();
-      await platform.server.admin('POST', 'clients', { client_id: 'k8s:ns/orders' });
+      const { admin } = platform.server;
+      // The client is there before the prefix, which would refuse it.
+      const issuer = `trusted-issuers/${platform.id}`;
+      await admin('PATCH', issuer, { subject_prefix: 'elsewhere:' });
+      const made = await admin('POST', 'clients', { client_id: 'k8s:ns/orders' });
+      expect(made.status).toBe(201);
+      await admin('PATCH', issuer, { subject_prefix: 'k8s:' });
       expect(shortly(await platform.grant(await platform.token()))).toBe('400 invalid_grant');
       await platform.server.admin('DELETE', 'clients/k8s:ns%2Forders');
       expect(shortly(await platform.grant(await platform.token()))).toBe('200 k8s:ns/orders');

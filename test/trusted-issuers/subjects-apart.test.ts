@@ -104,6 +104,13 @@ describe.each(storeKinds)('subjects of two trusted issuers, on $name', (kind) =>
     expect(await ask('corp:alice')).toBe(refusal);
     expect(await ask('corp')).toBe('200 corp');
   });
+  it('a client has no name that begins with the prefix', async () => {
+    const client = { client_id: 'corp:eve', client_secret: secret };
+    const { status, body } = await platform.server.admin('POST', 'clients', client);
+    expect([status, body.member]).toEqual([400, 'client_id']);
+    const declared = await platform.server.admin('POST', 'configuration', { clients: [client] });
+    expect([declared.status, declared.body.member]).toEqual([400, 'clients[0].client_id']);
+  });
   it('the issuer with the prefix goes on', async () => {
     const own = await idJag({ iss: 'https://corp.example.com', sub: 'alice' });
     expect(await granted(own)).toBe('200 corp:alice');

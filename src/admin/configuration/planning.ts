@@ -9,7 +9,7 @@ import type { Configuration } from './schemas.ts';
 
 /** What configurations are checked against. */
 export interface ConfigurationOptions
-  extends Omit<ClientRoutesOptions, 'clients' | 'resourceServers'>,
+  extends Omit<ClientRoutesOptions, 'clients' | 'resourceServers' | 'trustedIssuers'>,
     Omit<ResourceServerRoutesOptions, 'clients' | 'resourceServers'>,
     Omit<TrustedIssuerRoutesOptions, 'trustedIssuers'>,
     Omit<AuthorizationServerRoutesOptions, 'authorizationServers'> {
