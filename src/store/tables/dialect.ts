@@ -5,7 +5,7 @@ import type { DatabaseKind } from '../migrations/schema.ts';
 type Dialects<T> = Readonly<Record<DatabaseKind, T>>;
 
 /** One statement in the dialect of each database. */
-export const inDialects = (statement: (kind: DatabaseKind) => string): Dialects<string> => ({
+export const inDialects = <T>(statement: (kind: DatabaseKind) => T): Dialects<T> => ({
   sqlite: statement('sqlite'),
   postgresql: statement('postgresql'),
 });

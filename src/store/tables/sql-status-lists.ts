@@ -8,7 +8,7 @@ import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import { clockMargin, type DatabaseSeconds } from '../connection/database-time.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { readResourceServerMetadata } from './columns.ts';
-import { contains } from './dialect.ts';
+import { contains, inDialects } from './dialect.ts';
 import { authorityGone, holderWithdrew, pairingRevoked, statusEntry } from './issuance-detail.ts';
 import { intact } from './json-column.ts';
 import { lateDerived } from './revocation-steps.ts';
@@ -27,16 +27,18 @@ interface EntryRow {
 
 const revoked = `select r.jti as id, e.detail from revoked_token r join audit_event e on e.id = r.jti where r.jti > $1 and r.expires_at > $2 order by r.jti limit ${page}`;
 
-/** Their last parameters: the id after which to search, and the time in seconds. */
-function statements(kind: DatabaseKind) {
-  // Searches the text, as this server writes it: a cast would fail for all if one row is damaged.
-  const disabled = contains(kind, 'c.metadata', '"disabled":true');
+/** Of disabled clients, whose names are the first parameter; the last are as in `revoked`. */
+const statements = inDialects((kind) => {
+  const named = `client_id in (${kind === 'sqlite' ? 'select value from json_each($1)' : 'select jsonb_array_elements_text($1::jsonb)'})`;
+  const row = 'e.id, e.detail, e.token_expires_at';
   return {
-    ofDisabled: `select e.id, e.detail from client c join audit_event e on e.client_id = c.client_id where ${disabled} and e.id > $1 and e.type = 'token_issued' and e.token_expires_at > $2 order by e.id limit ${page}`,
-    /** Its first parameter is the oldest id of a live token. */
-    ofDisabledOwner: `with recursive derived(id) as (select e.id from client c join audit_event s on s.client_id = c.client_id join audit_event e on e.source = s.id or e.actor_source = s.id where ${disabled} and s.type = 'token_issued' and s.id > $1 union select e.id from derived d join audit_event e on e.source = d.id or e.actor_source = d.id) select e.id, e.detail from derived d join audit_event e on e.id = d.id where e.id > $2 and e.token_expires_at > $3 order by e.id limit ${page}`,
+    // Searches the text, as this server writes it: a cast would fail for all if one row is damaged.
+    disabled: `select client_id from client where ${contains(kind, 'metadata', '"disabled":true')}`,
+    issued: `select id, detail from audit_event where ${named} and id > $2 and type = 'token_issued' and token_expires_at > $3 order by id limit ${page}`,
+    /** Its second parameter is the oldest id of a live token. */
+    derived: `with recursive derived(id, detail, expires_at) as (select ${row} from audit_event s join audit_event e on e.source = s.id or e.actor_source = s.id where s.${named} and s.id > $2 and s.type = 'token_issued' union select ${row} from derived d join audit_event e on e.source = d.id or e.actor_source = d.id) select id, detail from derived where ${contains(kind, 'detail', '"status"')} and id > $3 and expires_at > $4 order by id limit ${page}`,
   };
-}
+});
 
 /**
  * Token status lists in the database. Inactive tokens are derived from the records that
@@ -48,7 +50,6 @@ export function sqlStatusLists(
   tokenLifetime: number,
   seconds: DatabaseSeconds,
 ): StatusListStore {
-  const { ofDisabled, ofDisabledOwner } = statements(kind);
   const sweep = sweeper(database, kind, tokenLifetime);
   const exists = batched<string, boolean>(async (ids) => {
     const found = await orStoreUnavailable(() =>
@@ -67,11 +68,9 @@ export function sqlStatusLists(
       await sweep(now);
       // A resource server whose clock is behind still accepts what has just expired here.
       const at = now - clockMargin;
-      const alive = timePrefix((at - tokenLifetime) * 1000);
       return [
         ...(await entries(database, revoked, '', at)),
-        ...(await entries(database, ofDisabled, alive, at)),
-        ...(await entries(database, ofDisabledOwner, alive, at, alive)),
+        ...(await ofDisabled(database, kind, at, tokenLifetime)),
       ];
     },
   };
@@ -94,6 +93,26 @@ function sweeper(database: Database, kind: DatabaseKind, tokenLifetime: number) 
       });
     sweptAt = at;
   };
+}
+
+/** The tokens of disabled clients, and what came of them by exchange. */
+async function ofDisabled(
+  database: Database,
+  kind: DatabaseKind,
+  at: number,
+  tokenLifetime: number,
+): Promise<readonly StatusEntry[]> {
+  const { disabled, issued, derived } = statements[kind];
+  const clients = await orStoreUnavailable(() =>
+    database.$queryRawUnsafe<readonly { readonly client_id: string }[]>(disabled),
+  );
+  if (clients.length === 0) return [];
+  const names = JSON.stringify(clients.map(({ client_id }) => client_id));
+  const alive = timePrefix((at - tokenLifetime) * 1000);
+  return [
+    ...(await entries(database, issued, alive, at, names)),
+    ...(await entries(database, derived, alive, at, names, alive)),
+  ];
 }
 
 async function entries(
