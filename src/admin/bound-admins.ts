@@ -11,6 +11,8 @@ import {
 /** Admins that are clients of this server, with its token and a DPoP proof (RFC 9449 §7.1). */
 export interface BoundAdmins {
   readonly check: CheckAdminAccess;
+  /** The admin of a token whose sender was checked before. Throws OAuthError, StoreUnavailable. */
+  readonly checkAgain: (token: string) => Promise<ActingAdmin>;
   /** Whether this server signed it for its admin API and it has not expired. */
   readonly isOwn: (token: string) => Promise<boolean>;
   /** A nonce for the next proof. */
@@ -20,25 +22,44 @@ export interface BoundAdmins {
   readonly origin: string | undefined;
 }
 
-/**
- * Finds the admin for this token and proof; otherwise sends the challenge of RFC 9449 §7.1.
- * `challenged`: only a nonce is missing; undefined: not an admin's. Throws StoreUnavailable.
- */
+/** Judges the token and proof of a request. Throws StoreUnavailable. */
 export async function boundAdmin(
-  { check, freshNonce, algs, origin }: BoundAdmins,
+  bound: BoundAdmins,
   { token, dpopProofs }: { readonly token: string; readonly dpopProofs: readonly string[] },
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<ActingAdmin | 'challenged' | undefined> {
   const [path] = request.url.split('?', 1);
-  const origins = origin === undefined ? originsOf(request.raw) : [origin];
+  const origins = bound.origin === undefined ? originsOf(request.raw) : [bound.origin];
+  const uris = origins.map((each) => `${each}${path}`);
+  const { method } = request;
+  return orChallenge(bound, request, reply, async () =>
+    bound.check({ token, dpopProofs, method, uris }),
+  );
+}
+
+/** Judges the token of a request again, but not its proof. Throws StoreUnavailable. */
+export async function boundAdminAgain(
+  bound: BoundAdmins,
+  token: string,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<ActingAdmin | 'challenged' | undefined> {
+  return orChallenge(bound, request, reply, async () => bound.checkAgain(token));
+}
+
+/**
+ * Finds the admin; otherwise sends the challenge of RFC 9449 §7.1. `challenged`: only a nonce is
+ * missing; undefined: not an admin's.
+ */
+async function orChallenge(
+  { freshNonce, algs }: BoundAdmins,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  find: () => Promise<ActingAdmin>,
+): Promise<ActingAdmin | 'challenged' | undefined> {
   try {
-    return await check({
-      token,
-      dpopProofs,
-      method: request.method,
-      uris: origins.map((each) => `${each}${path}`),
-    });
+    return await find();
   } catch (fault) {
     if (!(fault instanceof OAuthError)) throw fault;
     request.logFields = { ...request.logFields, reason: fault.reason };

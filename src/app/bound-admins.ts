@@ -1,6 +1,7 @@
 import type { BoundAdmins } from '../admin/bound-admins.ts';
 import { adminAudience } from '../domain/admin-access.ts';
 import { checkAdminAccess } from '../protocol/admin-access/check-admin-access.ts';
+import { currentAdmin } from '../protocol/admin-access/current-admin.ts';
 import { endpointsOf } from '../protocol/metadata/endpoint-uris.ts';
 import { dpopNonces } from '../protocol/possession/dpop-nonce.ts';
 import { type EndpointPartsOptions, endpointParts } from './endpoint-parts.ts';
@@ -21,8 +22,10 @@ export function boundAdmins(
     nonces,
     countClient: undefined,
   });
+  const current = currentAdmin({ ...ports, ...parts });
   return {
-    check: checkAdminAccess({ ...ports, ...parts }),
+    check: checkAdminAccess({ ...ports, ...parts, currentAdmin: current }),
+    checkAgain: async (token) => (await current(token)).admin,
     isOwn: async (token) => {
       const claims = await parts.verify(token);
       return claims?.aud === adminAudience && claims.exp > ports.clock() / 1000;

@@ -95,14 +95,15 @@ function schemaFaults({ validationError }: Apply): readonly Fault[] {
 }
 
 async function applied(
-  { body, headers: { 'if-match': match } }: Apply,
+  request: Apply,
   asked: { readonly known: readonly Fault[]; readonly prune: boolean; readonly dryRun: boolean },
   options: ConfigurationOptions,
 ): Promise<{ readonly version: string; readonly plan: Plan }> {
   const { configuration } = options;
+  const { body, headers } = request;
   for (let tried = 0; ; tried += 1) {
     const version = await configuration.version();
-    if (!matches(match, `"${version}"`))
+    if (!matches(headers['if-match'], `"${version}"`))
       throw new Problem(412, 'something was registered, changed or deleted since it was read');
     const turn = tried < yielding ? takingTurns() : async () => undefined;
     const plan = await planConfiguration(body, { ...asked, turn }, options);
@@ -115,8 +116,21 @@ async function applied(
         await turn();
         await make(registrations);
       }
+      await checkStillMay(request);
     });
     if (isDone) return { version: await configuration.version(), plan };
     if (tried === tries) throw new Problem(412, 'the registrations kept changing; try again');
   }
+}
+
+/** Refuses what was planned for an admin who may do less now. Throws Problem, StoreUnavailable. */
+async function checkStillMay(request: Apply): Promise<void> {
+  const { scopes: before = [] } = request.admin ?? {};
+  await request.admitAgain?.();
+  const lost = before.find((scope) => request.admin?.scopes.includes(scope) !== true);
+  if (lost !== undefined)
+    throw new Problem(
+      403,
+      `this admin lost the scope ${lost} in the meantime; nothing was changed`,
+    );
 }

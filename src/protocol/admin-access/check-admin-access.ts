@@ -1,14 +1,13 @@
 import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
 import type { ActingAdmin } from '../../domain/acting-admin.ts';
-import { adminAudience, adminResourceServer, knownAdminScopes } from '../../domain/admin-access.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { Ports } from '../../ports/ports.ts';
-import type { activeToken } from '../introspection/active-token.ts';
 import { countOnce } from '../introspection/count-once.ts';
 import type {
   ConfirmedToken,
   VerifyPresentedProof,
 } from '../introspection/verify-presented-proof.ts';
+import type { CurrentAdmin } from './current-admin.ts';
 
 /** A request to the admin API with a token of this server. */
 export interface AdminRequest {
@@ -23,44 +22,22 @@ export interface AdminRequest {
 /** Refuses a new proof by the token's own key that lacks only a nonce. */
 export class OnlyNonceLacking extends OAuthError {}
 
-/** Maximum lifetime in milliseconds of an admin token created by a client: ninety days. */
-const maxTokenLifetime = 90 * 86_400_000;
-
-export interface AdminAccessSteps extends Pick<Ports, 'replay' | 'currentClients'> {
-  readonly activeToken: ReturnType<typeof activeToken>;
+export interface AdminAccessSteps extends Pick<Ports, 'replay'> {
+  readonly currentAdmin: CurrentAdmin;
   readonly verifyPresentedProof: VerifyPresentedProof;
 }
 
 /** The admin who sent a request. Throws OAuthError, OnlyNonceLacking, StoreUnavailable. */
 export type CheckAdminAccess = (request: AdminRequest) => Promise<ActingAdmin>;
 
-/**
- * Checks a token for the admin API (RFC 9449 §7.1). A scope counts only while the client still has
- * it, so removing it from the client also removes it from the client's tokens.
- */
+/** Checks a token for the admin API and that its client sent it (RFC 9449 §7.1). */
 export function checkAdminAccess(steps: AdminAccessSteps): CheckAdminAccess {
   return async (request) => {
-    const { token } = request;
-    const claims = await steps.activeToken(token, adminResourceServer);
-    if (claims === undefined) throw new OAuthError('token_inactive');
+    const { claims, admin } = await steps.currentAdmin(request.token);
     const { presenter, use } = await confirmedOrChallenged(request, claims, steps);
-    const client = await steps.currentClients.findClient(claims.client_id);
-    if (
-      client === undefined ||
-      client.disabled ||
-      presenter !== client.client_id ||
-      client.resources?.includes(adminAudience) !== true
-    )
-      throw new OAuthError('token_inactive');
-    const has = knownAdminScopes(client.admin_scopes ?? []);
-    const granted = new Set(claims.scope?.split(' '));
+    if (presenter !== claims.client_id) throw new OAuthError('token_inactive');
     await countOnce(steps.replay, use);
-    return {
-      name: `client:${client.client_id}`,
-      id: client.registration_id,
-      maxTokenLifetime,
-      scopes: has.filter((scope) => granted.has(scope)),
-    };
+    return admin;
   };
 }
 
