@@ -10,13 +10,13 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type { Config } from '../config/config.ts';
 import { databaseKind } from '../config/database-url.ts';
 import { type BackupOptions, checkSqlite, serverConfig, serverFile } from './backup.ts';
 import { reasonOf } from './doctor/finding.ts';
 import { CommandError, failed } from './exit-codes.ts';
 import { withFullStop } from './failure.ts';
 import { databaseArgument, shellWord } from './postgresql-dump.ts';
+import { describeUnreadWait, describeWait, longestOf, readWait } from './restore-wait.ts';
 import { printJson, type Terminal } from './terminal.ts';
 
 /** Replaces the database, which is kept aside, with a checked backup, or prints how. */
@@ -26,19 +26,25 @@ export async function restore(
   options: BackupOptions,
 ): Promise<void> {
   const config = serverConfig(terminal, options);
-  const wait = waitOf(config);
   if (databaseKind(config.databaseUrl) === 'postgresql') {
     terminal.stderr.write(
-      `# Stop every replica first; the database must be empty.\npg_restore ${databaseArgument(terminal, config.databaseUrl)} --no-owner ${shellWord(file)}\n# ${afterwards(wait)}`,
+      `# Stop every replica first; the database must be empty.\npg_restore ${databaseArgument(terminal, config.databaseUrl)} --no-owner ${shellWord(file)}\n# ${afterwards(describeUnreadWait(config))}`,
     );
     throw failed('Nothing was restored: PostgreSQL does it by the line above.');
   }
   const database = serverFile(config);
   await checkSqlite(file, config, terminal);
+  const wait = await readWait(file, config);
   const kept = await exchanged(database, file, terminal.clock());
-  if (options.json === true) printJson(terminal, { restored: database, kept, wait_seconds: wait });
+  if (options.json === true)
+    printJson(terminal, {
+      restored: database,
+      kept,
+      wait_seconds: longestOf(wait),
+      trusted_issuers: wait.longer,
+    });
   else terminal.stdout.write(`${database} is restored.${kept ? ` Kept: ${kept}` : ''}\n`);
-  terminal.stderr.write(afterwards(wait));
+  terminal.stderr.write(afterwards(describeWait(wait)));
 }
 
 async function exchanged(database: string, file: string, now: number): Promise<string | undefined> {
@@ -112,17 +118,6 @@ async function takeAlone(database: string): Promise<void> {
   }
 }
 
-/** Seconds until everything that may have been used after the backup has expired. */
-function waitOf(config: Config): number {
-  return Math.max(
-    config.dpopProofMaxAge + 2 * config.dpopProofMaxFuture,
-    3 * config.dpopNonceLifetime,
-    config.assertionMaxLifetime + 2 * config.clockTolerance,
-    config.cnfProofMaxLifetime + 2 * config.clockTolerance,
-    config.idTokenMaxAge + 2 * config.clockTolerance,
-  );
-}
-
-function afterwards(wait: number): string {
-  return `Wait ${wait} seconds from the stop of the last replica before the first start. Admins that were removed since the backup are back: holdfast admin-token reset --end-others ends them all. Then rotate and revoke the signing keys (docs/operations/backup.md).\n`;
+function afterwards(wait: string): string {
+  return `${wait} Admins that were removed since the backup are back: holdfast admin-token reset --end-others ends them all. Then rotate and revoke the signing keys (docs/operations/backup.md).\n`;
 }

@@ -99,7 +99,7 @@ function storeSeries(registry: Registry, counter: MakeCounter) {
   for (const store of ['database', 'redis']) errors.inc({ store }, 0);
   const evicts = new Gauge({
     name: 'holdfast_redis_may_evict',
-    help: '1: this Redis may throw replay records away, so that a proof could count twice.',
+    help: '1: this Redis may throw replay records away, so nothing that counts once is accepted.',
     aggregator: 'max',
     registers: [registry],
   });

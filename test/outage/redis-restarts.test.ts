@@ -130,16 +130,6 @@ describe.runIf(process.env['TEST_REDIS_URL'] !== undefined)(
       );
     });
 
-    it('one that may evict records causes a warning at startup', async () => {
-      await start('--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru');
-      expect(await ask(await proofAt(0))).toBe(200);
-      expect(
-        fixture.server.logs.some(
-          ({ level, msg }) => level === 50 && String(msg).includes('may evict replay records'),
-        ),
-      ).toBe(true);
-    });
-
     it('one that is full refuses, and evicts nothing', async () => {
       await start('--maxmemory-policy', 'noeviction');
       const used = await useSome();

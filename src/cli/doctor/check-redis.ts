@@ -36,7 +36,7 @@ async function checkEviction(redis: Redis): Promise<Finding> {
   const found = `maxmemory ${limit}, maxmemory-policy ${policy}`;
   return limit === '0' || policy === 'noeviction'
     ? kept.ok(found)
-    : kept.fault(found, 'Set maxmemory-policy to noeviction: an evicted proof can be used again.');
+    : kept.fault(found, 'Set maxmemory-policy to noeviction: until then no proof is accepted.');
 }
 
 async function checkClock(redis: Redis, clock: Clock): Promise<Finding> {

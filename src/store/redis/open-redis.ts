@@ -52,7 +52,7 @@ export async function openRedis(
       ),
     onEviction: () =>
       logger.error(
-        'this Redis may evict replay records, so that a proof could count twice: set its maxmemory-policy to noeviction',
+        'this Redis may evict replay records, so that a proof could count twice: nothing that counts once is accepted until you set its maxmemory-policy to noeviction',
       ),
   });
   return {

@@ -18,12 +18,12 @@ import { type RedisReplayOptions, replayMarker } from './replay-marker.ts';
  * that lagged), may have forgotten uses. A marker beside the records names the process (`run_id`)
  * that keeps them, and since when. If it is missing or names another process, records are complete
  * only from now on, and StoreUnavailable refuses whatever could have been used before until it is
- * too old.
+ * too old. While Redis may evict records nothing is accepted, and afterwards they count as lost.
  */
 export function redisReplay(options: RedisReplayOptions): ReplayStore & {
   readonly wasUsed: WasUsed;
   ping(): Promise<void>;
-  /** Proves that records can be written. */
+  /** Proves that records can be written, and are not evicted. */
   checkWrite(): Promise<void>;
   close(): void;
 } {
@@ -37,11 +37,15 @@ export function redisReplay(options: RedisReplayOptions): ReplayStore & {
       return { databaseTime: redisClock?.() ?? Number(seconds) * 1000 };
     });
   const marker = replayMarker(redis, redisTime, measure, options);
+  const refuseEviction = () => {
+    if (marker.mayEvict()) throw new Error('Redis may evict replay records');
+  };
   const recordOf = ({ key }: SingleUse) => `holdfast:${installation}:replay:${key}`;
   const mark = batched<readonly SingleUse[], readonly boolean[] | 'lost'>(async (requests) =>
     orUnavailable(async () => {
       const process = marker.process();
       if (process === undefined) throw new Error('Redis is not connected');
+      refuseEviction();
       // The longer of two spans. By our clock, since a Redis clock that is ahead could drop the
       // record before the proof expires; by that of Redis, since other replicas would accept the
       // proof later if our clock is ahead. The margin is for replicas behind both.
@@ -76,6 +80,8 @@ export function redisReplay(options: RedisReplayOptions): ReplayStore & {
       if (redis.status !== 'ready')
         await once(redis, 'ready', { signal: AbortSignal.timeout(1000) });
       await redis.set(`holdfast:${installation}:write-check`, '1', 'PX', 60_000);
+      await marker.checkEviction();
+      refuseEviction();
     },
     close: () => redis.disconnect(),
   };

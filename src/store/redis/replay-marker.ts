@@ -19,7 +19,7 @@ export interface RedisReplayOptions {
   readonly onError: (error: Error) => void;
   /** Called when records were lost. */
   readonly onLoss: () => void;
-  /** Called if this Redis may evict records. */
+  /** Called when this Redis is found to evict records if its memory is full. */
   readonly onEviction: () => void;
   readonly measured?: Measurements | undefined;
 }
@@ -30,6 +30,10 @@ export interface ReplayMarker {
   readonly key: string;
   /** The `run_id` of the process; undefined while there is no connection. */
   process(): string | undefined;
+  /** Whether Redis could evict records when it was last asked, so that nothing may be marked. */
+  mayEvict(): boolean;
+  /** Asks Redis whether it may evict records. */
+  checkEviction(): Promise<void>;
   /** Seconds since the epoch from which the records are complete, according to the marker. */
   completeSince(found: unknown, process: string): Promise<number>;
 }
@@ -45,6 +49,7 @@ export function replayMarker(
   const key = `holdfast:${installation}:replay-since`;
   let { first } = options;
   let runId: string | undefined;
+  let mayEvict = false;
   redis.on('close', () => (runId = undefined));
   redis.on('ready', () => {
     greet().catch((error: Error) => {
@@ -55,27 +60,38 @@ export function replayMarker(
   });
 
   const greet = async () => {
-    const [server, memory, cluster] = await Promise.all([
+    const [server, cluster] = await Promise.all([
       redis.info('server'),
-      redis.info('memory'),
       redis.info('cluster'),
       measure(),
     ]);
     checkNoCluster(cluster);
     const [, process] = /^run_id:(\w+)/m.exec(server) ?? [];
-    const mayEvict =
-      /^maxmemory:[1-9]/m.test(memory) && !/^maxmemory_policy:noeviction/m.test(memory);
-    if (mayEvict) onEviction();
-    measured?.redisMayEvict(mayEvict);
     // On the very first start the marker is set before the first use, so that its absence always
     // means a loss.
     if (first && process !== undefined) await redis.set(key, `0:${process}`, 'NX');
     first = false;
+    await checkEviction();
     runId = process;
+  };
+  const checkEviction = async () => {
+    const memory = await redis.info('memory');
+    const may = /^maxmemory:[1-9]/m.test(memory) && !/^maxmemory_policy:noeviction/m.test(memory);
+    measured?.redisMayEvict(may);
+    if (may && !mayEvict) onEviction();
+    if (may || mayEvict) {
+      // Records may be missing, so they are complete only from the end of this on. Until the marker
+      // is removed nothing is accepted.
+      mayEvict = true;
+      await redis.del(key);
+    }
+    mayEvict = may;
   };
   return {
     key,
     process: () => runId,
+    mayEvict: () => mayEvict,
+    checkEviction,
     async completeSince(found, process) {
       const [, since, keeper] = /^(\d+):(\w+)$/.exec(String(found)) ?? [];
       if (since !== undefined && keeper === process) return Number(since);
