@@ -376,8 +376,8 @@ describe('a WebSocket through the bridge', () => {
       '127.0.0.1:0',
       '--any-local-user',
     ]);
-    const client = new WebSocket(`${own.address.replace('http', 'ws')}/chat`);
-    await once(client, 'open');
+    const chat = `${own.address.replace('http', 'ws')}/chat`;
+    const client = await opened(chat);
     for (const message of ['one', 'two']) {
       client.send(message);
       const [event] = (await once(client, 'message')) as [MessageEvent];
@@ -387,17 +387,32 @@ describe('a WebSocket through the bridge', () => {
     const closed = once(client, 'close');
     target.sockets[0]?.destroy();
     await closed;
-    const second = new WebSocket(`${own.address.replace('http', 'ws')}/chat`);
-    await once(second, 'open');
-    const gone = once(target.sockets[1] as Duplex, 'close');
+    const second = await opened(chat);
+    const gone = once(target.sockets.at(-1) as Duplex, 'close');
     second.close();
     await gone;
-    const third = new WebSocket(`${own.address.replace('http', 'ws')}/chat`);
-    await once(third, 'open');
+    await opened(chat);
     expect(await own.stop()).toBe(0);
     await target.close();
   });
 });
+
+/** An open WebSocket. As its users do, it tries again after 10 s of silence or a refusal. */
+async function opened(url: string, tries = 3): Promise<WebSocket> {
+  const socket = new WebSocket(url);
+  const signal = AbortSignal.timeout(10_000);
+  const outcome = await Promise.race([
+    once(socket, 'open', { signal }).then(
+      () => 'open',
+      () => 'silence',
+    ),
+    once(socket, 'error').then(() => 'error'),
+  ]);
+  if (outcome === 'open') return socket;
+  if (tries === 1) throw new Error(`the WebSocket did not open: ${outcome}`);
+  socket.close();
+  return opened(url, tries - 1);
+}
 
 /** An API whose WebSockets send every small text back; it wants a nonce. */
 async function openEcho({ issuer }: LiveServer) {
