@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { databaseKind, fileUrl } from '../config/database-url.ts';
@@ -9,10 +9,14 @@ export interface ServeOptions {
   readonly dataDirectory?: string;
 }
 
-/** Environment variables that place what the server creates in its data directory. */
+/**
+ * Environment variables that place what the server creates in its data directory. `before`: where
+ * 0.1.0 put the key of a server on PostgreSQL; a key there is still used.
+ */
 export function serveVariables(
   env: Terminal['env'],
   { dataDirectory }: ServeOptions,
+  before = 'data',
 ): Readonly<Record<string, string>> {
   const isSet = (name: string) => (env[name] ?? '') !== '';
   const { XDG_DATA_HOME: data } = env;
@@ -27,7 +31,9 @@ export function serveVariables(
   // The key-encryption key of a SQLite database is next to it.
   if (url === undefined || databaseKind(url) === 'sqlite' || isSet('KEY_ENCRYPTION_KEY_FILE'))
     return {};
-  return { KEY_ENCRYPTION_KEY_FILE: join(folder, 'holdfast.key-encryption-key') };
+  const key = 'holdfast.key-encryption-key';
+  if (dataDirectory === undefined && existsSync(join(before, key))) return {};
+  return { KEY_ENCRYPTION_KEY_FILE: join(folder, key) };
 }
 
 /** Starts the server in this process. */

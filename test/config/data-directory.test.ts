@@ -1,7 +1,8 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { serverConfig } from '../../src/cli/backup.ts';
+import { serveVariables } from '../../src/cli/serve-command.ts';
 import { readConfig } from '../../src/config/config.ts';
 import { adminTokenFile } from '../../src/config/store-config.ts';
 import { scratchFolder } from '../support/scratch.ts';
@@ -26,7 +27,20 @@ it('the default folder is the same with both databases', () => {
   const home = { XDG_DATA_HOME: folder };
   const key = join(folder, 'holdfast/holdfast.key-encryption-key');
   expect(serverConfig({ env: home }, {}).keyEncryptionKeyFile).toBe(key);
-  expect(serverConfig({ env: { ...home, DATABASE_URL: url } }, {}).keyEncryptionKeyFile).toBe(key);
+  expect(serveVariables({ ...home, DATABASE_URL: url }, {}, folder)).toEqual({
+    KEY_ENCRYPTION_KEY_FILE: key,
+  });
+});
+
+it('a key that 0.1.0 put into ./data is used on, unless a data directory is given', () => {
+  const before = join(folder, 'data');
+  mkdirSync(before);
+  writeFileSync(join(before, 'holdfast.key-encryption-key'), '');
+  const env = { DATABASE_URL: url };
+  expect(serveVariables(env, {}, before)).toEqual({});
+  expect(serveVariables(env, { dataDirectory: folder }, before)).toEqual({
+    KEY_ENCRYPTION_KEY_FILE: join(folder, 'holdfast.key-encryption-key'),
+  });
 });
 
 it('KEY_ENCRYPTION_KEY_FILE decides before the data directory', () => {
