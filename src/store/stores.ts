@@ -7,7 +7,7 @@ import type { Peers } from '../ports/peers.ts';
 import { sqlCacheVersion } from './cache/cache-version.ts';
 import { cachedClients, cachedResourceServers } from './cache/cached-registries.ts';
 import { auditedTransaction } from './connection/audited-transaction.ts';
-import { openDatabase, orStoreUnavailable } from './connection/database.ts';
+import { emptyWriteAheadLog, openDatabase, orStoreUnavailable } from './connection/database.ts';
 import { databaseSeconds } from './connection/database-time.ts';
 import type { SqlStore } from './connection/sql-store.ts';
 import { openRedis, type RedisConfig } from './redis/open-redis.ts';
@@ -106,6 +106,10 @@ export async function openStores(config: StoreConfig, surroundings: Surroundings
       redis?.close();
       counters?.close();
       await issuances.close();
+      if (kind === 'sqlite')
+        await emptyWriteAheadLog(database).catch((err: unknown) =>
+          logger.warn({ err }, 'the write-ahead log was not moved into the SQLite file'),
+        );
       await database.$disconnect();
     },
   };

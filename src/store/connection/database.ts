@@ -40,6 +40,16 @@ export const sqlitePragmas: readonly string[] = [
   'synchronous = FULL',
 ];
 
+/**
+ * Moves what it can of SQLite's write-ahead log into the file, so that the file alone is complete
+ * once the server has stopped; the driver would leave the log as it is.
+ */
+export async function emptyWriteAheadLog(database: Database): Promise<void> {
+  // Without a wait, whatever another process still reads stays in the log.
+  await database.$queryRawUnsafe('pragma busy_timeout = 0');
+  await database.$queryRawUnsafe('pragma wal_checkpoint(truncate)');
+}
+
 async function openSqlite(
   url: string,
   onError: (error: Error) => void,
