@@ -27,16 +27,26 @@ interface EntryRow {
 
 const revoked = `select r.jti as id, e.detail from revoked_token r join audit_event e on e.id = r.jti where r.jti > $1 and r.expires_at > $2 order by r.jti limit ${page}`;
 
-/** Of disabled clients, whose names are the first parameter; the last are as in `revoked`. */
+/** Tokens whose exchanges one statement looks up. */
+const sourcesAtOnce = 2000;
+
 const statements = inDialects((kind) => {
-  const named = `client_id in (${kind === 'sqlite' ? 'select value from json_each($1)' : 'select jsonb_array_elements_text($1::jsonb)'})`;
-  const row = 'e.id, e.detail, e.token_expires_at';
+  const given =
+    kind === 'sqlite'
+      ? '(select value as id from json_each($1)) as given'
+      : 'jsonb_array_elements_text($1::jsonb) as given(id)';
+  const of = (column: string, and = '') =>
+    `select e.* from ${given} join audit_event e on e.${column} = given.id where e.id > $2${and}`;
+  // Expired tokens count only as sources; SQLite numbers parameters in their order.
+  const tokens = (found: string) =>
+    `with e as (${found}) select id, case when token_expires_at > $3 and ${contains(kind, 'detail', '"status"')} then detail end as detail from e order by id limit ${page}`;
   return {
     // Searches the text, as this server writes it: a cast would fail for all if one row is damaged.
     disabled: `select client_id from client where ${contains(kind, 'metadata', '"disabled":true')}`,
-    issued: `select id, detail from audit_event where ${named} and id > $2 and type = 'token_issued' and token_expires_at > $3 order by id limit ${page}`,
-    /** Its second parameter is the oldest id of a live token. */
-    derived: `with recursive derived(id, detail, expires_at) as (select ${row} from audit_event s join audit_event e on e.source = s.id or e.actor_source = s.id where s.${named} and s.id > $2 and s.type = 'token_issued' union select ${row} from derived d join audit_event e on e.source = d.id or e.actor_source = d.id) select id, detail from derived where ${contains(kind, 'detail', '"status"')} and id > $3 and expires_at > $4 order by id limit ${page}`,
+    /** Of clients, whose names are the first parameter; the last are as in `revoked`. */
+    issued: tokens(of('client_id', " and e.type = 'token_issued'")),
+    /** For tokens, whose ids are the first parameter. */
+    exchanged: tokens(`${of('source')} union ${of('actor_source')}`),
   };
 });
 
@@ -69,7 +79,7 @@ export function sqlStatusLists(
       // A resource server whose clock is behind still accepts what has just expired here.
       const at = now - clockMargin;
       return [
-        ...(await entries(database, revoked, '', at)),
+        ...entriesOf((await allRows(database, revoked, '', at)).map(({ detail }) => detail)),
         ...(await ofDisabled(database, kind, at, tokenLifetime)),
       ];
     },
@@ -95,41 +105,55 @@ function sweeper(database: Database, kind: DatabaseKind, tokenLifetime: number) 
   };
 }
 
-/** The tokens of disabled clients, and what came of them by exchange. */
+/**
+ * The tokens of disabled clients, and what came of them by exchange: step by step, because one
+ * statement for hundreds of thousands exceeds its time limit.
+ */
 async function ofDisabled(
   database: Database,
   kind: DatabaseKind,
   at: number,
   tokenLifetime: number,
 ): Promise<readonly StatusEntry[]> {
-  const { disabled, issued, derived } = statements[kind];
+  const { disabled, issued, exchanged } = statements[kind];
   const clients = await orStoreUnavailable(() =>
     database.$queryRawUnsafe<readonly { readonly client_id: string }[]>(disabled),
   );
   if (clients.length === 0) return [];
   const names = JSON.stringify(clients.map(({ client_id }) => client_id));
   const alive = timePrefix((at - tokenLifetime) * 1000);
-  return [
-    ...(await entries(database, issued, alive, at, names)),
-    ...(await entries(database, derived, alive, at, names, alive)),
-  ];
+  const found = new Map<string, string | null>();
+  let added = await allRows(database, issued, alive, at, names);
+  while (added.length > 0) {
+    const sources = added.map(({ id }) => id).filter((id) => !found.has(id));
+    for (const { id, detail } of added) found.set(id, detail);
+    added = [];
+    for (let from = 0; from < sources.length; from += sourcesAtOnce) {
+      const some = JSON.stringify(sources.slice(from, from + sourcesAtOnce));
+      added = added.concat(await allRows(database, exchanged, '', at, some));
+    }
+  }
+  return entriesOf([...found.values()]);
 }
 
-async function entries(
+const entriesOf = (details: readonly (string | null)[]): readonly StatusEntry[] =>
+  details.map(statusEntry).filter((entry) => entry !== undefined);
+
+/** All rows of a paged statement. */
+async function allRows(
   database: Database,
   statement: string,
   first: string,
   at: number,
   ...before: readonly string[]
-): Promise<readonly StatusEntry[]> {
-  const found: StatusEntry[] = [];
+): Promise<EntryRow[]> {
+  const found: EntryRow[] = [];
   for (let from = first; ; ) {
     const start = from;
     const rows = await orStoreUnavailable(() =>
       database.$queryRawUnsafe<EntryRow[]>(statement, ...before, start, BigInt(at)),
     );
-    for (const { detail } of rows)
-      found.push(...[statusEntry(detail)].filter((entry) => entry !== undefined));
+    found.push(...rows);
     from = rows.at(-1)?.id ?? '';
     if (rows.length < page) return found;
   }
