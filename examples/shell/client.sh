@@ -1,7 +1,12 @@
 #!/bin/sh
 # Gets a DPoP-bound access token and calls an API with it. Needs curl and openssl, and no more.
-# Usage: ISSUER=... CLIENT_ID=... CLIENT_SECRET=... RESOURCE=... sh client.sh https://api.example.com/reports
 set -eu
+usage() {
+  echo "Usage: ISSUER=… CLIENT_ID=… CLIENT_SECRET=… RESOURCE=… sh $0 URL" >&2
+  exit 2
+}
+[ $# -eq 1 ] && [ -n "${ISSUER-}" ] && [ -n "${CLIENT_ID-}" ] && [ -n "${CLIENT_SECRET-}" ] &&
+  [ -n "${RESOURCE-}" ] || usage
 url=$1
 umask 077
 dir=$(mktemp -d)

@@ -111,11 +111,8 @@ describe('RFC 9728 §2: the document says what is checked', () => {
       { bearer_methods_supported: ['header'], ...certificates },
     ],
     [
-      'more members, which replace none of these',
-      {
-        confirmationMethods: ['jkt'],
-        metadata: { scopes_supported: ['read'], resource: 'https://other.example.com' },
-      },
+      'more members',
+      { confirmationMethods: ['jkt'], metadata: { scopes_supported: ['read'] } },
       {
         scopes_supported: ['read'],
         bearer_methods_supported: [],

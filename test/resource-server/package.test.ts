@@ -1,5 +1,14 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -125,8 +134,57 @@ export const guard = tokenRequired(verify, { origin: 'https://api.example.com' }
 resourceServer({ issuer: 'https://as.example.com' });
 `,
   );
+  expect(await compiled(['use.ts'])).toBe('');
+});
+
+/** What the compiler says of these files, as strict as it can be. */
+async function compiled(files: readonly string[]): Promise<string> {
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
   const options = ['--strict', '--noEmit', '--module', 'nodenext', '--target', 'es2022'];
   const types = ['--typeRoots', join(root, 'node_modules/@types'), '--types', 'node,express'];
-  expect(await run(process.execPath, [tsc, ...options, ...types, 'use.ts'], folder)).toBe('');
+  const exact = ['--exactOptionalPropertyTypes', '--skipLibCheck'];
+  return run(process.execPath, [tsc, ...options, ...exact, ...types, ...files], folder).catch(
+    ({ stdout }: { stdout: string }) => stdout,
+  );
+}
+
+/** The blocks of JavaScript on a page that use an adapter. */
+function adapterBlocks(page: string): readonly string[] {
+  const text = readFileSync(join(root, page), 'utf8');
+  return [...text.matchAll(/^```js\n([\s\S]*?)^```$/gm)]
+    .map(([, code = '']) => code)
+    .filter((code) => code.includes('requireToken('));
+}
+
+it('compiles what the pages show for Fastify and Express, in a strict TypeScript project', async () => {
+  writeFileSync(join(folder, 'package.json'), '{"private":true,"type":"module"}');
+  mkdirSync(join(folder, 'node_modules/@types'));
+  for (const name of ['fastify', '@types/express', '@types/node'])
+    symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name));
+  const only = (code: string, framework: string) =>
+    code
+      .split('\n')
+      .filter((line) => !/\/\/ (Fastify|Express)$/.test(line) || line.endsWith(framework))
+      .join('\n');
+  const short = ['packages/resource-server/README.md', 'docs/resource-server.md'].flatMap(
+    (page) => {
+      const [code = ''] = adapterBlocks(page);
+      return [
+        `import type { FastifyInstance } from 'fastify';
+declare const app: FastifyInstance;
+${only(code, 'Fastify')}`,
+        `import type { Express } from 'express';
+declare const app: Express;
+${only(code, 'Express').replace('/fastify', '/express')}`,
+      ];
+    },
+  );
+  const whole = ['README.md', 'docs/tutorials/protect-an-api.md'].flatMap(adapterBlocks);
+  const programs = [...short, ...whole];
+  expect(programs).toHaveLength(6);
+  const names = programs.map((code, index) => {
+    writeFileSync(join(folder, `page${index}.ts`), code);
+    return `page${index}.ts`;
+  });
+  expect(await compiled(names)).toBe('');
 });

@@ -1,4 +1,5 @@
 import { type ConsentRequest, cnfProof } from './additional-holders.ts';
+import { checkedExchange, checkedTarget } from './check-options.ts';
 import {
   type DelegatedToken,
   type DelegationRequest,
@@ -37,7 +38,7 @@ export interface Holder extends Presenter {
   /** `x5t#S256` of the certificate that tokens are bound to (RFC 8705 §3.1). */
   readonly certificateThumbprint: string | undefined;
   readonly publicJwk: RegistrableJwk | undefined;
-  /** The same holder for another resource or scope. */
+  /** Presents tokens of this holder for another resource or scope. */
   for(target: Target): Presenter;
   /** Exchanges a token (RFC 8693) for one that is bound to this holder's key. */
   exchange(exchange: Exchange): Presenter;
@@ -69,9 +70,9 @@ const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
  * Throws HolderError.
  */
 export async function createHolder(options: HolderOptions): Promise<Holder> {
-  const { clientId, clock = Date.now, additionalHolders = [], allowInsecureRequests } = options;
   const requester = await requesterOf(options);
-  const { key, certificateThumbprint } = requester;
+  const { key, certificateThumbprint, clientId, clock, allowInsecureRequests } = requester;
+  const { additionalHolders = [] } = options;
   const kid = options.kid ?? key?.thumbprint ?? '';
   const present = (tokens: Tokens, target: Target): Presenter =>
     presenter({
@@ -98,11 +99,7 @@ export async function createHolder(options: HolderOptions): Promise<Holder> {
     target: Target,
   ): Presenter => {
     const request = async () =>
-      requestToken(requester, {
-        grantType: exchangeGrant,
-        ...asked,
-        ...(await parameters()),
-      });
+      requestToken(requester, { grantType: exchangeGrant, ...asked, ...(await parameters()) });
     return present(renewedTokens(request, clock), target);
   };
   const own = obtained(options);
@@ -113,23 +110,26 @@ export async function createHolder(options: HolderOptions): Promise<Holder> {
     certificateThumbprint,
     publicJwk: key && { ...key.publicJwk, kid, alg: key.alg, use: 'sig' },
     for: (target) =>
-      obtained(target.resource === undefined ? { ...targetOf(options), ...target } : target),
+      obtained(
+        checkedTarget(target).resource === undefined ? { ...targetOf(options), ...target } : target,
+      ),
     exchange(exchange) {
       const origins = exchange.resource === undefined ? targetOf(options) : {};
-      const asked = { target: exchange, additionalHolders };
-      return exchanged(asked, async () => exchangeParameters(exchange), {
-        ...origins,
-        ...exchange,
-      });
+      const asked = { target: checkedExchange(exchange), additionalHolders };
+      const target = { ...origins, ...exchange };
+      return exchanged(asked, async () => exchangeParameters(exchange), target);
     },
     async identityAssertion(asked) {
       const request = { grantType: exchangeGrant, ...identityAssertionRequest(asked) };
       return identityAssertion(await requestAnswer(requester, request), key?.thumbprint, clock());
     },
-    withToken: (accessToken, target = options) =>
-      present(givenToken(tokenOfAnother(accessToken, certificateThumbprint)), target),
+    withToken: (accessToken, target = targetOf(options)) =>
+      present(
+        givenToken(tokenOfAnother(accessToken, certificateThumbprint)),
+        checkedTarget(target),
+      ),
     actFor(delegator, target = targetOf(options)) {
-      const { resource } = target;
+      const { resource } = checkedTarget(target);
       const actor = { clientId, thumbprint: key?.thumbprint, certificateThumbprint, resource };
       const parameters = async () =>
         delegationParameters(delegator, actor, (await own.token()).accessToken);

@@ -62,7 +62,10 @@ const margin = (lifetime: number) => Math.min(30_000, lifetime / 10);
 export function hidden(accessToken: string, more: Omit<IssuedToken, 'accessToken'>): IssuedToken {
   // RFC 6750 §2.1. An error about an invalid header field would quote the token.
   if (!/^[A-Za-z0-9\-._~+/]+=*$/.test(accessToken))
-    throw new HolderError('token_response_invalid', 'the access token has characters of none');
+    throw new HolderError(
+      'token_response_invalid',
+      'the access token has characters that no access token may have',
+    );
   const token = { ...more } as IssuedToken;
   Object.defineProperty(token, 'accessToken', { value: accessToken, enumerable: false });
   return token;

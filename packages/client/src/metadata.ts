@@ -45,20 +45,53 @@ async function requested({
   timeout,
 }: MetadataOptions): Promise<oauth.AuthorizationServer> {
   // Plain HTTP was allowed or refused when the issuer was read.
+  let fetched = issuer.href;
   const response = await oauth.discoveryRequest(issuer, {
     algorithm: 'oauth2',
     [oauth.allowInsecureRequests]: true,
-    [oauth.customFetch]: (url, { body: _none, ...init }) => askServer(send, url, init),
+    [oauth.customFetch]: (url, { body: _none, ...init }) => {
+      fetched = url;
+      return askServer(send, url, init);
+    },
     signal: AbortSignal.timeout(timeout),
   });
+  const copy = response.clone();
   try {
-    return await oauth.processDiscoveryResponse(issuer, response);
+    const metadata = await oauth.processDiscoveryResponse(issuer, response);
+    await copy.body?.cancel();
+    return metadata;
   } catch {
     await response.body?.cancel().catch(() => undefined);
+    const { status } = response;
     throw new HolderError(
-      response.status >= 500 ? 'server_unreachable' : 'server_metadata_invalid',
-      `no metadata of an authorization server with the issuer identifier ${issuer.href}`,
-      { status: response.status },
+      status >= 500 ? 'server_unreachable' : 'server_metadata_invalid',
+      `${fetched} answered ${await wrongAnswer(copy, issuer)}`,
+      { status },
     );
+  }
+}
+
+/** What was answered instead of the metadata; reads the whole response. */
+async function wrongAnswer(response: Response, { href }: URL): Promise<string> {
+  const named = await issuerIn(response);
+  if (response.status !== 200) return `${response.status}: does an authorization server run there?`;
+  if (named === undefined || new URL(named).href === href)
+    return 'no metadata of an authorization server (RFC 8414)';
+  const asked = href.replace(/\/$/, '');
+  const advice = 'set issuer to what it answered, if you trust it';
+  return `the metadata of the issuer ${named}, not of ${asked}: ${advice}`;
+}
+
+/** The issuer in a response, if it is a printable URL. */
+async function issuerIn(response: Response): Promise<string | undefined> {
+  try {
+    const { issuer } = (await response.json()) as { readonly issuer?: unknown };
+    const printable =
+      typeof issuer === 'string' &&
+      /^https?:[\x21-\x7e]{1,200}$/.test(issuer) &&
+      URL.canParse(issuer);
+    return printable ? issuer : undefined;
+  } catch {
+    return undefined;
   }
 }

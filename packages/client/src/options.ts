@@ -47,12 +47,7 @@ export interface HolderOptions extends Target {
 }
 
 /** How the client authenticates, from whichever option is set. Throws HolderError. */
-export function authenticationOf({
-  clientId,
-  clientSecret,
-  authentication,
-}: HolderOptions): Authentication {
-  if (typeof clientId !== 'string' || clientId === '') throw unusable('clientId is required');
+export function authenticationOf({ clientSecret, authentication }: HolderOptions): Authentication {
   if (clientSecret === undefined) {
     if (authentication === undefined)
       throw unusable('say how the client authenticates: clientSecret or authentication');
@@ -66,7 +61,12 @@ export function authenticationOf({
 /** The issuer as a URL. Throws HolderError. */
 export function issuerOf({ issuer, allowInsecureRequests }: HolderOptions): URL {
   const url = URL.canParse(issuer) ? new URL(issuer) : undefined;
-  if (url === undefined) throw unusable('issuer is not a URL');
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    throw unusable(
+      `issuer must begin with https://, or on this machine http://, and not be ${
+        issuer === undefined ? 'undefined: is the variable set?' : JSON.stringify(issuer)
+      }`,
+    );
   refusePlainHttp(url, allowInsecureRequests);
   return url;
 }
@@ -78,22 +78,18 @@ export function refusePlainHttp(url: URL, allowed: boolean | undefined): void {
     (url.protocol === 'http:' && (allowed === true || isLoopback(url)))
   )
     return;
-  throw unusable(`only https is allowed, and http on this machine: ${url.origin}`);
+  const shown = url.origin === 'null' ? url.protocol : url.origin;
+  throw unusable(`only https is allowed, and http on this machine, not ${shown}`);
 }
 
 /** Origins that may see the token. */
 export function originsOf({ resource, origins }: Target): ReadonlySet<string> {
-  if (origins !== undefined) return new Set(origins.map(originOf));
+  if (origins !== undefined) return new Set(origins.map((one) => new URL(one).origin));
   return new Set(
     resource !== undefined && /^https?:/.test(resource) && URL.canParse(resource)
       ? [new URL(resource).origin]
       : [],
   );
-}
-
-function originOf(text: string): string {
-  if (!URL.canParse(text)) throw unusable('an item of origins is not a URL');
-  return new URL(text).origin;
 }
 
 function unusable(message: string): HolderError {

@@ -17,7 +17,8 @@ export function redirected(
   const location = headers.get('location');
   if (![301, 302, 303, 307, 308].includes(status) || location === null) return undefined;
   if (request.redirect === 'error') throw refused('the API answered a redirect');
-  if (!URL.canParse(location, request.url)) throw refused('the Location of a redirect is no URL');
+  if (!URL.canParse(location, request.url))
+    throw refused('the Location of a redirect is not a URL');
   const url = new URL(location, request.url);
   if (url.hash === '') url.hash = request.url.hash;
   if (!/^https?:$/.test(url.protocol)) throw refused('the API answered a redirect to no HTTP');

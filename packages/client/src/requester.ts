@@ -1,5 +1,6 @@
 import { authenticate, refuseSecretInBrowser } from './authentication.ts';
 import { fromBase64, sha256 } from './base64url.ts';
+import { checkHolderOptions } from './check-options.ts';
 import { clockOffsets } from './clock-offset.ts';
 import { HolderError } from './holder-error.ts';
 import type { HolderKey } from './keys/holder-key.ts';
@@ -12,6 +13,7 @@ import { transport } from './transport.ts';
 
 /** Opens the keys and collects what token requests need. Throws HolderError. */
 export async function requesterOf(options: HolderOptions): Promise<Requester> {
+  checkHolderOptions(options);
   const { clientId, clock = Date.now, timeout = 10_000, certificate } = options;
   const issuer = issuerOf(options);
   const authentication = authenticationOf(options);

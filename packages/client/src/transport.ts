@@ -26,13 +26,22 @@ export async function askServer(send: Send, url: string, init: RequestInit): Pro
   }
 }
 
+interface Failure {
+  readonly code?: unknown;
+  readonly message?: unknown;
+}
+
 function codeOf(error: unknown): string {
   const { name, code, cause } = (error ?? {}) as {
     readonly name?: unknown;
     readonly code?: unknown;
-    readonly cause?: { readonly code?: unknown };
+    readonly cause?: Failure & { readonly errors?: readonly Failure[] };
   };
+  // `fetch` never uses the ports of some other protocols, and has no code for that.
+  if (cause?.message === 'bad port') return 'bad port';
+  // A name with several addresses has a failure for each.
+  const codes = [cause?.code, cause?.errors?.[0]?.code, code, name];
   // `code` of a DOMException is a number without meaning.
-  const said = [cause?.code, code, name].find((value) => typeof value === 'string');
+  const said = codes.find((value) => typeof value === 'string');
   return typeof said === 'string' ? said : 'unknown error';
 }

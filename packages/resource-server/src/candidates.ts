@@ -1,9 +1,8 @@
 import { readPublicKey } from '../../../src/jose/public-key.ts';
 import type { AccessTokenClaims } from './claims.ts';
+import type { Reason } from './reasons.ts';
 import { invalidToken } from './refusal.ts';
-
-/** Confirmation methods that can be verified; `jwks` is a set of several keys in `cnf`. */
-export type VerifiableMethod = 'jkt' | 'x5t#S256' | 'jwk' | 'kid' | 'jku' | 'jwks' | 'jwe';
+import { type VerifiableMethod, verifiableMethods } from './verifiable-methods.ts';
 
 /** A key that may confirm the token, and its holder. */
 export type Candidate = {
@@ -42,8 +41,6 @@ export interface SeveralKeys {
 
 type Members = Readonly<Record<string, unknown>>;
 
-/** Known confirmation methods; `kid` beside `jku` is part of `jku` (RFC 7800 §3.5). */
-const known = ['jkt', 'x5t#S256', 'jwk', 'kid', 'jku', 'jwks', 'jwe'];
 const sha256 = /^[A-Za-z0-9_-]{43}$/;
 
 /**
@@ -110,7 +107,7 @@ function entry(value: unknown): Candidate {
 
 /** A key that the token contains or names by its thumbprint. */
 function direct(
-  method: string,
+  method: VerifiableMethod,
   value: unknown,
 ): { readonly method: VerifiableMethod; readonly thumbprint: string } {
   if (
@@ -152,9 +149,12 @@ function thumbprintOf(jwk: unknown): string {
   }
 }
 
-/** The known confirmation methods in `cnf`; unknown members are ignored (RFC 7800 §3.1). */
-function methodsOf(cnf: Members): readonly string[] {
-  return known.filter(
+/**
+ * The known confirmation methods in `cnf`; unknown members are ignored (RFC 7800 §3.1), and `kid`
+ * beside `jku` is part of `jku` (§3.5).
+ */
+function methodsOf(cnf: Members): readonly VerifiableMethod[] {
+  return verifiableMethods.filter(
     (method) => Object.hasOwn(cnf, method) && !(method === 'kid' && Object.hasOwn(cnf, 'jku')),
   );
 }
@@ -180,6 +180,6 @@ function isObject(value: unknown): value is Members {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function refused(reason: string) {
+function refused(reason: Reason) {
   return invalidToken('the access token names no key that can be verified here', reason);
 }

@@ -1,4 +1,5 @@
 import { isNumericDate } from '../../../src/jose/numeric-date.ts';
+import type { Reason } from './reasons.ts';
 import { invalidToken } from './refusal.ts';
 
 /** Checked claims of an access token (RFC 9068 §2.2); others are unchecked. Times in seconds. */
@@ -38,10 +39,11 @@ export function checkClaims(
   if (!audiences.includes(audience) || !audiences.every((value) => typeof value === 'string'))
     throw refused('token_aud_mismatch');
   if (!isNumericDate(exp) || !isNumericDate(iat)) throw refused('token_claim_missing');
-  if (exp + clockTolerance <= now)
+  // Comparisons with NaN are false, so each one states what must be true.
+  if (!(exp + clockTolerance > now))
     throw invalidToken('the access token has expired', 'token_expired');
   if (
-    iat > now + clockTolerance ||
+    !(iat <= now + clockTolerance) ||
     (nbf !== undefined && !(isNumericDate(nbf) && nbf <= now + clockTolerance))
   )
     throw refused('token_not_yet_valid');
@@ -49,6 +51,9 @@ export function checkClaims(
   return claims as AccessTokenClaims;
 }
 
-function refused(reason: string) {
-  return invalidToken('the access token is not one of the issuer for this resource server', reason);
+function refused(reason: Reason) {
+  return invalidToken(
+    'the access token was not issued for this resource server by a trusted issuer',
+    reason,
+  );
 }

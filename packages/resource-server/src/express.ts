@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { checkRequiredScope } from './check-options.ts';
 import {
   type AdapterOptions,
+  checkAdapter,
   peerCertificate,
   presentedRequest,
   servedMetadata,
@@ -11,8 +13,8 @@ import { TokenRefused } from './refusal.ts';
 declare global {
   namespace Express {
     interface Request {
-      /** The presenter of this request's access token, and its key. */
-      presented?: Presented;
+      /** Who presented this request's access token, and its key; only behind `tokenRequired`. */
+      presented: Presented;
     }
   }
 }
@@ -25,12 +27,12 @@ type ExpressRequest = IncomingMessage & { readonly originalUrl?: string; present
  * requireToken('calendar.read'), …)`. Sets `req.presented`, or sends the refusal with its
  * challenges.
  */
-export function tokenRequired(
-  verify: VerifyPresented,
-  { origin, certificate, onRefused }: AdapterOptions<ExpressRequest>,
-) {
-  return (scope?: string) =>
-    async (
+export function tokenRequired(verify: VerifyPresented, options: AdapterOptions<ExpressRequest>) {
+  checkAdapter(verify, options);
+  const { origin, certificate, onRefused } = options;
+  return (scope?: string) => {
+    checkRequiredScope(scope);
+    return async (
       request: ExpressRequest,
       response: ServerResponse,
       next: (error?: unknown) => void,
@@ -57,6 +59,7 @@ export function tokenRequired(
       }
       next();
     };
+  };
 }
 
 /**

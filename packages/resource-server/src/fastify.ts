@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { checkRequiredScope } from './check-options.ts';
 import {
   type AdapterOptions,
+  checkAdapter,
   peerCertificate,
   presentedRequest,
   servedMetadata,
@@ -10,8 +12,8 @@ import { TokenRefused } from './refusal.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The presenter of this request's access token, and its key. */
-    presented?: Presented;
+    /** Who presented this request's access token, and its key; only behind `tokenRequired`. */
+    presented: Presented;
   }
 }
 
@@ -20,12 +22,15 @@ declare module 'fastify' {
  * requireToken('calendar.read') }, …)`. Sets `request.presented`, or sends the refusal with its
  * challenges.
  */
-export function tokenRequired(
-  verify: VerifyPresented,
-  { origin, certificate, onRefused }: AdapterOptions<FastifyRequest>,
-) {
-  return (scope?: string) =>
-    async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
+export function tokenRequired(verify: VerifyPresented, options: AdapterOptions<FastifyRequest>) {
+  checkAdapter(verify, options);
+  const { origin, certificate, onRefused } = options;
+  return (scope?: string) => {
+    checkRequiredScope(scope);
+    return async (
+      request: FastifyRequest,
+      reply: FastifyReply,
+    ): Promise<FastifyReply | undefined> => {
       try {
         const shown =
           certificate === undefined ? peerCertificate(request.raw) : certificate(request);
@@ -43,6 +48,7 @@ export function tokenRequired(
         return reply.code(refused.status).send(refused.body);
       }
     };
+  };
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Credentials } from './credentials.ts';
 import { discover } from './discover.ts';
 import { fetchJson } from './fetch-json.ts';
 import type { IntrospectionOptions, PresentedRequest } from './options.ts';
+import type { Reason } from './reasons.ts';
 import { invalidToken, Refused } from './refusal.ts';
 
 /** A token and proof that were already checked here, and the holder of the key. */
@@ -84,7 +85,7 @@ function checkAnswer(
     throw new Refused({
       error: 'use_dpop_nonce',
       description: 'a nonce is required',
-      reason: String(verdict['reason']),
+      reason: reasonOf(verdict),
       of: [scheme],
       dpopNonce: verdict['nonce'],
     });
@@ -95,7 +96,7 @@ function checkAnswer(
   // Servers without introspection with proof do not mark the proof as used.
   if (typeof verdict['valid'] !== 'boolean') throw unknown('introspection_without_proof');
   if (verdict['valid'] && verdict['presenter'] === presenter) return;
-  const reason = verdict['valid'] ? 'key_mismatch' : String(verdict['reason']);
+  const reason = verdict['valid'] ? 'key_mismatch' : reasonOf(verdict);
   if (scheme !== 'DPoP' || reason === 'key_mismatch')
     throw invalidToken('the access token is not bound to the key that was proven', reason);
   throw new Refused({
@@ -109,8 +110,13 @@ function checkAnswer(
   });
 }
 
+/** The issuer's reason; a newer issuer may have others. */
+function reasonOf(verdict: Answer): Reason {
+  return String(verdict['reason']) as Reason;
+}
+
 /** Fail closed: the proof may have been used elsewhere. */
-function unknown(reason: string, cause?: unknown): Refused {
+function unknown(reason: Reason, cause?: unknown): Refused {
   return new Refused({
     error: 'temporarily_unavailable',
     description: 'the issuer cannot be asked now',

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
+import { callback, checkOptions, must, optional, url } from '../../client/src/option-checks.ts';
 import type { PresentedRequest, ResourceServer } from './options.ts';
 import type { TokenRefused } from './refusal.ts';
 
@@ -11,6 +12,18 @@ export interface AdapterOptions<Request> {
   readonly certificate?: (request: Request) => Uint8Array | string | undefined;
   /** Called with every refusal, for logs and metrics. */
   readonly onRefused?: (refused: TokenRefused, request: Request) => void;
+}
+
+/** Checks what an adapter is given. Throws TypeError. */
+export function checkAdapter(verify: unknown, options: unknown): void {
+  const whose = 'tokenRequired';
+  const isFunction = (value: unknown) => typeof value === 'function';
+  must('the function that resourceServer returned', isFunction)(`${whose}: verify`, verify);
+  checkOptions<AdapterOptions<never>>(whose, options, {
+    origin: url,
+    certificate: optional(callback),
+    onRefused: optional(callback),
+  });
 }
 
 /** Converts a request of Node's HTTP server; the URI never depends on `Host`. */
@@ -39,8 +52,11 @@ function uriOf(origin: string, target: string): string {
 }
 
 /** The metadata and the fields of its answer, which pages of any origin may read. */
-export function servedMetadata({ metadata }: Pick<ResourceServer, 'metadata'>) {
-  if (metadata === undefined) throw new TypeError('resourceServer was made without `metadata`');
+export function servedMetadata(verify: Pick<ResourceServer, 'metadata'>) {
+  const isServer = (value: unknown) => typeof value === 'function' || typeof value === 'object';
+  must('what resourceServer returned', isServer)('resourceMetadata: its argument', verify);
+  const { metadata } = verify;
+  if (metadata === undefined) throw new TypeError('resourceServer was created without `metadata`');
   const { pathname, search } = new URL(metadata.url);
   return {
     pathname,

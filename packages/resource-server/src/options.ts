@@ -4,10 +4,10 @@ import type {
   SigningAlgorithm,
 } from '../../../src/jose/algorithms.ts';
 import type { ReplayStore } from '../../../src/ports/replay-store.ts';
-import type { VerifiableMethod } from './candidates.ts';
 import type { AccessTokenClaims } from './claims.ts';
 import type { HeaderFields } from './credentials.ts';
 import type { CacheLimits } from './issuer-keys.ts';
+import type { VerifiableMethod } from './verifiable-methods.ts';
 
 /** The account of this resource server at the issuer (docs/introspection.md). */
 export interface IntrospectionOptions {

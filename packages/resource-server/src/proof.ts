@@ -11,7 +11,9 @@ import type { Candidate } from './candidates.ts';
 import type { Credentials } from './credentials.ts';
 import { macProof, readSymmetricKey, type SymmetricKey } from './mac-proof.ts';
 import type { PresentedRequest } from './options.ts';
+import type { Reason } from './reasons.ts';
 import { invalidToken, Refused } from './refusal.ts';
+import { schemeOf } from './verifiable-methods.ts';
 
 /** The key that this request proves. */
 export interface ShownKey {
@@ -62,8 +64,7 @@ function byProof(
     const { key, use, ath, freshNonce } = check(proofs, method, nonces !== undefined);
     if (ath !== createHash('sha256').update(token).digest('base64url'))
       throw new OAuthError('proof_ath_mismatch');
-    const confirms = ({ method }: Candidate) =>
-      scheme === 'PoP' ? method === 'jwe' : method !== 'jwe' && method !== 'x5t#S256';
+    const confirms = ({ method }: Candidate) => schemeOf[method] === scheme;
     return { thumbprint: key.jkt, confirms, use, ...(freshNonce !== undefined && { freshNonce }) };
   } catch (fault) {
     if (!(fault instanceof OAuthError)) throw fault;
@@ -73,8 +74,9 @@ function byProof(
       description:
         scheme === 'DPoP'
           ? fault.message
-          : 'the proof by the symmetric key is not one for this request and token, or has no nonce',
-      reason: fault.reason,
+          : 'the proof with the symmetric key is not for this request and token, or has no nonce',
+      // The checks of proofs have only these.
+      reason: fault.reason as Reason,
       of: [scheme],
       cause: fault.cause,
       ...(nonce !== undefined && { dpopNonce: nonce }),
@@ -97,7 +99,7 @@ function byCertificate(certificate: PresentedRequest['certificate']): ShownKey {
   }
   return {
     thumbprint: createHash('sha256').update(der).digest('base64url'),
-    confirms: ({ method }) => method === 'x5t#S256',
+    confirms: ({ method }) => schemeOf[method] === 'Bearer',
   };
 }
 

@@ -1,4 +1,5 @@
 import type { SigningAlgorithm } from '../../../src/jose/algorithms.ts';
+import type { Reason } from './reasons.ts';
 
 /** Error codes (RFC 6750 §3.1, RFC 9449 §7.1, §9) with HTTP status; challenges omit the last. */
 export const refusalStatus = {
@@ -31,7 +32,7 @@ export interface Refusal {
   /** A constant sentence. */
   readonly description?: string;
   /** Machine-readable reason for the log; never sent. */
-  readonly reason: string;
+  readonly reason: Reason;
   /** Schemes whose challenge names the error. Default: all. */
   readonly of?: readonly Scheme[];
   readonly scope?: string;
@@ -44,7 +45,7 @@ export interface Refusal {
 export class TokenRefused extends Error {
   readonly status: number;
   readonly error: RefusalCode | undefined;
-  /** Machine-readable, for logs and metrics: `key_mismatch`, `proof_replayed`, … */
+  /** Machine-readable, for logs and metrics: docs/resource-server.md lists all reasons. */
   readonly reason: string;
   /** A `WWW-Authenticate` value for each accepted scheme (RFC 9110 §11.6.1). */
   readonly challenges: readonly string[];
@@ -108,7 +109,7 @@ export class Refused extends Error {
 }
 
 /** A refusal with `invalid_token` (RFC 6750 §3.1). */
-export function invalidToken(description: string, reason: string, cause?: unknown): Refused {
+export function invalidToken(description: string, reason: Reason, cause?: unknown): Refused {
   return new Refused({
     error: 'invalid_token',
     description,

@@ -1,29 +1,49 @@
 import type { Clock } from '../../../src/domain/clock.ts';
 import type { SingleUse } from '../../../src/domain/single-use.ts';
 import type { ReplayStore } from '../../../src/ports/replay-store.ts';
+import {
+  callback,
+  checkOptions,
+  count,
+  flag,
+  isMembers,
+  must,
+  optional,
+  seconds,
+  text,
+} from '../../client/src/option-checks.ts';
+
+interface MemoryReplayOptions {
+  readonly max?: number;
+  readonly clock?: Clock;
+}
 
 /**
  * Records used proofs in memory, for a single process. With `max` unexpired records it refuses
  * further proofs rather than forgetting old ones.
  */
-export function memoryReplay({
-  max = 100_000,
-  clock = Date.now,
-}: {
-  readonly max?: number;
-  readonly clock?: Clock;
-} = {}): ReplayStore {
+export function memoryReplay(options: MemoryReplayOptions = {}): ReplayStore {
+  checkOptions<MemoryReplayOptions>('memoryReplay', options, {
+    max: optional(count(1)),
+    clock: optional(callback),
+  });
+  const { max = 100_000, clock = Date.now } = options;
   const used = new Map<string, number>();
-  const forgetExpired = (now: number) => {
+  let searchedAt = Number.NEGATIVE_INFINITY;
+  const forgetExpired = (now: number, needed: number) => {
     // Records expire roughly in order, so the search ends at the first unexpired one.
     for (const [key, expiresAt] of used) {
-      if (expiresAt > now) return;
+      if (expiresAt > now) break;
       used.delete(key);
     }
+    // Behind a record that is kept for long, others have expired too.
+    if (used.size + needed <= max || now < searchedAt + 1) return;
+    searchedAt = now;
+    for (const [key, expiresAt] of used) if (expiresAt <= now) used.delete(key);
   };
   return {
     async markUsed(uses) {
-      forgetExpired(clock() / 1000);
+      forgetExpired(clock() / 1000, uses.length);
       if (used.size + uses.length > max) throw new Error('the replay store is full');
       return uses.map(({ key, expiresAt }) => {
         if (used.has(key)) return false;
@@ -63,16 +83,15 @@ export interface RedisReplayOptions {
  * (`run_id`) and the time from which its records are complete. If it is missing or names another
  * process, `markUsed` throws for every proof that could have been used before.
  */
-export function redisReplay(
-  redis: RedisClient,
-  {
+export function redisReplay(redis: RedisClient, options: RedisReplayOptions = {}): ReplayStore {
+  checkRedisReplay(redis, options);
+  const {
     prefix = 'holdfast:rs:',
     clock = Date.now,
     clockTolerance = 30,
     first = false,
     onLoss = () => undefined,
-  }: RedisReplayOptions = {},
-): ReplayStore {
+  } = options;
   const marker = `${prefix}replay-since`;
   let begun: Promise<unknown> | undefined;
   // Written before the first use, so that a missing marker always means a loss.
@@ -121,6 +140,20 @@ export function redisReplay(
       return marked;
     },
   };
+}
+
+function checkRedisReplay(redis: unknown, options: unknown): void {
+  const isClient = (value: unknown) =>
+    isMembers(value) && ['set', 'get', 'info'].every((name) => typeof value[name] === 'function');
+  const client = must('a client such as ioredis, with the functions set, get and info', isClient);
+  client('redisReplay: redis', redis);
+  checkOptions<RedisReplayOptions>('redisReplay', options, {
+    prefix: optional(text),
+    clock: optional(callback),
+    clockTolerance: optional(seconds()),
+    first: optional(flag),
+    onLoss: optional(callback),
+  });
 }
 
 function processOf(info: string): string {

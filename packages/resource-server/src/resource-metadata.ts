@@ -1,6 +1,16 @@
 import type { ResourceMetadata, ResourceServerOptions } from './options.ts';
 import type { Offer } from './refusal.ts';
 
+/** The members of the metadata that follow from the other options. */
+export const derivedMembers = [
+  'resource',
+  'authorization_servers',
+  'bearer_methods_supported',
+  'tls_client_certificate_bound_access_tokens',
+  'dpop_signing_alg_values_supported',
+  'dpop_bound_access_tokens_required',
+];
+
 /**
  * Derives the metadata from the options, so that it states what is checked. Throws TypeError if the
  * audience is not a URL, because that determines where the metadata is served.

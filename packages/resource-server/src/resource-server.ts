@@ -1,6 +1,7 @@
 import type { SingleUse } from '../../../src/domain/single-use.ts';
 import type { ReplayStore } from '../../../src/ports/replay-store.ts';
 import { candidatesOf } from './candidates.ts';
+import { checkRequired } from './check-options.ts';
 import { checkClaims } from './claims.ts';
 import { readCredentials } from './credentials.ts';
 import { holderOf } from './holder.ts';
@@ -18,7 +19,6 @@ import { signedByIssuer } from './trusted-issuers.ts';
 
 export type { SingleUse } from '../../../src/domain/single-use.ts';
 export type { ReplayStore } from '../../../src/ports/replay-store.ts';
-export type { VerifiableMethod } from './candidates.ts';
 export type { AccessTokenClaims } from './claims.ts';
 export type { HeaderFields } from './credentials.ts';
 export type { CacheLimits } from './issuer-keys.ts';
@@ -34,15 +34,19 @@ export type {
 } from './options.ts';
 export { type RefusalCode, TokenRefused } from './refusal.ts';
 export { memoryReplay, type RedisClient, type RedisReplayOptions, redisReplay } from './replay.ts';
+export type { VerifiableMethod } from './verifiable-methods.ts';
 
 /**
  * Builds the check of key-bound access tokens (RFC 9068 §4, RFC 9449 §7, RFC 8705 §3,
- * docs/protocol.md). A request passes only with its own proof by a key that the token names.
+ * docs/protocol.md). A request passes only with its own proof by a key that the token names. Throws
+ * TypeError if an option is wrong.
  */
 export function resourceServer(options: ResourceServerOptions): ResourceServer {
   const settings = readSettings(options);
   const { offers, metadata } = settings;
-  const check: VerifyPresented = async (request, { scope } = {}) => {
+  const check: VerifyPresented = async (request, required = {}) => {
+    checkRequired(required);
+    const { scope } = required;
     try {
       return await verify(settings, request, scope);
     } catch (fault) {

@@ -5,23 +5,15 @@ import {
 } from '../../../src/jose/algorithms.ts';
 import { type DecryptionKey, readDecryptionKey } from '../../../src/jose/decryption-key.ts';
 import { type DpopNonces, dpopNonces } from '../../../src/protocol/possession/dpop-nonce.ts';
-import type { VerifiableMethod } from './candidates.ts';
+import { checkResourceServerOptions } from './check-options.ts';
 import type { ResourceServerOptions } from './options.ts';
 import type { ProofOptions } from './proof.ts';
 import type { Offer, Scheme } from './refusal.ts';
 import { memoryReplay } from './replay.ts';
 import { resourceMetadata } from './resource-metadata.ts';
 import { trustedIssuers } from './trusted-issuers.ts';
+import { schemeOf, verifiableMethods } from './verifiable-methods.ts';
 
-const allMethods: readonly VerifiableMethod[] = [
-  'jkt',
-  'x5t#S256',
-  'jwk',
-  'kid',
-  'jku',
-  'jwks',
-  'jwe',
-];
 // RS256 is for old clients only, and ML-DSA needs a newer Node.js than this package.
 const defaultDpopAlgs = signingAlgorithms.filter(
   (alg) => alg !== 'RS256' && jwsAlgorithms[alg].key.kty !== 'AKP',
@@ -30,12 +22,13 @@ const defaultDpopAlgs = signingAlgorithms.filter(
 /** The settings for checking requests. */
 export type Settings = ReturnType<typeof readSettings>;
 
-/** Reads the options, with a default for each that is absent. */
+/** Reads the options, with a default for each that is absent. Throws TypeError. */
 export function readSettings(options: ResourceServerOptions) {
+  checkResourceServerOptions(options);
   const {
     audience,
     clock = Date.now,
-    confirmationMethods: methods = allMethods,
+    confirmationMethods: methods = verifiableMethods,
     dpopAlgs = defaultDpopAlgs,
     replay = memoryReplay({ clock }),
     nonce,
@@ -54,7 +47,7 @@ export function readSettings(options: ResourceServerOptions) {
   };
   const symmetric = proof.decryptionKeys.length > 0;
   const offers: readonly Offer[] = [
-    ...(methods.some((method) => method !== 'x5t#S256' && method !== 'jwe')
+    ...(methods.some((method) => schemeOf[method] === 'DPoP')
       ? [{ scheme: 'DPoP', algs: dpopAlgs } as const]
       : []),
     ...(symmetric ? [{ scheme: 'PoP', algs: ['HS256'] } as const] : []),
@@ -97,7 +90,6 @@ function noncesOf(
   { secret, lifetime = 120 }: NonNullable<ResourceServerOptions['nonce']>,
   clock: () => number,
 ): DpopNonces {
-  if (secret.length < 32) throw new TypeError('the nonce secret needs 32 bytes or more');
   const secrets = [{ secret: Buffer.from(secret), from: 0 }];
   return dpopNonces(() => secrets, lifetime, clock);
 }

@@ -8,6 +8,7 @@ import {
 import { type Introspect, introspection } from './introspection.ts';
 import { type IssuerKeys, issuerKeys } from './issuer-keys.ts';
 import type { IssuerOptions, ResourceServerOptions } from './options.ts';
+import type { Reason } from './reasons.ts';
 import { invalidToken, type Refused } from './refusal.ts';
 
 /** A trusted issuer with its keys. */
@@ -85,9 +86,9 @@ export async function signedByIssuer(
   return { jws, issuer };
 }
 
-function refusedToken(reason: string, cause?: unknown): Refused {
+function refusedToken(reason: Reason, cause?: unknown): Refused {
   return invalidToken(
-    'the access token is not one of the issuer for this resource server',
+    'the access token was not issued for this resource server by a trusted issuer',
     reason,
     cause,
   );

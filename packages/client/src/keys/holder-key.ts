@@ -14,15 +14,21 @@ export interface HolderKey {
   sign(input: Uint8Array<ArrayBuffer>): Promise<Uint8Array>;
 }
 
-/** Algorithms of the keys that a holder creates, if the runtime supports them. */
-export type KeyAlgorithm =
-  | 'ES256'
-  | 'ES384'
-  | 'ES512'
-  | 'Ed25519'
-  | 'ML-DSA-44'
-  | 'ML-DSA-65'
-  | 'ML-DSA-87';
+/**
+ * Algorithms of the keys that a holder creates, if the runtime supports them; EdDSA is the older
+ * name of Ed25519.
+ */
+export const keyAlgorithms = [
+  'ES256',
+  'ES384',
+  'ES512',
+  'Ed25519',
+  'EdDSA',
+  'ML-DSA-44',
+  'ML-DSA-65',
+  'ML-DSA-87',
+] as const;
+export type KeyAlgorithm = (typeof keyAlgorithms)[number];
 
 /** The members of `KeyObject` of node:crypto that are used here. */
 export interface NodeKeyObject {
