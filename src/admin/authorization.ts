@@ -25,6 +25,9 @@ declare module 'fastify' {
   }
 }
 
+/** One sentence, so that it does not tell a wrong token from a missing one. */
+const notAdmitted = 'the admin token is missing or not accepted';
+
 /** Every value of a header field, in message order. */
 export type ReadFields = (request: IncomingMessage, name: string) => readonly string[];
 
@@ -129,7 +132,7 @@ function authenticating(
       const wait = refused.waitOf(counted);
       if (wait !== undefined && !(scheme === 'bearer' && (await mayBeAdmins(token)))) {
         void reply.header('retry-after', String(wait));
-        throw new Problem(429, 'too many requests without an admin token, try again later');
+        throw new Problem(429, 'too many requests without an admin token; try again later');
       }
       const admin = await adminOf(request, reply);
       if (typeof admin === 'object') {
@@ -139,7 +142,7 @@ function authenticating(
       }
       // Not counted: parallel requests from the key's holder each get a nonce challenge.
       if (admin !== 'challenged') refused.note(counted);
-      throw new Problem(401, 'the admin token is required');
+      throw new Problem(401, notAdmitted);
     },
     /** Judges the sender of an authenticated request as of now. Its proof was used up. */
     async authenticateAgain(request: FastifyRequest, reply: FastifyReply): Promise<ActingAdmin> {
@@ -148,7 +151,7 @@ function authenticating(
         ? named(request, token)
         : boundAdminAgain(bound, token, request, reply));
       if (typeof admin === 'object') return admin;
-      throw new Problem(401, 'the admin token is required');
+      throw new Problem(401, notAdmitted);
     },
   };
 }

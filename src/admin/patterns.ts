@@ -9,8 +9,8 @@ const patterns = {
     // No URL can name `.` or `..` as the last segment of its path (RFC 3986 §5.2.4).
     source: '^(?!\\.{1,2}$|urn:holdfast:)[\\x21-\\x7e]+$',
     words:
-      'printable ASCII without spaces, neither `.` nor `..`, and without `urn:holdfast:` at its ' +
-      'beginning',
+      'printable ASCII without spaces; it must not be `.` or `..`, and must not start with ' +
+      '`urn:holdfast:`',
   },
   adminTokenName: {
     source: '^(?!bootstrap$)[a-z0-9][a-z0-9._-]*$',

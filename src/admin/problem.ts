@@ -107,7 +107,7 @@ export function problemHandler(
 function asProblem(thrown: unknown): Problem {
   if (thrown instanceof Problem) return thrown;
   if (thrown instanceof StoreUnavailable)
-    return new Problem(503, 'the store is unavailable, try again');
+    return new Problem(503, 'the store is unavailable; try again later');
   if (thrown instanceof CorruptRow)
     return new Problem(
       500,
@@ -116,6 +116,8 @@ function asProblem(thrown: unknown): Problem {
   const { statusCode, validation } = (thrown ?? {}) as Partial<FastifyError>;
   const [first, ...more] = (validation ?? []).map(faultOf);
   if (first !== undefined) return new Faults([first, ...more]);
+  if (statusCode === 415)
+    return new Problem(415, 'send the body as JSON, with Content-Type: application/json');
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new Problem(statusCode, 'the request is malformed');
   return new Problem(500, 'the server failed to answer this request');

@@ -6,13 +6,12 @@ import type { Scrape } from '../observability/scrape.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { Refusals } from '../ports/refusals.ts';
 import type { Tracing } from '../ports/tracing.ts';
-import { allowedAddresses } from '../protocol/client-keys/remote-jwks/address.ts';
-import { mayBeFetched } from '../protocol/client-keys/remote-jwks/target.ts';
 import { tryToken } from '../protocol/trusted-issuers/try-token.ts';
 import type { openStores } from '../store/stores.ts';
 import type { AdminServerOptions } from './admin-server.ts';
 import { boundAdmins } from './bound-admins.ts';
 import type { PreparedSecrets } from './first-start.ts';
+import { registrationChecks } from './registration-checks.ts';
 import type { ServerKeys } from './server-keys.ts';
 import { trustParts } from './trust-parts.ts';
 
@@ -38,22 +37,18 @@ export function adminOptions(config: Config, options: Opened & Common): AdminSer
   const { stores, secrets, keys, ports, refusals } = options;
   const { clock, randomId } = ports;
   const { encryption, bootstrapHash } = secrets;
-  const { issuer, accessTokenMaxLifetime: maxAccessTokenLifetime } = config;
   const { signingKeys, gatewayKeys, nonceSecrets } = keys;
   const { verifyTrustedIssuerToken: verify } = trustParts(config, ports, refusals);
   return {
     ...stores,
     ...options,
-    issuer,
+    ...registrationChecks(config),
     clock,
     randomId,
     clients: guardedClients(stores.clients),
     clientRegistrations: stores.clients,
     auditLog: stores.audit,
-    mayBeFetched: (uri, allowPrivate = false) =>
-      mayBeFetched(uri, allowedAddresses(allowPrivate || config.jwksUriAllowPrivateAddresses)),
     tryToken: tryToken({ ...ports, verify }),
-    hasTrustBundleDirectory: config.trustBundleDirectory !== undefined,
     bootstrapHash,
     boundAdmins: boundAdmins({ ...options, config }, keys),
     secrets: stores.secrets,
@@ -61,6 +56,5 @@ export function adminOptions(config: Config, options: Opened & Common): AdminSer
     ensureSigningKey: signingKeys.ensure,
     nonceSecrets,
     keyEncryption: { ...stores, encryption, changes: stores.keyEncryption },
-    maxAccessTokenLifetime,
   };
 }

@@ -8,11 +8,10 @@ import {
 } from '../admin/configuration/file.ts';
 import type { PlannedChange } from '../admin/configuration/plan-kind.ts';
 import { configurationFaultsRoute, configurationRoutes } from '../admin/configuration/routes.ts';
-import type { Configuration } from '../admin/configuration/schemas.ts';
-import { undeclared } from '../admin/configuration/undeclared.ts';
+import type { Examined } from '../admin/configuration/without-store.ts';
 import { jsonBodies } from '../admin/json-body.ts';
 import { problemHandler } from '../admin/problem.ts';
-import type { Fault } from '../admin/schema-fault.ts';
+import type { Config } from '../config/config.ts';
 import type { DeclaredSecrets } from '../config/declared-secrets.ts';
 import { actingAs } from '../domain/acting-admin.ts';
 import { adminScopes } from '../domain/admin-access.ts';
@@ -20,6 +19,7 @@ import { StoreUnavailable } from '../domain/oauth-error.ts';
 import { listener } from '../http/listener/listener.ts';
 import type { RandomId } from '../ports/ports.ts';
 import { type AdminServerOptions, adminValidators } from './admin-server.ts';
+import { registrationChecks } from './registration-checks.ts';
 
 /**
  * Applies the file of CONFIG_FILE with the admin API's own operation, without pruning and on one
@@ -35,24 +35,23 @@ export async function applyConfigurationFile(
 
 /**
  * The faults of the file of CONFIG_FILE that can be found without a database, one per line.
- * Warnings concern undeclared names. Throws ConfigurationFileError if the file cannot be read.
+ * Warnings concern what the database may have. Throws ConfigurationFileError if the file cannot be
+ * read.
  */
-export async function configurationFileFaults({
-  path,
-  secrets,
-}: {
-  readonly path: string;
-  readonly secrets: DeclaredSecrets;
-}): Promise<{ readonly faults: string; readonly warnings: readonly string[] }> {
+export async function configurationFileFaults(
+  { path, secrets }: { readonly path: string; readonly secrets: DeclaredSecrets },
+  config: Config,
+): Promise<{ readonly faults: string; readonly warnings: readonly string[] }> {
   const file = readConfigurationFile(path, textOf(path), secrets);
   const app = validatingApp(pino({ level: 'silent' }), () => '');
-  configurationFaultsRoute(app);
+  configurationFaultsRoute(app, registrationChecks(config));
   try {
     const url = '/admin/configuration';
     const answer = await app.inject({ method: 'POST', url, payload: file.body });
-    const faults = file.lines([...file.faults, ...answer.json<Fault[]>()]);
+    const found = answer.json<Examined>();
+    const faults = file.lines([...file.faults, ...found.faults]);
     if (faults !== '') return { faults, warnings: [] };
-    const warnings = file.lines(undeclared(file.body as Configuration));
+    const warnings = file.lines(found.warnings);
     return { faults, warnings: warnings === '' ? [] : warnings.split('\n') };
   } finally {
     await app.close();

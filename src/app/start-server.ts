@@ -16,12 +16,13 @@ import type { AdminServerOptions } from './admin-server.ts';
 import { authorizationServer } from './authorization-server.ts';
 import { backgroundJobs } from './background-jobs.ts';
 import { serverScrape } from './collected-series.ts';
-import { firstStartText, prepareSecrets, startText } from './first-start.ts';
+import { prepareSecrets } from './first-start.ts';
 import type { GatewayServerOptions } from './gateway-server.ts';
 import { openAuditSink, requireAuditSink } from './open-audit-sink.ts';
 import { protocolPorts } from './protocol-ports.ts';
 import { readiness } from './readiness.ts';
 import { serverKeys } from './server-keys.ts';
+import { firstStartText, startText } from './start-text.ts';
 import { stopServer } from './stop-server.ts';
 
 /** What a process provides to the server. */

@@ -76,7 +76,9 @@ export async function adminApi(
   if (!/^[\x21-\x7e]+$/.test(token))
     throw configurationError('The admin token has characters that no admin token has.');
   return async ({ method, path, query = {}, body, headers = {}, slow }) => {
-    const url = new URL(`${base.href.replace(/\/*$/, '')}/admin/${path.map(segment).join('/')}`);
+    const url = new URL(
+      `${base.href.replace(/(\/admin)?\/*$/, '')}/admin/${path.map(segment).join('/')}`,
+    );
     url.search = new URLSearchParams(query).toString();
     const init = {
       method,
@@ -137,7 +139,7 @@ async function answerOf(url: URL, init: RequestInit, slow: AdminRequest['slow'])
     const advice = slow === undefined ? '' : ` ${slow.advice}`;
     throw new CommandError(
       exitCodes.unreachable,
-      `No answer of the admin API at ${url.origin}: ${codeOf((error as Error).cause ?? error)}.${advice}`,
+      `No answer from the admin API at ${url.origin}: ${codeOf((error as Error).cause ?? error)}.${advice}`,
     );
   }
 }

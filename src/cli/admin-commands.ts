@@ -8,7 +8,7 @@ import type { AdminOptions, RotateOptions } from './keys.ts';
 import type { Terminal } from './terminal.ts';
 
 const help = `
-  HOLDFAST_ADMIN_URL                  where the admin API is (http://127.0.0.1:8081)
+  HOLDFAST_ADMIN_URL                  the admin API (http://127.0.0.1:8081)
   HOLDFAST_ADMIN_TOKEN, …_TOKEN_FILE  an admin token with the scope for it
 `;
 
@@ -32,12 +32,20 @@ export function addAdminCommands(program: Command, terminal: Terminal): void {
     async (options: AdminOptions) => (await load()).listKeys(terminal, options),
   );
   onAdminApi(keys.command('rotate'), 'announce the next signing key')
-    .addOption(new Option('--alg <alg>').choices(accessTokenSigningAlgorithms).default('ES256'))
-    .addOption(new Option('--purpose <purpose>').choices(signingKeyPurposes))
+    .addOption(
+      new Option('--alg <alg>', 'algorithm of the key')
+        .choices(accessTokenSigningAlgorithms)
+        .default('ES256'),
+    )
+    .addOption(
+      new Option('--purpose <purpose>', 'what it signs (default: issuer)').choices(
+        signingKeyPurposes,
+      ),
+    )
     .option('--immediately', 'do not wait until every copy of the JWK Set has it')
     .action(async (options: RotateOptions) => (await load()).rotateKey(terminal, options));
   onAdminApi(keys.command('revoke'), 'revoke a leaked key: all that it signed is inactive')
-    .argument('<kid>')
+    .argument('<kid>', 'kid of the key')
     .allowUnknownOption(idMayLookLikeAnOption)
     .action(async (kid: string, options: AdminOptions) =>
       (await load()).revokeKey(terminal, kid, options),
@@ -45,7 +53,7 @@ export function addAdminCommands(program: Command, terminal: Terminal): void {
   addRescue(program, terminal);
   const audit = program.command('audit').description('read the audit trail');
   onAdminApi(audit.command('tail'), 'print audit events, oldest first; --json prints JSON Lines')
-    .option('--follow', 'go on with what comes; events are shown a minute late, none is missed')
+    .option('--follow', 'continue with new events, a minute late so that none is missed')
     .option('--since <time>', 'such as 2026-11-24T09:00:00Z, or 30m, 24h, 7d ago (default: 1h)')
     .option('--type <type>', 'only events of this type')
     .option('--client-id <id>', 'only events of this client')
@@ -59,24 +67,29 @@ function addRescue(program: Command, terminal: Terminal): void {
   const on = (command: Command, description: string) =>
     command
       .description(description)
-      .option('--data-directory <folder>', 'as of holdfast serve')
+      .option('--data-directory <folder>', 'the same as for holdfast serve')
       .option('--json', 'print JSON');
-  const reset = program.command('admin-token').description('when every admin token is lost');
-  on(reset.command('reset'), 'make an admin token with every scope in the database; prints it')
-    .option('--expires-in <seconds>', 'how long it is good', '3600')
+  const reset = program
+    .command('admin-token')
+    .description('create an admin token when all others are lost');
+  on(reset.command('reset'), 'create an admin token with every scope in the database; prints it')
+    .option('--expires-in <seconds>', 'lifetime in seconds', '3600')
     .option('--file <file>', 'write it to a private file instead')
     .option('--end-others', 'end every other admin: tokens, the first one too, and clients')
     .action(async (options: AdminTokenResetOptions) =>
       (await import('./admin-token-reset.ts')).resetAdminToken(terminal, options),
     );
-  on(program.command('backup'), 'copy the database of a running server; PostgreSQL: say how')
-    .argument('<file>', 'which must not exist yet')
+  on(
+    program.command('backup'),
+    'copy the database of a running server (on PostgreSQL: prints the commands)',
+  )
+    .argument('<file>', 'new file to write')
     .option('--check', 'only check a backup that exists')
     .action(async (file: string, options: BackupOptions) =>
       (await import('./backup.ts')).backup(terminal, file, options),
     );
   on(program.command('restore'), 'put a backup in the place of the database of a stopped server')
-    .argument('<file>')
+    .argument('<file>', 'the backup')
     .action(async (file: string, options: BackupOptions) =>
       (await import('./restore.ts')).restore(terminal, file, options),
     );
@@ -88,13 +101,15 @@ function addResource(
   name: string,
   columns: readonly string[],
 ): void {
-  const command = program.command(name).description(`list, get, create and delete ${name}`);
+  const things = name.replace('-', ' ');
+  const command = program.command(name).description(`list, get, create and delete ${things}`);
+  const idOf = name === 'resource-servers' ? 'id or audience' : 'identifier in the list';
   const load = async () => import('./resources.ts');
-  onAdminApi(command.command('list'), `list the ${name}`).action(async (options: AdminOptions) =>
+  onAdminApi(command.command('list'), `list the ${things}`).action(async (options: AdminOptions) =>
     (await load()).listResources(terminal, { name, columns }, options),
   );
   onAdminApi(command.command('get'), 'print one as JSON')
-    .argument('<id>')
+    .argument('<id>', idOf)
     .allowUnknownOption(idMayLookLikeAnOption)
     .action(async (id: string, options: AdminOptions) =>
       (await load()).getResource(terminal, name, id, options),
@@ -105,7 +120,7 @@ function addResource(
       (await load()).createResource(terminal, name, file, options),
     );
   onAdminApi(command.command('delete'), 'delete one')
-    .argument('<id>')
+    .argument('<id>', idOf)
     .allowUnknownOption(idMayLookLikeAnOption)
     .action(async (id: string, options: AdminOptions) =>
       (await load()).deleteResource(terminal, name, id, options),

@@ -9,7 +9,7 @@ import {
   rmSync,
   statSync,
 } from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { type Config, ConfigError, readConfig } from '../config/config.ts';
 import { databaseFile, databaseKind, fileUrl } from '../config/database-url.ts';
 import { checkDatabase } from './doctor/check-database.ts';
@@ -56,7 +56,7 @@ export async function backup(
     terminal.stderr.write(
       `pg_dump -Fc ${database}${schema} -f ${quoted}\nholdfast backup --check ${quoted}\n`,
     );
-    throw failed('No backup was made: PostgreSQL makes it by the two lines above.');
+    throw failed('No backup was made: use the two lines above, which are for PostgreSQL.');
   }
   if (options.check !== true) await copySqlite(serverFile(config), file);
   await (sqlite ? checkSqlite(file, config, terminal) : checkDump(file, config));
@@ -74,9 +74,14 @@ function keyPlace({ keyEncryptionKey, keyEncryptionKeyFile }: Config): string {
 
 /** Copies a consistent snapshot with SQLite while the server keeps running. */
 async function copySqlite(database: string, file: string): Promise<void> {
-  if (!existsSync(database)) throw failed(`There is no database ${database} yet.`);
+  if (!existsSync(database))
+    throw failed(
+      `There is no database ${database}: --data-directory or DATABASE_URL names another one.`,
+    );
   requireReadable(database);
   if (existsSync(file)) throw taken(file);
+  const folder = dirname(file);
+  if (!existsSync(folder)) throw failed(`The folder ${folder} does not exist.`);
   // Only a complete copy gets the backup's name; an interrupted one keeps this name.
   const draft = `${file}.${randomUUID()}.partial`;
   const { default: SqliteDatabase } = await import('libsql');

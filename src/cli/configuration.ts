@@ -4,7 +4,8 @@ import {
   ConfigurationFileError,
   readConfigurationFile,
 } from '../admin/configuration/file.ts';
-import { configurationFileSchema } from '../admin/configuration/schemas.ts';
+import { type Configuration, configurationFileSchema } from '../admin/configuration/schemas.ts';
+import { undeclared } from '../admin/configuration/undeclared.ts';
 import { declaredSecrets } from '../config/declared-secrets.ts';
 import { type AdminApi, AdminRefusal, adminApi } from './admin-api.ts';
 import { configurationError, exitCodes } from './exit-codes.ts';
@@ -43,6 +44,7 @@ export async function apply(terminal: Terminal, options: ApplyOptions): Promise<
   const file = await fileOf(terminal, options.file);
   const api = await adminApi(terminal, options.adminUrl);
   const { plan, etag } = await planOf(api, file, options);
+  await warnOfMissing(terminal, api, file, plan);
   if (options.json !== true) print(terminal, plan, false);
   if (options.json === true && (options.dryRun === true || plan.changes.length === 0))
     return printJson(terminal, plan);
@@ -56,7 +58,9 @@ export async function apply(terminal: Terminal, options: ApplyOptions): Promise<
 /** Prints the differences with values; returns exit code 6 if there are any. */
 export async function diff(terminal: Terminal, options: ApplyOptions): Promise<number> {
   const file = await fileOf(terminal, options.file);
-  const { plan } = await planOf(await adminApi(terminal, options.adminUrl), file, options);
+  const api = await adminApi(terminal, options.adminUrl);
+  const { plan } = await planOf(api, file, options);
+  await warnOfMissing(terminal, api, file, plan);
   if (options.json === true) printJson(terminal, plan);
   else print(terminal, plan, true);
   return plan.changes.length === 0 ? exitCodes.ok : exitCodes.differences;
@@ -106,6 +110,27 @@ async function planOf(
     if (faults.length > 0) throw faulty(file.lines(faults));
     throw error;
   }
+}
+
+/** Warns of names that are neither declared nor registered, or that the plan deletes. */
+async function warnOfMissing(
+  { stderr }: Terminal,
+  api: AdminApi,
+  file: ConfigurationFile,
+  { changes }: Plan,
+): Promise<void> {
+  const declared = file.body as Configuration;
+  if (undeclared(declared).length === 0) return;
+  const { body } = await api({ method: 'GET', path: ['configuration'] });
+  const { clients = [], resource_servers: servers = [] } = body as Configuration;
+  const stays = (kind: string, name: string) =>
+    !changes.some((one) => one.action === 'delete' && one.kind === kind && one.name === name);
+  const missing = undeclared(declared, {
+    clients: clients.map((one) => one.client_id).filter((name) => stays('client', name)),
+    audiences: servers.map((one) => one.audience).filter((name) => stays('resource_server', name)),
+  });
+  if (missing.length === 0) return;
+  for (const line of file.lines(missing).split('\n')) stderr.write(`warning: ${printable(line)}\n`);
 }
 
 async function send(

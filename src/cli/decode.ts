@@ -1,16 +1,20 @@
 import { CommandError, exitCodes } from './exit-codes.ts';
+import { failureOf } from './failure.ts';
 import { refuseTokenInArguments } from './http-target.ts';
 import { type JwtParts, jwtParts } from './jwt-parts.ts';
 import { chosenProfile, type ProfileOptions } from './profile.ts';
 import { readInput } from './secret.ts';
-import { checkSignature, type SignatureCheck } from './signature-check.ts';
+import { checkSignature, notChecked, type SignatureCheck } from './signature-check.ts';
 import { printJson, printTable, type Terminal, textOf } from './terminal.ts';
 
 export interface DecodeOptions extends Pick<ProfileOptions, 'profile' | 'issuer'> {
   readonly json?: boolean;
 }
 
-/** Prints header, claims, key bindings, and whether the signature verifies. */
+/**
+ * Prints header, claims, key bindings, and whether the signature verifies. Throws at the end if the
+ * issuer's keys cannot be read.
+ */
 export async function printDecoded(
   terminal: Terminal,
   file: string,
@@ -25,10 +29,19 @@ export async function printDecoded(
       'This is not a JWT: it may be an opaque token, or not complete.',
     );
   const { issuer } = await chosenProfile(terminal, options);
-  const signature = await checkSignature(token, parts, { issuer, clock: terminal.clock });
+  let fault: unknown;
+  const keys = { issuer, clock: terminal.clock };
+  const signature = await checkSignature(token, parts, keys).catch((error: unknown) => {
+    const failure = failureOf(error);
+    if (failure === undefined) throw error;
+    fault = error;
+    const isSilent = failure.exitCode === exitCodes.unreachable;
+    return notChecked(isSilent ? `no answer from ${issuer}` : 'its keys cannot be read');
+  });
   const binding = bindings(parts);
   if (options.json === true) printJson(terminal, { ...parts, binding, signature });
   else printTable(terminal, rowsOf(parts, { binding, signature, now: terminal.clock() }));
+  if (fault !== undefined) throw fault;
   if (signature.result === 'invalid')
     throw new CommandError(exitCodes.failed, 'The signature does not verify.');
 }

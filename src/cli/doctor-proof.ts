@@ -1,9 +1,9 @@
 import { capturedRequest } from './captured-request.ts';
 import { CommandError, exitCodes, usageError } from './exit-codes.ts';
-import { httpMethod, httpUrl } from './http-target.ts';
+import { httpUrl, requestMethod } from './http-target.ts';
 import { proofRules } from './proof-rules.ts';
 import { readInput } from './secret.ts';
-import { printJson, printTable, type Terminal } from './terminal.ts';
+import { printHeaded, printJson, type Terminal } from './terminal.ts';
 import { timeOf } from './times.ts';
 
 export interface DoctorProofOptions {
@@ -25,7 +25,7 @@ export async function examineProof(
   const time = at === undefined ? terminal.clock() : timeOf(at);
   if (Number.isNaN(time)) throw usageError('--at takes a time such as 2026-11-24T09:00:00Z.');
   if (!/^\d{1,9}$/.test(maxAge)) throw usageError('--max-age takes a number of seconds.');
-  const expected = { method: httpMethod(method), url: httpUrl(url) };
+  const expected = { method: requestMethod(method), url: httpUrl(url) };
   const results = await proofRules(capturedRequest(await readInput(terminal, '-')), {
     ...expected,
     nonce,
@@ -34,10 +34,11 @@ export async function examineProof(
   });
   if (json === true) printJson(terminal, results);
   else
-    printTable(terminal, [
+    printHeaded(
+      terminal,
       ['RULE', 'ABOUT', 'RESULT', 'FOUND', 'EXPECTED'],
-      ...results.map((row) => [row.rule, row.about, row.result, row.found, row.expected]),
-    ]);
+      results.map((row) => [row.rule, row.about, row.result, row.found, row.expected]),
+    );
   const faults = results.filter(({ result }) => result === 'fault').length;
   if (faults > 0)
     throw new CommandError(

@@ -35,7 +35,7 @@ export async function endAdmins(options: EndAdminsOptions): Promise<readonly str
   const ended: string[] = [];
   for (let pass = 0; pass < maxPasses; pass++) {
     const clients = await endClients(options);
-    await endFirstToken(options);
+    ended.push(...(await endFirstToken(options)));
     const tokens = await endTokens(options);
     ended.push(...clients.ended, ...tokens);
     if (clients.ended.length + tokens.length === 0 && clients.left === 0) return ended;
@@ -45,13 +45,17 @@ export async function endAdmins(options: EndAdminsOptions): Promise<readonly str
   );
 }
 
-async function endFirstToken({ database, config }: EndAdminsOptions): Promise<void> {
+async function endFirstToken({ database, config }: EndAdminsOptions): Promise<readonly string[]> {
   const secrets = sqlSharedSecrets(database);
   const first =
     config.adminToken === undefined
       ? await secrets.getSecret(adminTokenName)
       : adminTokenHash(config.adminToken);
-  if (first !== undefined) await secrets.putSecretOnce(bootstrapEnded(first), '1');
+  if (first === undefined) return [];
+  const name = bootstrapEnded(first);
+  if ((await secrets.getSecret(name)) !== undefined) return [];
+  await secrets.putSecretOnce(name, '1');
+  return ['the first token'];
 }
 
 async function endTokens({ database, change, keep }: EndAdminsOptions): Promise<string[]> {

@@ -34,7 +34,7 @@ export function failureOf(error: unknown): Failure | undefined {
 function adviceFor({ code, message }: HolderError): string {
   if (code !== 'origin_not_allowed') return message;
   const [fault] = message.split(': ');
-  return `${fault}: holdfast profile set NAME --origin names every origin of the API`;
+  return `${fault}. If this is an origin of the API, add it: holdfast profile set NAME --origin URL…`;
 }
 
 function sentence(text: string): string {
@@ -43,5 +43,5 @@ function sentence(text: string): string {
 
 /** The text with a full stop, unless a sentence ends with it already. */
 export function withFullStop(text: string): string {
-  return /[.!?]$/.test(text) ? text : `${text}.`;
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
 }

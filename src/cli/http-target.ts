@@ -10,6 +10,12 @@ export function httpUrl(text: string): URL {
   return url;
 }
 
+/** The method of a request; a standard one may be in lower case. Throws CommandError. */
+export function requestMethod(text: string): string {
+  const upper = text.toUpperCase();
+  return /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$/.test(upper) ? upper : httpMethod(text);
+}
+
 /** An HTTP method (RFC 9110 §9.1), which is case-sensitive. Throws CommandError. */
 export function httpMethod(text: string): string {
   if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text))
@@ -20,5 +26,7 @@ export function httpMethod(text: string): string {
 /** Refuses arguments that look like tokens: process lists show arguments to everybody. */
 export function refuseTokenInArguments(argument: string): void {
   if (/^eyJ[\w-]+\.[\w-]*\./.test(argument))
-    throw usageError('Everybody on this machine can read arguments: pipe the token in, or use -.');
+    throw usageError(
+      'Never pass a token as an argument: everyone on this machine can read it. Pipe it in.',
+    );
 }

@@ -1,4 +1,4 @@
-import { access, constants } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { refusePlainHttp } from '../../packages/client/src/options.ts';
 import { fileReason } from '../config/text-file.ts';
@@ -36,7 +36,7 @@ export async function setProfile(
   const before = Object.hasOwn(profiles, name) ? profiles[name] : undefined;
   const profile: Profile = { ...before, ...(await changes(terminal, options, before)) };
   const entries = Object.entries(profiles).filter(([other]) => other !== name);
-  await warnOfMissing(terminal, options);
+  await warnOfFiles(terminal, options);
   await writeProfiles(path, Object.fromEntries([...entries, [name, profile]]));
   terminal.stderr.write(`The profile ${JSON.stringify(name)} is in ${path}.\n`);
 }
@@ -75,16 +75,21 @@ async function changes(
   return changed;
 }
 
-/** Warns of files that cannot be read now; they are read at each use. */
-async function warnOfMissing(
+/** Warns of files that cannot be read now, or that others can read; they are read at each use. */
+async function warnOfFiles(
   { stderr }: Terminal,
   { clientSecretFile, workloadTokenFile }: ProfileSetOptions,
 ): Promise<void> {
   for (const file of [clientSecretFile, workloadTokenFile]) {
     if (file === undefined || file === '-') continue;
-    await access(file, constants.R_OK).catch((error: unknown) => {
+    try {
+      await access(file, constants.R_OK);
+      // Windows lacks these bits.
+      if (process.platform !== 'win32' && ((await stat(file)).mode & 0o004) !== 0)
+        stderr.write(`warning: Others may read ${file}: chmod 600 it.\n`);
+    } catch (error) {
       stderr.write(`warning: The file ${file} cannot be read: ${fileReason(error)}.\n`);
-    });
+    }
   }
 }
 

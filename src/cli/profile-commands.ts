@@ -5,21 +5,30 @@ import type { Terminal } from './terminal.ts';
 
 /** Adds `holdfast profile`. */
 export function addProfileCommands(program: Command, terminal: Terminal): void {
-  const profile = program.command('profile').description('keep who you are in a file');
+  const profile = program
+    .command('profile')
+    .description('store issuer, client and key under a name');
   profile
     .command('set')
-    .description('make a profile, or change members of one')
+    .description('create a profile, or change members of one')
     .argument('<name>', 'default is the one that is used when none is named')
     .option('--issuer <url>', 'issuer identifier of the authorization server')
-    .option('--client-id <id>')
-    .option('--client-secret-file <file>', 'read it there each time; - stores it in the profile')
-    .addOption(new Option('--authentication <method>').choices(authenticationMethods))
-    .option('--key-file <file>', 'private JWK, made on first use (default: made and kept)')
-    .option('--workload-token-file <file>', 'token of the platform, read there each time')
+    .option('--client-id <id>', 'client_id of the registration there')
+    .option(
+      '--client-secret-file <file>',
+      'file with the secret, read at each use; - reads it now and stores it',
+    )
+    .addOption(
+      new Option('--authentication <method>', 'how the client authenticates').choices(
+        authenticationMethods,
+      ),
+    )
+    .option('--key-file <file>', 'private JWK, created on first use (default: created and kept)')
+    .option('--workload-token-file <file>', 'file with the token of the platform, read at each use')
     .option('--kid <kid>', "name of the key in the client's registered jwks")
-    .addOption(new Option('--alg <alg>', 'for a key that is made').choices(keyAlgorithms))
+    .addOption(new Option('--alg <alg>', 'for a key that is created').choices(keyAlgorithms))
     .option('--resource <url>', 'the API that tokens are for')
-    .option('--scope <scopes>', 'scopes, separated by blanks')
+    .option('--scope <scopes>', 'scopes, separated by spaces')
     .option('--origin <url...>', 'origins that may see the token (default: that of the resource)')
     .action(async (name: string, options: ProfileSetOptions) =>
       (await import('./profile-command.ts')).setProfile(terminal, name, options),
@@ -42,7 +51,7 @@ export function addProfileCommands(program: Command, terminal: Terminal): void {
   profile
     .command('remove')
     .description('remove a profile; its key stays')
-    .argument('<name>')
+    .argument('<name>', 'name of the profile')
     .action(async (name: string) =>
       (await import('./profile-command.ts')).removeProfile(terminal, name),
     );

@@ -33,7 +33,7 @@ export async function chosenProfile(
   const profile = Object.hasOwn(profiles, name) ? profiles[name] : undefined;
   if (profile === undefined && given !== undefined)
     throw configurationError(
-      `There is no profile ${JSON.stringify(name)} in ${path}: holdfast profile set makes one.`,
+      `There is no profile ${JSON.stringify(name)} in ${path}: holdfast profile set creates one.`,
     );
   const over = {
     issuer: options.issuer ?? variable(env, 'ISSUER'),

@@ -9,19 +9,23 @@ import type { Terminal } from './terminal.ts';
 import { addToolCommands } from './tool-commands.ts';
 
 const examples = `Examples:
-  holdfast serve                                        start the authorization server
-  holdfast profile set default --issuer https://as.example.com --client-id reports \\
-    --client-secret-file secret.txt --resource https://api.example.com
-  holdfast token | holdfast decode -                    look into a token
-  holdfast curl https://api.example.com/reports         call an API
-  holdfast bridge --to https://api.example.com          let other programs call it
+  holdfast serve                                 start the authorization server
+  holdfast profile set default --issuer https://as.example.com \\
+    --client-id reports --client-secret-file secret.txt \\
+    --resource https://api.example.com
+  holdfast token | holdfast decode -             look into a token
+  holdfast curl https://api.example.com/reports  call an API
+  holdfast bridge --to https://api.example.com   let other programs call it
 `;
 
 const after = `
-Secrets and tokens come from files, variables or standard input, never from arguments.
-Variables: HOLDFAST_PROFILE, HOLDFAST_ISSUER, HOLDFAST_CLIENT_ID, HOLDFAST_RESOURCE,
-  HOLDFAST_SCOPE, HOLDFAST_KEY_FILE, HOLDFAST_CLIENT_SECRET[_FILE], HOLDFAST_ACCESS_TOKEN[_FILE],
-  HOLDFAST_BRIDGE_SECRET[_FILE], HOLDFAST_ADMIN_URL, HOLDFAST_ADMIN_TOKEN[_FILE]
+Secrets and tokens come from files, variables or standard input, never from
+arguments.
+Variables: HOLDFAST_PROFILE, HOLDFAST_ISSUER, HOLDFAST_CLIENT_ID,
+  HOLDFAST_RESOURCE, HOLDFAST_SCOPE, HOLDFAST_KEY_FILE,
+  HOLDFAST_WORKLOAD_TOKEN_FILE, HOLDFAST_CLIENT_SECRET[_FILE],
+  HOLDFAST_ACCESS_TOKEN[_FILE], HOLDFAST_BRIDGE_SECRET[_FILE],
+  HOLDFAST_ADMIN_URL, HOLDFAST_ADMIN_TOKEN[_FILE]
 Exit codes: 0 ok, 1 failed, 2 usage, 3 refused by the server, 4 cannot reach it,
   5 configuration faults, 6 differences found
 `;
@@ -66,6 +70,13 @@ function refuseRepeatedOptions(command: Command): void {
   for (const below of command.commands) refuseRepeatedOptions(below);
 }
 
+/** The arguments; of an unknown subcommand only its name, because `--help` would hide the fault. */
+function knownOr({ commands }: Command, args: readonly string[]): readonly string[] {
+  const [first = ''] = args;
+  const isKnown = first === 'help' || commands.some((command) => command.name() === first);
+  return first === '' || first.startsWith('-') || isKnown ? args : [first];
+}
+
 /** Runs the command and returns its exit code. */
 export async function runCommand(
   args: readonly string[],
@@ -77,7 +88,7 @@ export async function runCommand(
     exitCode = code;
   });
   try {
-    await program.parseAsync(args, { from: 'user' });
+    await program.parseAsync(knownOr(program, args), { from: 'user' });
     return exitCode;
   } catch (error) {
     // Commander has already printed its message.

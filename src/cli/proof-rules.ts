@@ -37,7 +37,7 @@ export async function proofRules(
     '2',
     'a single, well-formed JWT',
     parts?.claims !== undefined,
-    parts?.claims === undefined ? `${proof.length} characters that are no signed JWT` : 'a JWT',
+    parts?.claims === undefined ? `${proof.length} characters that are not a signed JWT` : 'a JWT',
     'header.claims.signature in base64url',
   );
   if (proofs.length === 0) return [one];
@@ -73,7 +73,7 @@ function headerRules({ header: { typ, alg } }: JwtParts): RuleResult[] {
 }
 
 async function signatureRule(proof: string, { header }: JwtParts): Promise<RuleResult> {
-  const expected = 'a signature by the key in jwk';
+  const expected = 'a signature that verifies with the key in jwk';
   const { jwk, alg } = header as { readonly jwk?: JWK; readonly alg?: string };
   if (typeof jwk !== 'object' || jwk === null)
     return rule('6', 'signature', false, 'no jwk in the header', expected);

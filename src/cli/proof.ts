@@ -1,5 +1,5 @@
 import { dpopProof } from '../../packages/client/src/proof.ts';
-import { httpMethod, httpUrl } from './http-target.ts';
+import { httpUrl, requestMethod } from './http-target.ts';
 import { chosenProfile, type ProfileOptions } from './profile.ts';
 import { keyOfProfile } from './profile-key.ts';
 import { readInput, secretOf, withoutLineBreak } from './secret.ts';
@@ -19,7 +19,7 @@ export async function printProof(
   url: string,
   options: ProofOptions,
 ): Promise<void> {
-  const target = { method: httpMethod(method), url: httpUrl(url) };
+  const target = { method: requestMethod(method), url: httpUrl(url) };
   const key = await keyOfProfile(await chosenProfile(terminal, options));
   const given =
     options.tokenFile === undefined

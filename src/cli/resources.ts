@@ -1,4 +1,4 @@
-import { adminApi } from './admin-api.ts';
+import { type AdminApi, adminApi } from './admin-api.ts';
 import { allPages } from './admin-pages.ts';
 import { usageError } from './exit-codes.ts';
 import type { AdminOptions } from './keys.ts';
@@ -23,7 +23,8 @@ export async function getResource(
   { adminUrl, json }: AdminOptions,
 ): Promise<void> {
   const api = await adminApi(terminal, adminUrl);
-  print(terminal, (await api({ method: 'GET', path: [name, id] })).body, json);
+  const path = [name, await idOf(api, name, id)];
+  print(terminal, (await api({ method: 'GET', path })).body, json);
 }
 
 /** Creates a registration from a JSON file; prints the response, which shows secrets only once. */
@@ -46,8 +47,15 @@ export async function deleteResource(
   { adminUrl, json }: AdminOptions,
 ): Promise<void> {
   const api = await adminApi(terminal, adminUrl);
-  await api({ method: 'DELETE', path: [name, id] });
+  await api({ method: 'DELETE', path: [name, await idOf(api, name, id)] });
   if (json === true) printJson(terminal, { deleted: id });
+}
+
+/** The identifier of the resource server with this audience, a URI; else what was given. */
+async function idOf(api: AdminApi, name: string, given: string): Promise<string> {
+  if (name !== 'resource-servers' || !given.includes(':')) return given;
+  const found = (await allPages(api, [name])).find(({ audience }) => audience === given);
+  return typeof found?.['id'] === 'string' ? found['id'] : given;
 }
 
 function jsonIn(text: string): unknown {

@@ -30,7 +30,7 @@ export async function restore(
     terminal.stderr.write(
       `# Stop every replica first; the database must be empty.\npg_restore ${databaseArgument(terminal, config.databaseUrl)} --no-owner ${shellWord(file)}\n# ${afterwards(describeUnreadWait(config))}`,
     );
-    throw failed('Nothing was restored: PostgreSQL does it by the line above.');
+    throw failed('Nothing was restored: use the line above, which is for PostgreSQL.');
   }
   const database = serverFile(config);
   await checkSqlite(file, config, terminal);

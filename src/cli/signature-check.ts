@@ -37,8 +37,8 @@ export async function checkSignature(
     return { result: await verifies(jws, () => importJWK(jwk ?? {}, alg)), by };
   }
   const { issuer } = keys;
-  if (issuer === undefined) return notChecked('name the issuer by --issuer or a profile');
-  if (claims['iss'] !== issuer) return notChecked(`the token is not of ${issuer}`);
+  if (issuer === undefined) return notChecked('name the issuer with --issuer or a profile');
+  if (claims['iss'] !== issuer) return notChecked(`the token's issuer is not ${issuer}`);
   const set = createLocalJWKSet(await keySet(issuer, keys.clock));
   return { result: await verifies(jws, set), by: `the keys of ${issuer}` };
 }
@@ -67,6 +67,7 @@ async function keySet(issuer: string, clock: () => number): Promise<JSONWebKeySe
   return (await answer.json()) as JSONWebKeySet;
 }
 
-function notChecked(by: string): SignatureCheck {
+/** The result for a signature that could not be checked, and why. */
+export function notChecked(by: string): SignatureCheck {
   return { result: 'not checked', by };
 }

@@ -4,7 +4,7 @@ import type { Readable, Writable } from 'node:stream';
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdin: Readable & { readonly isTTY?: boolean };
-  readonly stdout: Writable & { readonly isTTY?: boolean };
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   readonly stderr: Writable;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
@@ -30,12 +30,35 @@ export function printItems(
   const head = columns.map((column) => column.toUpperCase());
   const rows = items.map((item) => columns.map((column) => textOf(item[column])));
   if (json) printJson(terminal, items);
-  else printTable(terminal, [head, ...rows]);
+  else printHeaded(terminal, head, rows);
 }
 
 /** A value as text; empty if there is none. */
 export function textOf(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+}
+
+/** Writes rows below a header; on a terminal that is too narrow, a line for each cell. */
+export function printHeaded(
+  terminal: Pick<Terminal, 'stdout'>,
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+): void {
+  const { isTTY, columns = 80 } = terminal.stdout;
+  const widthOf = (_: string, column: number) =>
+    Math.max(...[head, ...rows].map((row) => printable(row[column] ?? '').length));
+  const width = head.map(widthOf).reduce((sum, each) => sum + 2 + each, -2);
+  if (isTTY !== true || width <= columns) {
+    printTable(terminal, [head, ...rows]);
+    return;
+  }
+  for (const [index, row] of rows.entries()) {
+    if (index > 0) terminal.stdout.write('\n');
+    printTable(
+      terminal,
+      row.map((cell, column) => [head[column] ?? '', cell]),
+    );
+  }
 }
 
 /** Writes rows in aligned columns, made safe for a terminal. */

@@ -10,18 +10,20 @@ const variables = `
   ISSUER                  issuer identifier, such as https://as.example.com
   HOST, PORT              public listener (localhost, 8080)
   ADMIN_HOST, ADMIN_PORT  admin listener (127.0.0.1, 8081)
-  ADMIN_TOKEN             admin token; made on the first start where it is not set
+  ADMIN_TOKEN             admin token; created on the first start if not set
   DATABASE_URL            file:PATH or postgresql://…
   REDIS_URL               Redis for replay records
 
-docs/reference/configuration.md lists all of them. ADMIN_TOKEN_FILE, DATABASE_URL_FILE and
-REDIS_URL_FILE name files with the value. A fault in a variable stops the start with a sentence.
+docs/reference/configuration.md lists all of them. ADMIN_TOKEN_FILE,
+DATABASE_URL_FILE and REDIS_URL_FILE name files with the value. A fault in a
+variable stops the start with a sentence.
 `;
 
 const completionHelp = `
   bash, in ~/.bashrc:   source <(holdfast completion bash)
   zsh, in ~/.zshrc:     source <(holdfast completion zsh)
-  fish, once:           holdfast completion fish > ~/.config/fish/completions/holdfast.fish
+  fish, once:           holdfast completion fish > \\
+                          ~/.config/fish/completions/holdfast.fish
 `;
 
 /** Adds the subcommands that need no key. */
@@ -43,7 +45,7 @@ export function addToolCommands(program: Command, terminal: Terminal): void {
     .command('decode')
     .description('show header, claims, what binds a token, and whether its signature verifies')
     .argument('[file]', 'file with the token; - is standard input', '-')
-    .option('--profile <name>')
+    .option('--profile <name>', 'the profile to use (HOLDFAST_PROFILE)')
     .option('--issuer <url>', 'whose keys verify the signature (default: those of the profile)')
     .option('--json', 'print JSON')
     .action(async (file: string, _options: unknown, command: Command) =>
@@ -55,13 +57,13 @@ export function addToolCommands(program: Command, terminal: Terminal): void {
     );
   program
     .command('completion')
-    .description('print the script by which a shell completes this command')
-    .addArgument(new Argument('<shell>').choices(shells))
+    .description('print the script with which a shell completes this command')
+    .addArgument(new Argument('<shell>', 'the shell').choices(shells))
     .addHelpText('after', completionHelp)
     .action((shell: Shell) => void terminal.stdout.write(completionScript(program, shell)));
   program
     .command('validate-config')
-    .description('check the environment, and the file of CONFIG_FILE: exit code 5 with every fault')
+    .description('check the environment and CONFIG_FILE; list every fault (exit code 5)')
     .option('--json', 'print JSON')
     .action(async ({ json }: { json?: boolean }) =>
       (await import('./validate-config.ts')).validateConfig(terminal, json),
@@ -73,16 +75,16 @@ function addDoctor(program: Command, terminal: Terminal): void {
   const doctor = program
     .command('doctor')
     .enablePositionalOptions()
-    .description('find out what is wrong with this server, before its start or beside it')
-    .option('--data-directory <folder>', 'as of holdfast serve')
-    .option('--before-first-start', 'that there is no database yet is no fault')
+    .description('find out what is wrong with this server, before it starts or while it runs')
+    .option('--data-directory <folder>', 'the same as for holdfast serve')
+    .option('--before-first-start', 'do not report a missing database')
     .option('--json', 'print JSON')
     .action(async (options: DoctorOptions) =>
       (await import('./doctor/doctor.ts')).doctor(terminal, options),
     );
   doctor
     .command('proof')
-    .description('check a captured request (header fields on standard input) by RFC 9449 §4.3')
+    .description('check a captured request (header fields on standard input) against RFC 9449 §4.3')
     .argument('<method>', 'method of the request, such as GET')
     .argument('<url>', 'URL that the client called')
     .option('--nonce <nonce>', 'the nonce that the server provided')

@@ -44,19 +44,22 @@ async function examined(env: Terminal['env']): Promise<{
 }> {
   const { config, faults } = examineConfig(env);
   const parts = faults.length === 0 ? [] : [{ text: listOfFaults(faults), faults }];
-  const file = await examinedFile(config.configurationFile);
+  const file = await examinedFile(config);
   const warnings = [...config.warnings, ...file.warnings];
   return { config, parts: [...parts, ...file.parts], warnings };
 }
 
 async function examinedFile(
-  file: Config['configurationFile'],
+  config: Config,
 ): Promise<{ readonly parts: readonly Part[]; readonly warnings: readonly string[] }> {
+  const { configurationFile: file } = config;
   if (file === undefined) return { parts: [], warnings: [] };
-  const { faults, warnings } = await configurationFileFaults(file).catch((error: unknown) => {
-    if (!(error instanceof ConfigurationFileError)) throw error;
-    return { faults: error.message, warnings: [] };
-  });
+  const { faults, warnings } = await configurationFileFaults(file, config).catch(
+    (error: unknown) => {
+      if (!(error instanceof ConfigurationFileError)) throw error;
+      return { faults: error.message, warnings: [] };
+    },
+  );
   if (faults === '') return { parts: [], warnings };
   return {
     parts: [{ text: `CONFIG_FILE has faults:\n${faults}`, faults: faults.split('\n') }],

@@ -78,9 +78,22 @@ export function examineConfig(
     }),
     warnings: [
       ...(development.development ? [developmentBanner] : []),
-      ...misspeltVariables(env),
+      ...misspeltVariables(env, namedIn(path, readFile)),
       ...listeners.warnings,
     ],
   };
   return { config, faults: [...renamedVariables(env), ...read.faults] };
+}
+
+/** The variables that the configuration file names as secrets, if it can be read. */
+function namedIn(
+  path: string | undefined,
+  readFile: (path: string) => string,
+): ReadonlySet<string> {
+  if (path === undefined) return new Set();
+  try {
+    return new Set([...readFile(path).matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => name));
+  } catch {
+    return new Set();
+  }
 }

@@ -69,7 +69,11 @@ function readKey(
   read: EnvironmentReader,
   name: 'KEY_ENCRYPTION_KEY' | 'KEY_ENCRYPTION_KEY_NEXT',
 ): string | undefined {
-  return read.matching(name, /^[A-Za-z0-9_-]{43}$/, 'base64url of 32 bytes (43 characters)');
+  return read.matching(
+    name,
+    /^[A-Za-z0-9_-]{43}$/,
+    'base64url of 32 bytes (make one: openssl rand 32 | basenc --base64url | tr -d =)',
+  );
 }
 
 function readNextKey(read: EnvironmentReader): StoreConfig['nextKeyEncryptionKey'] {

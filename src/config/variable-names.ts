@@ -109,19 +109,24 @@ export function renamedVariables(
 /** Similar names that belong to others: some of every system, and those of HTTP clients. */
 const neverMeant: ReadonlySet<string> = new Set(['HOME', 'HTTP_PROXY', 'SSL_CERT_FILE']);
 
-/** A sentence for each variable whose name is one or two edits from one that Holdfast reads. */
+/**
+ * A sentence for each variable whose name is one edit, or for longer names two, from one that
+ * Holdfast reads. `others`: names with another purpose.
+ */
 export function misspeltVariables(
   env: Readonly<Record<string, string | undefined>>,
+  others: ReadonlySet<string> = new Set(),
 ): readonly string[] {
   const known: ReadonlySet<string> = new Set(variableNames);
   return Object.keys(env).flatMap((name) => {
-    if (known.has(name) || neverMeant.has(name)) return [];
-    const [nearest] = variableNames
+    if (known.has(name) || neverMeant.has(name) || others.has(name)) return [];
+    const [nearest, ...more] = variableNames
       .map((variable) => ({ variable, edits: edits(name, variable) }))
-      .filter((candidate) => candidate.edits <= 2)
+      .filter((candidate) => candidate.edits <= (candidate.variable.length < 5 ? 1 : 2))
       .sort((a, b) => a.edits - b.edits);
-    return nearest === undefined
-      ? []
-      : [`${name} is not a variable of Holdfast and has no effect; is ${nearest.variable} meant?`];
+    if (nearest === undefined) return [];
+    const equal = more.filter((candidate) => candidate.edits === nearest.edits);
+    const meant = [nearest, ...equal].map(({ variable }) => variable).join(' or ');
+    return [`${name} is not a variable of Holdfast and has no effect; is ${meant} meant?`];
   });
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -23,8 +24,28 @@ async function printed(env: Readonly<Record<string, string>> = {}): Promise<stri
 }
 const place = () => `\n  its token  in ${file}\n`;
 
-it('the first start says how to replace a lost token', async () => {
-  expect(await printed()).toContain('Lost it? Run: holdfast admin-token reset');
+it.each(['holdfast.db', 'other.db'])(
+  'the first start says how to replace a lost token of %s, and the command works',
+  async (name) => {
+    const url = `file:${join(dirname(file), 'new', name)}`;
+    store = { ...store, env: { ...store.env, DATABASE_URL: url } };
+    const [, command = ''] = /Lost it\? Run: (.*)\)\n/.exec(await printed()) ?? [];
+    expect(command).toContain('npx holdfast admin-token reset');
+    expect(command.includes('--data-directory')).toBe(name === 'holdfast.db');
+    // As npx does in a checkout, without npm.
+    const script = command.replace('npx holdfast', `${process.execPath} bin/holdfast.js`);
+    const { HOME = '' } = process.env;
+    const run = { env: { HOME, PATH: process.env['PATH'] }, encoding: 'utf8' } as const;
+    expect(execFileSync('bash', ['-c', script], run)).toMatch(/^hfadm_/);
+  },
+);
+
+it('a first start with CONFIG_FILE does not say how to register a client', async () => {
+  const config = join(dirname(file), 'holdfast.yaml');
+  writeFileSync(config, 'resource_servers: [{ audience: https://api.example.com }]');
+  const text = await printed({ CONFIG_FILE: config });
+  expect(text).toContain('admin token  in ');
+  expect(text).not.toContain('Register');
 });
 
 it('a start after a first one that failed says where the admin token is, and not what', async () => {

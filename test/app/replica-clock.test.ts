@@ -97,7 +97,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         false,
       ]);
       expect(server.logs.map(({ msg }) => msg)).toContain(
-        "the clock of this machine is 7200 s ahead of the database's: set it by NTP",
+        "the clock of this machine is 7200 s ahead of the database's: synchronize it with NTP",
       );
     });
 

@@ -37,6 +37,11 @@ describe('the admin API as subcommands use it', () => {
     expect(removed).toMatchObject({ status: 204, body: undefined });
   });
 
+  it.each(['/admin', '/admin/', '/'])('takes a URL that ends with %s', async (ending) => {
+    const api = await adminApi({ env }, `${server.adminUrl}${ending}`);
+    expect(await api(clients)).toMatchObject({ status: 200 });
+  });
+
   it('a refusal has every fault and exit code 3', async () => {
     const api = await adminApi({ env });
     const body = { audience: 7, scopes: 7 };

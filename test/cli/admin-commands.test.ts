@@ -69,6 +69,17 @@ describe('holdfast clients|resource-servers|pairings', () => {
     expect(await json(['clients', 'list'])).toHaveLength(201);
   });
 
+  it('a resource server is found by its audience, too', async () => {
+    const audience = 'https://by.example.com';
+    const made = await json<{ id: string }>(
+      ['resource-servers', 'create'],
+      JSON.stringify({ audience }),
+    );
+    expect(await json(['resource-servers', 'get', audience])).toMatchObject({ id: made.id });
+    expect(await json(['resource-servers', 'delete', audience])).toEqual({ deleted: audience });
+    expect(await json(['resource-servers', 'list'])).toEqual([]);
+  });
+
   it('pairings of two clients', async () => {
     const pairing = { requester: 'many-1', holder: 'many-2' };
     const { id } = await json<{ id: string }>(['pairings', 'create'], JSON.stringify(pairing));

@@ -56,12 +56,15 @@ describe.each(commands)('holdfast %s', (_name, command) => {
     expect(await run(command(file), 65_534)).toEqual({ code: 1, stdout: '', stderr });
   });
 
-  it('ends no sentence twice if the key-encryption key is missing', async () => {
+  it('says once what to do if the key-encryption key is missing', async () => {
     const { file, database } = await madeBackup();
-    rmSync(database.replace(/\.db$/, '.key-encryption-key'));
+    const key = database.replace(/\.db$/, '.key-encryption-key');
+    rmSync(key);
     const { code, stderr } = await run(command(file));
-    expect([code, stderr]).toEqual([1, expect.stringContaining('Nothing was changed. ')]);
-    expect(stderr).not.toContain('..');
+    expect([code, stderr]).toEqual([
+      1,
+      `holdfast: ${file}: key-encryption key: The database holds encrypted keys, but the key-encryption key ${key} is missing. Give the right key: --data-directory, KEY_ENCRYPTION_KEY or KEY_ENCRYPTION_KEY_FILE.\n`,
+    ]);
   });
 });
 
@@ -92,6 +95,23 @@ it('holdfast admin-token reset says in a sentence that the database is read-only
     `holdfast: The SQLite file ${database} is read-only for this user (${database}: EACCES). Give it and its folder to the server's user, or mount its file system for writing.\n`,
   ]);
 });
+
+it('holdfast backup says that the folder does not exist', async () => {
+  await (await testServer({ store })).stop();
+  const stderr = 'holdfast: The folder backup does not exist.\n';
+  expect(await run(['backup', 'backup/copy.db'])).toEqual({ code: 1, stdout: '', stderr });
+});
+
+it.each(['backup', 'admin-token'])(
+  'holdfast %s names the database that it looked for, and the option for another',
+  async (name) => {
+    const args = name === 'backup' ? ['backup', 'x.db'] : ['admin-token', 'reset'];
+    const { code, stderr } = await runCommand(folder, args);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`${join(folder, 'data/holdfast/holdfast.db')}`);
+    expect(stderr).toContain('--data-directory');
+  },
+);
 
 const secret = 'postgresql://holdfast:secret@db.example.com/holdfast';
 it.each([

@@ -312,7 +312,9 @@ describe.each([onSqlite, ...postgresql])('holdfast admin-token reset on $name', 
     const made = await runCommand(folder, ['admin-token', 'reset', '--end-others'], { env });
     expect(made).toMatchObject({
       code: 0,
-      stderr: expect.stringMatching(/^The admin token .*\nEnded: client ops\nEnded: token gone\n$/),
+      stderr: expect.stringMatching(
+        /^The admin token .*\nEnded: the first token\nEnded: client ops\nEnded: token gone\n$/,
+      ),
     });
     for (const ended of [named?.body.token, adminToken]) {
       const headers = { authorization: `Bearer ${ended}` };

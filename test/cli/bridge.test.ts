@@ -293,6 +293,10 @@ describe('holdfast bridge listens', () => {
     await next.stop();
     writeFileSync(path, '');
     await expect(start(['--listen', `unix:${path}`])).rejects.toThrow('not a socket');
+    const { host } = new URL(api.origin);
+    await expect(start(['--listen', host, '--any-local-user'])).rejects.toThrow(
+      `${host} is taken by another program.`,
+    );
   });
 
   it.each([

@@ -96,6 +96,28 @@ describe('holdfast apply, diff, export, schema', () => {
     expect(renewed.stdout).not.toMatch(/z{40}/);
   });
 
+  it.each(['apply', 'diff'])(
+    '%s warns of a resource server that is neither declared nor registered',
+    async (name) => {
+      const input = `clients:
+  - client_id: web-shop
+    client_secret: ${named('WEB_SHOP_SECRET')}
+    resources: [https://nowhere.example]
+`;
+      const args = [name, '-f', '-', ...(name === 'apply' ? ['--dry-run'] : [])];
+      const { stderr } = await runCommand(folder, args, { env, input });
+      expect(stderr).toBe(
+        'warning: -:4:17 clients[0].resources[0]: the resource server https://nowhere.example is neither declared here nor registered\n',
+      );
+    },
+  );
+
+  it('export names each registration first', async () => {
+    const { stdout } = await run('export');
+    expect(stdout).toMatch(/^resource_servers:\n {2}- audience: .*\n {4}client_id: /);
+    expect(stdout).toMatch(/^clients:\n {2}- client_id: /m);
+  });
+
   it('names every fault at once with line and column, and answers 5', async () => {
     const faulty = join(folder, 'faulty.yaml');
     writeFileSync(

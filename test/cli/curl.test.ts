@@ -334,9 +334,11 @@ describe('holdfast curl refuses', () => {
   it.each([
     [
       ['https://api.example.org/'],
-      'The token is not for https://api.example.org: ' +
-        'holdfast profile set NAME --origin names every origin of the API.',
+      'The token is not for https://api.example.org. ' +
+        'If this is an origin of the API, add it: holdfast profile set NAME --origin URL…',
     ],
+    [['--nosuch', 'URL'], 'holdfast curl does not accept --nosuch.'],
+    [['-k', 'URL'], '-k is refused: anyone along the way could read the token. Use --cacert.'],
     [
       ['-sS', '--profile', 'default', 'URL'],
       "--profile is an option of holdfast: put it before curl's options.",

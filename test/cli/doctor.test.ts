@@ -549,6 +549,14 @@ describe('holdfast doctor', () => {
     },
   );
 
+  it('names the time at which an announced key takes over', async () => {
+    const { env, server } = await serve();
+    const { body } = await server.admin('POST', 'signing-keys/rotate', { alg: 'ES256' });
+    const found = (await examine(env)).find(({ check }) => check === 'next rotation');
+    const at = `${new Date(body.active_at).toISOString().slice(0, 16)}Z`;
+    expect(found).toMatchObject({ result: 'ok', found: `${at}, by an announced key` });
+  });
+
   it('says what it found in whole sentences', async () => {
     const { env } = await serve();
     const found = new Map((await examine(env)).map((finding) => [finding.check, finding.found]));
@@ -610,7 +618,9 @@ describe('holdfast doctor', () => {
     const at = folder();
     const doctor = ['doctor', '--data-directory', join(at, 'new')];
     const { code, stdout } = await runCommand(at, [...doctor, '--before-first-start']);
-    expect(stdout).toMatch(/^unknown {2}database: there is none before the first start$/m);
+    expect(stdout).toMatch(
+      /^unknown {2}database: there is none at \S+new\/holdfast\.db; --data-directory or .*$/m,
+    );
     expect(code).toBe(0);
     expect(() => chmodSync(join(at, 'new'), 0o700)).toThrow('ENOENT');
   });
@@ -621,7 +631,9 @@ describe('holdfast doctor', () => {
     const [first] = stdout.split('\n');
     const database = join(at, 'data/holdfast/holdfast.db');
     expect(first).toBe(`ok       server: http://localhost:8080, with ${database}`);
-    expect(stdout).toMatch(/^fault {4}database: there is none/m);
+    expect(stdout).toMatch(
+      /^fault {4}database: there is none at \S+holdfast\.db; --data-directory /m,
+    );
     expect(code).toBe(6);
     const url = 'postgresql://user:geheim@127.0.0.1:1/name?schema=own';
     const [server] = await findings({ env: { DATABASE_URL: url }, clock: Date.now }, {});
@@ -665,7 +677,7 @@ pairings:
       {},
       naming,
       0,
-      /^warning: .*holdfast\.yaml:4:17 clients\[0\]\.resources\[0\]: the resource server https:\/\/x\.example\.com is not declared here.*\n.*:5:23 clients\[0\]\.alt_cnf_holders\[0\]: the client b is.*\n.*:9:35 trusted_issuers\[0\]\.rules\[0\]\.client_id: .*\n.*:12:17 authorization_servers\[0\]\.clients\[0\]\.client_id: .*\n.*:15:5 pairings\[0\]\.holder: the client c is not declared here: it must exist at the server\n$/,
+      /^warning: .*:2:5 clients\[0\]\.client_secret: there is none.*\nwarning: .*holdfast\.yaml:4:17 clients\[0\]\.resources\[0\]: the resource server https:\/\/x\.example\.com is not declared here.*\n.*:5:23 clients\[0\]\.alt_cnf_holders\[0\]: the client b is.*\n.*:9:35 trusted_issuers\[0\]\.rules\[0\]\.client_id: .*\n.*:12:17 authorization_servers\[0\]\.clients\[0\]\.client_id: .*\n.*:15:5 pairings\[0\]\.holder: the client c is not declared here: it must exist at the server\n$/,
     ],
     [
       'no folder for audit events',

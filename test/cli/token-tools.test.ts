@@ -110,6 +110,17 @@ describe('profiles', () => {
     ]);
   });
 
+  it('take a secret that others can read, with a warning', async () => {
+    const file = join(folder, 'open-secret');
+    writeFileSync(file, secret, { mode: 0o644 });
+    const args = ['profile', 'set', 'a', '--client-secret-file', file];
+    const env = { XDG_CONFIG_HOME: join(folder, 'open') };
+    const warning = `warning: Others may read ${file}: chmod 600 it.\n`;
+    expect((await run(args, { env })).stderr).toContain(warning);
+    chmodSync(file, 0o600);
+    expect((await run(args, { env })).stderr).not.toContain('warning');
+  });
+
   it.each([
     { fault: 'an unknown name', args: ['--profile', 'nobody', 'token'], env: {} },
     {
@@ -209,6 +220,20 @@ describe('holdfast decode', () => {
     expect(JSON.parse(decoded.stdout)).toMatchObject({ signature: { result: 'not checked' } });
   });
 
+  it('shows what the token says although nobody answers for its issuer, and ends with 4', async () => {
+    const { stdout: token } = await run(['token']);
+    const [header = '', , signature = ''] = token.trim().split('.');
+    const claims = Buffer.from('{"iss":"http://127.0.0.1:1","sub":"app"}').toString('base64url');
+    const input = `${header}.${claims}.${signature}`;
+    const decoded = await run(['decode', '--issuer', 'http://127.0.0.1:1'], { input });
+    expect(decoded.code).toBe(4);
+    expect(decoded.stdout).toMatch(/^claims +sub +app$/m);
+    expect(decoded.stdout).toMatch(
+      /^signature +not checked \(no answer from http:\/\/127\.0\.0\.1:1\)$/m,
+    );
+    expect(decoded.stderr).toContain('http://127.0.0.1:1');
+  });
+
   it('refuses a token among the arguments, which everybody can read', async () => {
     const { stdout: token } = await run(['token']);
     const refused = await run(['decode', token.trim()]);
@@ -229,6 +254,14 @@ describe('holdfast proof', () => {
     expect(answer.status).toBe(200);
     const jkt = await calculateJwkThumbprint(decodeProtectedHeader(dpop).jwk as JWK);
     expect(decodeJwt(token)['cnf']).toEqual({ jkt });
+  });
+
+  it.each([
+    ['get', 'GET'],
+    ['Purge', 'Purge'],
+  ])('takes %s for %s', async (given, htm) => {
+    const { stdout } = await run(['proof', given, 'https://api.example.com']);
+    expect(decodeJwt(stdout)['htm']).toBe(htm);
   });
 
   it('carries a nonce, and works with a key file alone', async () => {

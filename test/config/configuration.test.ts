@@ -229,6 +229,7 @@ describe('a name that nobody reads', () => {
     ['REDIS_URI', 'REDIS_URL'],
     ['ADMIN_TOKENS', 'ADMIN_TOKEN'],
     ['TLS_CERT_FIL', 'TLS_CERT_FILE'],
+    ['POST', 'HOST or PORT'],
   ])('%s, within two edits of one that is read, gets a warning', (name, meant) => {
     expect(warned(name)).toEqual([
       `${name} is not a variable of Holdfast and has no effect; is ${meant} meant?`,
@@ -248,9 +249,20 @@ describe('a name that nobody reads', () => {
     'TZ',
     'HTTP_PROXY',
     'SSL_CERT_FILE',
+    'SHORT',
     '_',
   ])('%s gets none', (name) => {
     expect(warned(name)).toEqual([]);
+  });
+  it('a name that CONFIG_FILE takes a secret from gets none', () => {
+    const env = { CONFIG_FILE: 'x.yaml', ISUER: 's', ISSUR: 's' };
+    const read = () => `clients: [{ client_id: a, client_secret: \${ISUER} }]`;
+    expect(readConfig(env, read).warnings).toEqual([expect.stringMatching(/^ISSUR is not/)]);
+  });
+  it('a KEY_ENCRYPTION_KEY of another form is refused with the command that makes one', () => {
+    expect(() => readConfig({ KEY_ENCRYPTION_KEY: 'short' })).toThrow(
+      'KEY_ENCRYPTION_KEY must be base64url of 32 bytes (make one: openssl rand 32 | basenc --base64url | tr -d =)',
+    );
   });
   it('docs/reference/configuration.md has exactly the variables that are read', () => {
     const path = join(import.meta.dirname, '../../docs/reference/configuration.md');

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -50,3 +50,13 @@ it.each(['hold fast.db', 'a%20b.db', 'a#b?c.db'])(
     rmSync(folder, { recursive: true });
   },
 );
+
+it('a file of another program is refused, and gets no file beside it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-url-'));
+  writeFileSync(join(folder, 'package.json'), '{ "name": "another program" }'.padEnd(200));
+  const env = { DATABASE_URL: fileUrl(join(folder, 'package.json')) };
+  const store = { env, remove: async () => undefined };
+  await expect(testServer({ store })).rejects.toThrow('cannot be opened, created or written');
+  expect(readdirSync(folder)).toEqual(['package.json']);
+  rmSync(folder, { recursive: true });
+});

@@ -36,7 +36,10 @@ describe.runIf(process.env['TEST_REDIS_URL'] !== undefined)('Redis', { timeout: 
     expect(await next.command('KEYS', '*:rate:*client:app')).toHaveLength(1);
     const said = fixture.server.logs.filter(({ msg }) => /counted/.test(String(msg)));
     expect(said.slice(0, 2)).toMatchObject([
-      { level: 50, msg: 'requests cannot be counted: rate limits are off meanwhile' },
+      {
+        level: 50,
+        msg: 'requests cannot be counted: rate limits are not enforced until counting works again',
+      },
       { level: 30, msg: 'requests are counted again: rate limits are in force' },
     ]);
     await fixture.server.stop();

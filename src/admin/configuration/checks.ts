@@ -8,7 +8,7 @@ export interface FaultCollector {
   /** Whether a fault is known at or below this path. */
   readonly has: (path: string) => boolean;
   /** Runs `work` unless the path already has a fault; a refusal becomes a fault at the path. */
-  readonly check: (path: string, work: () => Promise<void>) => Promise<void>;
+  readonly check: (path: string, work: (path: string) => Promise<void>) => Promise<void>;
   /** Throws Faults if there are any. */
   readonly refuse: () => void;
 }
@@ -28,7 +28,7 @@ export function faultCollector(known: readonly Fault[], turn: () => Promise<void
       await turn();
       if (has(path)) return;
       try {
-        await work();
+        await work(path);
       } catch (refusal) {
         if (!(refusal instanceof Problem) || refusal.status >= 500) throw refusal;
         const { message: detail } = refusal;
@@ -64,13 +64,19 @@ export function withoutKnownSecret<Body extends { readonly client_secret?: strin
   return matchingSecret(secrets, secret, now) !== undefined ? (others as Body) : body;
 }
 
-/** Refuses a duplicate declaration. */
-export function once(seen: Set<string>, name: string, member: string): void {
-  if (seen.has(name)) throw new Problem(400, 'this is declared twice', member);
-  seen.add(name);
+/** Refuses a duplicate declaration. `seen`: where each name was declared first. */
+export function once(
+  seen: Map<string, string>,
+  name: string,
+  { member, path, what = member }: { member: string; path: string; what?: string },
+): void {
+  const first = seen.get(name);
+  if (first !== undefined)
+    throw new Problem(400, `this ${what} is already declared at ${first}`, member);
+  seen.set(name, path);
 }
 
 /** The refusal of naming a client that would be deleted. */
 export function namesPruned(member: string): Problem {
-  return new Problem(400, 'a client in it would be deleted, for it is not declared', member);
+  return new Problem(400, 'a client in it would be deleted, because it is not declared', member);
 }

@@ -39,6 +39,12 @@ export function readConfigurationFile(
     const { line, col } = counter.linePos(offset);
     return `${path}:${line}:${col}`;
   };
+  /** The line of another declaration that a sentence ends with. */
+  const lineOf = (detail: string) => {
+    const [, other] = / at ([a-z_]+\[\d+\]\S*)$/.exec(detail) ?? [];
+    if (other === undefined) return '';
+    return `, on line ${counter.linePos(offsetOf(document, other)).line}`;
+  };
   const broken = [...yamlFaults(text, document), ...aliasFaults(document)];
   if (broken.length > 0)
     throw new ConfigurationFileError(
@@ -53,7 +59,7 @@ export function readConfigurationFile(
       all
         .map(({ member, detail }) => ({ at: offsetOf(document, member), member, detail }))
         .sort((a, b) => a.at - b.at)
-        .map(({ at, member, detail }) => `${place(at)} ${member}: ${detail}`)
+        .map(({ at, member, detail }) => `${place(at)} ${member}: ${detail}${lineOf(detail)}`)
         .join('\n'),
   };
 }

@@ -21,11 +21,11 @@ export async function planAuthorizationServers(
     resource,
     registry: (of) => of.authorizationServers,
   };
-  const declared = new Set<string>();
+  const declared = new Map<string, string>();
   for (const [index, body] of listIn(configuration, 'authorization_servers').entries())
-    await faults.check(`authorization_servers[${index}]`, async () => {
+    await faults.check(`authorization_servers[${index}]`, async (path) => {
       const { issuer: name } = body;
-      once(declared, name, 'issuer');
+      once(declared, name, { member: 'issuer', path });
       if (body.clients.some(({ client_id }) => isPruned(client_id))) throw namesPruned('clients');
       const known = await authorizationServers.findAuthorizationServer(name);
       const stored = known && (await authorizationServers.get(known.id));

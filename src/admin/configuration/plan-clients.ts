@@ -35,11 +35,11 @@ export async function planClients(
       .filter(({ value }) => !declared.has(value.client_id))
       .map((stored) => [stored.value.client_id, stored]),
   );
-  const seen = new Set<string>();
+  const seen = new Map<string, string>();
   for (const [index, body] of bodies.entries())
-    await faults.check(`clients[${index}]`, async () => {
+    await faults.check(`clients[${index}]`, async (path) => {
       const { client_id: name } = body;
-      once(seen, name, 'client_id');
+      once(seen, name, { member: 'client_id', path });
       for (const list of ['alt_cnf_holders', 'alt_cnf_requesters'] as const)
         if (body[list]?.some((other) => pruned.has(other)) === true) throw namesPruned(list);
       const stored = await registrations.clients.get(name);

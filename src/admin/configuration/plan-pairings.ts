@@ -13,10 +13,10 @@ export async function planPairings(
   exists: (clientId: string) => Promise<boolean>,
 ): Promise<void> {
   const { configuration, prune, options, registrations, faults, add } = planning;
-  const declared = new Set<string>();
+  const declared = new Map<string, string>();
   for (const [index, body] of listIn(configuration, 'pairings').entries())
-    await faults.check(`pairings[${index}]`, async () => {
-      once(declared, nameOf(body), 'holder');
+    await faults.check(`pairings[${index}]`, async (path) => {
+      once(declared, nameOf(body), { member: 'holder', path, what: 'pair of clients' });
       const pairing = await readPairing(body, { ...options, exists });
       add(
         changeOf(

@@ -27,17 +27,17 @@ export async function planResourceServers({
     resource,
     registry: (of) => of.resourceServers,
   };
-  const [declared, values] = [new Set<string>(), new Map<string, ResourceServer>()];
-  const [names, takenNames] = [new Set<string>(), new Set<string>()];
+  const [declared, values] = [new Map<string, string>(), new Map<string, ResourceServer>()];
+  const [names, takenNames] = [new Map<string, string>(), new Set<string>()];
   for (const [index, body] of listIn(configuration, 'resource_servers').entries())
-    await faults.check(`resource_servers[${index}]`, async () => {
+    await faults.check(`resource_servers[${index}]`, async (path) => {
       const { audience: name } = body;
-      once(declared, name, 'audience');
+      once(declared, name, { member: 'audience', path });
       const known = await resourceServers.findByAudience(name);
       const stored = known && (await resourceServers.get(known.id));
       const { value, change } = await planOne(planner, { body, name }, stored);
       values.set(name, value);
-      once(names, value.client_id, 'client_id');
+      once(names, value.client_id, { member: 'client_id', path });
       if (stored === undefined) takenNames.add(value.client_id);
       add(change);
     });

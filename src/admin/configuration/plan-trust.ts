@@ -25,7 +25,7 @@ export async function planTrust(
     resource,
     registry: (of) => of.trustedIssuers,
   };
-  const declared = new Set<string>();
+  const declared = new Map<string, string>();
   const prefixed: TrustedIssuer[] = [];
   for (const [index, each] of listIn(configuration, 'trusted_issuers').entries()) {
     const path = `trusted_issuers[${index}]`;
@@ -34,7 +34,7 @@ export async function planTrust(
     const stored = found && (await trustedIssuers.get(found.id));
     let issuer: TrustedIssuer | undefined;
     await faults.check(path, async () => {
-      once(declared, body.issuer, 'issuer');
+      once(declared, body.issuer, { member: 'issuer', path });
       if (body.clients?.some(isPruned) === true) throw namesPruned('clients');
       const planned = await planOne(planner, { body, name: body.issuer }, stored);
       issuer = planned.value;
@@ -74,11 +74,12 @@ async function planRules(
   const registry = registrations.trustedIssuers.rulesOf(id);
   const there = isStored ? await listAll(registry, ({ id }) => id) : [];
   const kept = new Set<Stored<TrustRule>>();
-  const seen = new Set<string>();
+  const seen = new Map<string, string>();
   for (const [index, body] of (Array.isArray(rules) ? rules : []).entries())
-    await faults.check(`${path}.rules[${index}]`, async () => {
+    await faults.check(`${path}.rules[${index}]`, async (rule) => {
       const name = ruleName(issuer?.issuer ?? '', body);
-      once(seen, name, body.name === undefined ? 'claims' : 'name');
+      const member = body.name === undefined ? 'claims' : 'name';
+      once(seen, name, { member, path: rule, what: 'rule' });
       if (body.client_id !== undefined && isPruned(body.client_id)) throw namesPruned('client_id');
       const [stored, other] = there.filter(({ value }) => isSameRule(value, body));
       if (other !== undefined)

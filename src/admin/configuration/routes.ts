@@ -10,6 +10,7 @@ import { exportConfiguration } from './export.ts';
 import { type Plan, planConfiguration } from './plan.ts';
 import type { ConfigurationOptions } from './planning.ts';
 import { applyQuery, type Configuration, configurationBody, planned } from './schemas.ts';
+import { type ChecksWithoutStore, examineWithoutStore } from './without-store.ts';
 
 const path = '/admin/configuration';
 const tag = 'Configuration' as const;
@@ -81,10 +82,12 @@ function applyRoute(app: FastifyInstance, options: ConfigurationOptions): void {
   });
 }
 
-/** Mounts a route that returns the schema's faults of a configuration and needs no store. */
-export function configurationFaultsRoute(app: FastifyInstance): void {
+/** Mounts a route that examines a configuration without a store. */
+export function configurationFaultsRoute(app: FastifyInstance, checks: ChecksWithoutStore): void {
   const route = { schema: { body: ref(configurationBody) }, attachValidation: true, bodyLimit };
-  app.post(path, route, async (request) => schemaFaults(request as Apply));
+  app.post(path, route, async (request) =>
+    examineWithoutStore((request as Apply).body, schemaFaults(request as Apply), checks),
+  );
 }
 
 /** The schema's faults of the body. Throws those of any other part. */

@@ -2,17 +2,32 @@ import { adminAudience } from '../../domain/admin-access.ts';
 import type { Fault } from '../schema-fault.ts';
 import type { Configuration } from './schemas.ts';
 
+/** The names of what is registered at the server. */
+interface Registered {
+  readonly clients: readonly string[];
+  readonly audiences: readonly string[];
+}
+
 /**
- * Lists references to registrations that are not declared and so must exist at the server. A body
- * with faults has none.
+ * Lists references to registrations that are neither declared nor, if that is known, registered.
+ * The configuration must have no faults.
  */
-export function undeclared(configuration: Configuration): readonly Fault[] {
+export function undeclared(
+  configuration: Configuration,
+  registered?: Registered,
+): readonly Fault[] {
   const { clients = [], resource_servers: servers = [] } = configuration;
   const { trusted_issuers: issuers = [], authorization_servers: others = [] } = configuration;
   const { pairings = [] } = configuration;
-  const client = named('client', new Set(clients.map(({ client_id }) => client_id)));
-  const audiences = [adminAudience, ...servers.map(({ audience }) => audience)];
-  const audience = named('resource server', new Set(audiences));
+  const { clients: ids = [], audiences: known = [] } = registered ?? {};
+  const missing =
+    registered === undefined
+      ? 'is not declared here: it must exist at the server'
+      : 'is neither declared here nor registered';
+  const all = [...ids, ...clients.map(({ client_id }) => client_id)];
+  const client = named('client', new Set(all), missing);
+  const audiences = [adminAudience, ...known, ...servers.map(({ audience }) => audience)];
+  const audience = named('resource server', new Set(audiences), missing);
   return [
     ...clients.flatMap(({ resources, alt_cnf_holders, alt_cnf_requesters }, index) => [
       ...audience(resources, `clients[${index}].resources`),
@@ -40,7 +55,7 @@ export function undeclared(configuration: Configuration): readonly Fault[] {
 }
 
 /** Reports the names that are not declared. */
-function named(what: string, declared: ReadonlySet<string>) {
+function named(what: string, declared: ReadonlySet<string>, missing: string) {
   return (names: string | readonly string[] | undefined, member: string): readonly Fault[] => {
     const one = typeof names === 'string';
     return [names ?? []].flat().flatMap((name, index) =>
@@ -49,7 +64,7 @@ function named(what: string, declared: ReadonlySet<string>) {
         : [
             {
               member: one ? member : `${member}[${index}]`,
-              detail: `the ${what} ${name} is not declared here: it must exist at the server`,
+              detail: `the ${what} ${name} ${missing}`,
             },
           ],
     );

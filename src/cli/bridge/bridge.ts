@@ -75,7 +75,7 @@ async function policyOf(
     );
   if (pagesReachIt && secret === undefined && !anyLocalUser)
     throw configurationError(
-      'Every user of this machine reaches a TCP port: set HOLDFAST_BRIDGE_SECRET_FILE, ' +
+      'Every user of this machine can reach a TCP port: set HOLDFAST_BRIDGE_SECRET_FILE, ' +
         'give --any-local-user, or listen on a Unix socket.',
     );
   return {

@@ -52,7 +52,13 @@ export async function listen(server: Server, address: ListenAddress): Promise<st
   try {
     await once(server, 'listening');
   } catch (error) {
-    throw configurationError(`The bridge cannot listen there: ${codeOf(error)}.`);
+    const code = codeOf(error);
+    const place = 'path' in address ? address.path : `${address.host}:${address.port}`;
+    throw configurationError(
+      code === 'EADDRINUSE'
+        ? `${place} is taken by another program.`
+        : `The bridge cannot listen on ${place}: ${code}.`,
+    );
   }
   if ('path' in address) return `unix:${address.path}`;
   return `http://${address.host}:${(server.address() as AddressInfo).port}`;

@@ -97,7 +97,8 @@ function withoutSecret(
   const { [secretField]: given = [], authorization = [] } = request.headersDistinct;
   const all = [...given, ...authorization.map((value) => value.replace(/^bearer +/i, ''))];
   if (all.some((value) => same(value, secret))) return undefined;
-  return { status: 401, detail: 'the local secret of this bridge is missing or wrong' };
+  const detail = "send the bridge's secret in Holdfast-Bridge-Secret: it is missing or wrong";
+  return { status: 401, detail };
 }
 
 function withOwnToken(

@@ -177,5 +177,5 @@ function failureOf(error: unknown): LocalRefusal {
   if (error instanceof Refused) return { status: error.status, detail: error.message };
   if (error instanceof IdleTimeout) return { status: 504, detail: 'the API sent nothing for long' };
   if (error instanceof HolderError) return { status: 502, detail: error.message };
-  return { status: 502, detail: `no answer of the API: ${codeOf(error)}` };
+  return { status: 502, detail: `no answer from the API: ${codeOf(error)}` };
 }

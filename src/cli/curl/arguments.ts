@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { usageError } from '../exit-codes.ts';
 import { httpMethod, httpUrl } from '../http-target.ts';
-import { curlOption, ownOption, whyRefused } from './options.ts';
+import { curlOption, ownOption, refusalOf } from './options.ts';
 
 /** The parsed arguments of a curl run. */
 export interface CurlRequest {
@@ -66,7 +66,7 @@ function parsed(args: readonly string[]): { given: Given; urls: readonly string[
     if (own !== undefined)
       throw usageError(`--${own} is an option of holdfast: put it before curl's options.`);
     const option = curlOption(name);
-    if (option === undefined) throw usageError(`Without ${shown}: ${whyRefused(name)}.`);
+    if (option === undefined) throw usageError(refusalOf(name, shown));
     if (!option.hasValue) given.push([option.name, undefined]);
     else {
       const value = attached === undefined || attached === '' ? left.shift() : attached;
@@ -102,7 +102,9 @@ function checkRoute(given: Given, { protocol }: URL): void {
   const routes = /^(proxy|socks5.*|resolve|connect-to|interface)$/;
   const [found] = given.find(([name]) => routes.test(name)) ?? [];
   if (found !== undefined && protocol === 'http:')
-    throw usageError(`Without --${found}: it could lead elsewhere, and http:// does not tell.`);
+    throw usageError(
+      `--${found} is refused with http://: it could lead elsewhere, and nothing would tell.`,
+    );
 }
 
 function checkValue(name: string, value: string): void {

@@ -16,17 +16,17 @@ const valued = `request:X header:H data:d data-ascii data-binary data-raw data-u
 const refused: readonly (readonly [RegExp, string])[] = [
   [
     /^(location|location-trusted|L|follow)$/,
-    'a proof is for one URL, so redirects are not followed: call the new URL',
+    'a proof is for one URL, so redirects are not followed. Call the new URL',
   ],
   [/^(next|:|parallel|Z)$/, 'a proof counts once, so there is one request a run'],
   [/^retry/, 'a proof counts once, and curl would send the same one again'],
   [/^(trace|trace-.*|libcurl|stderr)$/, 'it would write the token into a file; -v is redacted'],
-  [/^(config|K|variable|expand-.*)$/, 'options in a file cannot be checked: write them out'],
+  [/^(config|K|variable|expand-.*)$/, 'options in a file cannot be checked. Write them out'],
   [
     /^(user|u|oauth2-bearer|basic|digest|ntlm|negotiate|anyauth|netrc.*|n|aws-sigv4|delegation)$/,
     'the token is the authentication',
   ],
-  [/^(insecure|k|proxy-insecure)$/, 'anybody on the way could read the token: use --cacert'],
+  [/^(insecure|k|proxy-insecure)$/, 'anyone along the way could read the token. Use --cacert'],
   [/^(path-as-is|request-target)$/, 'the proof names the URL as it is sent'],
 ];
 
@@ -68,9 +68,10 @@ export function ownOption(name: string): string | undefined {
   return own.exec(name)?.[1];
 }
 
-/** Why an option is not passed on. */
-export function whyRefused(name: string): string {
-  const [, reason = 'holdfast curl does not pass it on'] =
-    refused.find(([pattern]) => pattern.test(name)) ?? [];
-  return reason;
+/** A sentence on why an option is not passed on; `shown`: as the user wrote it. */
+export function refusalOf(name: string, shown: string): string {
+  const [, reason] = refused.find(([pattern]) => pattern.test(name)) ?? [];
+  return reason === undefined
+    ? `holdfast curl does not accept ${shown}.`
+    : `${shown} is refused: ${reason}.`;
 }

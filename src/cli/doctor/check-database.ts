@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import {
   type DatabaseKind,
@@ -25,13 +26,18 @@ export async function checkDatabase(config: Config, clock: Clock): Promise<reado
   let database: DatabaseLook | undefined;
   try {
     database = await lookAtDatabase(config.databaseUrl);
-    if (database === undefined) return [reachable.unknown('there is none before the first start')];
+    if (database === undefined) return [reachable.unknown(nothingAt(config.databaseUrl))];
     return [reachable.ok('it answers'), ...(await checksOf(database, config, clock))];
   } catch (error) {
     return [unreadable(error, config.databaseUrl)];
   } finally {
     await database?.close();
   }
+}
+
+function nothingAt(url: string): string {
+  const file = resolve(databaseFile(url));
+  return `there is none at ${file}; --data-directory or DATABASE_URL names another place`;
 }
 
 function unreadable(error: unknown, url: string): Finding {

@@ -64,7 +64,7 @@ function checkWritable(files: readonly string[]): Finding {
       );
     }
   return writable.ok(
-    existsSync(file) ? file : `${file} does not exist yet: the first start makes it`,
+    existsSync(file) ? file : `${file} does not exist yet: the first start creates it`,
   );
 }
 

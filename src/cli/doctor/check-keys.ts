@@ -78,8 +78,17 @@ export async function checkOpening(
       ? opens.ok(`all ${sealed.length} opened`)
       : opens.fault(`does not open: ${closed.join(', ')}`, mend);
   } catch (error) {
-    return opens.fault(reasonOf(error), mend);
+    return opens.fault(
+      found(error),
+      'Give the right key: --data-directory, KEY_ENCRYPTION_KEY or KEY_ENCRYPTION_KEY_FILE.',
+    );
   }
+}
+
+/** The fault of the key, without the advice for a server that starts. */
+function found(error: unknown): string {
+  const [fault = ''] = reasonOf(error).split('. ');
+  return fault;
 }
 
 function checkRotation(keys: Rows, config: Config, now: number): Finding {
@@ -91,9 +100,13 @@ function checkRotation(keys: Rows, config: Config, now: number): Finding {
   for (const [, alg, , , , activeAt] of issuing)
     last.set(String(alg), Math.max(Number(activeAt), last.get(String(alg)) ?? 0));
   const due = Math.min(...last.values()) + config.signingKeyRotationInterval * 1000;
-  const found = `${new Date(due).toISOString().slice(0, 16)}Z`;
+  const minute = (time: number) => `${new Date(time).toISOString().slice(0, 16)}Z`;
+  const announced = issuing.map((row) => Number(row[5])).filter((activeAt) => activeAt > now);
+  const found = minute(due);
   return due > now
-    ? rotates.ok(found)
+    ? rotates.ok(
+        announced.length > 0 ? `${minute(Math.min(...announced))}, by an announced key` : found,
+      )
     : rotates.fault(
         `was due at ${found}`,
         'Start the server, or run holdfast keys rotate: a running server rotates by itself.',

@@ -21,5 +21,5 @@ export function clockFinding(
   const found = `this machine is ${(Math.abs(apart) / 1000).toFixed(1)} s ${apart > 0 ? 'behind' : 'ahead'}`;
   return Math.abs(apart) < tolerated
     ? clock.ok(`${(Math.abs(apart) / 1000).toFixed(1)} s apart`)
-    : clock.fault(found, 'Set both clocks by NTP (timedatectl set-ntp true).');
+    : clock.fault(found, 'Synchronize both clocks with NTP (timedatectl set-ntp true).');
 }

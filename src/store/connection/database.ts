@@ -1,5 +1,6 @@
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { inspect } from 'node:util';
 import type { PrismaClient } from '../../../prisma/generated/sqlite/client.ts';
 import { databaseFile, databaseKind } from '../../config/database-url.ts';
 import { StoreUnavailable } from '../../domain/oauth-error.ts';
@@ -57,6 +58,8 @@ async function openSqlite(
 ): Promise<Database> {
   const file = resolve(databaseFile(url));
   requireWritable(file);
+  const lock = `${file}.migrating`;
+  const hadLock = existsSync(lock);
   try {
     const adapter = await migrationAdapterFor(url);
     // SQLite cannot wait for a database that another process is creating, so even the first look is
@@ -66,11 +69,18 @@ async function openSqlite(
       return sqliteClient(url, onError, use);
     });
   } catch (cause) {
+    // Another program's file must not get one beside it.
+    if (!hadLock && isNoDatabase(cause)) rmSync(lock, { force: true });
     if (cause instanceof MigrationError) throw cause;
-    throw new DatabaseError(`The SQLite file ${file} cannot be opened, made or written.`, {
+    throw new DatabaseError(`The SQLite file ${file} cannot be opened, created or written.`, {
       cause,
     });
   }
+}
+
+/** Whether SQLite says so, in the error or a cause. */
+function isNoDatabase(error: unknown): boolean {
+  return inspect(error, { depth: 8 }).includes('SQLITE_NOTADB');
 }
 
 /** Refuses a file that SQLite would open, but only for reading. Throws DatabaseError. */

@@ -19,25 +19,20 @@ export interface RedisSurroundings {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly databaseClock?: Clock | undefined;
-  readonly onError: (error: Error) => void;
   readonly measured?: Measurements | undefined;
 }
 
 /** Opens the replay records and the counters in Redis, if the configuration names one. */
 export async function openRedis(
   { redisUrl: url, clockTolerance, rateLimitPerClient, rateLimitPerAddress }: RedisConfig,
-  {
-    database,
-    secrets,
-    logger,
-    clock,
-    databaseClock: redisClock,
-    onError,
-    measured,
-  }: RedisSurroundings,
+  { database, secrets, logger, clock, databaseClock: redisClock, measured }: RedisSurroundings,
 ) {
   if (url === undefined) return {};
-  const installed = { url, onError, ...(await installationOf(secrets, database)) };
+  const installed = {
+    url,
+    onError: unreachableLog(logger),
+    ...(await installationOf(secrets, database)),
+  };
   const limited = (rateLimitPerClient ?? rateLimitPerAddress) !== undefined;
   // Loaded only if there is a Redis: a start without one is faster and smaller.
   const redis = (await import('./redis-replay.ts')).redisReplay({
@@ -58,6 +53,17 @@ export async function openRedis(
   return {
     redis,
     counters: limited ? (await import('./redis-counters.ts')).redisCounters(installed) : undefined,
+  };
+}
+
+/** Logs that Redis cannot be reached, at most once a minute, however often a connection fails. */
+function unreachableLog(logger: Logger): (error: Error) => void {
+  let quietUntil = 0;
+  return (error) => {
+    if (performance.now() < quietUntil) return;
+    quietUntil = performance.now() + 60_000;
+    const { code } = error as NodeJS.ErrnoException;
+    logger.warn(`Redis (REDIS_URL) cannot be reached: ${error.message || code || error.name}`);
   };
 }
 
