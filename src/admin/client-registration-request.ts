@@ -99,12 +99,12 @@ function checkMembers(
     () => checkTlsSubject(body, method),
     refuseIf(
       !asserts && body.client_assertion_bound_access_tokens === true,
-      'only a client that authenticates by private_key_jwt has an assertion key to bind',
+      'only a client that authenticates with private_key_jwt has an assertion key to bind',
       'client_assertion_bound_access_tokens',
     ),
     refuseIf(
       !asserts && body.client_assertion_audiences !== undefined,
-      'only a client that authenticates by private_key_jwt sends assertions',
+      'only a client that authenticates with private_key_jwt sends assertions',
       'client_assertion_audiences',
     ),
     () => {
@@ -133,14 +133,14 @@ function checkUsable(members: ClientBody, method: string): void {
   )
     throw new Problem(
       400,
-      'no key in jwks can sign by this algorithm',
+      'no key in jwks can sign with this algorithm',
       'token_endpoint_auth_signing_alg',
     );
   if (
     method === 'self_signed_tls_client_auth' &&
     !keys.some((key) => registeredCertificateThumbprint(key) !== undefined)
   )
-    throw new Problem(400, 'no key in jwks has its certificate beside it, in x5c', 'jwks');
+    throw new Problem(400, 'no key in jwks has its certificate in x5c', 'jwks');
 }
 
 function checkTlsSubject(members: ClientBody, method: string): void {

@@ -31,7 +31,7 @@ export function dpopNonceSecretRoutes(
     operationId: 'rotateDpopNonceSecrets',
     summary: 'Replace every DPoP nonce secret, which invalidates all nonces',
     tag: 'Keys and secrets' as const,
-    description: 'Replaces all secrets by a new one, for example because one leaked.',
+    description: 'Replaces all secrets with a new one, for example because one leaked.',
   };
   app.post('/admin/dpop-nonce-secrets/rotate', operation({ ...rotate, answers }), async () => {
     await secrets.replace();

@@ -99,7 +99,7 @@ function checkLasts(...values: readonly ClientRegistration[]): void {
   if (values.some(isAdmin) && ownEnd() !== Infinity)
     throw new Problem(
       403,
-      'an admin whose token has expires_at cannot make or change a client that is an admin',
+      'an admin whose token has expires_at cannot create or change a client that is an admin',
     );
 }
 
@@ -107,7 +107,7 @@ function checkGrants(): void {
   if (actingAdmin()?.scopes.includes('admin:grant') !== true)
     throw new Problem(
       403,
-      'only an admin with the scope admin:grant can make, change or remove a client that is an admin',
+      'only an admin with the scope admin:grant can create, change or remove a client that is an admin',
     );
 }
 

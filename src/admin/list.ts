@@ -62,7 +62,7 @@ export function readPage({
   if (cursor === undefined) return { limit: items };
   const after = Buffer.from(cursor, 'base64url').toString();
   if (!/^[\x21-\x7e]+$/.test(after))
-    throw new Problem(400, 'the cursor was not made by this server', 'cursor');
+    throw new Problem(400, 'the cursor was not created by this server', 'cursor');
   return { limit: items, after };
 }
 

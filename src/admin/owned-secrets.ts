@@ -75,7 +75,7 @@ export async function changeSecrets<Value extends WithSecrets>(
     });
     if (typeof replaced !== 'string') return replaced.value;
   }
-  throw new Problem(503, 'the registration is being changed by others, try again');
+  throw new Problem(503, 'the registration is being changed by others; try again');
 }
 
 /** The time in seconds since the epoch. */

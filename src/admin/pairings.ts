@@ -71,7 +71,7 @@ function createRoute(
   app: FastifyInstance,
   { pairings, clients, clock, randomId }: PairingRoutesOptions,
 ): void {
-  const made = answer('The pairing that was made.', ref(pairingAnswer), { location: true });
+  const made = answer('The pairing that was created.', ref(pairingAnswer), { location: true });
   const create = {
     operationId: 'createPairing',
     summary: 'Pair two clients',

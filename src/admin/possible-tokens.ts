@@ -72,11 +72,15 @@ function nameable(
   // The keys at a jwks_uri are unknown here.
   const encrypts =
     client.jwks_uri !== undefined || client.jwks?.keys.some(isForEncryption) === true;
-  return cnf_methods_supported.filter((method) => {
-    if (method === 'jwe') return encrypts || issuer.startsWith('https:');
-    if (method === 'x5t#S256') return client.tls_client_certificate_bound_access_tokens === true;
-    return method === 'kid' || method === 'jku' ? named : true;
-  });
+  const possible: Readonly<Record<ConfirmationMethod, boolean>> = {
+    jkt: true,
+    'x5t#S256': client.tls_client_certificate_bound_access_tokens === true,
+    jwk: true,
+    kid: named,
+    jku: named,
+    jwe: encrypts || issuer.startsWith('https:'),
+  };
+  return cnf_methods_supported.filter((method) => possible[method]);
 }
 
 /**
@@ -111,8 +115,8 @@ export async function refuseImpossible(
     );
   throw new Problem(
     400,
-    'none of these resource servers accepts a confirmation method by which a key of this ' +
-      'client can be named',
+    'none of these resource servers accepts a confirmation method that can name a key of this ' +
+      'client',
     'resources',
   );
 }

@@ -7,11 +7,11 @@ import { notFound, Problem } from './problem.ts';
 import {
   type ById,
   byId,
+  checkConditions,
+  conditions,
   etag,
   getStored,
-  ifMatch,
   inProse,
-  matches,
   type RestResource,
   registryOf,
   shown,
@@ -70,7 +70,7 @@ export function changeRoutes<Value, Body extends object>(
 ): void {
   const { path, tag, schema, noun, answers } = resource;
   const thing = inProse(noun);
-  const conditional = { ...byId(resource), headers: ifMatch };
+  const conditional = { ...byId(resource), headers: conditions };
   const changedTo = {
     200: answer(`The ${thing} as it is now.`, ref(answers.changed), { etag: true }),
   };
@@ -125,7 +125,7 @@ async function changeStored<Value, Body extends object>(
   found: Stored<Value>,
 ): Promise<FastifyReply> {
   const { clock, read, idOf, recordOf, consequences } = resource;
-  checkMatch(request, found);
+  checkConditions(request, found);
   const { value, once } = await read(body, found.value, request.params);
   // Before the change, because a failure after it would answer 503 for a change that stands.
   const following = await consequences?.(value);
@@ -147,7 +147,7 @@ export function deleteRoute<Value, Body extends object>(
 ): void {
   const { path, tag, clock, noun, recordOf } = resource;
   const thing = inProse(noun);
-  const conditional = { ...byId(resource), headers: ifMatch };
+  const conditional = { ...byId(resource), headers: conditions };
   const gone = { 204: { description: `The ${thing} is deleted.` } };
   const remove = {
     operationId: `delete${noun}`,
@@ -162,25 +162,20 @@ export function deleteRoute<Value, Body extends object>(
     operation({ ...remove, ...conditional, answers: gone, refuses: stale }),
     async (request: ById, reply) => {
       const registry = await registryOf(resource, request);
-      const match = request.headers['if-match'];
-      const found = match === undefined ? undefined : await getStored(registry, request.params.id);
-      if (found !== undefined) checkMatch(request, found);
+      const { 'if-match': match, 'if-none-match': none } = request.headers;
+      const isConditional = match !== undefined || none !== undefined;
+      const found = isConditional ? await getStored(registry, request.params.id) : undefined;
+      if (found !== undefined) checkConditions(request, found);
       const { id } = request.params;
       const removed = await registry.remove(
         id,
         { at: clock(), ...recordOf('deleted', id) },
-        match === '*' ? undefined : found,
+        match === '*' && none === undefined ? undefined : found,
       );
       if (removed !== 'removed') return refuse(removed);
       return reply.code(204).send();
     },
   );
-}
-
-/** Refuses a request whose `If-Match` does not name the current version. Throws Problem. */
-function checkMatch(request: ById, found: Stored<unknown>): void {
-  if (!matches(request.headers['if-match'], etag(found)))
-    throw new Problem(412, 'the registration was changed since it was read');
 }
 
 function refuse(reason: NotChanged): never {

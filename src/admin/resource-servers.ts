@@ -61,7 +61,7 @@ function checkConfirmation({
   if (!symmetric_keys_enabled)
     throw new Problem(
       400,
-      'the confirmation method jwe has to be switched on by symmetric_keys_enabled',
+      'the confirmation method jwe has to be switched on with symmetric_keys_enabled',
       'symmetric_keys_enabled',
     );
   if (jwks === undefined)

@@ -6,7 +6,7 @@ import type { RegistrationChange, Registry, Stored } from '../ports/registry.ts'
 import { changedMembers } from './changed-members.ts';
 import { printable } from './list.ts';
 import type { Operation } from './operation.ts';
-import { notFound } from './problem.ts';
+import { notFound, Problem } from './problem.ts';
 
 /** A kind of registration as a REST resource. */
 export interface RestResource<Value, Body extends object> {
@@ -64,10 +64,28 @@ export const ifMatch = Type.Object({
   ),
 });
 
+/** The conditions of a change to one registration. */
+export const conditions = Type.Object({
+  ...ifMatch.properties,
+  'if-none-match': Type.Optional(
+    Type.String({ description: 'Entity tags, or `*` (RFC 9110 §13.1.2).' }),
+  ),
+});
+
 /** Whether an `If-Match` condition allows changing an entity with this tag. */
 export function matches(condition: string | undefined, tag: string): boolean {
   if (condition === undefined || condition === '*') return true;
   return condition.split(',').some((each) => each.trim() === tag);
+}
+
+/** Refuses a change under a condition that the stored version does not meet. Throws Problem. */
+export function checkConditions({ headers }: ById, found: Stored<unknown>): void {
+  const tag = etag(found);
+  if (!matches(headers['if-match'], tag))
+    throw new Problem(412, 'the registration was changed since it was read');
+  const none = headers['if-none-match'];
+  if (none === '*' || none?.split(',').some((each) => each.trim().replace(/^W\//, '') === tag))
+    throw new Problem(412, 'the registration exists, which If-None-Match excludes');
 }
 
 /** A request for one registration. */

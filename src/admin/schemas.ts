@@ -34,7 +34,7 @@ export const clientBody = requestBody('ClientBody', {
   token_endpoint_auth_method: Type.Optional(
     oneOf(tokenEndpointAuthMethods, {
       description:
-        'How the client authenticates. Absent: by its secret, either by Basic or in the ' +
+        'How the client authenticates. Absent: with its secret, either by Basic or in the ' +
         'body of each request; shown as `client_secret_basic`.',
     }),
   ),

@@ -3,6 +3,7 @@ import Type from 'typebox';
 import type { ClaimCondition, TrustRule } from '../domain/trust-rule.ts';
 import type { TrustedIssuer } from '../domain/trusted-issuer.ts';
 import { readClaimPath } from '../protocol/trusted-issuers/claim-path.ts';
+import { isComparable } from '../protocol/trusted-issuers/match-rule.ts';
 import { isSubjectApart, isSubjectTemplate } from '../protocol/trusted-issuers/subject-template.ts';
 import { parameterExamples } from './examples.ts';
 import { printable } from './list.ts';
@@ -154,7 +155,13 @@ function checkRule(
 function checkClaims(conditions: TrustRuleBody['claims']): void {
   for (const [claim, condition] of Object.entries(conditions)) {
     if (readClaimPath(claim) === undefined)
-      throw new Problem(400, 'this is no JSON Pointer and no quoted path', `claims.${claim}`);
+      throw new Problem(400, 'this is neither a JSON Pointer nor a quoted path', `claims.${claim}`);
+    if (typeof condition === 'number' && !isComparable(condition))
+      throw new Problem(
+        400,
+        'integers beyond 2^53 - 1 cannot be compared; if the issuer sends a string, write it as one',
+        `claims.${claim}`,
+      );
     if (typeof condition === 'string' && condition.slice(0, -1).includes('*'))
       throw new Problem(
         400,

@@ -46,7 +46,7 @@ export function checkTrustedIssuer(
     () => checkSource(body, purposes),
     () => checkReachable(body, checks),
     ...keySets,
-    refuseIf(ca !== undefined && !isPem(ca), 'this is no certificate in PEM', 'ca'),
+    refuseIf(ca !== undefined && !isPem(ca), 'this is not a certificate in PEM', 'ca'),
   );
   return { ...body, purposes, id, listed: registered?.listed ?? new Map() } as TrustedIssuer;
 }
@@ -86,7 +86,7 @@ function checkSource(body: TrustedIssuerBody, purposes: TrustedIssuer['purposes'
   if (isSpiffe && purposes.some((purpose) => purpose !== 'workload'))
     throw new Problem(400, 'a SPIFFE trust domain has workloads only', 'purposes');
   if (first === undefined && !body.issuer.startsWith('https://'))
-    throw new Problem(400, 'metadata is fetched by https only: give jwks or jwks_uri', 'jwks');
+    throw new Problem(400, 'metadata is fetched over https only: give jwks or jwks_uri', 'jwks');
   if (body.ca !== undefined && body.ca_file !== undefined)
     throw new Problem(400, 'ca and ca_file exclude each other', 'ca_file');
 }

@@ -1,4 +1,4 @@
-import type { PlatformTokenUse } from './refusals/issued-tokens.ts';
+import type { PlatformTokenUse } from './refusals/trusted-issuer-tokens.ts';
 
 /** A verified token of a platform, which can be shown repeatedly until it expires. */
 export interface PlatformToken {
@@ -21,6 +21,8 @@ export interface ByRule {
   readonly maxLifetime: number | undefined;
   /** The only audiences of a token issued by it, and of all derived from that. */
   readonly audiences: readonly string[] | undefined;
+  /** Maximum scope of a token issued by it, space-separated. */
+  readonly scope: string | undefined;
   /** Absent: the workload showed an X.509-SVID. */
   readonly token?: PlatformToken;
 }

@@ -311,6 +311,24 @@ describe('what each operation answers is what the document says', () => {
     ).toBe(412);
     expect((await call('deleteClient', { params: { id: 'plain' } })).status).toBe(204);
   });
+  it('RFC 9110 §13.1.2: If-None-Match of what exists changes nothing, and of another version is met', async () => {
+    const params = { id: 'conditional' };
+    const made = await call('createClient', { body: { client_id: params.id, scope: 'read' } });
+    const etag = String(made.headers.get('etag'));
+    const outcomes = async (headers: Record<string, string>) => [
+      (await call('changeClient', { params, body: { scope: 'x' }, headers })).status,
+      (await call('replaceClient', { params, body: { scope: 'x' }, headers })).status,
+      (await call('deleteClient', { params, headers })).status,
+    ];
+    for (const condition of ['*', etag, `W/${etag}`, `"0", ${etag}`])
+      expect(await outcomes({ 'if-none-match': condition })).toEqual([412, 412, 412]);
+    expect(await outcomes({ 'if-none-match': '*', 'if-match': '*' })).toEqual([412, 412, 412]);
+    expect((await call('getClient', { params })).body).toMatchObject({ scope: 'read' });
+    expect(await outcomes({ 'if-none-match': '"0"' })).toEqual([200, 200, 204]);
+    expect(
+      (await call('changeClient', { params, body: {}, headers: { 'if-none-match': '*' } })).status,
+    ).toBe(404);
+  });
   it('resource servers', async () => {
     const everything = {
       audience: 'https://rs.example.com',

@@ -56,7 +56,7 @@ describe('RFC 9457: a refusal of the admin API says what would be accepted', () 
       'a client_id with a space',
       { client_id: 'a b' },
       'client_id',
-      `must be ${printable}, neither \`.\` nor \`..\`, and without \`urn:holdfast:\` at its beginning`,
+      `must be ${printable}; it must not be \`.\` or \`..\`, and must not start with \`urn:holdfast:\``,
     ],
     [
       'a scope with two spaces',

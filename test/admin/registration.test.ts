@@ -282,6 +282,17 @@ describe('RFC 7591 §2: a client', () => {
   });
 });
 
+it('a body without a content type is refused with the field to send', async () => {
+  const server = await testServer();
+  const type = { 'content-type': 'application/octet-stream' };
+  const { status, body } = await server.admin('POST', 'clients', '{}', type);
+  expect([status, body.detail]).toEqual([
+    415,
+    'send the body as JSON, with Content-Type: application/json',
+  ]);
+  await server.stop();
+});
+
 describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
   'lists on $name',
   (kind) => {

@@ -29,7 +29,7 @@ async function makesAdmin(by: Sender, meanwhile: () => unknown) {
 }
 
 type Row = readonly [what: string, change: (by: Sender) => Promise<Answer>, outcome: string];
-const noAdmin = '401 the admin token is required';
+const noAdmin = '401 the admin token is missing or not accepted';
 const patched = (members: object) => async (by: Sender) =>
   at.root('PATCH', `clients/${by.id}`, members);
 const removed = async (by: Sender) => at.root('DELETE', `admin-tokens/${by.id}`);

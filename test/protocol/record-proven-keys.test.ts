@@ -24,7 +24,9 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       await store.remove();
     });
     const failures = () =>
-      fixture.server.logs.filter(({ msg }) => String(msg).includes('proven keys are not recorded'));
+      fixture.server.logs.filter(({ msg }) =>
+        String(msg).includes('proven keys were not recorded'),
+      );
     const recorded = async () =>
       (await execute(store, `select identifier from credential_use where kind = 'key'`)).flat();
 

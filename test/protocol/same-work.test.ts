@@ -13,19 +13,19 @@ const clientSecrets = [{ id: 'one', hash: hashClientSecret(secret), created_at: 
 /** Registries behind their caches, as the server has them; `looked` counts the looks into the store. */
 function registries() {
   const store = { looked: 0 };
-  const known = <Value extends object>(name: string, value: object) => {
+  const known = <Value extends object>(names: readonly string[], value: object) => {
     const load = async (id: string) => {
       store.looked++;
-      return id === name ? (value as Value) : undefined;
+      return names.includes(id) ? (value as Value) : undefined;
     };
     return { load, find: cached(load, { current: async () => store }).find };
   };
-  const clients = known<ClientRegistration>('app', {
+  const clients = known<ClientRegistration>(['app', 'both'], {
     client_id: 'app',
     token_endpoint_auth_method: 'client_secret_basic',
     clientSecrets,
   });
-  const servers = known<ResourceServer>('rs', { client_id: 'rs', clientSecrets });
+  const servers = known<ResourceServer>(['rs', 'both'], { client_id: 'rs', clientSecrets });
   const none = async () => undefined;
   const ports = {
     clock: () => 0,
@@ -69,6 +69,7 @@ describe('RFC 6749 §2.3.1: a refusal takes as many looks into the store for an 
     ['token', 'app'],
     ['introspection', 'app'],
     ['introspection', 'rs'],
+    ['introspection', 'both'],
   ] as const)('%s endpoint, %s', async (endpoint, name) => {
     expect(await looks(endpoint, name, secret)).toMatchObject({ refused: false });
     const [unknown, wrong] = [

@@ -65,7 +65,7 @@ describe('RFC 9449 §5: a token request with a secret that proves no key', () =>
       {
         error: 'invalid_request',
         error_description:
-          'a proof of possession is required, for this server issues no bearer tokens: send a DPoP proof (RFC 9449), or use mutual TLS (RFC 8705)',
+          'a proof of possession is required, because this server issues no bearer tokens: send a DPoP proof (RFC 9449), or use mutual TLS (RFC 8705)',
       },
     ]);
   });

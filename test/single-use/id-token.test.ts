@@ -70,7 +70,13 @@ describe.each(storeKinds)('an ID token counts once, on $name', (kind) => {
     );
   const exchange = async (
     subject_token: string,
-    { replica = 0, client = 'app', key = appKey, resource = 'https://rs.example.com' } = {},
+    {
+      replica = 0,
+      client = 'app',
+      key = appKey,
+      resource = 'https://rs.example.com',
+      dpop = undefined as string | undefined,
+    } = {},
   ): Promise<Answer> =>
     (replicas[replica] as TestServer).post(
       '/token',
@@ -80,7 +86,10 @@ describe.each(storeKinds)('an ID token counts once, on $name', (kind) => {
         resource,
         subject_token_type: 'urn:ietf:params:oauth:token-type:id_token',
       },
-      { authorization: basic(client, secret), dpop: await key.proof({ iat: clock.now / 1000 }) },
+      {
+        authorization: basic(client, secret),
+        dpop: dpop ?? (await key.proof({ iat: clock.now / 1000 })),
+      },
     );
   const short = ({ status, body }: Answer) =>
     status === 200 ? '200' : `${status} ${body.error}: ${body.error_description}`;
@@ -147,6 +156,20 @@ describe.each(storeKinds)('an ID token counts once, on $name', (kind) => {
     ]);
   });
 
+  // As docs/protocol.md says: what is new in the request is recorded, whatever else in it was used.
+  it('with a proof that was used before it is used up, and so is the proof with a used ID token', async () => {
+    const [dpop, other] = [await appKey.proof(), await appKey.proof()];
+    const [used, fresh] = [await idToken({ sub: 'grace' }), await idToken({ sub: 'heidi' })];
+    const seen = [
+      await exchange(used, { dpop }),
+      await exchange(fresh, { dpop }),
+      await exchange(fresh, { dpop: other }),
+      await exchange(await idToken({ sub: 'ivan' }), { dpop: other, replica: 1 }),
+    ];
+    const replayed = '400 invalid_dpop_proof: the DPoP proof was used before';
+    expect(seen.map(short)).toEqual(['200', replayed, usedBefore, replayed]);
+  });
+
   it('the record lasts as long as the ID token can be exchanged, ID_TOKEN_MAX_AGE after iat or until exp', async () => {
     const [long, brief] = [
       await idToken({ sub: 'frank' }),
@@ -160,7 +183,7 @@ describe.each(storeKinds)('an ID token counts once, on $name', (kind) => {
     }
     clock.now = startOfTime;
     const over =
-      '400 invalid_request: the subject token is invalid, expired or not of a trusted issuer';
+      '400 invalid_request: the subject token is invalid, expired or not from a trusted issuer';
     expect(seen).toEqual([usedBefore, usedBefore, usedBefore, over, usedBefore, over, over, over]);
   });
 });

@@ -9,6 +9,7 @@ import {
 } from '../../src/protocol/trusted-issuers/subject-template.ts';
 import { readTrustRule } from '../../src/store/tables/columns.ts';
 import { openPlatform, type Platform, shortly } from '../support/platform.ts';
+import { adminToken } from '../support/server.ts';
 
 describe('a path to a claim', () => {
   it.each<[string, readonly string[] | undefined]>([
@@ -39,6 +40,11 @@ describe('the conditions of a rule', () => {
     empty: '',
     star: 'a*',
     run: 7,
+    // What JSON.parse makes of 9007199254740993, too.
+    project: 2 ** 53,
+    negative: -(2 ** 53),
+    last: Number.MAX_SAFE_INTEGER,
+    share: 0.5,
     protected: true,
     list: ['a', 'b'],
     deep: { er: { est: 'x' }, null: null },
@@ -57,6 +63,10 @@ describe('the conditions of a rule', () => {
     ['run', 7, 'holds'],
     ['run', '7', 'another type'],
     ['run', 8, 'another value'],
+    ['project', 2 ** 53, 'another value'],
+    ['negative', -(2 ** 53), 'another value'],
+    ['last', Number.MAX_SAFE_INTEGER, 'holds'],
+    ['share', 0.5, 'holds'],
     ['protected', true, 'holds'],
     ['protected', 'true', 'another type'],
     ['list', 'a', 'another type'],
@@ -117,6 +127,8 @@ describe('/admin/trusted-issuers/{id}/rules and /try', () => {
     ['no claims', { claims: {}, client_id: 'worker' }],
     ['no path', { claims: { 'a b': 'x' }, client_id: 'worker' }],
     ['a * in the middle', { claims: { sub: 'a*b' }, client_id: 'worker' }],
+    ['an integer beyond 2^53 - 1', { claims: { project: 2 ** 53 }, client_id: 'worker' }],
+    ['an integer below -(2^53 - 1)', { claims: { project: -(2 ** 53) }, client_id: 'worker' }],
     ['an empty value', { claims: { sub: '' }, client_id: 'worker' }],
     ['a list of values', { claims: { sub: ['a'] }, client_id: 'worker' }],
     [
@@ -254,6 +266,30 @@ describe('/admin/trusted-issuers/{id}/rules and /try', () => {
     expect(shortly(await one.grant(token))).toBe('400 invalid_grant');
     expect((await one.server.admin('POST', `${path}/rules`, rule)).status).toBe(400);
     await one.server.stop();
+  });
+  it('an integer of which JSON loses digits (RFC 8259 §6) is refused in a rule, also in a declared one', async () => {
+    const { id, key, server } = platform;
+    // As text, because a JavaScript number cannot say it.
+    const send = async (method: string, path: string, body: string) => {
+      const answer = await fetch(`${server.adminUrl}/admin/${path}`, {
+        method,
+        headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
+        body,
+      });
+      return [answer.status, ((await answer.json()) as { errors?: unknown }).errors];
+    };
+    const rule = '{"claims":{"/project_id":9007199254740993},"client_id":"worker"}';
+    const detail =
+      'integers beyond 2^53 - 1 cannot be compared; if the issuer sends a string, write it as one';
+    expect(await send('POST', `trusted-issuers/${id}/rules`, rule)).toEqual([
+      400,
+      [{ member: 'claims./project_id', detail }],
+    ]);
+    const declared = `{"trusted_issuers":[{"issuer":"https://numbers.example","purposes":["workload"],"jwks":${JSON.stringify({ keys: [key.jwk] })},"rules":[${rule}]}]}`;
+    expect(await send('POST', 'configuration', declared)).toEqual([
+      400,
+      [{ member: 'trusted_issuers[0].rules[0].claims./project_id', detail }],
+    ]);
   });
   it('a rule of one issuer is none of another', async () => {
     const rule = await platform.rule({ claims: { sub: 'z' }, client_id: 'worker', priority: 9 });

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
@@ -28,6 +29,7 @@ const file = (name: string, content: string) => {
   return join(folder, name);
 };
 const real = Date.now();
+const weakRsa = generateKeyPairSync('rsa', { modulusLength: 2048, publicExponent: 3 });
 const leafUsage = keyUsages.digitalSignature | keyUsages.keyAgreement;
 
 let [platform, svidKey, next, ca, otherCa, tls]: [
@@ -82,6 +84,7 @@ beforeAll(async () => {
   for (const [client_id, token_endpoint_auth_method, more] of [
     ['by-jwt', 'spiffe_jwt', {}],
     ['by-x509', 'spiffe_x509', bound],
+    ['by-x509-with-dpop', 'spiffe_x509', {}],
     ['spiffe://prod.example/ns/named', 'spiffe_x509', bound],
   ] as const)
     await made('clients', { client_id, token_endpoint_auth_method, scope: 'read', ...more });
@@ -91,6 +94,7 @@ beforeAll(async () => {
     for (const [sub, client_id] of [
       [`spiffe://${domain}/ns/orders/*`, 'by-jwt'],
       [`spiffe://${domain}/x509/*`, 'by-x509'],
+      [`spiffe://${domain}/dpop/*`, 'by-x509-with-dpop'],
       [`spiffe://${domain}/ns/named`, 'spiffe://prod.example/ns/named'],
       [`spiffe://${domain}/worker`, 'worker'],
     ])
@@ -241,7 +245,11 @@ describe('an X.509-SVID by mutual TLS (draft-ietf-oauth-spiffe-client-auth §3.2
       notAfter: real + 86_400_000,
       ...options,
     });
-  const send = async ({ pem, keyPem }: TestCertificate, client_id: string) => {
+  const send = async (
+    { pem, keyPem }: TestCertificate,
+    client_id: string,
+    { dpop, resource = 'https://mtls.example.com' }: { dpop?: string; resource?: string } = {},
+  ) => {
     const outgoing = request({
       host: '127.0.0.1',
       port,
@@ -251,9 +259,11 @@ describe('an X.509-SVID by mutual TLS (draft-ietf-oauth-spiffe-client-auth §3.2
       cert: pem,
       key: keyPem,
       agent: false,
-      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      headers: {
+        'content-type': 'application/x-www-form-urlencoded',
+        ...(dpop !== undefined && { dpop }),
+      },
     });
-    const resource = 'https://mtls.example.com';
     outgoing.end(formBody({ grant_type: 'client_credentials', client_id, resource }));
     const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
     return outcomeOf({
@@ -343,5 +353,18 @@ describe('an X.509-SVID by mutual TLS (draft-ietf-oauth-spiffe-client-auth §3.2
     ['for a client by JWT', async () => leaf(worker), 'by-jwt', '401 invalid_client'],
   ])('%s', async (_, made, client, expected) => {
     expect(await send(await made(), client)).toBe(expected);
+  });
+  it.each<[string, string, CertificateOptions]>([
+    ['on P-256', '200', {}],
+    // Others can sign with it, too (FIPS 186-5 §A.1.1).
+    ['of RSA with the exponent 3', '401 invalid_client', { key: weakRsa }],
+  ])('with a DPoP proof for the token, a key %s: %s', async (_, expected, options) => {
+    const proven = await testKey();
+    const made = await leaf('spiffe://prod.example/dpop/a', options);
+    const outcome = await send(made, 'by-x509-with-dpop', {
+      dpop: await proven.proof({ iat: now() }),
+      resource: audience,
+    });
+    expect(outcome.replace(` ${proven.jkt}`, '')).toBe(expected);
   });
 });

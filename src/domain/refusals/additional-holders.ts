@@ -3,7 +3,7 @@ import { refusals } from './refusal.ts';
 /** One sentence for every reason hides from the requester which holder failed, and how. */
 const badProof = 'proof for an additional key is invalid or not made for this request';
 const notPermitted = 'pairing not permitted';
-const once = 'req_alt_cnf: every holder and every key may be in a token once';
+const once = 'req_alt_cnf: a holder or key may appear only once in a token';
 
 /** Keys of additional holders (docs/protocol.md). */
 export const additionalHolderRefusals = {
@@ -13,7 +13,7 @@ export const additionalHolderRefusals = {
     req_alt_cnf_empty: ['req_alt_cnf must name at least one holder', 'Or leave it out.'],
     req_alt_cnf_too_many: [
       'req_alt_cnf names more holders than a token may have',
-      'alt_cnf_max in the metadata is the most.',
+      'alt_cnf_max in the metadata is the maximum.',
     ],
     req_alt_cnf_element_malformed: [
       'each element of req_alt_cnf must be a proof, or a client_id and the kid of its key',
@@ -72,9 +72,9 @@ export const additionalHolderRefusals = {
     cnf_proof_aud_mismatch: [badProof, 'Set aud to the issuer identifier, as a single string.'],
     cnf_proof_client_mismatch: [badProof, 'Set client_id to that of the requester.'],
     cnf_proof_key_mismatch: [badProof, 'Set cnf to the key of the requester, by jkt or x5t#S256.'],
-    cnf_proof_method_unknown: [badProof, 'cnf_method is jkt or x5t#S256.'],
+    cnf_proof_method_unknown: [badProof, 'cnf_method must be jkt or x5t#S256.'],
     cnf_proof_times_missing: [badProof, 'Set iat and exp in seconds.'],
-    cnf_proof_lifetime: [badProof, 'Let it live for at most CNF_PROOF_MAX_LIFETIME.'],
+    cnf_proof_lifetime: [badProof, 'Set exp at most CNF_PROOF_MAX_LIFETIME after iat.'],
     cnf_proof_expired: [badProof, 'Make a new proof for each request, and check the clock.'],
     cnf_proof_not_yet_valid: [badProof, 'iat or nbf is in the future. Check the clock.'],
     cnf_proof_consent_expired: [badProof, 'consent_exp is in the past.'],
@@ -86,7 +86,7 @@ export const additionalHolderRefusals = {
     pairing_needs_proof: [badProof, 'The pairing has mode proof: send a proof of the holder.'],
     registered_key_not_proven: [
       badProof,
-      'The holder has not used its key lately. It has to authenticate by it once.',
+      'The holder has not used its key lately. It must authenticate with that key once.',
     ],
     holder_keys_unavailable: [badProof, 'The jwks_uri of the holder cannot be read.'],
   }),

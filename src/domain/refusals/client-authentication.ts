@@ -1,5 +1,5 @@
-import { platformTokenRefusals } from './issued-tokens.ts';
 import { refusals } from './refusal.ts';
+import { platformTokenRefusals } from './trusted-issuer-tokens.ts';
 
 /** One sentence for unknown, disabled and wrong clients, so that nobody can tell them apart. */
 const failed = 'client authentication failed';
@@ -31,11 +31,11 @@ export const clientAuthenticationRefusals = {
   ...refusals('invalid_client', {
     credentials_missing: [
       'client authentication is required',
-      'Authenticate by the method that the client is registered for.',
+      'Authenticate with the method that the client is registered for.',
     ],
     basic_malformed: [
       'the Authorization header field has no readable Basic credentials',
-      'Form-encode client_id and secret, join them by a colon, then encode them in base64.',
+      'Form-encode client_id and secret, join them with a colon, then encode them in base64.',
     ],
     client_unknown: [failed, 'No client has this client_id. Register it, or correct the name.'],
     client_disabled: [failed, 'The client is disabled. An admin can enable it.'],
@@ -104,7 +104,7 @@ export const clientAuthenticationRefusals = {
     ],
     assertion_exp_too_far: [
       'exp of the client assertion is too far ahead',
-      'Let it live for a minute; CLIENT_ASSERTION_MAX_LIFETIME is the most.',
+      'Set exp a minute ahead; CLIENT_ASSERTION_MAX_LIFETIME is the maximum.',
     ],
     assertion_not_yet_valid: [notValidYet, 'iat or nbf is in the future. Check the clock.'],
     assertion_iat_too_old: [
@@ -125,11 +125,11 @@ export const clientAuthenticationRefusals = {
     ],
     platform_token_without_proof: [
       'tokens of platforms authenticate at the token endpoint only',
-      'Nothing proves a key here, so the token might be stolen. An admin can revoke.',
+      'Nothing proves a key here, so the token might be stolen. An admin can revoke the token instead.',
     ],
     svid_malformed: [
       svid,
-      'It is a leaf for signatures, in force, with one URI: a SPIFFE ID (SPIFFE X509-SVID §4).',
+      'It must be a valid leaf certificate for signatures with exactly one URI, a SPIFFE ID (SPIFFE X509-SVID §4), and a strong key.',
     ],
     svid_not_anchored: [
       svid,

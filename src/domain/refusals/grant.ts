@@ -1,18 +1,18 @@
 import { idJagRefusals, ofAnotherIssuer } from './id-jag.ts';
-import { issuedTokenRefusals, platformTokenRefusals } from './issued-tokens.ts';
 import { refusals } from './refusal.ts';
+import { platformTokenRefusals, trustedIssuerTokenRefusals } from './trusted-issuer-tokens.ts';
 
 const invalidToken = 'the subject token is invalid, expired or revoked';
 const invalidActor = 'the actor token is invalid, expired or revoked';
-const invalidIdToken = 'the subject token is invalid, expired or not of a trusted issuer';
-const invalidAssertion = 'the assertion is invalid, expired or not of a trusted issuer';
+const invalidIdToken = 'the subject token is invalid, expired or not from a trusted issuer';
+const invalidAssertion = 'the assertion is invalid, expired or not from a trusted issuer';
 const notCovered = 'the subject token may not be exchanged for this resource or scope';
 
 /** What the client requests (RFC 6749 §4.4, RFC 8693 §2, RFC 8707 §2). */
 export const grantRefusals = {
   ...platformTokenRefusals('grant_assertion', 'invalid_grant', invalidAssertion),
   ...idJagRefusals,
-  ...issuedTokenRefusals('id_token', 'invalid_request', invalidIdToken),
+  ...trustedIssuerTokenRefusals('id_token', 'invalid_request', invalidIdToken),
   ...refusals('invalid_request', {
     grant_type_missing: ['grant_type is missing', 'Send grant_type=client_credentials.'],
     grant_assertion_missing: ['assertion is required', 'Send it (RFC 7523 §2.1).'],
@@ -43,7 +43,7 @@ export const grantRefusals = {
       'Send a token that the actor obtained for itself, by another grant.',
     ],
     actor_is_subject: [
-      'subject token and actor token are of one client',
+      'the subject token and the actor token were issued to the same client',
       'A client exchanges its own tokens without actor_token.',
     ],
     requested_token_type: [
@@ -59,12 +59,12 @@ export const grantRefusals = {
     subject_token_sub_is_a_client: [invalidToken, 'A client has the name of the user in sub.'],
     subject_token_pairing_gone: [invalidToken, 'A pairing of an earlier exchange was revoked.'],
     subject_token_owner_gone: [invalidToken, 'A client of an earlier exchange is gone.'],
-    id_token_sub_invalid: [invalidIdToken, 'sub has 1 to 255 characters.'],
+    id_token_sub_invalid: [invalidIdToken, 'sub must have 1 to 255 characters.'],
     id_token_sub_is_a_client: [invalidIdToken, 'A client has this name; set subject_prefix.'],
     id_token_sub_of_another_issuer: [invalidIdToken, ofAnotherIssuer],
-    id_token_azp_mismatch: [invalidIdToken, 'azp is no audience of the trusted issuer.'],
+    id_token_azp_mismatch: [invalidIdToken, 'azp is not an audience of the trusted issuer.'],
     id_token_too_old: [invalidIdToken, 'It is older than ID_TOKEN_MAX_AGE. Ask for a new one.'],
-    id_token_jti_invalid: [invalidIdToken, 'jti has 1 to 256 characters.'],
+    id_token_jti_invalid: [invalidIdToken, 'jti must have 1 to 256 characters.'],
     id_token_replayed: [
       'the ID token was exchanged before',
       'Every ID token is exchanged once. Ask the provider for a new one.',
@@ -73,7 +73,7 @@ export const grantRefusals = {
   ...refusals('invalid_grant', {
     grant_assertion_subject_invalid: [
       invalidAssertion,
-      'A claim in the subject of the rule is empty or no string, or the subject too long.',
+      'A claim in the subject of the rule is empty or not a string, or the subject is too long.',
     ],
     grant_assertion_subject_is_a_client: [
       invalidAssertion,
@@ -101,7 +101,7 @@ export const grantRefusals = {
       'Set ath to the base64url SHA-256 of the actor token.',
     ],
     actor_token_of_another_client: [
-      'the actor token is of another client',
+      'the actor token was issued to another client',
       'The actor authenticates, and sends a token of its own.',
     ],
     delegation_not_permitted: [
@@ -141,7 +141,7 @@ export const grantRefusals = {
   ...refusals('invalid_scope', {
     scope_malformed: [
       'scope is not a list of scope tokens separated by single spaces',
-      'Join the scopes by single spaces (RFC 6749 §3.3).',
+      'Join the scopes with single spaces (RFC 6749 §3.3).',
     ],
     scope_not_allowed: [
       'a requested scope is not allowed for this client at this resource server',
@@ -166,13 +166,13 @@ export const grantRefusals = {
       'No resource server has this audience, or resources of the client does not list it.',
     ],
     resource_missing: [
-      'resource is required, for there is no single resource server',
+      'resource is required, because there is not exactly one resource server for this client',
       'Send resource with the audience of the resource server.',
     ],
     exchange_target_not_covered: [notCovered, 'An earlier client may not ask for this resource.'],
     exchange_target_beyond_limit: [
       notCovered,
-      'An ID-JAG, a rule of a trusted issuer, or the proof of a delegation limited the subject token, and what comes of it, to other resources.',
+      'An ID-JAG, a rule of a trusted issuer, or the proof of a delegation limited the subject token, and tokens derived from it, to other resources.',
     ],
   }),
   ...refusals('temporarily_unavailable', {

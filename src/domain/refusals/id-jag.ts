@@ -1,7 +1,7 @@
-import { issuedTokenRefusals } from './issued-tokens.ts';
 import { refusals } from './refusal.ts';
+import { trustedIssuerTokenRefusals } from './trusted-issuer-tokens.ts';
 
-const invalidAssertion = 'the assertion is invalid, expired or not of a trusted issuer';
+const invalidAssertion = 'the assertion is invalid, expired or not from a trusted issuer';
 
 /** Help for a subject that begins with the prefix of another trusted issuer. */
 export const ofAnotherIssuer =
@@ -9,7 +9,7 @@ export const ofAnotherIssuer =
 
 /** Identity assertion grants, accepted and issued (docs/id-jag.md). */
 export const idJagRefusals = {
-  ...issuedTokenRefusals('id_jag', 'invalid_grant', invalidAssertion),
+  ...trustedIssuerTokenRefusals('id_jag', 'invalid_grant', invalidAssertion),
   ...refusals('invalid_grant', {
     id_jag_key_mismatch: [
       'the assertion is bound to a key that is not proven in this request',
@@ -22,7 +22,7 @@ export const idJagRefusals = {
     id_jag_client_mismatch: [invalidAssertion, 'client_id is not the authenticated client.'],
     id_jag_claims_invalid: [
       invalidAssertion,
-      'sub has 1 to 255 characters; jti has 1 to 256, iat is there; resource and scope are texts.',
+      'sub must have 1 to 255 characters and jti 1 to 256; iat is required; resource and scope must be strings.',
     ],
     id_jag_subject_is_a_client: [
       invalidAssertion,
@@ -45,7 +45,7 @@ export const idJagRefusals = {
   ...refusals('invalid_target', {
     id_jag_audience_not_allowed: [
       'the client may not ask for a grant for this authorization server',
-      'audience is no registered authorization server, or that does not list the client.',
+      'audience is not a registered authorization server, that server does not list the client, or the rule of the workload leaves no scope or resource there.',
     ],
   }),
 };

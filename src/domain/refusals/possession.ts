@@ -1,8 +1,8 @@
 import { refusals } from './refusal.ts';
 
-const notByMac = 'the proof is not a JWT by the symmetric key of the access token';
+const notByMac = 'the proof is not a JWT signed with the symmetric key of the access token';
 const proofRequired =
-  'a proof of possession is required, for this server issues no bearer tokens: ' +
+  'a proof of possession is required, because this server issues no bearer tokens: ' +
   'send a DPoP proof (RFC 9449), or use mutual TLS (RFC 8705)';
 const noNonce = 'a nonce of this server is required in the DPoP proof';
 
@@ -14,7 +14,7 @@ export const possessionRefusals = {
       'Send one DPoP header field with one proof.',
     ],
     proof_malformed: [
-      'the DPoP proof is not a JWT signed by the acceptable public key in its header',
+      'the DPoP proof is not a JWT whose signature verifies with an acceptable public key in its header',
       'Sign with the private key of the jwk in the header; leave private members out of it.',
     ],
     proof_typ_mismatch: ['typ of the DPoP proof is not dpop+jwt', 'Set typ to dpop+jwt.'],
@@ -37,7 +37,7 @@ export const possessionRefusals = {
     ],
     proof_iat_in_future: [
       'iat of the DPoP proof is in the future',
-      'Set the clock of the client by NTP.',
+      'Synchronize the clock of the client with NTP.',
     ],
     proof_expired: ['the DPoP proof has expired', 'exp is in the past. Make a new proof.'],
     proof_not_yet_valid: ['the DPoP proof is not valid yet', 'nbf is in the future.'],
@@ -49,7 +49,7 @@ export const possessionRefusals = {
       'the DPoP proof was used before',
       'Make a new proof for each request and each retry.',
     ],
-    proof_alg_not_allowed: [notByMac, 'Sign the PoP proof by HS256.'],
+    proof_alg_not_allowed: [notByMac, 'Sign the PoP proof with HS256.'],
     proof_brings_key: [notByMac, 'Leave jwk, jku, x5u and x5c out of the header.'],
     proof_kid_mismatch: [notByMac, 'Set kid to that of the key in the token response.'],
     proof_mac_invalid: [notByMac, 'Use the key in cnf of the token response.'],

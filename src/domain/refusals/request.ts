@@ -1,7 +1,7 @@
 import { refusals } from './refusal.ts';
 
-const unavailable = 'the server cannot answer now, try again';
-const tooMany = 'too many requests, try again later';
+const unavailable = 'the server cannot answer now; try again later';
+const tooMany = 'too many requests; try again later';
 
 /** How the request arrived, and whether the server could answer it. */
 export const requestRefusals = {
@@ -48,7 +48,7 @@ export const requestRefusals = {
     ],
     body_half_sent: [
       unavailable,
-      'The body arrived too slowly while many others did. Send the request at once.',
+      'The body arrived too slowly while many others did. Send the whole request without pauses.',
     ],
     rate_limit_client: [
       tooMany,
@@ -68,7 +68,7 @@ export const requestRefusals = {
     ],
     signing_key_missing: [
       unavailable,
-      'No key signs by this algorithm yet. Try again; if it persists, look at the signing keys.',
+      'No key signs with this algorithm yet. Try again; if it persists, look at the signing keys.',
     ],
     key_server_busy: [
       unavailable,

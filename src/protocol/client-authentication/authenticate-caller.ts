@@ -28,20 +28,22 @@ export function authenticateCaller({
     const credentials = readCredentials(request);
     if (!('clientSecret' in credentials)) throw new OAuthError('auth_method_not_registered');
     const { clientId, clientSecret } = credentials;
+    const match = ({ clientSecrets = [] }: Partial<ResourceServer | ClientRegistration> = {}) =>
+      matchingSecret(clientSecrets, clientSecret, clock() / 1000);
     const resourceServer = await resourceServers.findByClientId(clientId);
-    const client = resourceServer === undefined ? await clients.findClient(clientId) : undefined;
-    const secrets = resourceServer?.clientSecrets ?? client?.clientSecrets ?? [];
-    const secret = matchingSecret(secrets, clientSecret, clock() / 1000);
+    const itsSecret = match(resourceServer);
+    if (resourceServer !== undefined && itsSecret !== undefined)
+      return { resourceServer, credential: { kind: 'secret', identifier: itsSecret.id } };
+    // A client can have the same name: each authenticates by its own secret.
+    const client = await clients.findClient(clientId);
+    const secret = match(client);
     if (secret === undefined) {
       // Costs as many store reads as an unknown name, which is never cached.
       if (resourceServer !== undefined) await currentResourceServers.findByClientId(clientId);
-      if (resourceServer !== undefined || client !== undefined)
-        await currentClients.findClient(clientId);
+      if (client !== undefined) await currentClients.findClient(clientId);
       throw new OAuthError('client_secret_mismatch');
     }
-    const credential = { kind: 'secret', identifier: secret.id } as const;
-    if (resourceServer !== undefined) return { resourceServer, credential };
     if (client === undefined || client.disabled) throw new OAuthError('client_unknown');
-    return { client, credential };
+    return { client, credential: { kind: 'secret', identifier: secret.id } };
   };
 }

@@ -1,12 +1,14 @@
+import { commonAudiences } from '../../domain/audience-limit.ts';
 import type { AuthorizationServer } from '../../domain/authorization-server.ts';
 import { type AuthenticatedClient, names } from '../../domain/client-registration.ts';
 import { defined } from '../../domain/defined.ts';
 import type { IdJagGrant } from '../../domain/grant.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { OAuthRequest } from '../../domain/oauth-request.ts';
+import type { ByRule } from '../../domain/platform-token.ts';
 import type { Ports } from '../../ports/ports.ts';
 import { readScopes } from './scope.ts';
-import type { ReadSubjectToken } from './subject-token.ts';
+import type { ReadSubjectToken } from './subject-token-types.ts';
 import { isResourceIdentifier } from './target.ts';
 import { tokenTypes } from './token-type.ts';
 
@@ -26,7 +28,7 @@ const others = ['actor_token', 'actor_token_type', 'subject_token_proof'] as con
 export function idJagExchange({ idToken, authorizationServers }: IdJagExchangeOptions) {
   return async (
     { parameters, resources: [resource] }: OAuthRequest,
-    { registration: client }: AuthenticatedClient,
+    { registration: client, byRule }: AuthenticatedClient,
   ): Promise<IdJagGrant> => {
     const token = parameters.get('subject_token');
     const type = parameters.get('subject_token_type');
@@ -35,10 +37,11 @@ export function idJagExchange({ idToken, authorizationServers }: IdJagExchangeOp
     if (others.some((name) => parameters.has(name))) throw new OAuthError('actor_token_type');
     if (parameters.has('req_alt_cnf')) throw new OAuthError('alt_cnf_not_supported_by_audience');
     const audience = parameters.get('audience');
-    const server =
+    const registered =
       audience === undefined
         ? undefined
         : await authorizationServers.findAuthorizationServer(audience);
+    const server = registered && withinRule(registered, byRule);
     const there = server?.clients.find(({ client_id }) => client_id === client.client_id);
     if (
       server === undefined ||
@@ -68,6 +71,22 @@ export function idJagExchange({ idToken, authorizationServers }: IdJagExchangeOp
       }),
     };
   };
+}
+
+/**
+ * The registration within the limits of the rule that authenticated the client; undefined if those
+ * leave nothing, because a grant without scope or resource has no such limit.
+ */
+function withinRule(
+  server: AuthorizationServer,
+  byRule: ByRule | undefined,
+): AuthorizationServer | undefined {
+  if (byRule === undefined) return server;
+  const most = byRule.scope?.split(' ');
+  const scopes = commonAudiences(server.scope?.split(' ') ?? [], most) ?? [];
+  const resources = commonAudiences(server.resources, byRule.audiences);
+  if ((most !== undefined && scopes.length === 0) || resources?.length === 0) return undefined;
+  return { ...server, ...defined({ scope: most && scopes.join(' '), resources }) };
 }
 
 /** If the operator has named resources, a grant must name some, because absent would mean any. */

@@ -14,7 +14,7 @@ import {
   type OwnAccessTokenOptions,
   ownAccessToken,
 } from './own-access-token.ts';
-import type { Entitlement, ReadSubjectToken } from './subject-token.ts';
+import type { Entitlement, ReadSubjectToken } from './subject-token-types.ts';
 
 export interface SubjectAccessTokenOptions
   extends OwnAccessTokenOptions,

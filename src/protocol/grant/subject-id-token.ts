@@ -10,7 +10,7 @@ import type {
   TrustedIssuerToken,
   VerifyTrustedIssuerToken,
 } from '../trusted-issuers/verify-trusted-issuer-token.ts';
-import type { ReadSubjectToken } from './subject-token.ts';
+import type { ReadSubjectToken } from './subject-token-types.ts';
 
 /** What an ID token is checked against. Times in seconds. */
 export interface SubjectIdTokenOptions

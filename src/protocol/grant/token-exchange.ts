@@ -8,7 +8,7 @@ import { ath } from '../../jose/access-token-hash.ts';
 import type { Ports } from '../../ports/ports.ts';
 import type { Actor, ReadActor } from './actor-token.ts';
 import { grantedScopes } from './scope.ts';
-import type { Entitlement, ReadSubjectToken } from './subject-token.ts';
+import type { Entitlement, ReadSubjectToken } from './subject-token-types.ts';
 import { targetResourceServer } from './target.ts';
 import { tokenTypes } from './token-type.ts';
 

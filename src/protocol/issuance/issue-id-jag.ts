@@ -37,8 +37,11 @@ export function issueIdJag(options: IssueIdJagOptions): IssueIdJag {
     const now = clock();
     const jti = timeOrderedId(now);
     const iat = Math.floor(now / 1000);
-    const exp = Math.min(iat + lifetime, grant.expiresAt ?? Number.POSITIVE_INFINITY);
     const { registration, byRule } = client;
+    const exp = Math.min(
+      iat + Math.min(lifetime, byRule?.maxLifetime ?? lifetime),
+      grant.expiresAt ?? Number.POSITIVE_INFINITY,
+    );
     const scope = scopes.length > 0 && { scope: scopes.join(' ') };
     const claims = {
       iss: issuer,

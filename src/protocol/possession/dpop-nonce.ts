@@ -4,7 +4,11 @@ import type { Acceptable } from '../../domain/single-use.ts';
 /** The verdict on the nonce of a proof. */
 export type NonceVerdict =
   | { readonly valid: true; readonly newest: boolean; readonly acceptable: Acceptable }
-  | { readonly valid: false };
+  | {
+      readonly valid: false;
+      /** Present if it is refused all the same. */
+      readonly acceptable?: Acceptable;
+    };
 
 /** A secret from which nonces are derived. */
 export interface NonceSecret {
@@ -85,7 +89,10 @@ export function dpopNonces(
 export function refusingSome(nonces: DpopNonces, percent: number, draw: () => number): DpopNonces {
   return {
     ...nonces,
-    check: (nonce) => (percent > 0 && draw() < percent ? { valid: false } : nonces.check(nonce)),
+    check(nonce) {
+      const verdict = nonces.check(nonce);
+      return percent > 0 && draw() < percent ? { ...verdict, valid: false } : verdict;
+    },
   };
 }
 

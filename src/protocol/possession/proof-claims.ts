@@ -2,7 +2,7 @@ import type { Clock } from '../../domain/clock.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { Acceptable } from '../../domain/single-use.ts';
 import { isNumericDate } from '../../jose/numeric-date.ts';
-import type { DpopNonces } from './dpop-nonce.ts';
+import type { DpopNonces, NonceVerdict } from './dpop-nonce.ts';
 import { comparableHtu } from './htu.ts';
 
 /** The claims of a proof made for this request, not yet marked as used. */
@@ -29,6 +29,9 @@ export interface ProofClaimsOptions {
   /** Receives the number of seconds by which `iat` is ahead of the clock. */
   readonly noteOffset?: (seconds: number) => void;
 }
+
+/** Seconds by which `iat` may be ahead with a nonce; the use is recorded for as long. */
+const maxAhead = 86_400;
 
 /** Maximum characters of `jti`, as sent. A UUID has 36. */
 const maxJtiLength = 128;
@@ -65,31 +68,42 @@ export function proofClaims(
     checkExpNbf(payload, options);
 
     const claims = { jti, target, ath: payload['ath'] };
+    const verdict = options.nonces.check(nonce);
+    const acceptable = eitherWay(iat, verdict, options);
     if (!nonceRequired) {
       checkAge(iat, options);
-      return {
-        ...claims,
-        acceptable: {
-          from: iat - options.maxFuture,
-          until: iat + options.maxAge + options.maxFuture,
-        },
-      };
+      return { ...claims, acceptable };
     }
-    const verdict = options.nonces.check(nonce);
     if (!verdict.valid) throw new OAuthError(nonce === undefined ? 'nonce_missing' : 'nonce_stale');
     // With a nonce, its time counts, not the client's clock (RFC 9449 §4.3 item 11).
+    if (!(iat <= options.clock() / 1000 + maxAhead)) throw new OAuthError('proof_iat_in_future');
     return {
       ...claims,
-      acceptable: verdict.acceptable,
+      acceptable: { ...acceptable, from: verdict.acceptable.from },
       ...(!verdict.newest && { freshNonce: options.nonces.current() }),
     };
   };
 }
 
+/**
+ * When the proof can be accepted by its `iat` or by its nonce: what needs no nonce here may need
+ * one elsewhere, or later, and the proof must count once in all.
+ */
+function eitherWay(
+  iat: number,
+  { acceptable: byNonce }: NonceVerdict,
+  { maxAge, maxFuture }: ProofClaimsOptions,
+): Acceptable {
+  const [from, until] = [iat - maxFuture, iat + maxAge + maxFuture];
+  if (byNonce === undefined) return { from, until };
+  return { from: Math.min(from, byNonce.from), until: Math.max(until, byNonce.until) };
+}
+
 function checkAge(iat: number, { clock, maxAge, maxFuture }: ProofClaimsOptions): void {
   const now = clock() / 1000;
-  if (iat < Math.floor(now) - maxAge) throw new OAuthError('proof_iat_too_old');
-  if (iat > now + maxFuture) throw new OAuthError('proof_iat_in_future');
+  // Comparisons with NaN are false, so each one states what must be true.
+  if (!(iat >= Math.floor(now) - maxAge)) throw new OAuthError('proof_iat_too_old');
+  if (!(iat <= now + maxFuture)) throw new OAuthError('proof_iat_in_future');
 }
 
 // RFC 9449 requires neither claim; if present, they limit the proof (RFC 7519 §4.1.4, §4.1.5).

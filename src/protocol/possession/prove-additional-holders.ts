@@ -161,7 +161,7 @@ async function signerOf(
   { keys, cnfProof: { algs } }: AdditionalHoldersOptions,
 ): Promise<PublicKey> {
   let known = false;
-  const signer = await had(async () =>
+  const signer = await orHolderKeysUnavailable(async () =>
     keys.signer(holder, kid, (key) => {
       known = true;
       return isSignedBy(jws, key, algs);
@@ -177,11 +177,11 @@ async function registeredKey(
   kid: string,
   { keys }: AdditionalHoldersOptions,
 ): Promise<PublicKey | undefined> {
-  return had(async () => (await keys.find(holder, kid))[0]);
+  return orHolderKeysUnavailable(async () => (await keys.find(holder, kid))[0]);
 }
 
 /** Turns a failure to read a holder's keys into a refusal. */
-async function had<T>(keys: () => Promise<T>): Promise<T> {
+async function orHolderKeysUnavailable<T>(keys: () => Promise<T>): Promise<T> {
   try {
     return await keys();
   } catch (cause) {

@@ -17,8 +17,17 @@ export function unmetConditions({ claims: wanted }: TrustRule, claims: object): 
   });
 }
 
+/**
+ * Whether this number can only be what the JSON text says (RFC 8259 §6): neighbours among larger
+ * integers are read as one number.
+ */
+export function isComparable(value: number): boolean {
+  return Number.isSafeInteger(value) || !Number.isInteger(value);
+}
+
 function fault(condition: ClaimCondition, value: unknown): Unmet['because'] | undefined {
   if (value === undefined) return 'absent';
+  if (typeof condition === 'number' && !isComparable(condition)) return 'another value';
   if (typeof condition === 'number' || typeof condition === 'boolean')
     return condition === value ? undefined : 'another value';
   if (typeof value !== 'string') return 'another type';

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { ByRule } from '../../domain/platform-token.ts';
-import type { PlatformTokenUse } from '../../domain/refusals/issued-tokens.ts';
+import type { PlatformTokenUse } from '../../domain/refusals/trusted-issuer-tokens.ts';
 import type { TrustRule } from '../../domain/trust-rule.ts';
 import type { TrustedIssuer } from '../../domain/trusted-issuer.ts';
 import type { Ports } from '../../ports/ports.ts';
@@ -86,10 +86,20 @@ export function platformTokens(options: PlatformTokensOptions): MatchPlatformTok
       refusals.ofWorkload(digest, { ...rule, reason });
       throw new OAuthError(reason);
     }
-    const { id, access_token_lifetime: maxLifetime, resources: audiences, pin = false } = rule;
+    const { pin = false } = rule;
     const token = { use, digest, expiresAt: expiresAt + clockTolerance, pin, boundTo };
-    return { issuer, rule, claims, byRule: { rule: id, maxLifetime, audiences, token } };
+    return { issuer, rule, claims, byRule: { ...limitsOf(rule), token } };
   };
+}
+
+/** The rule, and its limits for whatever is issued by it. */
+export function limitsOf({
+  id: rule,
+  access_token_lifetime: maxLifetime,
+  resources: audiences,
+  scope,
+}: TrustRule): ByRule {
+  return { rule, maxLifetime, audiences, scope };
 }
 
 /** The subject of a matched rule, with the prefix of its issuer; undefined if there is none. */

@@ -1,5 +1,8 @@
 import { OAuthError } from '../../domain/oauth-error.ts';
-import type { IssuedTokenFault, IssuedTokenUse } from '../../domain/refusals/issued-tokens.ts';
+import type {
+  TrustedIssuerTokenFault,
+  TrustedIssuerTokenUse,
+} from '../../domain/refusals/trusted-issuer-tokens.ts';
 import { type TrustedIssuer, trustDomainOf } from '../../domain/trusted-issuer.ts';
 import type { SigningAlgorithm } from '../../jose/algorithms.ts';
 import {
@@ -36,7 +39,7 @@ export interface TrustedIssuerToken {
 /** Verifies a token for this use. Throws an OAuthError of that use. */
 export type VerifyTrustedIssuerToken = (
   text: string,
-  use: IssuedTokenUse,
+  use: TrustedIssuerTokenUse,
 ) => Promise<TrustedIssuerToken>;
 
 /** Characters of each part; ID tokens carry a user's profile. */
@@ -46,7 +49,7 @@ const limits: JwsLimits = { header: 2048, payload: 16_384, signature: 6400 };
  * Explicit types that each may have; others are different kinds of JWT (RFC 8725 §3.11). `JOSE` is
  * for JWT-SVIDs (SPIFFE JWT-SVID §2.3).
  */
-const types: Readonly<Record<IssuedTokenUse, ReadonlySet<unknown>>> = {
+const types: Readonly<Record<TrustedIssuerTokenUse, ReadonlySet<unknown>>> = {
   id_token: new Set([undefined, 'jwt', 'dpop+id_token']),
   platform_token: new Set([undefined, 'jwt', 'jose']),
   grant_assertion: new Set([undefined, 'jwt', 'jose']),
@@ -61,7 +64,7 @@ export function verifyTrustedIssuerToken(
   options: VerifyTrustedIssuerTokenOptions,
 ): VerifyTrustedIssuerToken {
   return async (text, use) => {
-    const refuse = (fault: IssuedTokenFault, cause?: unknown): never => {
+    const refuse = (fault: TrustedIssuerTokenFault, cause?: unknown): never => {
       throw new OAuthError(`${use}_${fault}`, { cause });
     };
     let jws: ParsedJws;
@@ -110,16 +113,16 @@ async function findIssuer(
 function checkClaims(
   { aud, exp, iat, nbf }: Readonly<Record<string, unknown>>,
   issuer: TrustedIssuer,
-  use: IssuedTokenUse,
+  use: TrustedIssuerTokenUse,
   options: VerifyTrustedIssuerTokenOptions,
-): { readonly fault?: IssuedTokenFault; readonly expiresAt: number } {
+): { readonly fault?: TrustedIssuerTokenFault; readonly expiresAt: number } {
   const now = options.clock() / 1000;
   const latest = now + options.clockTolerance;
   // An ID-JAG is for this server, whatever an app is named at its issuer.
   const ours = use === 'id_jag' ? undefined : issuer.audience;
   const expected = [ours ?? options.issuer].flat();
   const audiences: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
-  const refused = (fault: IssuedTokenFault) => ({ fault, expiresAt: 0 });
+  const refused = (fault: TrustedIssuerTokenFault) => ({ fault, expiresAt: 0 });
   // Any other audience holds the same token and may not be trustworthy.
   if (audiences.length === 0 || !audiences.every((one) => expected.some((each) => each === one)))
     return refused('aud_mismatch');
@@ -133,7 +136,10 @@ function checkClaims(
   return { expiresAt: Math.floor(exp) };
 }
 
-function boundKey(cnf: unknown, refuse: (fault: IssuedTokenFault) => never): string | undefined {
+function boundKey(
+  cnf: unknown,
+  refuse: (fault: TrustedIssuerTokenFault) => never,
+): string | undefined {
   if (cnf === undefined) return undefined;
   const { jkt, jwk } = (cnf ?? {}) as { readonly jkt?: unknown; readonly jwk?: unknown };
   if (typeof jkt === 'string') return jkt;

@@ -5,7 +5,7 @@ import type { Ports } from '../../ports/ports.ts';
 import type { Refusals } from '../../ports/refusals.ts';
 import type { ClientCertificate } from '../../x509/client-certificate.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
-import { firstRule, judgeRules, type MatchedWorkload } from './platform-tokens.ts';
+import { firstRule, judgeRules, limitsOf, type MatchedWorkload } from './platform-tokens.ts';
 
 export interface MatchSvidOptions extends Pick<Ports, 'trustedIssuers'> {
   readonly keys: IssuerKeys;
@@ -26,6 +26,8 @@ export function matchSvid({ trustedIssuers, keys, refusals, clock }: MatchSvidOp
       domain === undefined ||
       id === domain ||
       !certificate.isSigningLeaf ||
+      // An unsound key proves nothing: others can have signed the handshake.
+      !certificate.keySound ||
       !certificate.validAt(now)
     )
       throw new OAuthError('svid_malformed');
@@ -43,7 +45,6 @@ export function matchSvid({ trustedIssuers, keys, refusals, clock }: MatchSvidOp
       refusals.ofWorkload(certificate['x5t#S256'], { ...rule, reason: 'svid_no_rule' });
       throw new OAuthError('svid_no_rule');
     }
-    const { id: ruleId, access_token_lifetime: maxLifetime, resources: audiences } = rule;
-    return { issuer, rule, claims, byRule: { rule: ruleId, maxLifetime, audiences } };
+    return { issuer, rule, claims, byRule: limitsOf(rule) };
   };
 }
