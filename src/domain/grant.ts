@@ -28,6 +28,8 @@ export interface Grant {
   readonly source?: string;
   /** For a delegation: `jti` of the actor token, to which the same applies. */
   readonly actorSource?: string;
+  /** `kid` of the keys that signed these tokens; once one is revoked, the new token is inactive. */
+  readonly sourceKids?: readonly string[];
   /** For a delegation: the proof by the subject token's key that the request needs. */
   readonly subjectProof?: SubjectProof;
   /**

@@ -11,6 +11,8 @@ export interface Actor {
   /** `sub` of its token. */
   readonly subject: string;
   readonly jti: string;
+  /** Of the key that signed its token. */
+  readonly kid: string;
   /** Seconds since the epoch. */
   readonly expiresAt: number;
   /** The same as in a TokenState. */
@@ -43,7 +45,7 @@ export function actorToken(options: OwnAccessTokenOptions): ReadActor {
       parameters.get('subject_token_type') !== tokenTypes.accessToken
     )
       throw new OAuthError('actor_token_type');
-    const { claims, state, keys } = await ownAccessToken(token, 'actor_token', options);
+    const { claims, state, keys, kid } = await ownAccessToken(token, 'actor_token', options);
     if (state.client.registration_id !== client.registration_id)
       throw new OAuthError('actor_token_of_another_client');
     if (state.source !== undefined) throw new OAuthError('actor_token_exchanged');
@@ -51,6 +53,7 @@ export function actorToken(options: OwnAccessTokenOptions): ReadActor {
     return {
       subject,
       jti,
+      kid,
       expiresAt,
       audiences: state.audiences,
       proof,

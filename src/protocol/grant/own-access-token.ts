@@ -1,3 +1,4 @@
+import { decodeProtectedHeader } from 'jose/decode/protected_header';
 import type { AccessTokenClaims } from '../../domain/access-token-claims.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type { Ports } from '../../ports/ports.ts';
@@ -16,6 +17,8 @@ export interface OwnAccessToken {
   readonly state: NonNullable<Awaited<ReturnType<TokenStatus>>>;
   /** Thumbprints. */
   readonly keys: readonly string[];
+  /** Of the key that signed it. */
+  readonly kid: string;
 }
 
 /** Verifies a token from this parameter. Throws `invalid_request`. */
@@ -32,5 +35,5 @@ export async function ownAccessToken(
   // `kid` and `jku` do not say which key it was; the record of the issuance does.
   const named = thumbprints(claims.cnf, claims.client_id);
   const keys = named.length > 0 || state.jkt === undefined ? named : [state.jkt];
-  return { claims, state, keys };
+  return { claims, state, keys, kid: String(decodeProtectedHeader(token).kid) };
 }

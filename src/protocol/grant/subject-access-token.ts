@@ -36,7 +36,7 @@ const maxActors = 7;
 export function subjectAccessToken(options: SubjectAccessTokenOptions): ReadSubjectToken {
   return async (token, client, actor) => {
     const subjectToken = await ownAccessToken(token, 'subject_token', options);
-    const { claims, state } = subjectToken;
+    const { claims, state, kid } = subjectToken;
     if (state.exchanges >= maxExchanges) throw new OAuthError('subject_token_exchanged_too_often');
     const isClient = (await options.currentClients.findClient(claims.sub)) !== undefined;
     // Earlier versions did not record it and knew only this.
@@ -64,7 +64,7 @@ export function subjectAccessToken(options: SubjectAccessTokenOptions): ReadSubj
     };
     const { ofWorkload } = state;
     const { sub: subject, jti, exp: expiresAt } = claims;
-    return { subject, ofUser, ofWorkload, jti, expiresAt, entitlement };
+    return { subject, ofUser, ofWorkload, jti, kid, expiresAt, entitlement };
   };
 }
 

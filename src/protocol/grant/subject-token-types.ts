@@ -11,8 +11,9 @@ export interface SubjectToken {
   readonly ofUser: boolean;
   /** True: the subject is a workload, named by a platform's token. */
   readonly ofWorkload?: boolean;
-  /** `jti` of an access token. */
+  /** `jti` of an access token, and `kid` of the key that signed it. */
   readonly jti?: string;
+  readonly kid?: string;
   /** Seconds since the epoch; nothing obtained with the token outlives it. */
   readonly expiresAt: number;
   /** Id of the trusted issuer of the token. */

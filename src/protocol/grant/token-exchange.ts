@@ -32,7 +32,7 @@ export function tokenExchange(options: TokenExchangeOptions): ValidateGrant {
     const { registration: client } = authenticated;
     const { token, read } = subjectTokenOf(request, options);
     const actor = await options.actor(request, client);
-    const { jti, authority, use, entitlement, ...whom } = await read(token, client, actor);
+    const { jti, kid, authority, use, entitlement, ...whom } = await read(token, client, actor);
     const { scopes: had, audience, audiences, act, owners = [], pairings = [] } = entitlement;
     const resourceServer = await target(withTarget(request, audience), client);
     // Nobody may obtain in an owner's name what the owner may not request.
@@ -53,6 +53,7 @@ export function tokenExchange(options: TokenExchangeOptions): ValidateGrant {
       resourceServer,
       scopes,
       ...(jti !== undefined && { source: jti }),
+      ...(kid !== undefined && { sourceKids: [kid, actor?.kid ?? kid] }),
       ...(authority !== undefined && { authority }),
       ...(use !== undefined && { use }),
       issuedTokenType: tokenTypes.accessToken,

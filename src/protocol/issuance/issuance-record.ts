@@ -44,7 +44,7 @@ interface IssuanceDetail {
 /** The record of an issuance in the audit trail, which introspection reads. */
 export function issuanceRecord(
   { registration: { registration_id }, byRule }: AuthenticatedClient,
-  { resourceServer, source, actorSource, authority: grantAuthority }: Grant,
+  { resourceServer, source, sourceKids, actorSource, authority: grantAuthority }: Grant,
   { jti, client_id, aud, exp }: AccessTokenClaims,
   { boundKey, subject }: Possession,
   holders: readonly AdditionalHolder[],
@@ -52,6 +52,7 @@ export function issuanceRecord(
 ): AuditEvent {
   const detail = {
     ...more,
+    ...(sourceKids !== undefined && { source_kids: [...new Set(sourceKids)] }),
     // The event's `jkt` is the key of the actor.
     ...(subject !== undefined && { subject_jkt: subject.jkt }),
     ...(holders.length > 0 && {

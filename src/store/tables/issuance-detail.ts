@@ -1,8 +1,9 @@
 import { array, boolean, exactOptional, integer, minValue, number, pipe, string } from 'valibot';
+import { adminAudience } from '../../domain/admin-access.ts';
 import { CorruptRow } from '../../domain/oauth-error.ts';
 import type { StatusEntry } from '../../ports/status-list-store.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
-import { contains } from './dialect.ts';
+import { contains, position } from './dialect.ts';
 import { intact, jsonColumn, object } from './json-column.ts';
 
 const paired = object({
@@ -86,10 +87,24 @@ export const holderWithdrew =
   '(e.source is not null and exists (select 1 from withdrawn_holder w where w.jti = e.source and w.client_id = e.client_id))';
 
 /** SQL for "the trusted issuer or rule that vouched for `e` has been removed". */
-export const authorityGone: string = `(${['client', 'grant']
+const authorityGone = `(${['client', 'grant']
   .map((whose) => `e.${whose}_authority`)
   .map(
     (id) =>
       `${id} is not null and not exists (select 1 from trust_rule t where t.id = ${id}) and not exists (select 1 from trusted_issuer t where t.id = ${id})`,
   )
   .join(' or ')})`;
+
+/** SQL for "the resource server of `e` has been removed"; the admin API is none that could be. */
+const resourceServerGone = `(e.resource_server_id is not null and e.resource_server_id <> '${adminAudience}' and not exists (select 1 from resource_server s where s.id = e.resource_server_id))`;
+
+/** SQL for "a token that `e` was exchanged for is signed by a key that was revoked". */
+const sourceKeyRevoked = (kind: DatabaseKind): string =>
+  `(e.source is not null and exists (select 1 from signing_key k where k.revoked_at is not null and ${position[kind]}(e.detail, k.kid) > 0))`;
+
+/**
+ * SQL for "what `e` rests on is gone": an authority, its resource server, or the signing key of a
+ * token that it was exchanged for.
+ */
+export const basisGone = (kind: DatabaseKind): string =>
+  `(${authorityGone} or ${resourceServerGone} or ${sourceKeyRevoked(kind)})`;

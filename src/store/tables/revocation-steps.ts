@@ -3,7 +3,7 @@ import { clockMargin } from '../connection/database-time.ts';
 import type { Step } from '../connection/transaction.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { position } from './dialect.ts';
-import { authorityGone, exchangedUnder, holders } from './issuance-detail.ts';
+import { basisGone, exchangedUnder, holders } from './issuance-detail.ts';
 import { hourByMinutes, type Span, spans } from './spans.ts';
 
 /** Removes a key from tokens. Parameters: first and last id, seconds, the thumbprint twice. */
@@ -90,10 +90,11 @@ export function revokeExchanged(
 }
 
 /**
- * Revokes what a removed trusted issuer or rule vouched for, and what came of it. `now` in seconds.
+ * Revokes what rests on a trusted issuer, rule or resource server that an earlier step removed, and
+ * what came of it. `now` in seconds.
  */
-export function revokeWithoutAuthority(now: number): readonly Step[] {
-  const sql = `${revokeIssued} ${authorityGone} on conflict do nothing`;
+export function revokeWithoutBasis(kind: DatabaseKind, now: number): readonly Step[] {
+  const sql = `${revokeIssued} ${basisGone(kind)} on conflict do nothing`;
   return [
     ...recentSpans(now, longestLifetime).map((span): Step => {
       return { sql, values: [...span, now], rows: 'any' };

@@ -17,7 +17,7 @@ import { readListed } from './client-identities.ts';
 import { readClientMetadata } from './columns.ts';
 import { jsonTexts } from './dialect.ts';
 import {
-  authorityGone,
+  basisGone,
   holderWithdrew,
   pairingRevoked,
   readIssuanceDetail,
@@ -59,7 +59,7 @@ interface StateRow {
   /** True: the database cannot read `detail`. */
   readonly unreadable: unknown;
   readonly pairing_revoked: unknown;
-  readonly authority_gone: unknown;
+  readonly basis_gone: unknown;
   readonly holder_withdrew: unknown;
 }
 
@@ -73,7 +73,7 @@ const maxDepth = 64;
 
 const readState = (kind: DatabaseKind): string =>
   prepared(
-    `with recursive chain(token, depth, id) as (select id, 0, id from audit_event where id in (${jsonTexts[kind]}) union all select chain.token, chain.depth + 1, e.source from chain join audit_event e on e.id = chain.id where e.source is not null and chain.depth < ${maxDepth}) select chain.token, chain.depth, e.id, e.source, e.actor_source, e.registration_id as issued_to, e.client_id as issued_client, e.resource_server_id, e.detail, ${unreadable(kind)} as unreadable, ${pairingRevoked(kind)} as pairing_revoked, ${authorityGone} as authority_gone, ${holderWithdrew} as holder_withdrew, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.registration_id, c.listed_clients, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids from chain join audit_event e on e.id = chain.id and e.type = 'token_issued' left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) order by chain.depth`,
+    `with recursive chain(token, depth, id) as (select id, 0, id from audit_event where id in (${jsonTexts[kind]}) union all select chain.token, chain.depth + 1, e.source from chain join audit_event e on e.id = chain.id where e.source is not null and chain.depth < ${maxDepth}) select chain.token, chain.depth, e.id, e.source, e.actor_source, e.registration_id as issued_to, e.client_id as issued_client, e.resource_server_id, e.detail, ${unreadable(kind)} as unreadable, ${pairingRevoked(kind)} as pairing_revoked, ${basisGone(kind)} as basis_gone, ${holderWithdrew} as holder_withdrew, e.jkt, e.evidence, r.jti as revoked, c.client_id, c.registration_id, c.listed_clients, c.metadata, (select ${listed[kind]} from signing_key where revoked_at is not null) as revoked_kids from chain join audit_event e on e.id = chain.id and e.type = 'token_issued' left join revoked_token r on r.jti = e.id left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) order by chain.depth`,
   );
 
 /** Issued and revoked tokens in the database. */
@@ -108,8 +108,8 @@ export function sqlIssuedTokens({ database, kind, change, seconds }: SqlStore): 
     async revokeAll(of, eventOf) {
       const now = (await seconds()) - clockMargin;
       let revoked = 0;
-      // An additional holder's key leaves its tokens; those of the requesters stay active (protocol
-      // reference D6.2).
+      // An additional holder's key leaves its tokens; those of the requesters stay active
+      // (docs/operations/revocation.md).
       const withdrawals = of.client_id === undefined ? withdrawHolderKey(kind, of.jkt, now) : [];
       const steps = [...withdrawals, ...revokeTokensOf(of, now), ...revokeDerived(now)];
       await change(steps, (changed) => {
@@ -164,7 +164,7 @@ function toState(
     row.actor_source === null
       ? undefined
       : toState(actors.get(row.actor_source) ?? [], readClient, new Map());
-  const gone = [row.pairing_revoked, row.authority_gone, row.holder_withdrew];
+  const gone = [row.pairing_revoked, row.basis_gone, row.holder_withdrew];
   const isLost =
     (row.source !== null && source === undefined) ||
     (row.actor_source !== null && actor === undefined);

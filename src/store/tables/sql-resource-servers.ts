@@ -2,8 +2,10 @@ import type { ResourceServer } from '../../domain/resource-server.ts';
 import type { ResourceServers } from '../../ports/ports.ts';
 import type { ResourceServerRegistry } from '../../ports/registry.ts';
 import { type Database, orStoreUnavailable } from '../connection/database.ts';
+import { clockMargin } from '../connection/database-time.ts';
 import type { SqlStore } from '../connection/sql-store.ts';
 import { readResourceServerMetadata, readSecrets } from './columns.ts';
+import { revokeWithoutBasis } from './revocation-steps.ts';
 import { byId, sqlRegistry } from './sql-registry.ts';
 import { pageById, type RegistrationRow } from './stored.ts';
 
@@ -26,7 +28,9 @@ function toResourceServer(row: Row): ResourceServer {
 /** Resource servers, for the protocol and for the admin. */
 export function sqlResourceServers({
   database,
+  kind,
   change,
+  seconds,
 }: SqlStore): ResourceServerRegistry & ResourceServers {
   const { resourceServer: table } = database;
   const registry = sqlRegistry<ResourceServer, Row>(
@@ -47,6 +51,10 @@ export function sqlResourceServers({
         name: metadata.name?.toLowerCase() ?? '',
         metadata: JSON.stringify(metadata),
       }),
+      removal: async (_, deletion) => [
+        deletion,
+        ...revokeWithoutBasis(kind, (await seconds()) - clockMargin),
+      ],
     },
     change,
   );

@@ -9,16 +9,12 @@ import { clockMargin, type DatabaseSeconds } from '../connection/database-time.t
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { readResourceServerMetadata } from './columns.ts';
 import { contains, inDialects } from './dialect.ts';
-import { authorityGone, holderWithdrew, pairingRevoked, statusEntry } from './issuance-detail.ts';
+import { statusEntry } from './issuance-detail.ts';
 import { intact } from './json-column.ts';
-import { lateDerived } from './revocation-steps.ts';
-import { hourByMinutes, spans } from './spans.ts';
+import { lateRevocations } from './late-revocations.ts';
 
 /** Rows per statement, few enough for its time limit. */
 const page = 20_000;
-
-/** Seconds by which two sweeps overlap, to cover issuances in progress and slow clocks. */
-const overlap = 120;
 
 interface EntryRow {
   readonly id: string;
@@ -60,7 +56,7 @@ export function sqlStatusLists(
   tokenLifetime: number,
   seconds: DatabaseSeconds,
 ): StatusListStore {
-  const sweep = sweeper(database, kind, tokenLifetime);
+  const sweep = lateRevocations(database, kind, tokenLifetime);
   const exists = batched<string, boolean>(async (ids) => {
     const found = await orStoreUnavailable(() =>
       database.statusList.findMany({ where: { id: { in: [...ids] } }, select: { id: true } }),
@@ -83,25 +79,6 @@ export function sqlStatusLists(
         ...(await ofDisabled(database, kind, at, tokenLifetime)),
       ];
     },
-  };
-}
-
-/**
- * Revokes what another replica issued just as its client, trusted issuer or rule was deleted or its
- * pairing revoked. The first sweep also finishes the work of a process that died.
- */
-function sweeper(database: Database, kind: DatabaseKind, tokenLifetime: number) {
-  const late = `insert into revoked_token (jti, expires_at) select e.id, e.token_expires_at from audit_event e left join client c on c.client_id = e.client_id and (e.registration_id is null or c.registration_id = e.registration_id) where e.id > $1 and e.type = 'token_issued' and e.token_expires_at > $2 and e.id < $3 and ((c.client_id is null and e.client_id not like 'urn:holdfast:rule:%') or ${pairingRevoked(kind)} or ${authorityGone} or ${holderWithdrew}) on conflict do nothing`;
-  let sweptAt: number | undefined;
-  return async (at: number): Promise<void> => {
-    const first = Math.max((sweptAt ?? 0) - overlap, at - tokenLifetime);
-    for (const [start, end] of spans(first, at + overlap, { byMinuteFrom: at - hourByMinutes }))
-      await orStoreUnavailable(async () => {
-        await database.$executeRawUnsafe(late, start, BigInt(at), end);
-        // Also revokes what came of those, or of any other revoked token.
-        await database.$executeRawUnsafe(lateDerived, start, end, BigInt(at));
-      });
-    sweptAt = at;
   };
 }
 
