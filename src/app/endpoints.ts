@@ -109,7 +109,7 @@ function tokenEndpointOf(
       onFailure: ({ registration: { client_id } }, err) =>
         logger.error(
           { err, client_id },
-          'a token was issued, but its proven keys are not recorded',
+          'a token was issued, but its proven keys were not recorded',
         ),
     }),
   };

@@ -39,7 +39,8 @@ export function writeCheck(
     async check() {
       await first.promise;
       if (failure !== undefined) throw failure;
-      if (now() - succeeded > staleAfter) throw new Error('the last write is not answered');
+      if (now() - succeeded > staleAfter)
+        throw new Error(`no write succeeded in the last ${staleAfter / 1000} s`);
     },
     start() {
       void writeOnce();

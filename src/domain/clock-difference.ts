@@ -26,7 +26,7 @@ export function clockDifference({ clock, databaseSeconds, logger }: ClockDiffere
       logger.error(
         { seconds },
         `the clock of this machine is ${Math.abs(seconds)} s ${direction} the database's: ` +
-          'set it by NTP',
+          'synchronize it with NTP',
       );
     reported = isLarge;
   };

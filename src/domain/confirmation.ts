@@ -29,8 +29,19 @@ export type HolderConfirmation = Only<'jkt'> | Only<'x5t#S256'> | Only<'jwk'>;
 /** All keys of a token in one `cnf`, each with its thumbprint as `kid` and its `client_id`. */
 export type JwkSetConfirmation = Only<'jwks'>;
 
+const tokenTypes = {
+  jkt: 'DPoP',
+  'x5t#S256': 'Bearer',
+  jwk: 'PoP',
+  kid: 'PoP',
+  jku: 'PoP',
+  jwe: 'PoP',
+  jwks: 'PoP',
+} as const satisfies Record<keyof Members, string>;
+
 /** How the token is presented (RFC 9449 §5, RFC 8705 §3, RFC 9201 §3.2). */
 export function tokenTypeOf(cnf: Confirmation | JwkSetConfirmation): 'DPoP' | 'Bearer' | 'PoP' {
-  if (cnf.jkt !== undefined) return 'DPoP';
-  return cnf['x5t#S256'] === undefined ? 'PoP' : 'Bearer';
+  // `kid` beside `jku` has the same type.
+  const [method] = Object.keys(cnf) as [keyof Members];
+  return tokenTypes[method];
 }

@@ -66,7 +66,7 @@ export class NoSigningKey extends Error {
   override readonly name = 'NoSigningKey';
 
   constructor(alg: string) {
-    super(`there is no key that signs by ${alg}`);
+    super(`there is no key that signs with ${alg}`);
   }
 }
 

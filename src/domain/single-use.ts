@@ -1,6 +1,9 @@
 import { hash } from 'node:crypto';
 
-/** Things that count once. */
+/**
+ * Things that count once. Uses are marked in store/tables/sql-replay.ts, or with Redis in
+ * store/redis/redis-replay.ts.
+ */
 export type SingleUseKind =
   | 'dpop_proof'
   | 'client_assertion'

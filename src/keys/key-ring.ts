@@ -33,7 +33,8 @@ export interface KeyRing {
   stored(): readonly StoredSigningKey[];
   /** Rows that cannot be read; none of them signs or is published. */
   damaged(): readonly DamagedSigningKey[];
-  lives(): readonly KeyWithState[];
+  /** Every key with its state now. */
+  states(): readonly KeyWithState[];
   /** The key that signs; if none is active yet, the announced one that will be first. */
   signing(alg: AccessTokenSigningAlgorithm): KeyWithState | undefined;
   handle(kid: string): SigningKey | undefined;
@@ -65,7 +66,7 @@ export function keyRing({ store, encryption, clock, shared, ...options }: KeyRin
   let damaged: readonly DamagedSigningKey[] = [];
   let asked = { ticks: Number.NEGATIVE_INFINITY, at: 0 };
 
-  const lives = () => keyStatesAt(stored, shared.now(), options.published);
+  const states = () => keyStatesAt(stored, shared.now(), options.published);
   const read = async () => {
     const began = { ticks: performance.now(), at: clock() };
     const { keys, damaged: unread } = await shared.measuredBy(() => store.listSigningKeys());
@@ -76,7 +77,7 @@ export function keyRing({ store, encryption, clock, shared, ...options }: KeyRin
     asked = began;
     stored = own;
     damaged = unread;
-    published.update(lives());
+    published.update(states());
   };
   const { joined, anew } = sharedReading(read);
   // Uses two clocks: the monotonic one stops while the machine sleeps, and the other may be set.
@@ -91,11 +92,11 @@ export function keyRing({ store, encryption, clock, shared, ...options }: KeyRin
       if (isOld()) await read();
     },
     stored: () => stored,
-    lives,
+    states,
     // A replica whose clock is slightly behind must not refuse to sign until the first key, or one
     // that replaces a revoked key, is active by its own clock.
     signing(alg) {
-      const keys = lives().filter(({ key }) => key.alg === alg);
+      const keys = states().filter(({ key }) => key.alg === alg);
       const announced = keys
         .filter(({ state }) => state === 'announced')
         .sort((a, b) => a.key.activeAt - b.key.activeAt);
@@ -123,8 +124,8 @@ function publishedJwks(publicJwk: (kid: string) => JWK | undefined) {
   let publishedKids = '';
   return {
     current: () => published,
-    update(lives: readonly KeyWithState[]): void {
-      const shown = lives.flatMap(({ key: { kid }, state }) => {
+    update(states: readonly KeyWithState[]): void {
+      const shown = states.flatMap(({ key: { kid }, state }) => {
         const jwk = publishedStates.includes(state) ? publicJwk(kid) : undefined;
         return jwk === undefined ? [] : [{ kid, jwk }];
       });

@@ -89,7 +89,7 @@ export async function fill(
 
 /** Records the state changes of keys that the audit trail lacks. */
 export async function record({ store, held }: Succession): Promise<void> {
-  const due = held.lives().map((life) => ({ key: life.key, ...unrecorded(life) }));
+  const due = held.states().map((each) => ({ key: each.key, ...unrecorded(each) }));
   for (const { key, stage, events } of due)
     if (events.length > 0) await store.recordStage(key.kid, key.recordedStage, stage, events);
 }

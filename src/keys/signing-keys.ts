@@ -108,7 +108,7 @@ export async function signingKeys(options: SigningKeysOptions): Promise<SigningK
     },
     async list() {
       await held.read();
-      return held.lives();
+      return held.states();
     },
     async rotate(alg, { immediately = false } = {}) {
       await held.read();

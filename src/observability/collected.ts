@@ -77,7 +77,7 @@ function remembered<T>(read: () => Promise<T>, good: number, now: () => number):
 async function inTime<T>(reading: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('the reading is late')), patience);
+    timer = setTimeout(() => reject(new Error('the reading timed out')), patience);
   });
   try {
     return await Promise.race([reading, late]);

@@ -16,7 +16,10 @@ import type { NoteUse } from './credential-use-log.ts';
 import type { IssuedTokens } from './issued-tokens.ts';
 import type { ReplayStore, WasUsed } from './replay-store.ts';
 
-/** A new identifier of at least 128 random bits, base64url (`jti`, `client_id`, request ids). */
+/**
+ * A new random identifier of at least 122 bits, such as a UUID, for requests and registrations;
+ * tokens and events have a `timeOrderedId`.
+ */
 export type RandomId = () => string;
 
 export interface Issuances {

@@ -105,7 +105,9 @@ function fork(number: number, { env, logger }: SupervisionOptions, isFirst: bool
   cluster.setupPrimary({ args: [String(number)] });
   const worker = cluster.fork(isFirst ? env : { ...env, CONFIG_FILE: '' });
   // A message may reach a worker that is dying.
-  worker.on('error', (err) => logger.debug({ err, worker: number }, 'the worker does not listen'));
+  worker.on('error', (err) =>
+    logger.debug({ err, worker: number }, 'a message could not be delivered to the worker'),
+  );
   return worker;
 }
 

@@ -22,13 +22,13 @@ it.each([
   { lock: 'a folder', spoil: (file: string) => mkdirSync(file) },
 ])('a lock file that is $lock is refused immediately', async ({ spoil }) => {
   spoil(lockFile());
-  await expect(openDatabase(url(), () => undefined)).rejects.toThrow(/cannot be opened, made/);
+  await expect(openDatabase(url(), () => undefined)).rejects.toThrow(/cannot be opened, created/);
 });
 
 it('a folder in the place of the database is refused immediately', async () => {
   rmSync(url().slice('file:'.length));
   mkdirSync(join(url().slice('file:'.length)));
-  await expect(openDatabase(url(), () => undefined)).rejects.toThrow(/cannot be opened, made/);
+  await expect(openDatabase(url(), () => undefined)).rejects.toThrow(/cannot be opened, created/);
 });
 
 it('a start that waits for the migration of another process says so', async () => {

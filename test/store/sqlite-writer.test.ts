@@ -8,7 +8,7 @@ import { readConfig } from '../../src/config/config.ts';
 import type { AuditEvent } from '../../src/domain/audit-event.ts';
 import { timeOrderedId } from '../../src/domain/time-ordered-id.ts';
 import { noPeers } from '../../src/ports/peers.ts';
-import { withWriteLock } from '../../src/store/connection/write-lock.ts';
+import { acquireWriteLock } from '../../src/store/connection/write-lock.ts';
 import { openStores } from '../../src/store/stores.ts';
 import { onSqlite, type TestStore } from '../support/stores.ts';
 
@@ -71,7 +71,7 @@ it('a thread that ends takes nothing with it: what waited fails, the log says so
 });
 
 it('all who write in this process take turns: none waits for another within SQLite', async () => {
-  const end = await withWriteLock(file());
+  const end = await acquireWriteLock(file());
   const done: string[] = [];
   const writes = [
     issue().then(() => done.push('issuance')),

@@ -81,7 +81,10 @@ function reportUncounted(log: FastifyBaseLogger) {
     failed(err: unknown): undefined {
       const now = performance.now();
       if (failing || now - reportedAt < reportInterval) return;
-      log.error({ err }, 'requests cannot be counted: rate limits are off meanwhile');
+      log.error(
+        { err },
+        'requests cannot be counted: rate limits are not enforced until counting works again',
+      );
       [failing, reportedAt] = [true, now];
     },
   };

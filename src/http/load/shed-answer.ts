@@ -1,7 +1,7 @@
 /** The body of a 503 for a request without a place. */
 export const shedBody = JSON.stringify({
   error: 'temporarily_unavailable',
-  error_description: 'the server cannot answer now, try again',
+  error_description: 'the server cannot answer now; try again later',
 });
 
 /** Its header fields; a refused client may retry after a second. */

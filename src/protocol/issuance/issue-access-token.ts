@@ -17,7 +17,10 @@ import type { ClaimKey } from './claim-key.ts';
 import { commitIssuance } from './commit-issuance.ts';
 import { issuanceRecord, mayActUnder } from './issuance-record.ts';
 
-/** The step of the token endpoint that writes: an atomic commit of all uses and the record. */
+/**
+ * The step of the token endpoint that writes. All uses and the record are one commit; an index of a
+ * status list and the claim of a platform token are written before it (docs/architecture.md).
+ */
 export type IssueAccessToken = (
   client: AuthenticatedClient,
   grant: Grant,

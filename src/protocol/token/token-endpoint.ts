@@ -38,8 +38,9 @@ export interface IssuedToken {
 }
 
 /**
- * Answers an access token request. Every step up to the issuance only reads, and may throw an
- * OAuthError. The issuance is one atomic commit; what follows it cannot fail the request.
+ * Answers an access token request. Every step up to the issuance checks, and may throw an
+ * OAuthError. All single uses and the record are one commit; docs/architecture.md lists the writes
+ * that are not in it. What follows the issuance cannot fail the request.
  */
 export function tokenEndpoint(
   steps: TokenEndpointSteps,

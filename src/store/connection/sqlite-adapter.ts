@@ -5,7 +5,7 @@ import type {
   SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
 import { fileUrl } from '../../config/database-url.ts';
-import { withWriteLock } from './write-lock.ts';
+import { acquireWriteLock } from './write-lock.ts';
 
 const reads = /^\s*(select|pragma)\b/i;
 
@@ -48,7 +48,7 @@ function writingWithLock(adapter: SqlDriverAdapter, file: string): SqlDriverAdap
     adapter.startTransaction.bind(adapter),
   ];
   const withLock = async <T>(write: () => Promise<T>): Promise<T> => {
-    const end = await withWriteLock(file);
+    const end = await acquireWriteLock(file);
     return write().finally(end);
   };
   return Object.assign(adapter, {
@@ -56,7 +56,7 @@ function writingWithLock(adapter: SqlDriverAdapter, file: string): SqlDriverAdap
       reads.test(of.sql) ? query(of) : withLock(() => query(of)),
     executeRaw: async (of: Parameters<typeof execute>[0]) => withLock(() => execute(of)),
     async startTransaction(isolation: Parameters<typeof start>[0]) {
-      const end = await withWriteLock(file);
+      const end = await acquireWriteLock(file);
       try {
         const transaction = await start(isolation);
         const [commit, rollback] = [

@@ -4,7 +4,7 @@ import { takingTurns } from '../../domain/turns.ts';
 import type { Database } from './database.ts';
 import { orStoreUnavailable, sqlitePragmas } from './database.ts';
 import { type Execute, patientTransaction } from './patient-transaction.ts';
-import { withWriteLock } from './write-lock.ts';
+import { acquireWriteLock } from './write-lock.ts';
 
 type Values = readonly (string | number)[];
 
@@ -92,7 +92,7 @@ async function execute(steps: readonly Step[], run: Execute): Promise<void> {
  */
 async function onSqlite(url: string, steps: readonly Step[]): Promise<void> {
   const { default: SqliteDatabase } = await import('libsql');
-  const end = await withWriteLock(databaseFile(url));
+  const end = await acquireWriteLock(databaseFile(url));
   try {
     const database = new SqliteDatabase(databaseFile(url));
     try {

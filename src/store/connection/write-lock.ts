@@ -5,7 +5,7 @@ const last = new Map<string, Promise<void>>();
  * releases it. SQLite has one writer, and a thread that waits inside SQLite can do nothing else, so
  * the threads of one process queue here first.
  */
-export async function withWriteLock(file: string): Promise<() => void> {
+export async function acquireWriteLock(file: string): Promise<() => void> {
   const before = last.get(file);
   const { promise, resolve } = Promise.withResolvers<void>();
   last.set(file, promise);

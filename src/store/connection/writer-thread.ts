@@ -48,7 +48,7 @@ export function startWriterThread<Request, Answer>(
   worker.unref();
   return {
     async ask(request) {
-      if (closing || over) throw new Error('the thread takes nothing more');
+      if (closing || over) throw new Error('the writer thread is closed');
       const asked = Promise.withResolvers<Answer>();
       waiting.push(asked);
       worker.ref();

@@ -3,7 +3,7 @@ import { databaseFile } from '../../config/database-url.ts';
 import { packageFolder } from '../../config/package.ts';
 import { sqlitePragmas } from '../connection/database.ts';
 import type { WriterAnswer, WriterData, WriterRequest } from '../connection/sqlite-writer.ts';
-import { withWriteLock } from '../connection/write-lock.ts';
+import { acquireWriteLock } from '../connection/write-lock.ts';
 import { startWriterThread, type Thread } from '../connection/writer-thread.ts';
 import type { CommitBatch } from './issuances.ts';
 import { insertEvents } from './sql-audit.ts';
@@ -53,12 +53,12 @@ export function sqliteIssuances(url: string, onError: (error: Error) => void): S
         row: JSON.stringify(issuance.row),
       }));
       const request = { uses: JSON.stringify(uses), issuances: records };
-      const end = await withWriteLock(file);
+      const end = await acquireWriteLock(file);
       return started().ask(request).finally(end);
     },
     async close() {
       clearTimeout(starting);
-      const end = await withWriteLock(file);
+      const end = await acquireWriteLock(file);
       await thread?.close();
       end();
     },
