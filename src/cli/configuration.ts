@@ -121,8 +121,16 @@ async function warnOfMissing(
 ): Promise<void> {
   const declared = file.body as Configuration;
   if (undeclared(declared).length === 0) return;
-  const { body } = await api({ method: 'GET', path: ['configuration'] });
-  const { clients = [], resource_servers: servers = [] } = body as Configuration;
+  const registered = await api({ method: 'GET', path: ['configuration'] }).catch(
+    (error: unknown) => {
+      if (!(error instanceof AdminRefusal) || error.status < 500) throw error;
+    },
+  );
+  if (registered === undefined) {
+    stderr.write('warning: whether the names that it mentions exist could not be checked\n');
+    return;
+  }
+  const { clients = [], resource_servers: servers = [] } = registered.body as Configuration;
   const stays = (kind: string, name: string) =>
     !changes.some((one) => one.action === 'delete' && one.kind === kind && one.name === name);
   const missing = undeclared(declared, {

@@ -361,6 +361,16 @@ describe('the faults of a configuration', () => {
   });
   afterAll(() => server.stop());
 
+  it('a resource server that is null is one', async () => {
+    const { status, body } = await server.admin('POST', 'configuration?dry_run=true', {
+      resource_servers: [null],
+    });
+    expect([status, body.errors]).toEqual([
+      400,
+      [{ member: 'resource_servers[0]', detail: 'the member must be an object' }],
+    ]);
+  });
+
   it('are answered at once: those of the schema, and of each thing what its own operation refuses', async () => {
     const answer = await server.admin('POST', 'configuration?dry_run=true', {
       client: [],

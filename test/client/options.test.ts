@@ -181,6 +181,17 @@ describe('what is said when the issuer is not where the options say', () => {
     expect(await said(url)).toBe(message.replace('URL', url + well));
   });
 
+  it('an answer that is none is not waited for', { timeout: 10_000 }, async () => {
+    const holder = await createHolder({
+      issuer: url,
+      clientId: 'app',
+      clientSecret: 'secret',
+      timeout: 3_600_000,
+      fetch: async () => new Response('gone', { status: 404 }),
+    });
+    await expect(holder.token()).rejects.toThrow('answered 404');
+  });
+
   it('nobody: the code of the failure, even if each address of localhost has its own', async () => {
     const closed = await new Promise<number>((resolve) => {
       const other = createServer().listen(0, '127.0.0.1', () => {

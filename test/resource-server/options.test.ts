@@ -28,6 +28,33 @@ const thrownBy = (make: () => unknown): string => {
   return 'accepted';
 };
 
+describe('resourceServer accepts', () => {
+  it.each<[what: string, option: object]>([
+    [
+      'keys and introspection at a URL with a query',
+      {
+        issuer: {
+          issuer,
+          jwksUri: `${issuer}/keys?p=one`,
+          introspection: { ...introspection, endpoint: `${issuer}/introspect?p=one` },
+        },
+      },
+    ],
+    [
+      'plain HTTP to another machine, if told so',
+      { issuer: 'http://as.test:8080', allowInsecureRequests: true },
+    ],
+  ])('%s', (_, option) => {
+    expect(thrownBy(() => made({ issuer, audience, ...option }))).toBe('accepted');
+  });
+  it('an origin behind a proxy that ends TLS elsewhere, or nowhere', () => {
+    const verify = made({ issuer, audience });
+    expect(thrownBy(() => onFastify(verify, { origin: 'http://api.internal:3000' }))).toBe(
+      'accepted',
+    );
+  });
+});
+
 describe('resourceServer refuses wrong options when it is created, and names the option', () => {
   it.each<[what: string, option: object, message: string | RegExp]>([
     [
@@ -271,17 +298,17 @@ describe.each<[string, (...args: unknown[]) => (scope?: unknown) => unknown]>([
     [
       'no origin',
       [verify, {}],
-      /^tokenRequired: origin must be an https URL.*, not undefined: is the variable set\?$/,
+      /^tokenRequired: origin must be an http or https URL.*, not undefined: is the variable set\?$/,
     ],
     [
       'an origin without a scheme',
       [verify, { origin: 'localhost:3000' }],
-      /^tokenRequired: origin must be an https URL.*, not "localhost:3000"$/,
+      /^tokenRequired: origin must be an http or https URL.*, not "localhost:3000"$/,
     ],
     [
       'an origin with a query',
       [verify, { origin: `${audience}?a` }],
-      /^tokenRequired: origin must be an https URL/,
+      /^tokenRequired: origin must be an http or https URL/,
     ],
     [
       'a certificate in place of a function',

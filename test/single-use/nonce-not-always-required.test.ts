@@ -57,7 +57,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     it.each<[string, number, readonly string[], number]>([
       ['by its nonce, then by its iat', 3600, ['careful', 'app'], 3590],
       ['by its iat, then by its nonce', 0, ['app', 'careful'], 1100],
-      ['by its nonce, then by its iat a day later', 86_390, ['careful', 'app'], 86_380],
+      ['by its nonce, then by its iat an hour later', 3590, ['careful', 'app'], 3580],
     ])('counts once: %s', async (_, ahead, [first = '', second = ''], wait) => {
       const dpop = await fixture.key.proof({ nonce: await nonceOf(), iat: seconds + ahead });
       expect(await ask(first, dpop)).toBe(`200 ${fixture.key.jkt}`);
@@ -65,18 +65,18 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       expect(await ask(second, dpop)).toBe('400 invalid_dpop_proof');
     });
     it('counts once when its client needs a nonce no longer', async () => {
-      const dpop = await fixture.key.proof({ nonce: await nonceOf(), iat: seconds + 3600 });
+      const dpop = await fixture.key.proof({ nonce: await nonceOf(), iat: seconds + 3590 });
       expect(await ask('careful', dpop)).toBe(`200 ${fixture.key.jkt}`);
       await server.admin('PATCH', 'clients/careful', { dpop_nonce_required: false });
-      await later(3590);
+      await later(3580);
       expect(await ask('careful', dpop)).toBe('400 invalid_dpop_proof');
     });
     it.each<[string, number, string]>([
       ['by a clock ten years behind is accepted', -315_360_000, '200'],
-      ['by a clock a day ahead is accepted', 86_400, '200'],
+      ['by a clock an hour ahead is accepted', 3600, '200'],
       [
         'from further ahead is refused, for its record would stay as long',
-        86_401,
+        3601,
         '400 invalid_dpop_proof',
       ],
       ['from the end of time is refused', Number.MAX_VALUE, '400 invalid_dpop_proof'],

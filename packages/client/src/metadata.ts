@@ -61,7 +61,8 @@ async function requested({
     await copy.body?.cancel();
     return metadata;
   } catch {
-    await response.body?.cancel().catch(() => undefined);
+    // Not awaited: a branch of a clone waits for the other one, which is read below.
+    void response.body?.cancel().catch(() => undefined);
     const { status } = response;
     throw new HolderError(
       status >= 500 ? 'server_unreachable' : 'server_metadata_invalid',

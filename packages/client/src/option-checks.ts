@@ -58,19 +58,34 @@ export const flag = must('true or false', (value) => typeof value === 'boolean')
 /** Any function. */
 export const callback = must('a function', (value) => typeof value === 'function');
 
-/** An absolute URL without query and fragment that only plain HTTP to this machine may have. */
-export const url = must(
-  'an https URL, or an http URL of this machine, without query and fragment',
-  (value) => {
-    if (typeof value !== 'string' || !URL.canParse(value) || /[?#]/.test(value)) return false;
-    const { protocol, hostname, username, password } = new URL(value);
-    const loopback = /^(localhost|\[::1\]|127(\.\d+){3})$/.test(hostname);
-    return (
-      (protocol === 'https:' || (protocol === 'http:' && loopback)) && username + password === ''
-    );
-  },
-  true,
-);
+/**
+ * An absolute http or https URL without user and fragment. Unless allowed, it has no query either,
+ * and plain HTTP leads to this machine only.
+ */
+export function urlCheck({
+  query = false,
+  plainHttp = false,
+}: {
+  readonly query?: boolean;
+  readonly plainHttp?: boolean;
+} = {}): Check {
+  const scheme = plainHttp
+    ? 'an http or https URL'
+    : 'an https URL, or an http URL of this machine';
+  return must(
+    `${scheme}, without ${query ? 'fragment' : 'query and fragment'}`,
+    (value) => {
+      if (typeof value !== 'string' || !URL.canParse(value)) return false;
+      if ((query ? /#/ : /[?#]/).test(value)) return false;
+      const { protocol, hostname, username, password } = new URL(value);
+      const anyHost = plainHttp || /^(localhost|\[::1\]|127(\.\d+){3})$/.test(hostname);
+      return (
+        (protocol === 'https:' || (protocol === 'http:' && anyHost)) && username + password === ''
+      );
+    },
+    true,
+  );
+}
 
 /** One of these strings. */
 export const oneOf = (known: readonly string[]) =>

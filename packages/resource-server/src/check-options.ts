@@ -13,38 +13,41 @@ import {
   optional,
   seconds,
   text,
-  url,
+  urlCheck,
 } from '../../client/src/option-checks.ts';
 import type { CacheLimits } from './issuer-keys.ts';
 import type { IntrospectionOptions, IssuerOptions, ResourceServerOptions } from './options.ts';
 import { derivedMembers } from './resource-metadata.ts';
 import { verifiableMethods } from './verifiable-methods.ts';
 
-const issuer = members<IssuerOptions>({
-  issuer: url,
-  jwksUri: optional(url),
-  altCnf: optional(flag),
-  jwks: optional(flag),
-  introspection: optional(
-    members<IntrospectionOptions>({
-      clientId: text,
-      clientSecret: text,
-      endpoint: optional(url),
-    }),
-  ),
-});
-
-const stringOrObject: Check = (name, value) => (isMembers(value) ? issuer : url)(name, value);
-
-const issuers: Check = (name, value) => {
-  if (!Array.isArray(value)) return stringOrObject(name, value);
-  listOf(stringOrObject)(name, value);
-  const names = value.map((one: string | IssuerOptions) =>
-    typeof one === 'string' ? one : one.issuer,
-  );
-  const repeated = names.find((one, index) => names.indexOf(one) !== index);
-  if (repeated !== undefined) throw new TypeError(`${name} must not repeat ${repeated}`);
-};
+/** Issuers, which may have plain HTTP URLs of other machines if `plainHttp`. */
+function issuers(plainHttp: boolean): Check {
+  const endpoint = urlCheck({ query: true, plainHttp });
+  const url = urlCheck({ plainHttp });
+  const issuer = members<IssuerOptions>({
+    issuer: url,
+    jwksUri: optional(endpoint),
+    altCnf: optional(flag),
+    jwks: optional(flag),
+    introspection: optional(
+      members<IntrospectionOptions>({
+        clientId: text,
+        clientSecret: text,
+        endpoint: optional(endpoint),
+      }),
+    ),
+  });
+  const stringOrObject: Check = (name, value) => (isMembers(value) ? issuer : url)(name, value);
+  return (name, value) => {
+    if (!Array.isArray(value)) return stringOrObject(name, value);
+    listOf(stringOrObject)(name, value);
+    const names = value.map((one: string | IssuerOptions) =>
+      typeof one === 'string' ? one : one.issuer,
+    );
+    const repeated = names.find((one, index) => names.indexOf(one) !== index);
+    if (repeated !== undefined) throw new TypeError(`${name} must not repeat ${repeated}`);
+  };
+}
 
 const metadata: Check = (name, value) => {
   must('an object', isMembers)(name, value);
@@ -72,7 +75,8 @@ const cache = members<CacheLimits>({
 /** Checks every option of `resourceServer`. Throws TypeError. */
 export function checkResourceServerOptions(options: unknown): void {
   checkOptions<ResourceServerOptions>('resourceServer', options, {
-    issuer: issuers,
+    issuer: issuers(isMembers(options) && options['allowInsecureRequests'] === true),
+    allowInsecureRequests: optional(flag),
     audience: text,
     replay: optional(
       must(

@@ -1,6 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import { callback, checkOptions, must, optional, url } from '../../client/src/option-checks.ts';
+import {
+  callback,
+  checkOptions,
+  must,
+  optional,
+  urlCheck,
+} from '../../client/src/option-checks.ts';
 import type { PresentedRequest, ResourceServer } from './options.ts';
 import type { TokenRefused } from './refusal.ts';
 
@@ -20,7 +26,7 @@ export function checkAdapter(verify: unknown, options: unknown): void {
   const isFunction = (value: unknown) => typeof value === 'function';
   must('the function that resourceServer returned', isFunction)(`${whose}: verify`, verify);
   checkOptions<AdapterOptions<never>>(whose, options, {
-    origin: url,
+    origin: urlCheck({ plainHttp: true }),
     certificate: optional(callback),
     onRefused: optional(callback),
   });

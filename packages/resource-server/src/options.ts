@@ -41,6 +41,8 @@ export interface IssuerOptions {
 export interface ResourceServerOptions {
   /** The trusted issuers; a string trusts an issuer with one key per token. */
   readonly issuer: string | IssuerOptions | readonly (string | IssuerOptions)[];
+  /** Allows plain HTTP URLs of issuers on other machines: for tests. Default: false. */
+  readonly allowInsecureRequests?: boolean;
   /** The resource identifier that must be in `aud`. */
   readonly audience: string;
   /**

@@ -60,7 +60,12 @@ function byProof(
   kind: typeof dpop | ReturnType<typeof macProof>,
 ): ShownKey {
   try {
-    const check = kind({ ...options, endpoint: url, nonces: nonces ?? noNonces });
+    const check = kind({
+      ...options,
+      endpoint: url,
+      nonces: nonces ?? noNonces,
+      nonceAlways: nonces !== undefined,
+    });
     const { key, use, ath, freshNonce } = check(proofs, method, nonces !== undefined);
     if (ath !== createHash('sha256').update(token).digest('base64url'))
       throw new OAuthError('proof_ath_mismatch');

@@ -29,21 +29,16 @@ export function memoryReplay(options: MemoryReplayOptions = {}): ReplayStore {
   });
   const { max = 100_000, clock = Date.now } = options;
   const used = new Map<string, number>();
-  let searchedAt = Number.NEGATIVE_INFINITY;
-  const forgetExpired = (now: number, needed: number) => {
+  const forgetExpired = (now: number) => {
     // Records expire roughly in order, so the search ends at the first unexpired one.
     for (const [key, expiresAt] of used) {
-      if (expiresAt > now) break;
+      if (expiresAt > now) return;
       used.delete(key);
     }
-    // Behind a record that is kept for long, others have expired too.
-    if (used.size + needed <= max || now < searchedAt + 1) return;
-    searchedAt = now;
-    for (const [key, expiresAt] of used) if (expiresAt <= now) used.delete(key);
   };
   return {
     async markUsed(uses) {
-      forgetExpired(clock() / 1000, uses.length);
+      forgetExpired(clock() / 1000);
       if (used.size + uses.length > max) throw new Error('the replay store is full');
       return uses.map(({ key, expiresAt }) => {
         if (used.has(key)) return false;

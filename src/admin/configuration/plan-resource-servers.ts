@@ -47,8 +47,10 @@ export async function planResourceServers({
       pruned.add(stored.value.audience);
       add(planDeletion(planner, stored.value.audience, stored));
     }
-  for (const [index, { client_id }] of listIn(configuration, 'resource_servers').entries())
+  for (const [index, body] of listIn(configuration, 'resource_servers').entries())
     await faults.check(`resource_servers[${index}]`, async () => {
+      // The schema, which reports what is no object, was checked above.
+      const client_id = (body as typeof body | null)?.client_id;
       if (client_id === undefined || !takenNames.has(client_id)) return;
       const other = await resourceServers.findByClientId(client_id);
       if (other !== undefined && !pruned.has(other.audience))

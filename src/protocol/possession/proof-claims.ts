@@ -26,12 +26,14 @@ export interface ProofClaimsOptions {
   readonly alias?: string;
   readonly maxAge: number;
   readonly maxFuture: number;
+  /** True: every proof needs a nonce here, so only the nonce says how long one is acceptable. */
+  readonly nonceAlways?: boolean;
   /** Receives the number of seconds by which `iat` is ahead of the clock. */
   readonly noteOffset?: (seconds: number) => void;
 }
 
 /** Seconds by which `iat` may be ahead with a nonce; the use is recorded for as long. */
-const maxAhead = 86_400;
+const maxAhead = 3600;
 
 /** Maximum characters of `jti`, as sent. A UUID has 36. */
 const maxJtiLength = 128;
@@ -76,10 +78,12 @@ export function proofClaims(
     }
     if (!verdict.valid) throw new OAuthError(nonce === undefined ? 'nonce_missing' : 'nonce_stale');
     // With a nonce, its time counts, not the client's clock (RFC 9449 §4.3 item 11).
-    if (!(iat <= options.clock() / 1000 + maxAhead)) throw new OAuthError('proof_iat_in_future');
+    if (options.nonceAlways !== true && !(iat <= options.clock() / 1000 + maxAhead))
+      throw new OAuthError('proof_iat_in_future');
+    const { from, until } = verdict.acceptable;
     return {
       ...claims,
-      acceptable: { ...acceptable, from: verdict.acceptable.from },
+      acceptable: { from, until: options.nonceAlways === true ? until : acceptable.until },
       ...(!verdict.newest && { freshNonce: options.nonces.current() }),
     };
   };

@@ -87,7 +87,7 @@ export const holderWithdrew =
   '(e.source is not null and exists (select 1 from withdrawn_holder w where w.jti = e.source and w.client_id = e.client_id))';
 
 /** SQL for "the trusted issuer or rule that vouched for `e` has been removed". */
-const authorityGone = `(${['client', 'grant']
+export const authorityGone = `(${['client', 'grant']
   .map((whose) => `e.${whose}_authority`)
   .map(
     (id) =>
@@ -95,8 +95,12 @@ const authorityGone = `(${['client', 'grant']
   )
   .join(' or ')})`;
 
-/** SQL for "the resource server of `e` has been removed"; the admin API is none that could be. */
-const resourceServerGone = `(e.resource_server_id is not null and e.resource_server_id <> '${adminAudience}' and not exists (select 1 from resource_server s where s.id = e.resource_server_id))`;
+/** SQL for "the resource server of an issuance was removed"; the admin API is none that could be. */
+const serverGone = (of: string): string =>
+  `(${of}.resource_server_id is not null and ${of}.resource_server_id <> '${adminAudience}' and not exists (select 1 from resource_server r where r.id = ${of}.resource_server_id))`;
+
+/** SQL for "the resource server of a token that `e` was exchanged for has been removed". */
+export const sourceServerGone = `(e.source is not null and exists (select 1 from audit_event s where s.id in (e.source, e.actor_source) and ${serverGone('s')}))`;
 
 /** SQL for "a token that `e` was exchanged for is signed by a key that was revoked". */
 const sourceKeyRevoked = (kind: DatabaseKind): string =>
@@ -107,4 +111,4 @@ const sourceKeyRevoked = (kind: DatabaseKind): string =>
  * token that it was exchanged for.
  */
 export const basisGone = (kind: DatabaseKind): string =>
-  `(${authorityGone} or ${resourceServerGone} or ${sourceKeyRevoked(kind)})`;
+  `(${authorityGone} or ${serverGone('e')} or ${sourceKeyRevoked(kind)})`;

@@ -3,7 +3,7 @@ import { clockMargin } from '../connection/database-time.ts';
 import type { Step } from '../connection/transaction.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { position } from './dialect.ts';
-import { basisGone, exchangedUnder, holders } from './issuance-detail.ts';
+import { authorityGone, exchangedUnder, holders, sourceServerGone } from './issuance-detail.ts';
 import { hourByMinutes, type Span, spans } from './spans.ts';
 
 /** Removes a key from tokens. Parameters: first and last id, seconds, the thumbprint twice. */
@@ -90,11 +90,10 @@ export function revokeExchanged(
 }
 
 /**
- * Revokes what rests on a trusted issuer, rule or resource server that an earlier step removed, and
- * what came of it. `now` in seconds.
+ * Revokes what a removed trusted issuer or rule vouched for, and what came of it. `now` in seconds.
  */
-export function revokeWithoutBasis(kind: DatabaseKind, now: number): readonly Step[] {
-  const sql = `${revokeIssued} ${basisGone(kind)} on conflict do nothing`;
+export function revokeWithoutAuthority(now: number): readonly Step[] {
+  const sql = `${revokeIssued} ${authorityGone} on conflict do nothing`;
   return [
     ...recentSpans(now, longestLifetime).map((span): Step => {
       return { sql, values: [...span, now], rows: 'any' };
@@ -158,15 +157,26 @@ export const lateDerived = revokeWithDescendants(
 /** Bounds of slices by remaining seconds of life; each stays within a statement's time limit. */
 const left = [0, 300, 600, 1800, 3600, 21_600, 86_400, 10 * longestLifetime];
 
+/**
+ * Revokes what was exchanged for tokens of a resource server that an earlier step removed. Its own
+ * tokens need no entry: they are inactive, and their status lists go with it. `now` in seconds.
+ */
+export function revokeOfRemovedServers(now: number): readonly Step[] {
+  return inSlices(sourceServerGone, now).map((step) => ({ ...step, rows: 'any' }));
+}
+
 /** Revokes what came of any revoked token and adds to the previous count. `now` in seconds. */
 export function revokeDerived(now: number): readonly Step[] {
+  return inSlices(fromRevoked, now).map((step) => ({ ...step, rows: 'any', adds: true }));
+}
+
+/** Revokes the unexpired exchanged tokens that `which` finds, and what came of them. */
+function inSlices(which: string, now: number): readonly Pick<Step, 'sql' | 'values'>[] {
   const sql = revokeWithDescendants(
-    `${fromRevoked} and e.token_expires_at > $1 and e.token_expires_at <= $2`,
+    `${which} and e.token_expires_at > $1 and e.token_expires_at <= $2`,
   );
   return left.slice(1).map((until, index) => ({
     sql,
     values: [now + (left[index] ?? 0), now + until],
-    rows: 'any',
-    adds: true,
   }));
 }

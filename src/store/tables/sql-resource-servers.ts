@@ -5,7 +5,7 @@ import { type Database, orStoreUnavailable } from '../connection/database.ts';
 import { clockMargin } from '../connection/database-time.ts';
 import type { SqlStore } from '../connection/sql-store.ts';
 import { readResourceServerMetadata, readSecrets } from './columns.ts';
-import { revokeWithoutBasis } from './revocation-steps.ts';
+import { revokeOfRemovedServers } from './revocation-steps.ts';
 import { byId, sqlRegistry } from './sql-registry.ts';
 import { pageById, type RegistrationRow } from './stored.ts';
 
@@ -28,7 +28,6 @@ function toResourceServer(row: Row): ResourceServer {
 /** Resource servers, for the protocol and for the admin. */
 export function sqlResourceServers({
   database,
-  kind,
   change,
   seconds,
 }: SqlStore): ResourceServerRegistry & ResourceServers {
@@ -53,7 +52,7 @@ export function sqlResourceServers({
       }),
       removal: async (_, deletion) => [
         deletion,
-        ...revokeWithoutBasis(kind, (await seconds()) - clockMargin),
+        ...revokeOfRemovedServers((await seconds()) - clockMargin),
       ],
     },
     change,

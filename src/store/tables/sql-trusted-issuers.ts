@@ -11,7 +11,7 @@ import type { SqlStore } from '../connection/sql-store.ts';
 import type { DatabaseKind } from '../migrations/schema.ts';
 import { clientIdentities, readListed, stillThere } from './client-identities.ts';
 import { readTrustedIssuer } from './columns.ts';
-import { revokeWithoutBasis } from './revocation-steps.ts';
+import { revokeWithoutAuthority } from './revocation-steps.ts';
 import { byId, sqlRegistry } from './sql-registry.ts';
 import { sqlTrustRules } from './sql-trust-rules.ts';
 import { pageById, type RegistrationRow } from './stored.ts';
@@ -63,7 +63,7 @@ export function sqlTrustedIssuers({
 }: SqlStore): TrustedIssuerRegistry & TrustedIssuers {
   const identities = clientIdentities(database, kind);
   const read = issuerReader();
-  const revocation = async () => revokeWithoutBasis(kind, (await seconds()) - clockMargin);
+  const revocation = async () => revokeWithoutAuthority((await seconds()) - clockMargin);
   const registry = sqlRegistry<TrustedIssuer, Row>(
     {
       ...byId,
