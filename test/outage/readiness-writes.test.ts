@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { sqlitePragmas } from '../../src/store/connection/database.ts';
+import { sqlitePragmas } from '../../src/store/connection/sqlite-adapter.ts';
 import { describeOn } from '../support/describe-on.ts';
 import { onPostgresql } from '../support/postgresql.ts';
 import { type RedisServer, redisServer } from '../support/redis-server.ts';

@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SqlDriverAdapter, SqlQueryable } from '@prisma/driver-adapter-utils';
 import { databaseFile, databaseKind, fileUrl } from '../../config/database-url.ts';
 import { migrationAdapterFor } from '../../store/connection/adapters.ts';
+import { isInTheWay } from '../../store/connection/in-the-way.ts';
 import { withSearchPath } from '../../store/connection/postgresql-schema.ts';
-import { isInTheWay } from '../../store/migrations/migration-transaction.ts';
 
 /** Milliseconds to wait for a write by the server, which is no fault. */
 const patience = 2000;

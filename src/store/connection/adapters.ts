@@ -4,7 +4,7 @@ import type { Measurements } from '../../ports/measurements.ts';
 import { discardDirtyConnections } from './discard-dirty-connections.ts';
 import { measuredAdapter } from './measured-adapter.ts';
 import { statementName } from './prepared-statements.ts';
-import { sqliteAdapter } from './sqlite-adapter.ts';
+import { sqliteAdapter, sqlitePragmas } from './sqlite-adapter.ts';
 
 /**
  * Milliseconds after which a silent database counts as unavailable; two in a row stay below the 2 s
@@ -38,7 +38,7 @@ export async function adapterFor(
   },
 ): Promise<SqlMigrationAwareDriverAdapterFactory> {
   if (databaseKind(url) === 'sqlite')
-    return measuredAdapter(await sqliteAdapter(databaseFile(url)), measured);
+    return measuredAdapter(await sqliteAdapter(databaseFile(url), sqlitePragmas), measured);
   const { PrismaPg } = await import('@prisma/adapter-pg');
   const factory = discardDirtyConnections(
     new PrismaPg(

@@ -34,13 +34,6 @@ export async function openDatabase(
   }) as unknown as Database;
 }
 
-/** Settings of every SQLite connection. FULL: uses of proofs survive a power failure. */
-export const sqlitePragmas: readonly string[] = [
-  'busy_timeout = 1500',
-  'journal_mode = WAL',
-  'synchronous = FULL',
-];
-
 /**
  * Moves what it can of SQLite's write-ahead log into the file, so that the file alone is complete
  * once the server has stopped; the driver would leave the log as it is.
@@ -105,7 +98,7 @@ async function sqliteClient(
 ): Promise<Database> {
   const { PrismaClient: SqliteClient } = await import('../../../prisma/generated/sqlite/client.ts');
   const client = new SqliteClient({ adapter: await adapterFor(url, onError, use) });
-  for (const pragma of sqlitePragmas) await client.$queryRawUnsafe(`pragma ${pragma}`);
+  await client.$connect();
   return client;
 }
 

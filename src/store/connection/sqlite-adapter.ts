@@ -5,7 +5,15 @@ import type {
   SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
 import { fileUrl } from '../../config/database-url.ts';
+import { isInTheWay } from './in-the-way.ts';
 import { acquireWriteLock } from './write-lock.ts';
+
+/** Settings of every SQLite connection. FULL: uses of proofs survive a power failure. */
+export const sqlitePragmas: readonly string[] = [
+  'busy_timeout = 1500',
+  'journal_mode = WAL',
+  'synchronous = FULL',
+];
 
 const reads = /^\s*(select|pragma)\b/i;
 
@@ -13,7 +21,10 @@ const reads = /^\s*(select|pragma)\b/i;
  * Prisma's driver adapter for a SQLite file, which is created with its folder if missing. It writes
  * under the write lock.
  */
-export async function sqliteAdapter(file: string): Promise<SqlMigrationAwareDriverAdapterFactory> {
+export async function sqliteAdapter(
+  file: string,
+  pragmas: readonly string[] = [],
+): Promise<SqlMigrationAwareDriverAdapterFactory> {
   // Loaded only here, so that PostgreSQL starts without it.
   const { PrismaLibSql } = await import('@prisma/adapter-libsql');
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
@@ -24,7 +35,9 @@ export async function sqliteAdapter(file: string): Promise<SqlMigrationAwareDriv
   for (const path of [file, `${file}-wal`, `${file}-shm`, `${file}.migrating`]) makePrivate(path);
   const factory = new PrismaLibSql({ url: fileUrl(file) });
   const connect = factory.connect.bind(factory);
-  return Object.assign(factory, { connect: async () => writingWithLock(await connect(), file) });
+  return Object.assign(factory, {
+    connect: async () => writingWithLock(await renewedWhenBusy(connect, pragmas), file),
+  });
 }
 
 /**
@@ -39,6 +52,49 @@ function makePrivate(path: string): void {
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) throw error;
   }
+}
+
+/** Milliseconds after which a replaced connection is closed; nothing uses it any more then. */
+const closeAfter = 1000;
+
+/**
+ * Replaces the connection after a statement that waited in vain for another process. The driver
+ * leaves such a statement unfinished until it is garbage, and until then SQLite commits no other
+ * write of the connection, although it reports success, and keeps the lock.
+ */
+async function renewedWhenBusy(
+  connect: () => Promise<SqlDriverAdapter>,
+  pragmas: readonly string[],
+): Promise<SqlDriverAdapter> {
+  const open = async () => {
+    const connection = await connect();
+    for (const pragma of pragmas) await connection.executeScript(`pragma ${pragma}`);
+    return connection;
+  };
+  const first = await open();
+  let current = first;
+  const renewing = async <T>(work: (connection: SqlDriverAdapter) => Promise<T>): Promise<T> => {
+    const used = current;
+    try {
+      return await work(used);
+    } catch (error) {
+      if (isInTheWay(error) && used === current) {
+        current = await open();
+        setTimeout(() => void used.dispose(), closeAfter).unref();
+      }
+      throw error;
+    }
+  };
+  return {
+    provider: first.provider,
+    adapterName: first.adapterName,
+    queryRaw: async (of) => renewing((connection) => connection.queryRaw(of)),
+    executeRaw: async (of) => renewing((connection) => connection.executeRaw(of)),
+    executeScript: async (script) => renewing((connection) => connection.executeScript(script)),
+    startTransaction: async (isolation) =>
+      renewing((connection) => connection.startTransaction(isolation)),
+    dispose: async () => current.dispose(),
+  };
 }
 
 function writingWithLock(adapter: SqlDriverAdapter, file: string): SqlDriverAdapter {

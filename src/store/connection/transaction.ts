@@ -2,8 +2,9 @@ import type Sqlite from 'libsql';
 import { databaseFile, databaseKind } from '../../config/database-url.ts';
 import { takingTurns } from '../../domain/turns.ts';
 import type { Database } from './database.ts';
-import { orStoreUnavailable, sqlitePragmas } from './database.ts';
+import { orStoreUnavailable } from './database.ts';
 import { type Execute, patientTransaction } from './patient-transaction.ts';
+import { sqlitePragmas } from './sqlite-adapter.ts';
 import { acquireWriteLock } from './write-lock.ts';
 
 type Values = readonly (string | number)[];

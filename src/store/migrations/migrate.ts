@@ -3,7 +3,8 @@ import type {
   SqlDriverAdapter,
   SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils';
-import { isInTheWay, type MigrationTransaction } from './migration-transaction.ts';
+import { isInTheWay } from '../connection/in-the-way.ts';
+import type { MigrationTransaction } from './migration-transaction.ts';
 import { refusalOfNewer } from './newer-migrations.ts';
 import type { DatabaseKind } from './schema.ts';
 import { migrationList, migrationNames, withSchemaEngine } from './schema-engine.ts';

@@ -7,7 +7,7 @@ import type {
 } from '@prisma/driver-adapter-utils';
 import { databaseFile, databaseKind, fileUrl } from '../../config/database-url.ts';
 import { migrationAdapterFor } from '../connection/adapters.ts';
-import { isInTheWay } from './migration-transaction.ts';
+import { isInTheWay } from '../connection/in-the-way.ts';
 
 /** An arbitrary number; all advisory locks of a database share one space. */
 const advisoryLock = 7_800_2014;

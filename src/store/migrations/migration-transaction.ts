@@ -1,5 +1,4 @@
 import type {
-  DriverAdapterError,
   SqlDriverAdapter,
   SqlMigrationAwareDriverAdapterFactory,
   SqlQueryable,
@@ -73,13 +72,6 @@ export async function beginMigration(url: string, schema?: string): Promise<Migr
     commit: async () => end('COMMIT'),
     rollBack: async () => end('ROLLBACK'),
   };
-}
-
-/** Whether the error only means that another replica was using the objects to change. */
-export function isInTheWay(error: unknown): boolean {
-  const { kind, originalCode } = (error as Partial<DriverAdapterError>).cause ?? {};
-  // SQLITE_BUSY; lock_not_available and deadlock_detected of PostgreSQL.
-  return kind === 'SocketTimeout' || originalCode === '55P03' || originalCode === '40P01';
 }
 
 async function onSqlite(url: string): Promise<Begun> {

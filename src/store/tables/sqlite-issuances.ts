@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { databaseFile } from '../../config/database-url.ts';
 import { packageFolder } from '../../config/package.ts';
-import { sqlitePragmas } from '../connection/database.ts';
+import { sqlitePragmas } from '../connection/sqlite-adapter.ts';
 import type { WriterAnswer, WriterData, WriterRequest } from '../connection/sqlite-writer.ts';
 import { acquireWriteLock } from '../connection/write-lock.ts';
 import { startWriterThread, type Thread } from '../connection/writer-thread.ts';
