@@ -35,6 +35,20 @@ export function proxyVouches(form: CertificateHeaderForm, result: string | undef
   return chainResults[form](result);
 }
 
+/**
+ * Whether these results contradict a certificate. `NONE` means that the handshake had none, so the
+ * certificate comes from elsewhere; of two results, one does. Envoy and an ALB do not write the
+ * field.
+ */
+export function deniesCertificate(
+  form: CertificateHeaderForm,
+  results: readonly string[],
+): boolean {
+  if (form === 'envoy' || form === 'alb') return false;
+  const stated = results.flatMap((result) => result.split(','));
+  return results.length > 1 || stated.some((part) => part.trim().toUpperCase() === 'NONE');
+}
+
 /** Whether a proxy can vouch for a chain in this format. */
 export function canVouch(form: CertificateHeaderForm): boolean {
   return form !== 'envoy';

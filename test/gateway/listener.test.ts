@@ -197,6 +197,7 @@ describe('certificate-bound tokens (RFC 8705 §3)', () => {
       ['401 key_mismatch', field(other)],
       ['401 certificate_header_conflict', [...field(other), ...field(mine)]],
       ['401 certificate_header_conflict', [...field(mine), ['Client-Cert', ':AA==:']]],
+      ['401 certificate_header_conflict', [...field(mine), ['X-SSL-Client-Verify', 'NONE']]],
       ['401 certificate_header_malformed', [['X-SSL-Client-Cert', 'x']]],
     ];
     for (const [expected, fields] of rows)

@@ -176,17 +176,30 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       expect(answer).toMatchObject({ active: true, cnf: { jkt: fixture.key.jkt } });
     });
 
+    const signed = 'application/token-introspection+jwt';
+    const plain = 'application/json; charset=utf-8';
     it.each([
-      ['application/token-introspection+jwt', 'application/token-introspection+jwt'],
-      [
-        'application/json, Application/Token-Introspection+JWT;q=0.5',
-        'application/token-introspection+jwt',
-      ],
-      ['application/token-introspection+jwt;q=0', 'application/json; charset=utf-8'],
-      ['application/token-introspection+jwtx', 'application/json; charset=utf-8'],
-      ['*/*', 'application/json; charset=utf-8'],
-      ['', 'application/json; charset=utf-8'],
-    ])('RFC 9701 §4, RFC 9110 §12.5.1: Accept: %s is answered by %s', async (accept, type) => {
+      ['application/token-introspection+jwt', signed],
+      ['application/json, Application/Token-Introspection+JWT', signed],
+      ['application/token-introspection+jwt, application/json', signed],
+      ['application/json;q=0.5, application/token-introspection+jwt; Q=0.5', signed],
+      ['application/token-introspection+jwt;q=0.1', signed],
+      ['application/token-introspection+jwt;q=0.9, */*;q=0.1', signed],
+      ['application/token-introspection+jwt;q=0.2, application/json;q=0.1, */*', signed],
+      ['application/token-introspection+jwt;q=0.1, application/json;q=0', signed],
+      ['application/token-introspection+jwt;q=0.1, application/json;q=0.9', plain],
+      ['application/json, Application/Token-Introspection+JWT;q=0.5', plain],
+      ['application/token-introspection+jwt;q=0.001, application/json;q=0.002', plain],
+      ['application/token-introspection+jwt;q=0.5, application/*;q=0.6', plain],
+      ['application/token-introspection+jwt;q=0.5, */*', plain],
+      ['application/token-introspection+jwt;q=0, application/json;q=0', plain],
+      ['application/token-introspection+jwt;q=0.000', plain],
+      ['application/*', plain],
+      ['application/token-introspection+jwt;q=0', plain],
+      ['application/token-introspection+jwtx', plain],
+      ['*/*', plain],
+      ['', plain],
+    ])('RFC 9701 §4, RFC 9110 §12.4.2: Accept: %s is answered by %s', async (accept, type) => {
       const { headers } = await replica.post(
         '/introspect',
         { token: 'x' },

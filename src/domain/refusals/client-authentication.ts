@@ -58,7 +58,7 @@ export const clientAuthenticationRefusals = {
     ],
     certificate_header_conflict: [
       certificate,
-      'Several certificate headers arrived. The proxy must remove those of its clients.',
+      'Several certificate headers arrived, or X-SSL-Client-Verify is NONE or repeated. The proxy must remove those of its clients.',
     ],
     certificate_header_malformed: [
       certificate,

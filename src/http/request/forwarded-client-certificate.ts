@@ -9,6 +9,7 @@ import {
   certificateHeaderForms,
   certificateHeaderNames,
   chainResultName,
+  deniesCertificate,
   proxyVouches,
   readCertificateHeader,
 } from '../../x509/certificate-header.ts';
@@ -32,7 +33,7 @@ export interface CertificateSourceOptions {
 
 /**
  * Reads the certificate that the client proved, if any. Throws `invalid_client` for a header that
- * is malformed or not from a trusted proxy.
+ * is malformed, contradicted, or not from a trusted proxy.
  */
 export type ReadCertificate = (request: IncomingMessage) => ClientCertificate | undefined;
 
@@ -66,13 +67,12 @@ export function certificateSource({
     const [value = ''] = fields;
     // A proxy that asked for a certificate and got none sends an empty field.
     if (value.trim() === '') return undefined;
+    const results = headerFields(request, chainResultName);
+    if (deniesCertificate(form, results)) throw new OAuthError('certificate_header_conflict');
     try {
       const der = readCertificateHeader(form, value);
-      const results = headerFields(request, chainResultName);
       const verified =
-        anchors.length > 0
-          ? issuedByAnchor(der, anchors, clock())
-          : proxyVouches(form, results.length === 0 ? undefined : results.join());
+        anchors.length > 0 ? issuedByAnchor(der, anchors, clock()) : proxyVouches(form, results[0]);
       return readClientCertificate(der, verified);
     } catch (cause) {
       throw new OAuthError('certificate_header_malformed', { cause });

@@ -1,7 +1,8 @@
 import { subscribe } from 'node:diagnostics_channel';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
+import { headerFields } from './header-fields.ts';
 
 /** A message that two parsers could read differently; answered with its status. */
 class AmbiguousMessage extends Error {
@@ -12,15 +13,22 @@ class AmbiguousMessage extends Error {
   }
 }
 
+/** Fields that occur once, but of which Node's `headers` has the first of several. */
+const singleFields = ['host', 'content-type'] as const;
+
 /**
  * Refuses what Node's parser accepts and a proxy may read differently: a repeated `Host` (RFC 9112
- * §3.2), a transfer coding besides `chunked` (§6.1), and a zero byte in the target, which no
- * database stores.
+ * §3.2) or `Content-Type` (RFC 9110 §8.3), a transfer coding besides `chunked` (RFC 9112 §6.1), and
+ * a zero byte in the target, which no database stores.
  */
 export function refuseAmbiguousMessages(app: FastifyInstance): void {
   app.addHook('onRequest', ({ raw }, _reply, done) => {
     const { 'transfer-encoding': transfer = 'chunked' } = raw.headers;
-    if (hosts(raw) > 1 || transfer.toLowerCase() !== 'chunked' || raw.url?.includes('%00') === true)
+    if (
+      singleFields.some((name) => headerFields(raw, name).length > 1) ||
+      transfer.toLowerCase() !== 'chunked' ||
+      raw.url?.includes('%00') === true
+    )
       done(new AmbiguousMessage(400));
     else done();
   });
@@ -32,15 +40,6 @@ export function refuseContentCodings(app: FastifyInstance): void {
     const { 'content-encoding': content = 'identity' } = raw.headers;
     done(content.toLowerCase() === 'identity' ? undefined : new AmbiguousMessage(415));
   });
-}
-
-function hosts({ rawHeaders }: FastifyRequest['raw']): number {
-  let count = 0;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index];
-    if (name?.length === 4 && name.toLowerCase() === 'host') count++;
-  }
-  return count;
 }
 
 const unparsable: Readonly<Record<string, string>> = {

@@ -3,7 +3,7 @@ import type { Clock } from '../../domain/clock.ts';
 import type { OAuthRequest } from '../../domain/oauth-request.ts';
 import type { CurrentSigningKey } from '../../ports/current-signing-key.ts';
 import type { Introspection } from '../../protocol/introspection/introspection-endpoint.ts';
-import { accepts } from '../request/accepts.ts';
+import { prefers } from '../request/accepts.ts';
 import { readOAuthRequest } from '../request/read-oauth-request.ts';
 
 export interface IntrospectionRouteOptions {
@@ -14,10 +14,11 @@ export interface IntrospectionRouteOptions {
 }
 
 const signedType = 'application/token-introspection+jwt';
+const plainTypes = ['application/json', 'application/*', '*/*'];
 
 /**
  * Mounts `POST /introspect` (RFC 7662 §2), with a signed answer if the resource server requests one
- * (RFC 9701 §4).
+ * (RFC 9701 §4) and does not rather want JSON (RFC 9110 §12.4.2).
  */
 export function introspectionRoute(
   app: FastifyInstance,
@@ -32,14 +33,8 @@ export function introspectionRoute(
       active: String(response.active),
       ...(proof !== undefined && { proof }),
     };
-    const { accept } = request.headers;
-    if (
-      resourceServer === undefined ||
-      accept === undefined ||
-      accept.trim() === '' ||
-      !accepts(accept, [signedType])
-    )
-      return response;
+    const isSigned = prefers(request.headers.accept, [signedType], plainTypes);
+    if (resourceServer === undefined || !isSigned) return response;
     const key = await signingKey(resourceServer.access_token_signing_alg);
     const claims = {
       iss: issuer,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import type { StatusListToken } from '../../protocol/status-list/status-list-tokens.ts';
-import { accepts } from '../request/accepts.ts';
+import { accepts, prefers } from '../request/accepts.ts';
 import { hasCurrent } from '../request/if-none-match.ts';
 
 const type = 'application/statuslist+jwt';
@@ -49,8 +49,8 @@ export function statusListRoute(
       });
     const { jwt, maxAge } = list;
     // A missing or empty field means no coding.
-    const codings = String(headers['accept-encoding'] ?? '').trim();
-    const zipped = codings !== '' && accepts(codings, ['gzip', '*']);
+    const codings = headers['accept-encoding']?.toString();
+    const zipped = prefers(codings, ['gzip', '*'], ['identity', '*']);
     const tag = createHash('sha256').update(jwt).digest('base64url').slice(0, 22);
     const etag = `"${tag}${zipped ? '-gzip' : ''}"`;
     void reply.header('cache-control', `public, max-age=${maxAge}`).header('etag', etag);

@@ -95,7 +95,7 @@ export const authorityGone = `(${['client', 'grant']
   )
   .join(' or ')})`;
 
-/** SQL for "the resource server of an issuance was removed"; the admin API is none that could be. */
+/** SQL for "the resource server of an issuance was removed"; the admin API cannot be. */
 const serverGone = (of: string): string =>
   `(${of}.resource_server_id is not null and ${of}.resource_server_id <> '${adminAudience}' and not exists (select 1 from resource_server r where r.id = ${of}.resource_server_id))`;
 
