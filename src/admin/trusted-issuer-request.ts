@@ -1,9 +1,10 @@
 import { X509Certificate } from 'node:crypto';
 import type { TrustedIssuer } from '../domain/trusted-issuer.ts';
 import { JoseError } from '../jose/jose-error.ts';
-import { readPublicKey } from '../jose/public-key.ts';
+import { type PublicKey, readPublicKey } from '../jose/public-key.ts';
 import { withoutUnknownMembers } from '../jose/public-members.ts';
 import { trustBundleKeys } from '../protocol/client-keys/remote-jwks/jwk-set.ts';
+import { repeatedKids } from '../protocol/client-keys/repeated-kids.ts';
 import type { MayBeFetched } from './check-jwks-uri.ts';
 import { checkAll, Problem, refuseIf } from './problem.ts';
 import type { TrustedIssuerBody } from './trusted-issuer-schemas.ts';
@@ -115,13 +116,15 @@ function checkReachable(
   }
 }
 
-/** Unsupported keys are ignored, but at least one must be usable. */
+/** Unsupported keys are ignored, but at least one must be usable, and each `kid` names one key. */
 function checkKeys(keys: readonly object[], member: 'jwks' | 'trust_bundle'): void {
   const read = member === 'jwks' ? keys : trustBundleKeys({ keys: keys as never }).keys;
+  const signatureKeys: PublicKey[] = [];
   const isOfUse = (jwk: object) => {
     try {
       const { use, x5c } = jwk as { readonly use?: unknown; readonly x5c?: readonly unknown[] };
-      if (use !== 'x509-svid') return readPublicKey(withoutUnknownMembers(jwk)) !== undefined;
+      if (use !== 'x509-svid')
+        return signatureKeys.push(readPublicKey(withoutUnknownMembers(jwk))) > 0;
       return new X509Certificate(Buffer.from(String(x5c?.[0]), 'base64')).ca;
     } catch (fault) {
       if (fault instanceof JoseError && fault.reason === 'private_member')
@@ -131,6 +134,8 @@ function checkKeys(keys: readonly object[], member: 'jwks' | 'trust_bundle'): vo
   };
   if (read.filter(isOfUse).length === 0)
     throw new Problem(400, 'no key is an acceptable public signature key', member);
+  if (repeatedKids(signatureKeys).size > 0)
+    throw new Problem(400, 'two keys have the same kid', member);
 }
 
 function isPem(text: string): boolean {

@@ -1,15 +1,15 @@
 import { JoseError } from './jose-error.ts';
 
-/** Levels of nesting; a proof has three. */
-const maxDepth = 8;
+/** Default maximum levels of nesting; a proof has three. */
+const usualDepth = 8;
 
 /**
  * Parses a JSON object without duplicate members (RFC 7515 §4, RFC 8725 §2.4), of bounded depth,
  * without lone surrogates (RFC 8259 §8.2) and U+0000. Parsers differ in which duplicate they keep,
  * which attackers exploit. Throws JoseError.
  */
-export function parseStrictJson(text: string): Record<string, unknown> {
-  checkMembers(text);
+export function parseStrictJson(text: string, maxDepth = usualDepth): Record<string, unknown> {
+  checkMembers(text, maxDepth);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -41,7 +41,7 @@ const [quote, colon, openArray, closeArray, openObject, closeObject] = [
 ];
 
 // Runs first, so that it also bounds the depth for JSON.parse, which refuses all that is not JSON.
-function checkMembers(text: string): void {
+function checkMembers(text: string, maxDepth: number): void {
   const open: (Set<string> | undefined)[] = [];
   const endOfString = text.includes('\\') ? endOfEscaped : endOfPlain;
   for (let index = 0; index < text.length; index++) {

@@ -143,6 +143,18 @@ describe('metadata and keys of the issuer', () => {
       '503 issuer_keys_unavailable',
     );
   });
+  it.each(['metadata', 'jwks'])('%s with a repeated member is not read', async (document) => {
+    const through = fetchFrom(pair.server, []);
+    const { verify } = recipient({
+      fetch: async (input, init) => {
+        const response = await through(input, init);
+        if (new Request(input).url.endsWith('/jwks') !== (document === 'jwks')) return response;
+        const text = await response.text();
+        return new Response(text.replace('{', '{"issuer":"","keys":[],'), response);
+      },
+    });
+    expect(await present(verify, await freshToken())).toBe('503 issuer_keys_unavailable');
+  });
   it('a replay store that is away, or full, refuses: fail closed', async () => {
     const { verify } = recipient({
       replay: { markUsed: async () => Promise.reject(new Error('away')) },

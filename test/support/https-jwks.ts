@@ -10,6 +10,8 @@ export interface HttpsJwks {
   readonly uri: string;
   /** Assign `current` to publish other keys. */
   readonly keys: { current: readonly object[] };
+  /** Set it, and it is the document instead. */
+  text?: string;
   /** Set it, and nothing can be read. */
   broken: boolean;
   /** Request targets so far; every query is a URI, and a cool-down, of its own. */
@@ -38,7 +40,7 @@ export async function httpsJwks(current: readonly object[]): Promise<HttpsJwks> 
     else
       response
         .setHeader('content-type', 'application/jwk-set+json')
-        .end(JSON.stringify({ keys: keys.current }));
+        .end(made.text ?? JSON.stringify({ keys: keys.current }));
   };
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const address = server.address();

@@ -75,6 +75,10 @@ beforeAll(async () => {
 
   mkdirSync(join(directory, 'cluster'), { recursive: true });
   writeFileSync(join(directory, 'bundle.json'), JSON.stringify(bundle));
+  writeFileSync(
+    join(directory, 'repeated.json'),
+    JSON.stringify(bundle).replace('{', '{"keys":[],'),
+  );
   writeFileSync(join(directory, 'half.json'), JSON.stringify(bundle).slice(0, 100));
   writeFileSync(
     join(directory, 'large.json'),
@@ -176,6 +180,11 @@ describe('where the keys of a trusted issuer come from', () => {
     ['a way up', () => ({ kind: 'file', at: '../outside.json' }), 'file_not_allowed'],
     ['no file', () => ({ kind: 'file', at: 'none.json' }), 'file_not_readable'],
     ['a half-written file', () => ({ kind: 'file', at: 'half.json' }), 'body_not_json'],
+    [
+      'a file with a repeated member',
+      () => ({ kind: 'file', at: 'repeated.json' }),
+      'body_not_json',
+    ],
     ['a file that is too long', () => ({ kind: 'file', at: 'large.json' }), 'body_too_large'],
   ])('%s', async (_, source, expected) => expect(await found(source())).toBe(expected));
 

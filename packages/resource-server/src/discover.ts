@@ -1,3 +1,4 @@
+import { parseJson } from '../../../src/protocol/client-keys/remote-jwks/jwk-set.ts';
 import { RemoteJwksUnavailable } from '../../../src/protocol/client-keys/remote-jwks/unavailable.ts';
 import { fetchJson } from './fetch-json.ts';
 
@@ -15,14 +16,7 @@ export async function discover(
     fetch,
     `${origin}/.well-known/oauth-authorization-server${pathname.replace(/\/$/, '')}`,
   );
-  let metadata: Readonly<Record<string, unknown>> | null;
-  try {
-    metadata = JSON.parse(
-      new TextDecoder('utf-8', { fatal: true }).decode(body),
-    ) as typeof metadata;
-  } catch {
-    throw new RemoteJwksUnavailable('body_not_json');
-  }
+  const metadata = parseJson(body ?? new Uint8Array());
   const uri = metadata?.[member];
   if (metadata?.['issuer'] !== issuer || typeof uri !== 'string' || !URL.canParse(uri))
     throw new RemoteJwksUnavailable('metadata_not_of_issuer');

@@ -12,7 +12,7 @@ const helps = {
   expired: 'Ask the issuer for a new token.',
   not_yet_valid: 'iat or nbf is in the future. Check the clocks.',
   lifetime_too_long: 'It lives longer than max_lifetime of the trusted issuer.',
-  cnf_unknown: 'cnf names no key by jkt or jwk.',
+  cnf_unknown: 'cnf does not name exactly one key, by jkt or jwk.',
 } as const;
 export type TrustedIssuerTokenFault = keyof typeof helps;
 

@@ -11,6 +11,7 @@ import { type PublicKey, readPublicKey } from '../../jose/public-key.ts';
 import { withoutUnknownMembers } from '../../jose/public-members.ts';
 import type { RemoteJwkSets } from '../../ports/ports.ts';
 import { RemoteJwksUnavailable } from './remote-jwks/unavailable.ts';
+import { withoutRepeatedKids } from './repeated-kids.ts';
 
 /** The owner of keys: a client, or an issuer, whose keys may come from other sources. */
 interface KeyOwner {
@@ -105,10 +106,11 @@ export function refuseIfBusy(cause: unknown): void {
 
 /**
  * Checks each key of a JWK Set. Kinds of keys that this server does not use are ignored (RFC 7517
- * §5); private or symmetric material makes the whole set unacceptable.
+ * §5); private or symmetric material makes the whole set unacceptable. A repeated `kid` is omitted.
  */
 function readKeys(set: object): readonly PublicKey[] {
-  return readEach(membersOf(set), (jwk) => readPublicKey(withoutUnknownMembers(jwk)));
+  const keys = readEach(membersOf(set), (jwk) => readPublicKey(withoutUnknownMembers(jwk)));
+  return withoutRepeatedKids(keys);
 }
 
 function readEncryptionKeys(set: object): readonly EncryptionKey[] {

@@ -1,3 +1,4 @@
+import { keyNamingMembers } from '../../domain/confirmation-methods.ts';
 import { OAuthError } from '../../domain/oauth-error.ts';
 import type {
   TrustedIssuerTokenFault,
@@ -136,12 +137,16 @@ function checkClaims(
   return { expiresAt: Math.floor(exp) };
 }
 
+/** The thumbprint of the only key in `cnf`; a second one would leave open which is bound. */
 function boundKey(
   cnf: unknown,
   refuse: (fault: TrustedIssuerTokenFault) => never,
 ): string | undefined {
   if (cnf === undefined) return undefined;
-  const { jkt, jwk } = (cnf ?? {}) as { readonly jkt?: unknown; readonly jwk?: unknown };
+  const members = (cnf ?? {}) as { readonly jkt?: unknown; readonly jwk?: unknown };
+  if (keyNamingMembers.filter((member) => Object.hasOwn(members, member)).length !== 1)
+    return refuse('cnf_unknown');
+  const { jkt, jwk } = members;
   if (typeof jkt === 'string') return jkt;
   try {
     return readPublicKey(jwk).jkt;

@@ -1,5 +1,6 @@
+import { JoseError } from '../../../jose/jose-error.ts';
 import { importedKeyBytes } from '../../../jose/key-bytes.ts';
-import { isStorableText } from '../../../jose/strict-json.ts';
+import { parseStrictJson } from '../../../jose/strict-json.ts';
 import { RemoteJwksUnavailable } from './unavailable.ts';
 
 /** A JWK Set in its outer form (RFC 7517 §5): its keys are objects that are not checked yet. */
@@ -24,21 +25,25 @@ export function bytesOf({ keys }: JwkSetDocument, text: string): number {
   return text.length * 6 + keys.length * importedKeyBytes;
 }
 
+/** Maximum levels of nesting; metadata has members that do not concern us. */
+const maxDepth = 32;
+
 /** Whether this is a JSON object. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Parses a JSON text that can be stored. Throws `RemoteJwksUnavailable`. */
-export function parseJson(body: Uint8Array): unknown {
+/**
+ * Parses a JSON object that can be stored, without repeated members, which others may read
+ * differently; undefined for other JSON. Throws `RemoteJwksUnavailable`.
+ */
+export function parseJson(body: Uint8Array): Readonly<Record<string, unknown>> | undefined {
   try {
-    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
-    // A `kid` from this text is stored.
-    if (isStorableText(value)) return value;
-  } catch {
-    // Refused below.
+    return parseStrictJson(new TextDecoder('utf-8', { fatal: true }).decode(body), maxDepth);
+  } catch (fault) {
+    if (fault instanceof JoseError && fault.reason === 'not_an_object') return undefined;
+    throw new RemoteJwksUnavailable('body_not_json');
   }
-  throw new RemoteJwksUnavailable('body_not_json');
 }
 
 /** Reads a JWK Set of at most 50 keys, not checked yet. Throws `RemoteJwksUnavailable`. */
