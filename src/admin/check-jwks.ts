@@ -8,12 +8,15 @@ import { Problem } from './problem.ts';
  * Checks that every key suits its purpose and its certificate, and that no two share a `kid`.
  * Throws Problem.
  */
-export function checkJwks(keys: readonly unknown[], onlyEncryption = false): void {
+export function checkJwks(
+  keys: readonly unknown[],
+  { onlyEncryption = false, certificates = true } = {},
+): void {
   const kids = new Set<string>();
   for (const [index, jwk] of keys.entries()) {
     const forEncryption = onlyEncryption || isForEncryption(jwk);
     const { kid, keyObject } = readKey(jwk, forEncryption, index);
-    checkCertificate({ ...(jwk as Pick<PublicKey, 'x5c'>), keyObject }, index);
+    if (certificates) checkCertificate({ ...(jwk as Pick<PublicKey, 'x5c'>), keyObject }, index);
     if (kid === undefined) continue;
     if (kids.has(kid))
       throw new Problem(400, 'two keys have the same kid', `jwks.keys[${index}].kid`);

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { adminAudience } from '../domain/admin-access.ts';
 import {
   type ClientRegistration,
@@ -43,7 +44,7 @@ export function checkClient(
   const stored: readonly StoredSecret[] = registered?.clientSecrets ?? [];
   const method = members.token_endpoint_auth_method ?? 'client_secret_basic';
   const usesSecret = method === 'client_secret_basic' || method === 'client_secret_post';
-  checkMembers(body, method, usesSecret, mayBeFetched);
+  checkMembers(body, method, usesSecret, registered, mayBeFetched);
   const clientSecret = usesSecret
     ? (client_secret ?? (stored.length === 0 ? generateClientSecret() : undefined))
     : undefined;
@@ -70,6 +71,7 @@ function checkMembers(
   body: ClientBody,
   method: string,
   usesSecret: boolean,
+  registered: ClientRegistration | undefined,
   mayBeFetched: MayBeFetched,
 ): void {
   const { jwks, jwks_uri, admin_scopes, resources } = body;
@@ -112,7 +114,8 @@ function checkMembers(
     },
     () => {
       if (jwks === undefined) return;
-      checkJwks(jwks.keys);
+      // Certificates that an earlier version accepted must not stand in the way of another change.
+      checkJwks(jwks.keys, { certificates: !isDeepStrictEqual(jwks, registered?.jwks) });
       checkUsable(body, method);
     },
   );

@@ -56,7 +56,7 @@ function checkConfirmation({
   jwks,
   symmetric_keys_enabled = false,
 }: ResourceServerBody): void {
-  if (jwks !== undefined) checkJwks(jwks.keys, true);
+  if (jwks !== undefined) checkJwks(jwks.keys, { onlyEncryption: true });
   if (!cnf_methods_supported.includes('jwe')) return;
   if (!symmetric_keys_enabled)
     throw new Problem(

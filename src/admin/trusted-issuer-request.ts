@@ -1,10 +1,11 @@
 import { X509Certificate } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { TrustedIssuer } from '../domain/trusted-issuer.ts';
 import { JoseError } from '../jose/jose-error.ts';
 import { type PublicKey, readPublicKey } from '../jose/public-key.ts';
 import { withoutUnknownMembers } from '../jose/public-members.ts';
 import { trustBundleKeys } from '../protocol/client-keys/remote-jwks/jwk-set.ts';
-import { repeatedKids } from '../protocol/client-keys/repeated-kids.ts';
+import { repeatsKid } from '../protocol/client-keys/repeated-kids.ts';
 import type { MayBeFetched } from './check-jwks-uri.ts';
 import { checkAll, Problem, refuseIf } from './problem.ts';
 import type { TrustedIssuerBody } from './trusted-issuer-schemas.ts';
@@ -29,7 +30,9 @@ export function checkTrustedIssuer(
   const { purposes = ['id_token'] } = body;
   const { ca } = body;
   const keySets = (['jwks', 'trust_bundle'] as const).map((member) => () => {
-    if (body[member] !== undefined) checkKeys(body[member].keys, member);
+    // Keys that an earlier version accepted must not stand in the way of another change.
+    if (body[member] !== undefined && !isDeepStrictEqual(body[member], registered?.[member]))
+      checkKeys(body[member].keys, member);
   });
   checkAll(
     refuseIf(!URL.canParse(body.issuer), 'the member is not a URL', 'issuer'),
@@ -134,8 +137,7 @@ function checkKeys(keys: readonly object[], member: 'jwks' | 'trust_bundle'): vo
   };
   if (read.filter(isOfUse).length === 0)
     throw new Problem(400, 'no key is an acceptable public signature key', member);
-  if (repeatedKids(signatureKeys).size > 0)
-    throw new Problem(400, 'two keys have the same kid', member);
+  if (repeatsKid(signatureKeys)) throw new Problem(400, 'two keys have the same kid', member);
 }
 
 function isPem(text: string): boolean {

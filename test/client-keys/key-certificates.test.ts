@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { certificate, type TestCertificate } from '../support/certificates.ts';
 import { testKey } from '../support/keys.ts';
 import { type TestServer, testServer } from '../support/server.ts';
+import { execute } from '../support/sql.ts';
+import { onSqlite } from '../support/stores.ts';
 
 let [server, mine, other]: [TestServer, TestCertificate, TestCertificate] = [] as never;
 beforeAll(async () => {
@@ -77,4 +79,21 @@ it('a merge patch brings no certificate of another key either', async () => {
     jwks: { keys: [{ ...jwk, x5c: [base64(mine.der)] }] },
   });
   expect([status, refused.member]).toEqual([400, 'jwks.keys[0].x5c']);
+});
+
+it('a certificate that an earlier version accepted does not keep the client from being disabled', async () => {
+  const store = await onSqlite.make();
+  const old = await testServer({ store });
+  const jwks = { keys: [{ ...mine.jwk, kid: 'a' }] };
+  const registration = { client_id: 'old', token_endpoint_auth_method: 'private_key_jwt', jwks };
+  expect((await old.admin('POST', 'clients', registration)).status).toBe(201);
+  const set = `json_set(metadata, '$.jwks.keys[0].x5c', json('["AAAA"]'))`;
+  await execute(store, `update client set metadata = ${set}`);
+  const { status, body } = await old.admin('PATCH', 'clients/old', { disabled: true });
+  const again = await old.admin('PATCH', 'clients/old', {
+    jwks: { keys: [{ ...mine.jwk, kid: 'b', x5c: ['AAAA'] }] },
+  });
+  expect([status, body.disabled, again.status]).toEqual([200, true, 400]);
+  await old.stop();
+  await store.remove();
 });

@@ -81,6 +81,11 @@ describe('a jwks_uri under which two keys have one kid: it names neither', () =>
     const ask = await client([named(one, 'd'), named(one, 'd', { alg: 'ES256' })]);
     expect(await ask(one, 'd', { req_cnf: '{"kid":"d"}' })).toBe('200');
   });
+  it('keys of two types may share one (RFC 7517 §4.5): the algorithm tells them apart', async () => {
+    const edwards = await testKey('EdDSA');
+    const ask = await client([named(one, 'd'), named(edwards, 'd')]);
+    expect([await ask(one, 'd'), await ask(edwards, 'd')]).toEqual(['200', '200']);
+  });
   it('a key that signs nothing here does not count', async () => {
     const unknown = { kty: 'EC', crv: 'secp256k1', x: 'AA', y: 'AA', kid: 'd' };
     const ask = await client([named(one, 'd'), unknown, named(two, 'd', { use: 'enc' })]);

@@ -8,6 +8,7 @@ import { statementOf } from '../../src/store/connection/transaction.ts';
 import {
   revokeDerived,
   revokeDerivedFrom,
+  revokeOfRemovedServers,
   revokeTokensOf,
   withdrawHolderKey,
 } from '../../src/store/tables/revocation-steps.ts';
@@ -124,7 +125,11 @@ describe.each([onSqlite, onPostgresqlServer].filter((kind) => storeKinds.include
     });
 
     it('a revocation of what came of tokens, as subject or as actor, goes by indexes', async () => {
-      for (const { sql, values } of [revokeDerivedFrom('x'), ...revokeDerived(now).slice(0, 1)])
+      for (const { sql, values } of [
+        revokeDerivedFrom('x'),
+        ...revokeDerived(now).slice(0, 1),
+        ...revokeOfRemovedServers(now).slice(0, 1),
+      ])
         expect(`${sql}\n${await planOf(sql, values)}`).not.toMatch(wholeTrail);
     });
 

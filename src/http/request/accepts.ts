@@ -25,7 +25,8 @@ function weightOf(field: string, names: readonly string[]): number {
   for (const item of field.split(',')) {
     const [name = '', ...parameters] = item.split(';').map((part) => part.trim().toLowerCase());
     const weight = parameters.find((parameter) => /^q=(0(\.\d*)?|1(\.0*)?)$/.test(parameter));
-    weights.set(name, Number(weight?.slice('q='.length) ?? 1));
+    const given = Number(weight?.slice('q='.length) ?? 1);
+    weights.set(name, Math.max(given, weights.get(name) ?? 0));
   }
   const listed = names.find((name) => weights.has(name));
   return (listed === undefined ? undefined : weights.get(listed)) ?? 0;

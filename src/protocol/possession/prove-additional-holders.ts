@@ -177,7 +177,9 @@ async function registeredKey(
   kid: string,
   { keys }: AdditionalHoldersOptions,
 ): Promise<PublicKey | undefined> {
-  return orHolderKeysUnavailable(async () => (await keys.find(holder, kid))[0]);
+  const [key, ...more] = await orHolderKeysUnavailable(() => keys.find(holder, kid));
+  // A name that two keys share identifies neither.
+  return more.length === 0 ? key : undefined;
 }
 
 /** Turns a failure to read a holder's keys into a refusal. */
