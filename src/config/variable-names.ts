@@ -110,8 +110,8 @@ export function renamedVariables(
 const neverMeant: ReadonlySet<string> = new Set(['HOME', 'HTTP_PROXY', 'SSL_CERT_FILE']);
 
 /**
- * A sentence for each variable whose name is one edit, or for longer names two, from one that
- * Holdfast reads. `others`: names with another purpose.
+ * A sentence for each variable whose name is one or two edits from one that Holdfast reads.
+ * `others`: names with another purpose.
  */
 export function misspeltVariables(
   env: Readonly<Record<string, string | undefined>>,
@@ -122,7 +122,7 @@ export function misspeltVariables(
     if (known.has(name) || neverMeant.has(name) || others.has(name)) return [];
     const [nearest, ...more] = variableNames
       .map((variable) => ({ variable, edits: edits(name, variable) }))
-      .filter((candidate) => candidate.edits <= (candidate.variable.length < 5 ? 1 : 2))
+      .filter((candidate) => candidate.edits <= 2)
       .sort((a, b) => a.edits - b.edits);
     if (nearest === undefined) return [];
     const equal = more.filter((candidate) => candidate.edits === nearest.edits);
