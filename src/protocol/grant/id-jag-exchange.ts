@@ -83,7 +83,8 @@ function withinRule(
 ): AuthorizationServer | undefined {
   if (byRule === undefined) return server;
   const most = byRule.scope?.split(' ');
-  const scopes = commonAudiences(server.scope?.split(' ') ?? [], most) ?? [];
+  const registered = server.scope?.split(' ') ?? [];
+  const scopes = registered.filter((scope) => most?.includes(scope) ?? true);
   const resources = commonAudiences(server.resources, byRule.audiences);
   if ((most !== undefined && scopes.length === 0) || resources?.length === 0) return undefined;
   return { ...server, ...defined({ scope: most && scopes.join(' '), resources }) };

@@ -53,7 +53,7 @@ export function tokenExchange(options: TokenExchangeOptions): ValidateGrant {
       resourceServer,
       scopes,
       ...(jti !== undefined && { source: jti }),
-      ...(kid !== undefined && { sourceKids: [kid, actor?.kid ?? kid] }),
+      ...(kid !== undefined && { sourceKids: actor === undefined ? [kid] : [kid, actor.kid] }),
       ...(authority !== undefined && { authority }),
       ...(use !== undefined && { use }),
       issuedTokenType: tokenTypes.accessToken,

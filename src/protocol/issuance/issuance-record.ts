@@ -52,7 +52,7 @@ export function issuanceRecord(
 ): AuditEvent {
   const detail = {
     ...more,
-    ...(sourceKids !== undefined && { source_kids: [...new Set(sourceKids)] }),
+    ...(sourceKids !== undefined && { source_kids: sourceKids }),
     // The event's `jkt` is the key of the actor.
     ...(subject !== undefined && { subject_jkt: subject.jkt }),
     ...(holders.length > 0 && {

@@ -80,10 +80,10 @@ export function proofClaims(
     // With a nonce, its time counts, not the client's clock (RFC 9449 §4.3 item 11).
     if (options.nonceAlways !== true && !(iat <= options.clock() / 1000 + maxAhead))
       throw new OAuthError('proof_iat_in_future');
-    const { from, until } = verdict.acceptable;
+    const byNonce = verdict.acceptable;
     return {
       ...claims,
-      acceptable: { from, until: options.nonceAlways === true ? until : acceptable.until },
+      acceptable: options.nonceAlways === true ? byNonce : { ...acceptable, from: byNonce.from },
       ...(!verdict.newest && { freshNonce: options.nonces.current() }),
     };
   };
