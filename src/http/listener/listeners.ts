@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { chmodSync } from 'node:fs';
 import type { Server } from 'node:http';
+import { Server as NetServer } from 'node:net';
 import type { FastifyInstance, FastifyListenOptions } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../../config/config.ts';
@@ -146,9 +147,14 @@ async function listenTls(
   return server;
 }
 
+/**
+ * Closes a server and waits for its connections. The `close` of `node:http` ends the checks for late
+ * headers and requests immediately: one silent client would hold up the stop.
+ */
 async function closed(server: Server): Promise<void> {
-  server.close();
+  NetServer.prototype.close.call(server);
   await once(server, 'close');
+  server.close();
 }
 
 function portOf(server: Server): number {

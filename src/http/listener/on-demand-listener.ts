@@ -50,7 +50,7 @@ export async function loadedOnDemand(
   if (certificate !== undefined) {
     // Loaded only if there is a certificate: a start without one is faster and smaller.
     const server = (await import('./reloading-tls.ts')).reloadingTls(certificate, answer, logger);
-    return Object.assign(server, { unload }).on('clientError', answerUnparsable);
+    return Object.assign(server, { unload });
   }
   const server = createServer(serverLimits, answer);
   server.setTimeout(inactivity);

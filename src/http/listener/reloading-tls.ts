@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { createServer, type Server, type ServerOptions } from 'node:https';
 import type { Logger } from 'pino';
+import { answerUnparsable } from '../request/message-framing.ts';
 import { answerHalfClosed, boundConnections, inactivity, serverLimits } from './server-limits.ts';
 import { watchFiles } from './watched-files.ts';
 
@@ -57,18 +58,20 @@ export function reloadingTls(
     minVersion: 'TLSv1.2' as const,
     ciphers: cipherSuites,
   });
-  const options = {
-    ...serverLimits,
-    handshakeTimeout: serverLimits.headersTimeout,
-    allowHalfOpen: true,
-    ...more,
-  };
+  const options = { ...serverLimits, handshakeTimeout: serverLimits.headersTimeout, ...more };
   const first = load();
   onLoad(first);
   const server = createServer({ ...first, ...options }, handler);
   server.setTimeout(inactivity);
   boundConnections(server);
   answerHalfClosed(server);
+  // Before the handshake, a connection that its client closes is closed entirely.
+  server.prependListener('secureConnection', (socket) => {
+    socket.allowHalfOpen = true;
+  });
+  server.on('clientError', answerUnparsable);
+  // Node also reports a failed handshake as `clientError`, but nothing can be answered then.
+  server.on('tlsClientError', (_error, socket) => socket.destroy());
   const { certFile, keyFile, clientCaFile } = files;
   const stopWatching = watchFiles({
     paths: [certFile, keyFile, ...(clientCaFile === undefined ? [] : [clientCaFile])],
