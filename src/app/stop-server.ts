@@ -27,6 +27,7 @@ export async function stopServer(parts: RunningParts): Promise<void> {
   const { config, listeners, work, stopWriting, refusals, uses, sink, stores, logger } = parts;
   work.stopRefreshing();
   await sleep(config.shutdownDelayMs);
+  const stopped = new AbortController();
   await Promise.race([
     Promise.all([
       listeners.close(config.shutdownTimeoutMs / 2),
@@ -34,8 +35,10 @@ export async function stopServer(parts: RunningParts): Promise<void> {
       // Undelivered events are sent after the next start.
       sink?.stop(),
     ]),
-    sleep(config.shutdownTimeoutMs),
+    sleep(config.shutdownTimeoutMs, undefined, { signal: stopped.signal }),
   ]);
+  // A timer would keep a process alive that runs more than this server.
+  stopped.abort();
   stopWriting();
   // Writes the counts since the last round.
   await refusals
