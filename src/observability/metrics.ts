@@ -1,4 +1,11 @@
-import { type Aggregator, Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import {
+  type Aggregator,
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  type Metric,
+  Registry,
+} from 'prom-client';
 import type { Measurements } from '../ports/measurements.ts';
 import { jobSeries } from './job-series.ts';
 import { quickHistogram } from './quick-histogram.ts';
@@ -30,7 +37,7 @@ export interface Metrics extends Measurements {
 export function metrics({ byClient = false }: { readonly byClient?: boolean } = {}): Metrics {
   const registry = new Registry();
   const registers = [registry];
-  collectDefaultMetrics({ register: registry });
+  for (const metric of processSeries()) registry.registerMetric(metric);
   worstProcess(registry);
   new Gauge({ name: 'holdfast_workers', help: 'Processes that serve.', registers }).set(1);
   const counter = (name: string, help: string, ...labelNames: string[]) =>
@@ -61,6 +68,17 @@ export function metrics({ byClient = false }: { readonly byClient?: boolean } = 
     ...storeSeries(registry, counter),
     ...jobSeries(registry, counter),
   };
+}
+
+let ofProcess: Registry | undefined;
+
+/** The series of the process itself; made once, because their observers cannot be ended. */
+function processSeries(): readonly Metric[] {
+  if (ofProcess === undefined) {
+    ofProcess = new Registry();
+    collectDefaultMetrics({ register: ofProcess });
+  }
+  return ofProcess.getMetricsAsArray() as unknown as readonly Metric[];
 }
 
 function placeGauges(registry: Registry, read: () => Places): void {

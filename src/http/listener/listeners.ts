@@ -148,8 +148,8 @@ async function listenTls(
 }
 
 /**
- * Closes a server and waits for its connections. The `close` of `node:http` ends the checks for late
- * headers and requests immediately: one silent client would hold up the stop.
+ * Closes a server and waits for its connections. The `close` of `node:http` ends the checks for
+ * late headers and requests immediately: one silent client would hold up the stop.
  */
 async function closed(server: Server): Promise<void> {
   NetServer.prototype.close.call(server);
