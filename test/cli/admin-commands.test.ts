@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sinceOf } from '../../src/cli/times.ts';
-import { runCommand, startCommand } from '../support/command.ts';
+import { runCommandHere, startCommand } from '../support/command.ts';
 import { scratchFolder } from '../support/scratch.ts';
 import { adminToken, type TestServer, testServer } from '../support/server.ts';
 
@@ -23,7 +23,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-const run = async (args: readonly string[], input = '') => runCommand(folder, args, { env, input });
+const run = async (args: readonly string[], input = '') =>
+  runCommandHere(folder, args, { env, input });
 const json = async <T>(args: readonly string[], input = '') => {
   const { code, stdout, stderr } = await run([...args, '--json'], input);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });

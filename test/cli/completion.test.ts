@@ -3,14 +3,14 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCommand } from '../support/command.ts';
+import { runCommandHere } from '../support/command.ts';
 import { needs } from '../support/left-out.ts';
 import { scratchFolder } from '../support/scratch.ts';
 
 const folder = scratchFolder();
 beforeAll(async () => {
   for (const shell of ['bash', 'zsh', 'fish']) {
-    const { code, stdout } = await runCommand(folder, ['completion', shell]);
+    const { code, stdout } = await runCommandHere(folder, ['completion', shell]);
     if (code !== 0) throw new Error(`no script for ${shell}`);
     writeFileSync(join(folder, shell), stdout);
   }

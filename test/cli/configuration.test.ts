@@ -8,7 +8,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { runCommand, startCommand } from '../support/command.ts';
+import { runCommandHere, startCommand } from '../support/command.ts';
 import { freeAddress, startProcess } from '../support/process.ts';
 import { scratchFolder } from '../support/scratch.ts';
 import { adminToken, type TestServer, testServer } from '../support/server.ts';
@@ -45,7 +45,7 @@ describe('holdfast apply, diff, export, schema', () => {
     };
   });
   afterAll(() => server.stop());
-  const run = async (...args: readonly string[]) => runCommand(folder, args, { env });
+  const run = async (...args: readonly string[]) => runCommandHere(folder, args, { env });
 
   it('diff shows what is missing, and answers 6', async () => {
     const { code, stdout, stderr } = await run('diff', '-f', example);
@@ -76,7 +76,10 @@ describe('holdfast apply, diff, export, schema', () => {
     const { code, stdout } = await run('export');
     expect([code, clientsIn(stdout)]).toEqual([0, expect.arrayContaining(['web-shop'])]);
     expect(stdout).not.toMatch(/client_secret:/);
-    const again = await runCommand(folder, ['diff', '--prune', '-f', '-'], { env, input: stdout });
+    const again = await runCommandHere(folder, ['diff', '--prune', '-f', '-'], {
+      env,
+      input: stdout,
+    });
     expect([again.code, again.stdout]).toEqual([0, '17 as declared\n']);
   });
 
@@ -91,7 +94,7 @@ describe('holdfast apply, diff, export, schema', () => {
     expect(code).toBe(6);
     expect(stdout).toContain('    scope: "invoices.read" -> "invoices.read invoices.write"');
     const other = { ...env, WEB_SHOP_SECRET: 'z'.repeat(40) };
-    const renewed = await runCommand(folder, ['diff', '-f', example], { env: other });
+    const renewed = await runCommandHere(folder, ['diff', '-f', example], { env: other });
     expect(renewed.stdout).toContain('~ client web-shop\n    client_secret: (a secret)\n');
     expect(renewed.stdout).not.toMatch(/z{40}/);
   });
@@ -105,7 +108,7 @@ describe('holdfast apply, diff, export, schema', () => {
     resources: [https://nowhere.example]
 `;
       const args = [name, '-f', '-', ...(name === 'apply' ? ['--dry-run'] : [])];
-      const { stderr } = await runCommand(folder, args, { env, input });
+      const { stderr } = await runCommandHere(folder, args, { env, input });
       expect(stderr).toBe(
         'warning: -:4:17 clients[0].resources[0]: the resource server https://nowhere.example is neither declared here nor registered\n',
       );
@@ -154,7 +157,9 @@ describe('holdfast apply, diff, export, schema', () => {
     ['no server', { HOLDFAST_ADMIN_URL: 'http://127.0.0.1:1' }, 4],
     ['no token', { HOLDFAST_ADMIN_TOKEN: '' }, 5],
   ])('answers %s by its exit code', async (_, more, expected) => {
-    const run = await runCommand(folder, ['apply', '-f', example], { env: { ...env, ...more } });
+    const run = await runCommandHere(folder, ['apply', '-f', example], {
+      env: { ...env, ...more },
+    });
     expect([run.code, run.stdout]).toEqual([expected, '']);
   });
 
@@ -188,7 +193,7 @@ describe('holdfast apply, diff, export, schema', () => {
     child.stdout.destroy();
     child.stdin.end(body);
     expect((await once(child, 'exit'))[0]).toBe(0);
-    const again = await runCommand(folder, ['diff', '-f', '-'], { env, input: body });
+    const again = await runCommandHere(folder, ['diff', '-f', '-'], { env, input: body });
     expect(again.stdout).toBe('1 as declared\n');
     const [made] = (await server.admin('GET', 'resource-servers')).body.items.filter(
       ({ audience }: { audience: string }) => audience === 'https://unread.example.com',
@@ -219,7 +224,7 @@ describe('holdfast apply, diff, export, schema', () => {
     addFormats.default(ajv);
     const validate = ajv.compile(JSON.parse(stdout));
     const declared = () =>
-      runCommand(folder, ['export'], { env }).then(({ stdout: text }) => parse(text));
+      runCommandHere(folder, ['export'], { env }).then(({ stdout: text }) => parse(text));
     expect([code, validate(await declared())]).toEqual([0, true]);
     const client = { client_id: 'a', client_secret: named('A_SECRET') };
     expect(validate({ $schema: 'x', clients: [client] })).toBe(true);
@@ -251,7 +256,7 @@ describe('an answer that does not come', () => {
       HOLDFAST_ADMIN_TOKEN: adminToken,
       ...secrets,
     };
-    const { code, stderr } = await runCommand(folder, ['apply', '-f', example], { env });
+    const { code, stderr } = await runCommandHere(folder, ['apply', '-f', example], { env });
     expect([code, stderr]).toEqual([4, expect.stringContaining(advice)]);
     server.close();
   });
@@ -274,7 +279,7 @@ describe('docs/operations/configuration-file.md', () => {
     for (const [, name = ''] of commands)
       codes.push([
         name,
-        (await runCommand(folder, [name, '-f', join(folder, 'page.yaml')], { env })).code,
+        (await runCommandHere(folder, [name, '-f', join(folder, 'page.yaml')], { env })).code,
       ]);
     expect(codes).toEqual([
       ['diff', 6],
@@ -300,7 +305,7 @@ describe('CONFIG_FILE', () => {
       ...secrets,
     };
     const first = await start({ WORKERS: '2' });
-    const { stdout } = await runCommand(folder, ['export'], { env });
+    const { stdout } = await runCommandHere(folder, ['export'], { env });
     expect(clientsIn(stdout)).toHaveLength(10);
     await expect.poll(first.output).toMatch(/CONFIG_FILE is applied/);
     expect(first.output().match(/CONFIG_FILE is applied/g)).toHaveLength(1);
@@ -309,7 +314,7 @@ describe('CONFIG_FILE', () => {
     const again = await start();
     // Log lines are written together, a tenth of a second later at most.
     await expect.poll(again.output).toMatch(/"changes":0,"msg":"CONFIG_FILE is applied"/);
-    expect((await runCommand(folder, ['diff', '-f', example], { env })).code).toBe(0);
+    expect((await runCommandHere(folder, ['diff', '-f', example], { env })).code).toBe(0);
     const events = await fetch(`${again.adminUrl}/audit-events?type=client_created`, {
       headers: { authorization: `Bearer ${adminToken}` },
     });

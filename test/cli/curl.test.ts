@@ -16,7 +16,7 @@ import { answerIn } from '../../src/cli/curl/answer.ts';
 import { redacted } from '../../src/cli/curl/redact.ts';
 import { runCurl } from '../../src/cli/curl/run-curl.ts';
 import { type Api, openApi } from '../support/api.ts';
-import { runCommand, startCommand } from '../support/command.ts';
+import { runCommand, runCommandHere, startCommand } from '../support/command.ts';
 import { needs } from '../support/left-out.ts';
 import { type LiveServer, liveServer } from '../support/live-server.ts';
 import { listening } from '../support/resource-server.ts';
@@ -51,7 +51,7 @@ beforeAll(async () => {
   await server.admin('POST', 'clients', { client_id: 'app', client_secret: secret });
   const profile = ['--issuer', server.issuer, '--client-id', 'app', '--resource', api.origin];
   const set = ['profile', 'set', 'default', ...profile, '--client-secret-file', '-'];
-  const made = await runCommand(folder, set, { input: secret });
+  const made = await runCommandHere(folder, set, { input: secret });
   if (made.code !== 0) throw new Error(made.stderr);
 });
 beforeEach(() => {

@@ -16,7 +16,7 @@ import { findings } from '../../src/cli/doctor/doctor.ts';
 import type { Finding } from '../../src/cli/doctor/finding.ts';
 import { auditReceiver } from '../support/audit-receiver.ts';
 import { certificate } from '../support/certificates.ts';
-import { runCommand } from '../support/command.ts';
+import { runCommand, runCommandHere } from '../support/command.ts';
 import { needs } from '../support/left-out.ts';
 import { freePort } from '../support/ports.ts';
 import { onPostgresql } from '../support/postgresql.ts';
@@ -698,7 +698,7 @@ pairings:
     const at = folder();
     if (file !== undefined) writeFileSync(join(at, 'holdfast.yaml'), file);
     const more = file === undefined ? {} : { CONFIG_FILE: join(at, 'holdfast.yaml') };
-    const run = await runCommand(at, ['validate-config'], { env: { ...env, ...more } });
+    const run = await runCommandHere(at, ['validate-config'], { env: { ...env, ...more } });
     expect(run.stderr).toMatch(said);
     expect(run.code).toBe(code);
   });
@@ -708,7 +708,7 @@ pairings:
     const file = join(at, 'holdfast.yaml');
     writeFileSync(file, declared);
     const env = { PORT: 'abc', CONFIG_FILE: file, ISUER: 'x' };
-    const { code, stdout } = await runCommand(at, ['validate-config', '--json'], { env });
+    const { code, stdout } = await runCommandHere(at, ['validate-config', '--json'], { env });
     expect([code, JSON.parse(stdout)]).toEqual([
       5,
       {
@@ -721,7 +721,7 @@ pairings:
         warnings: [expect.stringContaining('ISUER')],
       },
     ]);
-    const valid = await runCommand(at, ['validate-config', '--json'], { env: {} });
+    const valid = await runCommandHere(at, ['validate-config', '--json'], { env: {} });
     const nothing = { valid: true, faults: [], warnings: [] };
     expect([valid.code, JSON.parse(valid.stdout)]).toEqual([0, nothing]);
   });

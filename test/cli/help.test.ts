@@ -1,21 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PassThrough, Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { holdfastCommand, runCommand } from '../../src/cli/program.ts';
+import { holdfastCommand } from '../../src/cli/program.ts';
 import type { Terminal } from '../../src/cli/terminal.ts';
+import { runCommandHere } from '../support/command.ts';
 
-/** Runs the command in this process. */
-async function ran(...args: readonly string[]) {
-  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
-  const terminal: Terminal = { env: {}, stdin: Readable.from([]), stdout, stderr, clock: Date.now };
-  const code = await runCommand(args, terminal, '0.0.0');
-  stdout.end();
-  stderr.end();
-  return { code, stdout: await text(stdout), stderr: await text(stderr) };
-}
+const ran = async (...args: readonly string[]) => runCommandHere('/nowhere', args);
 const program = holdfastCommand({} as Terminal, '0.0.0', () => undefined);
 const commandsOf = (command: Command, above: readonly string[] = []): [string, Command][] => {
   const path = command.parent === null ? above : [...above, command.name()];

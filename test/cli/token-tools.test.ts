@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { calculateJwkThumbprint, decodeJwt, decodeProtectedHeader, type JWK } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Api, openApi } from '../support/api.ts';
-import { runCommand } from '../support/command.ts';
+import { runCommandHere } from '../support/command.ts';
 import { type LiveServer, liveServer } from '../support/live-server.ts';
 import { freePort } from '../support/ports.ts';
 import { scratchFolder } from '../support/scratch.ts';
@@ -11,8 +11,8 @@ import { scratchFolder } from '../support/scratch.ts';
 const secret = 's'.repeat(32);
 const folder = scratchFolder();
 const config = join(folder, 'config/holdfast/config.json');
-const run = async (args: string[], more: Parameters<typeof runCommand>[2] = {}) =>
-  runCommand(folder, args, more);
+const run = async (args: string[], more: Parameters<typeof runCommandHere>[2] = {}) =>
+  runCommandHere(folder, args, more);
 let server: LiveServer;
 let api: Api;
 

@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { runCommand } from '../support/command.ts';
+import { runCommand, runCommandHere } from '../support/command.ts';
 import { scratchFolder } from '../support/scratch.ts';
 
 const ends: (() => unknown)[] = [];
@@ -53,7 +53,7 @@ describe('holdfast validate-config', () => {
     const { at, file, env } = declaring(faulty);
     const options = { env };
     const started = await runCommand(at, ['serve', '--data-directory', join(at, 'd')], options);
-    const checked = await runCommand(at, ['validate-config', '--json'], options);
+    const checked = await runCommandHere(at, ['validate-config', '--json'], options);
     expect([started.code, checked.code]).toEqual([5, 5]);
     const { faults } = JSON.parse(checked.stdout) as { faults: string[] };
     expect(started.stderr.split('\n').filter((line) => line.startsWith(file))).toEqual(faults);
@@ -76,12 +76,12 @@ describe('holdfast validate-config', () => {
       'resource_servers: [{ audience: https://api.example.com, access_token_lifetime: 604000 }]',
     );
     const more = { env: { ...env, ACCESS_TOKEN_MAX_LIFETIME: '604800' } };
-    expect((await runCommand(at, ['validate-config'], more)).code).toBe(0);
+    expect((await runCommandHere(at, ['validate-config'], more)).code).toBe(0);
   });
 
   it('warns of a client without a secret, because the server may have it already', async () => {
     const { at, file, env } = declaring('clients:\n  - client_id: a\n');
-    const { code, stderr } = await runCommand(at, ['validate-config'], { env });
+    const { code, stderr } = await runCommandHere(at, ['validate-config'], { env });
     expect([code, stderr]).toEqual([
       0,
       `warning: ${file}:2:5 clients[0].client_secret: there is none: the server must have this client already\n`,

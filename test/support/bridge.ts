@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { afterAll } from 'vitest';
-import { runCommand, startCommand } from './command.ts';
+import { runCommandHere, startCommand } from './command.ts';
 import type { TestServer } from './server.ts';
 
 /** A bridge as a user runs it, in a process of its own. */
@@ -35,7 +35,7 @@ export async function bridgeProfile(
   await server.admin('POST', 'clients', { client_id: 'app', client_secret: secret });
   const profile = ['--issuer', server.issuer, '--client-id', 'app', '--resource', origin];
   const set = ['profile', 'set', 'default', ...profile, '--client-secret-file', '-'];
-  const { code, stderr } = await runCommand(folder, set, { input: secret });
+  const { code, stderr } = await runCommandHere(folder, set, { input: secret });
   if (code !== 0) throw new Error(stderr);
 }
 
