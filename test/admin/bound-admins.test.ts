@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { adminAudience } from '../../src/domain/admin-access.ts';
@@ -7,6 +6,7 @@ import { type TestKey, testKey } from '../support/keys.ts';
 import { audience, openPlatform, shortly } from '../support/platform.ts';
 import { type RawAnswer, rawRequest } from '../support/raw-request.ts';
 import { basic, startOfTime, testServer } from '../support/server.ts';
+import { execute } from '../support/sql.ts';
 import { onSqlite, storeKinds } from '../support/stores.ts';
 import {
   clientSecret,
@@ -250,11 +250,10 @@ describe('a resource server that stands under the reserved audience all the same
     const server = await testServer({ store });
     await server.admin('POST', 'resource-servers', { audience: 'https://x.example.com' });
     await server.admin('POST', 'clients', { client_id: 'open', client_secret: clientSecret });
-    const session = await new PrismaLibSql({ url: store.env['DATABASE_URL'] ?? '' }).connect();
-    await session.executeScript(
-      `update resource_server set audience = '${adminAudience}', metadata = replace(metadata, 'https://x.example.com', '${adminAudience}');`,
+    await execute(
+      store,
+      `update resource_server set audience = '${adminAudience}', metadata = replace(metadata, 'https://x.example.com', '${adminAudience}')`,
     );
-    await session.dispose();
     // One that has no copy of what it was called before.
     const replica = await testServer({ store, clock: server.clock });
     const key = await testKey();
@@ -278,7 +277,39 @@ describe('a resource server that stands under the reserved audience all the same
   });
 });
 
+/** A server with a client that may more than these tokens. */
+async function withChief() {
+  const server = await testServer();
+  const chief = {
+    client_id: 'chief',
+    client_secret: clientSecret,
+    resources: [adminAudience],
+    admin_scopes: [...scopes, 'keys:rotate'],
+  };
+  expect((await server.admin('POST', 'configuration', { clients: [chief] })).status).toBe(200);
+  const before = (await server.admin('GET', 'clients/chief')).body as object;
+  const made = async (name: string, given: readonly string[]) =>
+    (await server.admin('POST', 'admin-tokens', { name, scopes: given })).body.token as string;
+  const tokens = [
+    await made('writer', [...scopes, 'configuration:write']),
+    await made('granter', [...scopes, 'configuration:write', 'admin:grant']),
+  ];
+  return { server, before, tokens };
+}
+
 describe('who makes admins of clients', () => {
+  let [chief, granting]: [Awaited<ReturnType<typeof withChief>>, Opened] = [] as never;
+  beforeAll(async () => {
+    chief = await withChief();
+    granting = await opened();
+    const given = [...scopes, 'admin:grant'];
+    await granting.fixture.server.admin('PATCH', 'clients/operator', { admin_scopes: given });
+  });
+  afterAll(async () => {
+    await chief.server.stop();
+    await granting.fixture.server.stop();
+  });
+
   it('needs admin:grant for everything that could make one, and gives nothing beyond its own', async () => {
     const { fixture, tokenOf } = await opened();
     const { server } = fixture;
@@ -334,21 +365,7 @@ describe('who makes admins of clients', () => {
     ['prunes', 'POST', 'configuration?prune=true', {}],
   ])('nobody %s a client that may more, with admin:grant or without', async (...row) => {
     const [, method, path, body] = row;
-    const server = await testServer();
-    const chief = {
-      client_id: 'chief',
-      client_secret: clientSecret,
-      resources: [adminAudience],
-      admin_scopes: [...scopes, 'keys:rotate'],
-    };
-    expect((await server.admin('POST', 'configuration', { clients: [chief] })).status).toBe(200);
-    const before = (await server.admin('GET', 'clients/chief')).body;
-    const made = async (name: string, given: readonly string[]) =>
-      (await server.admin('POST', 'admin-tokens', { name, scopes: given })).body.token as string;
-    const tokens = [
-      await made('writer', [...scopes, 'configuration:write']),
-      await made('granter', [...scopes, 'configuration:write', 'admin:grant']),
-    ];
+    const { server, before, tokens } = chief;
     for (const token of tokens) {
       const { status } = await server.admin(method, path, body, {
         authorization: `Bearer ${token}`,
@@ -359,7 +376,6 @@ describe('who makes admins of clients', () => {
       });
       expect(found.body).toEqual(before);
     }
-    await server.stop();
   });
 
   it('revokes no tokens of an admin who may more, by whatever they have in common', async () => {
@@ -392,12 +408,10 @@ describe('who makes admins of clients', () => {
     ['with an end beyond ninety days', { days: 91 }, 403],
     ['with an end in ninety days', { days: 90 }, 201],
   ])('a bound admin makes a token of its own scopes %s', async (_what, more, expected) => {
-    const { fixture, tokenOf } = await opened();
-    const { server } = fixture;
-    const given = [...scopes, 'admin:grant'];
-    await server.admin('PATCH', 'clients/operator', { admin_scopes: given });
+    const { fixture, tokenOf } = granting;
+    const { clock } = fixture.server;
     const { days } = more as { readonly days?: number };
-    const end = days === undefined ? {} : { expires_at: server.clock.now / 1000 + days * 86_400 };
+    const end = days === undefined ? {} : { expires_at: clock.now / 1000 + days * 86_400 };
     const answer = await call(fixture, {
       token: await tokenOf(),
       method: 'POST',
@@ -405,7 +419,6 @@ describe('who makes admins of clients', () => {
       body: { name: 'made', scopes: ['clients:read'], ...end },
     });
     expect(answer.status).toBe(expected);
-    await server.stop();
   });
 
   it('is not whoever makes rules of trusted issuers: a workload is no admin', async () => {

@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PrismaLibSql } from '@prisma/adapter-libsql';
-import { PrismaPg } from '@prisma/adapter-pg';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { auditEventChapters } from '../../src/domain/audit-event-types.ts';
 import { testKey } from '../support/keys.ts';
 import { openPair, type Pair, pairSecret, unaware } from '../support/pair.ts';
 import { adminToken, basic, startOfTime, testServer } from '../support/server.ts';
+import { execute } from '../support/sql.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
 
 interface Event {
@@ -484,17 +483,6 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
 );
 
 /** The whole table as the database has it. */
-async function stored({ env }: TestStore): Promise<string> {
-  const url = env['DATABASE_URL'] ?? '';
-  const connection = await (url.startsWith('file:')
-    ? new PrismaLibSql({ url })
-    : new PrismaPg({ connectionString: url })
-  ).connect();
-  const { rows } = await connection.queryRaw({
-    sql: 'select * from audit_event order by id',
-    args: [],
-    argTypes: [],
-  });
-  await connection.dispose();
-  return JSON.stringify(rows);
+async function stored(store: TestStore): Promise<string> {
+  return JSON.stringify(await execute(store, 'select * from audit_event order by id'));
 }

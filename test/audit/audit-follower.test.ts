@@ -1,8 +1,7 @@
-import { PrismaLibSql } from '@prisma/adapter-libsql';
-import { PrismaPg } from '@prisma/adapter-pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { timeOrderedId } from '../../src/domain/time-ordered-id.ts';
 import { type TestServer, testServer } from '../support/server.ts';
+import { execute } from '../support/sql.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
 
 describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
@@ -20,15 +19,9 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     });
     /** An entry that was named then and is written only now, as by a replica whose commit took long. */
     const writtenLate = async (at: number): Promise<string> => {
-      const url = store.env['DATABASE_URL'] ?? '';
-      const session = await (url.startsWith('file:')
-        ? new PrismaLibSql({ url })
-        : new PrismaPg({ connectionString: url })
-      ).connect();
       const id = timeOrderedId(at);
       const sql = `insert into audit_event (id, at, type, actor) values ('${id}', ${at}, 'client_changed', 'admin')`;
-      await session.executeRaw({ sql, args: [], argTypes: [] });
-      await session.dispose();
+      await execute(store, sql);
       return id;
     };
     const registered = async (name: string) =>

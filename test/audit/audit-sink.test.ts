@@ -7,15 +7,14 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { PrismaLibSql } from '@prisma/adapter-libsql';
-import { PrismaPg } from '@prisma/adapter-pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { auditEventCatalogue } from '../../scripts/write-audit-event-catalogue.ts';
 import { readConfig } from '../../src/config/config.ts';
-import { certificate } from '../support/certificates.ts';
+import { certificate, type TestCertificate } from '../support/certificates.ts';
 import { freeAddress, startProcess } from '../support/process.ts';
 import { scratchFolder } from '../support/scratch.ts';
 import { adminToken, startOfTime, type TestServer, testServer } from '../support/server.ts';
+import { execute } from '../support/sql.ts';
 import { onSqlite, storeKinds, type TestStore } from '../support/stores.ts';
 
 const secret = 'w'.repeat(32);
@@ -47,7 +46,7 @@ const trail = async (server: TestServer): Promise<readonly string[]> =>
     ({ id }: Line) => id,
   );
 
-describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
+describe.concurrent.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
   'AUDIT_SINK=file:… on $name',
   (kind) => {
     let store: TestStore;
@@ -59,7 +58,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     });
     afterAll(async () => store.remove());
 
-    it('has every event once and in order, of one process after another', async () => {
+    it.sequential('has every event once and in order, of one process after another', async () => {
       const clock = { now: startOfTime };
       const first = await testServer({ store, env, clock });
       const second = await testServer({ store, env, clock });
@@ -83,17 +82,10 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       await second.stop();
     });
 
-    it('a damaged event keeps nobody from the others', async () => {
+    it.sequential('a damaged event keeps nobody from the others', async () => {
       const server = await testServer({ store, env, clock: { now: startOfTime + 3_600_000 } });
       await happened(server, ['f']);
-      const url = store.env['DATABASE_URL'] ?? '';
-      const session = await (url.startsWith('file:')
-        ? new PrismaLibSql({ url })
-        : new PrismaPg({ connectionString: url })
-      ).connect();
-      const sql = "update audit_event set detail = '{' where client_id = 'f'";
-      await session.executeRaw({ sql, args: [], argTypes: [] });
-      await session.dispose();
+      await execute(store, "update audit_event set detail = '{' where client_id = 'f'");
       await happened(server, ['g']);
       await until(() => written().some(({ client_id }) => client_id === 'g'));
       expect(written().filter(({ client_id }) => client_id === 'f')).toHaveLength(1);
@@ -102,81 +94,92 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
   },
 );
 
-describe('AUDIT_SINK=https://…', () => {
-  let receiver: Server;
-  let url = '';
-  let status = 200;
-  const posted: {
-    readonly body: string;
-    readonly signature: string;
-    readonly path: string;
-    readonly answered: number;
-  }[] = [];
+describe.concurrent('AUDIT_SINK=https://…', () => {
+  let issued: TestCertificate;
+  const receivers: Server[] = [];
   beforeAll(async () => {
-    const issued = await certificate({
+    issued = await certificate({
       subject: 'CN=127.0.0.1, O=audit',
       names: [{ type: 'ip', value: '127.0.0.1' }],
     });
     setDefaultCACertificates([...getCACertificates(), issued.pem]);
-    receiver = createServer({ key: issued.keyPem, cert: issued.pem }, (request, response) => {
-      void text(request).then((body) => {
-        const signature = String(request.headers['holdfast-signature']);
-        posted.push({ body, signature, path: request.url ?? '', answered: status });
-        // A redirect leads nowhere.
-        response.writeHead(status, { location: '/elsewhere' }).end();
-      });
-    });
-    await once(receiver.listen(0, '127.0.0.1'), 'listening');
-    url = `https://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook?key=of-the-receiver`;
   });
   afterAll(() => {
-    receiver.closeAllConnections();
-    receiver.close();
+    for (const receiver of receivers) {
+      receiver.closeAllConnections();
+      receiver.close();
+    }
   });
-  const env = (more: Readonly<Record<string, string>> = {}) => ({
-    AUDIT_SINK: url,
-    AUDIT_WEBHOOK_SECRET: secret,
-    AUDIT_SINK_ALLOW_PRIVATE_ADDRESSES: 'true',
-    CLEANUP_INTERVAL: '3600',
-    ...more,
-  });
+  /** A webhook that answers with its `status`, and what it got. */
+  const openHook = async (more: Readonly<Record<string, string>> = {}) => {
+    const posted: { body: string; signature: string; path: string; answered: number }[] = [];
+    const { keyPem: key, pem: cert } = issued;
+    const receiver = createServer({ key, cert }, (request, response) => {
+      void text(request).then((body) => {
+        const signature = String(request.headers['holdfast-signature']);
+        posted.push({ body, signature, path: request.url ?? '', answered: hook.status });
+        // A redirect leads nowhere.
+        response.writeHead(hook.status, { location: '/elsewhere' }).end();
+      });
+    });
+    receivers.push(receiver);
+    await once(receiver.listen(0, '127.0.0.1'), 'listening');
+    const { port } = receiver.address() as AddressInfo;
+    const env = {
+      AUDIT_SINK: `https://127.0.0.1:${port}/hook?key=of-the-receiver`,
+      AUDIT_WEBHOOK_SECRET: secret,
+      AUDIT_SINK_ALLOW_PRIVATE_ADDRESSES: 'true',
+      CLEANUP_INTERVAL: '3600',
+      ...more,
+    };
+    const hook = { status: 200, posted, env };
+    return hook;
+  };
 
-  it('is signed over time and body, retried until a 2xx, and goes on after the last that was taken', async () => {
-    const store = await onSqlite.make();
-    const server = await testServer({ store, env: env() });
-    for (status of [500, 302]) {
-      posted.length = 0;
-      await happened(server, [`s${status}`]);
-      await until(() => posted.length >= 2);
+  it('is signed over time and body, retried until a 2xx, and goes on after the last that was taken', async ({
+    expect,
+  }) => {
+    const goesOnAfter = async (refusal: number) => {
+      const store = await onSqlite.make();
+      const hook = await openHook();
+      const { posted, env } = hook;
+      hook.status = refusal;
+      const server = await testServer({ store, env });
+      await happened(server, [`s${refusal}`]);
+      await until(() => posted.length >= 1);
+      await happened(server, ['meanwhile']);
+      const before = posted.length;
+      await until(() => posted.length > before);
+      hook.status = 200;
+      await until(() => posted.at(-1)?.answered === 200);
       expect(new Set(posted.map(({ path }) => path))).toEqual(
         new Set(['/hook?key=of-the-receiver']),
       );
-    }
-    status = 200;
-    await until(() => posted.at(-1)?.answered === 200);
-    const all = await trail(server);
-    const [refused, taken] = [posted[0]?.body ?? '', posted.at(-1)?.body ?? ''];
-    expect(linesOf(taken).map(({ id }) => id)).toEqual(all);
-    expect(taken.startsWith(refused.split('\n')[0] ?? 'none')).toBe(true);
-    for (const { body, signature } of posted) {
-      const [, time, mac] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(signature) ?? [];
-      expect(mac).toBe(createHmac('sha256', secret).update(`${time}.${body}`).digest('hex'));
-      expect(Number(time)).toBeGreaterThanOrEqual(startOfTime / 1000);
-    }
-    await server.stop();
-    posted.length = 0;
-    const again = await testServer({ store, env: env(), clock: server.clock });
-    await happened(again, ['later']);
-    await until(() => posted.length > 0);
-    expect(linesOf(posted[0]?.body ?? '').map(({ client_id }) => client_id)).toEqual(['later']);
-    expect(JSON.stringify([server.logs, again.logs])).not.toMatch(/of-the-receiver|wwww/);
-    await again.stop();
-    await store.remove();
+      const all = await trail(server);
+      const [refused, taken] = [posted[0]?.body ?? '', posted.at(-1)?.body ?? ''];
+      expect(linesOf(taken).map(({ id }) => id)).toEqual(all);
+      expect(taken.startsWith(refused.split('\n')[0] ?? 'none')).toBe(true);
+      for (const { body, signature } of posted) {
+        const [, time, mac] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(signature) ?? [];
+        expect(mac).toBe(createHmac('sha256', secret).update(`${time}.${body}`).digest('hex'));
+        expect(Number(time)).toBeGreaterThanOrEqual(startOfTime / 1000);
+      }
+      await server.stop();
+      posted.length = 0;
+      const again = await testServer({ store, env, clock: server.clock });
+      await happened(again, ['later']);
+      await until(() => posted.length > 0);
+      expect(linesOf(posted[0]?.body ?? '').map(({ client_id }) => client_id)).toEqual(['later']);
+      expect(JSON.stringify([server.logs, again.logs])).not.toMatch(/of-the-receiver|wwww/);
+      await again.stop();
+      await store.remove();
+    };
+    await Promise.all([500, 302].map(goesOnAfter));
   });
 
-  it('asks no private address unless it may', async () => {
-    posted.length = 0;
-    const server = await testServer({ env: env({ AUDIT_SINK_ALLOW_PRIVATE_ADDRESSES: 'false' }) });
+  it('asks no private address unless it may', async ({ expect }) => {
+    const { posted, env } = await openHook({ AUDIT_SINK_ALLOW_PRIVATE_ADDRESSES: 'false' });
+    const server = await testServer({ env });
     await happened(server, ['x']);
     const failed = () =>
       server.logs.find(({ msg }) => /audit events are not delivered/.test(String(msg)));
@@ -188,9 +191,10 @@ describe('AUDIT_SINK=https://…', () => {
     await server.stop();
   });
 
-  it('tells in the metrics how old the oldest event is that was not taken', async () => {
-    status = 503;
-    const server = await testServer({ env: env() });
+  it('tells in the metrics how old the oldest event is that was not taken', async ({ expect }) => {
+    const hook = await openHook();
+    hook.status = 503;
+    const server = await testServer({ env: hook.env });
     await happened(server, ['x']);
     server.clock.now += 600_000;
     const scrape = async () => {
@@ -203,8 +207,8 @@ describe('AUDIT_SINK=https://…', () => {
   });
 });
 
-describe('AUDIT_SINK=stdout', () => {
-  it('writes events between the lines of the log, each in one piece', async () => {
+describe.concurrent('AUDIT_SINK=stdout', () => {
+  it('writes events between the lines of the log, each in one piece', async ({ expect }) => {
     const store = await onSqlite.make();
     const old = await testServer({ store, clock: { now: Date.now() - 3_600_000 } });
     await happened(old, ['a', 'b']);

@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PrismaLibSql } from '@prisma/adapter-libsql';
-import { PrismaPg } from '@prisma/adapter-pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { certificate, type TestCertificate } from '../support/certificates.ts';
 import { type HttpsJwks, httpsJwks } from '../support/https-jwks.ts';
 import { type TestKey, testKey } from '../support/keys.ts';
 import { openPair } from '../support/pair.ts';
 import { basic, formBody, startOfTime, type TestServer, testServer } from '../support/server.ts';
+import { execute } from '../support/sql.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
 import {
   assertionForm,
@@ -105,19 +104,10 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       );
     const credentials = async (clientId: string) =>
       (await admin('GET', `clients/${clientId}`)).body.credentials;
-    const sql = async (statement: string): Promise<unknown[][]> => {
-      const url = store.env['DATABASE_URL'] ?? '';
-      const connection = await (url.startsWith('file:')
-        ? new PrismaLibSql({ url })
-        : new PrismaPg({ connectionString: url })
-      ).connect();
-      const { rows } = await connection.queryRaw({ sql: statement, args: [], argTypes: [] });
-      await connection.dispose();
-      return rows;
-    };
+    const sql = async (statement: string) => execute(store, statement);
     /** Waits for the round that writes; then what is expected has to be there. */
     const soon = async <T>(read: () => Promise<T>, expected: T) => {
-      for (let tries = 0; tries < 100 && !same(await read(), expected); tries++) await sleep(50);
+      for (let tries = 0; tries < 100 && !same(await read(), expected); tries++) await sleep(100);
       expect(await read()).toEqual(expected);
     };
     const same = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
@@ -355,7 +345,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         fixture.server.logs.filter(({ job }) => job === 'credential_uses').length;
       const before = failed();
       expect(await ask('patient', clientSecret)).toBe(200);
-      for (let tries = 0; tries < 100 && failed() === before; tries++) await sleep(50);
+      for (let tries = 0; tries < 100 && failed() === before; tries++) await sleep(100);
       expect(failed()).toBeGreaterThan(before);
       await sql('alter table credential_use_away rename to credential_use');
       await soon(() => secrets('clients/patient'), [at()]);

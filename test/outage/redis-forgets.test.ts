@@ -1,9 +1,9 @@
-import { PrismaLibSql } from '@prisma/adapter-libsql';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeOn } from '../support/describe-on.ts';
 import { openReplicas, type Replicas } from '../support/replicas.ts';
 import { basic, startOfTime, type TestServer } from '../support/server.ts';
+import { execute } from '../support/sql.ts';
 import { onSqliteAndRedis, type TestStore } from '../support/stores.ts';
 import { clientSecret, type TokenEndpointFixture } from '../support/token-endpoint-fixture.ts';
 
@@ -37,14 +37,8 @@ describeOn(onSqliteAndRedis)('a Redis that forgets', () => {
   /** Everything that this installation keeps in the Redis, which other suites use too. */
   const mine = async (what: string) => redis.keys(`holdfast:${await installation()}:${what}`);
   const installation = async () => {
-    const connection = await new PrismaLibSql({ url: store.env['DATABASE_URL'] ?? '' }).connect();
-    const { rows } = await connection.queryRaw({
-      sql: "select value from shared_secret where name = 'redis_installation'",
-      args: [],
-      argTypes: [],
-    });
-    await connection.dispose();
-    return String(rows[0]?.[0]);
+    const named = "select value from shared_secret where name = 'redis_installation'";
+    return String((await execute(store, named))[0]?.[0]);
   };
 
   it('a proof used before the loss is refused after it, and so is all that could have been used; fresh ones work again', async () => {

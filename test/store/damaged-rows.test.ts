@@ -1,8 +1,7 @@
-import { PrismaLibSql } from '@prisma/adapter-libsql';
-import { PrismaPg } from '@prisma/adapter-pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testKey } from '../support/keys.ts';
 import { basic, type TestServer, testServer } from '../support/server.ts';
+import { executeScript } from '../support/sql.ts';
 import { pathOf, referenceOf, stateAt } from '../support/status-list.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
 
@@ -15,13 +14,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     let server: TestServer;
     let sound: string;
     const sql = async (script: string) => {
-      const url = String(store.env['DATABASE_URL']);
-      const connection = await (url.startsWith('file:')
-        ? new PrismaLibSql({ url })
-        : new PrismaPg({ connectionString: url })
-      ).connect();
-      await connection.executeScript(script);
-      await connection.dispose();
+      await executeScript(store, script);
       // The protocol's copies may be a second old; a change by the admin forgets them.
       await server.admin('PATCH', 'clients/other', {});
       await server.admin('DELETE', 'resource-servers/nowhere');

@@ -1,6 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PrismaLibSql } from '@prisma/adapter-libsql';
-import { PrismaPg } from '@prisma/adapter-pg';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type HttpsJwks, httpsJwks } from '../support/https-jwks.ts';
@@ -8,6 +6,7 @@ import { type TestKey, testKey } from '../support/keys.ts';
 import { aware, openPair, type Pair, pairSecret, unaware } from '../support/pair.ts';
 import { openReplicas, type Replicas } from '../support/replicas.ts';
 import { basic, startOfTime, type TestServer, testServer } from '../support/server.ts';
+import { executeScript } from '../support/sql.ts';
 import { pathOf, referenceOf, stateAt } from '../support/status-list.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
 import {
@@ -18,17 +17,6 @@ import {
 
 const listed = 'https://listed.example.com';
 const env = { STATUS_LIST_MAX_AGE: '120' };
-
-/** A change in the database that no server made. */
-async function behindTheServers({ env }: TestStore, script: string): Promise<void> {
-  const url = env['DATABASE_URL'] ?? '';
-  const connection = await (url.startsWith('file:')
-    ? new PrismaLibSql({ url })
-    : new PrismaPg({ connectionString: url })
-  ).connect();
-  await connection.executeScript(script);
-  await connection.dispose();
-}
 
 describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
   'draft-ietf-oauth-status-list on $name',
@@ -382,10 +370,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         'replace(metadata,',
         `replace(replace(metadata, '${first.jwk.y}', '${second.jwk.y}'),`,
       );
-      await behindTheServers(
-        store,
-        `update client set metadata = ${both} where client_id = 'local'`,
-      );
+      await executeScript(store, `update client set metadata = ${both} where client_id = 'local'`);
       expect((await introspect(token)).active).toBe(false);
       expect(await afterRounds(token)).toBe('invalid');
     });
@@ -422,7 +407,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       clock.now += 1000;
       const exchanged = (await pair.backendExchanges(await ofApp())).body.access_token as string;
       clock.now += 1_200_000;
-      await behindTheServers(
+      await executeScript(
         store,
         `update pairing set revoked_at = ${clock.now} where id = '${body.id}'`,
       );
@@ -442,10 +427,10 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       const token = (
         await pair.server.post('/token', form, { authorization: basic('brief', pairSecret), dpop })
       ).body.access_token as string;
-      await behindTheServers(store, 'alter table revoked_token rename to away');
+      await executeScript(store, 'alter table revoked_token rename to away');
       expect((await pair.server.admin('DELETE', 'clients/brief')).status).toBe(503);
       expect((await pair.server.admin('GET', 'clients/brief')).status).toBe(200);
-      await behindTheServers(store, 'alter table away rename to revoked_token');
+      await executeScript(store, 'alter table away rename to revoked_token');
       expect(
         (await pair.server.admin('DELETE', 'clients/brief', undefined, { 'if-match': '"7"' }))
           .status,
