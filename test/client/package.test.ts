@@ -6,8 +6,9 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Api, openApi } from '../support/api.ts';
 import { type LiveServer, liveServer } from '../support/live-server.ts';
+import { installTarballs, packedLibraries } from '../support/packed.ts';
+import { compiled } from '../support/typescript.ts';
 
-const root = join(import.meta.dirname, '../..');
 const run = async (command: string, args: readonly string[], cwd: string) =>
   (await promisify(execFile)(command, args, { cwd })).stdout;
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-client-package-'));
@@ -24,14 +25,10 @@ beforeAll(async () => {
     client_secret: 's'.repeat(32),
     scope: 'read',
   });
-  const pack = async (of: string) =>
-    (await run('npm', ['pack', '--silent', '--pack-destination', folder, of], folder)).trim();
   // The dependency from here, so that no registry is needed.
-  const client = await pack(join(root, 'packages/client'));
-  const oauth4webapi = await pack(join(root, 'node_modules/oauth4webapi'));
+  const { client, oauth4webapi } = await packedLibraries();
   writeFileSync(join(folder, 'package.json'), '{"private":true,"type":"module"}');
-  const quiet = ['--silent', '--offline', '--no-audit', '--no-fund'];
-  await run('npm', ['install', ...quiet, `./${client}`, `./${oauth4webapi}`], folder);
+  await installTarballs(folder, [client.tarball, oauth4webapi.tarball]);
 });
 afterAll(async () => {
   await Promise.all([api.close(), server.stop()]);
@@ -130,22 +127,11 @@ it.each(runtimes)(
 );
 
 describe('TypeScript', () => {
-  const tsc = join(root, 'node_modules/typescript/bin/tsc');
   const compile = async (lib: string, types: string) => {
-    const strict = ['--strict', '--exactOptionalPropertyTypes', '--noEmit', '--target', 'es2022'];
-    const module = ['--module', 'nodenext', '--moduleResolution', 'nodenext'];
-    const libraries = [
-      '--lib',
-      lib,
-      '--types',
-      types,
-      '--typeRoots',
-      join(root, 'node_modules/@types'),
-    ];
-    return run(process.execPath, [tsc, ...strict, ...module, ...libraries, 'use.ts'], folder).then(
-      () => 'compiles',
-      (error: { stdout: string }) => error.stdout,
-    );
+    const resolution = ['--exactOptionalPropertyTypes', '--moduleResolution', 'nodenext'];
+    // The declarations of the package are not skipped.
+    const libraries = ['--skipDefaultLibCheck', '--lib', lib, '--types', types];
+    return compiled(folder, [...resolution, ...libraries, 'use.ts', 'misuse.ts']);
   };
   const code = `
     import { createPrivateKey } from 'node:crypto';
@@ -173,9 +159,9 @@ describe('TypeScript', () => {
       text: code.replace(/import .*node:crypto.;/, '').replace('createPrivateKey(', 'String('),
     },
   ])('compiles strictly, declarations included, $where', async ({ lib, types, text }) => {
-    writeFileSync(join(folder, 'use.ts'), text.replace("String('PEM')", "'memory'"));
-    expect(await compile(lib, types)).toBe('compiles');
-    writeFileSync(join(folder, 'use.ts'), text.replace("'reports'", '5'));
-    expect(await compile(lib, types)).toContain('use.ts(');
+    const right = text.replace("String('PEM')", "'memory'");
+    writeFileSync(join(folder, 'use.ts'), right);
+    writeFileSync(join(folder, 'misuse.ts'), right.replace("'reports'", '5'));
+    expect(await compile(lib, types)).toMatch(/^misuse\.ts\(6,7\): error .*\n$/);
   });
 });

@@ -1,6 +1,7 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { chownSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { variableNames } from '../../src/config/variable-names.ts';
@@ -15,9 +16,10 @@ const root = join(import.meta.dirname, '../..');
 const folder = scratchFolder();
 const layout = join(folder, 'image');
 const data = join(layout, 'data');
-beforeAll(() => {
+const run = promisify(execFile);
+beforeAll(async () => {
   mkdirSync(data, { recursive: true });
-  copyAsTheImage(join(layout, 'app'));
+  await copyAsTheImage(join(layout, 'app'));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const isKnown = (name: string) => (variableNames as readonly string[]).includes(name);
@@ -29,10 +31,13 @@ const isKnown = (name: string) => (variableNames as readonly string[]).includes(
 const baseLayers = 85 * 2 ** 20;
 
 describe('the image', () => {
-  it('has less than 200 MB, compressed: the base, as assumed, and what the Dockerfile copies', () => {
-    const archive = execFileSync('tar', ['-C', layout, '-cz', 'app'], { maxBuffer: 2 ** 30 });
-    expect(archive.length).toBeLessThan(20 * 2 ** 20);
-    expect(baseLayers + archive.length).toBeLessThan(200 * 10 ** 6);
+  it('has less than 200 MB, compressed: the base, as assumed, and what the Dockerfile copies', async () => {
+    const archive = join(folder, 'app.tar.gz');
+    // An engine compresses more than this.
+    await run('tar', ['-C', layout, '-I', 'gzip -1', '-cf', archive, 'app']);
+    const { size } = statSync(archive);
+    expect(size).toBeLessThan(20 * 2 ** 20);
+    expect(baseLayers + size).toBeLessThan(200 * 10 ** 6);
   });
 
   it('runs as a user with a number that is not root, and sets only variables that Holdfast reads', () => {
@@ -59,9 +64,10 @@ describe('the image', () => {
         const check = JSON.parse(
           /CMD (\[.*\])$/m.exec(instructions('HEALTHCHECK')[0] ?? '')?.[1] ?? '',
         ) as string[];
-        const healthy = (port: number) =>
-          spawnSync(process.execPath, check.slice(1), { env: { PORT: String(port) } }).status;
-        expect([healthy(address.port), healthy(1)]).toEqual([0, 1]);
+        const healthy = async (port: number) =>
+          run(process.execPath, check.slice(1), { env: { PORT: String(port) } });
+        await healthy(address.port);
+        await expect(healthy(1)).rejects.toMatchObject({ code: 1 });
         const status = readFileSync(`/proc/${server.child.pid}/status`, 'utf8');
         expect(status).toMatch(/^Uid:\t1000\t1000\t1000\t1000$/m);
         expect(status).toMatch(/^CapBnd:\t0+$/m);
@@ -69,12 +75,11 @@ describe('the image', () => {
         expect(await server.end('SIGTERM')).toBe(0);
       }
       expect(statSync(join(data, 'holdfast.key-encryption-key')).mode & 0o777).toBe(0o600);
-      const write = (path: string) => {
-        const script = `try { fs.writeFileSync('${path}', ''); } catch ({ code }) { console.log(code); }`;
-        const [program, ...args] = asInTheImage(layout, ['node', '-e', script]);
-        return spawnSync(program, args, { encoding: 'utf8' }).stdout.trim();
-      };
-      expect(['/app/dist/x.js', '/tmp/x', '/data/x'].map(write)).toEqual(['EROFS', 'EROFS', '']);
+      const write = `for (const path of process.argv.slice(1))
+        try { fs.writeFileSync(path, ''); console.log(); } catch ({ code }) { console.log(code); }`;
+      const paths = ['/app/dist/x.js', '/tmp/x', '/data/x'];
+      const [program, ...args] = asInTheImage(layout, ['node', '-e', write, ...paths]);
+      expect((await run(program, args)).stdout).toBe('EROFS\nEROFS\n\n');
     },
   );
 });
@@ -117,32 +122,32 @@ describe('docker compose up', () => {
 
   it.skipIf(process.getuid?.() !== 0)(
     'makes the password of the database once, for the two that need it',
-    () => {
+    async () => {
       mkdirSync(passwords);
       const script = (password?.command[0] ?? '')
         .replaceAll('$$', '$')
         .replace('/password', passwords);
-      const files = () => {
-        expect(spawnSync('sh', ['-euc', script]).status).toBe(0);
+      const files = async () => {
+        await run('sh', ['-euc', script]);
         return ['postgres', 'url'].map((name) => {
           const path = join(passwords, name);
           const { uid, mode } = statSync(path);
           return { text: readFileSync(path, 'utf8'), uid, mode: mode & 0o777 };
         });
       };
-      const [own, url] = files();
+      const [own, url] = await files();
       expect(own).toEqual({ text: expect.stringMatching(/^[0-9a-f]{48}$/), uid: 999, mode: 0o600 });
       expect(url).toEqual({
         text: `postgresql://holdfast:${own?.text}@postgres:5432/holdfast`,
         uid: 1000,
         mode: 0o600,
       });
-      expect(files()).toEqual([own, url]);
+      expect(await files()).toEqual([own, url]);
       expect(postgres?.environment).toMatchObject({ POSTGRES_PASSWORD_FILE: '/password/postgres' });
       expect(holdfast?.environment['DATABASE_URL_FILE']).toBe('/password/url');
       // A start that was cut off before the last step begins again, with both files new.
       rmSync(join(passwords, 'url'));
-      const [another] = files();
+      const [another] = await files();
       expect(another?.text).not.toBe(own?.text);
     },
   );

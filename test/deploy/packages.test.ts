@@ -5,6 +5,14 @@ import { promisify } from 'node:util';
 import { Spec, Validation } from '@cyclonedx/cyclonedx-library';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { firstTokenType } from '../support/first-token.ts';
+import {
+  installTarballs,
+  neededPackages,
+  type Packed,
+  packedLibraries,
+  packedServer,
+  tarballsOf,
+} from '../support/packed.ts';
 import { freeAddress, startProcess } from '../support/process.ts';
 import { scratchFolder } from '../support/scratch.ts';
 
@@ -18,39 +26,21 @@ const systemNode = (process.env['PATH'] ?? '')
   .find((path) => existsSync(path));
 const systemVersion =
   systemNode && spawnSync(systemNode, ['--version'], { encoding: 'utf8' }).stdout.trim();
-const run = async (command: string, args: readonly string[], cwd = folder) =>
-  (await promisify(execFile)(command, args, { cwd, maxBuffer: 2 ** 26 })).stdout;
-
-interface Packed {
-  readonly filename: string;
-  readonly size: number;
-  readonly files: readonly { readonly path: string }[];
-}
-
-/** What `npm publish` would send of these folders, without the build that `prepare` adds. */
-async function pack(...sources: readonly string[]): Promise<readonly Packed[]> {
-  const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder, ...sources];
-  return Object.values(JSON.parse(await run('npm', args)) as Record<string, Packed>);
-}
+const run = promisify(execFile);
 
 let packed: Packed;
 let tarballs: readonly string[];
 beforeAll(async () => {
-  // What it depends on, from here, so that no registry is needed.
-  const needed = await run('npm', ['ls', '--omit=dev', '--all', '--parseable'], root);
-  const paths = needed.split('\n').filter((path) => /node_modules\/(?!@holdfast)/.test(path));
-  const all = await pack(root, ...paths);
-  tarballs = all.map(({ filename }) => filename);
-  [packed] = all as [Packed];
+  const needed = neededPackages().then(async (paths) => tarballsOf(paths, folder));
+  packed = await packedServer();
+  tarballs = [packed.tarball, ...(await needed)];
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('the packed server, installed where nothing else is', () => {
   const install = async (cwd: string, more: readonly string[]) => {
     mkdirSync(cwd);
-    const quiet = ['--silent', '--offline', '--no-audit', '--no-fund'];
-    const from = tarballs.map((name) => join(folder, name));
-    await run('npm', ['install', ...quiet, ...more, ...from], cwd);
+    await installTarballs(cwd, tarballs, more);
   };
   const started = async (program: readonly [string, ...string[]], cwd: string, more = {}) => {
     const env = { HOME: cwd, XDG_DATA_HOME: join(cwd, 'data'), PATH: process.env['PATH'] ?? '' };
@@ -67,8 +57,8 @@ describe('the packed server, installed where nothing else is', () => {
       const [, first, second] =
         /client:\n\n([\s\S]*)\n2\. .*\n\n([\s\S]*?decode -)\n/.exec(server.output()) ?? [];
       const PATH = `${join(prefix, 'bin')}:${process.env['PATH']}`;
-      const { stdout, stderr } = spawnSync('bash', ['-euc', `{ ${first}\n} >&2\n${second}`], {
-        encoding: 'utf8',
+      const script = `{ ${first}\n} >&2\n${second}`;
+      const { stdout, stderr } = await run('bash', ['-euc', script], {
         env: { PATH, HOME: prefix },
       });
       expect([stdout, stderr]).toEqual([
@@ -92,25 +82,27 @@ describe('the packed server, installed where nothing else is', () => {
   });
   it.skipIf(systemNode === undefined || !/^v2[01]\./.test(systemVersion ?? ''))(
     `on an older Node.js, here ${systemVersion}, it says which one it needs`,
-    () => {
+    async () => {
       const launcher = join(folder, 'local/node_modules/holdfast/bin/holdfast.js');
-      const { status, stderr } = spawnSync(systemNode ?? '', [launcher, 'serve'], {
-        encoding: 'utf8',
+      await expect(run(systemNode ?? '', [launcher, 'serve'])).rejects.toMatchObject({
+        code: 5,
+        stderr: expect.stringMatching(
+          /^holdfast needs Node\.js 22\.18 or newer, and this is 2[01]\./,
+        ),
       });
-      expect([status, stderr]).toEqual([
-        5,
-        expect.stringMatching(/^holdfast needs Node\.js 22\.18 or newer, and this is 2[01]\./),
-      ]);
     },
   );
 });
 
 describe('what would be published', () => {
-  it.each(['.', 'packages/client', 'packages/resource-server'])(
+  it.each([
+    ['.', packedServer],
+    ['packages/client', async () => (await packedLibraries()).client],
+    ['packages/resource-server', async () => (await packedLibraries()).resourceServer],
+  ] as const)(
     '%s has a licence, a page and a version, and neither sources nor tests',
-    async (source) => {
-      const [{ files }] =
-        source === '.' ? [packed] : ((await pack(join(root, source))) as [Packed]);
+    async (source, pack) => {
+      const { files } = await pack();
       const paths = files.map(({ path }) => path);
       expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'package.json']));
       expect(paths.filter((path) => /^(src|test|scripts|node_modules)\/|\.env/.test(path))).toEqual(
@@ -148,7 +140,7 @@ describe('the software bill of materials (npm run -s sbom)', () => {
   let text = '';
   let bom: Bom;
   beforeAll(async () => {
-    text = await run('npm', ['run', '-s', 'sbom'], root);
+    ({ stdout: text } = await run('npm', ['run', '-s', 'sbom'], { cwd: root, maxBuffer: 2 ** 26 }));
     bom = JSON.parse(text) as Bom;
   });
 

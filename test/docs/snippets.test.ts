@@ -3,7 +3,8 @@ import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'nod
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { packedLibraries } from '../support/packed.ts';
 import { freePort } from '../support/ports.ts';
 import { scratchFolder } from '../support/scratch.ts';
 
@@ -13,7 +14,8 @@ const children: ChildProcess[] = [];
 let folder = '';
 const env = () => ({
   PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
-  XDG_DATA_HOME: folder,
+  // Its programs are the same in every run.
+  NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
 });
 
 /** A block of a page, with the ports of this run in place of those of the page. */
@@ -42,12 +44,13 @@ async function start(args: readonly string[], words: RegExp, more = {}): Promise
   return output;
 }
 
-/** `npm start` in a new folder, with free ports. */
+/** What `npm start` starts, in a new folder, with free ports. */
 async function startHoldfast(): Promise<string> {
   folder = scratchFolder();
   symlinkSync(join(project, 'node_modules'), join(folder, 'node_modules'));
   for (const port of ['8080', '8081', '3000'] as const) ports[port] = String(await freePort());
-  return start([join(project, 'src/main.ts')], /first-token -- \S+ first-client\n/, {
+  const command = [join(project, 'bin/holdfast.js'), 'serve', '--data-directory', 'data'];
+  return start(command, /first-token -- \S+ first-client\n/, {
     PORT: ports['8080'],
     ADMIN_PORT: ports['8081'],
   });
@@ -61,6 +64,8 @@ async function shell(script: string, more = {}): Promise<string> {
   return stdout;
 }
 
+// To pack them writes anew what the programs of the pages import: not while these run.
+beforeAll(async () => void (await packedLibraries()));
 afterEach(async () => {
   for (const child of children.splice(0)) {
     child.kill('SIGTERM');

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { goPath, needs, python } from '../support/left-out.ts';
 import { freePort } from '../support/ports.ts';
+import { buildJava, javaProgram } from './java.ts';
 
 const examples = join(import.meta.dirname, '../../examples');
 
@@ -14,7 +15,9 @@ export interface Language {
   readonly name: string;
   /** Whether this machine has it; `leftOut` says how to get it. */
   readonly here: boolean;
-  /** The command of the client, built where it has to be. */
+  /** Builds what has no command without that: comes before the others. */
+  readonly build?: () => Promise<void>;
+  /** The command of the client. */
   client(): readonly [string, ...string[]];
   /** The command of the resource server, if there is one. */
   readonly resourceServer?: () => readonly [string, ...string[]];
@@ -42,6 +45,7 @@ export const languages: readonly Language[] = [
   {
     name: 'Java',
     here: needs.java.isHere(),
+    build: buildJava,
     client: () => javaProgram('Client'),
     resourceServer: () => javaProgram('ResourceServer'),
   },
@@ -114,37 +118,20 @@ export async function startResourceServer(
   };
 }
 
-/** Builds into a folder of the run, where nobody has before; answers that folder. */
-function builtOnce(name: string, build: (folder: string) => void): string {
-  const built = join(process.env['TEST_BUILT'] ?? '', name);
-  if (existsSync(built)) return built;
+/** Builds a program with the packages that Debian installs, so nothing is fetched. */
+function goProgram(name: string): string {
+  const built = join(process.env['TEST_BUILT'] ?? '', `go-${name}`);
+  if (existsSync(built)) return join(built, name);
   const folder = mkdtempSync(`${built}-`);
-  build(folder);
+  execFileSync('go', ['build', '-o', join(folder, name), 'main.go'], {
+    cwd: join(examples, 'go', name),
+    env: { ...process.env, GO111MODULE: 'off', GOPATH: goPath, GOFLAGS: '' },
+  });
   try {
     renameSync(folder, built);
   } catch {
     // Another process was first. What is built here is as good.
-    return folder;
+    return join(folder, name);
   }
-  return built;
-}
-
-/** Builds a program with the packages that Debian installs, so nothing is fetched. */
-function goProgram(name: string): string {
-  const build = (folder: string) =>
-    execFileSync('go', ['build', '-o', join(folder, name), 'main.go'], {
-      cwd: join(examples, 'go', name),
-      env: { ...process.env, GO111MODULE: 'off', GOPATH: goPath, GOFLAGS: '' },
-    });
-  return join(builtOnce(`go-${name}`, build), name);
-}
-
-/** Compiles a class, and answers the command that runs it. */
-function javaProgram(name: string): readonly [string, ...string[]] {
-  const source = join(examples, `java/${name}.java`);
-  const classes = builtOnce(`java-${name}`, (folder) =>
-    execFileSync('javac', ['-Xlint:all', '-Werror', '-d', folder, source]),
-  );
-  // A program that lives for a second is not worth an optimizing compiler.
-  return ['java', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-cp', classes, name];
+  return join(built, name);
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { packedServer } from '../support/packed.ts';
 
 const root = join(import.meta.dirname, '../..');
 const text = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -59,9 +60,7 @@ describe('a newcomer gets through the pages', () => {
 });
 
 it('the package of the server contains every page that its README.md links to', async () => {
-  const args = ['pack', '--dry-run', '--json', '--ignore-scripts', '--silent'];
-  const { stdout } = await promisify(execFile)('npm', args, { cwd: root });
-  const [{ files }] = JSON.parse(stdout) as [{ files: readonly { readonly path: string }[] }];
+  const { files } = await packedServer();
   const packed = new Set(files.map(({ path }) => path));
   const links = [...text('README.md').matchAll(/\]\(([^)#]+)[^)]*\)/g)].map(([, to = '']) => to);
   expect(links.filter((to) => !packed.has(to))).toEqual([]);

@@ -24,7 +24,8 @@ async function signed(header: object, claims: object, { privateKey }: TestKey): 
 }
 const servers = languages.filter(({ resourceServer }) => resourceServer !== undefined);
 
-describe.each(servers)('examples: the resource server in $name', ({ here, resourceServer }) => {
+describe.each(servers)('examples: the resource server in $name', (language) => {
+  const { here, build, resourceServer } = language;
   let [issuer, own, key, thief]: [string, TestKey, TestKey, TestKey] = [] as never;
   let [folder, origin, output]: [string, string, string] = ['', '', ''];
   let [documents, running]: [Server, RunningExample | undefined] = [] as never;
@@ -32,6 +33,7 @@ describe.each(servers)('examples: the resource server in $name', ({ here, resour
 
   beforeAll(async () => {
     if (!here) return;
+    await build?.();
     folder = mkdtempSync(join(tmpdir(), 'holdfast-example-'));
     [own, key, thief] = [await testKey(), await testKey(), await testKey()];
     issuer = `http://127.0.0.1:${await freePort()}`;

@@ -13,7 +13,9 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { installTarballs, packedLibraries } from '../support/packed.ts';
 import { aware, openPair, type Pair } from '../support/pair.ts';
+import { compiled } from '../support/typescript.ts';
 
 const root = join(import.meta.dirname, '../..');
 const run = async (command: string, args: readonly string[], cwd: string) =>
@@ -23,16 +25,9 @@ const installed = () => join(folder, 'node_modules/@holdfast/resource-server');
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'holdfast-package-'));
   pair = await openPair();
-  const source = join(root, 'packages/resource-server');
-  const packed = (
-    await run('npm', ['pack', '--silent', '--pack-destination', folder], source)
-  ).trim();
+  const { resourceServer } = await packedLibraries();
   writeFileSync(join(folder, 'package.json'), '{"private":true}');
-  await run(
-    'npm',
-    ['install', '--silent', '--offline', '--no-audit', '--no-fund', `./${packed}`],
-    folder,
-  );
+  await installTarballs(folder, [resourceServer.tarball]);
 }, 180_000);
 afterAll(async () => {
   await pair.server.stop();
@@ -134,19 +129,14 @@ export const guard = tokenRequired(verify, { origin: 'https://api.example.com' }
 resourceServer({ issuer: 'https://as.example.com' });
 `,
   );
-  expect(await compiled(['use.ts'])).toBe('');
+  expect(await strictly(['use.ts'])).toBe('');
 });
 
 /** What the compiler says of these files, as strict as it can be. */
-async function compiled(files: readonly string[]): Promise<string> {
-  const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  const options = ['--strict', '--noEmit', '--module', 'nodenext', '--target', 'es2022'];
-  const types = ['--typeRoots', join(root, 'node_modules/@types'), '--types', 'node,express'];
+const strictly = async (files: readonly string[]) => {
   const exact = ['--exactOptionalPropertyTypes', '--skipLibCheck'];
-  return run(process.execPath, [tsc, ...options, ...exact, ...types, ...files], folder).catch(
-    ({ stdout }: { stdout: string }) => stdout,
-  );
-}
+  return compiled(folder, [...exact, '--types', 'node,express', ...files]);
+};
 
 /** The blocks of JavaScript on a page that use an adapter. */
 function adapterBlocks(page: string): readonly string[] {
@@ -186,5 +176,5 @@ ${only(code, 'Express').replace('/fastify', '/express')}`,
     writeFileSync(join(folder, `page${index}.ts`), code);
     return `page${index}.ts`;
   });
-  expect(await compiled(names)).toBe('');
+  expect(await strictly(names)).toBe('');
 });

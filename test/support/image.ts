@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process';
 import { cpSync, globSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { neededPackages } from './packed.ts';
 
 const root = join(import.meta.dirname, '../..');
 const lines = readFileSync(join(root, 'Dockerfile'), 'utf8').replaceAll('\\\n', '').split('\n');
@@ -20,7 +20,7 @@ export function imageVariables(): Readonly<Record<string, string>> {
  * Fills `app` with the files that the Dockerfile copies into the image's /app. What its build stage
  * makes is taken from here: dist/, and the packages that `npm prune --omit=dev` leaves.
  */
-export function copyAsTheImage(app: string): void {
+export async function copyAsTheImage(app: string): Promise<void> {
   const copies = instructions('COPY').filter((line) => line.startsWith('--from=build '));
   for (const copy of copies) {
     const paths = copy.split(' ').slice(1);
@@ -28,7 +28,7 @@ export function copyAsTheImage(app: string): void {
     for (const path of paths.slice(0, -1)) {
       const name = relative('/app', path);
       const to = join(app, target === './' ? name : target);
-      if (name === 'node_modules') copyPackages(app);
+      if (name === 'node_modules') await copyPackages(app);
       else cpSync(join(root, name), to, { recursive: true });
     }
   }
@@ -37,10 +37,8 @@ export function copyAsTheImage(app: string): void {
     rmSync(join(app, path), { recursive: true, force: true });
 }
 
-function copyPackages(app: string): void {
-  const args = ['ls', '--omit=dev', '--all', '--parseable'];
-  const listed = execFileSync('npm', args, { cwd: root, encoding: 'utf8' }).split('\n');
-  for (const path of listed.filter((line) => /node_modules\/(?!@holdfast)/.test(line))) {
+async function copyPackages(app: string): Promise<void> {
+  for (const path of await neededPackages()) {
     const to = join(app, relative(root, path));
     mkdirSync(dirname(to), { recursive: true });
     cpSync(path, to, { recursive: true });

@@ -11,11 +11,13 @@ export interface NextRelease {
   remove(): void;
 }
 
+const isNoMap = (path: string) => !path.endsWith('.map');
+
 /** Makes one, from dist/. */
 export function nextRelease(migration: string, sql: string): NextRelease {
   const folder = scratchFolder();
   for (const path of ['dist', 'package.json', 'prisma/schema.prisma', 'prisma/migrations'])
-    cpSync(join(root, path), join(folder, path), { recursive: true });
+    cpSync(join(root, path), join(folder, path), { recursive: true, filter: isNoMap });
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   for (const kind of databaseKinds) {
     const made = join(folder, 'prisma/migrations', kind, migration);

@@ -1,6 +1,17 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { rmSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFile, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { scratchFolder } from '../support/scratch.ts';
 
 /**
@@ -15,25 +26,44 @@ const root = join(import.meta.dirname, '../..');
 export const previousReleaseIsHere: boolean =
   spawnSync('git', ['cat-file', '-e', `${commit}^{commit}`], { cwd: root }).status === 0;
 
-/** The server of the previous release, built in a folder of its own. */
-export interface PreviousRelease {
-  readonly program: readonly [string, string];
-  remove(): void;
+/** What the server of a release runs from. */
+const runs = ['dist', 'package.json', 'prisma/schema.prisma', 'prisma/migrations'];
+/** What it is built with: the libraries that are installed. */
+const installed = join(root, 'node_modules/.package-lock.json');
+
+/**
+ * The command of the previous release's server. A commit does not change: what was built from it
+ * serves later runs too, until other libraries are installed.
+ */
+export async function previousRelease(): Promise<readonly [string, string]> {
+  const key = createHash('sha256').update(commit).update(readFileSync(installed));
+  const folder = join(root, 'node_modules/.cache/previous-release', key.digest('hex').slice(0, 16));
+  if (!existsSync(folder)) {
+    const built = await build();
+    mkdirSync(dirname(folder), { recursive: true });
+    const whole = mkdtempSync(`${folder}-`);
+    for (const path of runs)
+      cpSync(join(built, path), join(whole, path), {
+        recursive: true,
+        filter: (from) => !from.endsWith('.map'),
+      });
+    rmSync(built, { recursive: true });
+    // Another run may have been first.
+    if (existsSync(folder)) rmSync(whole, { recursive: true });
+    else renameSync(whole, folder);
+  }
+  return [process.execPath, join(folder, 'dist/main.js')];
 }
 
 /** Builds it as its own scripts do, on the libraries of this checkout: nothing is fetched. */
-export function buildPreviousRelease(): PreviousRelease {
+async function build(): Promise<string> {
+  const run = promisify(execFile);
   const folder = scratchFolder();
-  const archive = execFileSync('git', ['archive', commit], { cwd: root, maxBuffer: 2 ** 28 });
-  execFileSync('tar', ['-x', '-C', folder], { input: archive });
+  const archive = join(folder, 'sources.tar');
+  await run('git', ['archive', '-o', archive, commit], { cwd: root });
+  await run('tar', ['-xf', archive, '-C', folder]);
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   for (const script of ['generate-prisma-clients.ts', 'build.ts'])
-    execFileSync(process.execPath, [join(folder, 'scripts', script)], {
-      cwd: folder,
-      stdio: 'ignore',
-    });
-  return {
-    program: [process.execPath, join(folder, 'dist/main.js')],
-    remove: () => rmSync(folder, { recursive: true }),
-  };
+    await run(process.execPath, [join(folder, 'scripts', script)], { cwd: folder });
+  return folder;
 }

@@ -1,22 +1,15 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { freeAddress } from '../support/process.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
-import {
-  buildPreviousRelease,
-  type PreviousRelease,
-  previousReleaseIsHere,
-} from './previous-release.ts';
+import { previousRelease, previousReleaseIsHere } from './previous-release.ts';
 import { deployment, freshProof, type Replica, register, startReplica } from './replica.ts';
 import { startTraffic } from './traffic.ts';
 
 // The server of the previous release is its own code, in a process of its own.
 
-let previousRelease: PreviousRelease;
-beforeAll(() => {
-  if (previousReleaseIsHere) previousRelease = buildPreviousRelease();
-});
-afterAll(() => {
-  if (previousReleaseIsHere) previousRelease.remove();
+let program: readonly [string, string];
+beforeAll(async () => {
+  if (previousReleaseIsHere) program = await previousRelease();
 });
 
 // Copies of registrations live a second; the machine may be busy.
@@ -67,9 +60,7 @@ describe.skipIf(!previousReleaseIsHere).each(kinds)(
       const [here, there] = [await freeAddress(), await freeAddress()];
       const shared = await deployment(store.env, here.port);
       const proof = async () => freshProof(shared);
-      const previous = await startReplica('previous', shared, here, {
-        program: previousRelease.program,
-      });
+      const previous = await startReplica('previous', shared, here, { program });
       running.push(previous);
       await register(previous);
       const traffic = startTraffic(previous, shared.key.jkt);
@@ -108,9 +99,9 @@ describe.skipIf(!previousReleaseIsHere).each(kinds)(
         'previous → new',
         'previous → previous',
       ]);
-      await expect(
-        startReplica('previous', shared, here, { program: previousRelease.program }),
-      ).rejects.toThrow(/has a migration that this version of Holdfast does not know/);
+      await expect(startReplica('previous', shared, here, { program })).rejects.toThrow(
+        /has a migration that this version of Holdfast does not know/,
+      );
     });
   },
 );
