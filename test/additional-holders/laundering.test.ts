@@ -1,5 +1,5 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   ath,
   aware,
@@ -11,14 +11,18 @@ import {
   setForm,
   unaware,
 } from '../support/pair.ts';
+import { pairAgain } from '../support/pair-again.ts';
 import { basic, testServer } from '../support/server.ts';
 import { onSqlite } from '../support/stores.ts';
 
 let pair: Pair;
-beforeEach(async () => {
+beforeAll(async () => {
   pair = await openPair();
 });
-afterEach(async () => pair.server.stop());
+beforeEach(async () => {
+  pair = await pairAgain(pair);
+});
+afterAll(async () => pair.server.stop());
 
 /** The pairing of app and backend is made anew, for these audiences only. */
 const limitedTo = async (resources: readonly string[]) => {

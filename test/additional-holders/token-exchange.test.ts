@@ -1,5 +1,5 @@
 import { decodeJwt, type JWTPayload } from 'jose';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { testKey } from '../support/keys.ts';
 import {
   ath,
@@ -12,6 +12,7 @@ import {
   setForm,
   unaware,
 } from '../support/pair.ts';
+import { pairAgain } from '../support/pair-again.ts';
 import { basic, startOfTime, testServer } from '../support/server.ts';
 import { onSqlite, storeKinds } from '../support/stores.ts';
 
@@ -268,6 +269,14 @@ describe('RFC 8693 §2.1: an exchanged token is bound to the additional holder',
 });
 
 describe('RFC 7662 §2.2: introspection shows the current holders of a token', () => {
+  let other: Pair;
+  beforeAll(async () => {
+    other = await openPair();
+  });
+  beforeEach(async () => {
+    other = await pairAgain(other);
+  });
+  afterAll(async () => other.server.stop());
   const altCnf = async (other: Pair, token: string) => {
     const { body } = await other.introspect(token);
     return [body.active, body.alt_cnf?.map(({ client_id }: JWTPayload) => client_id)];
@@ -315,7 +324,6 @@ describe('RFC 7662 §2.2: introspection shows the current holders of a token', (
   ])(
     'without the holder at the next call, and active for the requester, when %s',
     async (_, withdraw) => {
-      const other = await openPair();
       const token = (await other.ask()).body.access_token as string;
       const before = (await other.introspect(token)).body;
       expect(before).toMatchObject({
@@ -335,7 +343,6 @@ describe('RFC 7662 §2.2: introspection shows the current holders of a token', (
       await withdraw(other, token);
       expect(await altCnf(other, token)).toEqual([true, undefined]);
       expect(await presented()).toMatchObject({ valid: false });
-      await other.server.stop();
     },
   );
   it.each<[string, object]>([
@@ -344,7 +351,6 @@ describe('RFC 7662 §2.2: introspection shows the current holders of a token', (
   ])(
     'a holder by registration leaves when it %s; one that signed a proof stays',
     async (_, change) => {
-      const other = await openPair();
       await other.backendSignsIn();
       const registered = (
         await other.ask({ reqAltCnf: [{ client_id: 'backend', cnf: { kid: 'be-1' } }] })
@@ -359,14 +365,13 @@ describe('RFC 7662 §2.2: introspection shows the current holders of a token', (
         [true, undefined],
         [true, ['backend']],
       ]);
-      await other.server.stop();
     },
   );
   it('the next call may be to another replica', async () => {
     const store = await onSqlite.make();
-    const other = await openPair({ store });
+    const first = await openPair({ store });
     const replica = await testServer({ store });
-    const token = (await other.ask()).body.access_token as string;
+    const token = (await first.ask()).body.access_token as string;
     const seen = async () =>
       (
         await replica.post(
@@ -376,30 +381,29 @@ describe('RFC 7662 §2.2: introspection shows the current holders of a token', (
         )
       ).body.alt_cnf?.length;
     expect(await seen()).toBe(1);
-    await other.server.admin('PATCH', 'clients/backend', { disabled: true });
+    await first.server.admin('PATCH', 'clients/backend', { disabled: true });
     expect(await seen()).toBeUndefined();
-    await other.server.admin('PATCH', 'clients/backend', { disabled: false });
+    await first.server.admin('PATCH', 'clients/backend', { disabled: false });
     expect(await seen()).toBe(1);
-    await other.server.admin('DELETE', `pairings/${other.pairing}`);
+    await first.server.admin('DELETE', `pairings/${first.pairing}`);
     expect(await seen()).toBeUndefined();
     await replica.stop();
-    await other.server.stop();
+    await first.server.stop();
     await store.remove();
   });
   it.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     "the operator revokes the holder's key, on $name",
     async (kind) => {
-      const other = await openPair({ kind });
-      const token = (await other.ask()).body.access_token as string;
-      expect(
-        (await other.server.admin('DELETE', `keys/${other.backendKey.jkt}/tokens`)).status,
-      ).toBe(200);
-      expect(await altCnf(other, token)).toEqual([true, undefined]);
-      await other.server.stop();
+      const own = await openPair({ kind });
+      const token = (await own.ask()).body.access_token as string;
+      expect((await own.server.admin('DELETE', `keys/${own.backendKey.jkt}/tokens`)).status).toBe(
+        200,
+      );
+      expect(await altCnf(own, token)).toEqual([true, undefined]);
+      await own.server.stop();
     },
   );
   it('cnf.jwks: the key of the holder leaves the set', async () => {
-    const other = await openPair();
     const token = (await other.ask({ form: { resource: setForm } })).body.access_token as string;
     const keys = async () =>
       (await other.introspect(token, 'set-rs')).body.cnf.jwks.keys.map(
@@ -408,26 +412,21 @@ describe('RFC 7662 §2.2: introspection shows the current holders of a token', (
     expect(await keys()).toEqual(['app', 'backend']);
     await other.server.admin('DELETE', `pairings/${other.pairing}`);
     expect(await keys()).toEqual(['app']);
-    await other.server.stop();
   });
   it('RFC 7009 §2.1: the requester revokes the whole token, a stranger nothing', async () => {
-    const other = await openPair();
     const token = (await other.ask()).body.access_token as string;
     await other.server.post('/revoke', { token }, { authorization: basic('thief', pairSecret) });
     expect(await altCnf(other, token)).toEqual([true, ['backend']]);
     await other.server.post('/revoke', { token }, { authorization: basic('app', pairSecret) });
     expect((await other.introspect(token)).body).toEqual({ active: false });
-    await other.server.stop();
   });
   it('a resource server without alt_cnf_supported learns of the requester only', async () => {
-    const other = await openPair();
     const token = (await other.ask()).body.access_token as string;
     expect((await other.introspect(token, 'unaware-rs')).body).toEqual({ active: false });
     const { items } = (await other.server.admin('GET', 'resource-servers')).body;
     const { id } = items.find(({ audience }: { audience: string }) => audience === aware);
     await other.server.admin('PATCH', `resource-servers/${id}`, { alt_cnf_supported: false });
     expect(await altCnf(other, token)).toEqual([true, undefined]);
-    await other.server.stop();
   });
   it('there is no refresh that could add or swap a holder', async () => {
     expect(

@@ -18,7 +18,7 @@ import {
   type TestCertificate,
 } from '../support/certificates.ts';
 import { der, derName } from '../support/der.ts';
-import { testKey } from '../support/keys.ts';
+import { rsa4104, testKey } from '../support/keys.ts';
 import { freePort } from '../support/ports.ts';
 import { basic, formBody, type TestServer, testServer } from '../support/server.ts';
 import { clientSecret, outcomeOf } from '../support/token-endpoint-fixture.ts';
@@ -268,7 +268,7 @@ describe('RFC 8705 on the TLS listener', () => {
   it.each([
     ['P-521', () => generateKeyPairSync('ec', { namedCurve: 'secp521r1' })],
     ['Ed448', () => generateKeyPairSync('ed448')],
-    ['RSA of 4104 bits', () => generateKeyPairSync('rsa', { modulusLength: 4104 })],
+    ['RSA of 4104 bits', rsa4104],
     ['ML-DSA-65', () => generateKeyPairSync('ml-dsa-65')],
   ] as const)(
     '§3: a certificate with a key of %s, proven in a handshake, is bound and authenticates',

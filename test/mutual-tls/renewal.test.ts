@@ -15,7 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import Fastify from 'fastify';
 import pino from 'pino';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, it } from 'vitest';
 import { tlsListener } from '../../src/http/listener/tls-listener.ts';
 import { certificate, type TestCertificate } from '../support/certificates.ts';
 
@@ -78,7 +78,7 @@ async function listen({ at }: Place) {
   };
 }
 
-describe('a renewed certificate is taken up', { timeout: 30_000 }, () => {
+describe.concurrent('a renewed certificate is taken up', { timeout: 30_000 }, () => {
   const layouts: readonly (readonly [string, (f: Place) => void, (f: Place) => void])[] = [
     [
       'files, by renaming',
@@ -169,7 +169,7 @@ describe('a renewed certificate is taken up', { timeout: 30_000 }, () => {
     ],
   ];
   // Each waits for the watcher: they wait together.
-  it.concurrent.for(layouts)('%s', async ([, prepare, renew], { expect }) => {
+  it.for(layouts)('%s', async ([, prepare, renew], { expect }) => {
     const here = place();
     prepare(here);
     const listener = await listen(here);
@@ -183,8 +183,10 @@ describe('a renewed certificate is taken up', { timeout: 30_000 }, () => {
   });
 });
 
-describe('what is no renewal', { timeout: 30_000 }, () => {
-  it('a log that grows in the same folder, and files that are written anew with the same content, reload nothing', async () => {
+describe.concurrent('what is no renewal', { timeout: 30_000 }, () => {
+  it('a log that grows in the same folder, and files that are written anew with the same content, reload nothing', async ({
+    expect,
+  }) => {
     const here = place();
     here.write('tls', old);
     const listener = await listen(here);
@@ -197,7 +199,9 @@ describe('what is no renewal', { timeout: 30_000 }, () => {
     expect(listener.lines).toEqual([]);
     listener.close();
   });
-  it('a certificate without its key is said once, and the old one stays until the key is there', async () => {
+  it('a certificate without its key is said once, and the old one stays until the key is there', async ({
+    expect,
+  }) => {
     const here = place();
     here.write('tls', old);
     const listener = await listen(here);

@@ -1,14 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { testKey } from '../support/keys.ts';
+import { anyRsaKey, testKey } from '../support/keys.ts';
 import { keysOf, openPair } from '../support/pair.ts';
 import { issuer, type TestServer, testServer } from '../support/server.ts';
 import { assertionForm, tokenEndpointFixture } from '../support/token-endpoint-fixture.ts';
 
 let server: TestServer;
+let tenant: TestServer;
 beforeAll(async () => {
   server = await testServer();
+  tenant = await testServer({ env: { ISSUER: 'https://as.example.com/tenant' } });
 });
-afterAll(async () => server.stop());
+afterAll(async () => {
+  await server.stop();
+  await tenant.stop();
+});
 
 describe('RFC 8414: metadata', () => {
   it('names what is switched on, and nothing else', async () => {
@@ -55,7 +60,7 @@ describe('RFC 8414: metadata', () => {
       await narrow.outcome({ dpop: await (await testKey('ES384')).proof() }),
       await narrow.outcome({
         authorization: null,
-        dpop: await (await testKey('PS256')).proof(),
+        dpop: await (await anyRsaKey('PS256')).proof(),
         form: assertionForm(await narrow.key.assertion('signer')),
       }),
     ];
@@ -92,7 +97,7 @@ describe('RFC 8414: metadata', () => {
       (await other.ask({ reqAltCnf: [one, printers] })).status,
       (await other.ask({ reqAltCnf: [one] })).status,
     ]).toEqual([400, 200]);
-    const byAnotherAlg = await testKey('PS256');
+    const byAnotherAlg = await anyRsaKey('PS256');
     await other.server.admin('PATCH', 'clients/backend', {
       jwks: { keys: [{ ...byAnotherAlg.jwk, kid: 'be-1' }] },
     });
@@ -104,10 +109,8 @@ describe('RFC 8414: metadata', () => {
     await other.server.stop();
   });
   it('an issuer with a path has its metadata before the path (§3.1)', async () => {
-    const tenant = await testServer({ env: { ISSUER: 'https://as.example.com/tenant' } });
     const { status, body } = await tenant.get('/.well-known/oauth-authorization-server/tenant');
     const jwks = await tenant.get('/tenant/jwks');
-    await tenant.stop();
     expect([status, body.issuer, body.token_endpoint, jwks.status]).toEqual([
       200,
       'https://as.example.com/tenant',
@@ -185,28 +188,24 @@ describe('RFC 7517: the JWK Set', () => {
 describe.each(['', '/tenant'])(
   'where other software looks for the documents of the issuer https://as.example.com%s',
   (base) => {
-    let tenant: TestServer;
-    beforeAll(async () => {
-      tenant = await testServer({ env: { ISSUER: `https://as.example.com${base}` } });
-    });
-    afterAll(async () => tenant.stop());
+    const at = () => (base === '' ? server : tenant);
     const metadata = `/.well-known/oauth-authorization-server${base}`;
 
     it.each([
       ['appended, as libraries do', `${base}/.well-known/openid-configuration`],
       ['inserted, RFC 8414 §5', `/.well-known/openid-configuration${base}`],
     ])('the same metadata, without members of OpenID: %s', async (_, path) => {
-      const [right, other] = [await tenant.get(metadata), await tenant.get(path)];
+      const [right, other] = [await at().get(metadata), await at().get(path)];
       expect([other.status, other.body]).toEqual([200, right.body]);
       expect(other.headers.get('access-control-allow-origin')).toBe('*');
       for (const member of ['subject_types_supported', 'id_token_signing_alg_values_supported'])
         expect(Object.keys(other.body as object)).not.toContain(member);
-      expect((await fetch(`${tenant.url}${path}`, { method: 'POST' })).status).toBe(405);
+      expect((await fetch(`${at().url}${path}`, { method: 'POST' })).status).toBe(405);
     });
     it('the JWK Set at .well-known/jwks.json', async () => {
       const [right, other] = [
-        await tenant.get(`${base}/jwks`),
-        await tenant.get(`${base}/.well-known/jwks.json`),
+        await at().get(`${base}/jwks`),
+        await at().get(`${base}/.well-known/jwks.json`),
       ];
       expect([other.status, other.body]).toEqual([200, right.body]);
       for (const name of ['etag', 'cache-control', 'content-type'])
@@ -220,7 +219,7 @@ describe.each(['', '/tenant'])(
       `${base}/clients/app/jwks`,
       `${base}/status-lists/${'a'.repeat(22)}`,
     ])('a preflight from any origin: 204, %s', async (path) => {
-      const response = await fetch(`${tenant.url}${path}`, {
+      const response = await fetch(`${at().url}${path}`, {
         method: 'OPTIONS',
         headers: {
           origin: 'https://app.example',
@@ -243,7 +242,7 @@ describe.each(['', '/tenant'])(
       { endpoint: 'revoke', expected: [204, '*'] },
       { endpoint: 'introspect', expected: [405, null] },
     ])('$endpoint may be called by pages: $expected', async ({ endpoint, expected }) => {
-      const response = await fetch(`${tenant.url}${base}/${endpoint}`, {
+      const response = await fetch(`${at().url}${base}/${endpoint}`, {
         method: 'OPTIONS',
         headers: { origin: 'https://app.example', 'access-control-request-method': 'POST' },
       });

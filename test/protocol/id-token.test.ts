@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type HttpsJwks, httpsJwks } from '../support/https-jwks.ts';
-import { randomJti, type TestKey, testKey } from '../support/keys.ts';
+import { anyRsaKey, randomJti, type TestKey, testKey } from '../support/keys.ts';
 import {
   aware,
   keysOf,
@@ -17,7 +17,7 @@ const provider = 'https://op.example.com';
 const trusted = () => ({ issuer: provider, audience: 'app-at-op', jwks_uri: jwks.uri });
 let [pair, op, jwks, pairing]: [Pair, TestKey, HttpsJwks, string] = [] as never;
 beforeAll(async () => {
-  op = await testKey('RS256');
+  op = await anyRsaKey('RS256');
   jwks = await httpsJwks([{ ...op.jwk, kid: 'op-1', use: 'sig' }]);
   pair = await openPair({ env: { JWKS_URI_ALLOW_PRIVATE_ADDRESSES: 'true' } });
   await pair.server.admin('POST', 'trusted-issuers', trusted());

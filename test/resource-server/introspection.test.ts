@@ -141,7 +141,8 @@ describe('fails closed', () => {
     (body: unknown, status = 200) =>
     async () =>
       new Response(typeof body === 'string' ? body : JSON.stringify(body), { status });
-  it.each<[string, (init: RequestInit) => Promise<Response>, number, string]>([
+  // One waits for five seconds: they wait together.
+  it.concurrent.for<[string, (init: RequestInit) => Promise<Response>, number, string]>([
     [
       'no connection',
       async () => Promise.reject(new TypeError('fetch failed')),
@@ -202,7 +203,7 @@ describe('fails closed', () => {
       401,
       'proof_iat_too_old',
     ],
-  ])('%s', async (_, answer, status, reason) => {
+  ])('%s', async ([, answer, status, reason], { expect }) => {
     const rs = await asking(answer);
     const refused = await rs.send(await credentials(rs));
     expect([refused.status, rs.reasons]).toEqual([status, [reason]]);

@@ -1,9 +1,18 @@
-import { randomBytes } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  type JsonWebKey,
+  type KeyObject,
+  randomBytes,
+} from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   type CryptoKey,
   calculateJwkThumbprint,
   exportJWK,
   generateKeyPair,
+  importJWK,
   type JWK,
   SignJWT,
 } from 'jose';
@@ -25,9 +34,35 @@ export interface TestKey {
 /** Makes a key for this algorithm. */
 export async function testKey(alg = 'ES256'): Promise<TestKey> {
   const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
-  const jwk = await exportJWK(publicKey);
+  return testKeyOf(alg, privateKey, await exportJWK(publicKey));
+}
+
+let anyRsa: Promise<JWK> | undefined;
+
+/** The one RSA key of this process, for this algorithm: to make one takes as long as many tests. */
+export async function anyRsaKey(alg: 'RS256' | 'PS256'): Promise<TestKey> {
+  anyRsa ??= generateKeyPair(alg, { extractable: true }).then(async ({ privateKey }) =>
+    exportJWK(privateKey),
+  );
+  const all = await anyRsa;
+  const { kty = '', n = '', e = '' } = all;
+  const options = { extractable: true };
+  return testKeyOf(alg, (await importJWK(all, alg, options)) as CryptoKey, { kty, n, e });
+}
+
+/** An RSA key of 4104 bits, which takes seconds to make. */
+export function rsa4104(): { readonly publicKey: KeyObject; readonly privateKey: KeyObject } {
+  const file = join(import.meta.dirname, 'rsa-4104.json');
+  const privateKey = createPrivateKey({
+    key: JSON.parse(readFileSync(file, 'utf8')) as JsonWebKey,
+    format: 'jwk',
+  });
+  return { publicKey: createPublicKey(privateKey), privateKey };
+}
+
+async function testKeyOf(alg: string, privateKey: CryptoKey, jwk: JWK): Promise<TestKey> {
   const now = startOfTime / 1000;
-  const sign = (claims: object, header: object) =>
+  const sign = async (claims: object, header: object) =>
     new SignJWT({ ...claims }).setProtectedHeader({ alg, ...header }).sign(privateKey);
   return {
     alg,

@@ -76,15 +76,19 @@ const ajv = new Ajv2020({ allErrors: true, allowUnionTypes: true });
 addFormats.default(ajv);
 ajv.addKeyword('components');
 const closedComponents = new WeakMap<Document['components'], unknown>();
-const validators = new WeakMap<Schema, ValidateFunction>();
+/** By components, then by the schema's text: refusals have the same one everywhere. */
+const validators = new WeakMap<Document['components'], Map<string, ValidateFunction>>();
 
 function validatorOf(schema: Schema, components: Document['components']): ValidateFunction {
-  const known = validators.get(schema);
+  const all = validators.get(components) ?? new Map<string, ValidateFunction>();
+  validators.set(components, all);
+  const text = JSON.stringify(schema);
+  const known = all.get(text);
   if (known !== undefined) return known;
   const shared = closedComponents.get(components) ?? closed(components);
   closedComponents.set(components, shared);
   const made = ajv.compile({ ...(closed(schema) as object), components: shared });
-  validators.set(schema, made);
+  all.set(text, made);
   return made;
 }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import pino from 'pino';
 import { startServer } from '../../src/app/start-server.ts';
 import { readConfig } from '../../src/config/config.ts';
+import { type Asked, asked } from './asked.ts';
 import { onSqlite, type TestStore, type TestStoreKind } from './stores.ts';
 
 /** Issuer of every test server: requests go to loopback, the proofs name this. */
@@ -103,32 +104,29 @@ export async function testServer({
     printed,
     admin: async (method, path, body, headers = {}) =>
       read(
-        await fetch(`${adminUrl}/admin/${path}`, {
+        await asked(
+          `${adminUrl}/admin/${path}`,
           method,
-          headers: {
+          {
             authorization: `Bearer ${adminToken}`,
             ...(body !== undefined && { 'content-type': 'application/json' }),
             ...headers,
           },
-          ...(body !== undefined && {
-            body:
-              typeof body === 'string'
-                ? body
-                : body instanceof Uint8Array
-                  ? new Uint8Array(body)
-                  : JSON.stringify(body),
-          }),
-        }),
+          body === undefined || typeof body === 'string' || body instanceof Uint8Array
+            ? body
+            : JSON.stringify(body),
+        ),
       ),
     post: async (path, form, headers = {}) =>
       read(
-        await fetch(`${url}${path}`, {
-          method: 'POST',
-          headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
-          body: typeof form === 'string' ? form : formBody(form),
-        }),
+        await asked(
+          `${url}${path}`,
+          'POST',
+          { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+          typeof form === 'string' ? form : formBody(form),
+        ),
       ),
-    get: async (path, headers = {}) => read(await fetch(`${url}${path}`, { headers })),
+    get: async (path, headers = {}) => read(await asked(`${url}${path}`, 'GET', headers)),
     async stop() {
       await running.stop();
       if (given === undefined) await store.remove();
@@ -148,12 +146,7 @@ export function basic(clientId: string, secret: string): string {
   return `Basic ${Buffer.from(`${encodeURIComponent(clientId)}:${encodeURIComponent(secret)}`).toString('base64')}`;
 }
 
-async function read(response: Response): Promise<Answer> {
-  const text = await response.text();
-  const json = /json(;|$)/.test(response.headers.get('content-type') ?? '') && text !== '';
-  return {
-    status: response.status,
-    headers: response.headers,
-    body: json ? (JSON.parse(text) as unknown) : text,
-  };
+function read({ status, headers, text }: Asked): Answer {
+  const json = /json(;|$)/.test(headers.get('content-type') ?? '') && text !== '';
+  return { status, headers, body: json ? (JSON.parse(text) as unknown) : text };
 }

@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type HttpsJwks, httpsJwks } from '../support/https-jwks.ts';
-import { randomJti, type TestKey, testKey } from '../support/keys.ts';
+import { anyRsaKey, randomJti, type TestKey } from '../support/keys.ts';
 import {
   ath,
   aware,
@@ -13,23 +13,29 @@ import {
   seconds,
   unaware,
 } from '../support/pair.ts';
+import { pairAgain } from '../support/pair-again.ts';
 import { basic } from '../support/server.ts';
 import { storeKinds } from '../support/stores.ts';
 
 const provider = 'https://op.example.com';
 let [op, jwks]: [TestKey, HttpsJwks] = [] as never;
 beforeAll(async () => {
-  op = await testKey('RS256');
+  op = await anyRsaKey('RS256');
   jwks = await httpsJwks([{ ...op.jwk, kid: 'op-1', use: 'sig' }]);
 });
 afterAll(async () => jwks.close());
 
 describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('on $name', (kind) => {
   let pair: Pair;
-  beforeEach(async () => {
+  beforeAll(async () => {
     pair = await openPair({ kind, env: { JWKS_URI_ALLOW_PRIVATE_ADDRESSES: 'true' } });
   });
-  afterEach(async () => pair.server.stop());
+  beforeEach(async () => {
+    for (const { id } of (await admin('GET', 'trusted-issuers')).items)
+      await admin('DELETE', `trusted-issuers/${id}`, undefined, 204);
+    pair = await pairAgain(pair);
+  });
+  afterAll(async () => pair.server.stop());
 
   const admin = async (method: string, path: string, body?: object, status = 200) => {
     const answer = await pair.server.admin(method, path, body);
@@ -161,9 +167,13 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))('on $nam
     const stranger = { audience: unaware, client_id: 'next-rs', client_secret: pairSecret };
     expect((await pair.introspect(token, 'unaware-rs')).body.active).toBe(true);
     await admin('DELETE', `resource-servers/${id}`, undefined, 204);
-    await admin('POST', 'resource-servers', { ...stranger, scopes: ['read'] }, 201);
+    const next = { ...stranger, scopes: ['read'] };
+    const { id: nextId } = await admin('POST', 'resource-servers', next, 201);
     expect((await pair.introspect(token, 'next-rs')).body).toEqual({ active: false });
     expect((await pair.introspect(await single(), 'next-rs')).body.active).toBe(true);
+    await admin('DELETE', `resource-servers/${nextId}`, undefined, 204);
+    const back = { ...stranger, client_id: 'unaware-rs', scopes: ['read', 'write'] };
+    await admin('POST', 'resource-servers', back, 201);
   });
 
   describe('ID tokens', () => {

@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type HttpsJwks, httpsJwks } from '../support/https-jwks.ts';
-import { randomJti, type TestKey, testKey } from '../support/keys.ts';
+import { anyRsaKey, randomJti, type TestKey } from '../support/keys.ts';
 import { openReplicas, type Replicas } from '../support/replicas.ts';
 import { basic, startOfTime, type TestServer } from '../support/server.ts';
 import { stateAt } from '../support/status-list.ts';
@@ -13,7 +13,7 @@ const listed = 'https://listed.example.com';
 const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
 let [op, jwks]: [TestKey, HttpsJwks] = [] as never;
 beforeAll(async () => {
-  op = await testKey('RS256');
+  op = await anyRsaKey('RS256');
   jwks = await httpsJwks([{ ...op.jwk, kid: 'op-1', use: 'sig' }]);
 });
 afterAll(async () => jwks.close());

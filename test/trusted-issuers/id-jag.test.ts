@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { randomJti, type TestKey, testKey } from '../support/keys.ts';
+import { anyRsaKey, randomJti, type TestKey, testKey } from '../support/keys.ts';
 import {
   audience,
   jwtBearerGrant,
@@ -15,7 +15,7 @@ const idp = 'https://idp.example.com';
 const secret = 's'.repeat(32);
 let [platform, mine, other, op]: [Platform, TestKey, TestKey, TestKey] = [] as never;
 beforeAll(async () => {
-  [mine, other, op] = [await testKey(), await testKey(), await testKey('RS256')];
+  [mine, other, op] = [await testKey(), await testKey(), await anyRsaKey('RS256')];
   platform = await openPlatform();
   const { admin } = platform.server;
   for (const client_id of ['agent', 'thief', 'idp:taken'])

@@ -1,7 +1,8 @@
 import { decodeJwt } from 'jose';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type TestKey, testKey } from '../support/keys.ts';
 import { audience, openPlatform, type Platform, shortly } from '../support/platform.ts';
+import { platformAgain } from '../support/platform-again.ts';
 import { startOfTime, type TestServer, testServer } from '../support/server.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
 
@@ -12,11 +13,14 @@ beforeAll(async () => {
 });
 
 describe('RFC 7523 §2.2: a platform’s token authenticates the client of a rule', () => {
-  let platform: Platform;
-  beforeEach(async () => {
-    platform = await openPlatform();
+  let [opened, platform]: [Platform, Platform] = [] as never;
+  beforeAll(async () => {
+    opened = await openPlatform();
   });
-  afterEach(async () => platform.server.stop());
+  beforeEach(async () => {
+    platform = await platformAgain(opened);
+  });
+  afterAll(async () => opened.server.stop());
 
   it('and its access token is bound to the key that the workload proves', async () => {
     const rule = await platform.rule({ claims: ofOrders, client_id: 'worker' });
@@ -29,7 +33,8 @@ describe('RFC 7523 §2.2: a platform’s token authenticates the client of a rul
       scope: 'read write',
       cnf: { jkt: mine.jkt },
     });
-    expect((await platform.events('token_issued'))[0]).toMatchObject({ client_authority: rule });
+    const events = await platform.events('token_issued');
+    expect(events.filter(({ client_authority }) => client_authority === rule)).toHaveLength(1);
   });
   it.each<[string, string, object]>([
     ['no proof', '400 invalid_request', { proof: null }],
@@ -95,12 +100,14 @@ describe('RFC 7523 §2.2: a platform’s token authenticates the client of a rul
       claims: { ...ofOrders, sub: 'system:serviceaccount:orders:api', extra: 'x' },
       client_id: 'worker',
     });
+    const earlier = (await platform.events('token_refused')).map(({ id }) => id);
     const token = await platform.token();
     const refused = await platform.authenticate(token);
     const unknown = await platform.authenticate(await platform.token({ iss: 'https://x.example' }));
     expect([refused.status, refused.body]).toEqual([unknown.status, unknown.body]);
     await platform.authenticate(token);
-    expect(await platform.events('token_refused')).toMatchObject([
+    const events = await platform.events('token_refused');
+    expect(events.filter(({ id }) => !earlier.includes(id))).toMatchObject([
       {
         actor: `trusted_issuer:${platform.id}`,
         reason: 'platform_token_no_rule',

@@ -55,6 +55,16 @@ async function openBehind(
   expect((await fixture.server.admin('PUT', 'clients/app', bound)).status).toBe(200);
   return fixture;
 }
+const behind = new Map<string, Promise<TokenEndpointFixture>>();
+/** The one server of this file for a form, which is opened by who asks first. */
+async function openedBehind(form: string): Promise<TokenEndpointFixture> {
+  const fixture = behind.get(form) ?? openBehind(form);
+  behind.set(form, fixture);
+  return fixture;
+}
+afterAll(async () => {
+  for (const fixture of behind.values()) await (await fixture).server.stop();
+});
 const form = { grant_type: 'client_credentials', resource: 'https://mtls.example.com' };
 
 describe.each(Object.entries(forms))(
@@ -62,9 +72,8 @@ describe.each(Object.entries(forms))(
   (name, { header, write }) => {
     let fixture: TokenEndpointFixture;
     beforeAll(async () => {
-      fixture = await openBehind(name);
+      fixture = await openedBehind(name);
     });
-    afterAll(async () => fixture.server.stop());
     const send = async (fields: Asked['fields'], more: Asked = {}) =>
       fixture.send({ form, dpop: null, ...more, fields: fields ?? [] });
     const outcome = async (fields: Asked['fields'], more: Asked = {}) =>
@@ -225,9 +234,8 @@ describe('what a form alone can get wrong', () => {
   describe.each(Object.entries(rows))('%s', (name, all) => {
     let fixture: TokenEndpointFixture;
     beforeAll(async () => {
-      fixture = await openBehind(name);
+      fixture = await openedBehind(name);
     });
-    afterAll(async () => fixture.server.stop());
     it.each(all)('%s: invalid_client', async (_, write) => {
       expect(
         await fixture.outcome({ form, dpop: null, fields: [[forms[name]?.header ?? '', write()]] }),
@@ -235,7 +243,7 @@ describe('what a form alone can get wrong', () => {
     });
   });
   it('RFC 9440 §2.3: Client-Cert-Chain is not looked at', async () => {
-    const fixture = await openBehind('rfc9440');
+    const fixture = await openedBehind('rfc9440');
     const chain = ['client-cert-chain', 'garbage'] as const;
     const alone = await fixture.outcome({ form, dpop: null, fields: [chain] });
     const beside = await fixture.outcome({
@@ -243,7 +251,6 @@ describe('what a form alone can get wrong', () => {
       dpop: null,
       fields: [['client-cert', `:${base64()}:`], chain],
     });
-    await fixture.server.stop();
     expect([alone, beside]).toEqual(['400 invalid_request', '200 x5t#S256']);
   });
 });
@@ -293,9 +300,8 @@ describe('who may say it', () => {
 describe('RFC 8705 §2: authentication by certificate', () => {
   let fixture: TokenEndpointFixture;
   beforeAll(async () => {
-    fixture = await openBehind('nginx');
+    fixture = await openedBehind('nginx');
   });
-  afterAll(async () => fixture.server.stop());
   const by = async (
     client_id: string | undefined,
     other: TestCertificate | undefined,
