@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { leftOutReporter } from './test/support/left-out.ts';
 
-/** Files that change their process, or count what it holds. */
-const alone = ['test/load/cache-sizes.test.ts', 'test/observability/*.test.ts'];
+/** Files that count what their process holds. */
+const alone = ['test/load/cache-sizes.test.ts'];
 
 // Every server starts a thread from TypeScript: Node.js keeps what it makes of it.
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.cache/tests');
@@ -16,8 +16,10 @@ export default defineConfig({
     hookTimeout: 120_000,
     // Servers come and go: fewer collections of young objects.
     execArgv: ['--max-semi-space-size=64'],
-    // Many tests wait for something: four fill two cores.
-    maxWorkers: 4,
+    // Many tests wait for something: five fill two cores.
+    maxWorkers: 5,
+    // Tests that run side by side in a file mostly wait.
+    maxConcurrency: 16,
     // Node.js runs the sources itself, as it runs `npm run dev`: nothing is transformed for tests.
     experimental: { viteModuleRunner: false, nodeLoader: false },
     projects: [

@@ -1,6 +1,7 @@
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { testServer } from '../support/server.ts';
 import { onSqlite, type TestStore } from '../support/stores.ts';
@@ -35,8 +36,9 @@ it.each(['holdfast.db', 'other.db'])(
     // As npx does in a checkout, without npm.
     const script = command.replace('npx holdfast', `${process.execPath} bin/holdfast.js`);
     const { HOME = '' } = process.env;
-    const run = { env: { HOME, PATH: process.env['PATH'] }, encoding: 'utf8' } as const;
-    expect(execFileSync('bash', ['-c', script], run)).toMatch(/^hfadm_/);
+    const run = { env: { HOME, PATH: process.env['PATH'] } };
+    const { stdout } = await promisify(execFile)('bash', ['-c', script], run);
+    expect(stdout).toMatch(/^hfadm_/);
   },
 );
 

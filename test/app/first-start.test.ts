@@ -1,9 +1,11 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testServer } from '../support/server.ts';
 
@@ -12,23 +14,27 @@ const folder = mkdtempSync(join(tmpdir(), "holdfast-first's-"));
 const path = `${dirname(process.execPath)}:${process.env['PATH']}`;
 const env = { PATH: path, PORT: '0', ADMIN_PORT: '0' };
 const main = join(project, 'dist/main.js');
-const node = (args: readonly string[], more: Readonly<Record<string, string>> = {}) =>
-  spawnSync(process.execPath, args, {
+async function node(args: readonly string[], more: Readonly<Record<string, string>> = {}) {
+  const child = spawn(process.execPath, args, {
     env: { ...env, ...more },
-    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 60_000,
   });
+  const ended = once(child, 'exit');
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+  return { status: child.exitCode, stdout, stderr };
+}
 
-describe('the command line', () => {
-  it.each([
+describe.concurrent('the command line', () => {
+  it.for([
     [['--help'], 0, /^Examples:[\s\S]*\nUsage: holdfast /, /^$/],
     [['serve', '-h'], 0, /ADMIN_TOKEN_FILE/, /^$/],
     [['--version'], 0, /^\d+\.\d+\.\d+\n$/, /^$/],
     [['--port=1'], 2, /^$/, /^error: unknown option '--port=1'/],
     [['1'], 2, /^$/, /^error: unknown command '1'/],
     [['serve', 'x'], 2, /^$/, /^error: too many arguments for 'serve'/],
-  ])('%j', { timeout: 60_000 }, (args, code, out, err) => {
-    expect(node([main, ...args], { DATABASE_URL: 'nothing is read' })).toMatchObject({
+  ] as const)('%j', { timeout: 60_000 }, async ([args, code, out, err], { expect }) => {
+    expect(await node([main, ...args], { DATABASE_URL: 'nothing is read' })).toMatchObject({
       status: code,
       stdout: expect.stringMatching(out),
       stderr: expect.stringMatching(err),
@@ -69,8 +75,13 @@ describe('a first start in a folder that others may read', { timeout: 120_000 },
     await stop();
     rmSync(folder, { recursive: true, force: true });
   });
-  const firstToken = (secret: string, ...args: readonly string[]) =>
-    node([join(project, 'examples/first-token.ts'), ...args], { CLIENT_SECRET: secret });
+  // What Node.js makes of the TypeScript is kept from one to the next.
+  const { NODE_COMPILE_CACHE = '' } = process.env;
+  const firstToken = async (secret: string, ...args: readonly string[]) =>
+    node([join(project, 'examples/first-token.ts'), ...args], {
+      CLIENT_SECRET: secret,
+      NODE_COMPILE_CACHE,
+    });
   const issuer = () => /issuer +(\S+)/.exec(output)?.[1] ?? '';
 
   it('every file of it is readable by its user only', () => {
@@ -93,16 +104,16 @@ describe('a first start in a folder that others may read', { timeout: 120_000 },
     expect(output).not.toMatch(/hfadm_/);
     expect(output).toMatch(/admin token {2}in \S+\/holdfast\.admin-token\n/);
   });
-  it('the issuer names the port that was bound, and the printed steps work word for word', () => {
+  it('the issuer names the port that was bound, and the printed steps work word for word', async () => {
     expect(issuer()).toMatch(/^http:\/\/localhost:[1-9]\d+$/);
     const [, steps = '', last = ''] =
       /client:\n\n([\s\S]*)\n2\. .*\n\n {2}npm run -s (first-token -- .*)\n/.exec(output) ?? [];
     // As `npm run -s first-token` does, without npm.
     const script = `set -e\n${steps}\nnode ${project}/examples/first-token.ts ${last.replace('first-token -- ', '')}`;
-    const said = execFileSync('bash', ['-c', script], { env, encoding: 'utf8' });
-    expect(said).toMatch(/The signature verifies, and cnf\.jkt is the thumbprint/);
+    const { stdout } = await promisify(execFile)('bash', ['-c', script], { env });
+    expect(stdout).toMatch(/The signature verifies, and cnf\.jkt is the thumbprint/);
   });
-  it.each([
+  it.concurrent.for([
     ['no argument', 's', [], 2, /^Usage: CLIENT_SECRET=/],
     ['no client', 's', ['ISSUER'], 2, /^Usage: CLIENT_SECRET=/],
     ['no URL', 's', ['localhost:8080', 'x'], 2, /must be the issuer's URL/],
@@ -118,17 +129,22 @@ describe('a first start in a folder that others may read', { timeout: 120_000 },
     ['another spelling', 's', ['ISSUER/', 'x'], 1, /calls itself http:\/\/localhost:\d+: use that/],
     ['an unknown client', 's', ['ISSUER', 'x'], 1, /^No token\. Is the client x registered/],
     ['an argument too many', 's', ['ISSUER', 'x', 'y', 'z'], 2, /^Usage:/],
-  ])('first-token: %s: a sentence', (_, secret, args, code, sentence) => {
-    const { status, stderr } = firstToken(
-      secret,
-      ...args.map((word) => word.replace('ISSUER', issuer())),
-    );
-    expect([status, stderr]).toEqual([code, expect.stringMatching(sentence)]);
-    expect(stderr).not.toMatch(/\n\s+at /);
-  });
-  it('another database in the same folder does not take the place of the admin token', () => {
+  ] as const)(
+    'first-token: %s: a sentence',
+    async ([_, secret, args, code, sentence], { expect }) => {
+      const { status, stderr } = await firstToken(
+        secret,
+        ...args.map((word) => word.replace('ISSUER', issuer())),
+      );
+      expect([status, stderr]).toEqual([code, expect.stringMatching(sentence)]);
+      expect(stderr).not.toMatch(/\n\s+at /);
+    },
+  );
+  it('another database in the same folder does not take the place of the admin token', async () => {
     const before = readFileSync(join(folder, 'holdfast.admin-token'), 'utf8');
-    const { status, stderr } = node([main], { DATABASE_URL: `file:${join(folder, 'second.db')}` });
+    const { status, stderr } = await node([main], {
+      DATABASE_URL: `file:${join(folder, 'second.db')}`,
+    });
     expect([status, stderr]).toEqual([
       1,
       expect.stringMatching(/holdfast\.admin-token is there already, but this database has no/),

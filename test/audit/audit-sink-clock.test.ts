@@ -1,48 +1,70 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, describe, it, type TestContext } from 'vitest';
 import { scrapeOf } from '../support/scrape.ts';
 import { scratchFolder } from '../support/scratch.ts';
-import { adminToken, startOfTime, type TestServer, testServer } from '../support/server.ts';
+import {
+  adminToken,
+  startOfTime,
+  type TestServer,
+  type TestServerOptions,
+  testServer,
+} from '../support/server.ts';
 import { execute } from '../support/sql.ts';
-import { storeKinds, type TestStore } from '../support/stores.ts';
+import { onSqlite, storeKinds } from '../support/stores.ts';
 
 const folder = scratchFolder();
 afterAll(() => rmSync(folder, { recursive: true }));
 const [minute, days] = [60_000, 2 * 86_400_000];
 
+type OnTestFinished = TestContext['onTestFinished'];
+
 describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
   'a clock that was two days ahead, on $name',
   (kind) => {
-    const file = join(folder, `${kind.name}.jsonl`);
-    const env = { AUDIT_SINK: `file:${file}`, CLEANUP_INTERVAL: '3600' };
-    let store: TestStore;
-    let server: TestServer | undefined;
-    beforeEach(async () => {
-      store = await kind.make();
-    });
-    afterEach(async () => {
-      await server?.stop();
-      server = undefined;
-      rmSync(file, { force: true });
-      await store.remove();
-    });
-    const register = async (name: string) =>
-      server?.admin('POST', 'clients', { client_id: name, client_secret: 's'.repeat(32) });
-    const delivered = (name: string) =>
-      existsSync(file) && readFileSync(file, 'utf8').includes(`"client_id":"${name}"`);
+    // PostgreSQL has too few connections for all of them at once.
+    const test = kind === onSqlite ? it.concurrent : it;
+    /** A store and a file of its own: the tests wait side by side. */
+    const open = async (whenFinished: OnTestFinished) => {
+      const store = await kind.make();
+      const file = join(folder, `${randomUUID()}.jsonl`);
+      const servers: TestServer[] = [];
+      whenFinished(async () => {
+        for (const server of servers) await server.stop();
+        await store.remove();
+      });
+      return {
+        store,
+        file,
+        async start(options: Pick<TestServerOptions, 'clock' | 'databaseClock'> = {}) {
+          const env = { AUDIT_SINK: `file:${file}`, CLEANUP_INTERVAL: '3600' };
+          const server = await testServer({ store, env, ...options });
+          servers.push(server);
+          const register = async (name: string) =>
+            server.admin('POST', 'clients', { client_id: name, client_secret: 's'.repeat(32) });
+          return { ...server, register };
+        },
+        delivered: (name: string) =>
+          existsSync(file) && readFileSync(file, 'utf8').includes(`"client_id":"${name}"`),
+      };
+    };
     const until = async (condition: () => boolean) => {
       while (!condition()) await sleep(20);
     };
 
-    it("keeps no later event back: the database's clock says what is a minute old", async () => {
+    test("keeps no later event back: the database's clock says what is a minute old", async ({
+      expect,
+      onTestFinished,
+    }) => {
+      const { start, delivered } = await open(onTestFinished);
       const [clock, databaseClock] = [{ now: startOfTime + days }, { now: startOfTime }];
-      server = await testServer({ store, env, clock, databaseClock });
+      const { admin, register } = await start({ clock, databaseClock });
       await register('ahead');
       clock.now += 2 * minute;
       databaseClock.now += 2 * minute;
-      const { body } = await server.admin('GET', 'audit-events?follow=true&type=client_created');
+      const { body } = await admin('GET', 'audit-events?follow=true&type=client_created');
       expect(body.items).toEqual([]);
       // Two looks.
       await sleep(2500);
@@ -57,9 +79,13 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       await until(() => delivered('ahead'));
     });
 
-    it("keeps no later event back when it was the database's as well, and says that it goes back", async () => {
+    test("keeps no later event back when it was the database's as well, and says that it goes back", async ({
+      expect,
+      onTestFinished,
+    }) => {
+      const { start, delivered } = await open(onTestFinished);
       const clock = { now: startOfTime + days };
-      server = await testServer({ store, env, clock });
+      const { register, logs } = await start({ clock });
       await register('ahead');
       clock.now += 2 * minute;
       await until(() => delivered('ahead'));
@@ -67,35 +93,40 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       await register('after');
       clock.now += 2 * minute;
       await until(() => delivered('after'));
-      const said = server.logs.filter(({ msg }) => /was ahead/.test(String(msg)));
+      const said = logs.filter(({ msg }) => /was ahead/.test(String(msg)));
       expect(said).toHaveLength(1);
     });
 
-    it('shows as lag what is not delivered yet', async () => {
+    test('shows as lag what is not delivered yet', async ({ expect, onTestFinished }) => {
+      const { store, file, start } = await open(onTestFinished);
       const clock = { now: startOfTime };
       await execute(
         store,
         'insert into audit_sink (sink, position, holder, held_until) values ' +
           `('file:${file}', '${(startOfTime + days).toString(32).padStart(10, '0')}', 'other', ${Date.now() + 9000})`,
       );
-      server = await testServer({ store, env, clock });
+      const { register, adminUrl } = await start({ clock });
       await register('later');
       clock.now += 10 * minute;
-      const scrape = await scrapeOf(`${server.adminUrl}/metrics`, {
+      const scrape = await scrapeOf(`${adminUrl}/metrics`, {
         authorization: `Bearer ${adminToken}`,
       });
       expect(scrape.get('holdfast_audit_sink_lag_seconds')).toBeGreaterThanOrEqual(600);
     });
 
-    it('lets another process have the sink of one that died with that clock', async () => {
+    test('lets another process have the sink of one that died with that clock', async ({
+      expect,
+      onTestFinished,
+    }) => {
+      const { store, file, start, delivered } = await open(onTestFinished);
       await execute(
         store,
         'insert into audit_sink (sink, holder, held_until) values ' +
           `('file:${file}', 'dead', ${Date.now() + days})`,
       );
-      server = await testServer({ store, env });
+      const { register, clock } = await start();
       await register('here');
-      server.clock.now += 2 * minute;
+      clock.now += 2 * minute;
       await until(() => delivered('here'));
       const [[holder] = []] = await execute(store, 'select holder from audit_sink');
       expect(holder).not.toBe('dead');

@@ -1,51 +1,65 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, it, type TestContext } from 'vitest';
 import { timeOrderedId } from '../../src/domain/time-ordered-id.ts';
-import { type AuditReceiver, auditReceiver } from '../support/audit-receiver.ts';
+import { auditReceiver } from '../support/audit-receiver.ts';
 import { scrapeOf } from '../support/scrape.ts';
 import { adminToken, startOfTime, type TestServer, testServer } from '../support/server.ts';
 import { execute } from '../support/sql.ts';
-import { storeKinds, type TestStore } from '../support/stores.ts';
+import { onSqlite, storeKinds } from '../support/stores.ts';
+
+type OnTestFinished = TestContext['onTestFinished'];
 
 describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
   'a webhook that takes its time, on $name',
   (kind) => {
-    let store: TestStore;
-    let receiver: AuditReceiver;
-    let server: TestServer | undefined;
-    beforeEach(async () => {
-      store = await kind.make();
-      receiver = await auditReceiver();
-    });
-    afterEach(async () => {
-      await server?.stop();
-      server = undefined;
-      receiver.close();
-      await store.remove();
-    });
-    const start = async (more: Readonly<Record<string, string>> = {}) => {
-      server = await testServer({
-        store,
-        env: { CLEANUP_INTERVAL: '3600', ...receiver.env, ...more },
-        clock: { now: startOfTime + 3_600_000 },
+    // PostgreSQL has too few connections for all of them at once.
+    const test = kind === onSqlite ? it.concurrent : it;
+    /** A store and a webhook of its own: the tests wait side by side. */
+    const open = async (whenFinished: OnTestFinished) => {
+      const [store, receiver] = [await kind.make(), await auditReceiver()];
+      const servers = new Set<TestServer>();
+      whenFinished(async () => {
+        for (const server of servers) await server.stop();
+        receiver.close();
+        await store.remove();
       });
-      return server;
+      return {
+        store,
+        receiver,
+        async start(more: Readonly<Record<string, string>> = {}) {
+          const server = await testServer({
+            store,
+            env: { CLEANUP_INTERVAL: '3600', ...receiver.env, ...more },
+            clock: { now: startOfTime + 3_600_000 },
+          });
+          servers.add(server);
+          const stop = async () => {
+            servers.delete(server);
+            await server.stop();
+          };
+          return { ...server, stop };
+        },
+        /** Four events, of which two fill a body. */
+        async large(): Promise<readonly string[]> {
+          const ids = [0, 1, 2, 3].map((after) => timeOrderedId(startOfTime + after));
+          for (const id of ids)
+            await execute(
+              store,
+              'insert into audit_event (id, at, type, actor, reason) values ' +
+                `('${id}', ${startOfTime}, 'client_changed', 'admin', '${'x'.repeat(120_000)}')`,
+            );
+          return ids;
+        },
+        column: async (name: string) =>
+          (await execute(store, `select ${name} from audit_sink`))[0]?.[0],
+      };
     };
-    /** Four events, of which two fill a body. */
-    const large = async (): Promise<readonly string[]> => {
-      const ids = [0, 1, 2, 3].map((after) => timeOrderedId(startOfTime + after));
-      for (const id of ids)
-        await execute(
-          store,
-          'insert into audit_event (id, at, type, actor, reason) values ' +
-            `('${id}', ${startOfTime}, 'client_changed', 'admin', '${'x'.repeat(120_000)}')`,
-        );
-      return ids;
-    };
-    const column = async (name: string) =>
-      (await execute(store, `select ${name} from audit_sink`))[0]?.[0];
 
-    it('is asked only for what it has not taken: each body counts by itself', async () => {
+    test('is asked only for what it has not taken: each body counts by itself', async ({
+      expect,
+      onTestFinished,
+    }) => {
+      const { receiver, start, large, column } = await open(onTestFinished);
       const ids = await large();
       await start();
       const first = await receiver.next();
@@ -60,7 +74,8 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       while ((await column('position')) !== ids[3]) await sleep(20);
     });
 
-    it('is held anew by every body that it takes', async () => {
+    test('is held anew by every body that it takes', async ({ expect, onTestFinished }) => {
+      const { store, receiver, start, large, column } = await open(onTestFinished);
       await large();
       await start();
       const first = await receiver.next();
@@ -71,7 +86,11 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       second.answer.writeHead(204).end();
     });
 
-    it('is named in the log when another process has taken the sink meanwhile', async () => {
+    test('is named in the log when another process has taken the sink meanwhile', async ({
+      expect,
+      onTestFinished,
+    }) => {
+      const { store, receiver, start, large } = await open(onTestFinished);
       await large();
       const { logs } = await start();
       const first = await receiver.next();
@@ -85,10 +104,13 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       expect(said()).toMatchObject({ err: { message: expect.stringMatching(/another process/) } });
     });
 
-    it('keeps no server that stops waiting, and gets no further body from it', async () => {
+    test('keeps no server that stops waiting, and gets no further body from it', async ({
+      expect,
+      onTestFinished,
+    }) => {
+      const { receiver, start, large } = await open(onTestFinished);
       await large();
       const { stop } = await start({ SHUTDOWN_TIMEOUT_MS: '2000' });
-      server = undefined;
       const first = await receiver.next();
       await stop();
       expect(first.answer.writableFinished || first.answer.destroyed).toBe(false);
@@ -97,7 +119,11 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       expect(receiver.waiting()).toBe(0);
     });
 
-    it('gets events that are older than AUDIT_RETENTION all the same', async () => {
+    test('gets events that are older than AUDIT_RETENTION all the same', async ({
+      expect,
+      onTestFinished,
+    }) => {
+      const { receiver, start } = await open(onTestFinished);
       const env = { CLEANUP_INTERVAL: '1', AUDIT_RETENTION: '604800' };
       const { admin, clock, adminUrl } = await start(env);
       await admin('POST', 'clients', { client_id: 'app', client_secret: 's'.repeat(32) });
@@ -118,7 +144,11 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       while ((await about()).length > 0) await sleep(100);
     });
 
-    it('is said to get events again only when it has got one', async () => {
+    test('is said to get events again only when it has got one', async ({
+      expect,
+      onTestFinished,
+    }) => {
+      const { store, receiver, start, large, column } = await open(onTestFinished);
       const ids = await large();
       const { logs } = await start();
       const said = (words: RegExp) => logs.some(({ msg }) => words.test(String(msg)));

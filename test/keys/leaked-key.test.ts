@@ -1,92 +1,108 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeProtectedHeader, type JSONWebKeySet } from 'jose';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, it, type TestContext } from 'vitest';
 import { adapterFor } from '../../src/store/connection/adapters.ts';
 import { type TestKey, testKey } from '../support/keys.ts';
 import { adminToken, basic, startOfTime, type TestServer, testServer } from '../support/server.ts';
-import { storeKinds, type TestStore } from '../support/stores.ts';
+import { onSqlite, storeKinds } from '../support/stores.ts';
 import {
   assertionForm,
   audience,
   clientSecret,
-  type TokenEndpointFixture,
   tokenEndpointFixture,
 } from '../support/token-endpoint-fixture.ts';
+
+type OnTestFinished = TestContext['onTestFinished'];
 
 // docs/operations/leaked-key.md, its calls in its order; the clock of the servers stands still but for what a test moves.
 describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
   'recover from a leaked key, on $name',
   (kind) => {
-    const clock = { now: startOfTime };
-    let store: TestStore;
-    let fixture: TokenEndpointFixture;
-    let other: TestServer;
-    let thief: TestKey;
-    beforeEach(async () => {
-      store = await kind.make();
-      fixture = await tokenEndpointFixture({ store, clock });
-      other = await testServer({ store, clock });
-      thief = await testKey();
+    // PostgreSQL has too few connections for all of them at once.
+    const test = kind === onSqlite ? it.concurrent : it;
+    /** Two servers on a store of their own: the tests wait side by side. */
+    const open = async (whenFinished: OnTestFinished) => {
+      const clock = { now: startOfTime };
+      const store = await kind.make();
+      const fixture = await tokenEndpointFixture({ store, clock });
+      const replica = { other: await testServer({ store, clock }) };
+      const thief = await testKey();
+      whenFinished(async () => {
+        await replica.other.stop();
+        await fixture.server.stop();
+        await store.remove();
+      });
+      const admin = async (method: string, path: string, body?: object) =>
+        fixture.server.admin(method, path, body);
+      const resourceServer = async () =>
+        (await admin('GET', 'resource-servers')).body.items[0].id as string;
+      const seconds = () => Math.floor(clock.now / 1000);
+      const proof = async (by: TestKey) => by.proof({ iat: seconds() });
+      const withSecret = async (by: TestKey, secret = clientSecret, server = replica.other) =>
+        server.post(
+          '/token',
+          { grant_type: 'client_credentials' },
+          { authorization: basic('app', secret), dpop: await proof(by) },
+        );
+      const withAssertion = async (by: TestKey, signer: TestKey, server = replica.other) => {
+        const assertion = await signer.assertion('signer', { iat: seconds(), exp: seconds() + 60 });
+        return server.post(
+          '/token',
+          assertionForm(assertion, { req_cnf: JSON.stringify({ jkt: by.jkt }) }),
+          { dpop: await proof(by) },
+        );
+      };
+      const rsId = async () =>
+        (await admin('GET', 'resource-servers')).body.items[0].client_id as string;
+      const introspect = async (server: TestServer, token: string, secret = clientSecret) =>
+        server.post('/introspect', { token }, { authorization: basic(await rsId(), secret) });
+      const active = async (token: string) =>
+        Promise.all(
+          [fixture.server, replica.other].map(
+            async (server) => (await introspect(server, token)).body.active as boolean,
+          ),
+        );
+      const keys = async () =>
+        (await admin('GET', 'signing-keys')).body.items as {
+          kid: string;
+          state: string;
+          alg: string;
+        }[];
+      const execute = async (sql: string) => {
+        const connection = await (
+          await adapterFor(String(store.env['DATABASE_URL']), () => undefined)
+        ).connect();
+        await connection.executeRaw({ sql, args: [], argTypes: [] });
+        await connection.dispose();
+      };
+      const restart = async (env: Record<string, string>, of = clock) => {
+        await replica.other.stop();
+        replica.other = await testServer({ store, clock: of, env });
+      };
       await admin('PATCH', `resource-servers/${await resourceServer()}`, {
         client_secret: clientSecret,
       });
-    });
-    afterEach(async () => {
-      await other.stop();
-      await fixture.server.stop();
-      await store.remove();
-    });
-
-    const admin = async (method: string, path: string, body?: object) =>
-      fixture.server.admin(method, path, body);
-    const resourceServer = async () =>
-      (await admin('GET', 'resource-servers')).body.items[0].id as string;
-    const seconds = () => Math.floor(clock.now / 1000);
-    const proof = async (by: TestKey) => by.proof({ iat: seconds() });
-    const withSecret = async (by: TestKey, secret = clientSecret, server = other) =>
-      server.post(
-        '/token',
-        { grant_type: 'client_credentials' },
-        { authorization: basic('app', secret), dpop: await proof(by) },
-      );
-    const withAssertion = async (by: TestKey, signer: TestKey, server = other) => {
-      const assertion = await signer.assertion('signer', { iat: seconds(), exp: seconds() + 60 });
-      return server.post(
-        '/token',
-        assertionForm(assertion, { req_cnf: JSON.stringify({ jkt: by.jkt }) }),
-        { dpop: await proof(by) },
-      );
-    };
-    const rsId = async () =>
-      (await admin('GET', 'resource-servers')).body.items[0].client_id as string;
-    const introspect = async (server: TestServer, token: string, secret = clientSecret) =>
-      server.post('/introspect', { token }, { authorization: basic(await rsId(), secret) });
-    const active = async (token: string) =>
-      Promise.all(
-        [fixture.server, other].map(
-          async (server) => (await introspect(server, token)).body.active as boolean,
-        ),
-      );
-    const keys = async () =>
-      (await admin('GET', 'signing-keys')).body.items as {
-        kid: string;
-        state: string;
-        alg: string;
-      }[];
-    const execute = async (sql: string) => {
-      const connection = await (
-        await adapterFor(String(store.env['DATABASE_URL']), () => undefined)
-      ).connect();
-      await connection.executeRaw({ sql, args: [], argTypes: [] });
-      await connection.dispose();
-    };
-    const restart = async (env: Record<string, string>) => {
-      await other.stop();
-      other = await testServer({ store, clock, env });
+      return {
+        clock,
+        fixture,
+        replica,
+        thief,
+        admin,
+        resourceServer,
+        withSecret,
+        withAssertion,
+        introspect,
+        active,
+        keys,
+        execute,
+        restart,
+      };
     };
 
-    it('a signing key, and the others with it', async () => {
+    test('a signing key, and the others with it', async ({ expect, onTestFinished }) => {
+      const { clock, fixture, replica, admin, withSecret, active, keys } =
+        await open(onTestFinished);
       const token = (await withSecret(fixture.key)).body.access_token as string;
       const { kid = '' } = decodeProtectedHeader(token);
       clock.now += 1000;
@@ -97,7 +113,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       ).not.toContain(kid);
       await sleep(1500);
       expect(
-        ((await other.get('/jwks')).body as JSONWebKeySet).keys.map((key) => key.kid),
+        ((await replica.other.get('/jwks')).body as JSONWebKeySet).keys.map((key) => key.kid),
       ).not.toContain(kid);
       const second = (await withSecret(fixture.key)).body.access_token as string;
       expect(await active(second)).toEqual([true, true]);
@@ -116,23 +132,30 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       ]);
     });
 
-    it('a key: what a replica has issued whose clock is ahead by more than it should be is revoked as well', async () => {
+    test('a key: what a replica has issued whose clock is ahead by more than it should be is revoked as well', async ({
+      expect,
+      onTestFinished,
+    }) => {
+      const { clock, replica, thief, admin, introspect, restart } = await open(onTestFinished);
       const ahead = { now: clock.now + 90_000 };
-      await other.stop();
-      other = await testServer({ store, clock: ahead });
+      await restart({}, ahead);
       const dpop = await thief.proof({ iat: ahead.now / 1000 });
-      const { body } = await other.post(
+      const { body } = await replica.other.post(
         '/token',
         { grant_type: 'client_credentials' },
         { authorization: basic('app', clientSecret), dpop },
       );
       const token = body.access_token as string;
-      expect((await introspect(other, token)).body.active).toBe(true);
+      expect((await introspect(replica.other, token)).body.active).toBe(true);
       expect((await admin('DELETE', `keys/${thief.jkt}/tokens`)).body.revoked).toBe(1);
-      expect((await introspect(other, token)).body).toEqual({ active: false });
+      expect((await introspect(replica.other, token)).body).toEqual({ active: false });
     });
 
-    it("a client's key: the thief's tokens, bound to a key of their own, are reached by client only", async () => {
+    test("a client's key: the thief's tokens, bound to a key of their own, are reached by client only", async ({
+      expect,
+      onTestFinished,
+    }) => {
+      const { fixture, thief, admin, withAssertion, active } = await open(onTestFinished);
       const leaked = fixture.key;
       const own = (await withAssertion(leaked, leaked)).body.access_token as string;
       const stolen = (await withAssertion(thief, leaked)).body.access_token as string;
@@ -150,7 +173,11 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       expect((await withAssertion(fresh, fresh)).status).toBe(200);
     });
 
-    it('a client whose keys are at a jwks_uri, or that has to be stopped first; a key that only proves possession', async () => {
+    test('a client whose keys are at a jwks_uri, or that has to be stopped first; a key that only proves possession', async ({
+      expect,
+      onTestFinished,
+    }) => {
+      const { fixture, admin, withSecret, active } = await open(onTestFinished);
       const jwks = { keys: [fixture.key.jwk] };
       await admin('POST', 'clients', {
         client_id: 'remote',
@@ -169,7 +196,8 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       expect(await active(token)).toEqual([false, false]);
     });
 
-    it('a client secret', async () => {
+    test('a client secret', async ({ expect, onTestFinished }) => {
+      const { fixture, thief, admin, withSecret, active } = await open(onTestFinished);
       const stolen = (await withSecret(thief)).body.access_token as string;
       const secret = 'n'.repeat(32);
       expect((await admin('PATCH', 'clients/app', { client_secret: secret })).status).toBe(200);
@@ -181,10 +209,12 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       expect((await withSecret(fixture.key, secret)).status).toBe(200);
     });
 
-    it("a resource server's secret", async () => {
+    test("a resource server's secret", async ({ expect, onTestFinished }) => {
+      const { fixture, replica, admin, resourceServer, withSecret, introspect } =
+        await open(onTestFinished);
       const id = await resourceServer();
       const token = (await withSecret(fixture.key)).body.access_token as string;
-      expect((await introspect(other, token)).body.active).toBe(true);
+      expect((await introspect(replica.other, token)).body.active).toBe(true);
       const { status, body } = await admin('POST', `resource-servers/${id}/secrets`, {});
       expect(status).toBe(201);
       const [old] = (await admin('GET', `resource-servers/${id}/secrets`)).body.items as {
@@ -193,25 +223,31 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       expect((await admin('DELETE', `resource-servers/${id}/secrets/${old?.id}`)).status).toBe(204);
       expect((await introspect(fixture.server, token)).status).toBe(401);
       await sleep(1000);
-      expect((await introspect(other, token)).status).toBe(401);
-      expect((await introspect(other, token, body.client_secret as string)).body).toMatchObject({
+      expect((await introspect(replica.other, token)).status).toBe(401);
+      expect(
+        (await introspect(replica.other, token, body.client_secret as string)).body,
+      ).toMatchObject({
         active: true,
         aud: audience,
       });
     });
 
-    it('the admin token: that of the environment counts alone; that of the first start is good again without it, until its hash is deleted', async () => {
+    test('the admin token: that of the environment counts alone; that of the first start is good again without it, until its hash is deleted', async ({
+      expect,
+      onTestFinished,
+    }) => {
+      const { replica, execute, restart } = await open(onTestFinished);
       const replaced = 'b'.repeat(32);
       await restart({ ADMIN_TOKEN: replaced });
       const asked = async (token: string) =>
         (
-          await fetch(`${other.adminUrl}/admin/clients`, {
+          await fetch(`${replica.other.adminUrl}/admin/clients`, {
             headers: { authorization: `Bearer ${token}` },
           })
         ).status;
       expect([await asked(adminToken), await asked(replaced)]).toEqual([401, 200]);
       await restart({ ADMIN_TOKEN: '' });
-      const file = /admin token +in (\S+)/.exec(other.printed.join(''))?.[1] ?? '';
+      const file = /admin token +in (\S+)/.exec(replica.other.printed.join(''))?.[1] ?? '';
       const ofFirstStart = readFileSync(file, 'utf8').trim();
       expect(await asked(ofFirstStart)).toBe(200);
       await restart({ ADMIN_TOKEN: replaced });

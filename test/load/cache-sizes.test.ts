@@ -8,8 +8,9 @@ import { verifiedHeaderCache } from '../../src/jose/verified-header-cache.ts';
 import { verifyAccessToken } from '../../src/protocol/access-token/verify-access-token.ts';
 import { dpop } from '../../src/protocol/possession/dpop.ts';
 import { cached } from '../../src/store/cache/registration-cache.ts';
-import { testKey } from '../support/keys.ts';
+import { randomJti, testKey } from '../support/keys.ts';
 import { issuer, startOfTime } from '../support/server.ts';
+import { craft } from '../support/token-endpoint-fixture.ts';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
@@ -89,9 +90,13 @@ describe('caches hold so many bytes, whatever strangers send', () => {
       maxFuture: 30,
       endpoint: `${issuer}/token`,
     });
+    const iat = startOfTime / 1000;
     const { heap, rss } = await heldBy(async () => {
-      for (let number = 0; number < 8000; number++)
-        check([await key.proof({}, { x: `${number}`.padEnd(2900) })], 'POST', false);
+      for (let number = 0; number < 8000; number++) {
+        const header = { alg: 'ES256', typ: 'dpop+jwt', jwk: key.jwk, x: `${number}`.padEnd(2900) };
+        const payload = { jti: randomJti(), htm: 'POST', htu: `${issuer}/token`, iat };
+        check([craft(header, payload, key)], 'POST', false);
+      }
       return check;
     });
     // 32 MiB of headers and keys, and what Node keeps free of memory that it has had.

@@ -52,9 +52,9 @@ describe('slow clients', { timeout: 60_000 }, () => {
     if (!socket.destroyed) await once(socket, 'close');
   };
 
-  it.each(Object.entries(habits))(
+  it.concurrent.for(Object.entries(habits))(
     '500 that send %s do not stop the service, on either listener, and are cut off',
-    async (_habit, sent) => {
+    async ([_habit, sent], { expect }) => {
       const sockets = (
         await Promise.all([
           hang(fixture.server.url, 500, sent),

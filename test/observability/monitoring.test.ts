@@ -1,6 +1,8 @@
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text as textOf } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { refusalReasons } from '../../src/domain/refusal-reasons.ts';
 import { needs } from '../support/left-out.ts';
@@ -27,9 +29,13 @@ const selectors = expressions.flatMap((expr) =>
 );
 
 /** Runs promtool; what it says, where it finds a fault. */
-function promtool(args: readonly string[], input?: string): string {
-  const { status, stdout, stderr } = spawnSync('promtool', args, { input, encoding: 'utf8' });
-  return status === 0 ? '' : stdout + stderr;
+async function promtool(args: readonly string[], input = ''): Promise<string> {
+  const child = spawn('promtool', args);
+  const ended = once(child, 'exit');
+  child.stdin.end(input);
+  const said = await Promise.all([textOf(child.stdout), textOf(child.stderr)]);
+  const [status] = await ended;
+  return status === 0 ? '' : said.join('');
 }
 
 describe('a real scrape', () => {
@@ -56,9 +62,9 @@ describe('a real scrape', () => {
   });
   afterAll(async () => close());
 
-  it.skipIf(!needs.promtool.isHere())('passes promtool check metrics', () => {
+  it.skipIf(!needs.promtool.isHere())('passes promtool check metrics', async () => {
     // What prom-client itself names is not ours to name.
-    const faults = promtool(['check', 'metrics'], text)
+    const faults = (await promtool(['check', 'metrics'], text))
       .split('\n')
       .filter((line) => line !== '' && !/^(nodejs|process)_/.test(line));
     expect(faults).toEqual([]);
@@ -92,11 +98,11 @@ describe('a real scrape', () => {
 describe('alert rules', () => {
   const alerts = [...rules.matchAll(/alert: (\w+)/g)].map(([, name = '']) => name);
   const isHere = needs.promtool.isHere();
-  it.skipIf(!isHere)('pass promtool check rules', () => {
-    expect(promtool(['check', 'rules', rulesFile])).toBe('');
+  it.skipIf(!isHere)('pass promtool check rules', async () => {
+    expect(await promtool(['check', 'rules', rulesFile])).toBe('');
   });
-  it.skipIf(!isHere)('fire for what each is for, and none for a healthy server', () => {
-    expect(promtool(['test', 'rules', join(deploy, 'prometheus/alerts.test.yml')])).toBe('');
+  it.skipIf(!isHere)('fire for what each is for, and none for a healthy server', async () => {
+    expect(await promtool(['test', 'rules', join(deploy, 'prometheus/alerts.test.yml')])).toBe('');
   });
   it('each has a unit test and is on its page', () => {
     const page = readFileSync(join(deploy, '../docs/operations/metrics.md'), 'utf8');

@@ -1,49 +1,57 @@
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createPrivateKey } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { PrismaLibSql } from '@prisma/adapter-libsql';
 import SqliteDatabase from 'libsql';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config/config.ts';
 import { certificate } from '../support/certificates.ts';
-import { runCommand } from '../support/command.ts';
+import { runCommandHere } from '../support/command.ts';
 import { freeAddress, startProcess } from '../support/process.ts';
-import { adminToken } from '../support/server.ts';
-import { onSqlite, storeKinds } from '../support/stores.ts';
+import { adminToken, testServer } from '../support/server.ts';
+import { onSqlite, storeKinds, type TestStore } from '../support/stores.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-start-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+/** One that has been used before, for starts that make nothing of their own: they take less. */
+let used: TestStore;
+beforeAll(async () => {
+  used = await onSqlite.make();
+  await (await testServer({ store: used })).stop();
+});
+afterAll(async () => {
+  await used.remove();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 /** Starts the server, which must not come up, and answers its exit code and last words. */
-function refusedStart(env: Record<string, string>): {
+async function refusedStart(env: Record<string, string>): Promise<{
   readonly code: number | null;
   readonly words: string;
-} {
-  const { status, stderr } = spawnSync(
-    process.execPath,
-    [join(import.meta.dirname, '../../dist/main.js')],
-    {
-      env: { PATH: process.env['PATH'], PORT: '0', ADMIN_PORT: '0', LOG_LEVEL: 'silent', ...env },
-      timeout: 20_000,
-    },
-  );
-  return { code: status, words: stderr.toString() };
+}> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../../dist/main.js')], {
+    env: { PATH: process.env['PATH'], PORT: '0', ADMIN_PORT: '0', LOG_LEVEL: 'silent', ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+    timeout: 20_000,
+  });
+  const [words] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+  return { code: child.exitCode, words };
 }
 
-describe('a listener that cannot open', () => {
-  it.each(['PORT', 'ADMIN_PORT', 'METRICS_PORT', 'GATEWAY_PORT'])(
+describe.concurrent('a listener that cannot open', () => {
+  it.for(['PORT', 'ADMIN_PORT', 'METRICS_PORT', 'GATEWAY_PORT'])(
     'another program has the port of %s: the start names the address',
-    async (variable) => {
+    async (variable, { expect }) => {
       const other = createServer().listen(0, '127.0.0.1');
       await once(other, 'listening');
       const { port } = other.address() as AddressInfo;
-      const { code, words } = refusedStart({
+      const { code, words } = await refusedStart({
         ADMIN_TOKEN: adminToken,
-        DATABASE_URL: `file:${join(folder, `${variable}.db`)}`,
+        ...used.env,
         [variable]: String(port),
       });
       other.close();
@@ -55,10 +63,10 @@ describe('a listener that cannot open', () => {
       expect(code).toBe(1);
     },
   );
-  it('the machine has no such address: the start says so', () => {
-    const { words } = refusedStart({
+  it('the machine has no such address: the start says so', async ({ expect }) => {
+    const { words } = await refusedStart({
       ADMIN_TOKEN: adminToken,
-      DATABASE_URL: `file:${join(folder, 'address.db')}`,
+      ...used.env,
       ISSUER: 'https://as.example.com',
       HOST: '192.0.2.1',
     });
@@ -66,30 +74,33 @@ describe('a listener that cannot open', () => {
       /^Holdfast did not start\.\n192\.0\.2\.1: this machine has no such address \(HOST,/,
     );
   });
-  it.each([
+  it.for([
     ['HOST', {}],
     ['HOST', { PORT: '8099' }],
     ['ADMIN_HOST', {}],
     ['HOST', { WORKERS: '2' }],
-  ])('no host has the name in %s (%j): the start says so', (variable, more) => {
-    const { code, words } = refusedStart({
+  ] as const)(
+    'no host has the name in %s (%j): the start says so',
+    async ([variable, more], { expect }) => {
+      const { code, words } = await refusedStart({
+        ADMIN_TOKEN: adminToken,
+        ...used.env,
+        ISSUER: 'https://as.example.com',
+        [variable]: 'no.such.host.invalid',
+        ...more,
+      });
+      expect(words).toMatch(
+        new RegExp(
+          `^Holdfast did not start\\.\nno\\.such\\.host\\.invalid: no address is known for this name .*\\b${variable}\\b.*\n$`,
+        ),
+      );
+      expect(code).toBe(1);
+    },
+  );
+  it('the folder of the gateway socket is missing: the start says so', async ({ expect }) => {
+    const { words } = await refusedStart({
       ADMIN_TOKEN: adminToken,
-      DATABASE_URL: `file:${join(folder, 'host.db')}`,
-      ISSUER: 'https://as.example.com',
-      [variable]: 'no.such.host.invalid',
-      ...more,
-    });
-    expect(words).toMatch(
-      new RegExp(
-        `^Holdfast did not start\\.\nno\\.such\\.host\\.invalid: no address is known for this name .*\\b${variable}\\b.*\n$`,
-      ),
-    );
-    expect(code).toBe(1);
-  });
-  it('the folder of the gateway socket is missing: the start says so', () => {
-    const { words } = refusedStart({
-      ADMIN_TOKEN: adminToken,
-      DATABASE_URL: `file:${join(folder, 'socket.db')}`,
+      ...used.env,
       GATEWAY_PORT: 'unix:/nowhere/gateway.sock',
     });
     expect(words).toMatch(
@@ -99,8 +110,8 @@ describe('a listener that cannot open', () => {
 });
 
 describe('a PostgreSQL that does not answer', () => {
-  it('the start says where it was sought and what to check, and no secret', () => {
-    const { code, words } = refusedStart({
+  it('the start says where it was sought and what to check, and no secret', async () => {
+    const { code, words } = await refusedStart({
       ADMIN_TOKEN: adminToken,
       DATABASE_URL: 'postgresql://somebody:geheim@127.0.0.1:1/holdfast?schema=own',
       KEY_ENCRYPTION_KEY_FILE: join(folder, 'unused.key'),
@@ -113,7 +124,7 @@ describe('a PostgreSQL that does not answer', () => {
   });
 });
 
-describe('a TLS file that cannot be used', () => {
+describe.concurrent('a TLS file that cannot be used', () => {
   const file = (name: string, content: string, mode = 0o600) => {
     const path = join(folder, name);
     writeFileSync(path, content, { mode });
@@ -135,7 +146,12 @@ describe('a TLS file that cannot be used', () => {
       nowhere: join(folder, 'nowhere.pem'),
     };
   };
-  type Name = keyof Awaited<ReturnType<typeof files>>;
+  type Files = Awaited<ReturnType<typeof files>>;
+  type Name = keyof Files;
+  let paths: Files;
+  beforeAll(async () => {
+    paths = await files();
+  });
   const cases: readonly (readonly [string, Partial<Record<string, Name>>, RegExp])[] = [
     [
       'no certificate',
@@ -178,41 +194,40 @@ describe('a TLS file that cannot be used', () => {
       /TLS_CLIENT_CA_FILE: .*none\.pem holds no certificate in PEM/,
     ],
   ];
-  it.each([
+  it.for([
     ...cases.map((row) => [...row, '', {}] as const),
     ...cases.slice(0, 6).map((row) => [...row, 'ADMIN_', {}] as const),
     ...cases.slice(0, 1).map((row) => [...row, '', { WORKERS: '2' }] as const),
   ])(
     '%s: a sentence about the file, and exit code 5 (%#)',
-    async (_case, given, says, prefix, more) => {
-      const paths = await files();
+    async ([_case, given, says, prefix, more], { expect }) => {
       const named = Object.entries(given).map(([name, path]) => [
         `${prefix}TLS_${name}_FILE`,
         paths[path ?? 'none'],
       ]);
       const env = {
         ADMIN_TOKEN: adminToken,
-        DATABASE_URL: `file:${join(folder, 'tls.db')}`,
+        ...used.env,
         TLS_PORT: '0',
         ...Object.fromEntries(named),
         ...more,
       };
-      const { code, words } = refusedStart(env);
+      const { code, words } = await refusedStart(env);
       expect(words).toMatch(new RegExp(`^Holdfast did not start\\.\n${prefix}${says.source}.*\n$`));
       expect(code).toBe(5);
-      const checked = await runCommand(folder, ['validate-config'], { env });
+      const checked = await runCommandHere(folder, ['validate-config'], { env });
       expect([checked.code, checked.stdout]).toEqual([5, '']);
       expect(checked.stderr).toMatch(says);
     },
   );
-  it('a certificate that has ended: the start warns, with the date', async () => {
+  it('a certificate that has ended: the start warns, with the date', async ({ expect }) => {
     const old = await certificate({
       notBefore: Date.UTC(2020, 0, 1),
       notAfter: Date.UTC(2020, 1, 3),
     });
     const server = await startProcess(
       {
-        DATABASE_URL: `file:${join(folder, 'old.db')}`,
+        ...used.env,
         TLS_PORT: '0',
         TLS_CERT_FILE: file('old.crt', old.pem),
         TLS_KEY_FILE: file('old.key', old.keyPem),
@@ -277,8 +292,8 @@ describe('configuration', () => {
   ])('issuer %s is refused', (issuer) => {
     expect(() => readConfig({ ISSUER: issuer })).toThrow(/ISSUER must/);
   });
-  it('stops the start with a sentence', () => {
-    const { code, words } = refusedStart({ ISSUER: 'http://as.example.com' });
+  it('stops the start with a sentence', async () => {
+    const { code, words } = await refusedStart({ ISSUER: 'http://as.example.com' });
     expect([code, words]).toEqual([
       5,
       expect.stringMatching(
@@ -288,21 +303,24 @@ describe('configuration', () => {
   });
 });
 
-describe('a fault of CONFIG_FILE', () => {
-  it.each(['1', '2'])('ends the start with 5 where %s processes serve', async (workers) => {
-    const store = await onSqlite.make();
-    const file = join(folder, 'holdfast.yaml');
-    writeFileSync(file, 'clients: [{ client_id: a, scoop: read }]');
-    expect(refusedStart({ ...store.env, WORKERS: workers, CONFIG_FILE: file })).toEqual({
-      code: 5,
-      words: expect.stringContaining('Holdfast did not start.'),
-    });
-    await store.remove();
-  });
+describe.concurrent('a fault of CONFIG_FILE', () => {
+  it.for(['1', '2'])(
+    'ends the start with 5 where %s processes serve',
+    async (workers, { expect }) => {
+      const file = join(folder, `holdfast-${workers}.yaml`);
+      writeFileSync(file, 'clients: [{ client_id: a, scoop: read }]');
+      expect(await refusedStart({ ...used.env, WORKERS: workers, CONFIG_FILE: file })).toEqual({
+        code: 5,
+        words: expect.stringContaining('Holdfast did not start.'),
+      });
+    },
+  );
 });
 
-describe('a CONFIG_FILE that the database is too busy for', () => {
-  it('ends the start with 1, for the next one may be better', { timeout: 90_000 }, async () => {
+describe.concurrent('a CONFIG_FILE that the database is too busy for', () => {
+  it('ends the start with 1, for the next one may be better', { timeout: 90_000 }, async ({
+    expect,
+  }) => {
     const store = await onSqlite.make();
     const env = { ...store.env, ADMIN_TOKEN: adminToken };
     await (await startProcess(env, await freeAddress())).end('SIGTERM');
@@ -310,7 +328,7 @@ describe('a CONFIG_FILE that the database is too busy for', () => {
     writeFileSync(file, 'resource_servers: [{ audience: "https://api.example" }]');
     const other = new SqliteDatabase((store.env['DATABASE_URL'] ?? '').slice(5));
     other.exec('begin immediate');
-    expect(refusedStart({ ...env, CONFIG_FILE: file })).toEqual({
+    expect(await refusedStart({ ...env, CONFIG_FILE: file })).toEqual({
       code: 1,
       words: expect.stringMatching(/^Holdfast did not start\.\ndatabase is unavailable/),
     });
@@ -319,11 +337,13 @@ describe('a CONFIG_FILE that the database is too busy for', () => {
   });
 });
 
-describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
+describe.concurrent.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
   'the key-encryption key on $name',
   { timeout: 90_000 },
   (kind) => {
-    it('wrong, missing or malformed: a sentence that says what to do, and nothing is overwritten', async () => {
+    it('wrong, missing or malformed: a sentence that says what to do, and nothing is overwritten', async ({
+      expect,
+    }) => {
       const store = await kind.make();
       const url = String(store.env['DATABASE_URL']);
       const key =
@@ -338,16 +358,16 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
       expect(statSync(key).mode & 0o777).toBe(0o600);
 
       rmSync(key);
-      expect(refusedStart(env)).toEqual({
+      expect(await refusedStart(env)).toEqual({
         code: 1,
         words: expect.stringMatching(/key-encryption key .* is missing\. Restore that file/),
       });
       expect(existsSync(key)).toBe(false);
       writeFileSync(key, 'truncated');
-      expect(refusedStart(env).words).toMatch(/is not base64url of 32 bytes/);
+      expect((await refusedStart(env)).words).toMatch(/is not base64url of 32 bytes/);
       expect(readFileSync(key, 'utf8')).toBe('truncated');
       writeFileSync(key, Buffer.alloc(32, 1).toString('base64url'));
-      expect(refusedStart(env).words).toMatch(/was not sealed by this key-encryption key/);
+      expect((await refusedStart(env)).words).toMatch(/was not sealed by this key-encryption key/);
       writeFileSync(key, right);
       const again = await startProcess(env, await freeAddress());
       expect(await (await fetch(`${again.url}/jwks`)).text()).toBe(jwks);
@@ -357,8 +377,10 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
   },
 );
 
-describe('migrations', { timeout: 60_000 }, () => {
-  it('one that was begun and not finished, or that a newer version made: a sentence, and nothing is changed', async () => {
+describe.concurrent('migrations', { timeout: 60_000 }, () => {
+  it('one that was begun and not finished, or that a newer version made: a sentence, and nothing is changed', async ({
+    expect,
+  }) => {
     const url = `file:${join(folder, 'migrations.db')}`;
     const first = await startProcess({ DATABASE_URL: url }, await freeAddress());
     await first.end('SIGTERM');
@@ -368,20 +390,22 @@ describe('migrations', { timeout: 60_000 }, () => {
       await connection.dispose();
     };
     await run("update _prisma_migrations set finished_at = null where migration_name like '%init'");
-    expect(refusedStart({ DATABASE_URL: url }).words).toMatch(
+    expect((await refusedStart({ DATABASE_URL: url })).words).toMatch(
       /was begun and not finished: restore the database/,
     );
     await run(
       "update _prisma_migrations set finished_at = started_at, migration_name = '99990101000000_newer' where finished_at is null",
     );
-    expect(refusedStart({ DATABASE_URL: url }).words).toMatch(
+    expect((await refusedStart({ DATABASE_URL: url })).words).toMatch(
       /does not know \(99990101000000_newer\): start the newer version/,
     );
   });
 });
 
-describe('a stop by SIGTERM', { timeout: 90_000 }, () => {
-  it('fails readiness first, finishes, and exits with 0; a second start keeps everything and shows no token', async () => {
+describe.concurrent('a stop by SIGTERM', { timeout: 90_000 }, () => {
+  it('fails readiness first, finishes, and exits with 0; a second start keeps everything and shows no token', async ({
+    expect,
+  }) => {
     const env = {
       DATABASE_URL: `file:${join(folder, 'stop.db')}`,
       ADMIN_TOKEN: '',
@@ -407,14 +431,11 @@ describe('a stop by SIGTERM', { timeout: 90_000 }, () => {
   });
 });
 
-describe('the log', () => {
+describe.concurrent('the log', () => {
   it('whose reader is gone does not keep the process from its end', {
     timeout: 30_000,
-  }, async () => {
-    const process = await startProcess(
-      { DATABASE_URL: `file:${join(folder, 'no-reader.db')}`, LOG_LEVEL: 'info' },
-      await freeAddress(),
-    );
+  }, async ({ expect }) => {
+    const process = await startProcess({ ...used.env, LOG_LEVEL: 'info' }, await freeAddress());
     process.child.stdout?.destroy();
     const ended = process.end('SIGTERM');
     const hung = new Promise<string>((resolve) =>
