@@ -48,6 +48,6 @@ const sweep = 50;
 export function closingIdle(servers: readonly Server[]): () => void {
   const timer = setInterval(() => {
     for (const server of servers) server.closeIdleConnections();
-  }, sweep);
+  }, sweep).unref();
   return () => clearInterval(timer);
 }

@@ -42,6 +42,9 @@ export function refuseContentCodings(app: FastifyInstance): void {
   });
 }
 
+/** Milliseconds in which a client can read the refusal before its connection is destroyed. */
+const lingering = 1000;
+
 const unparsable: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
@@ -80,6 +83,8 @@ export function answerUnparsable(error: Error & { readonly code?: string }, sock
     socket.destroy();
     return;
   }
+  // Its client may ignore the end, or read nothing.
+  setTimeout(() => socket.destroy(), lingering).unref();
   if (!isNextToBeAnswered(socket)) {
     socket.end();
     return;
