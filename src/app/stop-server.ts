@@ -28,17 +28,20 @@ export async function stopServer(parts: RunningParts): Promise<void> {
   work.stopRefreshing();
   await sleep(config.shutdownDelayMs);
   const stopped = new AbortController();
-  await Promise.race([
-    Promise.all([
-      listeners.close(config.shutdownTimeoutMs / 2),
-      work.stopJobs(),
-      // Undelivered events are sent after the next start.
-      sink?.stop(),
-    ]),
-    sleep(config.shutdownTimeoutMs, undefined, { signal: stopped.signal }),
-  ]);
-  // A timer would keep a process alive that runs more than this server.
-  stopped.abort();
+  try {
+    await Promise.race([
+      Promise.all([
+        listeners.close(config.shutdownTimeoutMs / 2),
+        work.stopJobs(),
+        // Undelivered events are sent after the next start.
+        sink?.stop(),
+      ]),
+      sleep(config.shutdownTimeoutMs, undefined, { signal: stopped.signal }),
+    ]);
+  } finally {
+    // The timer would keep a process alive that runs more than this server.
+    stopped.abort();
+  }
   stopWriting();
   // Writes the counts since the last round.
   await refusals
