@@ -427,6 +427,7 @@ describe('RFC 7662 §2.2: introspection shows the current holders of a token', (
     const { id } = items.find(({ audience }: { audience: string }) => audience === aware);
     await other.server.admin('PATCH', `resource-servers/${id}`, { alt_cnf_supported: false });
     expect(await altCnf(other, token)).toEqual([true, undefined]);
+    await other.server.admin('PATCH', `resource-servers/${id}`, { alt_cnf_supported: true });
   });
   it('there is no refresh that could add or swap a holder', async () => {
     expect(

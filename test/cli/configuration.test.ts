@@ -8,7 +8,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { runCommandHere, startCommand } from '../support/command.ts';
+import { runCommand, runCommandHere, startCommand } from '../support/command.ts';
 import { freeAddress, startProcess } from '../support/process.ts';
 import { scratchFolder } from '../support/scratch.ts';
 import { adminToken, type TestServer, testServer } from '../support/server.ts';
@@ -256,7 +256,7 @@ describe('an answer that does not come', () => {
       HOLDFAST_ADMIN_TOKEN: adminToken,
       ...secrets,
     };
-    const { code, stderr } = await runCommandHere(folder, ['apply', '-f', example], { env });
+    const { code, stderr } = await runCommand(folder, ['apply', '-f', example], { env });
     expect([code, stderr]).toEqual([4, expect.stringContaining(advice)]);
     server.close();
   });

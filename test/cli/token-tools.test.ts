@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { calculateJwkThumbprint, decodeJwt, decodeProtectedHeader, type JWK } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Api, openApi } from '../support/api.ts';
-import { runCommandHere } from '../support/command.ts';
+import { runCommand, runCommandHere } from '../support/command.ts';
 import { type LiveServer, liveServer } from '../support/live-server.ts';
 import { freePort } from '../support/ports.ts';
 import { scratchFolder } from '../support/scratch.ts';
@@ -25,7 +25,9 @@ beforeAll(async () => {
     client_secret: secret,
     scope: 'read',
   });
-  const made = await run(
+  // As a process, as is `decode` below: it has to end by itself.
+  const made = await runCommand(
+    folder,
     [
       'profile',
       'set',
@@ -183,8 +185,8 @@ describe('holdfast token', () => {
 
 describe('holdfast decode', () => {
   it('shows header, claims, binding and a signature that verifies', async () => {
-    const { stdout: token } = await run(['token']);
-    const decoded = await run(['decode', '-', '--json'], { input: token });
+    const { stdout: token } = await runCommand(folder, ['token']);
+    const decoded = await runCommand(folder, ['decode', '-', '--json'], { input: token });
     expect(decoded.code).toBe(0);
     expect(JSON.parse(decoded.stdout)).toMatchObject({
       header: { typ: 'at+jwt' },

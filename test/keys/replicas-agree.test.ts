@@ -223,7 +223,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
             audience,
             currentDate,
           }).catch((error: unknown) => failures.push(String(error)));
-          await sleep(25);
+          await sleep(10);
         }
       };
       const running = replicas.map(async (server, index) =>

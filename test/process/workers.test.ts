@@ -111,8 +111,6 @@ describe.each(storeKinds)('WORKERS=3 on $name', { timeout: 60_000 }, (kind) => {
         if (status === 200) used.push(dpop);
         // A 503 while several processes wait for one file is an answer; a broken connection is none.
         else if (status === undefined) broken++;
-        // Leaves the machine to the workers that start.
-        await sleep(15);
       }
     });
     while (used.length < 30) await sleep(5);

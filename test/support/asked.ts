@@ -34,7 +34,15 @@ export async function asked(
   // Without it, a DELETE would have a body without a length.
   if (body !== undefined) outgoing.setHeader('content-length', Buffer.byteLength(body));
   outgoing.end(body);
-  const response = await answer;
+  let response: IncomingMessage;
+  try {
+    response = await answer;
+  } catch (error) {
+    // The connection belonged to a server that has stopped.
+    if (outgoing.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET')
+      return asked(url, method, headers, body);
+    throw error;
+  }
   const content = await buffer(response);
   const fields = new Headers();
   const { rawHeaders } = response;

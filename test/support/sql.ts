@@ -16,9 +16,11 @@ export async function execute(
   return rows;
 }
 
-/** Runs several statements in a session of its own on the database of a test. */
+/** Runs several statements as one transaction, in a session of its own. */
 export async function executeScript(store: TestStore, script: string): Promise<void> {
-  await inSession(store, async (session) => session.executeScript(script));
+  const isSqlite = store.env['DATABASE_URL']?.startsWith('file:') === true;
+  const whole = `begin${isSqlite ? ' immediate' : ''}; ${script}; commit`;
+  await inSession(store, async (session) => session.executeScript(whole));
 }
 
 async function inSession<T>({ env }: TestStore, use: (session: Session) => Promise<T>): Promise<T> {

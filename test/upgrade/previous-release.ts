@@ -5,12 +5,13 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { scratchFolder } from '../support/scratch.ts';
 
@@ -39,31 +40,37 @@ export async function previousRelease(): Promise<readonly [string, string]> {
   const key = createHash('sha256').update(commit).update(readFileSync(installed));
   const folder = join(root, 'node_modules/.cache/previous-release', key.digest('hex').slice(0, 16));
   if (!existsSync(folder)) {
-    const built = await build();
+    const built = scratchFolder();
     mkdirSync(dirname(folder), { recursive: true });
     const whole = mkdtempSync(`${folder}-`);
-    for (const path of runs)
-      cpSync(join(built, path), join(whole, path), {
-        recursive: true,
-        filter: (from) => !from.endsWith('.map'),
-      });
-    rmSync(built, { recursive: true });
-    // Another run may have been first.
-    if (existsSync(folder)) rmSync(whole, { recursive: true });
-    else renameSync(whole, folder);
+    try {
+      await build(built);
+      for (const path of runs)
+        cpSync(join(built, path), join(whole, path), {
+          recursive: true,
+          filter: (from) => !from.endsWith('.map'),
+        });
+      renameSync(whole, folder);
+      for (const other of readdirSync(dirname(folder)))
+        if (!other.startsWith(basename(folder)))
+          rmSync(join(dirname(folder), other), { recursive: true, force: true });
+    } catch (error) {
+      // Another run may have been first.
+      if (!existsSync(folder)) throw error;
+    } finally {
+      for (const rest of [built, whole]) rmSync(rest, { recursive: true, force: true });
+    }
   }
   return [process.execPath, join(folder, 'dist/main.js')];
 }
 
 /** Builds it as its own scripts do, on the libraries of this checkout: nothing is fetched. */
-async function build(): Promise<string> {
+async function build(folder: string): Promise<void> {
   const run = promisify(execFile);
-  const folder = scratchFolder();
   const archive = join(folder, 'sources.tar');
   await run('git', ['archive', '-o', archive, commit], { cwd: root });
   await run('tar', ['-xf', archive, '-C', folder]);
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   for (const script of ['generate-prisma-clients.ts', 'build.ts'])
     await run(process.execPath, [join(folder, 'scripts', script)], { cwd: folder });
-  return folder;
 }
