@@ -10,9 +10,14 @@ import { sqliteAdapter, sqlitePragmas } from './sqlite-adapter.ts';
  * Milliseconds after which a silent database counts as unavailable; two in a row stay below the 2 s
  * that a client waits.
  */
-const answerTimeout = 900;
+const answerTimeout = 950;
 /** The same for a statement that concerns many clients. */
 const patientTimeout = 10_000;
+/**
+ * By how many milliseconds PostgreSQL ends a statement earlier: it is then known to have changed
+ * nothing, whereas one that is no longer waited for may still be committed.
+ */
+const earlier = 100;
 
 /** How a process uses PostgreSQL. */
 export interface PostgresqlUse {
@@ -46,7 +51,7 @@ export async function adapterFor(
         connectionString: url,
         connectionTimeoutMillis: answerTimeout,
         query_timeout: answerTimeout,
-        statement_timeout: answerTimeout,
+        statement_timeout: answerTimeout - earlier,
         max: poolSize,
         keepAlive: true,
       },
@@ -70,7 +75,7 @@ export async function patientAdapterFor(
     connectionString: url,
     connectionTimeoutMillis: answerTimeout,
     query_timeout: patientTimeout,
-    statement_timeout: patientTimeout,
+    statement_timeout: patientTimeout - earlier,
   });
 }
 

@@ -19,7 +19,7 @@ export interface MigrationTransaction {
 
 /**
  * Milliseconds that a migration waits for a PostgreSQL table. Statements of other replicas queue
- * behind it and give up after 900, so it gives up early and is retried.
+ * behind it and give up after 850, so it gives up early and is retried.
  */
 const lockTimeout = 200;
 
