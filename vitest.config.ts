@@ -16,8 +16,8 @@ export default defineConfig({
     hookTimeout: 120_000,
     // Servers come and go: fewer collections of young objects.
     execArgv: ['--max-semi-space-size=64'],
-    // Many tests wait for something: five fill two cores.
-    maxWorkers: 5,
+    // Many tests wait for something: four fill two cores.
+    maxWorkers: 4,
     // Tests that run side by side in a file mostly wait.
     maxConcurrency: 16,
     // Node.js runs the sources itself, as it runs `npm run dev`: nothing is transformed for tests.
