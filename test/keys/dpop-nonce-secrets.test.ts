@@ -5,9 +5,9 @@ import { readConfig } from '../../src/config/config.ts';
 import { dpopNonceSecrets } from '../../src/keys/dpop-nonce-secrets.ts';
 import { keyEncryption, keyEncryptionKeyId, placeOfSecret } from '../../src/keys/key-encryption.ts';
 import { noPeers } from '../../src/ports/peers.ts';
-import { adapterFor } from '../../src/store/connection/adapters.ts';
 import { openStores } from '../../src/store/stores.ts';
 import { basic, startOfTime, type TestServer, testServer } from '../support/server.ts';
+import { execute } from '../support/sql.ts';
 import { onSqlite, storeKinds } from '../support/stores.ts';
 import { clientSecret, tokenEndpointFixture } from '../support/token-endpoint-fixture.ts';
 
@@ -83,14 +83,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
         const { status, body } = await ask(server, nonce);
         return body.error ?? status;
       };
-      const query = async (sql: string) => {
-        const connection = await (
-          await adapterFor(String(store.env['DATABASE_URL']), () => undefined)
-        ).connect();
-        const { rows } = await connection.queryRaw({ sql, args: [], argTypes: [] });
-        await connection.dispose();
-        return rows as string[][];
-      };
+      const query = async (sql: string) => (await execute(store, sql)) as string[][];
       const sealedSecrets = async () =>
         (await query("select value from shared_secret where name = 'dpop_nonce_secret'"))[0]?.[0] ??
         '';

@@ -11,10 +11,10 @@ import { generateKey } from '../../src/keys/generate-key.ts';
 import { keyEncryption, keyEncryptionKeyId } from '../../src/keys/key-encryption.ts';
 import { noPeers } from '../../src/ports/peers.ts';
 import type { StoredSigningKey } from '../../src/ports/signing-key-store.ts';
-import { adapterFor } from '../../src/store/connection/adapters.ts';
 import { openStores } from '../../src/store/stores.ts';
 import { testKey } from '../support/keys.ts';
 import { basic, issuer, startOfTime, type TestServer, testServer } from '../support/server.ts';
+import { execute } from '../support/sql.ts';
 import { storeKinds, type TestStore } from '../support/stores.ts';
 import { audience, clientSecret, tokenEndpointFixture } from '../support/token-endpoint-fixture.ts';
 
@@ -47,14 +47,7 @@ describe.each(storeKinds.filter(({ name }) => !name.includes('Redis')))(
     const stopAll = async () => {
       await Promise.all(running.splice(0).map(async (server) => server.stop()));
     };
-    const query = async (sql: string) => {
-      const connection = await (
-        await adapterFor(String(store.env['DATABASE_URL']), () => undefined)
-      ).connect();
-      const { rows } = await connection.queryRaw({ sql, args: [], argTypes: [] });
-      await connection.dispose();
-      return rows as string[][];
-    };
+    const query = async (sql: string) => (await execute(store, sql)) as string[][];
     const sealed = async () => [
       ...(await query('select kid, private_jwe from signing_key order by kid')),
       ...(await query('select name, value from shared_secret order by name')),
